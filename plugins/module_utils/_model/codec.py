@@ -1,0 +1,89 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Dataclasses to plain JSON data and back, with the types checked on the way in.
+
+A saved snapshot may come from another machine or another release, so decoding trusts nothing: every value is held
+against the annotation of its field. Unknown keys are ignored (a newer release may have written them), missing keys
+take the field's default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class DecodeError(ValueError):
+    """Data that does not fit the model; the message names the path inside the document."""
+
+
+def to_plain(value: Any) -> Any:
+    """Return value (a dataclass, or a container of them) as dicts, lists, strings, numbers, booleans and None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    return value
+
+
+def from_plain(cls: type[T], data: Any, path: str = "$") -> T:
+    """Build an instance of the dataclass cls from plain data.
+
+    Raises DecodeError naming the place when a value has the wrong type or a required key is missing.
+    """
+    if not isinstance(data, dict):
+        raise DecodeError(f"{path}: expected an object, found {_kind(data)}")
+    hints = typing.get_type_hints(cls)
+    arguments: dict[str, Any] = {}
+    for field in dataclasses.fields(typing.cast(Any, cls)):
+        if field.name in data:
+            arguments[field.name] = _decode(hints[field.name], data[field.name], f"{path}.{field.name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise DecodeError(f"{path}: the key {field.name!r} is missing")
+    return cls(**arguments)
+
+
+def _decode(hint: Any, value: Any, path: str) -> Any:
+    origin = typing.get_origin(hint)
+    if hint is Any:
+        return value
+    if origin is typing.Union:
+        if value is None:
+            return None
+        inner = next(choice for choice in typing.get_args(hint) if choice is not type(None))
+        return _decode(inner, value, path)
+    if origin is list:
+        if not isinstance(value, list):
+            raise DecodeError(f"{path}: expected a list, found {_kind(value)}")
+        (item_hint,) = typing.get_args(hint)
+        return [_decode(item_hint, item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise DecodeError(f"{path}: expected an object, found {_kind(value)}")
+        dummy, item_hint = typing.get_args(hint)
+        return {key: _decode(item_hint, item, f"{path}.{key}") for key, item in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return from_plain(typing.cast(Any, hint), value, path)
+    return _scalar(hint, value, path)
+
+
+def _scalar(hint: Any, value: Any, path: str) -> Any:
+    if hint is float and type(value) is int:
+        return float(value)
+    # bool is an int in Python and is not one in JSON.
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise DecodeError(f"{path}: expected {hint.__name__}, found {_kind(value)}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else type(value).__name__

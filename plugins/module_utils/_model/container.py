@@ -1,0 +1,47 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A container, as far as the network is concerned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, PublishedPort
+
+
+@dataclass(frozen=True)
+class Container:
+    """What GET /containers/ID/json says, with the namespace that the kernel says its first process is in."""
+
+    id: str
+    name: str
+    image: str = ""
+    status: str = ""
+    pid: Optional[int] = None
+    """Process id on the host; None when it does not run."""
+    started_at: str = ""
+    restart_policy: str = "no"
+    auto_remove: bool = False
+    network_mode: str = ""
+    """As declared: ``default``, ``bridge``, ``host``, ``none``, ``container:ID`` or the name of a network."""
+    netns: Optional[int] = None
+    """Inode number of its network namespace (/proc/PID/ns/net); None when it was not readable."""
+    nsid: Optional[int] = None
+    """Id of that namespace as seen from the host's (RTM_GETNSID); None when there is none, as for host mode."""
+    endpoints: list[Endpoint] = field(default_factory=list)
+    published: list[PublishedPort] = field(default_factory=list)
+    """Bindings in force (NetworkSettings.Ports)."""
+    labels: dict[str, str] = field(default_factory=dict)
+    privileged: bool = False
+    cap_add: list[str] = field(default_factory=list)
+    cap_drop: list[str] = field(default_factory=list)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a process (a paused container has one, too)."""
+        return self.pid is not None

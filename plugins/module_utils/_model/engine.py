@@ -1,0 +1,63 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The Docker Engine as it reports itself, its process, and the service that starts it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What GET /version and GET /info say. ``/info`` caches forwarding, so nothing about sysctls is taken from it."""
+
+    version: str
+    api_version: str
+    operating_system: str = ""
+    live_restore: bool = False
+    swarm: bool = False
+    rootless: bool = False
+    root_dir: str = ""
+    firewall_driver: Optional[str] = None
+    """``iptables``, ``nftables``, with ``+firewalld`` where it is used; engines from 28.1 report it."""
+    userland_proxy: Optional[bool] = None
+    """The proxy setting as the daemon reports it; only engines from 29.5 do."""
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """Major and minor number of the version, (0, 0) where it does not begin with numbers."""
+        found = re.match(r"(\d+)\.(\d+)", self.version)
+        return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+
+
+@dataclass(frozen=True)
+class DaemonProcess:
+    """The running dockerd."""
+
+    pid: int
+    argv: list[str]
+    started_at: float
+    """Seconds since the epoch."""
+    netns: Optional[int] = None
+    """Inode number of its network namespace: what ``host`` means for this engine's containers."""
+
+
+@dataclass(frozen=True)
+class ServiceUnit:
+    """How dockerd is started, as the service manager has it loaded."""
+
+    manager: str
+    """``systemd``, ``sysvinit`` or ``none``."""
+    name: str = ""
+    active: str = ""
+    """systemd's ActiveState; empty where nobody could be asked."""
+    argv: list[str] = field(default_factory=list)
+    """The command line that the next start will use, variables expanded where that can be known."""
+    fragment: str = ""
+    drop_ins: list[str] = field(default_factory=list)

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Docker networks, and what containers have of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """One IPAM entry of a network."""
+
+    subnet: str
+    gateway: Optional[str] = None
+    ip_range: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A Docker network as the Engine API describes it."""
+
+    id: str
+    name: str
+    driver: str
+    scope: str = "local"
+    internal: bool = False
+    ipv6: bool = False
+    subnets: list[Subnet] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_default_bridge(self) -> bool:
+        """Whether this is the daemon's default network (docker0 unless it was renamed)."""
+        return self.options.get("com.docker.network.bridge.default_bridge") == "true"
+
+    @property
+    def bridge(self) -> Optional[str]:
+        """Name of the bridge on the host, None for other drivers (moby bridge driver: ``br-`` and 12 digits of the id)."""
+        if self.driver != "bridge":
+            return None
+        return self.options.get("com.docker.network.bridge.name") or f"br-{self.id[:12]}"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A container's place on one network."""
+
+    network: str
+    """Name of the network."""
+    network_id: str
+    address: Optional[str] = None
+    address6: Optional[str] = None
+    gateway: Optional[str] = None
+    mac: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """One binding of a container's port to an address and port of the host."""
+
+    protocol: str
+    container_port: int
+    host_ip: str
+    host_port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host_ip}]" if ":" in self.host_ip else self.host_ip
+        return f"{host}:{self.host_port}->{self.container_port}/{self.protocol}"

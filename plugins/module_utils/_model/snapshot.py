@@ -1,0 +1,100 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""HostSnapshot: all that was read from one host, as plain data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    DaemonProcess,
+    Engine,
+    ServiceUnit,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
+    Link,
+    ProxyProcess,
+    Ruleset,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+
+SCHEMA_VERSION = 1
+
+# Names of the sources; a check says which it needs, and is unknown when one of them was not read.
+ENGINE = "engine"
+NAMESPACES = "namespaces"
+LINKS = "links"
+SYSCTL = "sysctl"
+BOOT = "boot"
+PROCESSES = "processes"
+DAEMON_CONFIG = "daemon_config"
+SERVICE = "service"
+RULESET = "ruleset"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Whether a source could be read, and if not, why."""
+
+    read: bool
+    kind: str = ""
+    """Why not, for programs: ``absent``, ``stopped``, ``denied``, ``library`` or ``error``; empty when read."""
+    reason: str = ""
+    """Why not, for people: one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class HostSnapshot:
+    """One host at one time. New fields get a default, so that older snapshots still load."""
+
+    hostname: str
+    taken_at: str
+    """ISO 8601, UTC."""
+    sources: dict[str, Source]
+    schema: int = SCHEMA_VERSION
+    kernel: str = ""
+    engine: Optional[Engine] = None
+    daemon: Optional[DaemonProcess] = None
+    service: Optional[ServiceUnit] = None
+    networks: list[Network] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    sysctls: dict[str, str] = field(default_factory=dict)
+    """Running values by dotted key; dots inside an interface name are written as slashes, see sysctl.d(5)."""
+    boot: Optional[BootSysctls] = None
+    proxies: list[ProxyProcess] = field(default_factory=list)
+    daemon_config: Optional[DaemonConfig] = None
+    ruleset: Optional[Ruleset] = None
+
+    def was_read(self, source: str) -> bool:
+        """Whether the source of that name was read."""
+        return source in self.sources and self.sources[source].read
+
+    def to_json(self) -> str:
+        """The snapshot as a JSON document."""
+        return json.dumps(to_plain(self), sort_keys=True)
+
+
+def load_snapshot(text: str) -> HostSnapshot:
+    """Read a snapshot from its JSON document.
+
+    Raises DecodeError when the text is no snapshot or one of a schema that this release does not know.
+    """
+    try:
+        data: Any = json.loads(text)
+    except ValueError as error:
+        raise DecodeError(f"not a JSON document: {error}") from error
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA_VERSION:
+        raise DecodeError(f"$.schema: this release reads snapshots of schema {SCHEMA_VERSION}, found {schema!r}")
+    return from_plain(HostSnapshot, data)
