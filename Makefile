@@ -1,0 +1,89 @@
+# Two targets matter: `make harden` and `make test`. `make help` lists the rest.
+#
+# Nothing here reads or writes ~/.ansible; everything made lies in .build/ and .venv/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+COLLECTION := dockernet.baseline
+STAGE := .build/ansible_collections/dockernet/baseline
+
+# Names the lab that `make lab` and `make lab-down` work on; tests take one of their own.
+LAB ?= lab
+HOSTS ?=
+
+# Only this project's tools and the system's: wrappers of Python version managers confuse ansible-test.
+export PATH := $(CURDIR)/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export ANSIBLE_HOME := $(CURDIR)/.build/ansible-home
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export PYTHONDONTWRITEBYTECODE := 1
+
+LINT_STEPS := lint-ruff lint-format lint-mypy lint-yaml lint-ansible lint-changelog lint-docs
+TEST_STEPS := $(LINT_STEPS) sanity unit test-lab molecule
+
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit lab lab-down test-lab integration molecule build clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
+
+venv: ## build .venv when requirements-dev.txt changed
+	@tools/bootstrap
+
+stage: venv ## copy the collection to where Ansible looks for it
+	@$(PY) tools/stage.py >/dev/null
+
+# ---- the main job ----------------------------------------------------------------------------------------------------
+
+harden: stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do)
+ifdef INVENTORY
+	ansible-playbook -i '$(INVENTORY)' $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
+else
+	@$(PY) -m tests.lab.demo $(EXTRA)
+endif
+
+# ---- tests, cheap ones first -----------------------------------------------------------------------------------------
+
+test: stage ## everything: lint, sanity, unit, lab and molecule; ends with one line "N passed, N failed"
+	@$(PY) tools/run_tests.py $(TEST_STEPS)
+
+lint: $(LINT_STEPS) ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
+
+lint-ruff: stage
+	ruff check .
+
+lint-format: stage
+	ruff format --check .
+
+lint-mypy: stage
+	$(PY) tools/lint_mypy.py
+
+lint-yaml: stage
+	yamllint --strict .
+
+lint-ansible: stage
+	$(PY) tools/lint_ansible.py
+
+lint-changelog: stage
+	cd $(STAGE) && antsibull-changelog lint
+
+lint-docs: stage
+	cd $(STAGE) && antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs=all --disallow-unknown-collection-refs .
+
+sanity: stage ## all sanity tests of ansible-test
+	$(PY) tools/sanity.py
+
+unit: stage ## unit tests
+	$(PY) -m pytest tests/unit --junitxml=.build/results/unit.xml $(EXTRA)
+
+# ---- real engines ----------------------------------------------------------------------------------------------------
+
+lab: stage ## start lab hosts (all, or HOSTS="debian13 ..."); LAB=name gives a lab of your own
+	LAB='$(LAB)' $(PY) -m tests.lab up $(if $(HOSTS),--hosts '$(HOSTS)')
+
+lab-down: venv ## remove what `make lab` made
+	LAB='$(LAB)' $(PY) -m tests.lab down
+
+clean: ## remove .build (but for labs that run) and .venv
+	rm -rf .venv
