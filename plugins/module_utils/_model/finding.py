@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-PASS = "pass"
+PASS = "pass"  # noqa: S105 (an outcome, no password)
 FAIL = "fail"
 UNKNOWN = "unknown"
 NOT_APPLICABLE = "not_applicable"
@@ -26,7 +26,10 @@ SEVERITIES = (HIGH, MEDIUM, LOW, INFO)
 
 @dataclass(frozen=True)
 class Resource:
-    """What a finding is about: ``host``, ``daemon``, ``container``, ``network``, ``port``, ``interface`` or ``file``."""
+    """What a finding is about.
+
+    kind is ``host``, ``daemon``, ``container``, ``network``, ``port``, ``interface`` or ``file``.
+    """
 
     kind: str
     name: str

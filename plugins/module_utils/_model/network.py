@@ -42,7 +42,7 @@ class Network:
 
     @property
     def bridge(self) -> Optional[str]:
-        """Name of the bridge on the host, None for other drivers (moby bridge driver: ``br-`` and 12 digits of the id)."""
+        """Name of the bridge on the host, None for other drivers (moby names it ``br-`` and 12 digits of the id)."""
         if self.driver != "bridge":
             return None
         return self.options.get("com.docker.network.bridge.name") or f"br-{self.id[:12]}"

@@ -18,7 +18,7 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, NAMESPACES, HostSnapshot
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,9 @@ def _proved_sharing(snapshot: HostSnapshot, container: Container, declared: str)
 
 def _proved_elsewhere(snapshot: HostSnapshot, container: Container, declared: str) -> Mode:
     where = f"net:[{container.netns}]"
-    if not snapshot.was_read("links"):
-        return Mode(declared, None, "the links of the host could not be read")
+    unread = [source for source in (LINKS, NAMESPACES) if not snapshot.was_read(source)]
+    if unread:
+        return Mode(declared, None, f"could not be read: {', '.join(unread)}")
     if declared == "none":
         joined = container.nsid is not None and any(link.peer_nsid == container.nsid for link in snapshot.links)
         if joined:
