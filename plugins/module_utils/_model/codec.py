@@ -69,7 +69,7 @@ def _decode(hint: Any, value: Any, path: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise DecodeError(f"{path}: expected an object, found {_kind(value)}")
-        dummy, item_hint = typing.get_args(hint)
+        item_hint = typing.get_args(hint)[1]
         return {key: _decode(item_hint, item, f"{path}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(hint):
         return from_plain(typing.cast(Any, hint), value, path)
