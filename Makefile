@@ -20,6 +20,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 
+MYPY := mypy --config-file '$(CURDIR)/pyproject.toml' --cache-dir '$(CURDIR)/.build/mypy-cache'
+
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit test-lab molecule
 
@@ -57,7 +59,8 @@ lint-format: stage
 	ruff format --check .
 
 lint-mypy: stage
-	$(PY) tools/lint_mypy.py
+	cd .build && $(MYPY) ansible_collections/dockernet/baseline/plugins
+	$(MYPY) $(wildcard tests tools benchmarks)
 
 lint-yaml: stage
 	yamllint --strict .

@@ -1,15 +1,14 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lay the collection where Ansible's tools look for it: .build/ansible_collections/NAMESPACE/NAME.
 
 The repository's root is the collection. Ansible finds a collection only below a directory ``ansible_collections``, and
-ansible-test accepts no symbolic link to it, so what git would track is copied. Only files that differ are written, files that
-vanished are removed.
+ansible-test accepts no symbolic link to it, so what git would track is copied. Only files that differ are written, and
+files that vanished are removed.
 
-The copy is a git repository of its own: ansible-test lists files with git, and without one it would ask the repository around
-it, in which .build is ignored, find nothing, test nothing and succeed.
+The copy is a git repository of its own: ansible-test lists files with git, and without one it would ask the repository
+around it, in which .build is ignored, find nothing, test nothing and succeed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def collection_path() -> Path:
     Read without a YAML parser, so that any Python can stage.
     """
     text = (ROOT / "galaxy.yml").read_text(encoding="utf-8")
-    names = dict(re.findall(r"^(namespace|name): *([a-z][a-z0-9_]*) *$", text, flags=re.MULTILINE))
+    names: dict[str, str] = dict(re.findall(r"^(namespace|name): *([a-z][a-z0-9_]*) *$", text, flags=re.MULTILINE))
     return BUILD / "ansible_collections" / names["namespace"] / names["name"]
 
 
@@ -48,7 +47,7 @@ def is_current(source: Path, target: Path) -> bool:
     if not os.path.lexists(target):
         return False
     if source.is_symlink() or target.is_symlink():
-        return source.is_symlink() and target.is_symlink() and os.readlink(source) == os.readlink(target)
+        return source.is_symlink() and target.is_symlink() and source.readlink() == target.readlink()
     ours, theirs = source.stat(), target.stat()
     return (ours.st_mode, ours.st_size, ours.st_mtime_ns) == (theirs.st_mode, theirs.st_size, theirs.st_mtime_ns)
 
@@ -61,35 +60,42 @@ def copy(source: Path, target: Path) -> None:
     scratch = target.with_name(f".{target.name}.staging")
     scratch.unlink(missing_ok=True)
     shutil.copy2(source, scratch, follow_symlinks=False)
-    os.replace(scratch, target)
+    scratch.replace(target)
+
+
+def staged_files(stage: Path) -> list[Path]:
+    """Return the files and links in the stage, but for git's own and for what ansible-test writes there."""
+    found = []
+    for folder, subfolders, files in os.walk(stage):
+        here = Path(folder)
+        own = {".git"} if here == stage else {"output"} if here == stage / "tests" else set()
+        found += [here / name for name in [*files, *subfolders] if name not in own and not is_folder(here / name)]
+        subfolders[:] = [name for name in subfolders if name not in own]
+    return found
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether path is a directory and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def remove_vanished(stage: Path, wanted: set[str]) -> int:
-    """Remove what lies in the stage and is neither wanted nor made by ansible-test there; return the number of files removed."""
-    removed = 0
-    for folder, subfolders, files in os.walk(stage, topdown=False):
-        relative = Path(folder).relative_to(stage)
-        if relative.parts[:1] == (".git",) or relative.parts[:2] == ("tests", "output"):
-            continue
-        for name in files:
-            if (relative / name).as_posix() not in wanted:
-                os.unlink(Path(folder) / name)
-                removed += 1
-        for name in subfolders:
-            path = Path(folder) / name
-            if path.is_symlink() and (relative / name).as_posix() not in wanted:
-                path.unlink()
-                removed += 1
-        if folder != str(stage) and not os.listdir(folder):
-            os.rmdir(folder)
-    return removed
+    """Remove what the stage has and the repository has not, and return the number of files removed."""
+    vanished = [path for path in staged_files(stage) if path.relative_to(stage).as_posix() not in wanted]
+    for path in vanished:
+        path.unlink(missing_ok=True)
+        folder = path.parent
+        while folder != stage and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+    return len(vanished)
 
 
 def make_stage() -> Path:
     """Bring the stage up to date and return its path."""
     stage = collection_path()
     stage.mkdir(parents=True, exist_ok=True)
-    with open(BUILD / "stage.lock", "w", encoding="utf-8") as lock:
+    with (BUILD / "stage.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (stage / ".git").is_dir():
             subprocess.run(["git", "init", "--quiet", "--initial-branch=stage", str(stage)], check=True)
