@@ -19,6 +19,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# The type that Optional adds to the type of a field.
+_NONE = type(None)
+
 
 class DecodeError(ValueError):
     """Data that does not fit the model; the message names the path inside the document."""
@@ -59,7 +62,7 @@ def _decode(hint: Any, value: Any, path: str) -> Any:
     if origin is typing.Union:
         if value is None:
             return None
-        inner = next(choice for choice in typing.get_args(hint) if choice is not type(None))
+        inner = next(choice for choice in typing.get_args(hint) if choice is not _NONE)
         return _decode(inner, value, path)
     if origin is list:
         if not isinstance(value, list):
@@ -77,9 +80,9 @@ def _decode(hint: Any, value: Any, path: str) -> Any:
 
 
 def _scalar(hint: Any, value: Any, path: str) -> Any:
-    if hint is float and type(value) is int:
-        return float(value)
     # bool is an int in Python and is not one in JSON.
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise DecodeError(f"{path}: expected {hint.__name__}, found {_kind(value)}")
     return value
