@@ -4,8 +4,8 @@
 """Install pip into an empty virtual environment of ansible-test, in place of the script it would download.
 
 ansible-test fetches get-pip.py from a host of its own, unless a file of a certain name lies in its cache.
-tools/sanity.py puts this one there. Python brings a pip along, and that one gets the version that ansible-test pins from
-the package index.
+tools/sanity.py puts this one there. Python brings a pip along, and that one gets the version that ansible-test pins
+from the package index.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run steps of ``make test`` one after another, go on when one fails, and end with one line that sums them up.
 
-A step is a target of the Makefile. One that writes a JUnit file .build/results/STEP.xml counts as the tests in it, any other
-as one test.
+A step is a target of the Makefile. One that writes a JUnit file .build/results/STEP.xml counts as the tests in it, any
+other as one test.
 """
 
 from __future__ import annotations
