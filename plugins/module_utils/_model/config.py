@@ -20,6 +20,8 @@ class ConfigProblem:
     line: int = 0
     column: int = 0
     key: Optional[str] = None
+    accepted_from: Optional[int] = None
+    """Major release of the engine from which dockerd starts with it all the same (0: every one); None: none does."""
 
 
 @dataclass(frozen=True)
@@ -46,5 +48,7 @@ class DaemonConfig:
     gid: Optional[int] = None
     mtime: Optional[float] = None
     """Seconds since the epoch."""
+    ctime: Optional[float] = None
+    """Seconds since the epoch; unlike mtime it also moves when another file is put in its place."""
     link_target: Optional[str] = None
     """Where it leads when path is a symbolic link."""

@@ -1,0 +1,296 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A strict parser of daemon.json that knows where everything stands.
+
+It accepts what Go's encoding/json accepts, and says in plain words, with line and column, what is wrong otherwise.
+What some engines tolerate (a byte order mark, a key given twice) is a problem here as well, and says so.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, KeyPosition
+
+# Members of these keys are options of their own and not flattened (moby daemon/config/config.go, flatOptions).
+_NESTED_KEYS = frozenset(
+    {
+        "builder",
+        "cluster-store-opts",
+        "default-network-opts",
+        "default-ulimits",
+        "features",
+        "log-opts",
+        "runtimes",
+    }
+)
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_WORD = re.compile(r"[^\s,:\[\]{}\"]+")
+_LITERALS: dict[str, Optional[bool]] = {"true": True, "false": False, "null": None}
+_DEEPEST = 100
+_DECODER = json.JSONDecoder(strict=True)
+
+# Byte order marks, the longer ones first: that of UTF-16 is the beginning of that of UTF-32.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+
+
+@dataclass(frozen=True)
+class ParsedConfig:
+    """What a daemon.json says, and what is wrong with its text."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    """Top-level keys with their values, unmasked; empty when the text is not JSON."""
+    positions: dict[str, KeyPosition] = field(default_factory=dict)
+    """Where the top-level keys stand; for a key given twice, the last place, which counts."""
+    problems: list[ConfigProblem] = field(default_factory=list)
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is an engine that reads this text."""
+        return all(problem.accepted_from is not None for problem in self.problems)
+
+
+def parse(text_bytes: bytes, path: str) -> ParsedConfig:
+    """Parse the bytes of the daemon.json at path (named in messages only). Never raises."""
+    problems: list[ConfigProblem] = []
+    try:
+        text = _decode(text_bytes, problems)
+        if not text.strip():
+            problems.append(_empty(path))
+            return ParsedConfig(problems=problems)
+        scanner = _Scanner(text, problems)
+        values = scanner.document()
+    except _SyntaxFaultError as error:
+        return ParsedConfig(problems=[*problems, error.problem])
+    return ParsedConfig(values, scanner.positions, problems)
+
+
+def flattened(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values as dockerd takes them: the members of an object it does not know count as top-level keys.
+
+    Source: moby daemon/config/config.go, configValuesSet; ``{"x": {"userland-proxy": false}}`` turns the proxy off.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in _NESTED_KEYS:
+            flat.update(value)
+        else:
+            flat[key] = value
+    return flat
+
+
+class _SyntaxFaultError(Exception):
+    def __init__(self, problem: ConfigProblem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def _empty(path: str) -> ConfigProblem:
+    message = f"{path} is empty; Docker Engine 20.10 does not start with it, later releases do"
+    return ConfigProblem(message, accepted_from=23)
+
+
+def _decode(raw: bytes, problems: list[ConfigProblem]) -> str:
+    for mark, encoding, name in _MARKS:
+        if raw.startswith(mark):
+            if name == "UTF-32":
+                raise _SyntaxFaultError(ConfigProblem("the file is UTF-32; dockerd reads UTF-8", 1, 1))
+            text = f"the file begins with a byte order mark ({name})"
+            message = f"{text}; Docker Engine 20.10 does not start with it, later releases do"
+            problems.append(ConfigProblem(message, 1, 1, accepted_from=23))
+            return _decode_as(raw, encoding, name)
+    return _decode_as(raw, "utf-8", "UTF-8")
+
+
+def _decode_as(raw: bytes, encoding: str, name: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode(encoding, "replace")
+        line, column = _place(before, len(before))
+        found = f"byte 0x{raw[error.start]:02x} is not valid {name}"
+        raise _SyntaxFaultError(ConfigProblem(f"{found}; save the file as UTF-8", line, column)) from error
+
+
+def _place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of an offset, both from 1; columns count characters."""
+    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+class _Scanner:
+    """Walks one JSON text by recursive descent (RFC 8259); strings are left to the standard library."""
+
+    def __init__(self, text: str, problems: list[ConfigProblem]) -> None:
+        self.text = text
+        self.problems = problems
+        self.positions: dict[str, KeyPosition] = {}
+        self.at = 0
+
+    def document(self) -> dict[str, Any]:
+        """Parse the whole text as an object; ``null`` is as good as an empty one (Go leaves the map as it is)."""
+        self._skip()
+        start = self.at
+        value = self._value(0)
+        self._skip()
+        if self.at < len(self.text):
+            self._fail(f"{self._seen()} after the end of the configuration")
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self._fail(f"the configuration must be an object in braces, found {_kind(value)}", start)
+        return dict(value)
+
+    def _value(self, depth: int) -> Any:
+        if depth > _DEEPEST:
+            self._fail(f"nested more than {_DEEPEST} deep")
+        self._skip()
+        sign = self.text[self.at : self.at + 1]
+        if sign == "{":
+            return self._object(depth)
+        if sign == "[":
+            return self._array(depth)
+        if sign == '"':
+            return self._string()
+        return self._scalar()
+
+    def _object(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        places: dict[str, KeyPosition] = {}
+        self.at += 1
+        self._skip()
+        if self._take("}"):
+            return found
+        while True:
+            self._skip()
+            self._key(found, places, depth)
+            self._skip()
+            if self._take("}"):
+                break
+            self._comma("}", "the brace")
+        if depth == 0:
+            self.positions = places
+        return found
+
+    def _key(self, found: dict[str, Any], places: dict[str, KeyPosition], depth: int) -> None:
+        start = self.at
+        if self.text[start : start + 1] != '"':
+            self._fail(f"expected a key in double quotes, found {self._seen()}")
+        key = self._string()
+        place = KeyPosition(*_place(self.text, start))
+        self._skip()
+        if not self._take(":"):
+            self._fail(f"expected a colon after the key {_quoted(key)}, found {self._seen()}")
+        if key in places:
+            first = places[key]
+            message = f"the key {_quoted(key)} stands twice, first in line {first.line}; dockerd takes the last"
+            self.problems.append(ConfigProblem(message, place.line, place.column, key, accepted_from=0))
+        places[key] = place
+        found[key] = self._value(depth + 1)
+
+    def _array(self, depth: int) -> list[Any]:
+        found: list[Any] = []
+        self.at += 1
+        self._skip()
+        if self._take("]"):
+            return found
+        while True:
+            found.append(self._value(depth + 1))
+            self._skip()
+            if self._take("]"):
+                return found
+            self._comma("]", "the bracket")
+
+    def _comma(self, end: str, name: str) -> None:
+        comma = self.at
+        if not self._take(","):
+            self._fail(f"expected a comma or {_quoted(end)}, found {self._seen()}")
+        self._skip()
+        if self.text[self.at : self.at + 1] == end:
+            self._fail(f"a comma before {name} that closes; JSON has no trailing commas", comma)
+
+    def _string(self) -> str:
+        try:
+            text, self.at = _DECODER.raw_decode(self.text, self.at)
+        except json.JSONDecodeError as error:
+            self._fail(_STRING_ERRORS.get(error.msg.rstrip(": ").split(" at")[0], error.msg), error.pos)
+        # Go replaces half of a surrogate pair by U+FFFD, and Python could not write it as UTF-8.
+        return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _scalar(self) -> Any:
+        start = self.at
+        found = _WORD.match(self.text, start)
+        word = found.group() if found else ""
+        if word in _LITERALS:
+            self.at += len(word)
+            return _LITERALS[word]
+        if _NUMBER.fullmatch(word):
+            self.at += len(word)
+            return self._number(word, start)
+        return self._fail(f"expected a value, found {self._seen()}")
+
+    def _number(self, word: str, start: int) -> Any:
+        if abs(float(word)) == float("inf"):
+            self._fail("the number is too large", start)
+        return json.loads(word)
+
+    def _skip(self) -> None:
+        found = _SPACE.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+
+    def _take(self, sign: str) -> bool:
+        taken = self.text.startswith(sign, self.at)
+        self.at += taken
+        return taken
+
+    def _seen(self) -> str:
+        """What stands at the present place, in words."""
+        rest = self.text[self.at : self.at + 2]
+        if not rest:
+            return "the end of the file"
+        if rest in ("//", "/*") or rest[0] == "#":
+            return "a comment, which JSON does not have"
+        if rest[0] == "'":
+            return "a single quote; JSON wants double quotes"
+        found = _WORD.match(self.text, self.at)
+        return _quoted(found.group()[:30] if found else rest[0])
+
+    def _fail(self, message: str, at: Optional[int] = None) -> Any:
+        line, column = _place(self.text, self.at if at is None else at)
+        raise _SyntaxFaultError(ConfigProblem(message, line, column))
+
+
+_STRING_ERRORS = {
+    "Unterminated string starting": "a string without its closing double quote",
+    "Invalid control character": "a line break or control character inside a string",
+    "Invalid \\escape": "a backslash that begins no escape; write two for one",
+    "Invalid \\uXXXX escape": "\\u without four hexadecimal digits",
+}
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, list):
+        return "an array"
+    return "a string" if isinstance(value, str) else "a number"
+
+
+def _quoted(text: str) -> str:
+    """Text between double quotes; the escapes of JSON keep control characters off the terminal."""
+    return json.dumps(text)
