@@ -13,6 +13,8 @@ STAGE := .build/ansible_collections/dockernet/baseline
 LAB ?= lab
 HOSTS ?=
 
+USER_ANSIBLE_CONFIG := $(or $(ANSIBLE_CONFIG),$(CURDIR)/ansible.cfg)
+
 # Only this project's tools and the system's: wrappers of Python version managers confuse ansible-test.
 export PATH := $(CURDIR)/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export ANSIBLE_HOME := $(CURDIR)/.build/ansible-home
@@ -23,9 +25,9 @@ export PYTHONDONTWRITEBYTECODE := 1
 MYPY := mypy --config-file '$(CURDIR)/pyproject.toml' --cache-dir '$(CURDIR)/.build/mypy-cache'
 
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-yaml lint-ansible lint-changelog lint-docs
-TEST_STEPS := $(LINT_STEPS) sanity unit test-lab molecule
+TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit lab lab-down test-lab integration molecule build clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -38,6 +40,8 @@ stage: venv ## copy the collection to where Ansible looks for it
 
 # ---- the main job ----------------------------------------------------------------------------------------------------
 
+# Variables of the user's shell such as ANSIBLE_CONFIG hold for the user's hosts.
+harden: export ANSIBLE_CONFIG := $(if $(INVENTORY),$(USER_ANSIBLE_CONFIG),$(ANSIBLE_CONFIG))
 harden: stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do)
 ifdef INVENTORY
 	ansible-playbook -i '$(INVENTORY)' $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
@@ -80,6 +84,15 @@ sanity: stage ## all sanity tests of ansible-test
 unit: stage ## unit tests
 	$(PY) -m pytest tests/unit --junitxml=.build/results/unit.xml $(EXTRA)
 
+unit-debian11: stage ## unit tests with Debian 11's Python and libraries, if there is a Python 3.9
+	tools/unit_debian11 --junitxml=.build/results/unit-debian11.xml $(EXTRA)
+
+build: stage ## the artifact for Ansible Galaxy in .build/dist, checked as Galaxy would
+	mkdir -p .build/dist
+	rm -f .build/dist/*
+	cd $(STAGE) && ansible-galaxy collection build --force --output-path '$(CURDIR)/.build/dist'
+	cd .build/dist && HOME='$(CURDIR)/.build/galaxy-home' '$(CURDIR)/$(PY)' -m galaxy_importer.main *.tar.gz
+
 # ---- real engines ----------------------------------------------------------------------------------------------------
 
 lab: stage ## start lab hosts (all, or HOSTS="debian13 ..."); LAB=name gives a lab of your own
@@ -88,5 +101,13 @@ lab: stage ## start lab hosts (all, or HOSTS="debian13 ..."); LAB=name gives a l
 lab-down: venv ## remove what `make lab` made
 	LAB='$(LAB)' $(PY) -m tests.lab down
 
-clean: ## remove .build (but for labs that run) and .venv
-	rm -rf .venv
+test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
+	tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/integration -n 4 --dist loadgroup \
+	    --junitxml=.build/results/test-lab.xml $(EXTRA)
+
+molecule: stage ## the roles on a host of their own, from untouched to idempotent
+	molecule test
+
+clean: ## remove the lab of this name, .build and .venv
+	if [ -x $(PY) ]; then LAB='$(LAB)' $(PY) -m tests.lab down; fi
+	rm -rf .build .venv

@@ -18,6 +18,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_test._internal.python_requirements import get_venv_packages
+
 from stage import BUILD, collection_path
 
 HOME = BUILD / "ansible-test-home"
