@@ -1,0 +1,223 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Before and after a hardening run: what was wrong, what became of it, and what is left to a human."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    PASS,
+    UNKNOWN,
+    Finding,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import (
+    outcome_word,
+    rank,
+    resource_text,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import indented, table
+
+CHANGED = "changed"
+UNCHANGED = "unchanged"
+REFUSED = "refused"
+FAILED = "failed"
+NOT_RUN = "not run"
+
+# What became of a row.
+_REPAIRED = "repaired"
+_NOT_DONE = "not done"
+_HUMAN = "for a human"
+_UNJUDGED = "unknown"
+
+_HEADINGS = ("check", "severity", "resource", "before", "after")
+_LIMITS = (24, 8, 34, 7, 10)
+_NAMED = 3
+"""How many resources that share a row are named; the rest is counted."""
+_CONSENT = "To consent, set harden_on_disruption: allow."
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What came of running one module of the collection."""
+
+    module: str
+    outcome: str
+    message: str = ""
+    actions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_result(cls, module: str, result: Mapping[str, Any]) -> Repair:
+        """Read a result as a task registers it; a task that was skipped has not run."""
+        if result.get("skipped"):
+            return cls(module, NOT_RUN)
+        outcome = CHANGED if result.get("changed") else UNCHANGED
+        if result.get("failed"):
+            outcome = FAILED
+        if result.get("refused"):
+            outcome = REFUSED
+        return cls(
+            module,
+            outcome,
+            str(result.get("msg") or ""),
+            [str(action) for action in result.get("actions") or []],
+            [str(warning) for warning in result.get("warnings") or []],
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A hardening run."""
+
+    before: Sequence[Finding]
+    after: Optional[Sequence[Finding]]
+    """None when there was no second audit: nothing was changed, or only would have been."""
+    repairs: Mapping[str, Repair]
+    """By the short name of the module."""
+    check_mode: bool = False
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One resource under one check, as it went through the run."""
+
+    finding: Finding
+    before: str
+    after: str
+    verdict: str
+    done: str
+
+
+def baseline_table(run: Run, width: int) -> list[str]:
+    """Return the lines: a table of what is or was wrong, the deeds, the refusals, and one line that sums up."""
+    rows = sorted((_row(run, *pair) for pair in _pairs(run)), key=lambda row: rank(row.finding))
+    lines: list[str] = []
+    if rows:
+        heading = "what would be done" if run.check_mode else "what was done"
+        lines = [*table((*_HEADINGS, heading), _merged(rows), _LIMITS, width), ""]
+    for heading, deeds in _deeds(run):
+        lines.append(heading)
+        for deed in deeds:
+            lines.extend(indented("* ", deed, width))
+        lines.append("")
+    return [*lines, _summary(run, rows)]
+
+
+def _pairs(run: Run) -> Iterable[tuple[Optional[Finding], Optional[Finding]]]:
+    """Findings of the two audits about the same thing, of which at least one is not good."""
+    last = run.before if run.after is None else run.after
+    after = {_key(finding): finding for finding in last}
+    for finding in run.before:
+        other = after.pop(_key(finding), None)
+        if _notable(finding) or (other is not None and _notable(other)):
+            yield finding, other
+    for finding in after.values():
+        if _notable(finding):
+            yield None, finding
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    return finding.check, finding.resource.kind, finding.resource.name
+
+
+def _notable(finding: Finding) -> bool:
+    return finding.outcome in (FAIL, UNKNOWN)
+
+
+def _row(run: Run, before: Optional[Finding], after: Optional[Finding]) -> _Row:
+    if before is not None:
+        now = "gone" if after is None else outcome_word(after.outcome)
+        return _Row(before, outcome_word(before.outcome), *_development(run, before, after, now))
+    if after is None:
+        raise ValueError("a row needs a finding from before or after")
+    verdict = _UNJUDGED if after.outcome == UNKNOWN else _HUMAN
+    return _Row(after, "-", outcome_word(after.outcome), verdict, f"new since the first audit: {after.summary}")
+
+
+def _development(run: Run, before: Finding, after: Optional[Finding], now: str) -> tuple[str, str, str]:
+    """Return how it is now, what became of it, and what was done."""
+    repair = _repair_of(run, before)
+    if run.check_mode and before.outcome == FAIL and repair is not None and repair.outcome == CHANGED:
+        return "would pass", _REPAIRED, f"would be repaired by {repair.module}"
+    if after is not None and after.outcome == UNKNOWN:
+        return now, _UNJUDGED, after.summary
+    if after is not None and after.outcome == FAIL:
+        return now, *_why_not(after, repair)
+    if repair is not None and repair.outcome == CHANGED:
+        return now, _REPAIRED, f"repaired by {repair.module}"
+    return now, _REPAIRED, "better since the first audit"
+
+
+def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
+    if finding.remedy is None or finding.remedy.module is None:
+        return None
+    return run.repairs.get(finding.remedy.module)
+
+
+def _why_not(finding: Finding, repair: Optional[Repair]) -> tuple[str, str]:
+    if repair is None or repair.outcome == NOT_RUN:
+        return _HUMAN, f"for a human: {finding.remedy.text if finding.remedy else finding.summary}"
+    reasons = {
+        CHANGED: f"{repair.module} made changes that did not mend it",
+        UNCHANGED: f"not done: {repair.module} found nothing to change",
+        REFUSED: f"not done: {repair.module} refused, see below",
+        FAILED: f"not done: {repair.module} failed, see below",
+    }
+    return _NOT_DONE, reasons[repair.outcome]
+
+
+def _merged(rows: Iterable[_Row]) -> list[Sequence[str]]:
+    """Rows that differ in nothing but the resource become one."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        key = (row.finding.check, row.finding.severity, row.before, row.after, row.done)
+        groups.setdefault(key, []).append(resource_text(row.finding))
+    merged: list[Sequence[str]] = []
+    for (check, severity, before, after, done), names in groups.items():
+        more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+        merged.append((check, severity, ", ".join([*names[:_NAMED], *more]), before, after, done))
+    return merged
+
+
+def _deeds(run: Run) -> list[tuple[str, list[str]]]:
+    done = [f"{repair.module}: {action}" for repair in _with(run, CHANGED) for action in repair.actions]
+    refused = [f"{repair.module} refused: {_with_consent(repair.message)}" for repair in _with(run, REFUSED)]
+    failed = [f"{repair.module} failed: {repair.message}" for repair in _with(run, FAILED)]
+    warned = [f"{repair.module}: {warning}" for repair in run.repairs.values() for warning in repair.warnings]
+    sections = (
+        ("Would be done:" if run.check_mode else "Done:", done),
+        ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
+        ("To know:", warned),
+    )
+    return [(heading, deeds) for heading, deeds in sections if deeds]
+
+
+def _with_consent(message: str) -> str:
+    return f"{message}\n{_CONSENT}" if "on_disruption" in message else message
+
+
+def _with(run: Run, outcome: str) -> list[Repair]:
+    return [repair for repair in run.repairs.values() if repair.outcome == outcome]
+
+
+def _summary(run: Run, rows: Sequence[_Row]) -> str:
+    count = Counter(row.verdict for row in rows)
+    last = run.before if run.after is None else run.after
+    would = "would be " if run.check_mode else ""
+    parts = [
+        f"{count[_REPAIRED]} {would}repaired",
+        f"{count[_NOT_DONE]} not done",
+        f"{count[_HUMAN]} for a human",
+        f"{count[_UNJUDGED]} unknown",
+        f"{sum(finding.outcome == PASS for finding in last)} pass",
+    ]
+    return f"{', '.join(parts)}."

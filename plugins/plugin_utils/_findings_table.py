@@ -1,0 +1,94 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What an audit found, as lines that a person reads from top to bottom: worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    NOT_APPLICABLE,
+    OUTCOMES,
+    PASS,
+    SEVERITIES,
+    UNKNOWN,
+    Finding,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import indented, table
+
+_WORD = {FAIL: "FAIL", UNKNOWN: "unknown", PASS: "pass", NOT_APPLICABLE: "n/a"}
+_HEADINGS = ("outcome", "severity", "check", "resource", "what is so")
+_LIMITS = (8, 8, 24, 34)
+_PER_CHECK = 10
+"""How many resources of one check are listed; the rest is counted."""
+
+
+def outcome_word(outcome: str) -> str:
+    """Return the outcome as it is printed."""
+    return _WORD.get(outcome, outcome)
+
+
+def rank(finding: Finding) -> tuple[int, int, str, str, str]:
+    """Return what findings are sorted by: failed first, then unknown, each by severity, check and resource."""
+    outcome = (FAIL, UNKNOWN, PASS, NOT_APPLICABLE).index(finding.outcome) if finding.outcome in OUTCOMES else 0
+    severity = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else 0
+    return outcome, severity, finding.check, finding.resource.kind, finding.resource.name
+
+
+def resource_text(finding: Finding) -> str:
+    """Return what a finding is about in words, such as ``container web``."""
+    kind, name = finding.resource.kind, finding.resource.name
+    return kind if name in ("", kind) or kind == "host" else f"{kind} {name}"
+
+
+def findings_table(findings: Iterable[Finding], width: int) -> list[str]:
+    """Return the lines of a table of all that failed or is unknown, and a last line that counts all outcomes."""
+    ordered = sorted(findings, key=rank)
+    notable = [finding for finding in ordered if finding.outcome in (FAIL, UNKNOWN)]
+    lines: list[str] = []
+    if notable:
+        lines = [*table(_HEADINGS, _rows(notable), _LIMITS, width), *_remedies(notable, width), ""]
+    return [*lines, _counts(ordered)]
+
+
+def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = []
+    for (outcome, severity, check), group in groupby(findings, key=_check_of):
+        members = list(group)
+        rows.extend(
+            (outcome_word(outcome), severity, check, resource_text(item), item.summary) for item in members[:_PER_CHECK]
+        )
+        if len(members) > _PER_CHECK:
+            rows.append((outcome_word(outcome), severity, check, f"and {len(members) - _PER_CHECK} more", "likewise"))
+    return rows
+
+
+def _check_of(finding: Finding) -> tuple[str, str, str]:
+    return finding.outcome, finding.severity, finding.check
+
+
+def _remedies(findings: Iterable[Finding], width: int) -> list[str]:
+    """One paragraph for each remedy, with the checks that it answers to."""
+    checks: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.outcome == FAIL and finding.remedy is not None:
+            named = checks.setdefault(finding.remedy.text, [])
+            if finding.check not in named:
+                named.append(finding.check)
+    lines: list[str] = []
+    for text, names in checks.items():
+        lines.extend(indented("* ", f"{', '.join(names)}: {text}", width))
+    return ["", "What mends it:", *lines] if lines else []
+
+
+def _counts(findings: Iterable[Finding]) -> str:
+    count = Counter(finding.outcome for finding in findings)
+    text = f"{count[FAIL]} failed, {count[UNKNOWN]} unknown, {count[PASS]} passed"
+    return f"{text}, {count[NOT_APPLICABLE]} not applicable" if count[NOT_APPLICABLE] else text

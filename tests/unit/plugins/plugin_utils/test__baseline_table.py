@@ -1,0 +1,144 @@
+"""The table before and after tells apart what was repaired, refused, failed, left to a human, and only would be."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._baseline_table import Repair, Run, baseline_table
+
+HAIRPIN = Remedy("Turn hairpin on.", module="bridge_hairpin")
+
+
+def finding(
+    outcome: str, check: str = "hairpin.missing", name: str = "web", remedy: Optional[Remedy] = HAIRPIN
+) -> Finding:
+    return Finding(check, outcome, "high", Resource("container", name), f"{name}: {outcome}", remedy=remedy)
+
+
+def repairs(**results: dict[str, Any]) -> dict[str, Repair]:
+    return {name: Repair.from_result(name, result) for name, result in results.items()}
+
+
+def rows(lines: list[str]) -> list[str]:
+    """Return the table's body."""
+    start = next((index for index, line in enumerate(lines) if line.startswith("-----")), None)
+    return [] if start is None else lines[start + 1 : lines.index("", start)]
+
+
+def test_a_repair_shows_before_and_after() -> None:
+    done = repairs(bridge_hairpin={"changed": True, "actions": ["turned hairpin on for veth1"]})
+    lines = baseline_table(Run([finding("fail")], [finding("pass", remedy=None)], done), 120)
+    assert " ".join(rows(lines)[0].split()) == "hairpin.missing high container web FAIL pass repaired by bridge_hairpin"
+    assert "* bridge_hairpin: turned hairpin on for veth1" in lines
+    assert lines[-1] == "1 repaired, 0 not done, 0 for a human, 0 unknown, 1 pass."
+
+
+def test_check_mode_says_would() -> None:
+    done = repairs(bridge_hairpin={"changed": True, "actions": ["turn hairpin on"]})
+    lines = baseline_table(Run([finding("fail")], None, done, check_mode=True), 120)
+    assert "would pass  would be repaired by bridge_hairpin" in rows(lines)[0]
+    assert "Would be done:" in lines
+    assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 pass."
+
+
+def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
+    remedy = Remedy("Turn the proxy off.", module="userland_proxy")
+    result = {"changed": False, "failed": False, "refused": True, "msg": "It stops web. Set on_disruption=allow."}
+    before = [finding("fail", "proxy.enabled", remedy=remedy)]
+    lines = baseline_table(Run(before, None, repairs(userland_proxy=result)), 120)
+    assert "not done: userland_proxy refused, see below" in rows(lines)[0]
+    assert "* userland_proxy refused: It stops web. Set on_disruption=allow." in lines
+    assert "  To consent, set harden_on_disruption: allow." in lines
+    assert lines[-1].startswith("0 repaired, 1 not done")
+
+
+def test_a_failure_is_no_refusal() -> None:
+    result = {"changed": False, "failed": True, "msg": "broken"}
+    lines = baseline_table(Run([finding("fail")], [finding("fail")], repairs(bridge_hairpin=result)), 120)
+    assert "not done: bridge_hairpin failed, see below" in rows(lines)[0]
+    assert "* bridge_hairpin failed: broken" in lines
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"changed": False}, "not done: bridge_hairpin found nothing to change"),
+        ({"changed": True}, "bridge_hairpin made changes that did not mend it"),
+        ({"skipped": True, "changed": False}, "for a human: Turn hairpin on."),
+    ],
+)
+def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words: str) -> None:
+    lines = baseline_table(Run([finding("fail")], [finding("fail")], repairs(bridge_hairpin=result)), 120)
+    assert words in rows(lines)[0]
+    assert lines[-1].startswith("0 repaired")
+
+
+def test_what_no_module_mends_is_for_a_human() -> None:
+    before = [finding("fail", "mode.host", remedy=Remedy("Decide whether it needs the host's network."))]
+    lines = baseline_table(Run(before, None, {}), 140)
+    assert "for a human: Decide whether it needs the host's network." in rows(lines)[0]
+    assert lines[-1].startswith("0 repaired, 0 not done, 1 for a human")
+
+
+def test_what_could_not_be_judged_says_why() -> None:
+    lines = baseline_table(Run([finding("unknown")], None, {}), 120)
+    assert rows(lines)[0].endswith("web: unknown")
+    assert "1 unknown" in lines[-1]
+
+
+def test_a_repair_that_cannot_be_proved_is_unknown() -> None:
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run([finding("fail")], [finding("unknown")], done), 120)
+    assert lines[-1].startswith("0 repaired, 0 not done, 0 for a human, 1 unknown")
+
+
+def test_a_fault_that_came_during_the_run_is_shown() -> None:
+    lines = baseline_table(Run([finding("pass")], [finding("fail")], {}), 120)
+    assert "pass" in rows(lines)[0]
+    assert "FAIL" in rows(lines)[0]
+    lines = baseline_table(Run([], [finding("fail")], {}), 120)
+    assert "new since the first audit" in rows(lines)[0]
+
+
+def test_what_vanished_is_gone() -> None:
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run([finding("fail")], [], done), 120)
+    assert "gone" in rows(lines)[0]
+
+
+def test_resources_with_the_same_fate_share_a_row() -> None:
+    before = [finding("fail", name=f"c{index}") for index in range(1000)]
+    lines = baseline_table(Run(before, None, repairs(bridge_hairpin={"changed": False})), 120)
+    text = " ".join(" ".join(rows(lines)).split())
+    assert "container c0, container c1," in text
+    assert "and 997 more" in text
+    assert len(rows(lines)) < 5
+
+
+def test_a_good_host_takes_one_line() -> None:
+    assert baseline_table(Run([finding("pass")], None, {}), 120) == [
+        "0 repaired, 0 not done, 0 for a human, 0 unknown, 1 pass."
+    ]
+
+
+def test_hostile_names_and_messages_are_escaped_and_stay_in_their_place() -> None:
+    result = {"failed": True, "msg": "line one\n99 repaired\x1b[2J"}
+    lines = baseline_table(
+        Run([finding("fail", name="a\x1b]0;x\x07\u202e")], None, repairs(bridge_hairpin=result)), 120
+    )
+    assert not [line for line in lines if any(char in line for char in "\x1b\x07\u202e\n")]
+    assert not [line for line in lines[:-1] if line.startswith("99 repaired")]
+
+
+def test_warnings_of_the_modules_are_passed_on() -> None:
+    lines = baseline_table(
+        Run(
+            [finding("fail")],
+            [finding("pass")],
+            repairs(bridge_hairpin={"changed": True, "warnings": ["mind the gap"]}),
+        ),
+        120,
+    )
+    assert "* bridge_hairpin: mind the gap" in lines
