@@ -1,0 +1,154 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Promises of the repository as a whole that no linter checks."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+import stage
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+MODULE_UTILS = "ansible_collections.dockernet.baseline.plugins.module_utils"
+
+MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
+ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+PLUGIN_FILES = sorted(path.relative_to(ROOT).as_posix() for path in PLUGINS.rglob("*.py"))
+
+# The one playbook whose file name people type; its FQCN form is the name with underscores.
+FILE_ONLY_PLAYBOOK = "harden-docker-net.yml"
+
+SHIPPED = {
+    "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "changelogs",
+    "galaxy.yml",
+    "meta",
+    "playbooks",
+    "plugins",
+    "roles",
+}
+
+
+def load(relative: str) -> t.Any:
+    return yaml.safe_load((ROOT / relative).read_text(encoding="utf-8"))
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports, at any depth."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_version_is_the_newest_release_or_has_fragments() -> None:
+    version = load("galaxy.yml")["version"]
+    changelog = ROOT / "changelogs" / "changelog.yaml"
+    releases = load("changelogs/changelog.yaml")["releases"] if changelog.exists() else {}
+    fragments = list((ROOT / "changelogs" / "fragments").glob("*.yml"))
+    assert version in releases or fragments
+
+
+def test_every_top_level_entry_is_shipped_or_ignored_by_the_build() -> None:
+    ignored = set(load("galaxy.yml")["build_ignore"])
+    untracked = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    entries = {Path(name.lstrip("/")).parts[0] for name in [*stage.tracked_files(), *untracked] if name}
+    assert entries - ignored - SHIPPED == set()
+    assert ignored & SHIPPED == set()
+
+
+def test_development_requirements_are_pinned() -> None:
+    lines = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
+    loose = [line for line in lines if line and not line.startswith("#") and not re.match(r"^[\w.-]+==[\w.]+$", line)]
+    assert loose == []
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.name)
+def test_playbook_can_be_run_by_its_fqcn(path: Path) -> None:
+    # ansible-playbook accepts no hyphen in a name like dockernet.baseline.harden_docker_net, and no linter says so.
+    if path.name == FILE_ONLY_PLAYBOOK:
+        plays = yaml.safe_load(path.read_text(encoding="utf-8"))
+        imports = [play.pop("ansible.builtin.import_playbook", None) for play in plays]
+        assert imports == ["harden_docker_net.yml"]
+        assert all(set(play) <= {"name"} for play in plays)
+    else:
+        assert re.fullmatch(r"[a-z_][a-z0-9_]*\.yml", path.name)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_documents_every_option_with_its_default(role: str) -> None:
+    readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    options = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    defaults_file = ROOT / "roles" / role / "defaults" / "main.yml"
+    defaults = load(f"roles/{role}/defaults/main.yml") or {} if defaults_file.exists() else {}
+    documented = {name: option["default"] for name, option in options.items() if "default" in option}
+    assert {name: value for name, value in defaults.items() if name in documented} == documented
+    assert set(defaults) <= set(options)
+    assert [name for name in options if f"`{name}`" not in readme] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_names_its_variables_after_itself(role: str) -> None:
+    options = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    assert [name for name in options if not name.startswith(f"{role}_")] == []
+
+
+def test_action_group_lists_every_module() -> None:
+    assert load("meta/runtime.yml")["action_groups"]["dockernet"] == MODULES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_readme_lists_module(name: str) -> None:
+    assert name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PLUGIN_FILES)
+def test_plugin_states_its_licence(name: str) -> None:
+    head = (ROOT / name).read_text(encoding="utf-8").splitlines()[:6]
+    assert "# SPDX-License-Identifier: GPL-3.0-or-later" in head
+    assert any("GNU General Public License v3.0+" in line for line in head)
+
+
+# Who must not import whom: readers never judge, checks never touch the host, and what plans is plain Python.
+FORBIDDEN_IMPORTS = {
+    "_model": ["ansible", "docker", "pyroute2", "_host", "_firewall", "_checks", "_change"],
+    "_firewall": ["ansible", "docker", "pyroute2", "_host", "_checks", "_change"],
+    "_checks": ["ansible", "docker", "pyroute2", "_host", "_change", "subprocess", "socket"],
+    "_host": ["_checks", "_change", "_firewall"],
+    "_change": ["_checks"],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in PLUGIN_FILES if name.startswith("plugins/module_utils/_")])
+def test_package_keeps_to_its_side(name: str) -> None:
+    package = Path(name).parts[2]
+    forbidden = tuple(
+        f"{MODULE_UTILS}.{other}" if other.startswith("_") else other for other in FORBIDDEN_IMPORTS.get(package, [])
+    )
+    crossing = [
+        module
+        for module in imported_modules(ROOT / name)
+        if any(module == other or module.startswith(f"{other}.") for other in forbidden)
+    ]
+    assert crossing == []
+
+
+def test_no_empty_package_files() -> None:
+    assert list(PLUGINS.rglob("__init__.py")) == []
