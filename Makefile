@@ -24,6 +24,9 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 MYPY := mypy --config-file '$(CURDIR)/pyproject.toml' --cache-dir '$(CURDIR)/.build/mypy-cache'
 
+# For tools that write to the home directory unasked.
+AWAY := mkdir -p '$(CURDIR)/.build/home' && HOME='$(CURDIR)/.build/home'
+
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
@@ -76,7 +79,7 @@ lint-changelog: stage
 	cd $(STAGE) && antsibull-changelog lint
 
 lint-docs: stage
-	cd $(STAGE) && antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs=all --disallow-unknown-collection-refs .
+	cd $(STAGE) && $(AWAY) antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs=all --disallow-unknown-collection-refs .
 
 sanity: stage ## all sanity tests of ansible-test
 	$(PY) tools/sanity.py
@@ -90,8 +93,8 @@ unit-debian11: stage ## unit tests with Debian 11's Python and libraries, if the
 build: stage ## the artifact for Ansible Galaxy in .build/dist, checked as Galaxy would
 	mkdir -p .build/dist
 	rm -f .build/dist/*
-	cd $(STAGE) && ansible-galaxy collection build --force --output-path '$(CURDIR)/.build/dist'
-	cd .build/dist && HOME='$(CURDIR)/.build/galaxy-home' '$(CURDIR)/$(PY)' -m galaxy_importer.main *.tar.gz
+	cd $(STAGE) && $(AWAY) ansible-galaxy collection build --force --output-path '$(CURDIR)/.build/dist'
+	cd .build/dist && $(AWAY) '$(CURDIR)/$(PY)' -m galaxy_importer.main *.tar.gz
 
 # ---- real engines ----------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ansible_test._internal.python_requirements import get_venv_packages
 
 from stage import BUILD, collection_path
 
-HOME = BUILD / "ansible-test-home"
+HOME = BUILD / "home"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
