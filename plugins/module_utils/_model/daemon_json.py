@@ -29,6 +29,7 @@ _NESTED_KEYS = frozenset(
         "default-ulimits",
         "features",
         "log-opts",
+        "nri-opts",
         "runtimes",
     }
 )
@@ -267,6 +268,8 @@ class _Scanner:
             return "a comment, which JSON does not have"
         if rest[0] == "'":
             return "a single quote; JSON wants double quotes"
+        if rest[0] == '"':
+            return "a string"
         found = _WORD.match(self.text, self.at)
         return _quoted(found.group()[:30] if found else rest[0])
 

@@ -83,8 +83,20 @@ def sharers(snapshot: HostSnapshot) -> list[list[Container]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
+def modes(snapshot: HostSnapshot) -> dict[str, Mode]:
+    """The mode of every container by its id: what mode_of says of each, in time linear in their number."""
+    ports: dict[str, list[Attachment]] = {}
+    for item in attachments(snapshot):
+        ports.setdefault(item.container.id, []).append(item)
+    return {container.id: _mode(snapshot, container, ports.get(container.id, [])) for container in snapshot.containers}
+
+
 def mode_of(snapshot: HostSnapshot, container: Container) -> Mode:
     """The mode that a container was given and the one that its namespace shows."""
+    return _mode(snapshot, container, [item for item in attachments(snapshot) if item.container.id == container.id])
+
+
+def _mode(snapshot: HostSnapshot, container: Container, own: list[Attachment]) -> Mode:
     declared = _declared_mode(snapshot, container)
     if container.netns is None:
         reason = "it does not run" if not container.running else "its network namespace could not be read"
@@ -95,9 +107,8 @@ def mode_of(snapshot: HostSnapshot, container: Container) -> Mode:
         return Mode(declared, "host", f"it is in dockerd's own network namespace, net:[{container.netns}]")
     if declared.startswith("container:"):
         return _proved_sharing(snapshot, container, declared)
-    ports = [item for item in attachments(snapshot) if item.container.id == container.id and item.port is not None]
-    if ports:
-        names = ", ".join(f"{item.port.name} on {item.bridge}" for item in ports if item.port is not None)
+    names = ", ".join(f"{item.port.name} on {item.bridge}" for item in own if item.port is not None)
+    if names:
         return Mode(declared, "bridge", f"net:[{container.netns}] is joined to {names}")
     return _proved_elsewhere(snapshot, container, declared)
 

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The keys of daemon.json: which there are, since when, of what type, and what a change of each reaches.
+
+Source: moby at the tags v20.10.0 to docker-v29.7.2, by which key has a flag (cmd/dockerd/config*.go, options.go;
+daemon/command/ in later releases) or stands in skipValidateOptions (daemon/config/config.go): these two make dockerd
+know a key, whatever its structs say. daemon/reload.go says which SIGHUP reads again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+Release = tuple[int, int]
+"""Major and minor number of an engine; (0, 0) where it is not known."""
+
+# Types, as dockerd decodes them.
+BOOLEAN = "boolean"
+INTEGER = "integer"
+STRING = "string"
+ADDRESS = "IP address"
+PREFIX = "address with prefix length"
+STRINGS = "list of strings"
+ADDRESSES = "list of IP addresses"
+POOLS = "list of address pools"
+OBJECT = "object"
+STRING_MAP = "object of strings"
+BOOLEAN_MAP = "object of booleans"
+NETWORK_OPTIONS = "object of objects of strings"
+
+# What a change reaches, once dockerd runs with it.
+DEFAULT_BRIDGE = "default bridge"
+"""Only the daemon's default network; a restart that keeps running containers ignores it."""
+BRIDGES = "bridge networks"
+NEW_NETWORKS = "networks made later"
+NEW_CONTAINERS = "containers started later"
+DAEMON = "daemon"
+
+OLDEST: Release = (20, 10)
+"""The oldest release that this table was made for; what is older is taken for it."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of daemon.json."""
+
+    kind: str
+    default: Any = None
+    """None: empty, or worked out by dockerd."""
+    first: Release = OLDEST
+    last: Optional[Release] = None
+    """The last release that knew it; None: it is known still."""
+    scope: str = DAEMON
+    reloadable: bool = False
+    """Whether SIGHUP is enough."""
+
+    @property
+    def depends_on_release(self) -> bool:
+        """Whether some engines of this table know it and others do not."""
+        return self.first > OLDEST or self.last is not None
+
+    def known_to(self, release: Release) -> bool:
+        """Whether an engine of that release starts with the key in its file; (0, 0): whether any does."""
+        if release == (0, 0):
+            return True
+        return self.first <= max(release, OLDEST) and (self.last is None or release <= self.last)
+
+
+def _bridge(kind: str, default: Any = None, first: Release = OLDEST) -> Key:
+    return Key(kind, default, first, scope=DEFAULT_BRIDGE)
+
+
+def _driver(kind: str, default: Any = None, first: Release = OLDEST) -> Key:
+    return Key(kind, default, first, scope=BRIDGES)
+
+
+def _containers(kind: str, default: Any = None, first: Release = OLDEST, last: Optional[Release] = None) -> Key:
+    return Key(kind, default, first, last, scope=NEW_CONTAINERS)
+
+
+def _reloadable(kind: str, default: Any = None, first: Release = OLDEST) -> Key:
+    return Key(kind, default, first, reloadable=True)
+
+
+KEYS: dict[str, Key] = {
+    # The default network.
+    "bip": _bridge(PREFIX),
+    "bip6": _bridge(PREFIX, first=(28, 0)),
+    "bridge": _bridge(STRING),
+    "default-gateway": _bridge(ADDRESS),
+    "default-gateway-v6": _bridge(ADDRESS),
+    "fixed-cidr": _bridge(PREFIX),
+    "fixed-cidr-v6": _bridge(PREFIX),
+    "icc": _bridge(BOOLEAN, True),
+    "ip": _bridge(ADDRESS, "0.0.0.0"),  # noqa: S104 (the default that dockerd has)
+    "ip-masq": _bridge(BOOLEAN, True),
+    "ipv6": _bridge(BOOLEAN, False),
+    "mtu": _bridge(INTEGER, 1500),
+    # All bridge networks.
+    "allow-direct-routing": _driver(BOOLEAN, False, (28, 2)),
+    "bridge-accept-fwmark": _driver(STRING, first=(29, 0)),
+    "firewall-backend": _driver(STRING, first=(29, 0)),
+    "ip-forward": _driver(BOOLEAN, True),
+    "ip-forward-no-drop": _driver(BOOLEAN, False, (28, 0)),
+    "ip6tables": _driver(BOOLEAN, True),
+    "iptables": _driver(BOOLEAN, True),
+    "userland-proxy": _driver(BOOLEAN, True),
+    "userland-proxy-path": _driver(STRING),
+    "default-address-pools": Key(POOLS, scope=NEW_NETWORKS),
+    "default-network-opts": Key(NETWORK_OPTIONS, first=(24, 0), scope=NEW_NETWORKS),
+    # Names, for containers.
+    "dns": _containers(ADDRESSES),
+    "dns-opts": _containers(STRINGS),
+    "dns-search": _containers(STRINGS),
+    "host-gateway-ip": _containers(ADDRESS),
+    "host-gateway-ips": _containers(ADDRESSES, first=(28, 0)),
+    # The daemon's own networking.
+    "live-restore": _reloadable(BOOLEAN, False),
+    "network-control-plane-mtu": Key(INTEGER, 1500),
+    "network-diagnostic-port": _reloadable(INTEGER, 0),
+    "experimental": Key(BOOLEAN, False),
+    # All else.
+    "allow-nondistributable-artifacts": _reloadable(STRINGS),
+    "api-cors-header": Key(STRING, last=(28, 5)),
+    "authorization-plugins": Key(STRINGS),
+    "builder": Key(OBJECT),
+    "cdi-spec-dirs": Key(STRINGS, first=(25, 0)),
+    "cgroup-parent": _containers(STRING),
+    "cluster-advertise": Key(STRING, last=(23, 0)),
+    "cluster-store": Key(STRING, last=(23, 0)),
+    "cluster-store-opts": Key(STRING_MAP, last=(23, 0)),
+    "containerd": Key(STRING),
+    "containerd-namespace": Key(STRING, "moby"),
+    "cpu-rt-period": _containers(INTEGER, 0),
+    "cpu-rt-runtime": _containers(INTEGER, 0),
+    "cri-containerd": Key(BOOLEAN, False),
+    "data-root": Key(STRING, "/var/lib/docker"),
+    "debug": _reloadable(BOOLEAN, False),
+    "default-cgroupns-mode": _containers(STRING),
+    "default-ipc-mode": _containers(STRING, "private"),
+    "default-runtime": _reloadable(STRING, "runc"),
+    "default-shm-size": Key(STRING, "64MiB", scope=NEW_CONTAINERS, reloadable=True),
+    "default-stop-timeout": _reloadable(INTEGER, 10, (29, 7)),
+    "default-ulimits": _containers(OBJECT),
+    "deprecated-key-path": Key(STRING),
+    "exec-opts": Key(STRINGS),
+    "exec-root": Key(STRING, "/var/run/docker"),
+    "features": _reloadable(BOOLEAN_MAP),
+    "graph": Key(STRING, last=(20, 10)),
+    "group": Key(STRING, "docker"),
+    "hosts": Key(STRINGS),
+    "init": _containers(BOOLEAN, False),
+    "init-path": _containers(STRING),
+    "insecure-registries": _reloadable(STRINGS),
+    "labels": _reloadable(STRINGS),
+    "log-driver": _containers(STRING, "json-file"),
+    "log-format": Key(STRING, "text", (25, 0)),
+    "log-level": Key(STRING, "info"),
+    "log-opts": _containers(STRING_MAP),
+    "max-concurrent-downloads": _reloadable(INTEGER, 3),
+    "max-concurrent-uploads": _reloadable(INTEGER, 5),
+    "max-download-attempts": _reloadable(INTEGER, 5),
+    "metrics-addr": Key(STRING),
+    "min-api-version": Key(STRING, first=(29, 0)),
+    "no-new-privileges": _containers(BOOLEAN, False),
+    "node-generic-resources": Key(STRINGS),
+    "nri-opts": _reloadable(OBJECT, first=(29, 2)),
+    "oom-score-adjust": Key(INTEGER, last=(25, 0)),
+    "pidfile": Key(STRING, "/var/run/docker.pid"),
+    "proxies": Key(STRING_MAP, first=(23, 0)),
+    "raw-logs": Key(BOOLEAN, False),
+    "registry-mirrors": _reloadable(STRINGS),
+    "rootless": Key(BOOLEAN, False),
+    "runtimes": _reloadable(OBJECT),
+    "seccomp-profile": _containers(STRING),
+    "selinux-enabled": Key(BOOLEAN, False),
+    "shutdown-timeout": _reloadable(INTEGER, 15),
+    "storage-driver": Key(STRING),
+    "storage-opts": Key(STRINGS),
+    "swarm-default-advertise-addr": Key(STRING),
+    "tls": Key(BOOLEAN, False),
+    "tlscacert": Key(STRING),
+    "tlscert": Key(STRING),
+    "tlskey": Key(STRING),
+    "tlsverify": Key(BOOLEAN, False),
+    "userns-remap": Key(STRING),
+}
+
+# Names of flags that dockerd lets stand in the file, and reads nothing from; with the key that was meant.
+FLAG_NAMES: dict[str, Optional[str]] = {
+    "add-runtime": "runtimes",
+    "authorization-plugin": "authorization-plugins",
+    "cdi-spec-dir": "cdi-spec-dirs",
+    "cluster-store-opt": "cluster-store-opts",
+    "config-file": None,
+    "containerd-plugins-namespace": None,
+    "default-address-pool": "default-address-pools",
+    "default-network-opt": "default-network-opts",
+    "default-ulimit": "default-ulimits",
+    "dns-opt": "dns-opts",
+    "exec-opt": "exec-opts",
+    "feature": "features",
+    "help": None,
+    "host": "hosts",
+    "http-proxy": "proxies",
+    "https-proxy": "proxies",
+    "insecure-registry": "insecure-registries",
+    "label": "labels",
+    "log-opt": "log-opts",
+    "no-proxy": "proxies",
+    "node-generic-resource": "node-generic-resources",
+    "registry-mirror": "registry-mirrors",
+    "restart": None,
+    "storage-opt": "storage-opts",
+    "validate": None,
+    "version": None,
+}
+
+# Given as flag and in the file, these are merged (moby daemon/config/config.go, skipDuplicates).
+MERGED_WITH_FLAGS = frozenset({"runtimes"})
+
+
+def default_of(name: str, release: Release) -> Any:
+    """Return the value that a key has in a release when nobody sets it; None for empty or worked out by dockerd.
+
+    Raises KeyError for a name that is no key.
+    """
+    if name == "ip6tables" and (0, 0) < release < (27, 0):
+        return False
+    return KEYS[name].default
