@@ -1,0 +1,112 @@
+"""Brings a lab up from whatever is left of it, takes it down, and tells its state."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab import engine as engines
+from tests.lab import machines, network, servers, ssh, workload
+from tests.lab.engine import Engine
+from tests.lab.host import Host
+from tests.lab.identity import Identity
+from tests.lab.kinds import HostName, Subnet
+from tests.lab.machine_lock import file_lock
+from tests.lab.network import Space
+from tests.lab.proc import LabError
+
+Say = Callable[[str], None]
+AT_ONCE = 4
+
+
+def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
+    """All hosts named run afterwards and are in the inventory, beside those that ran already."""
+    with file_lock(_lock(identity)):
+        identity.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = engines.ensure(say)
+        subnet = network.ensure(identity, remembered_numbers(identity))
+        ssh.write_whole(_record(identity), json.dumps({"number": subnet.number}) + "\n")
+        for machine in ("internet", "outside"):
+            servers.ensure(Space(identity.thing(machine)), machine)
+        ssh.ensure_key(identity)
+        workload.tarball()
+        hosts = _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, say)
+        return hosts
+
+
+def _ensure_hosts(engine: Engine, identity: Identity, names: Sequence[HostName], subnet: Subnet, say: Say) -> list[Host]:
+    def one(name: HostName) -> tuple[Host, str]:
+        host = machines.ensure(engine, identity, name, subnet, say)
+        return host, ssh.authorize(identity, host)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = list(pool.map(one, names))
+        hosts = [host for host, dummy in made]
+        ssh.write_whole(identity.known_hosts, "".join(line for dummy, line in made))
+        ssh.write_inventory(identity, subnet, hosts)
+        list(pool.map(lambda host: ssh.await_answer(identity, host), hosts))
+    return hosts
+
+
+def _with_running(engine: Engine, identity: Identity, names: Sequence[HostName]) -> list[HostName]:
+    running = [
+        HostName.parse(name)
+        for name, entry in machines.of_lab(engine, identity).items()
+        if entry["State"]["Running"]
+    ]
+    return sorted({*names, *running}, key=lambda name: name.place)
+
+
+def down(identity: Identity, say: Say) -> None:
+    """Remove what this lab made, and nothing else."""
+    began = time.monotonic()
+    with file_lock(_lock(identity)):
+        engine = engines.running()
+        removed = machines.remove(engine, identity) if engine else []
+        network.remove(identity)
+        shutil.rmtree(identity.state, ignore_errors=True)
+    _lock(identity).unlink(missing_ok=True)
+    say(f"lab {identity.name} is gone ({len(removed)} hosts, {time.monotonic() - began:.1f} s)")
+    if engine is None:
+        say("no engine answers: hosts it may still know are removed by `down` once `up` has started it again")
+
+
+def remembered_numbers(identity: Identity) -> list[int]:
+    """The number in the lab's state, where there is one."""
+    try:
+        return [int(json.loads(_record(identity).read_text())["number"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def status(identity: Identity) -> list[tuple[str, str, str, str]]:
+    """A row for each host: name, state, address, engine."""
+    engine = engines.running()
+    numbers = remembered_numbers(identity)
+    if engine is None or not numbers:
+        return []
+    subnet = Subnet(numbers[0])
+    rows = []
+    for name, entry in machines.of_lab(engine, identity).items():
+        host = Host(engine, identity, HostName.parse(name), subnet)
+        rows.append((name, entry["State"]["Status"], host.address, _engine_state(host)))
+    return sorted(rows, key=lambda row: HostName.parse(row[0]).place)
+
+
+def _engine_state(host: Host) -> str:
+    try:
+        return host.engine_version
+    except LabError:
+        return "does not answer"
+
+
+def _record(identity: Identity) -> Path:
+    return identity.state / "state.json"
+
+
+def _lock(identity: Identity) -> Path:
+    return identity.state.with_name(f".{identity.state.name}.lock")

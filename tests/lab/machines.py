@@ -1,0 +1,95 @@
+"""The lab's hosts as containers of the engine: made, started, plugged in, ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.lab import images
+from tests.lab.engine import Engine
+from tests.lab.host import GATE, Host
+from tests.lab.identity import Identity
+from tests.lab.kinds import HostName, Subnet
+from tests.lab.proc import CommandError
+
+LABEL = "dockernet.lab"
+# Set before systemd starts, so that dockerd finds a host as fresh as a real one: it does not forward yet.
+FRESH_SYSCTLS = {
+    "net.ipv4.ip_forward": "0",
+    "net.ipv6.conf.all.forwarding": "0",
+    "net.ipv6.conf.all.disable_ipv6": "0",
+    "net.ipv6.conf.default.disable_ipv6": "0",
+}
+
+
+def ensure(engine: Engine, identity: Identity, name: HostName, subnet: Subnet, say: Callable[[str], None]) -> Host:
+    """The host, running, on the LAN, its Docker active."""
+    image = images.ensure(engine, name.kind, say)
+    container = identity.thing(name.name)
+    seen = engine.inspect([container]).get(container)
+    if seen and seen["Config"]["Image"] != image:
+        say(f"{name.name}: made from an older image; it is made anew")
+        engine.docker("rm", "--force", "--volumes", container)
+        seen = None
+    if seen is None:
+        say(f"{name.name}: making the host")
+        _create(engine, identity, name, image)
+    if not _is_running(seen):
+        say(f"{name.name}: starting")
+        _start(engine, container)
+    host = Host(engine, identity, name, subnet)
+    if host.exists(GATE):
+        _look_after(host, say)
+    else:
+        host.boot()
+    return host
+
+
+def of_lab(engine: Engine, identity: Identity) -> dict[str, dict[str, Any]]:
+    """What the engine says about each host of the lab, by the host's name."""
+    containers = engine.inspect(engine.labelled(f"{LABEL}={identity.tag}"))
+    return {entry["Config"]["Labels"][f"{LABEL}.host"]: entry for entry in containers.values()}
+
+
+def remove(engine: Engine, identity: Identity) -> list[str]:
+    """Remove the lab's hosts with their volumes; returns their containers' names."""
+    containers = engine.labelled(f"{LABEL}={identity.tag}")
+    if containers:
+        engine.docker("rm", "--force", "--volumes", *containers)
+    return containers
+
+
+def _is_running(seen: dict[str, Any] | None) -> bool:
+    return bool(seen and seen["State"]["Running"] and not seen["State"]["Paused"])
+
+
+def _create(engine: Engine, identity: Identity, name: HostName, image: str) -> None:
+    engine.docker(
+        "create",
+        *("--name", identity.thing(name.name), "--hostname", name.name),
+        *("--label", f"{LABEL}={identity.tag}", "--label", f"{LABEL}.host={name.name}"),
+        *("--privileged", "--cgroupns=private", "--network=none"),
+        *("--tmpfs", "/run", "--tmpfs", "/tmp", "--volume", "/var/lib/docker"),
+        *(word for key, value in FRESH_SYSCTLS.items() for word in ("--sysctl", f"{key}={value}")),
+        *("--log-driver=none", "--stop-signal=SIGRTMIN+3"),
+        image,
+        "/sbin/init",
+    )
+
+
+def _start(engine: Engine, container: str) -> None:
+    try:
+        engine.docker("start", container)
+    except CommandError as error:
+        if "paused" not in error.result.err:
+            raise
+        engine.docker("unpause", container)
+
+
+def _look_after(host: Host, say: Callable[[str], None]) -> None:
+    """A host that booted earlier: plugged in, its Docker active whatever a test did to it."""
+    host.plug()
+    if host.run(["docker", "version"], check=False).rc != 0:
+        say(f"{host.name}: its Docker does not answer; the host is reset")
+        host.reset()
+    host.load_workload_image()

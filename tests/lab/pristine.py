@@ -1,0 +1,229 @@
+"""Runs on a lab host: notes what the fresh host looks like, and brings it back to that. Python 3.9, no libraries.
+
+    note      once, after boot, before Docker is started
+    restore   later, whatever has happened since: files, packages, containers, rules, links, sysctls; Docker is then
+              started again on a host that does not forward yet
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+KEPT = Path("/var/lib/dockernet-lab")
+ETC_KEPT = KEPT / "etc"
+NOTE = KEPT / "note.json"
+WORKLOAD_IMAGE = "dockernet/workload:1"
+
+# The engine of the lab mounts these into the host.
+NOT_OURS = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}
+# Homes of running daemons, which look after them themselves, and the lab's own way in.
+KEPT_PATHS = (str(KEPT), "/var/lib/docker", "/var/lib/containerd", "/root/.ssh")
+# Places where everything that was added goes away again: whole trees, and first levels.
+TREES = ("/usr/local", "/root", "/opt", "/srv")
+LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
+RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d")
+SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge")
+VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush")
+SYSCTL_PASSES = 3
+
+
+def note() -> None:
+    if NOTE.exists():
+        return
+    shutil.rmtree(KEPT, ignore_errors=True)
+    KEPT.mkdir(parents=True)
+    shutil.copytree("/etc", ETC_KEPT, symlinks=True)
+    facts = {
+        "sysctls": read_sysctls(),
+        "links": links(),
+        "packages": packages(),
+        "paths": [str(path) for path in added_places()],
+    }
+    part = NOTE.with_suffix(".part")
+    part.write_text(json.dumps(facts))
+    part.rename(NOTE)
+
+
+def restore() -> None:
+    facts = json.loads(NOTE.read_text())
+    restore_packages(set(facts["packages"]))
+    restore_files(set(facts["paths"]))
+    run("systemctl", "daemon-reload")
+    if run("systemctl", "is-active", "docker.service", check=False).strip() != "active":
+        start_docker()
+    empty_docker()
+    run("systemctl", "stop", "docker.socket", "docker.service")
+    restore_network(set(facts["links"]), facts["sysctls"])
+    start_docker()
+
+
+def restore_packages(wanted: set[str]) -> None:
+    present = set(packages())
+    if present - wanted:
+        run("apt-get", "purge", "--yes", *sorted(present - wanted))
+    if wanted - present:
+        run("apt-get", "install", "--yes", "--no-install-recommends", *sorted(wanted - present))
+
+
+def restore_files(paths: set[str]) -> None:
+    same_tree(ETC_KEPT, Path("/etc"))
+    for path in added_places():
+        if str(path) not in paths and not str(path).startswith(KEPT_PATHS):
+            remove(path)
+    for folder in RUNTIME:
+        # The folders stay: /run/systemd/system is how programs see that systemd runs.
+        for entry in Path(folder).glob("*"):
+            remove(entry)
+
+
+def same_tree(kept: Path, now: Path) -> None:
+    """Make `now` the same as `kept`: content, kind, mode and owner of every entry."""
+    for entry in now.iterdir():
+        if not os.path.lexists(kept / entry.name) and str(entry) not in NOT_OURS:
+            remove(entry)
+    for entry in kept.iterdir():
+        target = now / entry.name
+        if str(target) in NOT_OURS:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            if target.is_symlink() or not target.is_dir():
+                remove(target)
+                target.mkdir()
+            same_tree(entry, target)
+        elif not same_entry(entry, target):
+            remove(target)
+            shutil.copy2(entry, target, follow_symlinks=False)
+        same_owner(entry, target)
+
+
+def same_entry(kept: Path, now: Path) -> bool:
+    if not os.path.lexists(now):
+        return False
+    if kept.is_symlink() or now.is_symlink():
+        return kept.is_symlink() and now.is_symlink() and os.readlink(kept) == os.readlink(now)
+    return now.is_file() and filecmp.cmp(kept, now, shallow=False)
+
+
+def same_owner(kept: Path, now: Path) -> None:
+    wanted, found = kept.lstat(), now.lstat()
+    if (wanted.st_uid, wanted.st_gid) != (found.st_uid, found.st_gid):
+        os.chown(now, wanted.st_uid, wanted.st_gid, follow_symlinks=False)
+    if not stat.S_ISLNK(wanted.st_mode) and wanted.st_mode != found.st_mode:
+        now.chmod(stat.S_IMODE(wanted.st_mode))
+
+
+def added_places() -> Iterator[Path]:
+    """Every path of the trees and first levels in which additions are looked for."""
+    for level in LEVELS:
+        yield from Path(level).iterdir()
+    for tree in TREES:
+        yield from list(Path(tree).rglob("*"))
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+def empty_docker() -> None:
+    """Containers, volumes, images but the workload's, and swarm; networks go with their database."""
+    containers = run("docker", "ps", "--all", "--quiet").split()
+    if containers:
+        run("docker", "rm", "--force", "--volumes", *containers)
+    volumes = run("docker", "volume", "ls", "--quiet").split()
+    if volumes:
+        run("docker", "volume", "rm", "--force", *volumes)
+    images = run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+    strange = {line.split()[1] for line in images if not line.startswith(WORKLOAD_IMAGE + " ")}
+    if strange:
+        run("docker", "image", "rm", "--force", *strange)
+    if run("docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip() != "inactive":
+        run("docker", "swarm", "leave", "--force")
+
+
+def restore_network(wanted_links: set[str], sysctls: dict[str, str]) -> None:
+    remove(Path("/var/lib/docker/network/files"))
+    remove(Path("/var/lib/docker/swarm"))
+    for link in links():
+        if link not in wanted_links:
+            run("ip", "link", "delete", link, check=False)
+    run("nft", "flush", "ruleset")
+    flush_legacy()
+    run("conntrack", "--flush", check=False)
+    for family in ("-4", "-6"):
+        for origin in ("boot", "static"):
+            run("ip", family, "route", "flush", "proto", origin, check=False)
+    write_sysctls(sysctls)
+
+
+def flush_legacy() -> None:
+    """Rules of the old iptables, on a host that was switched to it."""
+    for names, program in (("ip_tables_names", "iptables-legacy"), ("ip6_tables_names", "ip6tables-legacy")):
+        path = Path("/proc/net") / names
+        for table in path.read_text().split() if path.exists() else ():
+            for command in ("-F", "-X"):
+                run(program, "-t", table, command, check=False)
+            for chain in ("INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"):
+                run(program, "-t", table, "-P", chain, "ACCEPT", check=False)
+
+
+def start_docker() -> None:
+    # The unit allows three starts a minute.
+    run("systemctl", "reset-failed", "docker.service", "docker.socket", check=False)
+    run("systemctl", "start", "docker.socket", "docker.service")
+
+
+def links() -> list[str]:
+    return sorted(link["ifname"] for link in json.loads(run("ip", "-json", "link", "show")))
+
+
+def packages() -> list[str]:
+    listed = run("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\\n")
+    return sorted(line.split()[1] for line in listed.splitlines() if line.startswith("installed "))
+
+
+def read_sysctls() -> dict[str, str]:
+    values = {}
+    for root in SYSCTL_ROOTS:
+        for path in Path(root).rglob("*"):
+            if path.name in VOLATILE or not path.is_file():
+                continue
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                values[str(path)] = path.read_text()
+    return values
+
+
+def write_sysctls(wanted: dict[str, str]) -> None:
+    """Some sysctls set others (forwarding sets redirects), so the differences are written until none is left."""
+    for dummy in range(SYSCTL_PASSES):
+        now = read_sysctls()
+        different = [path for path, value in wanted.items() if path in now and now[path] != value]
+        if not different:
+            return
+        # ip_forward first: it sets the interfaces' values.
+        for path in sorted(different, key=lambda path: not path.endswith("/ip_forward")):
+            with contextlib.suppress(OSError):
+                Path(path).write_text(wanted[path])
+
+
+def run(*argv: str, check: bool = True) -> str:
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        sys.exit(f"{' '.join(argv)}: status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    {"note": note, "restore": restore}[sys.argv[1]]()

@@ -1,0 +1,101 @@
+"""Workloads, written down as data: networks and containers that a test wants on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.lab import workload
+from tests.lab.proc import wait_for
+
+if TYPE_CHECKING:
+    from tests.lab.host import Host
+
+SERVERS_LIMIT = 20.0
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A bridge network of its own. With `ipv6_subnet` it has IPv6."""
+
+    name: str
+    subnet: str | None = None
+    internal: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    ipv6_subnet: str | None = None
+    driver: str = "bridge"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A container of the workload image with an HTTP server on each port of `serve`.
+
+    It is attached to `networks` (the default bridge when empty), or by `network_mode`: "host", "none", "bridge" or
+    "container:NAME". `publish` takes what `docker run --publish` takes. `options` are further words for `docker run`.
+    """
+
+    name: str
+    networks: Sequence[str] = ()
+    network_mode: str = ""
+    publish: Sequence[str] = ()
+    restart: str = "no"
+    serve: Sequence[int] = (80,)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    rm: bool = False
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Made in this order: networks, then containers as they stand."""
+
+    networks: Sequence[NetworkSpec] = ()
+    containers: Sequence[Workload] = ()
+
+
+def deploy(host: Host, wanted: Scenario) -> None:
+    """Make it all on the host. Raises when Docker refuses something or a server does not listen in time."""
+    for network in wanted.networks:
+        host.docker(*network_command(network))
+    for container in wanted.containers:
+        host.docker(*container_command(container), timeout=90)
+        for further in container.networks[1:]:
+            host.docker("network", "connect", further, container.name)
+    for container in wanted.containers:
+        if container.serve:
+            wait_for_servers(host, container)
+
+
+def network_command(network: NetworkSpec) -> list[str]:
+    """The words of `docker network create`."""
+    return [
+        *("network", "create", "--driver", network.driver),
+        *(["--subnet", network.subnet] if network.subnet else []),
+        *(["--internal"] if network.internal else []),
+        *(["--ipv6", "--subnet", network.ipv6_subnet] if network.ipv6_subnet else []),
+        *(f"--opt={key}={value}" for key, value in network.options.items()),
+        network.name,
+    ]
+
+
+def container_command(container: Workload) -> list[str]:
+    """The words of `docker run`."""
+    mode = container.network_mode or (container.networks[0] if container.networks else "bridge")
+    own_name = [] if mode == "host" or mode.startswith("container:") else ["--hostname", container.name]
+    return [
+        *("run", "--detach", "--name", container.name, "--network", mode, *own_name),
+        *(["--rm"] if container.rm else ["--restart", container.restart]),
+        *(f"--publish={binding}" for binding in container.publish),
+        *(f"--label={key}={value}" for key, value in container.labels.items()),
+        *container.options,
+        workload.IMAGE,
+        *("/bin/serve", *map(str, container.serve)),
+    ]
+
+
+def wait_for_servers(host: Host, container: Workload) -> None:
+    """Until every port of the workload is open in its namespace, as the kernel's socket tables show it."""
+    seen = host.container(container.name)
+    wanted = set(container.serve)
+    wait_for(lambda: wanted <= seen.listening(), SERVERS_LIMIT, f"the servers of {container.name} on {host.name}")

@@ -1,0 +1,53 @@
+"""Keeps server.py running on the lab's internet machine and on the outside client."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.lab.network import Space, end_processes
+from tests.lab.proc import run, wait_for
+
+PROGRAM = Path(__file__).with_name("server.py")
+TCP_PORTS = (53, 80, 443, 8080)
+UDP_PORTS = (7, 53, 443)
+START_LIMIT = 15.0
+
+
+def ensure(space: Space, name: str) -> None:
+    """Start the servers of a machine, unless this very version of them runs already."""
+    version = f"DOCKERNET_LAB_SERVER={hashlib.sha256(PROGRAM.read_bytes()).hexdigest()[:12]}"
+    if _listening(space) and _runs(space, version):
+        return
+    end_processes(space)
+    ports = [*map(str, TCP_PORTS), "--", *map(str, UDP_PORTS)]
+    subprocess.Popen(
+        [*space.argv, "env", "-i", version, sys.executable, "-I", "-S", str(PROGRAM), name, *ports],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+    wait_for(lambda: _listening(space), START_LIMIT, f"the servers of the lab machine {name}")
+
+
+def _listening(space: Space) -> bool:
+    """Whether all ports are open, read from the kernel: a connection would be seen by who watches the network."""
+    sockets = run([*space.argv, "cat", "/proc/net/tcp6", "/proc/net/udp6"]).out
+    open_ports = {int(fields[1].rsplit(":", 1)[1], 16) for fields in map(str.split, sockets.splitlines()) if ":" in fields[1]}
+    return {*TCP_PORTS, *UDP_PORTS} <= open_ports
+
+
+def _runs(space: Space, version: str) -> bool:
+    pids = run(["ip", "netns", "pids", space.name]).out.split()
+    return any(version.encode() in _environment(pid) for pid in pids)
+
+
+def _environment(pid: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
