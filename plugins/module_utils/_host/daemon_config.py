@@ -1,0 +1,94 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""daemon.json: where it lies, what is in it, who may change it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ERROR,
+    UnreadableError,
+    from_os_error,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
+
+DEFAULT_PATH = "/etc/docker/daemon.json"
+SNAP_PATH = "/var/snap/docker/current/config/daemon.json"
+
+# Bytes; dockerd has no limit, and nobody's configuration comes near it.
+_LARGEST = 1 << 20
+
+
+def config_path(daemon: Optional[procfs.Process], unit_argv: list[str]) -> str:
+    """Return where dockerd looks for its configuration.
+
+    ``--config-file`` on its command line, else on the one of its unit, else the default of its kind (rootless, snap,
+    plain).
+    """
+    running = parse_flags(procfs.argv(daemon.pid)).get("config-file") if daemon else None
+    named = running or parse_flags(unit_argv).get("config-file")
+    if isinstance(named, str) and named:
+        return named
+    if daemon is None:
+        return DEFAULT_PATH
+    if (procfs.program(daemon.pid) or "").startswith("/snap/docker/"):
+        return SNAP_PATH
+    return _rootless_path(daemon.pid) if procfs.uid(daemon.pid) else DEFAULT_PATH
+
+
+def _rootless_path(pid: int) -> str:
+    """The default of a dockerd that a plain user runs: $XDG_CONFIG_HOME/docker/daemon.json, ~/.config by default."""
+    environment = procfs.environment(pid)
+    home = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return f"{home}/docker/daemon.json" if home.startswith("/") else DEFAULT_PATH
+
+
+def read_daemon_config(path: str) -> DaemonConfig:
+    """Return the configuration at path, secrets masked. A file that is not there is an answer, too.
+
+    Raises UnreadableError when it is not ours to read, or no file.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return DaemonConfig(path, exists=False, link_target=_link_target(path))
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError(ERROR, f"{path} is not a regular file")
+    if status.st_size > _LARGEST:
+        raise UnreadableError(ERROR, f"{path} has {status.st_size} bytes; more than {_LARGEST} are not read")
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    parsed = parse(content, path)
+    return DaemonConfig(
+        path=path,
+        exists=True,
+        values=mask_values(parsed.values),
+        positions=parsed.positions,
+        problems=parsed.problems,
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        mtime=status.st_mtime,
+        ctime=status.st_ctime,
+        link_target=_link_target(path),
+    )
+
+
+def _link_target(path: str) -> Optional[str]:
+    return os.path.realpath(path) if os.path.islink(path) else None

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The engine, its networks and its containers out of the answers of the Engine API."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+    Endpoint,
+    Network,
+    PublishedPort,
+    Subnet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
+
+# The first release whose GET /info names the proxy (moby daemon/libnetwork/drivers/bridge).
+_REPORTS_PROXY = (29, 5)
+
+
+def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
+    """Engine from GET /version and GET /info."""
+    backend = info.get("FirewallBackend") or {}
+    engine = Engine(
+        version=str(version.get("Version", "")),
+        api_version=str(version.get("ApiVersion", "")),
+        operating_system=info.get("OperatingSystem") or "",
+        live_restore=info.get("LiveRestoreEnabled") is True,
+        swarm=(info.get("Swarm") or {}).get("LocalNodeState", "inactive") not in ("", "inactive"),
+        rootless=any(option.startswith("name=rootless") for option in info.get("SecurityOptions") or []),
+        root_dir=info.get("DockerRootDir") or "",
+        firewall_driver=backend.get("Driver") or None,
+    )
+    if engine.release < _REPORTS_PROXY or not backend:
+        return engine
+    # With the proxy off the pair is left out.
+    return Engine(**{**vars(engine), "userland_proxy": ["EnableUserlandProxy", "true"] in (backend.get("Info") or [])})
+
+
+def parse_network(data: dict[str, Any]) -> Network:
+    """Network from an item of GET /networks."""
+    return Network(
+        id=data["Id"],
+        name=data["Name"],
+        driver=data.get("Driver") or "",
+        scope=data.get("Scope") or "local",
+        internal=bool(data.get("Internal")),
+        ipv6=bool(data.get("EnableIPv6")),
+        subnets=[
+            Subnet(item.get("Subnet") or "", item.get("Gateway") or None, item.get("IPRange") or None)
+            for item in (data.get("IPAM") or {}).get("Config") or []
+        ],
+        options=_texts(data.get("Options")),
+        labels=_texts(data.get("Labels")),
+    )
+
+
+def parse_container(data: dict[str, Any]) -> Container:
+    """Container from GET /containers/ID/json."""
+    state, config, host = data["State"], data.get("Config") or {}, data.get("HostConfig") or {}
+    settings = data.get("NetworkSettings") or {}
+    return Container(
+        id=data["Id"],
+        name=data["Name"].lstrip("/"),
+        image=config.get("Image") or "",
+        status=state.get("Status") or "",
+        pid=state.get("Pid") or None,
+        started_at=state.get("StartedAt") or "",
+        restart_policy=(host.get("RestartPolicy") or {}).get("Name") or "no",
+        auto_remove=bool(host.get("AutoRemove")),
+        network_mode=host.get("NetworkMode") or "",
+        endpoints=[_endpoint(name, item or {}) for name, item in (settings.get("Networks") or {}).items()],
+        published=_published(settings.get("Ports")),
+        labels=_texts(config.get("Labels")),
+        privileged=bool(host.get("Privileged")),
+        cap_add=list(host.get("CapAdd") or []),
+        cap_drop=list(host.get("CapDrop") or []),
+    )
+
+
+def _endpoint(network: str, data: dict[str, Any]) -> Endpoint:
+    return Endpoint(
+        network=network,
+        network_id=data.get("NetworkID") or "",
+        address=data.get("IPAddress") or None,
+        address6=data.get("GlobalIPv6Address") or None,
+        gateway=data.get("Gateway") or None,
+        mac=data.get("MacAddress") or None,
+    )
+
+
+def _published(ports: Optional[dict[str, Any]]) -> list[PublishedPort]:
+    """Bindings in force; a port that is only exposed has none."""
+    found = []
+    for port, bindings in (ports or {}).items():
+        number, dummy, protocol = port.partition("/")
+        for binding in bindings or []:
+            host_port = binding.get("HostPort") or ""
+            if number.isdigit() and host_port.isdigit():
+                found.append(PublishedPort(protocol or "tcp", int(number), binding.get("HostIp") or "", int(host_port)))
+    return found
+
+
+def _texts(values: Optional[dict[str, Any]]) -> dict[str, str]:
+    return {str(name): mask_text(str(value)) for name, value in (values or {}).items()}

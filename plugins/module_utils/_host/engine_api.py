@@ -1,0 +1,110 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Asks the Engine API, by the docker SDK's low-level client."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    DENIED,
+    ERROR,
+    UnreadableError,
+    missing_library,
+)
+
+TIME_LIMIT = 20
+"""Seconds to wait for each answer: a dockerd that hangs must not hang the audit."""
+
+_LOCAL_HOSTS = ("unix://", "http+unix://", "tcp://127.", "tcp://localhost", "tcp://[::1]")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the engine said, as it said it."""
+
+    version: dict[str, Any]
+    """GET /version"""
+    info: dict[str, Any]
+    """GET /info"""
+    networks: list[dict[str, Any]]
+    """GET /networks"""
+    containers: list[dict[str, Any]]
+    """GET /containers/ID/json of all containers, those that do not run as well."""
+
+
+def fetch(docker_host: str) -> Answers:
+    """Ask the engine at docker_host all that the snapshot keeps of it.
+
+    The version of the API is negotiated. With a dockerd that does not run this would start it where systemd holds its
+    socket (docker.socket): be sure that it runs. Raises UnreadableError.
+    """
+    if not docker_host.startswith(_LOCAL_HOSTS):
+        raise UnreadableError(ERROR, f"{docker_host} is not on this host; its kernel can only be read where it runs")
+    try:
+        from docker import APIClient
+        from docker.errors import APIError, DockerException, NotFound
+        from requests.exceptions import RequestException
+    except ImportError as error:
+        raise missing_library("docker", "python3-docker", sys.executable, error) from error
+    try:
+        client = APIClient(base_url=docker_host, version="auto", timeout=TIME_LIMIT)
+        try:
+            return Answers(
+                version=client.version(api_version=False),
+                info=client.info(),
+                networks=client.networks(),
+                containers=list(_inspect_all(client, NotFound)),
+            )
+        finally:
+            client.close()
+    except APIError as error:
+        raise UnreadableError(
+            ERROR, f"the Engine API at {docker_host} refused: {error.explanation or error}"
+        ) from error
+    except (DockerException, RequestException, OSError) as error:
+        raise _explain(error, docker_host) from error
+
+
+def _inspect_all(client: Any, not_found: type[Exception]) -> Iterator[dict[str, Any]]:
+    for summary in client.containers(all=True):
+        try:
+            yield client.inspect_container(summary["Id"])
+        except not_found:
+            # It was removed since the list was made.
+            continue
+
+
+def _explain(error: BaseException, docker_host: str) -> UnreadableError:
+    causes = list(_causes(error))
+    if any(isinstance(cause, PermissionError) for cause in causes):
+        return UnreadableError(DENIED, f"{docker_host}: permission denied; run with become (as root)")
+    if any(isinstance(cause, FileNotFoundError) for cause in causes):
+        return UnreadableError(ERROR, f"dockerd runs, and not at {docker_host}, which does not exist; set docker_host")
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return UnreadableError(ERROR, f"dockerd runs, and nobody listens at {docker_host}; set docker_host")
+    if any(isinstance(cause, socket.timeout) or "Timeout" in type(cause).__name__ for cause in causes):
+        return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {TIME_LIMIT} seconds")
+    return UnreadableError(ERROR, f"the Engine API at {docker_host} could not be asked: {error}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and all that it wraps: requests and urllib3 keep the first cause among the arguments."""
+    waiting = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        linked = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        waiting += [item for item in linked if isinstance(item, BaseException)]

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Processes as /proc shows them (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """What /proc/PID/stat says."""
+
+    pid: int
+    name: str
+    """At most 15 characters, and a process can change it: a first sieve, no proof."""
+    ppid: int
+    start_ticks: int
+    """Time of its start, in clock ticks since boot."""
+
+
+def processes() -> list[Process]:
+    """All processes that can be seen; those that end meanwhile are left out."""
+    found = []
+    for name in os.listdir(PROC):
+        if name.isdigit():
+            process = read_process(int(name))
+            if process is not None:
+                found.append(process)
+    return found
+
+
+def read_process(pid: int) -> Optional[Process]:
+    """One process, None when it is gone."""
+    text = read_bytes(pid, "stat").decode("utf-8", "replace")
+    # The name stands in parentheses and can contain some itself.
+    head, dummy, tail = text.rpartition(")")
+    fields = tail.split()
+    if len(fields) < 20:
+        return None
+    return Process(pid, head.partition("(")[2], int(fields[1]), int(fields[19]))
+
+
+def argv(pid: int) -> list[str]:
+    """Command line of a process; empty for a kernel thread, a zombie, or one that is gone."""
+    raw = read_bytes(pid, "cmdline")
+    return [word.decode("utf-8", "replace") for word in raw.split(b"\0")[:-1]]
+
+
+def environment(pid: int) -> dict[str, str]:
+    """Environment that a process was started with; empty when it is not ours to read."""
+    words = read_bytes(pid, "environ").decode("utf-8", "replace").split("\0")
+    return dict(word.partition("=")[::2] for word in words if "=" in word)
+
+
+def is_nested(pid: int) -> bool:
+    """Whether a process lives in a PID namespace below ours, as all in a container do.
+
+    The line NSpid has one number for each namespace from that of this /proc down; it needs no privilege.
+    """
+    for line in read_bytes(pid, "status").decode("utf-8", "replace").splitlines():
+        if line.startswith("NSpid:"):
+            return len(line.split()) > 2
+    return False
+
+
+def uid(pid: int) -> Optional[int]:
+    """Real user id of a process, None when it is gone."""
+    for line in read_bytes(pid, "status").decode("utf-8", "replace").splitlines():
+        if line.startswith("Uid:"):
+            return int(line.split()[1])
+    return None
+
+
+def namespace(pid: int | str, kind: str) -> Optional[int]:
+    """Inode number of a process's namespace of that kind (``net``, ``mnt``...); None when the process is gone.
+
+    Raises PermissionError where the kernel forbids it (ptrace(2), access mode checking).
+    """
+    try:
+        return os.stat(PROC / str(pid) / "ns" / kind).st_ino
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def program(pid: int) -> Optional[str]:
+    """Path of the program that a process runs, None when it is gone or not ours to see."""
+    try:
+        path = os.readlink(PROC / str(pid) / "exe")
+    except OSError:
+        return None
+    # A program that was replaced by an upgrade.
+    return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
+
+
+def boot_time() -> int:
+    """Seconds since the epoch at which the machine was started."""
+    for line in (PROC / "stat").read_text(encoding="ascii").splitlines():
+        if line.startswith("btime "):
+            return int(line.split()[1])
+    return 0
+
+
+def started_at(process: Process) -> float:
+    """Seconds since the epoch at which a process started; btime is whole seconds, so it can be one second off."""
+    return boot_time() + process.start_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def read_bytes(pid: int, name: str) -> bytes:
+    """Content of /proc/PID/NAME; empty when the process is gone or the file is not ours to read."""
+    try:
+        return (PROC / str(pid) / name).read_bytes()
+    except OSError:
+        return b""

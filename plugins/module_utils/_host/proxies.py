@@ -1,0 +1,96 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""docker-proxy processes, with their share of memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
+
+NAME = "docker-proxy"
+_FLAGS = ("-proto", "-host-ip", "-host-port", "-container-ip", "-container-port")
+
+
+def read_proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process]) -> list[ProxyProcess]:
+    """Return the docker-proxy processes of this host's dockerd, and those that have lost theirs."""
+    found = []
+    for process in processes:
+        ours = dockerd is not None and process.ppid == dockerd.pid
+        if ours or (process.name == NAME and _orphaned_here(process, dockerd)):
+            proxy = parse_argv(procfs.argv(process.pid), process.pid, process.ppid)
+            if proxy is not None:
+                found.append(_with_memory(proxy))
+    return sorted(found, key=lambda proxy: proxy.pid)
+
+
+def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:
+    """Return the binding on a docker-proxy's command line, None when it is none.
+
+    The flags are the same in all generations; from 28.0 ``-use-listen-fd`` follows, and with a detached network
+    namespace ``nsenter`` and its flags stand before the program (moby cmd/docker-proxy, portmapper/proxy_linux.go).
+    A program of another name (``userland-proxy-path``) is known by the flags.
+    """
+    values = {name: value for name, value in zip(argv, argv[1:]) if name in _FLAGS}
+    if len(values) < len(_FLAGS):
+        return None
+    host_port, container_port = values["-host-port"], values["-container-port"]
+    if not (host_port.isdigit() and container_port.isdigit()):
+        return None
+    return ProxyProcess(
+        pid=pid,
+        ppid=ppid,
+        protocol=values["-proto"],
+        host_ip=values["-host-ip"],
+        host_port=int(host_port),
+        container_ip=values["-container-ip"],
+        container_port=int(container_port),
+    )
+
+
+def _orphaned_here(process: procfs.Process, dockerd: Optional[procfs.Process]) -> bool:
+    """Whether it runs in this host's namespaces and not under some other engine's dockerd."""
+    if procfs.is_nested(process.pid):
+        return False
+    try:
+        if procfs.namespace(process.pid, "mnt") not in (
+            procfs.namespace("self", "mnt"),
+            procfs.namespace(dockerd.pid, "mnt") if dockerd else None,
+        ):
+            return False
+    except PermissionError:
+        pass
+    parent = procfs.argv(process.ppid)
+    return not parent or Path(parent[0]).name != "dockerd"
+
+
+def _with_memory(proxy: ProxyProcess) -> ProxyProcess:
+    sizes = parse_rollup(procfs.read_bytes(proxy.pid, "smaps_rollup").decode("ascii", "replace"))
+    return ProxyProcess(
+        proxy.pid,
+        proxy.ppid,
+        proxy.protocol,
+        proxy.host_ip,
+        proxy.host_port,
+        proxy.container_ip,
+        proxy.container_port,
+        pss=sizes.get("Pss"),
+        rss=sizes.get("Rss"),
+    )
+
+
+def parse_rollup(text: str) -> dict[str, int]:
+    """Sizes in bytes by their name, from /proc/PID/smaps_rollup (Documentation/filesystems/proc.rst)."""
+    sizes = {}
+    for line in text.splitlines():
+        name, dummy, rest = line.partition(":")
+        words = rest.split()
+        if len(words) == 2 and words[1] == "kB" and words[0].isdigit():
+            sizes[name] = int(words[0]) * 1024
+    return sizes

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Reads a whole host. What cannot be read is recorded with its reason, and the rest is read all the same."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import Callable, Optional, TypeVar
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
+    config_path as find_config_path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import read_daemon_config
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
+    DEFAULT_SOCKET,
+    choose_daemon,
+    describe_daemon,
+    find_daemons,
+    listens_at,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import (
+    parse_container,
+    parse_engine,
+    parse_network,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ABSENT,
+    DENIED,
+    ERROR,
+    STOPPED,
+    UnreadableError,
+    from_os_error,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine, ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What the engine says of itself and of what it keeps."""
+
+    engine: Optional[Engine] = None
+    networks: list[Network] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+
+
+class _Ledger:
+    """Keeps book of which sources were read, and why others were not."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, model.Source] = {}
+
+    def take(self, name: str, read: Callable[[], T], otherwise: T) -> T:
+        """Return what read returns; if it cannot, record the reason and return otherwise."""
+        try:
+            value = read()
+        except UnreadableError as error:
+            self.sources[name] = model.Source(False, error.kind, error.reason)
+            return otherwise
+        except OSError as error:
+            problem = from_os_error(error, str(error.filename or name))
+            self.sources[name] = model.Source(False, problem.kind, problem.reason)
+            return otherwise
+        self.sources[name] = model.Source(True)
+        return value
+
+
+def read_snapshot(
+    run: Run = run_command, docker_host: str = DEFAULT_SOCKET, config_path: Optional[str] = None
+) -> model.HostSnapshot:
+    """Return the snapshot of this host.
+
+    run executes the programs that are needed; docker_host says where the engine listens; config_path is the
+    configuration file, by default the one that dockerd uses. Changes nothing; above all it does not start a dockerd
+    that systemd would start at the first connection to its socket. Raises nothing for what cannot be read.
+    """
+    ledger = _Ledger()
+    processes = procfs.processes()
+    dockerds = find_daemons(processes)
+    dockerd = choose_daemon(dockerds, docker_host)
+    daemon = describe_daemon(dockerd) if dockerd else None
+    service = ledger.take(model.SERVICE, lambda: read_service(run, dockerd), None)
+    no_proxies: list[ProxyProcess] = []
+    proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, service), no_proxies)
+    path = config_path or find_config_path(dockerd, service.argv if service else [])
+    # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
+    no_links: list[Link] = []
+    links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
+    others = [address for process in dockerds if process != dockerd for address in listens_at(process)]
+    declared = ledger.take(model.ENGINE, lambda: _ask(docker_host, dockerd, service, others), _Declared())
+    containers = ledger.take(
+        model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
+    )
+    return model.HostSnapshot(
+        hostname=os.uname().nodename,
+        taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        sources=ledger.sources,
+        kernel=os.uname().release,
+        engine=declared.engine,
+        daemon=daemon,
+        service=service,
+        networks=declared.networks,
+        containers=containers,
+        links=links,
+        sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),
+        boot=ledger.take(model.BOOT, read_boot, None),
+        proxies=proxies,
+        daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path), None),
+        ruleset=ledger.take(model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(run)), None),
+    )
+
+
+def _proxies(
+    processes: list[procfs.Process], dockerd: Optional[procfs.Process], service: Optional[ServiceUnit]
+) -> list[ProxyProcess]:
+    if dockerd is None and _is_active(service):
+        # hidepid=2 (proc(5)) hides the processes of other users.
+        raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
+    return read_proxies(processes, dockerd)
+
+
+def _ask(
+    docker_host: str, dockerd: Optional[procfs.Process], service: Optional[ServiceUnit], others: list[str]
+) -> _Declared:
+    if dockerd is None and not _is_active(service):
+        # To connect all the same would make systemd start it, or wait for ever for nobody.
+        raise _not_running(docker_host, service, others)
+    answers = fetch(docker_host)
+    try:
+        return _Declared(
+            parse_engine(answers.version, answers.info),
+            [parse_network(item) for item in answers.networks],
+            [parse_container(item) for item in answers.containers],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
+
+
+def _is_active(service: Optional[ServiceUnit]) -> bool:
+    return service is not None and service.active in ("active", "reloading")
+
+
+def _not_running(docker_host: str, service: Optional[ServiceUnit], others: list[str]) -> UnreadableError:
+    hint = f" (a dockerd serves {', '.join(others)}: set docker_host if that is meant)" if others else ""
+    if service is not None and service.manager == "systemd":
+        name = service.name
+        return UnreadableError(
+            STOPPED, f"dockerd does not run: {name} is {service.active}; start it with systemctl{hint}"
+        )
+    if (service is not None and service.manager == "sysvinit") or shutil.which("dockerd", path=PROGRAM_PATH):
+        return UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
+    path = docker_host.partition("unix://")[2] or docker_host
+    state = "is not served by this host" if os.path.exists(path) else "does not exist"
+    return UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
+
+
+def _placed(declared: _Declared, engine: model.Source) -> list[Container]:
+    if not engine.read:
+        raise UnreadableError(engine.kind, engine.reason)
+    return with_namespaces(declared.containers)
+
+
+def _beside(daemon: Optional[DaemonProcess], read: Callable[[], T]) -> T:
+    """Read what belongs to this network namespace, if dockerd is in it as well (a rootless one is not)."""
+    own = procfs.namespace("self", "net")
+    if daemon is not None and daemon.netns is not None and daemon.netns != own:
+        reason = f"dockerd (process {daemon.pid}) is in a network namespace of its own, net:[{daemon.netns}]"
+        raise UnreadableError(ERROR, f"{reason}; what this host's namespace shows says nothing about it")
+    return read()

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The service that starts dockerd: systemd's unit, or a System V init script."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_argv
+
+DEFAULT_UNIT = "docker.service"
+# sd_booted(3)
+SYSTEMD_RUNS = Path("/run/systemd/system")
+INIT_SCRIPT = Path("/etc/init.d/docker")
+INIT_DEFAULTS = Path("/etc/default/docker")
+
+_PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "ExecStart",
+    "Environment",
+    "EnvironmentFiles",
+    "FragmentPath",
+    "DropInPaths",
+)
+_VARIABLE = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
+_ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)")
+
+
+def read_service(run: Run, daemon: Optional[procfs.Process]) -> ServiceUnit:
+    """Return the service that daemon belongs to, or, when none runs, the one that would start it.
+
+    Raises UnreadableError when systemd does not answer.
+    """
+    if SYSTEMD_RUNS.is_dir():
+        return _systemd(run, unit_of(daemon.pid) if daemon else DEFAULT_UNIT)
+    if INIT_SCRIPT.exists():
+        return _sysvinit()
+    return ServiceUnit("none")
+
+
+def unit_of(pid: int) -> str:
+    """Name of the unit of the system's service manager that a process belongs to; empty when it is in none."""
+    return parse_cgroup(procfs.read_bytes(pid, "cgroup").decode("utf-8", "replace"))
+
+
+def parse_cgroup(text: str) -> str:
+    """Return the system service in /proc/PID/cgroup (cgroups(7)); user@1000.service manages units of its own."""
+    for line in text.splitlines():
+        dummy, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers not in ("", "name=systemd"):
+            continue
+        services = [part for part in path.split("/") if part.endswith(".service")]
+        if len(services) == 1:
+            return services[0]
+    return ""
+
+
+def parse_properties(text: str) -> dict[str, list[str]]:
+    """Values by name from the output of ``systemctl show``; some properties have several lines."""
+    properties: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            properties.setdefault(name, []).append(value)
+    return properties
+
+
+def parse_exec(value: str) -> list[str]:
+    """Words of the command in an ExecStart property (``{ path=... ; argv[]=dockerd -H fd:// ; ignore_errors=no ...``).
+
+    systemctl joins the words with blanks, so one with a blank inside falls apart here.
+    """
+    found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value)
+    return found.group(1).split() if found else []
+
+
+def expand(words: list[str], variables: dict[str, str]) -> list[str]:
+    """Expand variables as systemd does (systemd.service(5), "Command lines").
+
+    ``$NAME`` as a word of its own becomes none or several words, all else stays one word; unknown ones are empty.
+    """
+    expanded: list[str] = []
+    for word in words:
+        alone = re.fullmatch(r"\$(\w+)", word)
+        if alone:
+            expanded += variables.get(alone.group(1), "").split()
+        else:
+            expanded.append(_VARIABLE.sub(lambda found: _replacement(found, variables), word))
+    return expanded
+
+
+def _replacement(found: re.Match[str], variables: dict[str, str]) -> str:
+    name = found.group("braced") or found.group("bare")
+    return variables.get(name, "") if name else "$"
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """Variables from a file of assignments (systemd.exec(5), EnvironmentFile=; the same file serves init scripts)."""
+    variables = {}
+    for line in re.sub(r"\\\n", "", text).splitlines():
+        found = _ASSIGNMENT.fullmatch(line.strip())
+        if found:
+            variables[found["name"]] = _unquoted(found["value"])
+    return variables
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return " ".join(shlex.split(value))
+    except ValueError:
+        return value
+
+
+def _systemd(run: Run, name: str) -> ServiceUnit:
+    if not name:
+        return ServiceUnit("none")
+    status, output, problem = run(["systemctl", "show", name, f"--property={','.join(_PROPERTIES)}"])
+    if status != 0:
+        raise UnreadableError(ERROR, f"systemctl show {name} failed: {problem.strip() or f'exit status {status}'}")
+    properties = parse_properties(output)
+    if _one(properties, "LoadState") == "not-found":
+        return ServiceUnit("none")
+    words = parse_exec(_one(properties, "ExecStart"))
+    return ServiceUnit(
+        manager="systemd",
+        name=name,
+        active=_one(properties, "ActiveState"),
+        argv=mask_argv(expand(words, _unit_environment(properties))),
+        fragment=_one(properties, "FragmentPath"),
+        drop_ins=_one(properties, "DropInPaths").split(),
+    )
+
+
+def _one(properties: dict[str, list[str]], name: str) -> str:
+    return properties.get(name, [""])[-1]
+
+
+def _unit_environment(properties: dict[str, list[str]]) -> dict[str, str]:
+    """Environment= first, then the files, which win (systemd.exec(5))."""
+    variables: dict[str, str] = {}
+    for word in _split(_one(properties, "Environment")):
+        name, equals, value = word.partition("=")
+        if equals:
+            variables[name] = value
+    for value in properties.get("EnvironmentFiles", []):
+        path = value.rpartition(" (ignore_errors=")[0]
+        if path:
+            variables.update(parse_environment(_text(Path(path))))
+    return variables
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def _sysvinit() -> ServiceUnit:
+    """Debian's script starts ``dockerd -p PIDFILE $DOCKER_OPTS`` (contrib/init/sysvinit-debian/docker)."""
+    options = parse_environment(_text(INIT_DEFAULTS)).get("DOCKER_OPTS", "")
+    return ServiceUnit("sysvinit", "docker", argv=mask_argv(["dockerd", *options.split()]), fragment=str(INIT_SCRIPT))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Running values of the kernel's settings for forwarding and bridging (Documentation/networking/ip-sysctl.rst)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+
+SYSCTLS = Path("/proc/sys")
+
+_SINGLE = (
+    "net/ipv4/ip_forward",
+    "net/bridge/bridge-nf-call-iptables",
+    "net/bridge/bridge-nf-call-ip6tables",
+    "net/bridge/bridge-nf-call-arptables",
+)
+_PER_INTERFACE = {
+    "net/ipv4/conf": ("forwarding", "route_localnet", "rp_filter"),
+    "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6"),
+}
+
+
+def read_sysctls() -> dict[str, str]:
+    """Return the values by dotted key; what this kernel does not have (yet) is left out.
+
+    Raises UnreadableError when there is not even net.ipv4.ip_forward.
+    """
+    names = list(_SINGLE)
+    for folder, settings in _PER_INTERFACE.items():
+        names += [f"{folder}/{interface}/{setting}" for interface in _listed(folder) for setting in settings]
+    values = {}
+    for name in names:
+        value = _read(name)
+        if value is not None:
+            values[dotted(name)] = value
+    if "net.ipv4.ip_forward" not in values:
+        raise UnreadableError(ERROR, f"{SYSCTLS}/net/ipv4/ip_forward cannot be read; is /proc mounted?")
+    return values
+
+
+def dotted(path: str) -> str:
+    """Turn a path below /proc/sys into a key; a dot in an interface's name becomes a slash, see sysctl.d(5)."""
+    return path.translate(str.maketrans("./", "/."))
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(SYSCTLS / folder))
+    except OSError:
+        return []
+
+
+def _read(name: str) -> Optional[str]:
+    try:
+        return (SYSCTLS / name).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None

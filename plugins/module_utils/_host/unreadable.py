@@ -1,0 +1,38 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Why a source could not be read, as an exception that read.py turns into a Source."""
+
+from __future__ import annotations
+
+ABSENT = "absent"
+STOPPED = "stopped"
+DENIED = "denied"
+LIBRARY = "library"
+ERROR = "error"
+
+
+class UnreadableError(Exception):
+    """A source that cannot be read: kind for programs (see snapshot.Source), reason for people."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+def from_os_error(error: OSError, what: str) -> UnreadableError:
+    """Return the UnreadableError that tells of an OSError while reading what."""
+    if isinstance(error, PermissionError):
+        return UnreadableError(DENIED, f"{what}: permission denied; run with become (as root)")
+    return UnreadableError(ERROR, f"{what}: {error.strerror or error}")
+
+
+def missing_library(name: str, package: str, interpreter: str, error: ImportError) -> UnreadableError:
+    """Return the UnreadableError that says which package brings the Python library name."""
+    problem = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded ({error})"
+    remedy = f"install {package} (Debian, Ubuntu, Fedora) or, with pip, {name}"
+    return UnreadableError(LIBRARY, f"the Python library {name} {problem} for {interpreter}; {remedy}")
