@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Optional
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
@@ -63,17 +63,7 @@ def serves(hosts: list[str], docker_host: str) -> bool:
 
     ``fd://`` is a socket that systemd holds for it: which, its command line does not say.
     """
-    wanted = urlsplit(docker_host)
-    for host in map(urlsplit, hosts):
-        if host.scheme == "fd" or (
-            host.scheme == wanted.scheme == "tcp" and _port(host.netloc) == _port(wanted.netloc)
-        ):
-            return True
-        if host.scheme == "unix" and wanted.scheme.endswith("unix"):
-            # /var/run is a link to /run.
-            if os.path.realpath(host.path) == os.path.realpath(wanted.path):
-                return True
-    return False
+    return any(_leads_to(urlsplit(host), urlsplit(docker_host)) for host in hosts)
 
 
 def describe_daemon(process: procfs.Process) -> DaemonProcess:
@@ -85,8 +75,12 @@ def describe_daemon(process: procfs.Process) -> DaemonProcess:
     return DaemonProcess(process.pid, mask_argv(procfs.argv(process.pid)), procfs.started_at(process), netns)
 
 
-def _port(address: str) -> str:
-    return address.rpartition(":")[2]
+def _leads_to(host: SplitResult, wanted: SplitResult) -> bool:
+    if host.scheme == "tcp":
+        return wanted.scheme == "tcp" and host.netloc.rpartition(":")[2] == wanted.netloc.rpartition(":")[2]
+    # /var/run is a link to /run.
+    same_path = os.path.realpath(host.path) == os.path.realpath(wanted.path)
+    return host.scheme == "fd" or (host.scheme == "unix" and wanted.scheme.endswith("unix") and same_path)
 
 
 def _is_dockerd(process: procfs.Process) -> bool:

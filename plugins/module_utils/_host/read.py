@@ -12,7 +12,7 @@ import datetime
 import os
 import shutil
 from dataclasses import dataclass, field
-from typing import Callable, Optional, TypeVar
+from typing import Callable, NoReturn, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
@@ -102,14 +102,21 @@ def read_snapshot(
     dockerd = choose_daemon(dockerds, docker_host)
     daemon = describe_daemon(dockerd) if dockerd else None
     service = ledger.take(model.SERVICE, lambda: read_service(run, dockerd), None)
+    hidden = not dockerds and _is_active(service)
     no_proxies: list[ProxyProcess] = []
-    proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, service), no_proxies)
+    proxies = ledger.take(
+        model.PROCESSES, lambda: _hidden() if hidden else read_proxies(processes, dockerd), no_proxies
+    )
     path = config_path or find_config_path(dockerd, service.argv if service else [])
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
-    others = [address for process in dockerds if process != dockerd for address in listens_at(process)]
-    declared = ledger.take(model.ENGINE, lambda: _ask(docker_host, dockerd, service, others), _Declared())
+    declared = ledger.take(
+        model.ENGINE,
+        # To connect to the socket of a dockerd that does not run would make systemd start it.
+        lambda: _ask(docker_host) if dockerd or hidden else _refuse(docker_host, service, dockerds),
+        _Declared(),
+    )
     containers = ledger.take(
         model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
     )
@@ -132,21 +139,16 @@ def read_snapshot(
     )
 
 
-def _proxies(
-    processes: list[procfs.Process], dockerd: Optional[procfs.Process], service: Optional[ServiceUnit]
-) -> list[ProxyProcess]:
-    if dockerd is None and _is_active(service):
-        # hidepid=2 (proc(5)) hides the processes of other users.
-        raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
-    return read_proxies(processes, dockerd)
+def _is_active(service: Optional[ServiceUnit]) -> bool:
+    return service is not None and service.active in ("active", "reloading")
 
 
-def _ask(
-    docker_host: str, dockerd: Optional[procfs.Process], service: Optional[ServiceUnit], others: list[str]
-) -> _Declared:
-    if dockerd is None and not _is_active(service):
-        # To connect all the same would make systemd start it, or wait for ever for nobody.
-        raise _not_running(docker_host, service, others)
+def _hidden() -> NoReturn:
+    # As hidepid=2 does it to the processes of other users (proc(5)).
+    raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
+
+
+def _ask(docker_host: str) -> _Declared:
     answers = fetch(docker_host)
     try:
         return _Declared(
@@ -158,22 +160,18 @@ def _ask(
         raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
 
 
-def _is_active(service: Optional[ServiceUnit]) -> bool:
-    return service is not None and service.active in ("active", "reloading")
-
-
-def _not_running(docker_host: str, service: Optional[ServiceUnit], others: list[str]) -> UnreadableError:
-    hint = f" (a dockerd serves {', '.join(others)}: set docker_host if that is meant)" if others else ""
+def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process]) -> NoReturn:
+    """Say why the engine at docker_host is not asked."""
+    others = ", ".join(address for process in dockerds for address in listens_at(process))
+    hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
     if service is not None and service.manager == "systemd":
         name = service.name
-        return UnreadableError(
-            STOPPED, f"dockerd does not run: {name} is {service.active}; start it with systemctl{hint}"
-        )
+        raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
     if (service is not None and service.manager == "sysvinit") or shutil.which("dockerd", path=PROGRAM_PATH):
-        return UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
+        raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
     path = docker_host.partition("unix://")[2] or docker_host
     state = "is not served by this host" if os.path.exists(path) else "does not exist"
-    return UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
+    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
 
 
 def _placed(declared: _Declared, engine: model.Source) -> list[Container]:
