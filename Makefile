@@ -27,6 +27,9 @@ MYPY := mypy --config-file '$(CURDIR)/pyproject.toml' --cache-dir '$(CURDIR)/.bu
 # For tools that write to the home directory unasked.
 AWAY := mkdir -p '$(CURDIR)/.build/home' && HOME='$(CURDIR)/.build/home'
 
+# A collection's scenarios are looked for elsewhere; Molecule's own state is kept out of the home directory.
+MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/.build/molecule' molecule
+
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
@@ -109,7 +112,7 @@ test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=
 	    --junitxml=.build/results/test-lab.xml $(EXTRA)
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
-	molecule test
+	$(MOLECULE) test
 
 clean: ## remove the lab of this name, .build and .venv
 	if [ -x $(PY) ]; then LAB='$(LAB)' $(PY) -m tests.lab down; fi
