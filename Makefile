@@ -30,7 +30,7 @@ AWAY := mkdir -p '$(CURDIR)/.build/home' && HOME='$(CURDIR)/.build/home'
 # A collection's scenarios are looked for elsewhere; Molecule's own state is kept out of the home directory.
 MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/.build/molecule' molecule
 
-LINT_STEPS := lint-ruff lint-format lint-mypy lint-yaml lint-ansible lint-changelog lint-docs
+LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
 .PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab molecule clean
@@ -70,6 +70,8 @@ lint-format: stage
 
 lint-mypy: stage
 	cd .build && $(MYPY) ansible_collections/dockernet/baseline/plugins
+
+lint-mypy-tests: stage
 	$(MYPY) $(wildcard tests tools benchmarks)
 
 lint-yaml: stage
