@@ -42,7 +42,12 @@ _HEADINGS = ("check", "severity", "resource", "before", "after")
 _LIMITS = (24, 8, 34, 7, 10)
 _NAMED = 3
 """How many resources that share a row are named; the rest is counted."""
-_CONSENT = "To consent, set harden_on_disruption: allow."
+_CONSENTS = {
+    "on_disruption: allow": "harden_on_disruption: allow",
+    "live_restore: enable": "harden_live_restore: enable",
+    "router_advertisements: keep": "harden_router_advertisements: keep",
+}
+"""What a module's refusal asks for, and the variable of the role harden that says it."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,9 @@ def _deeds(run: Run) -> list[tuple[str, list[str]]]:
 
 
 def _with_consent(message: str) -> str:
-    return f"{message}\n{_CONSENT}" if "on_disruption" in message else message
+    """Add how the consent is given through the role, whose user never sees the module's own options."""
+    ways = [variable for option, variable in _CONSENTS.items() if option in message]
+    return f"{message}\nIn the role harden that is {', or '.join(ways)}." if ways else message
 
 
 def _with(run: Run, outcome: str) -> list[Repair]:

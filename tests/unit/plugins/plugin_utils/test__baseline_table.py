@@ -45,12 +45,17 @@ def test_check_mode_says_would() -> None:
 
 def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
     remedy = Remedy("Turn the proxy off.", module="userland_proxy")
-    result = {"changed": False, "failed": False, "refused": True, "msg": "It stops web. Set on_disruption=allow."}
+    result = {
+        "changed": False,
+        "failed": False,
+        "refused": True,
+        "msg": "It stops web. Consent with on_disruption: allow",
+    }
     before = [finding("fail", "proxy.enabled", remedy=remedy)]
     lines = baseline_table(Run(before, None, repairs(userland_proxy=result)), 120)
     assert "not done: userland_proxy refused, see below" in rows(lines)[0]
-    assert "* userland_proxy refused: It stops web. Set on_disruption=allow." in lines
-    assert "  To consent, set harden_on_disruption: allow." in lines
+    assert "* userland_proxy refused: It stops web. Consent with on_disruption: allow" in lines
+    assert "  In the role harden that is harden_on_disruption: allow." in lines
     assert lines[-1].startswith("0 repaired, 1 not done")
 
 
