@@ -1,0 +1,124 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Reading a file with all that belongs to it, and replacing it so that it is always whole.
+
+A reader, or a machine that loses power, sees the old file or the new one (rename(2)). Mode, owner and extended
+attributes (the SELinux label among them) are kept; a symbolic link keeps leading to the file, which is replaced where
+it lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+
+NEW_FILE_MODE = 0o644
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was read. data is None where there was none."""
+
+    path: str
+    real_path: str
+    """Where the data lies when path leads there by symbolic links."""
+    data: bytes | None = None
+    mode: int = NEW_FILE_MODE
+    uid: int = 0
+    gid: int = 0
+    xattrs: dict[str, bytes] = field(default_factory=dict)
+
+
+def read_file(path: str) -> FileState:
+    """Return the file at path; OSError for everything but its absence."""
+    real_path = os.path.realpath(path)
+    try:
+        with open(real_path, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            xattrs = _xattrs(stream.fileno())
+            data = stream.read()
+    except FileNotFoundError:
+        return FileState(path, real_path)
+    return FileState(path, real_path, data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs)
+
+
+def replace_file(before: FileState, data: bytes | None) -> None:
+    """Give the file that before describes the content data; None removes it.
+
+    Raises ChangeFailed, with the old file in place, when its content is no longer what before says, or when the file
+    system refuses.
+    """
+    try:
+        if read_file(before.path).data != before.data:
+            raise ChangeFailed(f"{before.path} was changed by someone else in the meantime, and was left as it is")
+        if data is None:
+            _remove(before.real_path)
+        else:
+            _replace(before, data)
+    except OSError as error:
+        raise ChangeFailed(f"{before.path} could not be written, and is as it was: {error}") from error
+
+
+def _replace(before: FileState, data: bytes) -> None:
+    directory, name = os.path.split(before.real_path)
+    Path(directory).mkdir(mode=0o755, parents=True, exist_ok=True)
+    prefix = f".{name}.dockernet-"
+    for leftover in Path(directory).glob(f"{prefix}*"):
+        # Of a run that was killed: whoever writes holds the lock, so nobody is at it.
+        leftover.unlink()
+    with _scratch(directory, prefix) as (descriptor, scratch):
+        with open(descriptor, "wb", closefd=False) as stream:
+            stream.write(data)
+        os.fchown(descriptor, before.uid, before.gid)
+        os.fchmod(descriptor, before.mode)
+        for key, value in before.xattrs.items():
+            os.setxattr(descriptor, key, value)
+        os.fsync(descriptor)
+        os.replace(scratch, before.real_path)
+    _sync_directory(directory)
+
+
+@contextlib.contextmanager
+def _scratch(directory: str, prefix: str) -> Iterator[tuple[int, str]]:
+    descriptor, path = tempfile.mkstemp(prefix=prefix, dir=directory)
+    try:
+        yield descriptor, path
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _remove(real_path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(real_path)
+    _sync_directory(os.path.dirname(real_path))
+
+
+def _sync_directory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _xattrs(descriptor: int) -> dict[str, bytes]:
+    try:
+        return {key: os.getxattr(descriptor, key) for key in os.listxattr(descriptor)}
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOSYS):
+            return {}
+        raise

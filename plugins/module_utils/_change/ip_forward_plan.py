@@ -1,0 +1,278 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Forwarding, now and after boot: the plan. Pure.
+
+``net.ipv4.ip_forward`` and ``net.ipv4.conf.all.forwarding`` are one knob: changing it sets every interface (kernel,
+Documentation/networking/ip-sysctl.rst); ``net.ipv6.conf.all.forwarding`` does the same for its family. A value that is
+written again changes nothing, so an interface that was closed by itself must be opened by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy import policy_warnings
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange, sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
+    SysctlAssignment,
+    SysctlFile,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
+
+KNOBS = {
+    "ipv4": ["net.ipv4.ip_forward"],
+    "ipv6": ["net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"],
+}
+FOLDER = "/etc/sysctl.d"
+# The first of these names that is read late enough to win is taken; the loaders sort by name (sysctl.d(5)).
+OWN_NAMES = ["99-dockernet-baseline.conf", "zz-dockernet-baseline.conf", "zzzz-dockernet-baseline.conf"]
+HEADER = "# Written by the Ansible module dockernet.baseline.ip_forward; state absent removes it.\n"
+
+_ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
+
+
+@dataclass(frozen=True)
+class ForwardingWish:
+    """What the caller wants."""
+
+    present: bool
+    families: list[str]
+    persistent: bool = True
+    interfaces: list[str] = field(default_factory=list)
+    """Opened one by one where they were closed by themselves; bridges of Docker always are."""
+    keep_advertised_routes: bool = False
+    """Consent to accept_ra=2 on uplinks that live on router advertisements."""
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """What becomes of one file of ours in /etc/sysctl.d."""
+
+    path: str
+    text: str | None
+    """None: removed."""
+
+
+@dataclass(frozen=True)
+class ForwardingPlan:
+    """What to do, in order: sysctls, then files."""
+
+    outline: Outline
+    sysctls: list[SysctlChange] = field(default_factory=list)
+    implied: list[SysctlChange] = field(default_factory=list)
+    """Values of single interfaces that the kernel changes along; needed to go back."""
+    files: list[OwnFile] = field(default_factory=list)
+    promised: dict[str, str] = field(default_factory=dict)
+    """What boot must set once the files are written."""
+
+
+def plan_forwarding(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> ForwardingPlan:
+    """Plan what wish asks for.
+
+    advertised: interfaces that hold a default route learned from router advertisements, with their accept_ra.
+    Raises Refusal where a route would be lost, a later file cannot be beaten, or what is needed was not read.
+    """
+    if not wish.present:
+        return _plan_absent(snapshot, wish)
+    demand(snapshot, SYSCTL)
+    guards = _router_advertisement_guards(snapshot, wish, advertised)
+    sysctls = guards + _runtime(snapshot, wish)
+    actions = [f"set {change.key} from {change.before} to {change.after}" for change in sysctls]
+    files: list[OwnFile] = []
+    promised: dict[str, str] = {}
+    if wish.persistent:
+        demand(snapshot, BOOT)
+        promised = {change.key: change.after for change in guards}
+        promised.update({knob: "1" for family in wish.families for knob in KNOBS[family]})
+        files, reasons = _persist(_boot(snapshot), promised)
+        actions += reasons
+    opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
+    opened_at_boot = set(wish.families) if files else set()
+    warnings = policy_warnings(snapshot, opened_now, opened_at_boot)
+    outline = Outline(actions, sysctl_diff(sysctls) + _file_diffs(snapshot, files), warnings=warnings)
+    return ForwardingPlan(outline, sysctls, _implied(snapshot, sysctls), files, promised)
+
+
+# ---- the running kernel ----------------------------------------------------------------------------------------------
+
+
+def _runtime(snapshot: HostSnapshot, wish: ForwardingWish) -> list[SysctlChange]:
+    changes: list[SysctlChange] = []
+    for family in wish.families:
+        knobs = [_change_to_one(snapshot, knob) for knob in KNOBS[family]]
+        if family == "ipv6" and knobs[0] is not None:
+            # conf.all.forwarding takes conf.default along.
+            knobs = knobs[:1]
+        changes += [knob for knob in knobs if knob is not None]
+        if knobs[0] is None:
+            changes += _single_interfaces(snapshot, wish, family)
+    return changes
+
+
+def _change_to_one(snapshot: HostSnapshot, key: str) -> SysctlChange | None:
+    value = snapshot.sysctls.get(key)
+    if value is None:
+        family = "IPv6" if key.startswith("net.ipv6.") else "IPv4"
+        raise Refusal(f"the kernel has no {key}: it was started without {family}, so there is nothing to forward")
+    return None if value == "1" else SysctlChange(key, value, "1")
+
+
+def _single_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[SysctlChange]:
+    unknown = [name for name in wish.interfaces if _interface_key(family, name) not in snapshot.sysctls]
+    if unknown:
+        raise Refusal(f"no interface {', '.join(unknown)} on this host with {family} forwarding to set")
+    wanted = sorted(_docker_bridges(snapshot, family) | set(wish.interfaces))
+    keys = [_interface_key(family, name) for name in wanted]
+    return [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key, "1") != "1"]
+
+
+def _docker_bridges(snapshot: HostSnapshot, family: str) -> set[str]:
+    # The kernel asks the interface that a packet comes in by, so a closed bridge cuts its containers off.
+    networks = [network for network in snapshot.networks if family == "ipv4" or network.ipv6]
+    return {network.bridge for network in networks if network.bridge is not None and not network.internal}
+
+
+def _interface_key(family: str, interface: str) -> str:
+    return f"net.{family}.conf.{interface.replace('.', '/')}.forwarding"
+
+
+def _implied(snapshot: HostSnapshot, changes: list[SysctlChange]) -> list[SysctlChange]:
+    written = {change.key for change in changes}
+    implied: list[SysctlChange] = []
+    for family, knobs in KNOBS.items():
+        if knobs[0] not in written:
+            continue
+        pattern = re.compile(rf"net\.{family}\.conf\.(?!all\.)[^.]+\.forwarding")
+        keys = [key for key in snapshot.sysctls if pattern.fullmatch(key) and key not in written]
+        implied += [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls[key] != "1"]
+    return implied
+
+
+def _router_advertisement_guards(
+    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]
+) -> list[SysctlChange]:
+    """accept_ra=2 where turning forwarding on would throw the default route away.
+
+    The kernel purges default routes from router advertisements of interfaces with accept_ra other than 2 when
+    forwarding goes on (net/ipv6/route.c, rt6_purge_dflt_routers), and hears no further ones.
+    """
+    if "ipv6" not in wish.families or snapshot.sysctls.get(KNOBS["ipv6"][0]) == "1":
+        return []
+    lost = {name: value for name, value in sorted(advertised.items()) if value != "2"}
+    if lost and not wish.keep_advertised_routes:
+        names = ", ".join(lost)
+        raise Refusal(
+            f"IPv6 forwarding was not turned on: the default route of {names} comes from router advertisements, and "
+            f"the kernel would drop it (accept_ra is {', '.join(lost.values())}). With router_advertisements: keep, "
+            f"accept_ra is set to 2 on {names} first, and the route stays"
+        )
+    keys = {name: f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra" for name in lost}
+    return [SysctlChange(keys[name], value, "2") for name, value in lost.items()]
+
+
+# ---- boot ------------------------------------------------------------------------------------------------------------
+
+
+def _persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile], list[str]]:
+    open_keys = [key for key, value in promised.items() if boot_value(boot, key).value != value]
+    if not open_keys:
+        return [], []
+    own = _own_files(boot)
+    lines = {line.key: line.value for file in own for line in file.assignments}
+    lines.update(promised)
+    others = BootSysctls(boot.loader, [file for file in boot.files if file not in own])
+    path = _winning_path(others, lines, promised)
+    files = [OwnFile(path, _text(lines))]
+    files += [OwnFile(file.path, None) for file in own if file.path != path]
+    reasons = [f"write {path}: {', '.join(f'{key} = {promised[key]}' for key in open_keys)} at boot"]
+    for key in open_keys:
+        rival = boot_value(others, key)
+        if rival.path is not None:
+            reasons.append(f"{path} is read after {rival.path}, whose line {rival.line} sets {key} = {rival.value}")
+    reasons += [f"remove {file.path}, which {path} replaces" for file in files[1:]]
+    return files, reasons
+
+
+def _winning_path(others: BootSysctls, lines: dict[str, str], promised: dict[str, str]) -> str:
+    assignments = [SysctlAssignment(key, value, number) for number, (key, value) in enumerate(lines.items(), 2)]
+    for name in OWN_NAMES:
+        path = f"{FOLDER}/{name}"
+        with_ours = place_file(others, SysctlFile(path, assignments))
+        if all(boot_value(with_ours, key).value == value for key, value in promised.items()):
+            return path
+    lost = [boot_value(with_ours, key) for key, value in promised.items() if boot_value(with_ours, key).value != value]
+    rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in lost)
+    raise Refusal(
+        f"no file in {FOLDER} can win at boot over {rivals}: it is read last. Remove that line, it is not ours to "
+        "change; or use persistent: false"
+    )
+
+
+def place_file(boot: BootSysctls, file: SysctlFile) -> BootSysctls:
+    """Return boot with file where the loader reads it; one of the same name in another folder gives way.
+
+    What lies outside the folders named sysctl.d is read behind them all: procps' /etc/sysctl.conf, and ufw's own file.
+    """
+    name = os.path.basename(file.path)
+    sorted_ones = [other for other in boot.files if os.path.dirname(other.path).endswith("/sysctl.d")]
+    last = [other for other in boot.files if other not in sorted_ones]
+    rest = [other for other in sorted_ones if os.path.basename(other.path) != name]
+    before = [other for other in rest if os.path.basename(other.path) < name]
+    return BootSysctls(boot.loader, before + [file] + [other for other in rest if other not in before] + last)
+
+
+def _text(lines: dict[str, str]) -> str:
+    # accept_ra first: it must be 2 before forwarding goes on.
+    ordered = sorted(lines, key=lambda key: (not _ACCEPT_RA.match(key), key))
+    return HEADER + "".join(f"{key} = {lines[key]}\n" for key in ordered)
+
+
+def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan:
+    """Take our lines back. The running value stays: what else on the host forwards by now cannot be known."""
+    demand(snapshot, BOOT)
+    boot = _boot(snapshot)
+    ours = {knob for family in wish.families for knob in KNOBS[family]}
+    files: list[OwnFile] = []
+    for file in _own_files(boot):
+        lines = {line.key: line.value for line in file.assignments}
+        kept = {key: value for key, value in lines.items() if key not in ours and not _goes_along(key, wish)}
+        if kept != lines:
+            files.append(OwnFile(file.path, _text(kept) if kept else None))
+    actions = [_absent_action(file, sorted(ours)) for file in files]
+    return ForwardingPlan(Outline(actions, _file_diffs(snapshot, files)), files=files)
+
+
+def _goes_along(key: str, wish: ForwardingWish) -> bool:
+    return "ipv6" in wish.families and _ACCEPT_RA.match(key) is not None
+
+
+def _absent_action(file: OwnFile, keys: list[str]) -> str:
+    if file.text is None:
+        return f"remove {file.path}; the running values stay as they are"
+    return f"remove {', '.join(keys)} from {file.path}; the running values stay as they are"
+
+
+def _own_files(boot: BootSysctls) -> list[SysctlFile]:
+    paths = {f"{FOLDER}/{name}" for name in OWN_NAMES}
+    return [file for file in boot.files if file.path in paths]
+
+
+def _file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
+    if not files:
+        return []
+    own = _own_files(_boot(snapshot))
+    old = {file.path: _text({line.key: line.value for line in file.assignments}) for file in own}
+    return [Diff(file.path, old.get(file.path, ""), file.text or "") for file in files]
+
+
+def _boot(snapshot: HostSnapshot) -> BootSysctls:
+    return snapshot.boot or BootSysctls(loader="systemd-sysctl")

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What every planned change has to say for itself, and the two ways in which it can end badly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+
+@dataclass(frozen=True)
+class Diff:
+    """One before and after, as text, for Ansible's diff mode."""
+
+    title: str
+    before: str
+    after: str
+
+    def to_plain(self) -> dict[str, str]:
+        """The shape that Ansible's diff output expects."""
+        return {
+            "before_header": self.title,
+            "after_header": self.title,
+            "before": self.before,
+            "after": self.after,
+        }
+
+
+@dataclass(frozen=True)
+class Disruption:
+    """A container that would feel the change, and how."""
+
+    container: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A plan as people and programs see it; the same in check mode and after the real run."""
+
+    actions: list[str] = field(default_factory=list)
+    """What is done, one sentence each, in order. Empty: the host is as wanted."""
+    diffs: list[Diff] = field(default_factory=list)
+    disruptions: list[Disruption] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Refusal(Exception):
+    """The change would hurt, or cannot be judged. Nothing was touched; the message names the way on."""
+
+    def __init__(self, message: str, disruptions: list[Disruption] | None = None) -> None:
+        super().__init__(message)
+        self.disruptions = disruptions or []
+
+
+class ChangeFailed(Exception):
+    """The change was begun and did not succeed. The message says in what state the host is now."""
+
+    def __init__(self, message: str, log: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.log = log or []
+        """The service's own lines of the time of the failure."""
+
+
+def demand(snapshot: HostSnapshot, *sources: str) -> None:
+    """Raise Refusal, with the reason that the reader gave, when one of the sources was not read."""
+    for name in sources:
+        if not snapshot.was_read(name):
+            source = snapshot.sources.get(name)
+            raise Refusal(f"nothing was changed: {source.reason if source else f'the source {name} was not read'}")

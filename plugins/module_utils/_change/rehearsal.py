@@ -1,0 +1,55 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""dockerd's own rehearsal of a configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+
+# The first release with dockerd --validate.
+FIRST_RELEASE = (23, 0)
+TIME_LIMIT = 30.0
+"""Seconds."""
+
+
+def rehearse(argv: list[str], text: str, release: tuple[int, int]) -> None:
+    """Have dockerd judge text, with the program and flags of argv, its unit's command line. Nothing is written for it.
+
+    Raises Refusal with dockerd's own words. Engines before 23.0 cannot be asked.
+    """
+    if release < FIRST_RELEASE or not text.strip() or not argv:
+        return
+    command = [argv[0], "--validate", "--config-file", "/dev/stdin", *without_config_file(argv[1:])]
+    try:
+        done = subprocess.run(
+            command,
+            input=text.encode(),
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Refusal(f"dockerd --validate could not be asked, so nothing was changed: {error}") from error
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
+        raise Refusal(f"dockerd --validate rejects the new configuration, so nothing was changed: {words}")
+
+
+def without_config_file(words: list[str]) -> list[str]:
+    """Return the words of a command line without --config-file and its value."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in ("--config-file", "-config-file"):
+            next(rest, None)
+        elif not word.startswith("--config-file="):
+            kept.append(word)
+    return kept

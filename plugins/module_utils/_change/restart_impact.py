@@ -1,0 +1,107 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a restart of dockerd would do to the containers that run. Pure.
+
+Source: moby daemon/daemon.go (Shutdown, restore): with live-restore in force dockerd leaves containers alone when it
+ends, and takes them up again when it starts *if live-restore is configured then, too*; else it kills what it finds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+LIVE_RESTORE = "live-restore"
+
+
+@dataclass(frozen=True)
+class ServiceTraits:
+    """What decides whether a restart of the service stops more than dockerd."""
+
+    kill_mode: str = ""
+    """systemd.kill(5); anything but ``process`` also kills what else lives in the service's control group."""
+    dependents: list[str] = field(default_factory=list)
+    """Active units that systemd restarts along with it (Requires=, BindsTo= or PartOf= this one)."""
+
+
+@dataclass(frozen=True)
+class LiveRestore:
+    """Whether live-restore carries the containers over the restart, and what it takes to get there."""
+
+    in_force: bool
+    """As the daemon reports it."""
+    next_start: bool
+    """As the file and the flags of the unit will have it."""
+    obstacle: str = ""
+    """Why it cannot be brought into force; empty when it can."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether containers survive as things stand."""
+        return self.in_force and self.next_start
+
+
+@dataclass(frozen=True)
+class RestartImpact:
+    """Who would feel the restart."""
+
+    disruptions: list[Disruption] = field(default_factory=list)
+    kept: list[Container] = field(default_factory=list)
+    """Containers that must run on, with the same start time."""
+
+
+def live_restore(snapshot: HostSnapshot, values: dict[str, Any], flags: dict[str, Any]) -> LiveRestore:
+    """Judge live-restore by the daemon's report, the file's values and the flags of the next start."""
+    engine = snapshot.engine
+    in_force = bool(engine and engine.live_restore)
+    next_start = (flags[LIVE_RESTORE] if LIVE_RESTORE in flags else values.get(LIVE_RESTORE)) is True
+    obstacle = ""
+    if engine is not None and engine.swarm:
+        obstacle = "the engine is part of a swarm, which cannot be combined with live-restore"
+    elif LIVE_RESTORE in flags and not (in_force and next_start):
+        obstacle = f"live-restore is given on the command line of {_unit(snapshot)}, where only a restart changes it"
+    return LiveRestore(in_force, next_start, obstacle)
+
+
+def impact(snapshot: HostSnapshot, traits: ServiceTraits, *, carried_over: bool) -> RestartImpact:
+    """Return who feels a restart when live-restore does, or does not, carry the containers over it."""
+    alive = running(snapshot)
+    bound = f"is restarted, since it is bound to {_unit(snapshot)}"
+    others = [Disruption(f"service {name}", bound) for name in traits.dependents]
+    if carried_over and not _kills_shims(snapshot, traits):
+        return RestartImpact(others, alive)
+    return RestartImpact([Disruption(container.name, _fate(container)) for container in alive] + others)
+
+
+def _fate(container: Container) -> str:
+    if container.auto_remove:
+        return "is stopped and removed (--rm)"
+    policy = container.restart_policy or "no"
+    if policy in ("always", "unless-stopped"):
+        return f"is stopped and started again (restart policy {policy})"
+    if policy == "on-failure":
+        return "is stopped, and started again only if it ends with an error (restart policy on-failure)"
+    return "is stopped and stays stopped (restart policy no)"
+
+
+def _kills_shims(snapshot: HostSnapshot, traits: ServiceTraits) -> bool:
+    """Whether systemd would kill the containers' shims along with dockerd (systemd.kill(5)).
+
+    That is so when dockerd runs its own containerd, whose children then live in the service's control group.
+    """
+    argv = snapshot.daemon.argv if snapshot.daemon else []
+    separate = any(word == "--containerd" or word.startswith("--containerd=") for word in argv)
+    return traits.kill_mode not in ("", "process") and not separate
+
+
+def _unit(snapshot: HostSnapshot) -> str:
+    return snapshot.service.name if snapshot.service and snapshot.service.name else "docker.service"

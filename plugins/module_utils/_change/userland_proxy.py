@@ -1,0 +1,128 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""docker-proxy on or off: reading what the plan needs, doing it, proving it, and going back."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import (
+    DaemonStep,
+    DaemonTransaction,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearse
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_plan import (
+    ProxyFacts,
+    ProxyPlan,
+    ProxyWish,
+    after_care,
+    plan_proxy,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    SERVICE,
+    HostSnapshot,
+)
+
+BRIDGE_SYSCTLS = Path("/proc/sys/net/bridge")
+BUILT_IN = Path("/sys/module/br_netfilter")
+# From moby 27.5.1 on: start in spite of a missing br_netfilter.
+IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
+
+
+class ProxyChange:
+    """docker-proxy as wish wants it; read() gives a fresh snapshot of the host, run runs a program."""
+
+    def __init__(self, wish: ProxyWish, run: Run, read: Callable[[], HostSnapshot]) -> None:
+        self._wish = wish
+        self._run = run
+        self._read = read
+        self._journal = Journal("userland_proxy")
+
+    def plan(self) -> ProxyPlan:
+        """Read the host and plan; dockerd itself has its say about the new file, where it can."""
+        snapshot = self._read()
+        demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
+        plan = plan_proxy(snapshot, self._wish, self._facts(snapshot))
+        if plan.text is not None and snapshot.service is not None and snapshot.engine is not None:
+            rehearse(snapshot.service.argv, plan.text, snapshot.engine.release)
+        return plan
+
+    def apply(self, plan: ProxyPlan) -> None:
+        """Do it, prove it against the daemon and the kernel, and undo it on failure."""
+        copy = self._journal.keep(plan.config) if plan.text is not None else None
+        self._journal.record("begin", actions=plan.outline.actions, copy=copy)
+        transaction = DaemonTransaction(DockerService(self._run, plan.unit), self._read, self._journal)
+        step = DaemonStep(
+            config=plan.config,
+            text=plan.text,
+            fallback=plan.fallback,
+            fallback_name=plan.fallback_name,
+            reload=plan.reload,
+            restart=plan.restart,
+            kept=plan.kept,
+            accepted=self._mode_problem,
+        )
+        try:
+            snapshot = transaction.run(step)
+            if plan.restart:
+                self._care(plan, snapshot)
+        except ChangeFailed as error:
+            self._journal.record("failed", error=str(error))
+            raise
+        self._journal.record("done")
+
+    def _facts(self, snapshot: HostSnapshot) -> ProxyFacts:
+        config = snapshot.daemon_config
+        service = snapshot.service
+        facts = ProxyFacts(
+            read_file(config.path if config else ""), bridge_netfilter=self._has_bridge_netfilter(snapshot)
+        )
+        if service is None or service.manager != "systemd":
+            return facts
+        traits = DockerService(self._run, service.name).traits()
+        return ProxyFacts(facts.config, traits, facts.bridge_netfilter)
+
+    def _has_bridge_netfilter(self, snapshot: HostSnapshot) -> bool:
+        """Whether dockerd will find br_netfilter: loaded, built in, or there to be loaded."""
+        if BRIDGE_SYSCTLS.exists() or BUILT_IN.exists():
+            return True
+        if snapshot.daemon is not None and environment(snapshot.daemon.pid).get(IGNORE_MISSING) == "1":
+            return True
+        code, dummy, dummy2 = self._run(["modprobe", "--dry-run", "--quiet", "br_netfilter"])
+        return code == 0 and Path(f"/lib/modules/{platform.release()}").is_dir()
+
+    def _mode_problem(self, snapshot: HostSnapshot) -> str:
+        state = proxy_in_force(snapshot)
+        if state.value == self._wish.enabled:
+            return ""
+        return f"dockerd was restarted, and docker-proxy is not as wanted: {state.evidence}"
+
+    def _care(self, plan: ProxyPlan, snapshot: HostSnapshot) -> None:
+        """Bring ports and bridges of what was kept into line with the new mode, as they are now."""
+        ports, sysctls = after_care(snapshot, plan.kept, enabled=self._wish.enabled)
+        try:
+            set_ports(ports)
+            set_sysctls(sysctls)
+        except ChangeFailed as error:
+            reset_sysctls(sysctls)
+            raise ChangeFailed(
+                f"docker-proxy is {'on' if self._wish.enabled else 'off'} and in force, and all containers run; what "
+                f"had to follow did not succeed: {error}. The module bridge_hairpin, state: auto, sets the ports"
+            ) from error
