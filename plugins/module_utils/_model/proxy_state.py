@@ -169,8 +169,8 @@ def _save_jumps(command: str, text: str) -> list[_Jump]:
 def _nft_jumps(text: str) -> list[_Jump]:
     """The same for the nftables backend of engines from 29: chain nat-OUTPUT of the tables docker-bridges."""
     try:
-        items = json.loads(text)["nftables"]
-    except (ValueError, KeyError, TypeError):
+        items = json.loads(text).get("nftables") or []
+    except (ValueError, AttributeError):
         return []
     found = []
     for item in items:
