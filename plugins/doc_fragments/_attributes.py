@@ -27,6 +27,7 @@ attributes:
     description:
       - The operating systems that this works on.
     platforms: linux
+    support: full
 """
 
     # For modules that read and never change the host.
