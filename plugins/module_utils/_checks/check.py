@@ -1,0 +1,100 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a check is made of.
+
+A check is a function from a snapshot to verdicts, with its metadata beside it. It never touches the host, so the same
+snapshot always gives the same verdicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    NOT_APPLICABLE,
+    PASS,
+    UNKNOWN,
+    Remedy,
+    Resource,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+KEEP = "keep"
+DISABLED = "disabled"
+ENABLED = "enabled"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the caller wants of the host, where there is a choice."""
+
+    userland_proxy: str = KEEP
+    """``keep``: whichever is in force is right; ``disabled`` or ``enabled``."""
+    checks: tuple[str, ...] = ("*",)
+    """Patterns of the ids of the checks to run."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A finding without what it takes from its check: id and severity."""
+
+    outcome: str
+    resource: Resource
+    summary: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    impact: str = ""
+    remedy: Optional[Remedy] = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check, as the registry lists it."""
+
+    id: str
+    """``area.name``, stable for ever."""
+    severity: str
+    title: str
+    """What is so when it passes."""
+    rationale: str
+    needs: tuple[str, ...]
+    """Sources without which there is no verdict; the runner answers unknown for them."""
+    judge: Callable[[HostSnapshot, Settings], list[Verdict]]
+    """Returns one verdict at least: for the host when nothing is wrong, else one a resource."""
+    cis: dict[str, str] = field(default_factory=dict)
+    """Number of the item in the CIS Docker Benchmark, by the benchmark's version."""
+
+
+def host(snapshot: HostSnapshot) -> Resource:
+    """The host itself, as what a finding is about."""
+    return Resource("host", snapshot.hostname)
+
+
+def daemon() -> Resource:
+    """The daemon, as what a finding is about."""
+    return Resource("daemon", "dockerd")
+
+
+def passed(resource: Resource, summary: str, evidence: dict[str, Any]) -> Verdict:
+    """All is well."""
+    return Verdict(PASS, resource, summary, evidence)
+
+
+def failed(resource: Resource, summary: str, evidence: dict[str, Any], impact: str, remedy: Remedy) -> Verdict:
+    """Something is wrong, with what it means and how it is mended."""
+    return Verdict(FAIL, resource, summary, evidence, impact, remedy)
+
+
+def unknown(resource: Resource, reason: str, evidence: dict[str, Any] | None = None) -> Verdict:
+    """It could not be judged; reason is a sentence."""
+    return Verdict(UNKNOWN, resource, f"Not judged: {reason}", evidence or {})
+
+
+def not_applicable(resource: Resource, reason: str, evidence: dict[str, Any] | None = None) -> Verdict:
+    """There is nothing here that it could be about."""
+    return Verdict(NOT_APPLICABLE, resource, reason, evidence or {})

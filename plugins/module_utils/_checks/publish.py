@@ -1,0 +1,83 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Where ports are published."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import bound_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Settings,
+    Verdict,
+    failed,
+    host,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+
+def _judge_wildcard(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+    found = []
+    for container in running(snapshot):
+        for ports in _by_container_port(container):
+            found += _judge_port(container, ports)
+    return found or [passed(host(snapshot), "No port is published on all addresses of the host", _counted(snapshot))]
+
+
+def _by_container_port(container: Container) -> list[list[PublishedPort]]:
+    """The bindings of each port of the container, both families together."""
+    groups: dict[tuple[int, str], list[PublishedPort]] = {}
+    for port in container.published:
+        groups.setdefault((port.container_port, port.protocol), []).append(port)
+    return list(groups.values())
+
+
+def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdict]:
+    resource = Resource("port", f"{container.name}:{ports[0].container_port}/{ports[0].protocol}")
+    evidence = {"container": container.name, "bindings": [str(port) for port in ports]}
+    try:
+        wide = [port for port in ports if bound_address(port).is_unspecified]
+    except ValueError as error:
+        return [unknown(resource, f"a binding has no address that can be read: {error}", evidence)]
+    if not wide:
+        return []
+    where = " and ".join(str(port).partition("->")[0] for port in wide)
+    summary = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on all addresses: {where}"
+    impact = (
+        "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming "
+        "traffic (ufw, chain INPUT) do not see it, since it is forwarded."
+    )
+    remedy = Remedy(
+        "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
+        "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
+        "for others), or filter in DOCKER-USER"
+    )
+    return [failed(resource, summary, evidence, impact, remedy)]
+
+
+def _counted(snapshot: HostSnapshot) -> dict[str, int]:
+    return {"published ports of running containers": sum(len(item.published) for item in running(snapshot))}
+
+
+WILDCARD = Check(
+    id="publish.wildcard",
+    severity=MEDIUM,
+    title="Ports are published on chosen addresses",
+    rationale=(
+        "Without an address, -p publishes on every address that the host has or will get, for IPv4 and IPv6, past "
+        "the host firewall."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_wildcard,
+    cis=cis.BOUND_TO_INTERFACE,
+)

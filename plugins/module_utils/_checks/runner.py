@@ -1,0 +1,82 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Runs checks over a snapshot."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Settings,
+    Verdict,
+    host,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import select
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    BOOT,
+    ENGINE,
+    LINKS,
+    SYSCTL,
+    HostSnapshot,
+)
+
+# Read in the host's own network namespace, which is not the one of a rootless engine.
+_OF_THE_HOST = frozenset({LINKS, SYSCTL, BOOT})
+
+
+def run_checks(snapshot: HostSnapshot, settings: Settings) -> list[Finding]:
+    """Judge the snapshot by the checks that settings choose, one finding of each at least.
+
+    Raises UnknownCheckError for a pattern that matches no check.
+    """
+    return [
+        _finding(check, verdict)
+        for check in select(settings.checks)
+        for verdict in _blind(check, snapshot) or check.judge(snapshot, settings)
+    ]
+
+
+def no_engine(snapshot: HostSnapshot) -> str:
+    """The reason why there is nothing to judge on this host; empty where there is a Docker Engine."""
+    source = snapshot.sources.get(ENGINE)
+    return source.reason if source is not None and not source.read and source.kind == "absent" else ""
+
+
+def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
+    """The verdict of a check that cannot see what it needs; empty where it can."""
+    reason = no_engine(snapshot)
+    if reason:
+        return [unknown(host(snapshot), reason)]
+    unread = [source for source in check.needs if not snapshot.was_read(source)]
+    if unread:
+        reasons = dict.fromkeys(_reason(snapshot, source) for source in unread)
+        return [unknown(host(snapshot), "; ".join(reasons), {"unread sources": unread})]
+    if snapshot.engine is not None and snapshot.engine.rootless and _OF_THE_HOST.intersection(check.needs):
+        reason = "the engine runs rootless, in a network namespace of its own, which was not read"
+        return [unknown(host(snapshot), reason, {"rootless": True})]
+    return []
+
+
+def _reason(snapshot: HostSnapshot, source: str) -> str:
+    found = snapshot.sources.get(source)
+    if found is None:
+        return f"the snapshot does not hold the source {source}"
+    return found.reason or f"the source {source} could not be read"
+
+
+def _finding(check: Check, verdict: Verdict) -> Finding:
+    return Finding(
+        check.id,
+        verdict.outcome,
+        check.severity,
+        verdict.resource,
+        verdict.summary,
+        verdict.evidence,
+        verdict.impact,
+        verdict.remedy,
+    )
