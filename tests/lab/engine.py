@@ -38,7 +38,9 @@ class Engine:
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def docker(self, *argv: str, check: bool = True, stdin: str | bytes | None = None, timeout: float = 120.0) -> Result:
+    def docker(
+        self, *argv: str, check: bool = True, stdin: str | bytes | None = None, timeout: float = 120.0
+    ) -> Result:
         return run(["docker", "--host", self.address, *argv], check=check, stdin=stdin, timeout=timeout)
 
     def inspect(self, containers: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -101,7 +103,9 @@ def stop_own(say: Callable[[str], None]) -> None:
 
 def _answers(address: str) -> bool:
     try:
-        return run(["docker", "--host", address, "version", "--format", "ok"], check=False, timeout=ANSWER_LIMIT).rc == 0
+        return (
+            run(["docker", "--host", address, "version", "--format", "ok"], check=False, timeout=ANSWER_LIMIT).rc == 0
+        )
     except LabError:
         return False
 

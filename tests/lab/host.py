@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import breaks, network, scenario, workload
+from tests.lab.connections import end_connections
 from tests.lab.container import Container
 from tests.lab.engine import Engine
 from tests.lab.identity import Identity
@@ -80,7 +81,12 @@ class Host(Vantage):
         return self.run(["docker", "version", "--format", "{{.Server.Version}}"]).out.strip().split("+")[0]
 
     def run(
-        self, command: Sequence[str] | str, *, check: bool = True, stdin: str | bytes | None = None, timeout: float = 60.0
+        self,
+        command: Sequence[str] | str,
+        *,
+        check: bool = True,
+        stdin: str | bytes | None = None,
+        timeout: float = 60.0,
     ) -> Result:
         """Run a program on the host as root; a string is given to `sh -c`."""
         argv = ["sh", "-c", command] if isinstance(command, str) else command
@@ -126,7 +132,9 @@ class Host(Vantage):
         breaks.apply(self, name)
 
     def journal(self, unit: str = "docker.service", lines: int = 30) -> str:
-        return self.run(["journalctl", "--unit", unit, "--no-pager", "--lines", str(lines), "--output=cat"], check=False).out
+        return self.run(
+            ["journalctl", "--unit", unit, "--no-pager", "--lines", str(lines), "--output=cat"], check=False
+        ).out
 
     def restart_docker(self) -> None:
         """Restart the daemon and wait until it answers. Raises with its journal when it does not start."""
@@ -160,6 +168,7 @@ class Host(Vantage):
 
     def boot(self) -> None:
         """Take a started host past its gate: plugged in, its fresh state noted, its Docker active."""
+        end_connections(self.identity, self.name)
         wait_for(lambda: _has_booted(self), BOOT_LIMIT, f"{self.name} to boot")
         self.plug()
         self.run(["python3", "-", "note"], stdin=PRISTINE.read_bytes())
@@ -192,7 +201,7 @@ GATE = "/run/dockernet-lab-go"
 
 
 def _has_booted(host: Host) -> bool:
-    """systemd holds /run/systemd/system from its very start; basic.target means that a program may be run."""
+    """Whether systemd has come so far that programs may be run; the gate holds Docker back after that."""
     return host.run(["systemctl", "is-active", "basic.target"], check=False).rc == 0
 
 

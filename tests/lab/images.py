@@ -8,6 +8,7 @@ for one.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ DEFAULT_MIRROR = "http://deb.debian.org/debian/"
 NEEDED_BYTES = 3 * 1024**3
 IMPORT_LIMIT = 600.0
 KEPT = 2
+PROXY_VARIABLES = {"http_proxy", "https_proxy", "no_proxy"}
 
 PACKAGES = (
     "conntrack",
@@ -137,9 +139,17 @@ def _follow(command: list[str], scratch: Path, told: Callable[[str], None]) -> N
         "LC_ALL": "C.UTF-8",
         **_proxies(),
     }
-    with log_path.open("w") as log, subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with (
+        log_path.open("w") as log,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
         for line in process.stdout or ():
             log.write(line)
             step = re.match(r"I: (downloading|extracting|installing|running apt|creating)[^:]*", line)
@@ -183,9 +193,7 @@ def _apt_options() -> list[str]:
 
 
 def _proxies() -> dict[str, str]:
-    import os
-
-    return {name: value for name, value in os.environ.items() if name.lower() in {"http_proxy", "https_proxy", "no_proxy"}}
+    return {name: value for name, value in os.environ.items() if name.lower() in PROXY_VARIABLES}
 
 
 def _engine_version(tarball: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.lab import engine as engines
 from tests.lab import machines, network, servers, ssh, workload
+from tests.lab.connections import end_connections
 from tests.lab.engine import Engine
 from tests.lab.host import Host
 from tests.lab.identity import Identity
@@ -34,11 +35,12 @@ def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
             servers.ensure(Space(identity.thing(machine)), machine)
         ssh.ensure_key(identity)
         workload.tarball()
-        hosts = _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, say)
-        return hosts
+        return _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, say)
 
 
-def _ensure_hosts(engine: Engine, identity: Identity, names: Sequence[HostName], subnet: Subnet, say: Say) -> list[Host]:
+def _ensure_hosts(
+    engine: Engine, identity: Identity, names: Sequence[HostName], subnet: Subnet, say: Say
+) -> list[Host]:
     def one(name: HostName) -> tuple[Host, str]:
         host = machines.ensure(engine, identity, name, subnet, say)
         return host, ssh.authorize(identity, host)
@@ -54,9 +56,7 @@ def _ensure_hosts(engine: Engine, identity: Identity, names: Sequence[HostName],
 
 def _with_running(engine: Engine, identity: Identity, names: Sequence[HostName]) -> list[HostName]:
     running = [
-        HostName.parse(name)
-        for name, entry in machines.of_lab(engine, identity).items()
-        if entry["State"]["Running"]
+        HostName.parse(name) for name, entry in machines.of_lab(engine, identity).items() if entry["State"]["Running"]
     ]
     return sorted({*names, *running}, key=lambda name: name.place)
 
@@ -67,6 +67,7 @@ def down(identity: Identity, say: Say) -> None:
     with file_lock(_lock(identity)):
         engine = engines.running()
         removed = machines.remove(engine, identity) if engine else []
+        end_connections(identity)
         network.remove(identity)
         shutil.rmtree(identity.state, ignore_errors=True)
     _lock(identity).unlink(missing_ok=True)

@@ -33,7 +33,7 @@ def ensure(engine: Engine, identity: Identity, name: HostName, subnet: Subnet, s
         seen = None
     if seen is None:
         say(f"{name.name}: making the host")
-        _create(engine, identity, name, image)
+        create(engine, identity, name, image)
     if not _is_running(seen):
         say(f"{name.name}: starting")
         _start(engine, container)
@@ -63,7 +63,8 @@ def _is_running(seen: dict[str, Any] | None) -> bool:
     return bool(seen and seen["State"]["Running"] and not seen["State"]["Paused"])
 
 
-def _create(engine: Engine, identity: Identity, name: HostName, image: str) -> None:
+def create(engine: Engine, identity: Identity, name: HostName, image: str) -> None:
+    """Make the host's container; it is not started."""
     engine.docker(
         "create",
         *("--name", identity.thing(name.name), "--hostname", name.name),

@@ -224,8 +224,11 @@ def _is_plugged(lan: Space, port: str, machine: Space, interface: str = "eth0") 
     """Whether the machine's interface and the bridge's port are the two ends of one pair."""
     near, far = machine.links().get(interface), lan.links().get(port)
     return bool(
-        near and far and far.get("master") == "br0"
-        and near.get("link_index") == far["ifindex"] and far.get("link_index") == near["ifindex"]
+        near
+        and far
+        and far.get("master") == "br0"
+        and near.get("link_index") == far["ifindex"]
+        and far.get("link_index") == near["ifindex"]
     )
 
 

@@ -33,7 +33,7 @@ def install_missing(say: Callable[[str], None]) -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise LabError(f"missing: {', '.join(missing)}, and there is no apt-get to install them; the lab needs Debian or Ubuntu")
+        raise LabError(f"missing: {', '.join(missing)}; there is no apt-get to install them (the lab needs Debian)")
     say(f"installing {', '.join(missing)}")
     if "docker-cli" in missing and not _known("docker-cli"):
         missing.remove("docker-cli")  # before Debian 13 the client is part of docker.io

@@ -1,8 +1,8 @@
 """Runs on a lab host: notes what the fresh host looks like, and brings it back to that. Python 3.9, no libraries.
 
-    note      once, after boot, before Docker is started
-    restore   later, whatever has happened since: files, packages, containers, rules, links, sysctls; Docker is then
-              started again on a host that does not forward yet
+note: once, after boot, before Docker is started.
+restore: later, whatever has happened since, to files, packages, containers, rules, links and sysctls. Docker is then
+started again on a host that does not forward yet.
 """
 
 from __future__ import annotations
@@ -85,14 +85,19 @@ def restore_files(paths: set[str]) -> None:
             remove(entry)
 
 
+def is_foreign(path: Path) -> bool:
+    """The host's keys may still be in the making when the fresh host is noted, and the controller knows them."""
+    return str(path) in NOT_OURS or path.name.startswith("ssh_host_")
+
+
 def same_tree(kept: Path, now: Path) -> None:
     """Make `now` the same as `kept`: content, kind, mode and owner of every entry."""
     for entry in now.iterdir():
-        if not os.path.lexists(kept / entry.name) and str(entry) not in NOT_OURS:
+        if not os.path.lexists(kept / entry.name) and not is_foreign(entry):
             remove(entry)
     for entry in kept.iterdir():
         target = now / entry.name
-        if str(target) in NOT_OURS:
+        if is_foreign(target):
             continue
         if entry.is_dir() and not entry.is_symlink():
             if target.is_symlink() or not target.is_dir():

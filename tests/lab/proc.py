@@ -48,9 +48,11 @@ def run(
     Raises CommandError when it does not end within `timeout` seconds, or with `check` when its status is not 0.
     """
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    source = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    stream = subprocess.DEVNULL if data is None else None
     try:
-        done = subprocess.run(list(argv), capture_output=True, timeout=timeout, check=False, env=env, **source)  # type: ignore[call-overload]
+        done = subprocess.run(
+            list(argv), stdin=stream, input=data, capture_output=True, timeout=timeout, check=False, env=env
+        )
     except subprocess.TimeoutExpired as error:
         result = Result(124, _text(error.stdout), _text(error.stderr))
         raise CommandError(f"no end within {timeout:g} s: {_shown(argv)}", result) from error

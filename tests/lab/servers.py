@@ -37,7 +37,8 @@ def ensure(space: Space, name: str) -> None:
 def _listening(space: Space) -> bool:
     """Whether all ports are open, read from the kernel: a connection would be seen by who watches the network."""
     sockets = run([*space.argv, "cat", "/proc/net/tcp6", "/proc/net/udp6"]).out
-    open_ports = {int(fields[1].rsplit(":", 1)[1], 16) for fields in map(str.split, sockets.splitlines()) if ":" in fields[1]}
+    addresses = (line.split()[1] for line in sockets.splitlines())
+    open_ports = {int(address.rsplit(":", 1)[1], 16) for address in addresses if ":" in address}
     return {*TCP_PORTS, *UDP_PORTS} <= open_ports
 
 

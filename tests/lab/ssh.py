@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tests.lab.connections import control_sockets
 from tests.lab.host import Host
 from tests.lab.identity import Identity
 from tests.lab.kinds import CONTROLLER, GATEWAY, OUTSIDE, Subnet
@@ -31,14 +32,15 @@ def ensure_key(identity: Identity) -> None:
 def authorize(identity: Identity, host: Host) -> str:
     """Let the lab's key in; returns the host's line for known_hosts."""
     public = identity.key.with_suffix(".pub").read_text()
-    script = 'umask 077; mkdir -p /root/.ssh && cat > /root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub'
+    script = "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub"
     host_key = host.run(["sh", "-c", script], stdin=public).out.split()
     return f"{host.address},{host.address6} {host_key[0]} {host_key[1]}\n"
 
 
 def await_answer(identity: Identity, host: Host) -> None:
     """Until the host lets us in by SSH."""
-    argv = ["ssh", "-i", str(identity.key), *common_arguments(identity), "-o", "ConnectTimeout=5", f"root@{host.address}"]
+    options = ["-i", str(identity.key), *common_arguments(identity), "-o", "ConnectTimeout=5"]
+    argv = ["ssh", *options, f"root@{host.address}"]
 
     def answers() -> bool:
         return run([*argv, "true"], check=False, timeout=20).rc == 0
@@ -59,6 +61,7 @@ def common_arguments(identity: Identity) -> list[str]:
         "IdentitiesOnly=yes",
         "IdentityAgent=none",
         "BatchMode=yes",
+        "ServerAliveInterval=5",
     )
     return ["-F", "/dev/null", *(word for option in options for word in ("-o", option))]
 
@@ -82,6 +85,7 @@ def write_inventory(identity: Identity, subnet: Subnet, hosts: Sequence[Host]) -
     for host in hosts:
         groups["lab"]["hosts"][host.name] = {
             "ansible_host": host.address,
+            "ansible_control_path_dir": str(control_sockets(identity, host.name)),
             "lab_kind": host.kind,
             "lab_engine": host.host_name.kind.engine,
             "lab_address6": host.address6,

@@ -1,0 +1,45 @@
+"""Fixtures for tests on lab hosts.
+
+A conftest.py takes them with `from tests.lab.fixtures import engine_host, fresh_host, lab`. Run such tests with
+`pytest -n 4 --dist loadgroup`: all tests of a host then run one after the other in one worker. The lab must be up
+already (`make lab`; environment LAB names it). HOSTS="debian11 debian13" restricts the hosts.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.lab.host import Host
+from tests.lab.kinds import parse_hosts
+from tests.lab.lab import Lab
+from tests.lab.proc import LabError
+
+
+def host_parameters() -> list[object]:
+    """A parameter for each kind of host (or those of HOSTS), each in a group of its own."""
+    names = [host.name for host in parse_hosts([os.environ.get("HOSTS", "")])]
+    return [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in names]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab named by the environment; tests stop with a clear word when it is not up."""
+    try:
+        return Lab.open()
+    except LabError as error:
+        pytest.exit(str(error), returncode=3)
+
+
+@pytest.fixture(params=host_parameters())
+def engine_host(request: pytest.FixtureRequest, lab: Lab) -> Host:
+    """Each host in turn, as the last test left it."""
+    return lab.host(request.param)
+
+
+@pytest.fixture
+def fresh_host(engine_host: Host) -> Host:
+    """Each host in turn, brought back to the state after its first boot."""
+    engine_host.reset()
+    return engine_host
