@@ -104,17 +104,14 @@ def read_snapshot(
     service = ledger.take(model.SERVICE, lambda: read_service(run, dockerd), None)
     hidden = not dockerds and _is_active(service)
     no_proxies: list[ProxyProcess] = []
-    proxies = ledger.take(
-        model.PROCESSES, lambda: _hidden() if hidden else read_proxies(processes, dockerd), no_proxies
-    )
+    proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, hidden=hidden), no_proxies)
     path = config_path or find_config_path(dockerd, service.argv if service else [])
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
     declared = ledger.take(
         model.ENGINE,
-        # To connect to the socket of a dockerd that does not run would make systemd start it.
-        lambda: _ask(docker_host) if dockerd or hidden else _refuse(docker_host, service, dockerds),
+        lambda: _engine(docker_host, service, dockerds, runs=bool(dockerd or hidden)),
         _Declared(),
     )
     containers = ledger.take(
@@ -143,9 +140,20 @@ def _is_active(service: Optional[ServiceUnit]) -> bool:
     return service is not None and service.active in ("active", "reloading")
 
 
-def _hidden() -> NoReturn:
-    # As hidepid=2 does it to the processes of other users (proc(5)).
-    raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
+def _proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process], *, hidden: bool) -> list[ProxyProcess]:
+    if hidden:
+        # As hidepid=2 does it to the processes of other users (proc(5)).
+        raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
+    return read_proxies(processes, dockerd)
+
+
+def _engine(
+    docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process], *, runs: bool
+) -> _Declared:
+    if not runs:
+        # To connect to the socket of a dockerd that does not run would make systemd start it.
+        _refuse(docker_host, service, dockerds)
+    return _ask(docker_host)
 
 
 def _ask(docker_host: str) -> _Declared:
