@@ -196,7 +196,7 @@ def _persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile]
     reasons = [f"write {path}: {', '.join(f'{key} = {promised[key]}' for key in open_keys)} at boot"]
     for key in open_keys:
         rival = boot_value(others, key)
-        if rival.path is not None:
+        if rival.path:
             reasons.append(f"{path} is read after {rival.path}, whose line {rival.line} sets {key} = {rival.value}")
     reasons += [f"remove {file.path}, which {path} replaces" for file in files[1:]]
     return files, reasons
