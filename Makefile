@@ -30,7 +30,7 @@ AWAY := mkdir -p '$(CURDIR)/.build/home' && HOME='$(CURDIR)/.build/home'
 # A collection's scenarios are looked for elsewhere; Molecule's own state is kept out of the home directory.
 MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/.build/molecule' molecule
 
-LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-yaml lint-ansible lint-changelog lint-docs
+LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
 .PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab molecule clean
@@ -73,6 +73,9 @@ lint-mypy: stage
 
 lint-mypy-tests: stage
 	$(MYPY) $(wildcard tests tools benchmarks)
+
+lint-shell: stage
+	git ls-files -z | xargs -0 grep -lZE '^#!/bin/(ba)?sh' | xargs -0 shellcheck
 
 lint-yaml: stage
 	yamllint --strict .

@@ -21,7 +21,7 @@ chroot "$root" apt-get clean
 # Every host gets keys and an identity of its own.
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : > "$root/etc/machine-id"
-mkdir -p -m 0700 "$root/root/.ssh"
+install -d -m 0700 "$root/root/.ssh"
 
 # What would meddle with the machine below (its terminals, devices and disks), or wait for a network that is not there.
 for unit in getty.target getty@.service console-getty.service systemd-logind.service systemd-udev-trigger.service \
