@@ -68,7 +68,7 @@ def _judge_ipv4(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
 
 def _closed_host(snapshot: HostSnapshot, closed: list[str], read: dict[str, Any]) -> Verdict:
     summary = f"{_KNOB} is 0: the kernel forwards no IPv4 from {', '.join(closed)}"
-    return failed(host(snapshot), summary, read, _CUT_OFF, _remedy([]))
+    return failed(host(snapshot), summary, read, _CUT_OFF, _remedy())
 
 
 def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
@@ -77,18 +77,17 @@ def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
     evidence = {_KNOB: "1", key: "0"}
     if network is not None:
         impact = f"Containers of network {network} reach nothing but the host and each other."
-        return failed(resource, f"{summary} (bridge of network {network})", evidence, impact, _remedy([]))
+        return failed(resource, f"{summary} (bridge of network {network})", evidence, impact, _remedy())
     impact = (
         f"Published ports cannot be reached through {name}, and containers get no answers through it. If nothing of "
         "theirs should pass there, leave it so."
     )
-    return failed(resource, summary, evidence, impact, _remedy([name]))
+    remedy = Remedy(f"A human decides. To open it: module ip_forward with interfaces: [{name}]")
+    return failed(resource, summary, evidence, impact, remedy)
 
 
-def _remedy(interfaces: list[str]) -> Remedy:
-    args: dict[str, Any] = {"state": "present", "families": ["ipv4"]}
-    if interfaces:
-        args["interfaces"] = interfaces
+def _remedy() -> Remedy:
+    args = {"state": "present", "families": ["ipv4"]}
     return Remedy("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", args)
 
 
@@ -113,7 +112,7 @@ def _judge_persistent(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     else:
         summary = f"IPv4 forwarding is on, and boot turns it off ({place})"
         impact = f"{_what_dockerd_does(snapshot)} Whoever applies these files later ('sysctl --system') turns it off."
-    return [failed(host(snapshot), summary, evidence, impact, _remedy([]))]
+    return [failed(host(snapshot), summary, evidence, impact, _remedy())]
 
 
 def _shown(snapshot: HostSnapshot, boot: BootValue) -> dict[str, Any]:

@@ -56,4 +56,6 @@ def sysctl_key(family: str, interface: str, name: str) -> str:
 
 
 def _has_subnet(network: Network, version: int) -> bool:
-    return any(ipaddress.ip_network(item.subnet, strict=False).version == version for item in network.subnets)
+    # A network without addresses of its own has an empty one.
+    subnets = [item.subnet for item in network.subnets if item.subnet]
+    return any(ipaddress.ip_network(text, strict=False).version == version for text in subnets)

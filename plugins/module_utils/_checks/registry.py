@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import fnmatch
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import (
     daemon,
@@ -47,10 +48,21 @@ class UnknownCheckError(ValueError):
 def select(patterns: tuple[str, ...]) -> list[Check]:
     """Return the checks whose id matches one of the patterns (as in a shell), in the order of the registry.
 
-    Raises UnknownCheckError for a pattern that matches none.
+    Raises UnknownCheckError for a pattern that matches none, and for no patterns: an audit of nothing finds nothing.
     """
-    for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(check.id, pattern) for check in CHECKS):
-            allowed = ", ".join(check.id for check in CHECKS)
-            raise UnknownCheckError(f"no check matches {pattern!r}. There are: {allowed}")
+    unmatched = [pattern for pattern in patterns if not any(fnmatch.fnmatchcase(check.id, pattern) for check in CHECKS)]
+    if unmatched or not patterns:
+        problem = f"no check matches {', '.join(map(repr, unmatched))}" if unmatched else "no check was asked for"
+        raise UnknownCheckError(f"{problem}. There are: {', '.join(check.id for check in CHECKS)}")
     return [check for check in CHECKS if any(fnmatch.fnmatchcase(check.id, pattern) for pattern in patterns)]
+
+
+def describe(check: Check) -> dict[str, Any]:
+    """Return a check's metadata as plain data."""
+    return {
+        "id": check.id,
+        "severity": check.severity,
+        "title": check.title,
+        "rationale": check.rationale,
+        "cis": check.cis,
+    }
