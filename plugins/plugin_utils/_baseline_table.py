@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import (
+    is_note,
     outcome_word,
     rank,
     resource_text,
@@ -36,8 +37,10 @@ NOT_RUN = "not run"
 _REPAIRED = "repaired"
 _NOT_DONE = "not done"
 _HUMAN = "for a human"
+_NOTE = "to note"
 _UNJUDGED = "unknown"
 
+_WELL = "pass"
 _HEADINGS = ("check", "severity", "resource", "before", "after")
 _LIMITS = (24, 8, 34, 7, 10)
 _NAMED = 3
@@ -109,7 +112,7 @@ def baseline_table(run: Run, width: int) -> list[str]:
     if rows:
         heading = "what would be done" if run.check_mode else "what was done"
         lines = [*table((*_HEADINGS, heading), _merged(rows), _LIMITS, width), ""]
-    for heading, deeds in _deeds(run):
+    for heading, deeds in _deeds(run, rows):
         lines.append(heading)
         for deed in deeds:
             lines.extend(indented("* ", deed, width))
@@ -118,16 +121,29 @@ def baseline_table(run: Run, width: int) -> list[str]:
 
 
 def _pairs(run: Run) -> Iterable[tuple[Optional[Finding], Optional[Finding]]]:
-    """Findings of the two audits about the same thing, of which at least one is not good."""
-    last = run.before if run.after is None else run.after
-    after = {_key(finding): finding for finding in last}
+    """Findings of the two audits about the same thing, of which at least one is not good.
+
+    A check names the resources that it complains about, or else gives one finding for all of them. So what is named in
+    one audit only was well in the other, unless the check could not judge there.
+    """
+    last = _last(run)
+    then, now = ({_key(finding): finding for finding in findings} for findings in (run.before, last))
     for finding in run.before:
-        other = after.pop(_key(finding), None)
+        other = now.get(_key(finding))
+        if other is None:
+            if _blind(finding) and _complaints(finding.check, last):
+                continue
+            other = _blindness(finding.check, last)
         if _notable(finding) or (other is not None and _notable(other)):
             yield finding, other
-    for finding in after.values():
-        if _notable(finding):
-            yield None, finding
+    for finding in last:
+        said = _blind(finding) and _complaints(finding.check, run.before)
+        if _notable(finding) and _key(finding) not in then and not said:
+            yield _blindness(finding.check, run.before), finding
+
+
+def _last(run: Run) -> Sequence[Finding]:
+    return run.before if run.after is None else run.after
 
 
 def _key(finding: Finding) -> tuple[str, str, str]:
@@ -138,14 +154,32 @@ def _notable(finding: Finding) -> bool:
     return finding.outcome in (FAIL, UNKNOWN)
 
 
+def _blind(finding: Finding) -> bool:
+    """Whether the finding says that its check could not judge at all."""
+    return finding.outcome == UNKNOWN and finding.resource.kind in ("host", "daemon")
+
+
+def _blindness(check: str, findings: Iterable[Finding]) -> Optional[Finding]:
+    return next((finding for finding in findings if finding.check == check and _blind(finding)), None)
+
+
+def _complaints(check: str, findings: Iterable[Finding]) -> bool:
+    return any(finding.check == check and _notable(finding) for finding in findings)
+
+
 def _row(run: Run, before: Optional[Finding], after: Optional[Finding]) -> _Row:
-    if before is not None:
-        now = "gone" if after is None else outcome_word(after.outcome)
-        return _Row(before, outcome_word(before.outcome), *_development(run, before, after, now))
-    if after is None:
-        raise ValueError("a row needs a finding from before or after")
-    verdict = _UNJUDGED if after.outcome == UNKNOWN else _HUMAN
-    return _Row(after, "-", outcome_word(after.outcome), verdict, f"new since the first audit: {after.summary}")
+    if before is None or (after is not None and _blind(before)):
+        if after is None:
+            raise ValueError("a row needs a finding from before or after")
+        then = outcome_word(before) if before else _unnamed(after.check, run.before, "new")
+        return _Row(after, then, outcome_word(after), *_why_still(run, after))
+    now = outcome_word(after) if after else _unnamed(before.check, _last(run), "gone")
+    return _Row(before, outcome_word(before), *_development(run, before, after, now))
+
+
+def _unnamed(check: str, findings: Iterable[Finding], without: str) -> str:
+    """The word for a resource that an audit does not name: it was well, if the check judged."""
+    return _WELL if any(finding.check == check for finding in findings) else without
 
 
 def _development(run: Run, before: Finding, after: Optional[Finding], now: str) -> tuple[str, str, str]:
@@ -153,10 +187,8 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
     repair = _repair_of(run, before)
     if run.check_mode and before.outcome == FAIL and repair is not None and repair.outcome == CHANGED:
         return "would pass", _REPAIRED, f"would be repaired by {repair.module}"
-    if after is not None and after.outcome == UNKNOWN:
-        return now, _UNJUDGED, after.summary
-    if after is not None and after.outcome == FAIL:
-        return now, *_why_not(after, repair)
+    if after is not None and _notable(after):
+        return now, *_why_still(run, before if after.outcome == FAIL else after)
     if repair is not None and repair.outcome == CHANGED:
         return now, _REPAIRED, f"repaired by {repair.module}"
     return now, _REPAIRED, "better since the first audit"
@@ -168,9 +200,15 @@ def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
     return run.repairs.get(finding.remedy.module)
 
 
-def _why_not(finding: Finding, repair: Optional[Repair]) -> tuple[str, str]:
+def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
+    """Return what becomes of a finding that is still not good, and why it is so."""
+    repair = _repair_of(run, finding)
+    if finding.outcome != FAIL:
+        return (_UNJUDGED, finding.summary) if finding.outcome == UNKNOWN else (_REPAIRED, finding.summary)
+    if is_note(finding):
+        return _NOTE, finding.summary
     if repair is None or repair.outcome == NOT_RUN:
-        return _HUMAN, f"for a human: {finding.remedy.text if finding.remedy else finding.summary}"
+        return _HUMAN, "for a human, see below"
     reasons = {
         CHANGED: f"{repair.module} made changes that did not mend it",
         UNCHANGED: f"not done: {repair.module} found nothing to change",
@@ -186,14 +224,19 @@ def _merged(rows: Iterable[_Row]) -> list[Sequence[str]]:
     for row in rows:
         key = (row.finding.check, row.finding.severity, row.before, row.after, row.done)
         groups.setdefault(key, []).append(resource_text(row.finding))
-    merged: list[Sequence[str]] = []
-    for (check, severity, before, after, done), names in groups.items():
-        more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
-        merged.append((check, severity, ", ".join([*names[:_NAMED], *more]), before, after, done))
-    return merged
+    return [
+        (check, severity, _listed(names), before, after, done)
+        for (check, severity, before, after, done), names in groups.items()
+    ]
 
 
-def _deeds(run: Run) -> list[tuple[str, list[str]]]:
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more])
+
+
+def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
+    """What stands below the table, by heading."""
     done = [f"{repair.module}: {action}" for repair in _with(run, CHANGED) for action in repair.actions]
     refused = [f"{repair.module} refused: {_with_consent(repair.message)}" for repair in _with(run, REFUSED)]
     failed = [f"{repair.module} failed: {repair.message}" for repair in _with(run, FAILED)]
@@ -201,9 +244,20 @@ def _deeds(run: Run) -> list[tuple[str, list[str]]]:
     sections = (
         ("Would be done:" if run.check_mode else "Done:", done),
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
+        ("For a human:", _for_humans(rows)),
         ("To know:", warned),
     )
     return [(heading, deeds) for heading, deeds in sections if deeds]
+
+
+def _for_humans(rows: Iterable[_Row]) -> list[str]:
+    """Each check that no module mends, with what to do; said once where it is the same for several resources."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.verdict == _HUMAN:
+            text = row.finding.remedy.text if row.finding.remedy else row.finding.summary
+            groups.setdefault((row.finding.check, text), []).append(resource_text(row.finding))
+    return [f"{check}, {_listed(names)}: {text}" for (check, text), names in groups.items()]
 
 
 def _with_consent(message: str) -> str:
@@ -218,13 +272,13 @@ def _with(run: Run, outcome: str) -> list[Repair]:
 
 def _summary(run: Run, rows: Sequence[_Row]) -> str:
     count = Counter(row.verdict for row in rows)
-    last = run.before if run.after is None else run.after
     would = "would be " if run.check_mode else ""
     parts = [
         f"{count[_REPAIRED]} {would}repaired",
         f"{count[_NOT_DONE]} not done",
         f"{count[_HUMAN]} for a human",
         f"{count[_UNJUDGED]} unknown",
-        f"{sum(finding.outcome == PASS for finding in last)} pass",
+        f"{count[_NOTE]} to note",
+        f"{sum(finding.outcome == PASS for finding in _last(run))} pass",
     ]
     return f"{', '.join(parts)}."

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
+    INFO,
     NOT_APPLICABLE,
     OUTCOMES,
     PASS,
@@ -30,14 +31,22 @@ _PER_CHECK = 10
 """How many resources of one check are listed; the rest is counted."""
 
 
-def outcome_word(outcome: str) -> str:
-    """Return the outcome as it is printed."""
-    return _WORD.get(outcome, outcome)
+def outcome_word(finding: Finding) -> str:
+    """Return the outcome as it is printed: what is only for information is no failure to a reader."""
+    if is_note(finding):
+        return "note"
+    return _WORD.get(finding.outcome, finding.outcome)
+
+
+def is_note(finding: Finding) -> bool:
+    """Return whether a finding that failed is worth knowing and no more."""
+    return finding.outcome == FAIL and finding.severity == INFO
 
 
 def rank(finding: Finding) -> tuple[int, int, str, str, str]:
-    """Return what findings are sorted by: failed first, then unknown, each by severity, check and resource."""
-    outcome = (FAIL, UNKNOWN, PASS, NOT_APPLICABLE).index(finding.outcome) if finding.outcome in OUTCOMES else 0
+    """Return what findings are sorted by: failed, unknown, to note; each by severity, check and resource."""
+    order = (FAIL, UNKNOWN, "note", PASS, NOT_APPLICABLE)
+    outcome = order.index("note" if is_note(finding) else finding.outcome) if finding.outcome in OUTCOMES else 0
     severity = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else 0
     return outcome, severity, finding.check, finding.resource.kind, finding.resource.name
 
@@ -60,13 +69,15 @@ def findings_table(findings: Iterable[Finding], width: int) -> list[str]:
 
 def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = []
-    for (outcome, severity, check), group in groupby(findings, key=_check_of):
+    for (dummy, severity, check), group in groupby(findings, key=_check_of):
         members = list(group)
         rows.extend(
-            (outcome_word(outcome), severity, check, resource_text(item), item.summary) for item in members[:_PER_CHECK]
+            (outcome_word(item), severity, check, resource_text(item), item.summary) for item in members[:_PER_CHECK]
         )
         if len(members) > _PER_CHECK:
-            rows.append((outcome_word(outcome), severity, check, f"and {len(members) - _PER_CHECK} more", "likewise"))
+            rows.append(
+                (outcome_word(members[0]), severity, check, f"and {len(members) - _PER_CHECK} more", "likewise")
+            )
     return rows
 
 
@@ -78,7 +89,7 @@ def _remedies(findings: Iterable[Finding], width: int) -> list[str]:
     """One paragraph for each remedy, with the checks that it answers to."""
     checks: dict[str, list[str]] = {}
     for finding in findings:
-        if finding.outcome == FAIL and finding.remedy is not None:
+        if finding.outcome == FAIL and not is_note(finding) and finding.remedy is not None:
             named = checks.setdefault(finding.remedy.text, [])
             if finding.check not in named:
                 named.append(finding.check)
@@ -88,7 +99,14 @@ def _remedies(findings: Iterable[Finding], width: int) -> list[str]:
     return ["", "What mends it:", *lines] if lines else []
 
 
-def _counts(findings: Iterable[Finding]) -> str:
+def _counts(findings: Sequence[Finding]) -> str:
     count = Counter(finding.outcome for finding in findings)
-    text = f"{count[FAIL]} failed, {count[UNKNOWN]} unknown, {count[PASS]} passed"
-    return f"{text}, {count[NOT_APPLICABLE]} not applicable" if count[NOT_APPLICABLE] else text
+    notes = sum(is_note(finding) for finding in findings)
+    parts = [
+        f"{count[FAIL] - notes} failed",
+        f"{count[UNKNOWN]} unknown",
+        f"{notes} to note",
+        f"{count[PASS]} passed",
+        f"{count[NOT_APPLICABLE]} not applicable",
+    ]
+    return f"{', '.join(parts)}."

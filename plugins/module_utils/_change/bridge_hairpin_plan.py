@@ -83,7 +83,7 @@ def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:
 def port_actions(ports: list[PortChange]) -> list[str]:
     """One sentence a port."""
     return [
-        f"turn hairpin mode {_WORDS[port.after]} on {port.port}, port of container {port.container} on {port.bridge}"
+        f"turn hairpin {_WORDS[port.after]} for {port.port}, the port of container {port.container} on {port.bridge}"
         for port in ports
     ]
 

@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remedy,
     Resource,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     ENGINE,
@@ -109,6 +110,9 @@ def _judge_reload(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     blockers = _blockers(snapshot)
     if not blockers:
         return [passed(daemon(), "Nothing known keeps dockerd from reloading daemon.json", {})]
+    text = "Remove the line: true is the default. Or set userland-proxy-path beside it"
+    # Where the proxy is on, taking the line out is an edit and no more; else the line waits for a restart.
+    remedy = Remedy(text, "userland_proxy", {"state": "enabled"}) if proxy_in_force(snapshot).value else Remedy(text)
     return [
         failed(
             Resource("file", _place(snapshot, problem)),
@@ -116,7 +120,7 @@ def _judge_reload(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
             {_place(snapshot, problem): problem.key},
             "systemctl reload docker says nothing and exits 0, and nothing in daemon.json takes effect: neither "
             "live-restore nor registries. The journal alone has the error.",
-            Remedy("Remove the line: true is the default. Or set userland-proxy-path beside it"),
+            remedy,
         )
         for problem in blockers
     ]

@@ -32,7 +32,7 @@ def test_a_repair_shows_before_and_after() -> None:
     lines = baseline_table(Run([finding("fail")], [finding("pass", remedy=None)], done), 120)
     assert " ".join(rows(lines)[0].split()) == "hairpin.missing high container web FAIL pass repaired by bridge_hairpin"
     assert "* bridge_hairpin: turned hairpin on for veth1" in lines
-    assert lines[-1] == "1 repaired, 0 not done, 0 for a human, 0 unknown, 1 pass."
+    assert lines[-1] == "1 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
 
 
 def test_check_mode_says_would() -> None:
@@ -40,7 +40,7 @@ def test_check_mode_says_would() -> None:
     lines = baseline_table(Run([finding("fail")], None, done, check_mode=True), 120)
     assert "would pass  would be repaired by bridge_hairpin" in rows(lines)[0]
     assert "Would be done:" in lines
-    assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 pass."
+    assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 0 pass."
 
 
 def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
@@ -71,7 +71,7 @@ def test_a_failure_is_no_refusal() -> None:
     [
         ({"changed": False}, "not done: bridge_hairpin found nothing to change"),
         ({"changed": True}, "bridge_hairpin made changes that did not mend it"),
-        ({"skipped": True, "changed": False}, "for a human: Turn hairpin on."),
+        ({"skipped": True, "changed": False}, "for a human, see below"),
     ],
 )
 def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words: str) -> None:
@@ -83,7 +83,8 @@ def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words
 def test_what_no_module_mends_is_for_a_human() -> None:
     before = [finding("fail", "mode.host", remedy=Remedy("Decide whether it needs the host's network."))]
     lines = baseline_table(Run(before, None, {}), 140)
-    assert "for a human: Decide whether it needs the host's network." in rows(lines)[0]
+    assert "for a human, see below" in rows(lines)[0]
+    assert "* mode.host, container web: Decide whether it needs the host's network." in lines
     assert lines[-1].startswith("0 repaired, 0 not done, 1 for a human")
 
 
@@ -99,15 +100,48 @@ def test_a_repair_that_cannot_be_proved_is_unknown() -> None:
     assert lines[-1].startswith("0 repaired, 0 not done, 0 for a human, 1 unknown")
 
 
+def host(outcome: str) -> Finding:
+    return Finding("hairpin.missing", outcome, "high", Resource("host", "h"), f"the host: {outcome}")
+
+
 def test_a_fault_that_came_during_the_run_is_shown() -> None:
-    lines = baseline_table(Run([finding("pass")], [finding("fail")], {}), 120)
-    assert "pass" in rows(lines)[0]
-    assert "FAIL" in rows(lines)[0]
-    lines = baseline_table(Run([], [finding("fail")], {}), 120)
-    assert "new since the first audit" in rows(lines)[0]
+    for before in ([finding("pass")], [host("pass")]):
+        row = rows(baseline_table(Run(before, [finding("fail")], {}), 120))[0]
+        assert "pass    FAIL" in row
+    assert "new     FAIL" in rows(baseline_table(Run([], [finding("fail")], {}), 120))[0]
 
 
-def test_what_vanished_is_gone() -> None:
+def test_a_check_with_nothing_left_to_name_passes_for_all_it_named() -> None:
+    before = [finding("fail", name="one"), finding("fail", name="two")]
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run(before, [host("pass")], done), 120)
+    assert "FAIL    pass   repaired by bridge_hairpin" in rows(lines)[0]
+    assert lines[-1].startswith("2 repaired")
+
+
+def test_what_is_left_of_several_is_told_apart() -> None:
+    before = [finding("fail", name="one"), finding("fail", name="two")]
+    lines = baseline_table(Run(before, [finding("fail", name="two")], repairs(bridge_hairpin={"changed": True})), 120)
+    assert [line for line in rows(lines) if "container one" in line and "pass" in line]
+    assert [line for line in rows(lines) if "container two" in line and "did not mend" in line]
+
+
+def test_a_check_that_can_no_longer_judge_proves_nothing() -> None:
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run([finding("fail")], [host("unknown")], done), 120)
+    assert len(rows(lines)) == 1
+    assert "FAIL    unknown" in rows(lines)[0]
+    assert "1 unknown" in lines[-1]
+
+
+def test_a_check_that_judges_only_afterwards_shows_both() -> None:
+    lines = baseline_table(Run([host("unknown")], [finding("fail")], {}), 120)
+    assert len(rows(lines)) == 1
+    assert "container web  unknown  FAIL" in rows(lines)[0]
+    assert "unknown  pass" in rows(baseline_table(Run([host("unknown")], [host("pass")], {}), 120))[0]
+
+
+def test_what_vanished_with_its_check_is_gone() -> None:
     done = repairs(bridge_hairpin={"changed": True})
     lines = baseline_table(Run([finding("fail")], [], done), 120)
     assert "gone" in rows(lines)[0]
@@ -124,7 +158,7 @@ def test_resources_with_the_same_fate_share_a_row() -> None:
 
 def test_a_good_host_takes_one_line() -> None:
     assert baseline_table(Run([finding("pass")], None, {}), 120) == [
-        "0 repaired, 0 not done, 0 for a human, 0 unknown, 1 pass."
+        "0 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
     ]
 
 
@@ -147,3 +181,10 @@ def test_warnings_of_the_modules_are_passed_on() -> None:
         120,
     )
     assert "* bridge_hairpin: mind the gap" in lines
+
+
+def test_what_is_only_information_is_a_note() -> None:
+    note = Finding("proxy.memory", "fail", "info", Resource("daemon", "dockerd"), "2 processes, 3 MiB in all")
+    lines = baseline_table(Run([note], None, {}), 120)
+    assert " ".join(rows(lines)[0].split()) == "proxy.memory info daemon dockerd note note 2 processes, 3 MiB in all"
+    assert lines[-1] == "0 repaired, 0 not done, 0 for a human, 0 unknown, 1 to note, 0 pass."

@@ -19,7 +19,7 @@ def finding(
 
 
 def order(lines: list[str]) -> list[str]:
-    return [line.split()[2] for line in lines if line.startswith(("FAIL", "unknown"))]
+    return [line.split()[2] for line in lines if line.startswith(("FAIL", "unknown", "note"))]
 
 
 def test_failures_come_by_severity_and_before_what_is_unknown() -> None:
@@ -30,23 +30,26 @@ def test_failures_come_by_severity_and_before_what_is_unknown() -> None:
             finding("c.high", "fail", "high"),
             finding("d.medium", "fail", "medium"),
             finding("e.passes", "pass", "high"),
+            finding("f.note", "fail", "info"),
         ],
         100,
     )
-    assert order(lines) == ["c.high", "d.medium", "b.low", "a.unknown"]
+    assert order(lines) == ["c.high", "d.medium", "b.low", "a.unknown", "f.note"]
 
 
 def test_outcomes_are_counted() -> None:
     lines = findings_table([finding(), finding(outcome="pass"), finding(outcome="not_applicable")], 100)
-    assert lines[-1] == "1 failed, 0 unknown, 1 passed, 1 not applicable"
+    assert lines[-1] == "1 failed, 0 unknown, 0 to note, 1 passed, 1 not applicable."
 
 
 def test_a_clean_host_takes_one_line() -> None:
-    assert findings_table([finding(outcome="pass")], 100) == ["0 failed, 0 unknown, 1 passed"]
+    assert findings_table([finding(outcome="pass")], 100) == [
+        "0 failed, 0 unknown, 0 to note, 1 passed, 0 not applicable."
+    ]
 
 
 def test_nothing_audited_is_said() -> None:
-    assert findings_table([], 100) == ["0 failed, 0 unknown, 0 passed"]
+    assert findings_table([], 100) == ["0 failed, 0 unknown, 0 to note, 0 passed, 0 not applicable."]
 
 
 def test_each_remedy_is_said_once_with_its_checks() -> None:
@@ -59,7 +62,7 @@ def test_a_check_that_fails_everywhere_does_not_fill_the_screen() -> None:
     lines = findings_table([finding(name=f"c{index:03}") for index in range(500)], 100)
     assert len(lines) < 20
     assert any("and 490 more" in line for line in lines)
-    assert lines[-1] == "500 failed, 0 unknown, 0 passed"
+    assert lines[-1] == "500 failed, 0 unknown, 0 to note, 0 passed, 0 not applicable."
 
 
 def test_a_hostile_name_shows_no_row_of_its_own() -> None:
