@@ -74,7 +74,7 @@ def _mode(route: Any, index: int) -> bool | None:
 
 
 def _code(error: Exception) -> int:
-    """errno of a NetlinkError."""
+    """The errno of a NetlinkError."""
     return int(getattr(error, "code", 0))
 
 
