@@ -1,0 +1,158 @@
+"""Every check answers, whatever could be read, and none passes blindly."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import (
+    CHECKS,
+    UnknownCheckError,
+    describe,
+    select,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine, run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.summary import sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    OUTCOMES,
+    SEVERITIES,
+    Finding,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
+
+from tests.unit.synthetic_host import SOURCES, SyntheticHost
+
+
+def outcomes(host: SyntheticHost, **settings: object) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for finding in run_checks(host.snapshot(), Settings(**settings)):  # type: ignore[arg-type]
+        found.setdefault(finding.check, set()).add(finding.outcome)
+    return found
+
+
+def troubled() -> SyntheticHost:
+    host = SyntheticHost().daemon_json(b'{"userland-proxy": true, "mtu": "x"}')
+    host.sysctls["net.ipv4.conf.eth0.forwarding"] = "0"
+    host.container("web", publish=("0.0.0.0|80|80/tcp",), hairpin=True)
+    host.container("lonely", networks=(), mode="none")
+    return host.container("old", networks=("bridge",), mode="host")
+
+
+def test_a_healthy_host_fails_nothing_and_leaves_nothing_unknown() -> None:
+    host = SyntheticHost(proxy=False).daemon_json(b'{"userland-proxy": false, "live-restore": true}')
+    host.container("web", publish=("192.0.2.10|8080|80/tcp",))
+    found = outcomes(host, userland_proxy="disabled")
+    assert set().union(*found.values()) == {"pass", "not_applicable"}
+    assert set(found) == {check.id for check in CHECKS}
+
+
+@pytest.mark.parametrize("host", [SyntheticHost(), SyntheticHost(proxy=False), troubled()])
+def test_every_check_has_at_least_one_finding_with_all_its_parts(host: SyntheticHost) -> None:
+    findings = run_checks(host.snapshot(), Settings())
+    assert [check.id for check in CHECKS] == list(dict.fromkeys(item.check for item in findings))
+    for finding in findings:
+        assert finding.outcome in OUTCOMES
+        assert finding.severity in SEVERITIES
+        assert finding.summary
+        assert "\n" not in finding.summary
+        if finding.outcome == "fail":
+            assert finding.evidence
+            assert finding.impact
+            assert finding.remedy is not None
+        assert from_plain(Finding, to_plain(finding)) == finding
+
+
+def test_a_finding_is_known_by_its_check_and_resource() -> None:
+    findings = run_checks(troubled().snapshot(), Settings())
+    keys = [(item.check, item.resource) for item in findings]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_check_without_a_source_that_it_needs_is_unknown_with_the_reason(source: str) -> None:
+    host = SyntheticHost().unread(source, reason="the reader's words")
+    findings = {item.check: item for item in run_checks(host.snapshot(), Settings())}
+    for check in CHECKS:
+        if source in check.needs:
+            assert findings[check.id].outcome == "unknown"
+            assert "the reader's words" in findings[check.id].summary
+
+
+def test_what_could_not_be_read_at_all_never_passes() -> None:
+    host = troubled().unread(*SOURCES)
+    assert set().union(*outcomes(host, userland_proxy="disabled").values()) == {"unknown"}
+
+
+def test_without_an_engine_everything_is_unknown_for_one_reason() -> None:
+    reason = "no Docker Engine: /var/run/docker.sock does not exist and no dockerd runs"
+    snapshot = SyntheticHost().unread("engine", kind="absent", reason=reason).snapshot()
+    findings = run_checks(snapshot, Settings())
+    assert {item.outcome for item in findings} == {"unknown"}
+    assert {item.summary for item in findings} == {f"Not judged: {reason}"}
+    assert no_engine(snapshot) == reason
+
+
+def test_a_stopped_engine_leaves_its_configuration_to_be_judged() -> None:
+    host = SyntheticHost().daemon_json(b'{"mtu": "x"}').unread("engine", kind="stopped", reason="dockerd does not run")
+    found = outcomes(host)
+    assert found["daemon.config"] == {"fail"}
+    assert found["forwarding.ipv4"] == {"unknown"}
+
+
+def test_the_kernel_of_a_rootless_engine_is_not_taken_for_the_host_s() -> None:
+    host = SyntheticHost(engine={"rootless": True})
+    found = outcomes(host)
+    assert found["forwarding.ipv4"] == found["forwarding.persistent"] == found["hairpin.stale"] == {"unknown"}
+    assert found["publish.wildcard"] == {"pass"}
+
+
+def test_a_saved_snapshot_gives_the_same_findings() -> None:
+    snapshot = troubled().snapshot()
+    assert run_checks(load_snapshot(snapshot.to_json()), Settings()) == run_checks(snapshot, Settings())
+
+
+def test_checks_are_chosen_by_patterns_in_the_order_of_the_registry() -> None:
+    assert [check.id for check in select(("proxy.*", "forwarding.ipv4"))] == [
+        "forwarding.ipv4",
+        "proxy.enabled",
+        "proxy.pending",
+        "proxy.memory",
+    ]
+    for patterns in [("forwarding.*", "hairpins.*"), ()]:
+        with pytest.raises(UnknownCheckError, match=r"There are: forwarding\.ipv4, "):
+            select(patterns)
+    with pytest.raises(UnknownCheckError, match=r"'hairpins\.\*'"):
+        select(("forwarding.*", "hairpins.*"))
+
+
+def test_ids_are_unique_and_metadata_is_complete() -> None:
+    assert len({check.id for check in CHECKS}) == len(CHECKS)
+    for check in CHECKS:
+        area, dot, name = check.id.partition(".")
+        assert all((area, dot, name))
+        assert check.severity in SEVERITIES
+        assert set(check.needs) <= set(SOURCES)
+        assert all(describe(check)[part] for part in ("id", "severity", "title", "rationale"))
+
+
+def test_numbers_of_cis_items_name_their_benchmark() -> None:
+    by_id = {check.id: check.cis for check in CHECKS}
+    assert by_id["proxy.enabled"]["1.8.0"] == "2.17"
+    assert by_id["mode.host"]["1.5.0"] == "5.9"
+    assert by_id["publish.wildcard"]["1.6.0"] == "5.14"
+    assert by_id["forwarding.ipv4"] == {}
+    versions = set(cis.LIVE_RESTORE)
+    assert all(set(item) == versions for item in by_id.values() if item)
+
+
+def test_counts_and_words_agree() -> None:
+    host = troubled().unread("boot", reason="no permission")
+    findings = run_checks(host.snapshot(), Settings())
+    counts = summary_of(findings)
+    assert sum(counts[outcome] for outcome in OUTCOMES) == len(findings)
+    assert sum(counts["by_severity"].values()) == counts["fail"]
+    sentence = sentence_of(host.snapshot(), findings)
+    assert f"{counts['fail']} failed (" in sentence
+    assert sentence.endswith("Not read: no permission")
+    assert "0 failed," in sentence_of(SyntheticHost().snapshot(), [])
