@@ -71,7 +71,7 @@ class Demo:
         for path in before:
             print(f"  {path:56}  {before[path]:11}  {after[path]}")
         kept = host.container("web").started_at == started
-        print(f"  container web, started at {started}: {'never restarted' if kept else 'RESTARTED'}\n")
+        print(f"  container web, started at {started[:19]}Z: {'never restarted' if kept else 'RESTARTED'}\n")
         self._farewell(host)
         return 0 if kept and set(after.values()) == {"answered"} else 1
 
