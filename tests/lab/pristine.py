@@ -26,7 +26,7 @@ WORKLOAD_IMAGE = "dockernet/workload:1"
 # The engine of the lab mounts these into the host.
 NOT_OURS = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}
 # Homes of running daemons, which look after them themselves, and the lab's own way in.
-KEPT_PATHS = (str(KEPT), "/var/lib/docker", "/var/lib/containerd", "/root/.ssh")
+KEPT_PATHS = {KEPT, Path("/var/lib/docker"), Path("/var/lib/containerd"), Path("/root/.ssh")}
 # Places where everything that was added goes away again: whole trees, and first levels.
 TREES = ("/usr/local", "/root", "/opt", "/srv")
 LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
@@ -77,7 +77,7 @@ def restore_packages(wanted: set[str]) -> None:
 def restore_files(paths: set[str]) -> None:
     same_tree(ETC_KEPT, Path("/etc"))
     for path in added_places():
-        if str(path) not in paths and not str(path).startswith(KEPT_PATHS):
+        if str(path) not in paths and not is_kept(path):
             remove(path)
     for folder in RUNTIME:
         # The folders stay: /run/systemd/system is how programs see that systemd runs.
@@ -132,6 +132,10 @@ def added_places() -> Iterator[Path]:
         yield from Path(level).iterdir()
     for tree in TREES:
         yield from list(Path(tree).rglob("*"))
+
+
+def is_kept(path: Path) -> bool:
+    return not KEPT_PATHS.isdisjoint((path, *path.parents))
 
 
 def remove(path: Path) -> None:

@@ -155,7 +155,7 @@ def test_reset_mends_what_tests_do_by_hand(fresh_host: Host) -> None:
     fresh_host.run(["iptables", "-I", "DOCKER-USER", "-j", "DROP"])
     fresh_host.run(["nft", "add", "table", "inet", "mine"])
     fresh_host.run(["ip", "route", "add", "10.9.0.0/16", "via", fresh_host.subnet.ipv4(1)])
-    fresh_host.run(["ip", "link", "add", "dummy9", "type", "dummy"])
+    fresh_host.run(["ip", "link", "add", "mybridge", "type", "bridge"])
     fresh_host.set_sysctl("net.ipv4.conf.all.rp_filter", "1")
     fresh_host.docker("network", "create", "stray")
     assert outline(fresh_host) != before
@@ -198,9 +198,8 @@ def test_proxy_off_under_live_restore_leaves_hairpin_off(fresh_host: Host) -> No
 
 
 def test_reboot_keeps_files_and_forgets_kernel_settings(fresh_host: Host, lab: Lab) -> None:
-    fresh_host.deploy(
-        Scenario([NetworkSpec("front")], [Workload("web", ["front"], publish=["8080:80"], restart="always")])
-    )
+    always = Workload("web", ["front"], publish=["8080:80"], restart="always")
+    fresh_host.deploy(Scenario([NetworkSpec("front")], [always]))
     fresh_host.write("/etc/sysctl.d/99-dockernet.conf", "net.ipv4.conf.default.rp_filter = 2\n")
     fresh_host.set_sysctl("net.ipv4.conf.all.log_martians", "1")
     fresh_host.reboot()
