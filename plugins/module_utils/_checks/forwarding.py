@@ -37,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 
 _KNOB = "net.ipv4.ip_forward"
+_ARGS: dict[str, Any] = {"state": "present", "families": ["ipv4"]}
 _NO_NETWORK = "There is no bridge network that leads outside by IPv4"
 _CUT_OFF = (
     "The kernel drops what containers send beyond this host, and what comes from outside for a published port: "
@@ -87,8 +88,7 @@ def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
 
 
 def _remedy() -> Remedy:
-    args = {"state": "present", "families": ["ipv4"]}
-    return Remedy("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", args)
+    return Remedy("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", _ARGS)
 
 
 def _judge_persistent(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
@@ -112,14 +112,26 @@ def _judge_persistent(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     else:
         summary = f"IPv4 forwarding is on, and boot turns it off ({place})"
         impact = f"{_what_dockerd_does(snapshot)} Whoever applies these files later ('sysctl --system') turns it off."
-    return [failed(host(snapshot), summary, evidence, impact, _remedy())]
+    remedy = Remedy(
+        "Turn IPv4 forwarding on for the next boot as well. dockerd then finds it on, and leaves the policy of the "
+        "chain FORWARD as it finds it",
+        "ip_forward",
+        _ARGS,
+    )
+    return [failed(host(snapshot), summary, evidence, impact, remedy)]
 
 
 def _shown(snapshot: HostSnapshot, boot: BootValue) -> dict[str, Any]:
-    if boot.value is not None:
-        return {f"{boot.path}:{boot.line}": f"{_KNOB} = {boot.value}"}
+    """The line that decides at boot, as it stands; or the files that were read in vain."""
     files = snapshot.boot.files if snapshot.boot else []
-    return {"files read at boot that do not set it": [file.path for file in files]}
+    if boot.value is None:
+        return {"files read at boot that do not set it": [file.path for file in files]}
+    return {
+        f"{file.path}:{item.line}": f"{item.key} = {item.value}"
+        for file in files
+        for item in file.assignments
+        if (file.path, item.line) == (boot.path, boot.line)
+    }
 
 
 def _what_dockerd_does(snapshot: HostSnapshot) -> str:

@@ -49,7 +49,8 @@ def _judge_enabled(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
     if proxy.value is None:
         return [unknown(daemon(), f"whether docker-proxy is in force could not be told: {proxy.evidence}")]
     state = "on" if proxy.value else "off"
-    if proxy.value == (settings.userland_proxy != DISABLED):
+    wanted = "off" if settings.userland_proxy == DISABLED else "on"
+    if state == wanted:
         return [passed(daemon(), f"docker-proxy is {state}, as the baseline wants it", evidence)]
     if proxy.value:
         impact = (
@@ -59,12 +60,11 @@ def _judge_enabled(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
     else:
         impact = "What needs the proxy gets no answer: [::1] on the host, and IPv6 clients of containers without IPv6."
     remedy = Remedy(
-        f"Turn docker-proxy {'off' if proxy.value else 'on'}; this restarts dockerd, which the module does only if no "
-        "container is lost by it",
+        f"Turn docker-proxy {wanted}; this restarts dockerd, which the module does only if no container is lost by it",
         "userland_proxy",
         {"state": settings.userland_proxy},
     )
-    return [failed(daemon(), f"docker-proxy is {state}, and the baseline wants it otherwise", evidence, impact, remedy)]
+    return [failed(daemon(), f"docker-proxy is {state}, and the baseline wants it {wanted}", evidence, impact, remedy)]
 
 
 def _judge_pending(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:

@@ -54,8 +54,8 @@ def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdic
     where = " and ".join(str(port).partition("->")[0] for port in wide)
     summary = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on all addresses: {where}"
     impact = (
-        "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming "
-        "traffic (ufw, chain INPUT) do not see it, since it is forwarded."
+        "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming traffic "
+        "(ufw, chain INPUT) do not stop what is forwarded to the container."
     )
     remedy = Remedy(
         "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "

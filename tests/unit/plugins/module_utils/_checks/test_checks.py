@@ -111,7 +111,7 @@ def test_a_later_file_that_overrides_is_named_with_its_line() -> None:
     host = SyntheticHost().boot_file("/etc/sysctl.d/99-hard.conf", "kernel.x = 1\nnet.ipv4.conf.all.forwarding = 0")
     finding = only(host, "forwarding.persistent")
     assert "/etc/sysctl.d/99-hard.conf line 2" in finding.summary
-    assert finding.evidence["/etc/sysctl.d/99-hard.conf:2"] == "net.ipv4.ip_forward = 0"
+    assert finding.evidence["/etc/sysctl.d/99-hard.conf:2"] == "net.ipv4.conf.all.forwarding = 0"
     assert "sysctl --system" in finding.impact
 
 
