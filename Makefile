@@ -113,7 +113,7 @@ lab-down: venv ## remove what `make lab` made
 	LAB='$(LAB)' $(PY) -m tests.lab down
 
 test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
-	tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/integration -n 4 --dist loadgroup \
+	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration -n 4 --dist loadgroup \
 	    --junitxml=.build/results/test-lab.xml $(EXTRA)
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
