@@ -21,7 +21,7 @@ class ConfigProblem:
     column: int = 0
     key: Optional[str] = None
     accepted_from: Optional[int] = None
-    """Major release of the engine from which dockerd starts with it all the same (0: every one); None: none does."""
+    """Major release from which dockerd starts with it all the same (0: every one); None: today's releases do not."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the readers on a lab host, with the host's own Python and libraries."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+
+from tests.lab.host import Host
+from tests.lab.identity import ROOT
+
+COLLECTION = "ansible_collections/dockernet/baseline"
+PLACE = "/run/dockernet-readers"
+PROGRAM = """
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {place!r})
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+engine_api.TIME_LIMIT = {limit}
+print(read_snapshot(**{options!r}).to_json())
+"""
+
+
+def install_readers(host: Host) -> None:
+    """Put the staged module_utils where any user of the host can import them."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(ROOT / ".build" / COLLECTION / "plugins/module_utils", f"{COLLECTION}/plugins/module_utils")
+    script = 'rm -rf "$1" && mkdir -p "$1" && tar -C "$1" -x && chmod -R go+rX "$1"'
+    host.run(["sh", "-c", script, "sh", PLACE], stdin=packed.getvalue())
+
+
+def read_host(host: Host, *, prefix: Sequence[str] = (), limit: int = 20, **options: str) -> HostSnapshot:
+    """The snapshot of a host; prefix: words before the program, options: arguments of read_snapshot()."""
+    program = PROGRAM.format(place=PLACE, limit=limit, options=options)
+    return load_snapshot(host.run([*prefix, "/usr/bin/python3", "-"], stdin=program).out)
