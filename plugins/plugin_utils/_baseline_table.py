@@ -24,8 +24,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table
     outcome_word,
     rank,
     resource_text,
+    sections,
+    unjudged,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import indented, table
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import table
 
 CHANGED = "changed"
 UNCHANGED = "unchanged"
@@ -112,12 +114,7 @@ def baseline_table(run: Run, width: int) -> list[str]:
     if rows:
         heading = "what would be done" if run.check_mode else "what was done"
         lines = [*table((*_HEADINGS, heading), _merged(rows), _LIMITS, width), ""]
-    for heading, deeds in _deeds(run, rows):
-        lines.append(heading)
-        for deed in deeds:
-            lines.extend(indented("* ", deed, width))
-        lines.append("")
-    return [*lines, _summary(run, rows)]
+    return [*lines, *sections(_deeds(run, rows), width), _summary(run, rows)]
 
 
 def _pairs(run: Run) -> Iterable[tuple[Optional[Finding], Optional[Finding]]]:
@@ -168,7 +165,7 @@ def _complaints(check: str, findings: Iterable[Finding]) -> bool:
 
 
 def _row(run: Run, before: Optional[Finding], after: Optional[Finding]) -> _Row:
-    if before is None or (after is not None and _blind(before)):
+    if before is None or (_blind(before) and after is not None and _notable(after)):
         if after is None:
             raise ValueError("a row needs a finding from before or after")
         then = outcome_word(before) if before else _unnamed(after.check, run.before, "new")
@@ -203,8 +200,8 @@ def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
 def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
     """Return what becomes of a finding that is still not good, and why it is so."""
     repair = _repair_of(run, finding)
-    if finding.outcome != FAIL:
-        return (_UNJUDGED, finding.summary) if finding.outcome == UNKNOWN else (_REPAIRED, finding.summary)
+    if finding.outcome == UNKNOWN:
+        return _UNJUDGED, "could not be judged, see below"
     if is_note(finding):
         return _NOTE, finding.summary
     if repair is None or repair.outcome == NOT_RUN:
@@ -230,9 +227,9 @@ def _merged(rows: Iterable[_Row]) -> list[Sequence[str]]:
     ]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], between: str = ", ") -> str:
     more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
-    return ", ".join([*names[:_NAMED], *more])
+    return between.join([*names[:_NAMED], *more])
 
 
 def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
@@ -241,23 +238,23 @@ def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
     refused = [f"{repair.module} refused: {_with_consent(repair.message)}" for repair in _with(run, REFUSED)]
     failed = [f"{repair.module} failed: {repair.message}" for repair in _with(run, FAILED)]
     warned = [f"{repair.module}: {warning}" for repair in run.repairs.values() for warning in repair.warnings]
-    sections = (
+    return [
         ("Would be done:" if run.check_mode else "Done:", done),
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
+        ("Could not be judged:", unjudged(_last(run))),
         ("For a human:", _for_humans(rows)),
         ("To know:", warned),
-    )
-    return [(heading, deeds) for heading, deeds in sections if deeds]
+    ]
 
 
 def _for_humans(rows: Iterable[_Row]) -> list[str]:
-    """Each check that no module mends, with what to do; said once where it is the same for several resources."""
+    """What no module mends: what is so, and what to do; said once where that is the same for several resources."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.verdict == _HUMAN:
-            text = row.finding.remedy.text if row.finding.remedy else row.finding.summary
-            groups.setdefault((row.finding.check, text), []).append(resource_text(row.finding))
-    return [f"{check}, {_listed(names)}: {text}" for (check, text), names in groups.items()]
+            advice = row.finding.remedy.text if row.finding.remedy else ""
+            groups.setdefault((row.finding.check, advice), []).append(row.finding.summary)
+    return [f"{check}: {_listed(summaries, '; ')}. {advice}".strip() for (check, advice), summaries in groups.items()]
 
 
 def _with_consent(message: str) -> str:

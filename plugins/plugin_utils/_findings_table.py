@@ -63,7 +63,8 @@ def findings_table(findings: Iterable[Finding], width: int) -> list[str]:
     notable = [finding for finding in ordered if finding.outcome in (FAIL, UNKNOWN)]
     lines: list[str] = []
     if notable:
-        lines = [*table(_HEADINGS, _rows(notable), _LIMITS, width), *_remedies(notable, width), ""]
+        lines = [*table(_HEADINGS, _rows(notable), _LIMITS, width), ""]
+    lines += sections((("What mends it:", _mended(notable)), ("Could not be judged:", unjudged(notable))), width)
     return [*lines, _counts(ordered)]
 
 
@@ -72,7 +73,8 @@ def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
     for (dummy, severity, check), group in groupby(findings, key=_check_of):
         members = list(group)
         rows.extend(
-            (outcome_word(item), severity, check, resource_text(item), item.summary) for item in members[:_PER_CHECK]
+            (outcome_word(item), severity, check, resource_text(item), _what_is_so(item))
+            for item in members[:_PER_CHECK]
         )
         if len(members) > _PER_CHECK:
             rows.append(
@@ -81,22 +83,41 @@ def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
     return rows
 
 
+def _what_is_so(finding: Finding) -> str:
+    return "could not be judged, see below" if finding.outcome == UNKNOWN else finding.summary
+
+
 def _check_of(finding: Finding) -> tuple[str, str, str]:
     return finding.outcome, finding.severity, finding.check
 
 
-def _remedies(findings: Iterable[Finding], width: int) -> list[str]:
-    """One paragraph for each remedy, with the checks that it answers to."""
-    checks: dict[str, list[str]] = {}
+def unjudged(findings: Iterable[Finding]) -> list[str]:
+    """Return each reason for which checks could not judge, once, with the checks."""
+    reasons: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        if finding.outcome == UNKNOWN:
+            reasons.setdefault(finding.summary, {})[finding.check] = None
+    return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
+
+
+def _mended(findings: Iterable[Finding]) -> list[str]:
+    """Each remedy, once, with the checks that it answers to."""
+    remedies: dict[str, dict[str, None]] = {}
     for finding in findings:
         if finding.outcome == FAIL and not is_note(finding) and finding.remedy is not None:
-            named = checks.setdefault(finding.remedy.text, [])
-            if finding.check not in named:
-                named.append(finding.check)
+            remedies.setdefault(finding.remedy.text, {})[finding.check] = None
+    return [f"{', '.join(checks)}: {text}" for text, checks in remedies.items()]
+
+
+def sections(contents: Iterable[tuple[str, Sequence[str]]], width: int) -> list[str]:
+    """Return lines for headings with items below them, each section followed by an empty line; empty ones left out."""
     lines: list[str] = []
-    for text, names in checks.items():
-        lines.extend(indented("* ", f"{', '.join(names)}: {text}", width))
-    return ["", "What mends it:", *lines] if lines else []
+    for heading, items in contents:
+        if items:
+            lines.append(heading)
+            lines.extend(line for item in items for line in indented("* ", item, width))
+            lines.append("")
+    return lines
 
 
 def _counts(findings: Sequence[Finding]) -> str:

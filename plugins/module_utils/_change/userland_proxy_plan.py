@@ -119,6 +119,8 @@ def plan_proxy(snapshot: HostSnapshot, wish: ProxyWish, facts: ProxyFacts) -> Pr
         raise Refusal(f"nothing shows whether docker-proxy is in use: {in_force.evidence}")
     old = _text(facts.config)
     parsed = _parsed(facts.config, old)
+    # What is wrong is its author's to mend, even where the change would write over it.
+    _refuse_problems(snapshot, facts.config.path, old)
     new = _target(snapshot, wish, facts.config.path, old, parsed.values)
     _refuse_problems(snapshot, facts.config.path, new)
     if in_force.value == wish.enabled:

@@ -84,13 +84,14 @@ def test_what_no_module_mends_is_for_a_human() -> None:
     before = [finding("fail", "mode.host", remedy=Remedy("Decide whether it needs the host's network."))]
     lines = baseline_table(Run(before, None, {}), 140)
     assert "for a human, see below" in rows(lines)[0]
-    assert "* mode.host, container web: Decide whether it needs the host's network." in lines
+    assert "* mode.host: web: fail. Decide whether it needs the host's network." in lines
     assert lines[-1].startswith("0 repaired, 0 not done, 1 for a human")
 
 
 def test_what_could_not_be_judged_says_why() -> None:
     lines = baseline_table(Run([finding("unknown")], None, {}), 120)
-    assert rows(lines)[0].endswith("web: unknown")
+    assert rows(lines)[0].endswith("could not be judged, see below")
+    assert "* hairpin.missing: web: unknown" in lines
     assert "1 unknown" in lines[-1]
 
 
@@ -138,7 +139,8 @@ def test_a_check_that_judges_only_afterwards_shows_both() -> None:
     lines = baseline_table(Run([host("unknown")], [finding("fail")], {}), 120)
     assert len(rows(lines)) == 1
     assert "container web  unknown  FAIL" in rows(lines)[0]
-    assert "unknown  pass" in rows(baseline_table(Run([host("unknown")], [host("pass")], {}), 120))[0]
+    lines = baseline_table(Run([host("unknown")], [host("pass")], {}), 120)
+    assert "unknown  pass   better since the first audit" in rows(lines)[0]
 
 
 def test_what_vanished_with_its_check_is_gone() -> None:

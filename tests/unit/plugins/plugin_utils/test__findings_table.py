@@ -58,6 +58,12 @@ def test_each_remedy_is_said_once_with_its_checks() -> None:
     assert lines.count("* a.x: Turn it on.") == 1
 
 
+def test_a_reason_that_blinds_many_checks_is_said_once() -> None:
+    lines = findings_table([finding(check, "unknown") for check in ("a.x", "b.y")], 100)
+    assert "* a.x, b.y: web is so" in lines
+    assert len([line for line in lines if "web is so" in line]) == 1
+
+
 def test_a_check_that_fails_everywhere_does_not_fill_the_screen() -> None:
     lines = findings_table([finding(name=f"c{index:03}") for index in range(500)], 100)
     assert len(lines) < 20
