@@ -8,12 +8,14 @@ already (`make lab`; environment LAB names it). HOSTS="debian11 debian13" restri
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
 from tests.lab.host import Host
 from tests.lab.kinds import parse_hosts
 from tests.lab.lab import Lab
+from tests.lab.machine_lock import file_lock
 from tests.lab.proc import LabError
 
 
@@ -33,9 +35,11 @@ def lab() -> Lab:
 
 
 @pytest.fixture(params=host_parameters())
-def engine_host(request: pytest.FixtureRequest, lab: Lab) -> Host:
-    """Each host in turn, as the last test left it."""
-    return lab.host(request.param)
+def engine_host(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Host]:
+    """Each host in turn, as the last test left it. No other test, of whatever run, has the host meanwhile."""
+    host = lab.host(request.param)
+    with file_lock(lab.identity.state / "busy" / host.name):
+        yield host
 
 
 @pytest.fixture
