@@ -1,0 +1,168 @@
+"""ip_forward on real hosts: now, after a reboot, and never with somebody else's file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.host_state import host_state
+from tests.lab.ansible_runs import ansible_module
+from tests.lab.host import Host
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
+
+MODULE = "dockernet.baseline.ip_forward"
+OWN_FILE = "/etc/sysctl.d/99-dockernet-baseline.conf"
+KNOB = "net.ipv4.ip_forward"
+
+
+def run(host: Host, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    return ansible_module(host, MODULE, arguments, check=check, diff=True)
+
+
+def boot_settings(host: Host) -> None:
+    """Apply all sysctl files, as the host's own boot does."""
+    host.run(["/lib/systemd/systemd-sysctl"])
+
+
+def test_forwarding_is_turned_on_now_and_for_boot(fresh_host: Host) -> None:
+    fresh_host.deploy(Scenario([NetworkSpec("shop")], [Workload("web", ["shop"], publish=["8080:80"])]))
+    fresh_host.break_("forwarding-not-persistent")
+    fresh_host.break_("forwarding-off")
+    before = host_state(fresh_host)
+
+    predicted = run(fresh_host, check=True)
+    assert host_state(fresh_host) == before
+
+    done = run(fresh_host)
+    assert done["changed"]
+    assert {key: done[key] for key in ("actions", "diff", "warnings")} == {
+        key: predicted[key] for key in ("actions", "diff", "warnings")
+    }
+    assert fresh_host.sysctl(KNOB) == "1"
+    assert fresh_host.container("web").tcp("203.0.113.9", 80) == "answered"
+
+    after = host_state(fresh_host)
+    assert run(fresh_host)["actions"] == []
+    assert host_state(fresh_host) == after
+
+    fresh_host.set_sysctl(KNOB, "0")
+    boot_settings(fresh_host)
+    assert fresh_host.sysctl(KNOB) == "1"
+
+
+def test_a_later_file_of_somebody_else_is_outdone_and_left_alone(fresh_host: Host) -> None:
+    fresh_host.break_("sysctl-overrides")
+    theirs = "/etc/sysctl.d/99-zz-router-off.conf"
+    content = fresh_host.read(theirs)
+
+    done = run(fresh_host)
+
+    assert done["changed"]
+    assert any(theirs in action for action in done["actions"]), done["actions"]
+    assert fresh_host.read(theirs) == content
+    fresh_host.set_sysctl(KNOB, "0")
+    boot_settings(fresh_host)
+    assert fresh_host.sysctl(KNOB) == "1"
+    assert run(fresh_host)["actions"] == []
+
+
+def test_absent_takes_back_the_file_and_leaves_the_running_value(fresh_host: Host) -> None:
+    fresh_host.break_("forwarding-not-persistent")
+    run(fresh_host)
+    assert fresh_host.exists(OWN_FILE)
+
+    assert run(fresh_host, state="absent")["changed"]
+
+    assert not fresh_host.exists(OWN_FILE)
+    assert fresh_host.sysctl(KNOB) == "1"
+    assert run(fresh_host, state="absent")["actions"] == []
+
+
+def test_a_bridge_that_was_closed_by_itself_is_opened(fresh_host: Host) -> None:
+    fresh_host.deploy(Scenario(containers=[Workload("web")]))
+    run(fresh_host)
+    fresh_host.set_sysctl("net.ipv4.conf.docker0.forwarding", "0")
+    assert fresh_host.container("web").tcp("203.0.113.9", 80) != "answered"
+
+    done = run(fresh_host)
+
+    assert done["actions"] == ["set net.ipv4.conf.docker0.forwarding from 0 to 1"]
+    assert fresh_host.container("web").tcp("203.0.113.9", 80) == "answered"
+
+
+def test_the_warning_about_forward_is_what_happens_at_the_next_boot(fresh_host: Host) -> None:
+    """Without our file dockerd turns forwarding on and closes FORWARD; with it, it finds it on and leaves FORWARD open."""
+    fresh_host.break_("forwarding-not-persistent")
+    done = run(fresh_host)
+    assert any("policy of the FORWARD chain to DROP" in warning for warning in done["warnings"]), done["warnings"]
+
+    assert _policy_after_start(fresh_host, forwarding="0") == "DROP"
+    assert _policy_after_start(fresh_host, forwarding="1") == "ACCEPT"
+
+
+def _policy_after_start(host: Host, forwarding: str) -> str:
+    host.run(["systemctl", "stop", "docker.socket", "docker.service"])
+    host.run("iptables -P FORWARD ACCEPT")
+    host.set_sysctl(KNOB, forwarding)
+    host.restart_docker()
+    return host.run("iptables -S FORWARD | head -n 1").out.split()[-1]
+
+
+@pytest.fixture
+def advertised_host(fresh_host: Host) -> Iterator[Host]:
+    """A host that does not forward IPv6 and takes a default route from a router on its link ra0."""
+    host = fresh_host
+    host.set_sysctl("net.ipv6.conf.all.forwarding", "0")
+    host.run("ip netns add router && ip link add ra0 type veth peer name up0 netns router")
+    try:
+        host.run("ip link set ra0 up && ip -n router link set up0 up")
+        host.wait_for(lambda: advertise(host) and has_advertised_route(host), 20, "a default route by advertisement")
+        yield host
+    finally:
+        host.run(["ip", "netns", "delete", "router"])
+
+
+def test_a_route_from_router_advertisements_is_not_lost(advertised_host: Host) -> None:
+    host = advertised_host
+    before = host_state(host)
+
+    refused = run(host, families=["ipv6"])
+
+    assert refused["failed"]
+    assert refused["refused"]
+    assert "ra0" in refused["msg"]
+    assert "router_advertisements: keep" in refused["msg"]
+    assert host_state(host) == before
+    assert has_advertised_route(host)
+
+    assert run(host, families=["ipv6"], router_advertisements="keep")["changed"]
+    assert host.sysctl("net.ipv6.conf.all.forwarding") == "1"
+    assert host.sysctl("net.ipv6.conf.ra0.accept_ra") == "2"
+    assert has_advertised_route(host)
+    assert run(host, families=["ipv6"], router_advertisements="keep")["actions"] == []
+
+
+def test_without_consent_the_kernel_would_have_dropped_that_route(advertised_host: Host) -> None:
+    """The reason for refusing, shown on the kernel itself."""
+    advertised_host.set_sysctl("net.ipv6.conf.all.forwarding", "1")
+    assert not has_advertised_route(advertised_host)
+
+
+# A router advertisement (RFC 4861, section 4.2): type 134, lifetime 1800 s, sent to all nodes with hop limit 255.
+ADVERTISE = """
+import socket, struct
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router:
+    router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    router.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex("up0")))
+"""
+
+
+def advertise(host: Host) -> bool:
+    """Send it; whether it could be sent, which takes until the router's own address has been found to be unique."""
+    return host.run(["ip", "netns", "exec", "router", "python3", "-c", ADVERTISE], check=False).rc == 0
+
+
+def has_advertised_route(host: Host) -> bool:
+    return " proto ra " in host.run("ip -6 route show default dev ra0").out

@@ -1,0 +1,362 @@
+"""userland_proxy on real engines: docker-proxy off and on again, and not one container lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.host_state import host_state
+from tests.lab.ansible_runs import ansible_module
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
+
+MODULE = "dockernet.baseline.userland_proxy"
+DAEMON_JSON = "/etc/docker/daemon.json"
+DROP_IN = "/etc/systemd/system/docker.service.d/zz-test.conf"
+PORT = 8080
+SHOP = Scenario(
+    networks=[NetworkSpec("shop")],
+    containers=[
+        Workload("web", ["shop"], publish=[f"{PORT}:80"]),
+        Workload("temporary", ["shop"], rm=True),
+        Workload("steady", restart="always"),
+    ],
+)
+NAMES = ("web", "temporary", "steady")
+
+
+def run(host: Host, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    return ansible_module(host, MODULE, arguments, check=check, diff=True)
+
+
+def start_times(host: Host) -> dict[str, str]:
+    """By name, of the containers that run."""
+    names = host.docker("ps", "--format", "{{.Names}}").out.split()
+    return {name: host.container(name).started_at for name in names}
+
+
+def proxies(host: Host) -> int:
+    return len(host.run(["pidof", "docker-proxy"], check=False).out.split())
+
+
+def live_restore(host: Host) -> bool:
+    return host.docker("info", "--format", "{{.LiveRestoreEnabled}}").out.strip() == "true"
+
+
+def drop_in(host: Host, text: str) -> None:
+    host.write(DROP_IN, f"[Service]\n{text}\n")
+    host.run(["systemctl", "daemon-reload"])
+
+
+def assert_refused(done: dict[str, Any], *words: str) -> None:
+    assert done["failed"], done
+    assert done["refused"], done
+    for word in words:
+        assert word in done["msg"], done["msg"]
+
+
+@pytest.fixture
+def shop_host(fresh_host: Host) -> Host:
+    fresh_host.deploy(SHOP)
+    return fresh_host
+
+
+@pytest.fixture
+def safe_host(shop_host: Host) -> Host:
+    """With live-restore in force."""
+    shop_host.write(DAEMON_JSON, '{"live-restore": true}\n')
+    shop_host.run(["systemctl", "reload", "docker.service"])
+    shop_host.wait_for(lambda: live_restore(shop_host), 15, "live-restore")
+    return shop_host
+
+
+# ---- what would stop containers --------------------------------------------------------------------------------------
+
+
+def test_without_live_restore_it_refuses_and_names_who_would_stop(shop_host: Host) -> None:
+    before = host_state(shop_host)
+
+    for check in (True, False):
+        done = run(shop_host, check=check, state="disabled")
+        assert_refused(done, "web", "restart policy no", "on_disruption: allow", "live_restore: enable")
+        how = {item["container"]: item["how"] for item in done["disruptions"]}
+        assert set(how) == set(NAMES)
+        assert "removed" in how["temporary"]
+        assert "started again" in how["steady"]
+
+    assert host_state(shop_host) == before
+
+
+def test_with_live_restore_brought_in_no_container_is_lost(shop_host: Host, lab: Lab) -> None:
+    host = shop_host
+    web = host.container("web")
+    started = start_times(host)
+    before = host_state(host)
+
+    predicted = run(host, check=True, state="disabled", live_restore="enable")
+    assert host_state(host) == before
+
+    done = run(host, state="disabled", live_restore="enable")
+    assert done["changed"], done
+    assert {key: done[key] for key in ("actions", "diff", "disruptions")} == {
+        key: predicted[key] for key in ("actions", "diff", "disruptions")
+    }
+    assert start_times(host) == started
+    assert proxies(host) == 0
+    assert web.tcp(host.address, PORT) == "answered"
+    assert host.tcp("127.0.0.1", PORT) == "answered"
+    assert lab.outside.tcp(host.address, PORT) == "answered"
+
+    after = host_state(host)
+    assert run(host, state="disabled", live_restore="enable")["actions"] == []
+    assert run(host, state="disabled")["actions"] == []
+    assert host_state(host) == after
+
+
+def test_on_again_leaves_nothing_of_off_behind(safe_host: Host, lab: Lab) -> None:
+    host = safe_host
+    started = start_times(host)
+    run(host, state="disabled")
+    assert host.sysctl("net.ipv4.conf.docker0.route_localnet") == "1"
+
+    done = run(host, state="enabled")
+
+    assert done["changed"], done
+    assert start_times(host) == started
+    assert proxies(host) > 0
+    assert host.sysctl("net.ipv4.conf.docker0.route_localnet") == "0"
+    assert "hairpin on" not in host.run("bridge -d link show").out
+    assert json.loads(host.read(DAEMON_JSON)) == {"live-restore": True}
+    assert host.container("web").tcp(host.address, PORT) == "answered"
+    assert host.tcp("127.0.0.1", PORT) == "answered"
+    assert lab.outside.tcp(host.address, PORT) == "answered"
+    assert run(host, state="enabled")["actions"] == []
+
+
+def test_with_consent_containers_are_restarted_as_their_policy_says(shop_host: Host) -> None:
+    host = shop_host
+
+    done = run(host, state="disabled", on_disruption="allow")
+
+    assert done["changed"], done
+    assert {item["container"] for item in done["disruptions"]} == set(NAMES)
+    host.wait_for(lambda: host.container("steady").running, 20, "the container with restart policy always")
+    assert not host.container("web").running
+    assert not live_restore(host)
+
+
+def test_live_restore_that_the_next_start_would_not_have_is_no_proof(safe_host: Host) -> None:
+    """In force now, but no longer in the file: dockerd would kill what it finds running when it starts."""
+    safe_host.write(DAEMON_JSON, "{}\n")
+    before = host_state(safe_host)
+
+    assert_refused(run(safe_host, state="disabled"), "web", "live_restore: enable")
+
+    assert host_state(safe_host) == before
+    started = start_times(safe_host)
+    assert run(safe_host, state="disabled", live_restore="enable")["changed"]
+    assert start_times(safe_host) == started
+
+
+def test_a_file_ahead_of_the_daemon_takes_the_restart_alone(safe_host: Host) -> None:
+    content = '{"live-restore": true, "userland-proxy": false}\n'
+    safe_host.write(DAEMON_JSON, content)
+    started = start_times(safe_host)
+
+    done = run(safe_host, state="disabled")
+
+    assert done["actions"][0].startswith("restart docker.service"), done["actions"]
+    assert safe_host.read(DAEMON_JSON) == content
+    assert proxies(safe_host) == 0
+    assert start_times(safe_host) == started
+
+
+def test_in_a_swarm_live_restore_is_no_way(shop_host: Host) -> None:
+    shop_host.docker("swarm", "init", "--advertise-addr", shop_host.address)
+    before = host_state(shop_host)
+
+    assert_refused(run(shop_host, state="disabled", live_restore="enable"), "swarm", "on_disruption: allow")
+
+    assert host_state(shop_host) == before
+
+
+def test_services_bound_to_docker_count_as_disrupted(safe_host: Host) -> None:
+    unit = "[Unit]\nRequires=docker.service\nAfter=docker.service\n[Service]\nExecStart=/bin/sleep 9999\n"
+    safe_host.write("/etc/systemd/system/bound.service", unit)
+    safe_host.run("systemctl daemon-reload && systemctl start bound.service")
+    try:
+        assert_refused(run(safe_host, state="disabled"), "service bound.service", "on_disruption: allow")
+        assert proxies(safe_host) > 0
+    finally:
+        safe_host.run(["systemctl", "stop", "bound.service"])
+
+
+# ---- the file --------------------------------------------------------------------------------------------------------
+
+
+def test_an_explicit_true_costs_no_container(shop_host: Host) -> None:
+    """From engine 25 on it makes every reload fail, so that live-restore could not be brought in."""
+    shop_host.write(DAEMON_JSON, '{\n    "debug": false,\n    "userland-proxy": true,\n    "mtu": 1450\n}\n')
+    shop_host.restart_docker()
+    for name in ("web", "temporary"):
+        shop_host.docker("rm", "--force", name, check=False)
+    shop_host.deploy(Scenario(containers=SHOP.containers[:2]))
+    started = start_times(shop_host)
+
+    done = run(shop_host, state="disabled", live_restore="enable")
+
+    assert done["changed"], done
+    assert start_times(shop_host) == started
+    assert live_restore(shop_host)
+    assert shop_host.read(DAEMON_JSON) == (
+        '{\n    "debug": false,\n    "userland-proxy": false,\n    "mtu": 1450,\n    "live-restore": true\n}\n'
+    )
+
+
+def test_enabled_takes_an_explicit_true_out_where_it_blocks_reloads(shop_host: Host) -> None:
+    text = '{\n    "mtu": 1450,\n    "userland-proxy": true\n}\n'
+    shop_host.write(DAEMON_JSON, text)
+    shop_host.restart_docker()
+    daemon = shop_host.run(["pidof", "dockerd"]).out
+    blocks = int(shop_host.engine_version.split(".")[0]) >= 25
+
+    done = run(shop_host, state="enabled")
+
+    assert done["changed"] is blocks
+    assert shop_host.read(DAEMON_JSON) == ('{\n    "mtu": 1450\n}\n' if blocks else text)
+    assert shop_host.run(["pidof", "dockerd"]).out == daemon
+    assert run(shop_host, state="enabled")["actions"] == []
+
+
+def test_link_mode_and_owner_of_the_file_are_kept(safe_host: Host) -> None:
+    host = safe_host
+    host.run(
+        f"mkdir -p /etc/docker/real && mv {DAEMON_JSON} /etc/docker/real/settings.json && "
+        f"ln -s real/settings.json {DAEMON_JSON} && chmod 640 /etc/docker/real/settings.json && "
+        "chgrp docker /etc/docker/real/settings.json"
+    )
+
+    assert run(host, state="disabled")["changed"]
+
+    assert host.run(["readlink", DAEMON_JSON]).out.strip() == "real/settings.json"
+    assert host.run(["stat", "-c", "%a %U %G", "/etc/docker/real/settings.json"]).out.strip() == "640 root docker"
+    assert host.read(DAEMON_JSON) == '{"live-restore": true, "userland-proxy": false}\n'
+    assert host.run("ls -A /etc/docker/real").out.split() == ["settings.json"]
+    assert host.run(["stat", "-c", "%a", "/var/lib/dockernet-baseline"]).out.strip() == "700"
+    kept = host.run("cat /var/lib/dockernet-baseline/files/daemon.json.*").out
+    assert kept == '{"live-restore": true}\n'
+
+
+BROKEN = {
+    "daemon-json-trailing-comma": (f"{DAEMON_JSON}:3:15:", "comma"),
+    "daemon-json-bom": (f"{DAEMON_JSON}:1:1:", "byte order mark"),
+    "daemon-json-duplicate-key": (f"{DAEMON_JSON}:4:3:", "twice"),
+    "daemon-json-wrong-type": (f"{DAEMON_JSON}:2:3:", "true or false"),
+    "daemon-json-unknown-key": (f"{DAEMON_JSON}:3:3:", "userland_proxy"),
+    "flag-conflict": (DAEMON_JSON, "flag"),
+}
+
+
+def test_a_file_that_dockerd_would_stumble_over_is_left_as_it_is(shop_host: Host) -> None:
+    for name, words in BROKEN.items():
+        shop_host.break_(name)
+        before = host_state(shop_host)
+        for state in ("disabled", "enabled"):
+            done = run(shop_host, state=state, live_restore="enable", on_disruption="allow")
+            assert_refused(done, *words)
+        assert host_state(shop_host) == before
+
+
+# ---- failures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def balking_host(safe_host: Host) -> Iterator[Host]:
+    """dockerd starts with any file but one that says userland-proxy false."""
+    drop_in(
+        safe_host,
+        f"ExecStartPre=/bin/sh -c 'if grep -q userland-proxy {DAEMON_JSON}; then echo balking at it; exit 1; fi'",
+    )
+    return safe_host
+
+
+def test_a_start_that_fails_is_undone(balking_host: Host) -> None:
+    host = balking_host
+    started = start_times(host)
+    content = host.read(DAEMON_JSON)
+
+    done = run(host, state="disabled")
+
+    assert done["failed"]
+    assert not done["refused"]
+    assert "undone: dockerd runs again with the previous file" in done["msg"], done["msg"]
+    assert any("balking at it" in line for line in done["log"]), done["log"]
+    assert host.read(DAEMON_JSON) == content
+    assert host.run(["systemctl", "is-active", "docker.service"]).out.strip() == "active"
+    assert start_times(host) == started
+    assert proxies(host) > 0
+    # The counter of failed starts does not hold the next change up.
+    host.run(["rm", DROP_IN])
+    host.run(["systemctl", "daemon-reload"])
+    assert run(host, state="disabled")["changed"]
+    assert start_times(host) == started
+
+
+def test_a_start_that_fails_after_live_restore_was_brought_in_keeps_the_containers(shop_host: Host) -> None:
+    host = shop_host
+    started = start_times(host)
+    drop_in(host, f"ExecStartPre=/bin/sh -c '! grep -q userland-proxy {DAEMON_JSON}'")
+
+    done = run(host, state="disabled", live_restore="enable")
+
+    assert done["failed"]
+    assert "live-restore" in done["msg"]
+    assert json.loads(host.read(DAEMON_JSON)) == {"live-restore": True}
+    assert start_times(host) == started
+
+
+def test_a_daemon_that_does_not_come_back_is_said_in_plain_words(safe_host: Host) -> None:
+    host = safe_host
+    content = host.read(DAEMON_JSON)
+    web = host.container("web")
+    pid = web.pid
+    drop_in(host, "ExecStartPre=/bin/sh -c 'echo not today; exit 1'")
+
+    done = run(host, state="disabled")
+
+    assert done["failed"]
+    assert "DOWN" in done["msg"]
+    assert "3 containers run on" in done["msg"]
+    assert any("not today" in line for line in done["log"]), done["log"]
+    assert host.read(DAEMON_JSON) == content
+    assert host.run(["test", "-d", f"/proc/{pid}"], check=False).rc == 0
+
+
+def test_live_restore_that_does_not_come_stops_everything_before_the_restart(shop_host: Host) -> None:
+    drop_in(shop_host, "ExecReload=\nExecReload=/bin/false")
+    started = start_times(shop_host)
+    daemon = shop_host.run(["pidof", "dockerd"]).out
+
+    done = run(shop_host, state="disabled", live_restore="enable")
+
+    assert done["failed"]
+    assert "live-restore did not come into force" in done["msg"]
+    assert not shop_host.exists(DAEMON_JSON)
+    assert shop_host.run(["pidof", "dockerd"]).out == daemon
+    assert start_times(shop_host) == started
+
+
+def test_what_is_missing_is_said_in_one_sentence(fresh_host: Host) -> None:
+    fresh_host.break_("daemon-stopped")
+    for module, arguments in (("userland_proxy", {"state": "disabled"}), ("bridge_hairpin", {})):
+        done = ansible_module(fresh_host, f"dockernet.baseline.{module}", arguments)
+        assert_refused(done, "dockerd does not run")
+    for module, arguments in (("userland_proxy", {"state": "disabled"}), ("ip_forward", {})):
+        done = ansible_module(
+            fresh_host, f"dockernet.baseline.{module}", arguments, task={"become": True, "become_user": "nobody"}
+        )
+        assert_refused(done, "become: true")
