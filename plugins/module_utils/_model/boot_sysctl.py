@@ -89,10 +89,15 @@ def boot_value(boot: BootSysctls, key: str) -> BootValue:
 
 
 def _applied(boot: BootSysctls) -> dict[str, tuple[str, str, int]]:
-    """All assignments in the order in which they take effect, each key once, at the place of its last one."""
+    """All assignments in the order in which they take effect, each key once.
+
+    A new value moves a key to the place of the new assignment; the value it has already leaves it where it stands.
+    """
     applied: dict[str, tuple[str, str, int]] = {}
     for file in boot.files:
         for item in file.assignments:
+            if item.key in applied and applied[item.key][0] == item.value:
+                continue
             bare = item.key.lstrip("-")
             applied.pop(bare, None)
             applied.pop(f"-{bare}", None)

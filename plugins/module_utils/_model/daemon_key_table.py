@@ -29,9 +29,16 @@ STRINGS = "list of strings"
 ADDRESSES = "list of IP addresses"
 POOLS = "list of address pools"
 OBJECT = "object"
+OBJECTS = "object of objects"
 STRING_MAP = "object of strings"
 BOOLEAN_MAP = "object of booleans"
 NETWORK_OPTIONS = "object of objects of strings"
+SIZE = "size"
+"""A string that is not empty; null is refused as well."""
+PROXIES = "object of options"
+"""Its members count as top-level keys, see flattened."""
+ANYTHING = "anything"
+"""Most releases read nothing from it."""
 
 # What a change reaches, once dockerd runs with it.
 DEFAULT_BRIDGE = "default bridge"
@@ -43,6 +50,12 @@ DAEMON = "daemon"
 
 OLDEST: Release = (20, 10)
 """The oldest release that this table was made for; what is older is taken for it."""
+
+
+def _known(release: Release, first: Release, last: Optional[Release]) -> bool:
+    if release == (0, 0):
+        return True
+    return first <= max(release, OLDEST) and (last is None or release <= last)
 
 
 @dataclass(frozen=True)
@@ -66,9 +79,21 @@ class Key:
 
     def known_to(self, release: Release) -> bool:
         """Whether an engine of that release starts with the key in its file; (0, 0): whether any does."""
-        if release == (0, 0):
-            return True
-        return self.first <= max(release, OLDEST) and (self.last is None or release <= self.last)
+        return _known(release, self.first, self.last)
+
+
+@dataclass(frozen=True)
+class FlagName:
+    """The name of a flag that differs from that of its key: dockerd lets it stand in the file and reads nothing."""
+
+    meant: Optional[str] = None
+    """The key; None where there is none."""
+    first: Release = OLDEST
+    last: Optional[Release] = None
+
+    def known_to(self, release: Release) -> bool:
+        """Whether an engine of that release starts with it in its file; (0, 0): whether any does."""
+        return _known(release, self.first, self.last)
 
 
 def _bridge(kind: str, default: Any = None, first: Release = OLDEST) -> Key:
@@ -125,7 +150,7 @@ KEYS: dict[str, Key] = {
     "network-diagnostic-port": _reloadable(INTEGER, 0),
     "experimental": Key(BOOLEAN, False),
     # All else.
-    "allow-nondistributable-artifacts": _reloadable(STRINGS),
+    "allow-nondistributable-artifacts": _reloadable(ANYTHING),
     "api-cors-header": Key(STRING, last=(28, 5)),
     "authorization-plugins": Key(STRINGS),
     "builder": Key(OBJECT),
@@ -144,10 +169,10 @@ KEYS: dict[str, Key] = {
     "default-cgroupns-mode": _containers(STRING),
     "default-ipc-mode": _containers(STRING, "private"),
     "default-runtime": _reloadable(STRING, "runc"),
-    "default-shm-size": Key(STRING, "64MiB", scope=NEW_CONTAINERS, reloadable=True),
+    "default-shm-size": Key(SIZE, "64MiB", scope=NEW_CONTAINERS, reloadable=True),
     "default-stop-timeout": _reloadable(INTEGER, 10, (29, 7)),
-    "default-ulimits": _containers(OBJECT),
-    "deprecated-key-path": Key(STRING),
+    "default-ulimits": _containers(OBJECTS),
+    "deprecated-key-path": Key(ANYTHING),
     "exec-opts": Key(STRINGS),
     "exec-root": Key(STRING, "/var/run/docker"),
     "features": _reloadable(BOOLEAN_MAP),
@@ -172,11 +197,11 @@ KEYS: dict[str, Key] = {
     "nri-opts": _reloadable(OBJECT, first=(29, 2)),
     "oom-score-adjust": Key(INTEGER, last=(25, 0)),
     "pidfile": Key(STRING, "/var/run/docker.pid"),
-    "proxies": Key(STRING_MAP, first=(23, 0)),
+    "proxies": Key(PROXIES, first=(23, 0)),
     "raw-logs": Key(BOOLEAN, False),
     "registry-mirrors": _reloadable(STRINGS),
     "rootless": Key(BOOLEAN, False),
-    "runtimes": _reloadable(OBJECT),
+    "runtimes": _reloadable(OBJECTS),
     "seccomp-profile": _containers(STRING),
     "selinux-enabled": Key(BOOLEAN, False),
     "shutdown-timeout": _reloadable(INTEGER, 15),
@@ -191,34 +216,34 @@ KEYS: dict[str, Key] = {
     "userns-remap": Key(STRING),
 }
 
-# Names of flags that dockerd lets stand in the file, and reads nothing from; with the key that was meant.
-FLAG_NAMES: dict[str, Optional[str]] = {
-    "add-runtime": "runtimes",
-    "authorization-plugin": "authorization-plugins",
-    "cdi-spec-dir": "cdi-spec-dirs",
-    "cluster-store-opt": "cluster-store-opts",
-    "config-file": None,
-    "containerd-plugins-namespace": None,
-    "default-address-pool": "default-address-pools",
-    "default-network-opt": "default-network-opts",
-    "default-ulimit": "default-ulimits",
-    "dns-opt": "dns-opts",
-    "exec-opt": "exec-opts",
-    "feature": "features",
-    "help": None,
-    "host": "hosts",
-    "http-proxy": "proxies",
-    "https-proxy": "proxies",
-    "insecure-registry": "insecure-registries",
-    "label": "labels",
-    "log-opt": "log-opts",
-    "no-proxy": "proxies",
-    "node-generic-resource": "node-generic-resources",
-    "registry-mirror": "registry-mirrors",
-    "restart": None,
-    "storage-opt": "storage-opts",
-    "validate": None,
-    "version": None,
+# Names of flags by which dockerd knows a key, and reads nothing from it.
+FLAG_NAMES: dict[str, FlagName] = {
+    "add-runtime": FlagName("runtimes"),
+    "authorization-plugin": FlagName("authorization-plugins"),
+    "cdi-spec-dir": FlagName("cdi-spec-dirs", (25, 0)),
+    "cluster-store-opt": FlagName("cluster-store-opts", last=(23, 0)),
+    "config-file": FlagName(),
+    "containerd-plugins-namespace": FlagName(),
+    "default-address-pool": FlagName("default-address-pools"),
+    "default-network-opt": FlagName("default-network-opts", (24, 0)),
+    "default-ulimit": FlagName("default-ulimits"),
+    "dns-opt": FlagName("dns-opts"),
+    "exec-opt": FlagName("exec-opts"),
+    "feature": FlagName("features", (27, 3)),
+    "help": FlagName(),
+    "host": FlagName("hosts"),
+    "http-proxy": FlagName("proxies", (23, 0)),
+    "https-proxy": FlagName("proxies", (23, 0)),
+    "insecure-registry": FlagName("insecure-registries"),
+    "label": FlagName("labels"),
+    "log-opt": FlagName("log-opts"),
+    "no-proxy": FlagName("proxies", (23, 0)),
+    "node-generic-resource": FlagName("node-generic-resources"),
+    "registry-mirror": FlagName("registry-mirrors"),
+    "restart": FlagName(),
+    "storage-opt": FlagName("storage-opts"),
+    "validate": FlagName(first=(23, 0)),
+    "version": FlagName(),
 }
 
 # Given as flag and in the file, these are merged (moby daemon/config/config.go, skipDuplicates).

@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_j
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     ADDRESS,
     ADDRESSES,
+    ANYTHING,
     BOOLEAN,
     BOOLEAN_MAP,
     FLAG_NAMES,
@@ -33,8 +34,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
     MERGED_WITH_FLAGS,
     NETWORK_OPTIONS,
     OBJECT,
+    OBJECTS,
     POOLS,
     PREFIX,
+    PROXIES,
+    SIZE,
     STRING,
     STRING_MAP,
     STRINGS,
@@ -46,6 +50,9 @@ UNKNOWN_RELEASE: Release = (0, 0)
 
 _WANTED_FAMILY = {"bip": 4, "fixed-cidr": 4, "bip6": 6, "fixed-cidr-v6": 6}
 
+_MAPS = (OBJECTS, STRING_MAP, BOOLEAN_MAP, NETWORK_OPTIONS)
+_PROXY_OPTIONS = ("http-proxy", "https-proxy", "no-proxy")
+
 _WORDS = {
     BOOLEAN: "true or false",
     INTEGER: "a whole number",
@@ -56,6 +63,9 @@ _WORDS = {
     ADDRESSES: "an array of IP addresses",
     POOLS: "an array of objects with base and size",
     OBJECT: "an object",
+    OBJECTS: "an object whose values are objects",
+    SIZE: "a size in a string",
+    PROXIES: "an object with http-proxy, https-proxy and no-proxy",
     STRING_MAP: "an object whose values are strings",
     BOOLEAN_MAP: "an object whose values are true or false",
     NETWORK_OPTIONS: "an object of objects whose values are strings",
@@ -116,42 +126,39 @@ class _Findings:
 
 
 def _judge_key(found: _Findings, name: str, value: Any, release: Release) -> None:
-    if name in KEYS:
-        _judge_release(found, name, release)
-        message = _type_problem(name, value) or _value_problem(name, value)
+    if name in KEYS and KEYS[name].known_to(release):
+        message = _type_problem(name, value) or _value_problem(name, value, release)
         if message:
             found.add(name, message)
-    elif name in FLAG_NAMES:
-        _judge_flag_name(found, name, release)
+    elif name in FLAG_NAMES and FLAG_NAMES[name].known_to(release):
+        meant = FLAG_NAMES[name].meant
+        hint = f"; the key is {meant}" if meant else ""
+        found.add(name, f"{name} is the name of a flag: dockerd takes it and reads nothing from it{hint}", 0)
     elif isinstance(value, dict):
-        _judge_unknown_object(found, name, value)
+        _judge_unknown_object(found, name, value, release)
     else:
-        found.add(name, f"{_quoted(name)} is no key of daemon.json{_suggestion(name)}; dockerd does not start with it")
+        found.add(name, f"{_why_unknown(name, release)}; dockerd does not start with it")
 
 
-def _judge_release(found: _Findings, name: str, release: Release) -> None:
-    key = KEYS[name]
-    if key.known_to(release):
-        return
-    engine = f"this engine is {release[0]}.{release[1]} and does not start with it"
+def _why_unknown(name: str, release: Release) -> str:
+    key = KEYS.get(name) or FLAG_NAMES.get(name)
+    if key is None:
+        return f"{_quoted(name)} is no key of daemon.json{_suggestion(name)}"
+    engine = f"this engine is {release[0]}.{release[1]}"
     if key.last is not None and release > key.last:
-        found.add(name, f"{name} was known up to Docker Engine {key.last[0]}.{key.last[1]}; {engine}")
-    else:
-        found.add(name, f"{name} came with Docker Engine {key.first[0]}.{key.first[1]}; {engine}")
+        return f"{name} was known up to Docker Engine {key.last[0]}.{key.last[1]}, and {engine}"
+    return f"{name} came with Docker Engine {key.first[0]}.{key.first[1]}, and {engine}"
 
 
-def _judge_flag_name(found: _Findings, name: str, release: Release) -> None:
-    meant = FLAG_NAMES[name]
-    if meant is not None and not KEYS[meant].known_to(release):
-        found.add(name, f"{name} is no key of daemon.json of this engine, {release[0]}.{release[1]}")
-        return
-    hint = f"; the key is {meant}" if meant else ""
-    found.add(name, f"{name} is the name of a flag: dockerd takes it and reads nothing from it{hint}", 0)
+def _is_known(name: str, release: Release) -> bool:
+    key = KEYS.get(name) or FLAG_NAMES.get(name)
+    return key is not None and key.known_to(release)
 
 
-def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any]) -> None:
-    unknown = [member for member in value if member not in KEYS and member not in FLAG_NAMES]
-    what = f"{_quoted(name)} is no key of daemon.json{_suggestion(name)}"
+def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any], release: Release) -> None:
+    """An object that dockerd does not know is not refused: its members count as top-level keys."""
+    unknown = [member for member in value if not _is_known(member, release)]
+    what = _why_unknown(name, release)
     if unknown:
         members = ", ".join(map(_quoted, unknown))
         found.add(name, f"{what}, and neither is its member {members}; dockerd does not start with it")
@@ -162,18 +169,19 @@ def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any]) ->
 
 
 def _type_problem(name: str, value: Any) -> str:
-    """Return a sentence if Go's decoder refuses the value for the key; null leaves the default in place."""
+    """Return a sentence if Go's decoder refuses the value for the key; null leaves most defaults in place."""
     kind = KEYS[name].kind
-    if value is None or _fits(kind, value):
+    if (value is None and kind not in (SIZE, PROXIES)) or _fits(kind, value):
         return ""
     return f"{name} must be {_WORDS[kind]}{_misfit(kind, value)}"
 
 
 def _misfit(kind: str, value: Any) -> str:
     """Say what was found instead. Contents of objects are left out, since they can hold secrets."""
-    if isinstance(value, dict) and kind in (STRING_MAP, BOOLEAN_MAP, NETWORK_OPTIONS):
-        wrong = [_quoted(member) for member, item in value.items() if not _member_fits(kind, item)]
-        return f"; that of {', '.join(wrong)} is not"
+    if isinstance(value, dict) and kind in _MAPS:
+        return f"; that of {', '.join(map(_quoted, _misfit_members(kind, value)))} is not"
+    if isinstance(value, dict) and kind == PROXIES:
+        return f", found {', '.join(map(_quoted, _misfit_members(kind, value)))}"
     if isinstance(value, (dict, list)):
         return f", found {'an object' if isinstance(value, dict) else 'an array'}{_misfit_items(kind, value)}"
     return f", found {_shown(value)}"
@@ -190,21 +198,30 @@ def _fits(kind: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind in (STRING, ADDRESS, PREFIX):
         return isinstance(value, str)
+    if kind == SIZE:
+        return isinstance(value, str) and value != ""
     if kind in (STRINGS, ADDRESSES):
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return isinstance(value, list) and all(item is None or isinstance(item, str) for item in value)
     if kind == POOLS:
         return isinstance(value, list) and all(_is_pool(item) for item in value)
-    return isinstance(value, dict) and all(_member_fits(kind, item) for item in value.values())
+    return kind == ANYTHING or (isinstance(value, dict) and not _misfit_members(kind, value))
 
 
-def _member_fits(kind: str, item: Any) -> bool:
+def _misfit_members(kind: str, value: dict[str, Any]) -> list[str]:
+    """The names of the members of an object that are not as their kind wants them."""
+    return [name for name, item in value.items() if not _member_fits(kind, name, item)]
+
+
+def _member_fits(kind: str, name: str, item: Any) -> bool:
+    if kind == PROXIES and name not in _PROXY_OPTIONS:
+        return name in KEYS or name in FLAG_NAMES
     if kind == OBJECT or item is None:
         return True
     if kind == BOOLEAN_MAP:
         return isinstance(item, bool)
     if kind == NETWORK_OPTIONS:
         return isinstance(item, dict) and all(isinstance(option, str) for option in item.values())
-    return isinstance(item, str)
+    return isinstance(item, dict if kind == OBJECTS else str)
 
 
 def _is_pool(item: Any) -> bool:
@@ -217,13 +234,13 @@ def _pool_fields(item: Any) -> dict[str, Any]:
     return {name.lower(): field for name, field in item.items()} if isinstance(item, dict) else {}
 
 
-def _value_problem(name: str, value: Any) -> str:
+def _value_problem(name: str, value: Any, release: Release) -> str:
     """Return a sentence if dockerd fails at what the value says; its type is right."""
     kind = KEYS[name].kind
-    if kind == ADDRESS and value and not _is_address(value):
+    if kind == ADDRESS and value and not _is_address(value, release):
         return f"{name}: {_quoted(value)} is no IP address"
     if kind == ADDRESSES:
-        wrong = [_quoted(item) for item in value or [] if not _is_address(item)]
+        wrong = [_quoted(item) for item in value or [] if item is not None and not _is_address(item, release)]
         return f"{name}: {', '.join(wrong)} is no IP address" if wrong else ""
     if kind == PREFIX and value:
         return _prefix_problem(name, value)
@@ -231,10 +248,16 @@ def _value_problem(name: str, value: Any) -> str:
         return next(filter(None, map(_pool_problem, value or [])), "")
     if name == "firewall-backend" and value not in (None, "", "iptables", "nftables"):
         return f'firewall-backend must be "iptables" or "nftables", found {_quoted(value)}'
+    if name == "labels":
+        wrong = [_quoted(item or "") for item in value or [] if "=" not in (item or "")]
+        return f"labels: {', '.join(wrong)} is not of the form name=value" if wrong else ""
     return ""
 
 
-def _is_address(text: str) -> bool:
+def _is_address(text: str, release: Release) -> bool:
+    # Engines before 29 take no zone (fe80::1%eth0): they parse with net.ParseIP.
+    if "%" in text and UNKNOWN_RELEASE < release < (29, 0):
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -244,14 +267,18 @@ def _is_address(text: str) -> bool:
 
 def _prefix_problem(name: str, text: str) -> str:
     try:
-        version = ipaddress.ip_interface(text).version if "/" in text else 0
+        parsed = ipaddress.ip_interface(text) if "/" in text else None
     except ValueError:
-        version = 0
+        parsed = None
     wanted = _WANTED_FAMILY[name]
-    if version == wanted:
-        return ""
-    example = "192.0.2.1/24" if wanted == 4 else "2001:db8::1/64"
-    return f"{name}: {_quoted(text)} is no IPv{wanted} address with a prefix length (as in {example})"
+    if parsed is None or parsed.version != wanted:
+        example = "192.0.2.1/24" if wanted == 4 else "2001:db8::1/64"
+        return f"{name}: {_quoted(text)} is no IPv{wanted} address with a prefix length (as in {example})"
+    if name == "bip" and parsed.network.prefixlen < 31 and parsed.ip == parsed.network.network_address:
+        return (
+            f"bip: {_quoted(text)} is the address of the network; the bridge needs one of a host (as in 192.0.2.1/24)"
+        )
+    return ""
 
 
 def _pool_problem(item: dict[str, Any]) -> str:
@@ -374,7 +401,16 @@ _CONTRADICTIONS = (
     _Contradiction(
         ("mtu",),
         "mtu is negative",
-        lambda start: start.since(23, 0) and isinstance(start.get("mtu"), int) and start.get("mtu") < 0,
+        lambda start: _fits(INTEGER, start.get("mtu")) and start.get("mtu") < 0,
+    ),
+    _Contradiction(
+        ("network-diagnostic-port",),
+        "network-diagnostic-port is no port number",
+        lambda start: (
+            start.since(28, 0)
+            and _fits(INTEGER, start.get("network-diagnostic-port"))
+            and not 0 <= start.get("network-diagnostic-port") <= 65535
+        ),
     ),
 )
 

@@ -61,7 +61,7 @@ def test_what_dockerd_starts_with_is_no_problem(values: dict[str, Any]) -> None:
         ({"mtu": True}, "mtu must be a whole number, found true"),
         ({"labels": "a=b"}, 'labels must be an array of strings, found "a=b"'),
         ({"hosts": ["x", 1]}, "hosts must be an array of strings, found an array with something else in it"),
-        ({"default-shm-size": 67108864}, "default-shm-size must be a string, found 67108864"),
+        ({"default-shm-size": 67108864}, "default-shm-size must be a size in a string, found 67108864"),
         ({"log-opts": {"max-file": 3, "tag": "x"}}, 'whose values are strings; that of "max-file" is not'),
         ({"bip": "banana"}, 'bip: "banana" is no IPv4 address with a prefix length'),
         ({"bip": "192.0.2.1"}, "bip:"),
@@ -79,6 +79,16 @@ def test_what_dockerd_starts_with_is_no_problem(values: dict[str, Any]) -> None:
         ({"bridge": "br0", "bip": "192.0.2.1/24"}, "bridge and bip exclude each other"),
         ({"foo": {"bar": 1}}, 'and neither is its member "bar"'),
         ({"mtu": -1}, "mtu is negative"),
+        ({"bip": "192.0.2.0/24"}, "is the address of the network"),
+        ({"labels": ["x", "a=b"]}, 'labels: "x" is not of the form name=value'),
+        ({"dns": ["fe80::1%eth0"]}, "is no IP address"),
+        ({"default-shm-size": None}, "default-shm-size must be a size in a string, found null"),
+        ({"default-ulimits": {"nofile": 1}}, 'whose values are objects; that of "nofile" is not'),
+        (
+            {"proxies": {"htp-proxy": "x"}},
+            'proxies must be an object with http-proxy, https-proxy and no-proxy, found "htp',
+        ),
+        ({"proxies": None}, "found null"),
         ({"userland-proxy-path": "docker-proxy"}, "must be an absolute path"),
     ],
 )
@@ -110,12 +120,15 @@ def test_what_dockerd_takes_and_does_not_do(values: dict[str, Any], message: str
 
 
 def test_keys_belong_to_releases() -> None:
-    assert "came with Docker Engine 28.0; this engine is 26.1" in messages({"bip6": "2001:db8::1/64"})
+    assert "came with Docker Engine 28.0, and this engine is 26.1" in messages({"bip6": "2001:db8::1/64"})
     assert problems({"bip6": "2001:db8::1/64"}, FORKY) == []
     assert problems({"bip6": "2001:db8::1/64"}, ANY) == []
     assert "was known up to Docker Engine 20.10" in messages({"graph": "/x"})
     assert problems({"graph": "/x"}, BULLSEYE) == []
-    assert "is no key of daemon.json of this engine" in messages({"no-proxy": "x"}, BULLSEYE)
+    assert "no-proxy came with Docker Engine 23.0" in messages({"no-proxy": "x"}, BULLSEYE)
+    assert "takes effect" in messages({"nri-opts": {}}, BULLSEYE)
+    assert "takes it and reads nothing" in messages({"feature": "x"}, FORKY)
+    assert "feature came with Docker Engine 27.3" in messages({"feature": "x"}, TRIXIE)
     assert problems({"iptables": False}, (19, 3)) == []
     assert release_matters({"bip6": "", "mtu": 1, "x": {"firewall-backend": ""}}) == ["bip6", "firewall-backend"]
 
@@ -129,6 +142,9 @@ def test_contradictions_belong_to_releases() -> None:
     assert "needs fixed-cidr-v6" in messages({"ipv6": True})
     assert problems({"ipv6": True}, FORKY) == []
     assert "needs ip6tables" in messages({"icc": False, "ipv6": True, "ip6tables": False}, FORKY)
+    assert "is no port number" in messages({"network-diagnostic-port": 99999}, FORKY)
+    assert problems({"network-diagnostic-port": 99999}) == []
+    assert problems({"dns": ["fe80::1%eth0"]}, (29, 0)) == []
     assert default_of("ip6tables", TRIXIE) is False
     assert default_of("ip6tables", FORKY) is True
 
