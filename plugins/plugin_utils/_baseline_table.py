@@ -201,7 +201,7 @@ def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
     """Return what becomes of a finding that is still not good, and why it is so."""
     repair = _repair_of(run, finding)
     if finding.outcome == UNKNOWN:
-        return _UNJUDGED, "could not be judged, see below"
+        return _UNJUDGED, "not judged, see below"
     if is_note(finding):
         return _NOTE, finding.summary
     if repair is None or repair.outcome == NOT_RUN:
@@ -241,7 +241,7 @@ def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
     return [
         ("Would be done:" if run.check_mode else "Done:", done),
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
-        ("Could not be judged:", unjudged(_last(run))),
+        ("Could not be judged:", unjudged(sorted(_last(run), key=rank))),
         ("For a human:", _for_humans(rows)),
         ("To know:", warned),
     ]

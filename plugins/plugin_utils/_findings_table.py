@@ -84,7 +84,7 @@ def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
 
 
 def _what_is_so(finding: Finding) -> str:
-    return "could not be judged, see below" if finding.outcome == UNKNOWN else finding.summary
+    return "not judged, see below" if finding.outcome == UNKNOWN else finding.summary
 
 
 def _check_of(finding: Finding) -> tuple[str, str, str]:
@@ -96,7 +96,7 @@ def unjudged(findings: Iterable[Finding]) -> list[str]:
     reasons: dict[str, dict[str, None]] = {}
     for finding in findings:
         if finding.outcome == UNKNOWN:
-            reasons.setdefault(finding.summary, {})[finding.check] = None
+            reasons.setdefault(finding.summary.removeprefix("Not judged: "), {})[finding.check] = None
     return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
 
 

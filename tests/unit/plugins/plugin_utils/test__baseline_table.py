@@ -90,7 +90,7 @@ def test_what_no_module_mends_is_for_a_human() -> None:
 
 def test_what_could_not_be_judged_says_why() -> None:
     lines = baseline_table(Run([finding("unknown")], None, {}), 120)
-    assert rows(lines)[0].endswith("could not be judged, see below")
+    assert rows(lines)[0].endswith("not judged, see below")
     assert "* hairpin.missing: web: unknown" in lines
     assert "1 unknown" in lines[-1]
 
