@@ -30,11 +30,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """
     if config.getoption("dist") != "loadgroup":
         return None
-    from xdist.scheduler import LoadScopeScheduling
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     from tests.lab.kinds import KINDS
 
-    class HostScheduling(LoadScopeScheduling):
+    class HostScheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             """The host among the parameters of a test, else its file."""
             path, dummy, parameters = nodeid.partition("[")

@@ -15,7 +15,8 @@ bridge -d link show | sed 's/ state [a-z]*//'
 iptables-save | sed 's/\[[0-9:]*\]//; /^#/d'
 ip6tables-save | sed 's/\[[0-9:]*\]//; /^#/d'
 pidof dockerd
-docker ps --all --quiet --no-trunc | sort | xargs -r docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}'
+docker ps --all --quiet --no-trunc | sort \
+    | xargs -r docker inspect --format '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}'
 docker info --format 'live-restore {{.LiveRestoreEnabled}}'
 """
 

@@ -93,7 +93,7 @@ def test_a_bridge_that_was_closed_by_itself_is_opened(fresh_host: Host) -> None:
 
 
 def test_the_warning_about_forward_is_what_happens_at_the_next_boot(fresh_host: Host) -> None:
-    """Without our file dockerd turns forwarding on and closes FORWARD; with it, it finds it on and leaves FORWARD open."""
+    """Without our file dockerd turns forwarding on and closes FORWARD; with it, it finds it on and leaves it open."""
     fresh_host.break_("forwarding-not-persistent")
     done = run(fresh_host)
     assert any("policy of the FORWARD chain to DROP" in warning for warning in done["warnings"]), done["warnings"]
@@ -155,7 +155,8 @@ ADVERTISE = """
 import socket, struct
 with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router:
     router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-    router.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex("up0")))
+    everybody = ("ff02::1", 0, 0, socket.if_nametoindex("up0"))
+    router.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), everybody)
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -275,8 +274,8 @@ def test_a_file_that_dockerd_would_stumble_over_is_left_as_it_is(shop_host: Host
 
 
 @pytest.fixture
-def balking_host(safe_host: Host) -> Iterator[Host]:
-    """dockerd starts with any file but one that says userland-proxy false."""
+def balking_host(safe_host: Host) -> Host:
+    """A dockerd that starts with any file but one that says userland-proxy."""
     drop_in(
         safe_host,
         f"ExecStartPre=/bin/sh -c 'if grep -q userland-proxy {DAEMON_JSON}; then echo balking at it; exit 1; fi'",

@@ -154,7 +154,7 @@ def _target(snapshot: HostSnapshot, wish: ProxyWish, path: str, old: str, values
                 f"{_unit(snapshot)} starts dockerd with --{KEY}={str(flag).lower()}; a key in {path} beside it would "
                 "keep dockerd from starting. Change the flag there, or drop it"
             )
-        return json_text.without_key(old, KEY)
+        return old
     if not wish.enabled:
         return old if values.get(KEY) is False else json_text.with_key(old, KEY, value=False)
     if values.get(KEY) is False or reload_blockers(values, {}, _release(snapshot)):

@@ -1,0 +1,94 @@
+"""Files are replaced whole, with all that belongs to them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "daemon.json"
+    path.write_bytes(b"old\n")
+    path.chmod(0o640)
+    return path
+
+
+def test_content_is_replaced_and_mode_kept(file: Path) -> None:
+    replace_file(read_file(str(file)), b"new\n")
+    assert file.read_bytes() == b"new\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert os.listdir(file.parent) == ["daemon.json"]
+
+
+def test_owner_is_kept(file: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("takes root")
+    os.chown(file, 12345, 54321)
+    replace_file(read_file(str(file)), b"new\n")
+    assert (file.stat().st_uid, file.stat().st_gid) == (12345, 54321)
+
+
+def test_extended_attributes_are_kept(file: Path) -> None:
+    try:
+        os.setxattr(file, "user.label", b"x")
+    except OSError:
+        pytest.skip("the file system has no extended attributes")
+    replace_file(read_file(str(file)), b"new\n")
+    assert os.getxattr(file, "user.label") == b"x"
+
+
+def test_a_link_is_followed(file: Path) -> None:
+    link = file.parent / "link.json"
+    link.symlink_to(file.name)
+    replace_file(read_file(str(link)), b"new\n")
+    assert os.readlink(link) == "daemon.json"
+    assert file.read_bytes() == b"new\n"
+
+
+def test_a_missing_file_and_its_folder_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "docker" / "daemon.json"
+    replace_file(read_file(str(path)), b"new\n")
+    assert path.read_bytes() == b"new\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_removal(file: Path) -> None:
+    replace_file(read_file(str(file)), None)
+    assert not file.exists()
+
+
+def test_somebody_elses_edit_is_not_overwritten(file: Path) -> None:
+    before = read_file(str(file))
+    file.write_bytes(b"theirs\n")
+    with pytest.raises(ChangeFailed, match="someone else"):
+        replace_file(before, b"new\n")
+    assert file.read_bytes() == b"theirs\n"
+
+
+@pytest.mark.parametrize("step", ["fchown", "fchmod", "fsync", "replace"])
+def test_a_failure_at_any_step_leaves_the_old_file_alone(
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*dummy: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = read_file(str(file))
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(ChangeFailed, match="No space left"):
+        replace_file(before, b"new\n")
+    monkeypatch.undo()
+    assert file.read_bytes() == b"old\n"
+    assert os.listdir(file.parent) == ["daemon.json"]
+
+
+def test_leftovers_of_a_killed_run_are_cleared(file: Path) -> None:
+    (file.parent / ".daemon.json.dockernet-abc").write_bytes(b"half")
+    replace_file(read_file(str(file)), b"new\n")
+    assert os.listdir(file.parent) == ["daemon.json"]

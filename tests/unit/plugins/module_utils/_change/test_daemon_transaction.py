@@ -1,0 +1,163 @@
+"""The transaction against a service that starts, fails, hangs or forgets containers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import daemon_transaction
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import (
+    DaemonStep,
+    DaemonTransaction,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
+
+NEW, OLD, SAFE = "new\n", "old\n", "safe\n"
+
+
+class Machine:
+    """A dockerd that starts only with files it likes, and its service."""
+
+    def __init__(self, path: Path, likes: set[str], host: HostSnapshot = HOST) -> None:
+        self.path = path
+        self.likes = likes
+        self.host = host
+        self.pid = 1
+        self.state = "active"
+        self.done: list[str] = []
+        self.reload_works = True
+
+    def read(self) -> HostSnapshot:
+        return self.host
+
+    def restart(self) -> None:
+        self.done.append("restart")
+        starts = self.path.exists() and self.path.read_text() in self.likes
+        self.state = "active" if starts else "failed"
+        self.pid += starts
+
+    def reload(self) -> None:
+        self.done.append("reload")
+        if self.reload_works:
+            self.host = with_engine(self.host, live_restore=True)
+
+    def active_state(self) -> str:
+        return self.state
+
+    def main_pid(self) -> int:
+        return self.pid
+
+    def cursor(self) -> str:
+        return "here"
+
+    def journal_since(self, cursor: str) -> list[str]:
+        assert cursor == "here"
+        return ["no such file"]
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for limit in ("RELOAD_SECONDS", "START_SECONDS"):
+        monkeypatch.setattr(daemon_transaction, limit, 0.0)
+    file = tmp_path / "daemon.json"
+    file.write_text(OLD)
+    return file
+
+
+def run(machine: Machine, **step: Any) -> HostSnapshot:
+    journal = Journal("test", machine.path.parent / "journal")
+    transaction = DaemonTransaction(machine, machine.read, journal)  # type: ignore[arg-type]
+    defaults = {"text": NEW, "restart": True, "kept": [WEB]}
+    return transaction.run(DaemonStep(read_file(str(machine.path)), **{**defaults, **step}))
+
+
+def failure(machine: Machine, **step: Any) -> ChangeFailed:
+    with pytest.raises(ChangeFailed) as caught:
+        run(machine, **step)
+    return caught.value
+
+
+def test_success(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    assert run(machine, reload=True).engine == machine.host.engine
+    assert machine.done == ["reload", "restart"]
+    assert path.read_text() == NEW
+
+
+def test_the_file_alone(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    run(machine, restart=False)
+    assert machine.done == []
+    assert path.read_text() == NEW
+
+
+def test_a_reload_that_does_nothing_stops_everything(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    machine.reload_works = False
+    error = failure(machine, reload=True)
+    assert "not restarted" in str(error)
+    assert error.log == ["no such file"]
+    assert machine.done == ["reload"]
+    assert path.read_text() == OLD
+
+
+def test_a_start_that_fails_is_undone(path: Path) -> None:
+    machine = Machine(path, {OLD})
+    error = failure(machine)
+    assert "undone: dockerd runs again with the previous file" in str(error)
+    assert path.read_text() == OLD
+    assert machine.state == "active"
+
+
+def test_the_fallback_is_taken_where_the_old_file_would_hurt(path: Path) -> None:
+    error = failure(Machine(path, {OLD, SAFE}), fallback=SAFE, fallback_name="the safe file")
+    assert "runs again with the safe file" in str(error)
+    assert path.read_text() == SAFE
+
+
+def test_a_file_that_was_not_there_goes_again(path: Path) -> None:
+    path.unlink()
+    error = failure(Machine(path, set()))
+    assert not path.exists()
+    assert "DOWN" in str(error)
+    assert "1 containers run on" in str(error)
+
+
+def test_a_mode_that_is_not_in_force_is_undone(path: Path) -> None:
+    error = failure(Machine(path, {NEW, OLD}), accepted=lambda dummy: "still on")
+    assert "still on; undone" in str(error)
+    assert path.read_text() == OLD
+
+
+def test_a_daemon_that_hangs_is_undone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+    monkeypatch.setattr(machine, "active_state", lambda: "activating")
+    assert "did not start within" in str(failure(machine))
+    assert path.read_text() == OLD
+
+
+@pytest.mark.parametrize(
+    "now",
+    [[], [replace(WEB, pid=None)], [replace(WEB, started_at="2026-02-02T00:00:00Z")]],
+    ids=["gone", "dead", "new"],
+)
+def test_a_lost_container_is_named_and_nothing_undone(path: Path, now: list[Any]) -> None:
+    machine = Machine(path, {NEW}, replace(HOST, containers=now))
+    error = failure(machine)
+    assert "did not keep web" in str(error)
+    assert machine.done == ["restart"]
+    assert path.read_text() == NEW
+
+
+def test_going_back_is_recorded(path: Path) -> None:
+    failure(Machine(path, {OLD}))
+    lines = (path.parent / "journal" / "journal.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["event"] == "undone"

@@ -1,0 +1,36 @@
+"""Two runs at once: one waits, or says who is at it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.lock import exclusive
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+
+
+def test_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with (
+        exclusive(path),
+        pytest.raises(Refusal, match=r"another run is changing this host \(process \d+"),
+        exclusive(path, wait=0.0),
+    ):
+        pytest.fail("two at once")
+
+
+def test_the_second_waits(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    got_it = threading.Event()
+
+    def wait_for_it() -> None:
+        with exclusive(path, wait=30.0):
+            got_it.set()
+
+    with exclusive(path):
+        waiter = threading.Thread(target=wait_for_it)
+        waiter.start()
+        assert not got_it.is_set()
+    waiter.join(30.0)
+    assert got_it.is_set()

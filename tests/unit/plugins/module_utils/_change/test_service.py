@@ -1,0 +1,65 @@
+"""What is asked of systemd, and what is made of its answers."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
+
+SHOWN = {
+    "docker.service": "KillMode=process\nRequiredBy=shop.service idle.service\nBoundBy=\nConsistsOf=docker.socket\n"
+    "ActiveState=active\nMainPID=42\n",
+    "shop.service": "ActiveState=active\n",
+    "idle.service": "ActiveState=inactive\n",
+}
+
+
+class Programs:
+    """Answers like systemctl and journalctl, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.status = 0
+        self.journal = ""
+
+    def __call__(self, argv: list[str]) -> tuple[int, str, str]:
+        self.asked.append(argv)
+        if argv[:2] == ["systemctl", "show"]:
+            return self.status, SHOWN.get(argv[2], ""), "no answer"
+        return self.status, self.journal, "no answer"
+
+
+def test_traits_name_active_services_only() -> None:
+    traits = DockerService(Programs(), "docker.service").traits()
+    assert (traits.kill_mode, traits.dependents) == ("process", ["shop.service"])
+
+
+def test_state() -> None:
+    service = DockerService(Programs(), "docker.service")
+    assert (service.active_state(), service.main_pid()) == ("active", 42)
+
+
+def test_restart_does_not_trip_over_the_limit_of_starts_and_does_not_block() -> None:
+    programs = Programs()
+    DockerService(programs, "docker.service").restart()
+    assert programs.asked == [
+        ["systemctl", "reset-failed", "docker.service"],
+        ["systemctl", "restart", "--no-block", "docker.service"],
+    ]
+
+
+def test_what_systemctl_refuses_is_said() -> None:
+    programs = Programs()
+    programs.status = 1
+    with pytest.raises(ChangeFailed, match=r"systemctl reload docker\.service failed: no answer"):
+        DockerService(programs, "docker.service").reload()
+
+
+def test_the_journal_from_a_cursor_on() -> None:
+    programs = Programs()
+    service = DockerService(programs, "docker.service")
+    programs.journal = "-- cursor: s=1;i=2\n"
+    assert service.cursor() == "s=1;i=2"
+    programs.journal = "one\n\ntwo\n"
+    assert service.journal_since("s=1;i=2") == ["one", "two"]
+    assert "--after-cursor=s=1;i=2" in programs.asked[-1]
