@@ -16,7 +16,7 @@ import re
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 _POLICY_ACCEPT = re.compile(r"^:FORWARD ACCEPT\b", re.MULTILINE)
 _SAVES = {"ipv4": re.compile(r"iptables-\w+-save|iptables-save"), "ipv6": re.compile(r"ip6tables-.*save")}
@@ -27,7 +27,7 @@ def policy_warnings(snapshot: HostSnapshot, opened_now: set[str], opened_at_boot
     """Return a sentence for each family in which the host begins to route for others because of the change."""
     engine = snapshot.engine
     if engine is None:
-        return []
+        return _unasked(snapshot) if opened_now | opened_at_boot else []
     warnings: list[str] = []
     for family in sorted(opened_now | opened_at_boot):
         if not _dockerd_would_close(snapshot, engine, family):
@@ -45,6 +45,13 @@ def policy_warnings(snapshot: HostSnapshot, opened_now: set[str], opened_at_boot
                 "interfaces for anyone who uses it as a gateway, unless the host's firewall closes FORWARD"
             )
     return warnings
+
+
+def _unasked(snapshot: HostSnapshot) -> list[str]:
+    source = snapshot.sources.get(ENGINE)
+    if source is None or source.kind == "absent":
+        return []
+    return [f"whether dockerd still closes the FORWARD chain at the next boot could not be told: {source.reason}"]
 
 
 def _dockerd_would_close(snapshot: HostSnapshot, engine: Engine, family: str) -> bool:

@@ -21,6 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 LIVE_RESTORE = "live-restore"
+# Before this release a start removes containers with --rm that live-restore kept (moby #46308; seen on 20.10.24).
+KEEPS_AUTO_REMOVE = (25, 0)
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,12 @@ def impact(snapshot: HostSnapshot, traits: ServiceTraits, *, carried_over: bool)
     alive = running(snapshot)
     bound = f"is restarted, since it is bound to {_unit(snapshot)}"
     others = [Disruption(f"service {name}", bound) for name in traits.dependents]
-    if carried_over and not _kills_shims(snapshot, traits):
-        return RestartImpact(others, alive)
-    return RestartImpact([Disruption(container.name, _fate(container)) for container in alive] + others)
+    if not carried_over or _kills_shims(snapshot, traits):
+        return RestartImpact([Disruption(container.name, _fate(container)) for container in alive] + others)
+    removed = [container for container in alive if container.auto_remove] if _removes_kept(snapshot) else []
+    how = "is stopped and removed (--rm), which Docker Engine does before release 25 in spite of live-restore"
+    felt = [Disruption(container.name, how) for container in removed]
+    return RestartImpact(felt + others, [container for container in alive if container not in removed])
 
 
 def _fate(container: Container) -> str:
@@ -91,6 +96,10 @@ def _fate(container: Container) -> str:
     if policy == "on-failure":
         return "is stopped, and started again only if it ends with an error (restart policy on-failure)"
     return "is stopped and stays stopped (restart policy no)"
+
+
+def _removes_kept(snapshot: HostSnapshot) -> bool:
+    return snapshot.engine is None or snapshot.engine.release < KEEPS_AUTO_REMOVE
 
 
 def _kills_shims(snapshot: HostSnapshot, traits: ServiceTraits) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy import policy_warnings
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, with_engine
 
@@ -32,7 +32,7 @@ def test_persistent_forwarding_takes_the_job_from_dockerd() -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        replace(HOST, engine=None),
+        replace(HOST, engine=None, sources={"engine": Source(read=False, kind="absent")}),
         with_engine(firewall_driver="nftables"),
         configured(**{"ip-forward": False}),
         configured(**{"ip-forward-no-drop": True}),
@@ -41,6 +41,13 @@ def test_persistent_forwarding_takes_the_job_from_dockerd() -> None:
 )
 def test_a_dockerd_that_would_not_close_it(host: HostSnapshot) -> None:
     assert policy_warnings(host, FOUR, FOUR) == []
+
+
+def test_an_engine_that_could_not_be_asked() -> None:
+    stopped = replace(HOST, engine=None, sources={"engine": Source(read=False, kind="stopped", reason="it is stopped")})
+    assert policy_warnings(stopped, set(), set()) == []
+    (warning,) = policy_warnings(stopped, FOUR, FOUR)
+    assert "it is stopped" in warning
 
 
 def test_ipv6_is_closed_at_every_start_before_engine_28() -> None:

@@ -151,6 +151,17 @@ def test_where_live_restore_cannot_be_brought_in(host: HostSnapshot, reason: str
     assert reason in str(refusal(host, ProxyWish(enabled=False, live_restore_allowed=True)))
 
 
+def test_before_25_live_restore_does_not_save_auto_remove() -> None:
+    job = replace(WEB, id="2" * 64, name="job", auto_remove=True)
+    host = replace(SAFE, containers=[WEB, job])
+    assert plan(host, OFF, LIVE).kept == [WEB, job]
+    older = with_engine(host, version="24.0.7")
+    assert [item.container for item in refusal(older, OFF, LIVE).disruptions] == ["job"]
+    found = plan(older, replace(OFF, disruption_allowed=True), LIVE)
+    assert found.kept == [WEB]
+    assert len(found.outline.disruptions) == 1
+
+
 def test_a_file_ahead_of_the_daemon() -> None:
     text = '{"live-restore": true, "userland-proxy": false}'
     found = plan(SAFE, OFF, text)

@@ -1,0 +1,105 @@
+"""The frame of the changing modules: what a caller gets back, and when the host is touched at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import run as frame
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    ChangeFailed,
+    Diff,
+    Disruption,
+    Outline,
+    Refusal,
+)
+
+OUTLINE = Outline(["do it"], [Diff("file", "a\n", "b\n")], [Disruption("web", "is stopped")], ["mind the gap"])
+
+
+class Plan:
+    def __init__(self, outline: Outline) -> None:
+        self.outline = outline
+
+
+class Change:
+    """Plans what it is given, one outline a time, and notes what is applied."""
+
+    def __init__(self, *outlines: Outline, failure: Exception | None = None) -> None:
+        self.outlines = list(outlines)
+        self.failure = failure
+        self.applied: list[Plan] = []
+
+    def plan(self) -> Plan:
+        if isinstance(self.failure, Refusal):
+            raise self.failure
+        return Plan(self.outlines.pop(0))
+
+    def apply(self, plan: Plan) -> None:
+        if self.failure:
+            raise self.failure
+        self.applied.append(plan)
+
+
+@pytest.fixture(autouse=True)
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def lock() -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(frame, "exclusive", lock)
+
+
+def result(capsys: pytest.CaptureFixture[str], change: Change, **arguments: Any) -> dict[str, Any]:
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        frame.run_change(AnsibleModule({}, supports_check_mode=True), change)
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    change = Change(Outline())
+    answer = result(capsys, change)
+    assert (answer["changed"], answer["actions"], answer["diff"], change.applied) == (False, [], [], [])
+
+
+def test_check_mode_says_the_same_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    predicting, doing = Change(OUTLINE), Change(OUTLINE, OUTLINE)
+    predicted = result(capsys, predicting, _ansible_check_mode=True)
+    done = result(capsys, doing)
+    for key in ("changed", "actions", "diff", "disruptions", "warnings"):
+        assert predicted[key] == done[key]
+    assert predicting.applied == []
+    assert len(doing.applied) == 1
+    assert done["disruptions"] == [{"container": "web", "how": "is stopped"}]
+    assert done["diff"] == [{"before_header": "file", "after_header": "file", "before": "a\n", "after": "b\n"}]
+
+
+def test_what_another_run_did_meanwhile_is_not_done_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    change = Change(OUTLINE, Outline())
+    assert result(capsys, change)["changed"] is False
+    assert change.applied == []
+
+
+def test_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = result(capsys, Change(failure=Refusal("no", [Disruption("web", "is stopped")])))
+    assert (answer["failed"], answer["refused"], answer["msg"]) == (True, True, "no")
+    assert answer["disruptions"] == [{"container": "web", "how": "is stopped"}]
+
+
+def test_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = result(capsys, Change(OUTLINE, OUTLINE, failure=ChangeFailed("undone", ["its own words"])))
+    assert (answer["failed"], answer["refused"], answer["log"]) == (True, False, ["its own words"])
+
+
+def test_without_root(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    answer = result(capsys, Change(OUTLINE))
+    assert answer["refused"]
+    assert "become: true" in answer["msg"]
