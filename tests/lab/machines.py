@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.lab import images
+from tests.lab import images, limits
 from tests.lab.engine import Engine
 from tests.lab.host import GATE, Host
 from tests.lab.identity import Identity
@@ -35,6 +35,7 @@ def ensure(engine: Engine, identity: Identity, name: HostName, subnet: Subnet, s
         say(f"{name.name}: making the host")
         create(engine, identity, name, image)
     if not _is_running(seen):
+        limits.require_inotify()
         say(f"{name.name}: starting")
         _start(engine, container)
     host = Host(engine, identity, name, subnet)
