@@ -123,11 +123,14 @@ class DaemonTransaction:
         def settled() -> bool:
             nonlocal state
             state = self._service.active_state()
-            return state == "failed" or (state == "active" and self._service.main_pid() not in (0, before))
+            if state == "active":
+                return self._service.main_pid() not in (0, before)
+            # It is inactive between stop and start, and stays so when what it depends on does not start.
+            return state == "failed" or (state == "inactive" and not self._service.has_job())
 
         if not wait_for(settled, START_SECONDS):
             return None, f"dockerd did not start within {START_SECONDS:.0f} seconds (the service is {state})"
-        if state == "failed":
+        if state != "active":
             return None, "dockerd did not start"
         latest = self._read()
 

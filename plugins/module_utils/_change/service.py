@@ -39,6 +39,10 @@ class DockerService:
         """Return systemd's ActiveState: ``active``, ``activating``, ``failed``..."""
         return self._show(self._unit, "ActiveState").get("ActiveState", "")
 
+    def has_job(self) -> bool:
+        """Whether systemd still has something to do about it: a start or stop that is queued or under way."""
+        return self._show(self._unit, "Job").get("Job", "") not in ("", "0")
+
     def main_pid(self) -> int:
         """Process id of dockerd, 0 when it does not run."""
         return int(self._show(self._unit, "MainPID").get("MainPID") or 0)

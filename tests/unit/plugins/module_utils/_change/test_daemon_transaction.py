@@ -55,6 +55,9 @@ class Machine:
     def main_pid(self) -> int:
         return self.pid
 
+    def has_job(self) -> bool:
+        return False
+
     def cursor(self) -> str:
         return "here"
 
@@ -142,6 +145,12 @@ def test_a_daemon_that_hangs_is_undone(path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(machine, "active_state", lambda: "activating")
     assert "did not start within" in str(failure(machine))
     assert path.read_text() == OLD
+
+
+def test_a_daemon_whose_socket_does_not_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+    monkeypatch.setattr(machine, "active_state", lambda: "inactive")
+    assert "dockerd did not start; and it does not start with" in str(failure(machine))
 
 
 @pytest.mark.parametrize(

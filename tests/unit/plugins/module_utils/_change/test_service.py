@@ -36,7 +36,7 @@ def test_traits_name_active_services_only() -> None:
 
 def test_state() -> None:
     service = DockerService(Programs(), "docker.service")
-    assert (service.active_state(), service.main_pid()) == ("active", 42)
+    assert (service.active_state(), service.main_pid(), service.has_job()) == ("active", 42, False)
 
 
 def test_restart_does_not_trip_over_the_limit_of_starts_and_does_not_block() -> None:
