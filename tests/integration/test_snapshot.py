@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import find_daemons
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
@@ -294,12 +298,15 @@ def test_a_daemon_that_hangs_does_not_hang_the_audit(fresh_host: Host) -> None:
 
 
 def test_the_engines_of_nested_hosts_are_not_taken_for_this_one(lab: Lab) -> None:
-    """All lab hosts run a dockerd each, and from here all of them can be seen."""
+    """Every lab host runs a dockerd with the default socket, and from here all of their processes can be seen."""
+    processes = procfs.processes()
+    visible = [process for process in processes if process.name == "dockerd"]
+    daemons = find_daemons(processes)
+    assert daemons
+    assert len(visible) >= len(daemons) + len(lab.hosts)
+    assert not any(procfs.is_nested(process.pid) for process in daemons)
     snapshot = read_snapshot(docker_host="unix:///run/nobody/docker.sock")
-    assert snapshot.daemon is None
-    inner = [lab.host(name).container("web") for name in lab.hosts]
-    assert inner
-    assert not snapshot.proxies
+    assert (snapshot.daemon, snapshot.proxies) == (None, [])
 
 
 def test_proxy_switched_off_and_what_only_the_file_says(fresh_host: Host) -> None:
@@ -387,11 +394,15 @@ BOOTS: list[dict[str, str]] = [
     {"10-a.conf": "net.ipv4.ip_forward=1\n", "20-b.conf": "net.ipv4.conf.all.forwarding=0\n"},
     {"10-a.conf": "net.ipv4.conf.all.forwarding=0\nnet.ipv4.ip_forward=1\n"},
     {"10-a.conf": "net.ipv4.ip_forward=1\nnet.ipv4.conf.all.forwarding=0\nnet.ipv4.ip_forward=1\n"},
+    {"10-a.conf": "net.ipv4.ip_forward=0\nnet.ipv4.conf.all.forwarding=0\nnet.ipv4.ip_forward=1\n"},
+    {"10-a.conf": "net.ipv4.conf.*.forwarding=1\nnet.ipv4.conf.all.forwarding=0\n-net.ipv4.conf.all.forwarding\n"},
+    {"10-a.conf": "net.ipv4.ip_forward = 1 # on\n"},
     {"10-a.conf": "net/ipv4/ip_forward = 1\n", "9-a.conf": "net.ipv4.ip_forward=0\n"},
     {"10-a.conf": "net.ipv4.ip_forward=1\nnet.ipv4.conf.*.forwarding=0\n"},
     {"10-a.conf": "net.ipv4.conf.*.forwarding=1\n-net.ipv4.conf.all.forwarding\n"},
     {"10-a.conf": "net.ipv4.conf.a*.forwarding=1\n"},
     {"10-a.conf": "-net.ipv4.ip_forward=1\n# net.ipv4.ip_forward=0\n; net.ipv4.ip_forward=0\n"},
+    {"10-a.conf": "net.ipv4.ip_forward = 0x1\nnet.ipv4.conf.all.forwarding = on\n"},
     {"10-a.txt": "net.ipv4.ip_forward=1\n"},
     {"99-sysctl.conf": "net.ipv4.ip_forward=1\n"},
 ]
@@ -399,17 +410,17 @@ BOOTS: list[dict[str, str]] = [
 
 def test_boot_values_are_those_that_the_loader_sets(fresh_host: Host) -> None:
     host = fresh_host
-    install_readers(host)
+    told, ours = [], []
     for files in BOOTS:
         host.run("rm -f /etc/sysctl.d/*")
         for name, text in files.items():
             host.write(f"/etc/sysctl.d/{name}", text)
         host.run(["ln", "-s", "/dev/null", "/etc/sysctl.d/50-masked.conf"])
         host.write("/usr/local/lib/sysctl.d/50-masked.conf", "net.ipv4.ip_forward=1\n")
-        snapshot = read_host(host)
-        assert snapshot.boot is not None
-        value = boot_value(snapshot.boot, "net.ipv4.ip_forward").value
-        assert (files, value) == (files, loaded(host))
+        boot = read_boot(Path(f"/proc/{host.pid}/root"))
+        ours.append((files, boot_value(boot, "net.ipv4.ip_forward").value))
+        told.append((files, loaded(host)))
+    assert ours == told
 
 
 def loaded(host: Host) -> str | None:

@@ -73,18 +73,19 @@ def boot_value(boot: BootSysctls, key: str) -> BootValue:
 
     The last assignment wins; one by a pattern does not touch keys that are also named exactly, wherever that stands.
     ``net.ipv4.ip_forward`` and ``net.ipv4.conf.all.forwarding`` are one setting, and writing it (or its IPv6 sister)
-    also sets ``default`` and every interface (Linux Documentation/networking/ip-sysctl.rst).
+    also sets ``default`` and every interface (Linux Documentation/networking/ip-sysctl.rst). What the kernel would
+    refuse to take for a switch is passed over.
     """
     writers = _writers(canonical_key(key))
-    found = BootValue(None)
+    is_switch = len(writers) > 1 or _FORWARDING.fullmatch(writers[0]) is not None
     applied = _applied(boot)
+    named = {name.lstrip("-") for name in applied}
+    found = BootValue(None)
     for name, (value, path, line) in applied.items():
-        if name.startswith("-"):
-            continue
-        if name in writers or any(
-            _matches(name, writer) and writer not in applied and f"-{writer}" not in applied for writer in writers
-        ):
-            found = BootValue(value, path, line)
+        if name in writers or any(_matches(name, writer) and writer not in named for writer in writers):
+            taken = _number(value) if is_switch else value
+            if taken is not None:
+                found = BootValue(taken, path, line)
     return found
 
 
@@ -114,6 +115,15 @@ def _writers(key: str) -> tuple[str, ...]:
         return (key,)
     everywhere = _writers("net.ipv4.ip_forward") if found["family"] == "ipv4" else ("net.ipv6.conf.all.forwarding",)
     return everywhere if key in everywhere else (key, *everywhere)
+
+
+def _number(value: str) -> Optional[str]:
+    """What the kernel takes a text for where it wants one number: it reads up to the first blank (proc_dointvec)."""
+    word = (value.split() or [""])[0]
+    for form, base in ((r"-?0[xX][0-9a-fA-F]+", 16), (r"-?0[0-7]*", 8), (r"-?[1-9][0-9]*", 10)):
+        if re.fullmatch(form, word):
+            return str(int(word, base))
+    return None
 
 
 def _matches(pattern: str, key: str) -> bool:

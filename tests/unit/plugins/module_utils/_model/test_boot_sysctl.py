@@ -39,9 +39,14 @@ def test_ip_forward_and_all_forwarding_are_one_setting() -> None:
     assert decided(ALL, f"{ALL}=0\n{FORWARD}=1") == ("1", "/1", 2)
 
 
-def test_an_assignment_made_anew_moves_to_its_last_place() -> None:
-    # systemd keeps each key once: ip_forward is written after all.forwarding here.
-    assert decided(FORWARD, f"{FORWARD}=1\n{ALL}=0\n{FORWARD}=1") == ("1", "/1", 3)
+def test_a_new_value_moves_a_key_to_its_last_place() -> None:
+    # systemd keeps each key once: ip_forward=1 is written after all.forwarding=0 here.
+    assert decided(FORWARD, f"{FORWARD}=0\n{ALL}=0\n{FORWARD}=1") == ("1", "/1", 3)
+
+
+def test_the_same_value_once_more_leaves_a_key_at_its_place() -> None:
+    # And all.forwarding=0 after ip_forward=1 here.
+    assert decided(FORWARD, f"{FORWARD}=1\n{ALL}=0\n{FORWARD}=1") == ("0", "/1", 2)
 
 
 def test_writing_all_reaches_default_and_interfaces() -> None:
@@ -92,6 +97,27 @@ def test_interfaces_with_dots() -> None:
     text = "net/ipv4/conf/eth0.100/forwarding=0"
     assert decided("net.ipv4.conf.eth0/100.forwarding", text) == ("0", "/1", 1)
     assert decided("net/ipv4/conf/eth0.100/forwarding", text) == ("0", "/1", 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [("1", "1"), ("1 # on", "1"), ("1\t2", "1"), ("0x1", "1"), ("01", "1"), ("2", "2"), ("-1", "-1")],
+)
+def test_a_switch_takes_the_number_in_front(written: str, taken: str) -> None:
+    assert decided(FORWARD, f"{FORWARD} = {written}") == (taken, "/1", 1)
+
+
+@pytest.mark.parametrize("written", ["", "on", "1#", "08", "1."])
+def test_a_switch_refuses_the_rest(written: str) -> None:
+    assert decided(FORWARD, f"{ALL} = 0\n{FORWARD} = {written}") == ("0", "/1", 1)
+
+
+def test_other_settings_are_left_as_they_are_written() -> None:
+    assert decided("net.ipv4.ip_local_port_range", "net.ipv4.ip_local_port_range = 1024 65535") == (
+        "1024 65535",
+        "/1",
+        1,
+    )
 
 
 def test_comments_empty_values_and_nonsense() -> None:

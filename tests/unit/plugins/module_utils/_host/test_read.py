@@ -1,0 +1,53 @@
+"""A host without Docker is still read as far as it goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No dockerd, no unit, no script that would start one."""
+    monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
+    monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
+    monkeypatch.setattr(read, "PROGRAM_PATH", str(tmp_path))
+    monkeypatch.setattr(read, "find_daemons", lambda processes: [])
+    return tmp_path
+
+
+def nothing(argv: list[str]) -> tuple[int, str, str]:
+    return 127, "", f"{argv[0]}: not found"
+
+
+def test_no_docker_at_all(bare: Path) -> None:
+    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock", config_path=str(bare / "daemon.json"))
+    reason = f"no Docker Engine: {bare}/docker.sock does not exist and no dockerd runs"
+    for source in ("engine", "namespaces"):
+        assert (snapshot.sources[source].kind, snapshot.sources[source].reason) == ("absent", reason)
+    assert snapshot.was_read("sysctl")
+    assert snapshot.sysctls["net.ipv4.ip_forward"] in ("0", "1")
+    assert snapshot.sources["ruleset"].kind == "absent"
+    assert snapshot.daemon_config is not None
+    assert not snapshot.daemon_config.exists
+    assert load_snapshot(snapshot.to_json()) == snapshot
+
+
+def test_a_dockerd_that_is_installed_and_does_not_run(bare: Path) -> None:
+    program = bare / "dockerd"
+    program.touch(mode=0o755)
+    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    assert snapshot.sources["engine"].kind == "stopped"
+
+
+def test_a_unit_that_is_active_while_its_process_is_hidden(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "SYSTEMD_RUNS", bare)
+    snapshot = read_snapshot(
+        lambda argv: (0, "LoadState=loaded\nActiveState=active\n", ""), docker_host=f"unix://{bare}/docker.sock"
+    )
+    assert snapshot.sources["processes"].kind == "denied"
+    assert snapshot.sources["engine"].kind == "error"
