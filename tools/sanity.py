@@ -34,17 +34,24 @@ def install_get_pip() -> None:
     shutil.copyfile(Path(__file__).with_name("get_pip.py"), cache / f"get_pip_{pinned.replace('.', '_')}.py")
 
 
+def pip_settings(listing: str) -> str:
+    """Return as the text of a pip.conf what ``pip config list`` printed, environment variables included."""
+    # Lines like "global.cert='...'" and ":env:.cert='...'"; the environment comes first there, and is the stronger.
+    options = dict(reversed(re.findall(r"^[^=]*\.([a-z-]+)='(.*)'$", listing, flags=re.MULTILINE)))
+    options["quiet"] = "1"
+    # A value of several lines is printed with "\n" in it, and continues on indented lines in the file.
+    lines = [name + " = " + value.replace("\\n", "\n    ") for name, value in sorted(options.items())]
+    return "\n".join(["[global]", *lines, ""])
+
+
 def write_pip_settings() -> None:
     """Hand on pip's settings, such as the index: ansible-test hides the environment, and we the home directory."""
     command = [sys.executable, "-m", "pip", "config", "list"]
-    listing = subprocess.run(command, check=True, capture_output=True, text=True)
-    # "global.cert='...'", ":env:.cert='...'"; the environment comes first in the listing and is the stronger.
-    options = dict(reversed(re.findall(r"^[^=]*\.([a-z-]+)='(.*)'$", listing.stdout, flags=re.MULTILINE)))
-    lines = [f"{name} = {value.replace(chr(92) + 'n', chr(10) + '    ')}" for name, value in sorted(options.items())]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     target = HOME / ".config" / "pip" / "pip.conf"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.touch(mode=0o600)
-    target.write_text("\n".join(["[global]", *lines, "quiet = 1", ""]), encoding="utf-8")
+    target.write_text(pip_settings(listing), encoding="utf-8")
 
 
 def run(arguments: list[str]) -> tuple[int, str]:
