@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -66,6 +67,16 @@ def test_a_later_file_of_somebody_else_is_outdone_and_left_alone(fresh_host: Hos
     boot_settings(fresh_host)
     assert fresh_host.sysctl(KNOB) == "1"
     assert run(fresh_host)["actions"] == []
+
+
+def test_of_two_runs_at_once_one_does_it(fresh_host: Host) -> None:
+    fresh_host.break_("forwarding-not-persistent")
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda dummy: run(fresh_host), range(2)))
+
+    assert sorted(result["changed"] for result in done) == [False, True], done
+    assert not any(result["failed"] for result in done)
 
 
 def test_absent_takes_back_the_file_and_leaves_the_running_value(fresh_host: Host) -> None:

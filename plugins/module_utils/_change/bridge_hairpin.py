@@ -35,10 +35,10 @@ class HairpinChange:
 
     def apply(self, plan: HairpinPlan) -> None:
         """Set the ports and read them back; a failure leaves them as they were."""
-        self._journal.record("begin", actions=plan.outline.actions)
+        self._journal.begin([], actions=plan.outline.actions)
         try:
             set_ports(plan.ports)
         except ChangeFailed as error:
-            self._journal.record("undone", error=str(error))
+            self._journal.end("undone", error=str(error))
             raise
-        self._journal.record("done")
+        self._journal.end("done")

@@ -83,11 +83,10 @@ class DaemonTransaction:
             problem = str(error)
         if not problem and wait_for(self._live_restore_in_force, RELOAD_SECONDS):
             return
-        if step.text is not None:
-            self._write(step.config.path, step.config.data)
+        stuck = self._put_back(step.config.path, step.config.data)
         raise ChangeFailed(
             f"live-restore did not come into force{f' ({problem})' if problem else ''}, so dockerd was not restarted: "
-            f"it runs as before, no container was touched, and {step.config.path} is as it was",
+            f"it runs as before, no container was touched, and {stuck or f'{step.config.path} is as it was'}",
             self._service.journal_since(cursor),
         )
 
@@ -147,26 +146,32 @@ class DaemonTransaction:
 
     def _undone(self, step: DaemonStep, problem: str, log: list[str]) -> ChangeFailed:
         """Put the old file back, start dockerd with it, and say how that went."""
-        self._write(step.config.path, step.config.data if step.fallback is None else step.fallback.encode())
+        data = step.config.data if step.fallback is None else step.fallback.encode()
+        stuck = self._put_back(step.config.path, data)
         snapshot, second = self._started_anew()
-        self._journal.record("undone", problem=problem, second=second)
+        self._journal.end("undone", problem=problem, second=second)
         if snapshot is None:
             alive = f" {len(step.kept)} containers run on without it." if step.kept else ""
             return ChangeFailed(
                 f"{problem}; and it does not start with {step.fallback_name} either ({second}). dockerd is DOWN now."
                 f"{alive} "
-                f"{step.config.path} is {step.fallback_name}; see the log for what else is wrong, then run "
+                f"{stuck or f'{step.config.path} is {step.fallback_name}'}; see the log for what is wrong, then run "
                 "systemctl reset-failed and start the service",
                 log,
             )
         lost = lost_containers(step.kept, snapshot)
         stopped = f". These containers did not run on: {', '.join(lost)}" if lost else ""
-        return ChangeFailed(f"{problem}; undone: dockerd runs again with {step.fallback_name}{stopped}", log)
+        return ChangeFailed(f"{problem}; undone: dockerd runs again with {stuck or step.fallback_name}{stopped}", log)
 
-    def _write(self, path: str, data: bytes | None) -> None:
-        state = read_file(path)
-        if state.data != data:
-            replace_file(state, data)
+    def _put_back(self, path: str, data: bytes | None) -> str:
+        """Make data the content of the file again; return why it could not be, empty when it is."""
+        try:
+            state = read_file(path)
+            if state.data != data:
+                replace_file(state, data)
+        except (ChangeFailed, OSError) as error:
+            return f"the previous file could not be put back: {error}"
+        return ""
 
 
 def lost_containers(kept: list[Container], snapshot: HostSnapshot) -> list[str]:

@@ -59,8 +59,8 @@ class ForwardingChange:
         """Do it and verify it against the kernel and the files that boot will read; undo everything on failure."""
         files = [read_file(f"{FOLDER}/{name}") for name in OWN_NAMES]
         before = {state.path: state for state in files}
-        copies = [self._journal.keep(before[file.path]) for file in plan.files]
-        self._journal.record("begin", actions=plan.outline.actions, sysctls=_values(plan), copies=copies)
+        touched = [before[file.path] for file in plan.files]
+        self._journal.begin(touched, actions=plan.outline.actions, sysctls=_values(plan))
         try:
             set_sysctls(plan.sysctls)
             for file in plan.files:
@@ -68,7 +68,7 @@ class ForwardingChange:
             _verify_boot(plan)
         except (ChangeFailed, OSError, UnreadableError) as error:
             raise self._undone(plan, list(before.values()), error) from error
-        self._journal.record("done")
+        self._journal.end("done")
 
     def _undone(self, plan: ForwardingPlan, files: list[FileState], error: Exception) -> ChangeFailed:
         stuck = reset_sysctls([*plan.sysctls, *plan.implied])
@@ -76,7 +76,7 @@ class ForwardingChange:
             now = read_file(state.path)
             if now.data != state.data:
                 replace_file(now, state.data)
-        self._journal.record("undone", error=str(error), stuck=stuck)
+        self._journal.end("undone", error=str(error), stuck=stuck)
         if stuck:
             return ChangeFailed(f"{error}; undone but for {', '.join(stuck)}, which did not go back to what it was")
         return ChangeFailed(f"{error}; everything is as it was before")

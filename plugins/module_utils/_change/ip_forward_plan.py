@@ -19,7 +19,11 @@ from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy import policy_warnings
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange, sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+    SysctlChange,
+    sysctl_actions,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
@@ -86,7 +90,7 @@ def plan_forwarding(snapshot: HostSnapshot, wish: ForwardingWish, advertised: di
     demand(snapshot, SYSCTL)
     guards = _router_advertisement_guards(snapshot, wish, advertised)
     sysctls = guards + _runtime(snapshot, wish)
-    actions = [f"set {change.key} from {change.before} to {change.after}" for change in sysctls]
+    actions = sysctl_actions(sysctls)
     files: list[OwnFile] = []
     promised: dict[str, str] = {}
     if wish.persistent:

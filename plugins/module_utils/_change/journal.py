@@ -11,6 +11,7 @@ Everything lies below /var/lib/dockernet-baseline, readable by root alone, since
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 JOURNAL_ROOT = Path("/var/lib/dockernet-baseline")
 
@@ -29,18 +31,28 @@ class Journal:
         self._module = module
         self._root = root
 
-    def keep(self, state: FileState) -> str | None:
-        """Store a copy of the file and return where; None where there was no file."""
-        if state.data is None:
-            return None
-        folder = self._folder("files")
+    def begin(self, files: list[FileState], **details: Any) -> None:
+        """Store copies of the files, and record what was there and what is wanted.
+
+        Raises ChangeFailed when that cannot be written: without it nothing is changed.
+        """
+        try:
+            self._append("begin", copies=[self._keep(state) for state in files if state.data is not None], **details)
+        except OSError as error:
+            raise ChangeFailed(f"nothing was changed, since what is there could not be recorded: {error}") from error
+
+    def end(self, event: str, **details: Any) -> None:
+        """Record how it ended: ``done``, ``undone`` or ``failed``. That this works is not worth failing for."""
+        with contextlib.suppress(OSError):
+            self._append(event, **details)
+
+    def _keep(self, state: FileState) -> str:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        copy = folder / f"{Path(state.path).name}.{stamp}.{time.time_ns() % 1_000_000_000:09d}"
-        _write(copy, os.O_EXCL, state.data)
+        copy = self._folder("files") / f"{Path(state.path).name}.{stamp}.{time.time_ns() % 1_000_000_000:09d}"
+        _write(copy, os.O_EXCL, state.data or b"")
         return str(copy)
 
-    def record(self, event: str, **details: Any) -> None:
-        """Append one line; event is ``begin`` (with what was there and what is wanted), ``done`` or ``undone``."""
+    def _append(self, event: str, **details: Any) -> None:
         entry = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "module": self._module,

@@ -28,7 +28,10 @@ def exclusive(path: str = LOCK_PATH, wait: float = WAIT_SECONDS) -> Iterator[Non
     The kernel lets go of the lock when the holder dies (flock(2)), so a killed run blocks nobody. Raises Refusal when
     another run still holds it after that time.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Refusal(f"nothing was changed, since the lock against other runs cannot be had: {error}") from error
     try:
         _acquire(descriptor, path, time.monotonic() + wait)
         os.ftruncate(descriptor, 0)

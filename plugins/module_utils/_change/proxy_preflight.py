@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart_impact import LIVE_RESTORE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY
@@ -64,7 +65,7 @@ def _pending(snapshot: HostSnapshot) -> Iterator[str]:
     config, daemon = snapshot.daemon_config, snapshot.daemon
     if config is None or daemon is None or config.mtime is None or config.mtime <= daemon.started_at + _CLOCK_SLACK:
         return
-    others = sorted(key for key in config.values if key != KEY)
+    others = sorted(key for key in config.values if key not in (KEY, LIVE_RESTORE))
     if others:
         yield (
             f"{config.path} was changed after dockerd had started: the restart also brings into force what else was "

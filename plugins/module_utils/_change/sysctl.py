@@ -64,6 +64,11 @@ def reset_sysctls(changes: list[SysctlChange], root: Path = PROC_SYS) -> list[st
     return [change.key for change in changes if read_sysctl(change.key, root) != change.before]
 
 
+def sysctl_actions(changes: list[SysctlChange]) -> list[str]:
+    """One sentence a change."""
+    return [f"set {change.key} from {change.before} to {change.after}" for change in changes]
+
+
 def sysctl_diff(changes: list[SysctlChange]) -> list[Diff]:
     """The changes as one small table, none for no changes."""
     if not changes:

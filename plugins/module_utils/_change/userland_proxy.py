@@ -66,8 +66,8 @@ class ProxyChange:
 
     def apply(self, plan: ProxyPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
-        copy = self._journal.keep(plan.config) if plan.text is not None else None
-        self._journal.record("begin", actions=plan.outline.actions, copy=copy)
+        touched = [plan.config] if plan.text is not None else []
+        self._journal.begin(touched, actions=plan.outline.actions, sysctls=[change.key for change in plan.sysctls])
         transaction = DaemonTransaction(DockerService(self._run, plan.unit), self._read, self._journal)
         step = DaemonStep(
             config=plan.config,
@@ -80,13 +80,11 @@ class ProxyChange:
             accepted=self._mode_problem,
         )
         try:
-            snapshot = transaction.run(step)
-            if plan.restart:
-                self._care(plan, snapshot)
+            self._care(plan, transaction.run(step))
         except ChangeFailed as error:
-            self._journal.record("failed", error=str(error))
+            self._journal.end("failed", error=str(error))
             raise
-        self._journal.record("done")
+        self._journal.end("done")
 
     def _facts(self, snapshot: HostSnapshot) -> ProxyFacts:
         config = snapshot.daemon_config

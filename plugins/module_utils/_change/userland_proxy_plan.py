@@ -41,7 +41,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart
     impact,
     live_restore,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange, sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+    SysctlChange,
+    sysctl_actions,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import (
@@ -124,7 +128,7 @@ def plan_proxy(snapshot: HostSnapshot, wish: ProxyWish, facts: ProxyFacts) -> Pr
     new = _target(snapshot, wish, facts.config.path, old, parsed.values)
     _refuse_problems(snapshot, facts.config.path, new)
     if in_force.value == wish.enabled:
-        return _file_only(snapshot, facts.config, old, new)
+        return _file_only(snapshot, wish, facts.config, old, new)
     return _with_restart(snapshot, wish, facts, old, new)
 
 
@@ -188,11 +192,12 @@ def _unit_flags(snapshot: HostSnapshot) -> dict[str, Any]:
     return parse_flags(snapshot.service.argv) if snapshot.service else {}
 
 
-def _file_only(snapshot: HostSnapshot, config: FileState, old: str, new: str) -> ProxyPlan:
-    if new == old:
-        return ProxyPlan(Outline(), config)
-    outline = Outline(_file_actions(config.path, old, new), _file_diff(config.path, old, new))
-    return ProxyPlan(outline, config, _unit(snapshot), new)
+def _file_only(snapshot: HostSnapshot, wish: ProxyWish, config: FileState, old: str, new: str) -> ProxyPlan:
+    # A run that was killed behind the restart may have left the bridges as they were.
+    dummy, sysctls = after_care(snapshot, [], enabled=wish.enabled)
+    actions = _file_actions(config.path, old, new) + sysctl_actions(sysctls)
+    outline = Outline(actions, _file_diff(config.path, old, new) + sysctl_diff(sysctls))
+    return ProxyPlan(outline, config, _unit(snapshot), text=None if new == old else new, sysctls=sysctls)
 
 
 def _file_actions(path: str, old: str, new: str) -> list[str]:
@@ -245,7 +250,7 @@ def _with_restart(snapshot: HostSnapshot, wish: ProxyWish, facts: ProxyFacts, ol
     reload = prepare and not state.in_force
     ports, sysctls = after_care(snapshot, felt.kept, enabled=wish.enabled)
     actions = _file_actions(facts.config.path, old, new) + _service_actions(snapshot, felt, reload=reload)
-    actions += port_actions(ports) + [f"set {change.key} to {change.after}" for change in sysctls]
+    actions += port_actions(ports) + sysctl_actions(sysctls)
     diffs = _file_diff(facts.config.path, old, new) + port_diff(ports) + sysctl_diff(sysctls)
     fallback, fallback_name = _fallback(old, new, wish, keep_live_restore=prepare and not state.next_start)
     warnings = proxy_warnings(snapshot, felt.kept, enabled=wish.enabled)

@@ -62,6 +62,13 @@ def test_off_and_wanted_off() -> None:
     assert plan(with_proxy_off(), OFF, '{"userland-proxy": false}').outline.actions == []
 
 
+def test_what_a_killed_run_left_of_off_is_cleared() -> None:
+    key = f"net.ipv4.conf.{BRIDGE}.route_localnet"
+    found = plan(with_sysctls({key: "1"}), ON)
+    assert (found.restart, [change.key for change in found.sysctls]) == (False, [key])
+    assert plan(with_sysctls({key: "1"}, with_proxy_off()), OFF, '{"userland-proxy": false}').outline.actions == []
+
+
 def test_a_pending_key_is_taken_back_without_a_restart() -> None:
     found = plan(HOST, ON, '{"userland-proxy": false}\n')
     assert (found.text, found.restart) == ("{}\n", False)
@@ -271,7 +278,7 @@ def test_ipv6_clients_of_ipv4_containers() -> None:
 def test_what_else_comes_into_force() -> None:
     changed = DaemonConfig(CONFIG_PATH, exists=True, values={"live-restore": True, "mtu": 9000}, mtime=5000.0)
     warnings = plan(replace(SAFE, daemon_config=changed), OFF, LIVE).outline.warnings
-    assert any("live-restore, mtu" in text for text in warnings)
+    assert any("(keys in it: mtu)" in text for text in warnings)
 
 
 def test_the_ipv6_listener_that_stays_away() -> None:
