@@ -15,7 +15,8 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
-_GONE = (errno.ENODEV, errno.EINVAL)
+# Interface gone, or no port of a bridge any more.
+_GONE = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
 
 
 def set_ports(changes: list[PortChange]) -> list[PortChange]:
