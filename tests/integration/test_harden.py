@@ -214,6 +214,44 @@ def test_a_stopped_daemon_is_one_clear_message(fresh_host: Host, lab: Lab) -> No
     assert not fresh_host.run(["systemctl", "is-active", "docker.service"], check=False).out.startswith("active")
 
 
+HIDE_DOCKER = r"""
+systemctl stop docker.socket docker.service
+for file in $(dpkg -L docker.io | grep -E 'bin/dockerd$|system/docker\.(service|socket)$'); do mv "$file" "$file.away"; done
+systemctl daemon-reload
+"""
+BRING_DOCKER_BACK = r"""
+for file in $(dpkg -L docker.io); do [ ! -e "$file.away" ] || mv "$file.away" "$file"; done
+systemctl daemon-reload
+systemctl start docker.socket docker.service
+"""
+
+
+def test_a_host_without_docker_is_told_so(fresh_host: Host, lab: Lab) -> None:
+    fresh_host.run(HIDE_DOCKER)
+    try:
+        done = run(lab, fresh_host)
+    finally:
+        fresh_host.run(BRING_DOCKER_BACK)
+    assert done.rc != 0
+    assert audits(done)[0]["sources"]["engine"]["kind"] == "absent"
+    assert {item["outcome"] for item in audits(done)[0]["findings"]} == {"unknown"}
+    assert "Could not be read: no Docker Engine" in re.sub(r"\s+", " ", done.out)
+    assert changes(done) == {}
+
+
+def test_without_permission_nothing_is_judged_and_become_is_named(fresh_host: Host, lab: Lab) -> None:
+    nobody = {
+        "ansible_become_method": "ansible.builtin.su",
+        "ansible_become_user": "nobody",
+        "ansible_become_flags": "-s /bin/sh",
+    }
+    done = run(lab, fresh_host, **nobody)
+    assert done.rc != 0
+    assert audits(done)[0]["sources"]["engine"]["kind"] == "denied"
+    assert "permission denied; run with become (as root)" in re.sub(r"\s+", " ", done.out)
+    assert changes(done) == {}
+
+
 @pytest.fixture
 def host_without_pyroute2(fresh_host: Host) -> Iterator[Host]:
     fresh_host.break_("no-pyroute2")

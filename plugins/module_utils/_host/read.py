@@ -172,14 +172,22 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: list[pro
     """Say why the engine at docker_host is not asked."""
     others = ", ".join(address for process in dockerds for address in listens_at(process))
     hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
-    if service is not None and service.manager == "systemd":
+    # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
+    installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
+    if installed and service is not None and service.manager == "systemd":
         name = service.name
         raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
-    if (service is not None and service.manager == "sysvinit") or shutil.which("dockerd", path=PROGRAM_PATH):
+    if installed:
         raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
     path = docker_host.partition("unix://")[2] or docker_host
     state = "is not served by this host" if os.path.exists(path) else "does not exist"
     raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
+
+
+def _is_program(service: Optional[ServiceUnit]) -> bool:
+    """Whether the service starts a dockerd that lies where the path does not lead."""
+    program = service.argv[0] if service is not None and service.argv else ""
+    return os.path.basename(program).startswith("dockerd") and os.path.exists(program)
 
 
 def _placed(declared: _Declared, engine: model.Source) -> list[Container]:
