@@ -216,7 +216,9 @@ def test_a_stopped_daemon_is_one_clear_message(fresh_host: Host, lab: Lab) -> No
 
 HIDE_DOCKER = r"""
 systemctl stop docker.socket docker.service
-for file in $(dpkg -L docker.io | grep -E 'bin/dockerd$|system/docker\.(service|socket)$'); do mv "$file" "$file.away"; done
+for file in $(dpkg -L docker.io | grep -E 'bin/dockerd$|system/docker\.(service|socket)$'); do
+    mv "$file" "$file.away"
+done
 systemctl daemon-reload
 """
 BRING_DOCKER_BACK = r"""
