@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.next_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
+    UNKNOWN_RELEASE,
     problems_in,
     release_matters,
     reload_blockers,
@@ -133,13 +134,13 @@ def _judge_config(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     resource = Resource("file", config.path)
     if not config.exists:
         return [_no_file(snapshot, config)]
-    release = snapshot.engine.release if snapshot.engine else (0, 0)
+    release = snapshot.engine.release if snapshot.engine else UNKNOWN_RELEASE
     flags = next_flags(snapshot)
     own = problems_in(config.values, config.positions, flags or {}, release)
     problems = [problem for problem in [*config.problems, *own] if _concerns(problem, release[0])]
     if problems:
         return [_problem(snapshot, problem, release[0]) for problem in problems]
-    doubts = _doubts(config, release, flags_known=flags is not None)
+    doubts = _doubts(config, release, flags)
     if doubts:
         return [unknown(resource, f"its text is well, but {'; and '.join(doubts)}", {"keys": sorted(config.values)})]
     return [
@@ -186,14 +187,15 @@ def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verd
     return failed(Resource("file", place), f"{place}: {problem.message}", {"key": problem.key}, impact, remedy)
 
 
-def _doubts(config: DaemonConfig, release: tuple[int, int], *, flags_known: bool) -> list[str]:
+def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any] | None) -> list[str]:
     """What else would have to be known for a pass."""
     found = []
-    if config.values and not flags_known:
+    if config.values and flags is None:
         found.append("dockerd's flags could not be read, with which it may conflict")
-    varying = release_matters(config.values) if release == (0, 0) else []
+    varying = release_matters(config.values, config.positions, flags or {}) if release == UNKNOWN_RELEASE else []
     if varying:
-        found.append(f"not every engine knows {', '.join(varying)}, and the engine's version could not be read")
+        keys = ", ".join(str(problem.key) for problem in varying)
+        found.append(f"the engine's version could not be read, and some do not start with {keys}")
     return found
 
 

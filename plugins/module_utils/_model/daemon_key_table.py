@@ -72,11 +72,6 @@ class Key:
     reloadable: bool = False
     """Whether SIGHUP is enough."""
 
-    @property
-    def depends_on_release(self) -> bool:
-        """Whether some engines of this table know it and others do not."""
-        return self.first > OLDEST or self.last is not None
-
     def known_to(self, release: Release) -> bool:
         """Whether an engine of that release starts with the key in its file; (0, 0): whether any does."""
         return _known(release, self.first, self.last)

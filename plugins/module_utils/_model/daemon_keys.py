@@ -48,6 +48,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
 
 UNKNOWN_RELEASE: Release = (0, 0)
 
+# Every release at which an answer of this module changes, and the newest one.
+_TURNING_POINTS: tuple[Release, ...] = (
+    *((20, 10), (23, 0), (24, 0), (25, 0), (26, 0), (27, 0), (27, 3)),
+    *((28, 0), (28, 2), (29, 0), (29, 2), (29, 7)),
+)
 _WANTED_FAMILY = {"bip": 4, "fixed-cidr": 4, "bip6": 6, "fixed-cidr-v6": 6}
 
 _MAPS = (OBJECTS, STRING_MAP, BOOLEAN_MAP, NETWORK_OPTIONS)
@@ -104,9 +109,19 @@ def reload_blockers(values: dict[str, Any], positions: dict[str, KeyPosition], r
     return found.problems
 
 
-def release_matters(values: dict[str, Any]) -> list[str]:
-    """Return the keys that some engines of the table know and others do not."""
-    return [name for name in flattened(values) if name in KEYS and KEYS[name].depends_on_release]
+def release_matters(
+    values: dict[str, Any], positions: dict[str, KeyPosition], flags: dict[str, Any]
+) -> list[ConfigProblem]:
+    """Return what keeps engines of some releases from starting, one problem a key.
+
+    For hosts whose engine could not be asked for its version: if this is empty, the version does not matter.
+    """
+    found: dict[Optional[str], ConfigProblem] = {}
+    for release in _TURNING_POINTS:
+        for problem in problems_in(values, positions, flags, release):
+            if problem.accepted_from is None:
+                found.setdefault(problem.key, problem)
+    return list(found.values())
 
 
 class _Findings:

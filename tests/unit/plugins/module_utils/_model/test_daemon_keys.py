@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, KeyPosition
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import KEYS, default_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
+    FLAG_NAMES,
+    KEYS,
+    default_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
+    _TURNING_POINTS,
     problems_in,
     release_matters,
     reload_blockers,
@@ -130,7 +135,20 @@ def test_keys_belong_to_releases() -> None:
     assert "takes it and reads nothing" in messages({"feature": "x"}, FORKY)
     assert "feature came with Docker Engine 27.3" in messages({"feature": "x"}, TRIXIE)
     assert problems({"iptables": False}, (19, 3)) == []
-    assert release_matters({"bip6": "", "mtu": 1, "x": {"firewall-backend": ""}}) == ["bip6", "firewall-backend"]
+
+
+def test_whether_an_unknown_release_matters_is_told() -> None:
+    def keys(values: dict[str, Any]) -> list[str | None]:
+        return [problem.key for problem in release_matters(values, {}, {})]
+
+    assert keys({"bip6": "", "mtu": 1, "x": {"firewall-backend": ""}, "graph": "/x"}) == ["bip6", "x", "graph"]
+    assert keys({"ipv6": True}) == ["ipv6"]
+    assert keys({"mtu": 1400, "live-restore": True, "userland-proxy": True}) == []
+
+
+def test_the_turning_points_are_all_releases_of_the_table() -> None:
+    bounds = {key.first for key in KEYS.values()} | {name.first for name in FLAG_NAMES.values()}
+    assert bounds <= set(_TURNING_POINTS)
 
 
 def test_contradictions_belong_to_releases() -> None:
