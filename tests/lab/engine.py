@@ -11,14 +11,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.lab import packages
 from tests.lab.machine_lock import MACHINE_STATE, machine_lock
-from tests.lab.proc import LabError, Result, run, wait_for
+from tests.lab.proc import LabError, Result, has_ended, run, spawn, wait_for
 
 RUN = Path("/run/dockernet-lab")
 SOCKET = RUN / "docker.sock"
@@ -127,18 +126,15 @@ def _start_own(say: Callable[[str], None]) -> Engine:
     _end_orphaned_containerd()
     CONFIG.write_text("{}\n")
     say(f"starting an engine for labs (log: {LOG})")
-    with LOG.open("ab") as log:
-        daemon = subprocess.Popen(
-            _own_command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
-        )
+    daemon = spawn(_own_command(), LOG)
     address = f"unix://{SOCKET}"
 
     def up() -> bool:
-        if daemon.poll() is not None:
-            raise LabError(f"dockerd ended at once with status {daemon.returncode}:\n{_log_end()}")
+        if has_ended(daemon):
+            raise LabError(f"dockerd ended at once; its log ends:\n{_log_end()}")
         return SOCKET.exists() and _answers(address)
 
-    wait_for(up, START_LIMIT, f"the engine to answer; its log ends:\n{_log_end()}")
+    wait_for(up, START_LIMIT, f"the engine to answer (log: {LOG})")
     return Engine(address)
 
 

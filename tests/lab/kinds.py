@@ -90,6 +90,10 @@ class Subnet:
         """Both addresses with their prefix lengths."""
         return f"{self.ipv4(place)}/24", f"{self.ipv6(place)}/64"
 
+    def hardware(self, place: int) -> str:
+        """A machine's hardware address, the same each time, so that neighbours need not forget an older one."""
+        return f"02:d0:00:{self.number:02x}:00:{place:02x}"
+
     @property
     def leg(self) -> str:
         """The controller's interface on this LAN."""

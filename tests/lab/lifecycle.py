@@ -33,7 +33,6 @@ def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
         ssh.write_whole(_record(identity), json.dumps({"number": subnet.number}) + "\n")
         for machine in ("internet", "outside"):
             servers.ensure(Space(identity.thing(machine)), machine)
-        ssh.ensure_key(identity)
         workload.tarball()
         return _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, say)
 
@@ -41,9 +40,11 @@ def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
 def _ensure_hosts(
     engine: Engine, identity: Identity, names: Sequence[HostName], subnet: Subnet, say: Say
 ) -> list[Host]:
+    public_key = ssh.ensure_key(identity)
+
     def one(name: HostName) -> tuple[Host, str]:
         host = machines.ensure(engine, identity, name, subnet, say)
-        return host, ssh.authorize(identity, host)
+        return host, ssh.authorize(host, public_key)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         made = list(pool.map(one, names))

@@ -95,8 +95,8 @@ def plug(lan: Space, port: str, machine: Space, subnet: Subnet, place: int) -> N
     if not _is_plugged(lan, port, machine):
         machine.ip("link", "delete", "eth0", check=False)
         lan.ip("link", "delete", port, check=False)
-        wanted = ["link", "add", "eth0", "netns", machine.target, "type", "veth", "peer", "name", port]
-        run(["ip", *wanted, "netns", lan.name])
+        eth0 = ["eth0", "address", subnet.hardware(place), "netns", machine.target]
+        run(["ip", "link", "add", *eth0, "type", "veth", "peer", "name", port, "netns", lan.name])
         lan.batch([f"link set {port} master br0 up"])
     own = subnet.on_link(place)
     stale = [address for address in _addresses(machine, "eth0") if address not in own]
@@ -193,7 +193,7 @@ def _ensure_leg(identity: Identity, lan: Space, subnet: Subnet) -> None:
         lan.ip("link", "delete", "p-controller", check=False)
         MAIN.ip("link", "delete", subnet.leg, check=False)
         lan.ip("link", "add", "p-controller", "type", "veth", "peer", "name", subnet.leg, "netns", MAIN.target)
-        MAIN.ip("link", "set", subnet.leg, "alias", identity.tag)
+        MAIN.ip("link", "set", subnet.leg, "alias", identity.tag, "address", subnet.hardware(CONTROLLER))
         lan.batch(["link set p-controller master br0 up"])
     MAIN.sysctl({f"ipv6/conf/{subnet.leg}/disable_ipv6": "0", f"ipv4/conf/{subnet.leg}/forwarding": "0"})
     MAIN.batch(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -63,6 +66,21 @@ def run(
         said = (result.err.strip() or result.out.strip())[-2000:]
         raise CommandError(f"status {result.rc} from: {_shown(argv)}\n{said}", result)
     return result
+
+
+def spawn(argv: Sequence[str], output: Path = Path(os.devnull)) -> int:
+    """Start a program that outlives this one, in a session of its own; returns its process id."""
+    program = shutil.which(argv[0])
+    if program is None:
+        raise LabError(f"program not found: {argv[0]}")
+    to_output = (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), to_output, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    return os.posix_spawn(program, list(argv), dict(os.environ), file_actions=files, setsid=True)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a program started by spawn() is gone."""
+    return os.waitpid(pid, os.WNOHANG)[0] == pid
 
 
 def wait_for(condition: Callable[[], T], limit: float, what: str) -> T:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.lab.network import Space, end_processes
-from tests.lab.proc import run, wait_for
+from tests.lab.proc import run, spawn, wait_for
 
 PROGRAM = Path(__file__).with_name("server.py")
 TCP_PORTS = (53, 80, 443, 8080)
@@ -23,14 +22,7 @@ def ensure(space: Space, name: str) -> None:
         return
     end_processes(space)
     ports = [*map(str, TCP_PORTS), "--", *map(str, UDP_PORTS)]
-    subprocess.Popen(
-        [*space.argv, "env", "-i", version, sys.executable, "-I", "-S", str(PROGRAM), name, *ports],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        start_new_session=True,
-    )
+    spawn([*space.argv, "env", "-i", version, sys.executable, "-I", "-S", str(PROGRAM), name, *ports])
     wait_for(lambda: _listening(space), START_LIMIT, f"the servers of the lab machine {name}")
 
 

@@ -19,21 +19,23 @@ INTERNET, INTERNET6 = "203.0.113.9", "2001:db8:ffff::9"
 ANSWER_LIMIT = 30.0
 
 
-def ensure_key(identity: Identity) -> None:
-    """The lab's own pair of keys."""
-    public = identity.key.with_suffix(".pub")
-    if identity.key.exists() and public.exists() and public.read_text().strip():
-        return
-    for path in (identity.key, public):
+def ensure_key(identity: Identity) -> str:
+    """The lab's own pair of keys, made anew when it is missing or damaged; returns the public one."""
+    if identity.key.exists():
+        identity.key.chmod(0o600)
+        read = run(["ssh-keygen", "-y", "-P", "", "-f", str(identity.key)], check=False)
+        if read.rc == 0:
+            return read.out
+    for path in (identity.key, identity.key.with_suffix(".pub")):
         path.unlink(missing_ok=True)
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"dockernet-lab {identity.tag}", "-f", str(identity.key)])
+    return identity.key.with_suffix(".pub").read_text()
 
 
-def authorize(identity: Identity, host: Host) -> str:
+def authorize(host: Host, public_key: str) -> str:
     """Let the lab's key in; returns the host's line for known_hosts."""
-    public = identity.key.with_suffix(".pub").read_text()
     script = "umask 077; mkdir -p /root/.ssh; cat > /root/.ssh/authorized_keys && cat /etc/ssh/ssh_host_ed25519_key.pub"
-    host_key = host.run(["sh", "-c", script], stdin=public).out.split()
+    host_key = host.run(["sh", "-c", script], stdin=public_key).out.split()
     return f"{host.address},{host.address6} {host_key[0]} {host_key[1]}\n"
 
 

@@ -123,7 +123,7 @@ def test_state_deleted(own_lab: Lab) -> None:
 
 
 def test_state_of_nonsense(own_lab: Lab) -> None:
-    for name in ("state.json", "known_hosts", "id_ed25519.pub", "inventory.yml"):
+    for name in ("state.json", "known_hosts", "id_ed25519", "inventory.yml"):
         (own_lab.identity.state / name).write_text("\0nonsense")
     assert_whole(start(own_lab.identity))
 

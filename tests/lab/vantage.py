@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.lab.proc import Result, run
 
 PROBE = Path(__file__).with_name("probe.py")
-SECONDS = 2.0
+SECONDS = 3.0
 SLACK = 30.0
 LISTEN = "0A"
 
