@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,25 +53,28 @@ def fetch(docker_host: str) -> Answers:
         raise UnreadableError(ERROR, f"{docker_host} is not on this host; its kernel can only be read where it runs")
     try:
         from docker import APIClient
+        from docker.constants import DEFAULT_DOCKER_API_VERSION
         from docker.errors import APIError, DockerException, NotFound
         from requests.exceptions import RequestException
     except ImportError as error:
         raise missing_library("docker", "python3-docker", sys.executable, error) from error
     try:
-        client = APIClient(base_url=docker_host, version="auto", timeout=TIME_LIMIT)
-        try:
+        # What version="auto" does, but for a client that fails to be made and cannot be closed.
+        with closing(APIClient(docker_host, DEFAULT_DOCKER_API_VERSION, TIME_LIMIT)) as client:
+            version = client.version(api_version=False)
+        with closing(APIClient(docker_host, version["ApiVersion"], TIME_LIMIT)) as client:
             return Answers(
-                version=client.version(api_version=False),
+                version=version,
                 info=client.info(),
                 networks=client.networks(),
                 containers=list(_inspect_all(client, NotFound)),
             )
-        finally:
-            client.close()
     except APIError as error:
         raise UnreadableError(
             ERROR, f"the Engine API at {docker_host} refused: {error.explanation or error}"
         ) from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
     except (DockerException, RequestException, OSError) as error:
         raise _explain(error, docker_host) from error
 

@@ -33,6 +33,6 @@ def from_os_error(error: OSError, what: str) -> UnreadableError:
 
 def missing_library(name: str, package: str, interpreter: str, error: ImportError) -> UnreadableError:
     """Return the UnreadableError that says which package brings the Python library name."""
-    problem = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded ({error})"
+    problem = "is not installed" if error.name == name else f"cannot be loaded ({error})"
     remedy = f"install {package} (Debian, Ubuntu, Fedora) or, with pip, {name}"
     return UnreadableError(LIBRARY, f"the Python library {name} {problem} for {interpreter}; {remedy}")

@@ -10,9 +10,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 
-pytest.importorskip("docker")
-# The docker SDK leaves its socket to the garbage collector when its first question fails.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+SECONDS = 5.0
 
 
 def reason(docker_host: str) -> tuple[str, str]:
@@ -57,7 +55,8 @@ def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ("answer", "words"),
     [
         (b"HTTP/1.0 500 Oops\r\nContent-Type: application/json\r\n\r\n" + b'{"message": "broken"}', "broken"),
-        (b"HTTP/1.0 200 OK\r\n\r\nhello", "could not be asked"),
+        (b"HTTP/1.0 200 OK\r\n\r\nhello", "does not answer like a Docker Engine"),
+        (b"HTTP/1.0 200 OK\r\n\r\n{}", "does not answer like a Docker Engine"),
         (b"", "could not be asked"),
     ],
 )
@@ -65,6 +64,7 @@ def test_no_engine_answers(tmp_path: Path, answer: bytes, words: str) -> None:
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.bind(str(tmp_path / "docker.sock"))
         stranger.listen()
+        stranger.settimeout(SECONDS)
 
         def serve() -> None:
             connection = stranger.accept()[0]
