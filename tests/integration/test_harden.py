@@ -242,12 +242,13 @@ def test_a_host_without_docker_is_told_so(fresh_host: Host, lab: Lab) -> None:
 
 
 def test_without_permission_nothing_is_judged_and_become_is_named(fresh_host: Host, lab: Lab) -> None:
-    nobody = {
-        "ansible_become_method": "ansible.builtin.su",
-        "ansible_become_user": "nobody",
-        "ansible_become_flags": "-s /bin/sh",
-    }
-    done = run(lab, fresh_host, **nobody)
+    done = run(
+        lab,
+        fresh_host,
+        ansible_become_method="ansible.builtin.su",
+        ansible_become_user="nobody",
+        ansible_become_flags="-s /bin/sh",
+    )
     assert done.rc != 0
     assert audits(done)[0]["sources"]["engine"]["kind"] == "denied"
     assert "permission denied; run with become (as root)" in re.sub(r"\s+", " ", done.out)
