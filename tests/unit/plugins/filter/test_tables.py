@@ -29,7 +29,9 @@ def test_findings_become_lines() -> None:
 
 
 def test_baseline_becomes_lines() -> None:
-    assert "* mode.host: agent shares the host's network. Decide." in baseline_table([FINDING], after=[], repairs={}, width=140)
+    assert "* mode.host: agent shares the host's network. Decide." in baseline_table(
+        [FINDING], after=[], repairs={}, width=140
+    )
 
 
 def test_an_empty_second_audit_means_none_was_made() -> None:
