@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     down = commands.add_parser("down", help="remove exactly what this lab made")
     down.add_argument("--engine", action="store_true", help="stop the lab's own engine too, if no lab uses it")
+    commands.add_parser("prune", help="take down the labs of checkouts that are gone")
     commands.add_parser("status", help="a table of the hosts")
     commands.add_parser("breaks", help="the ways to break a host that tests know")
     return parser
@@ -62,6 +63,11 @@ def _down(arguments: argparse.Namespace) -> None:
         engines.stop_own(_say)
 
 
+def _prune(arguments: argparse.Namespace) -> None:
+    del arguments
+    lifecycle.prune(_say)
+
+
 def _status(arguments: argparse.Namespace) -> None:
     identity = Identity.of(arguments.lab)
     rows = lifecycle.status(identity)
@@ -80,7 +86,7 @@ def _say(line: str) -> None:
     print(f"lab: {line}", flush=True)
 
 
-COMMANDS = {"up": _up, "down": _down, "status": _status, "breaks": _breaks}
+COMMANDS = {"up": _up, "down": _down, "prune": _prune, "status": _status, "breaks": _breaks}
 
 if __name__ == "__main__":
     sys.exit(main())

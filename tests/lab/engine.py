@@ -85,6 +85,12 @@ def running() -> Engine | None:
     return None
 
 
+def revive(say: Callable[[str], None]) -> Engine | None:
+    """The engine that labs were made with, started if it is the lab's own and was killed; None if there is none."""
+    with machine_lock():
+        return running() or (_start_own(say) if DATA.exists() else None)
+
+
 def stop_own(say: Callable[[str], None]) -> None:
     """Stop the lab's own engine. Refused while any lab has containers on it."""
     with machine_lock():

@@ -36,6 +36,11 @@ class Identity:
         return cls(chosen, ROOT / ".build" / folder)
 
     @property
+    def root(self) -> Path:
+        """The checkout the lab belongs to."""
+        return self.state.parents[1]
+
+    @property
     def tag(self) -> str:
         """The name that is unique on this machine."""
         digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:6]

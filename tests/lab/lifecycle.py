@@ -66,15 +66,22 @@ def down(identity: Identity, say: Say) -> None:
     """Remove what this lab made, and nothing else."""
     began = time.monotonic()
     with file_lock(_lock(identity)):
-        engine = engines.running()
+        engine = engines.revive(say)
         removed = machines.remove(engine, identity) if engine else []
         end_connections(identity)
         network.remove(identity)
         shutil.rmtree(identity.state, ignore_errors=True)
-    _lock(identity).unlink(missing_ok=True)
     say(f"lab {identity.name} is gone ({len(removed)} hosts, {time.monotonic() - began:.1f} s)")
     if engine is None:
-        say("no engine answers: hosts it may still know are removed by `down` once `up` has started it again")
+        say("no engine answers; if it still has hosts of this lab, start it and say `down` again")
+
+
+def prune(say: Say) -> None:
+    """Take down the labs of checkouts that are no longer there."""
+    engine = engines.revive(say)
+    for identity in machines.labs(engine) if engine else []:
+        if not identity.root.is_dir():
+            down(identity, say)
 
 
 def remembered_numbers(identity: Identity) -> list[int]:
@@ -111,4 +118,4 @@ def _record(identity: Identity) -> Path:
 
 
 def _lock(identity: Identity) -> Path:
-    return identity.state.with_name(f".{identity.state.name}.lock")
+    return engines.RUN / "locks" / identity.tag

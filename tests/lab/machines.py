@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from tests.lab import images, limits
+from tests.lab import images, limits, orphans
 from tests.lab.engine import Engine
 from tests.lab.host import GATE, Host
 from tests.lab.identity import Identity
@@ -52,12 +53,21 @@ def of_lab(engine: Engine, identity: Identity) -> dict[str, dict[str, Any]]:
     return {entry["Config"]["Labels"][f"{LABEL}.host"]: entry for entry in containers.values()}
 
 
+def labs(engine: Engine) -> list[Identity]:
+    """Every lab of this machine that has a host, whatever checkout it belongs to."""
+    labels = [entry["Config"]["Labels"] for entry in engine.inspect(engine.labelled(LABEL)).values()]
+    found = {(label.get(f"{LABEL}.name"), label.get(f"{LABEL}.state")) for label in labels}
+    return [Identity(name, Path(state)) for name, state in sorted(found, key=str) if name and state]
+
+
 def remove(engine: Engine, identity: Identity) -> list[str]:
     """Remove the lab's hosts with their volumes; returns their containers' names."""
-    containers = engine.labelled(f"{LABEL}={identity.tag}")
+    containers = engine.inspect(engine.labelled(f"{LABEL}={identity.tag}"))
     if containers:
         engine.docker("rm", "--force", "--volumes", *containers)
-    return containers
+    for seen in containers.values():
+        orphans.clear(seen["Id"])
+    return sorted(containers)
 
 
 def _is_running(seen: dict[str, Any] | None) -> bool:
@@ -70,6 +80,7 @@ def create(engine: Engine, identity: Identity, name: HostName, image: str) -> No
         "create",
         *("--name", identity.thing(name.name), "--hostname", name.name),
         *("--label", f"{LABEL}={identity.tag}", "--label", f"{LABEL}.host={name.name}"),
+        *("--label", f"{LABEL}.name={identity.name}", "--label", f"{LABEL}.state={identity.state}"),
         *("--privileged", "--cgroupns=private", "--network=none"),
         *("--tmpfs", "/run", "--tmpfs", "/tmp", "--volume", "/var/lib/docker"),
         *(word for key, value in FRESH_SYSCTLS.items() for word in ("--sysctl", f"{key}={value}")),
@@ -80,12 +91,15 @@ def create(engine: Engine, identity: Identity, name: HostName, image: str) -> No
 
 
 def _start(engine: Engine, container: str) -> None:
+    seen = engine.inspect([container])[container]
+    if seen["State"]["Paused"]:
+        engine.docker("unpause", container)
+        return
     try:
         engine.docker("start", container)
-    except CommandError as error:
-        if "paused" not in error.result.err:
-            raise
-        engine.docker("unpause", container)
+    except CommandError:
+        orphans.clear(seen["Id"])
+        engine.docker("start", container)
 
 
 def _look_after(host: Host, say: Callable[[str], None]) -> None:

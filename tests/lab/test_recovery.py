@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.lab.identity import Identity
 from tests.lab.kinds import HostName
 from tests.lab.lab import Lab
 from tests.lab.network import MAIN, Space
-from tests.lab.proc import LabError, run
+from tests.lab.proc import LabError, run, wait_for
 
 HOST = HostName.parse("debian13")
 
@@ -58,6 +59,17 @@ def test_host_killed(own_lab: Lab) -> None:
     own_lab.engine.docker("kill", host.container_name)
     with pytest.raises(LabError, match="has no running host"):
         own_lab.host(HOST.name)
+    assert_whole(start(own_lab.identity))
+
+
+def test_host_whose_engine_lost_sight_of_it(own_lab: Lab) -> None:
+    """Its shim is killed; what runs in the container lives on until somebody ends it."""
+    host = own_lab.host(HOST.name)
+    container = own_lab.engine.inspect([host.container_name])[host.container_name]["Id"]
+    shim = int(run(["ps", "-o", "ppid=", "-p", str(host.pid)]).out)
+    assert container in Path(f"/proc/{shim}/cmdline").read_text()
+    os.kill(shim, signal.SIGKILL)
+    wait_for(lambda: HOST.name not in own_lab.hosts, 20, "the engine to notice")
     assert_whole(start(own_lab.identity))
 
 
@@ -126,6 +138,16 @@ def test_state_of_nonsense(own_lab: Lab) -> None:
     for name in ("state.json", "known_hosts", "id_ed25519", "inventory.yml"):
         (own_lab.identity.state / name).write_text("\0nonsense")
     assert_whole(start(own_lab.identity))
+
+
+def test_labs_of_a_checkout_that_is_gone_are_pruned(own_lab: Lab, tmp_path: Path) -> None:
+    gone = Identity("orphan", tmp_path / "clone" / ".build" / "lab-orphan")
+    lifecycle.up(gone, [HOST], print)
+    shutil.rmtree(tmp_path / "clone")
+    lifecycle.prune(print)
+    assert not own_lab.engine.labelled(f"dockernet.lab={gone.tag}")
+    assert gone.tag not in run(["ip", "netns", "list"]).out
+    assert_whole(own_lab)
 
 
 def test_everything_down_leaves_nothing(own_lab: Lab) -> None:
