@@ -63,7 +63,7 @@ def serves(hosts: list[str], docker_host: str) -> bool:
 
     ``fd://`` is a socket that systemd holds for it: which, its command line does not say.
     """
-    return any(_leads_to(urlsplit(host), urlsplit(docker_host)) for host in hosts)
+    return any(_leads_to(_split(host), _split(docker_host)) for host in hosts)
 
 
 def describe_daemon(process: procfs.Process) -> DaemonProcess:
@@ -73,6 +73,13 @@ def describe_daemon(process: procfs.Process) -> DaemonProcess:
     except PermissionError:
         netns = None
     return DaemonProcess(process.pid, mask_argv(procfs.argv(process.pid)), procfs.started_at(process), netns)
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", address, "", "", "")
 
 
 def _leads_to(host: SplitResult, wanted: SplitResult) -> bool:

@@ -54,3 +54,4 @@ def test_a_file_without_end(tmp_path: Path) -> None:
 def test_the_path_that_a_unit_names() -> None:
     assert config_path(None, []) == DEFAULT_PATH
     assert config_path(None, ["dockerd", "--config-file=/etc/other.json"]) == "/etc/other.json"
+    assert config_path(None, ["dockerd", "--config-file", "other.json"]) == "/other.json"

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
         (["unix:///run/docker.sock"], "tcp://127.0.0.1:2375", False),
         (["tcp://0.0.0.0:2375", "unix:///a"], "http+unix:///a", True),
         ([], "unix:///a", False),
+        (["tcp://[::1"], "tcp://[::1", False),
     ],
 )
 def test_addresses(hosts: list[str], wanted: str, yes: bool) -> None:
