@@ -87,7 +87,7 @@ def _judge_container(container: Container, items: list[Attachment], places: list
     summary = f"{container.name} cannot reach itself at {_listed(places)}: hairpin is off on {', '.join(off)}"
     impact = (
         f"A connection that {container.name} makes to its own published port, by whatever name or address of this "
-        "host, gets no answer and ends in a time-out. Other machines and containers are served."
+        "host, gets no answer and ends in a time-out. Other machines and other containers on its network are served."
     )
     remedy = Remedy(
         "Turn hairpin on for the port of the running container; nothing is restarted",
