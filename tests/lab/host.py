@@ -10,9 +10,10 @@ from typing import Any
 from tests.lab import breaks, network, scenario, workload
 from tests.lab.connections import end_connections
 from tests.lab.container import Container
-from tests.lab.engine import Engine
+from tests.lab.engine import RUN, Engine
 from tests.lab.identity import Identity
 from tests.lab.kinds import HostName, Subnet
+from tests.lab.machine_lock import file_lock
 from tests.lab.network import Space
 from tests.lab.proc import CommandError, LabError, Result, run, wait_for
 from tests.lab.vantage import Vantage
@@ -178,8 +179,9 @@ class Host(Vantage):
 
     def plug(self) -> None:
         """Its eth0, addresses and default routes, as the lab gives them."""
-        lan = Space(self.identity.thing("lan"))
-        network.plug(lan, f"p{self.host_name.place}", Space(pid=self.pid), self.subnet, self.host_name.place)
+        lan, place = Space(self.identity.thing("lan")), self.host_name.place
+        with file_lock(RUN / "locks" / f"{self.container_name}.plug"):
+            network.plug(lan, f"p{place}", Space(pid=self.pid), self.subnet, place)
 
     def load_workload_image(self) -> None:
         """Import the workload image, unless the host has this version of it."""

@@ -58,7 +58,7 @@ def ensure(engine: Engine, kind: Kind, say: Callable[[str], None]) -> str:
     image = f"dockernet-lab/{kind.name}:{digest}"
     if _exists(engine, image):
         return image
-    with file_lock(CACHE / f"{kind.name}.lock"):
+    with file_lock(CACHE / f"{kind.name}.lock", lambda: say(f"{kind.name}: waiting for another build of its image")):
         if _exists(engine, image):
             return image
         tarball = CACHE / f"{kind.name}-{digest}.tar"

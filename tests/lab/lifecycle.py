@@ -26,7 +26,7 @@ AT_ONCE = 4
 
 def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
     """All hosts named run afterwards and are in the inventory, beside those that ran already."""
-    with file_lock(_lock(identity)):
+    with file_lock(_lock(identity), lambda: say("waiting for another command on this lab")):
         identity.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = engines.ensure(say)
         subnet = network.ensure(identity, remembered_numbers(identity))
