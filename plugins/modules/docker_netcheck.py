@@ -310,6 +310,8 @@ def main() -> None:
         module.fail_json(msg=f"checks: {error}")
     if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
         module.fail_json(msg=f"snapshot_path: there is no directory {os.path.dirname(path)}")
+    if path is not None and os.path.isdir(path):
+        module.fail_json(msg=f"snapshot_path: {path} is a directory")
 
     snapshot = read_snapshot(docker_host=module.params["docker_host"])
     result = audit(snapshot, settings)

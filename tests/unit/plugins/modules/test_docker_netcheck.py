@@ -77,10 +77,11 @@ def test_check_mode_saves_nothing(run: Any, tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_directory_that_there_is_not_is_an_error(run: Any, tmp_path: Path) -> None:
+def test_a_place_where_no_file_can_be_is_an_error(run: Any, tmp_path: Path) -> None:
     result = run(snapshot_path=str(tmp_path / "no" / "snapshot.json"))
     assert result["failed"] is True
     assert "there is no directory" in result["msg"]
+    assert f"{tmp_path} is a directory" in run(snapshot_path=str(tmp_path))["msg"]
 
 
 def test_without_docker_the_message_says_so_once(run: Any) -> None:
