@@ -1,0 +1,35 @@
+"""The role audit on real engines: the gate, and the file on the controller."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+
+AUDIT = "dockernet.baseline.audit_docker_net"
+
+
+def test_a_gate_closes_after_the_findings_were_shown_and_written(fresh_host: Host, lab: Lab, tmp_path: Path) -> None:
+    fresh_host.break_("forwarding-not-persistent")
+    wishes = {"audit_fail_on": "medium", "audit_output_dir": str(tmp_path / "new")}
+    done = lab.ansible_playbook(AUDIT, limit=[fresh_host.name], extra_vars=wishes, check=True)
+    assert done.rc != 0
+    assert "audit_fail_on: medium" in done.out
+    assert done.out.index("forwarding.persistent") < done.out.index("audit_fail_on: medium")
+    assert done.stats[fresh_host.name]["changed"] == 0
+    written = tmp_path / "new" / f"{fresh_host.name}.json"
+    assert written.stat().st_mode & 0o777 == 0o600
+    document = json.loads(written.read_text())
+    assert document["host"] == fresh_host.name
+    failed = {item["check"] for item in document["findings"] if item["outcome"] == "fail"}
+    assert "forwarding.persistent" in failed
+    assert document["facts"]["engine"]["version"].startswith(fresh_host.host_name.kind.engine)
+    assert document["sources"]["engine"]["read"] is True
+
+
+def test_a_gate_stays_open_for_less_than_it_asks(fresh_host: Host, lab: Lab) -> None:
+    fresh_host.break_("forwarding-not-persistent")
+    done = lab.ansible_playbook(AUDIT, limit=[fresh_host.name], extra_vars={"audit_fail_on": "high"})
+    assert done.rc == 0, done.out
