@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab import engine as engines
-from tests.lab import machines, network, servers, ssh, workload
+from tests.lab import limits, machines, network, servers, ssh, workload
 from tests.lab.connections import end_connections
 from tests.lab.engine import Engine
 from tests.lab.host import Host
@@ -26,6 +26,7 @@ AT_ONCE = 4
 
 def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
     """All hosts named run afterwards and are in the inventory, beside those that ran already."""
+    limits.require_root()
     with file_lock(_lock(identity), lambda: say("waiting for another command on this lab")):
         identity.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = engines.ensure(say)
@@ -64,6 +65,7 @@ def _with_running(engine: Engine, identity: Identity, names: Sequence[HostName])
 
 def down(identity: Identity, say: Say) -> None:
     """Remove what this lab made, and nothing else."""
+    limits.require_root()
     began = time.monotonic()
     with file_lock(_lock(identity)):
         engine = engines.revive(say)
@@ -78,6 +80,7 @@ def down(identity: Identity, say: Say) -> None:
 
 def prune(say: Say) -> None:
     """Take down the labs of checkouts that are no longer there."""
+    limits.require_root()
     engine = engines.revive(say)
     for identity in machines.labs(engine) if engine else []:
         if not identity.root.is_dir():
@@ -94,6 +97,7 @@ def remembered_numbers(identity: Identity) -> list[int]:
 
 def status(identity: Identity) -> list[tuple[str, str, str, str]]:
     """A row for each host: name, state, address, engine."""
+    limits.require_root()
     engine = engines.running()
     numbers = remembered_numbers(identity)
     if engine is None or not numbers:

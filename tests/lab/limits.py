@@ -12,6 +12,12 @@ INOTIFY_PER_HOST = 8
 INOTIFY_LIMIT = "fs.inotify.max_user_instances"
 
 
+def require_root() -> None:
+    """Raise LabError for anybody else."""
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root: it makes network namespaces and privileged containers")
+
+
 def require_inotify() -> None:
     """Raise LabError unless this user can have as many inotify instances as a host needs (inotify(7))."""
     libc = ctypes.CDLL(None)
