@@ -275,6 +275,25 @@ def test_link_mode_and_owner_of_the_file_are_kept(safe_host: Host) -> None:
     assert kept == '{"live-restore": true}\n'
 
 
+def test_a_file_that_dockerd_does_not_read_is_not_written(shop_host: Host) -> None:
+    done = run(shop_host, state="disabled", live_restore="enable", config_path="/etc/docker/other.json")
+
+    assert_refused(done, "/etc/docker/other.json", DAEMON_JSON)
+    assert not shop_host.exists("/etc/docker/other.json")
+
+
+def test_what_only_dockerd_knows_is_asked_of_it(shop_host: Host) -> None:
+    """A value that its own rehearsal rejects, from 23.0 on; and one that it lets pass and that we know to fail."""
+    texts = ['{"bip": "banana"}\n'] + (['{"log-level": "banana"}\n'] if major(shop_host) >= 23 else [])
+    for text in texts:
+        shop_host.write(DAEMON_JSON, text)
+        before = host_state(shop_host)
+        for check in (True, False):
+            done = run(shop_host, check=check, state="disabled", live_restore="enable")
+            assert_refused(done, "banana")
+        assert host_state(shop_host) == before
+
+
 BROKEN = {
     "daemon-json-trailing-comma": (f"{DAEMON_JSON}:3:14:", "comma"),
     "daemon-json-bom": (f"{DAEMON_JSON}:1:1:", "byte order mark"),

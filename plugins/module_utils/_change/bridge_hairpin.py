@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -35,7 +36,7 @@ class HairpinChange:
 
     def apply(self, plan: HairpinPlan) -> None:
         """Set the ports and read them back; a failure leaves them as they were."""
-        self._journal.begin([], actions=plan.outline.actions)
+        self._journal.begin([], actions=plan.outline.actions, ports=to_plain(plan.ports))
         try:
             set_ports(plan.ports)
         except ChangeFailed as error:

@@ -64,7 +64,8 @@ def plan_hairpin(snapshot: HostSnapshot, state: str, networks: list[str] | None)
     wanted = _wanted(snapshot, state)
     chosen = [item for item in attachments(snapshot) if networks is None or item.network.name in networks]
     ports = port_changes(chosen, wanted=wanted)
-    return HairpinPlan(Outline(port_actions(ports), port_diff(ports), warnings=_unseen(chosen)), ports)
+    warnings = _unseen(chosen) + _harm(snapshot, ports)
+    return HairpinPlan(Outline(port_actions(ports), port_diff(ports), warnings=warnings), ports)
 
 
 def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:
@@ -119,4 +120,13 @@ def _unseen(chosen: list[Attachment]) -> list[str]:
         "mode was neither checked nor set"
         for item in chosen
         if item.port is None
+    ]
+
+
+def _harm(snapshot: HostSnapshot, ports: list[PortChange]) -> list[str]:
+    names = sorted({port.container for port in ports if not port.after})
+    if not names or proxy_in_force(snapshot).value is not False:
+        return []
+    return [
+        f"docker-proxy is off, so without hairpin mode these cannot reach their own published ports: {', '.join(names)}"
     ]

@@ -33,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 ROUTES6 = Path("/proc/net/ipv6_route")
@@ -60,7 +61,7 @@ class ForwardingChange:
         files = [read_file(f"{FOLDER}/{name}") for name in OWN_NAMES]
         before = {state.path: state for state in files}
         touched = [before[file.path] for file in plan.files]
-        self._journal.begin(touched, actions=plan.outline.actions, sysctls=_values(plan))
+        self._journal.begin(touched, actions=plan.outline.actions, sysctls=to_plain(plan.sysctls + plan.implied))
         try:
             set_sysctls(plan.sysctls)
             for file in plan.files:
@@ -101,7 +102,3 @@ def _verify_boot(plan: ForwardingPlan) -> None:
                 f"boot would still set {key} to {found.value} ({found.path or 'no file'} line {found.line}), "
                 f"not to {value}"
             )
-
-
-def _values(plan: ForwardingPlan) -> dict[str, list[str]]:
-    return {change.key: [change.before, change.after] for change in plan.sysctls + plan.implied}

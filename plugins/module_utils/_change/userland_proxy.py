@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     DaemonTransaction,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearse
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
@@ -31,7 +32,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.userlan
     plan_proxy,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
@@ -59,6 +62,7 @@ class ProxyChange:
         """Read the host and plan; dockerd itself has its say about the new file, where it can."""
         snapshot = self._read()
         demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
+        _refuse_other_file(snapshot)
         plan = plan_proxy(snapshot, self._wish, self._facts(snapshot))
         if plan.text is not None and snapshot.service is not None and snapshot.engine is not None:
             rehearse(snapshot.service.argv, plan.text, snapshot.engine.release)
@@ -67,7 +71,9 @@ class ProxyChange:
     def apply(self, plan: ProxyPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
         touched = [plan.config] if plan.text is not None else []
-        self._journal.begin(touched, actions=plan.outline.actions, sysctls=[change.key for change in plan.sysctls])
+        self._journal.begin(
+            touched, actions=plan.outline.actions, ports=to_plain(plan.ports), sysctls=to_plain(plan.sysctls)
+        )
         transaction = DaemonTransaction(DockerService(self._run, plan.unit), self._read, self._journal)
         step = DaemonStep(
             config=plan.config,
@@ -124,3 +130,12 @@ class ProxyChange:
                 f"docker-proxy is {'on' if self._wish.enabled else 'off'} and in force, and all containers run; what "
                 f"had to follow did not succeed: {error}. The module bridge_hairpin, state: auto, sets the ports"
             ) from error
+
+
+def _refuse_other_file(snapshot: HostSnapshot) -> None:
+    """Refuse a file that dockerd does not read: what is written there would do nothing."""
+    named = snapshot.daemon_config.path if snapshot.daemon_config else ""
+    process = read_process(snapshot.daemon.pid) if snapshot.daemon else None
+    own = config_path(process, snapshot.service.argv if snapshot.service else [])
+    if os.path.realpath(named) != os.path.realpath(own):
+        raise Refusal(f"nothing was changed: this dockerd reads {own}, not {named}")

@@ -40,6 +40,14 @@ def test_networks_limit_it() -> None:
         plan_hairpin(HOST, "enabled", ["office"])
 
 
+def test_harm_is_said() -> None:
+    links = [HOST.links[0], replace(HOST.links[1], hairpin=True)]
+    off = replace(with_proxy_off(), links=links)
+    assert "web" in plan_hairpin(off, "disabled", None).outline.warnings[0]
+    assert plan_hairpin(off, "enabled", None).outline.warnings == []
+    assert plan_hairpin(replace(HOST, links=links), "disabled", None).outline.warnings == []
+
+
 def test_a_port_that_was_not_found_is_said() -> None:
     plan = plan_hairpin(replace(HOST, links=HOST.links[:1]), "enabled", None)
     assert plan.outline.actions == []
