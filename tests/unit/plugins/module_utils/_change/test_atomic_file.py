@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,4 +95,30 @@ def test_a_failure_at_any_step_leaves_the_old_file_alone(
 def test_leftovers_of_a_killed_run_are_cleared(file: Path) -> None:
     (file.parent / ".daemon.json.dockernet-abc").write_bytes(b"half")
     replace_file(read_file(str(file)), b"new\n")
+    assert os.listdir(file.parent) == ["daemon.json"]
+
+
+WRITER = """
+import sys
+sys.path[:0] = {path!r}
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
+print("ready", flush=True)
+while True:
+    for letter in "ab":
+        replace_file(read_file({file!r}), letter.encode() * 100000)
+"""
+
+
+def test_killed_at_any_instant_the_file_is_whole(file: Path) -> None:
+    file.write_bytes(b"a" * 100000)
+    program = WRITER.format(path=sys.path, file=str(file))
+    instants = random.Random(1)  # noqa: S311
+    for dummy in range(10):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(instants.uniform(0.0, 0.05))
+            writer.kill()
+        assert file.read_bytes() in (b"a" * 100000, b"b" * 100000)
+    replace_file(read_file(str(file)), b"end")
     assert os.listdir(file.parent) == ["daemon.json"]
