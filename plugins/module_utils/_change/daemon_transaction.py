@@ -58,24 +58,35 @@ class DaemonTransaction:
         self._service = service
         self._read = read
         self._journal = journal
+        self._cursor = ""
 
     def run(self, step: DaemonStep) -> HostSnapshot:
         """Bring step into force and return the host as it is then.
 
         Raises ChangeFailed when that did not succeed; its message says what dockerd runs with now.
         """
-        cursor = self._service.cursor()
+        self._cursor = self._service.cursor()
         if step.text is not None:
             replace_file(step.config, step.text.encode())
         if step.reload:
-            self._reload(step, cursor)
+            self._reload(step)
         if not step.restart:
             return self._read()
-        return self._restart(step, cursor)
+        return self._restart(step)
+
+    def demand_kept(self, step: DaemonStep, snapshot: HostSnapshot) -> None:
+        """Raise ChangeFailed when a container that should have run on did not."""
+        lost = lost_containers(step.kept, snapshot)
+        if lost:
+            raise ChangeFailed(
+                f"dockerd runs with the new setting, but did not keep {', '.join(lost)}, which live-restore should "
+                "have carried over the restart. Nothing was undone, since another restart would not bring them back",
+                self._service.journal_since(self._cursor),
+            )
 
     # ---- forward -----------------------------------------------------------------------------------------------------
 
-    def _reload(self, step: DaemonStep, cursor: str) -> None:
+    def _reload(self, step: DaemonStep) -> None:
         problem = ""
         try:
             self._service.reload()
@@ -87,27 +98,19 @@ class DaemonTransaction:
         raise ChangeFailed(
             f"live-restore did not come into force{f' ({problem})' if problem else ''}, so dockerd was not restarted: "
             f"it runs as before, no container was touched, and {stuck or f'{step.config.path} is as it was'}",
-            self._service.journal_since(cursor),
+            self._service.journal_since(self._cursor),
         )
 
     def _live_restore_in_force(self) -> bool:
         engine = self._read().engine
         return engine is not None and engine.live_restore
 
-    def _restart(self, step: DaemonStep, cursor: str) -> HostSnapshot:
+    def _restart(self, step: DaemonStep) -> HostSnapshot:
         snapshot, problem = self._started_anew()
         if snapshot is not None:
             problem = step.accepted(snapshot)
-        log = self._service.journal_since(cursor) if problem else []
         if snapshot is None or problem:
-            raise self._undone(step, problem, log)
-        lost = lost_containers(step.kept, snapshot)
-        if lost:
-            raise ChangeFailed(
-                f"dockerd runs with the new setting, but did not keep {', '.join(lost)}, which live-restore should "
-                "have carried over the restart. Nothing was undone, since another restart would not bring them back",
-                self._service.journal_since(cursor),
-            )
+            raise self._undone(step, problem, self._service.journal_since(self._cursor))
         return snapshot
 
     def _started_anew(self) -> tuple[HostSnapshot | None, str]:

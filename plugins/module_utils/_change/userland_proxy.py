@@ -86,7 +86,9 @@ class ProxyChange:
             accepted=self._mode_problem,
         )
         try:
-            self._care(plan, transaction.run(step))
+            snapshot = transaction.run(step)
+            self._care(plan, snapshot)
+            transaction.demand_kept(step, snapshot)
         except ChangeFailed as error:
             self._journal.end("failed", error=str(error))
             raise
@@ -127,7 +129,7 @@ class ProxyChange:
         except ChangeFailed as error:
             reset_sysctls(sysctls)
             raise ChangeFailed(
-                f"docker-proxy is {'on' if self._wish.enabled else 'off'} and in force, and all containers run; what "
+                f"docker-proxy is {'on' if self._wish.enabled else 'off'} and in force; what "
                 f"had to follow did not succeed: {error}. The module bridge_hairpin, state: auto, sets the ports"
             ) from error
 

@@ -79,7 +79,10 @@ def run(machine: Machine, **step: Any) -> HostSnapshot:
     journal = Journal("test", machine.path.parent / "journal")
     transaction = DaemonTransaction(machine, machine.read, journal)  # type: ignore[arg-type]
     defaults = {"text": NEW, "restart": True, "kept": [WEB]}
-    return transaction.run(DaemonStep(read_file(str(machine.path)), **{**defaults, **step}))
+    made = DaemonStep(read_file(str(machine.path)), **{**defaults, **step})
+    snapshot = transaction.run(made)
+    transaction.demand_kept(made, snapshot)
+    return snapshot
 
 
 def failure(machine: Machine, **step: Any) -> ChangeFailed:
