@@ -89,10 +89,11 @@ class Host(Vantage):
         stdin: str | bytes | None = None,
         timeout: float = 60.0,
     ) -> Result:
-        """Run a program on the host as root; a string is given to `sh -c`."""
+        """Run a program on the host as root; a string is given to `sh -c`. It is ended when it takes too long."""
         argv = ["sh", "-c", command] if isinstance(command, str) else command
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"]
-        return run([*enter, "env", "-i", *ENVIRONMENT, *argv], check=check, stdin=stdin, timeout=timeout)
+        clean = ["setpriv", "--pdeathsig", "KILL", "env", "-i", *ENVIRONMENT]
+        return run([*enter, *clean, *argv], check=check, stdin=stdin, timeout=timeout)
 
     def docker(self, *argv: str, check: bool = True, timeout: float = 60.0) -> Result:
         """The host's own docker client."""

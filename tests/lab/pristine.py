@@ -34,6 +34,8 @@ RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d"
 SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge")
 VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush")
 SYSCTL_PASSES = 3
+REMOVALS = 20
+COMMAND_LIMIT = 60.0
 
 
 def note() -> None:
@@ -148,9 +150,14 @@ def remove(path: Path) -> None:
 
 def empty_docker() -> None:
     """Containers, volumes, images but the workload's, and swarm; networks go with their database."""
-    containers = run("docker", "ps", "--all", "--quiet").split()
-    if containers:
-        run("docker", "rm", "--force", "--volumes", *containers)
+    for dummy in range(REMOVALS):
+        containers = run("docker", "ps", "--all", "--quiet").split()
+        if not containers:
+            break
+        # Refused for a container that removes itself just then; the next round sees it gone.
+        run("docker", "rm", "--force", "--volumes", *containers, check=False)
+    else:
+        sys.exit(f"containers that cannot be removed: {' '.join(containers)}")
     volumes = run("docker", "volume", "ls", "--quiet").split()
     if volumes:
         run("docker", "volume", "rm", "--force", *volumes)
@@ -228,7 +235,9 @@ def write_sysctls(wanted: dict[str, str]) -> None:
 
 
 def run(*argv: str, check: bool = True) -> str:
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_LIMIT
+    )
     if check and done.returncode != 0:
         sys.exit(f"{' '.join(argv)}: status {done.returncode}: {done.stderr.strip()}")
     return done.stdout

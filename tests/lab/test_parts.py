@@ -1,0 +1,107 @@
+"""What the lab's parts say by themselves; no lab is needed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import identity, images, kinds, network, probe
+from tests.lab.identity import Identity
+from tests.lab.kinds import KINDS, HostName, Subnet, parse_hosts
+from tests.lab.proc import CommandError, LabError, run, wait_for
+from tests.lab.scenario import NetworkSpec, Workload, container_command, network_command
+
+
+@pytest.mark.parametrize(
+    "text", ["debian10", "debian13-1", "debian13-0", "debian13-21", "debian13-02", "", "debian13-"]
+)
+def test_a_host_nobody_knows_is_named_with_the_allowed_ones(text: str) -> None:
+    with pytest.raises(LabError, match=r"Allowed: debian11, debian12, debian13, debian13-docker28"):
+        HostName.parse(text)
+
+
+def test_hosts_of_one_kind_have_a_number() -> None:
+    assert HostName.parse("debian13-docker28-3") == HostName("debian13-docker28-3", KINDS["debian13-docker28"], 3)
+
+
+def test_no_two_machines_have_one_address() -> None:
+    names = [*KINDS, *(f"{kind}-{number}" for kind in KINDS for number in range(2, kinds.MAX_COPIES + 1))]
+    places = [HostName.parse(name).place for name in names]
+    places += [kinds.GATEWAY, kinds.OUTSIDE, kinds.CONTROLLER]
+    assert len(set(places)) == len(places)
+    assert all(0 < place < 255 for place in places)
+
+
+def test_hosts_are_named_in_any_order_and_more_than_once() -> None:
+    assert [host.name for host in parse_hosts(["debian13,debian11", " debian11 "])] == ["debian11", "debian13"]
+    assert [host.name for host in parse_hosts([""])] == list(KINDS)
+
+
+def test_interface_names_fit_the_kernel() -> None:
+    assert len(Subnet(max(network.NUMBERS)).leg) <= 15
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "UPPER", "a" * 21, "a/b", "a b"])
+def test_a_name_that_cannot_be_one_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB", name)
+    if name:
+        with pytest.raises(LabError, match="not a name for a lab"):
+            Identity.of()
+    else:
+        assert Identity.of().name == identity.DEFAULT_NAME
+
+
+def test_labs_of_one_name_in_two_checkouts_are_two_labs(tmp_path: Path) -> None:
+    first, second = (Identity("lab", tmp_path / clone / ".build" / "lab") for clone in ("a", "b"))
+    assert first.thing("lan") != second.thing("lan")
+
+
+def test_the_recipe_digest_tells_kinds_apart() -> None:
+    assert len({images.recipe_digest(kind) for kind in KINDS.values()}) == len(KINDS)
+
+
+def test_commands_of_a_scenario() -> None:
+    wanted = NetworkSpec("n", subnet="10.9.0.0/24", internal=True, options={"a": "b"}, ipv6_subnet="fd00:9::/64")
+    assert " ".join(network_command(wanted)) == (
+        "network create --driver bridge --subnet 10.9.0.0/24 --internal --ipv6 --subnet fd00:9::/64 --opt=a=b n"
+    )
+    shared = Workload("side", network_mode="container:web", serve=[81])
+    assert "--hostname" not in container_command(shared)
+    brief = container_command(Workload("brief", rm=True, publish=["80:80"], labels={"x": "1"}))
+    assert "--restart" not in brief
+    assert {"--rm", "--publish=80:80", "--label=x=1"} <= set(brief)
+
+
+def test_a_program_that_fails_or_hangs_or_is_missing() -> None:
+    with pytest.raises(CommandError, match="status 3 from: sh -c echo no >&2; exit 3\nno"):
+        run(["sh", "-c", "echo no >&2; exit 3"])
+    with pytest.raises(CommandError, match="no end within"):
+        run(["sleep", "60"], timeout=0.05)
+    with pytest.raises(LabError, match="program not found: /nowhere"):
+        run(["/nowhere"])
+
+
+def test_waiting_in_vain_says_for_what() -> None:
+    with pytest.raises(LabError, match="in vain for a miracle"):
+        wait_for(lambda: False, 0, "a miracle")
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def test_probe_of_a_server_that_says_nothing(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    assert probe.attempt(("tcp", "127.0.0.1", port, 0.1)) == ("timed out", "connected", "")
+
+
+def test_probe_of_a_closed_port(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    listener.close()
+    assert probe.attempt(("tcp", "127.0.0.1", port, 1))[0] == "refused"
+    assert probe.attempt(("udp", "127.0.0.1", port, 1))[0] == "refused"
