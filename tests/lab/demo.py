@@ -111,7 +111,6 @@ class Demo:
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_HOME": str(ROOT / ".build" / "ansible-home"),
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
-            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
         }
         argv = ["ansible-playbook", "--inventory", str(self.identity.inventory), f"dockernet.baseline.{name}"]
         return subprocess.run(argv, env=environment, check=False).returncode
