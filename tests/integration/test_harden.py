@@ -174,6 +174,22 @@ def test_a_container_that_would_stay_down_is_left_alone(fresh_host: Host, lab: L
     assert "repaired by ip_forward" in shown
 
 
+def test_a_failed_repair_stops_no_other_and_fails_the_host_at_the_end(broken_host: Host, lab: Lab) -> None:
+    folder = "/etc/sysctl.d"
+    broken_host.run(f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}")
+    try:
+        done = run(lab, broken_host)
+    finally:
+        broken_host.run(["umount", folder])
+    assert done.rc != 0
+    assert "ip_forward failed, see above" in done.out
+    shown = table(done)
+    assert "not done: ip_forward failed" in shown
+    assert "Read-only file system" in shown
+    assert "repaired by bridge_hairpin" in shown
+    assert broken_host.container("web").tcp(broken_host.address, PORT) == "answered"
+
+
 def test_an_explicit_true_loses_no_container(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(WEB)
     fresh_host.break_("proxy-true-explicit")
