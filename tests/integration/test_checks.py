@@ -133,7 +133,7 @@ def test_how_containers_are_attached(host: Host) -> None:
     assert set(result.failing("network.default-bridge")) == {"old"}
     assert set(result.failing("publish.wildcard")) == {"web:80/tcp", "old:53/udp"}
     wide = result.failing("publish.wildcard")["web:80/tcp"]
-    # 20.10.5 listens on [::] as well and does not tell of it.
+    # 20.10.5 publishes on no IPv6 address.
     where = f"0.0.0.0:{PORT}" if host.kind == "debian11" else f"0.0.0.0:{PORT} and [::]:{PORT}"
     assert wide.summary.endswith(where)
     assert [sorted(group) for group in result.facts["shared_namespaces"]] == [["sidecar", "web"]]
