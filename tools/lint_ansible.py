@@ -17,7 +17,8 @@ from stage import collection_path
 
 # What ansible-lint says it examines, with -vv: "DEBUG    Examining roles/audit/tasks/main.yml of type tasks".
 EXAMINING = re.compile(r"^DEBUG +Examining (?P<path>\S+) of type (?P<kind>\S*)$", flags=re.MULTILINE)
-CHATTER = re.compile(r"^(DEBUG|INFO) ")
+# A message to its developers, with the lines that continue it.
+CHATTER = re.compile(r"^(?:DEBUG|INFO) .*\n(?:(?: .*|ParseError: .*)\n)*", flags=re.MULTILINE)
 # A file of one of these kinds gets no rule about tasks, variables or metadata.
 KINDS_WITHOUT_RULES = {"", "yaml"}
 
@@ -38,7 +39,7 @@ def main() -> int:
     command = ["ansible-lint", "--nocolor", "-vv", *sys.argv[1:]]
     result = subprocess.run(command, cwd=stage, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     output = result.stdout + result.stderr
-    print("\n".join(line for line in output.splitlines() if line and not CHATTER.match(line)))
+    print("\n".join(line for line in CHATTER.sub("", output).splitlines() if line))
     examined = {match["path"] for match in EXAMINING.finditer(output) if match["kind"] not in KINDS_WITHOUT_RULES}
     overlooked = sorted(content_files(stage) - examined)
     for name in overlooked:

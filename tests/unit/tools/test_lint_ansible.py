@@ -54,3 +54,11 @@ def test_fails_for_a_file_passed_over(monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_status_of_ansible_lint_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     output = "".join(EXAMINED.format(name, "tasks") for name in ("roles/audit/tasks/main.yml", "playbooks/site.yml"))
     assert outcome(output, monkeypatch, status=2) == 2
+
+
+@pytest.mark.usefixtures("collection")
+def test_shows_findings_without_chatter(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    chatter = "DEBUG    Ignored jinja internal error\n    (a | b)\n        ^\nParseError: bad input\n"
+    finding = "fqcn[action-core]: Use FQCN.\nroles/audit/tasks/main.yml:3:3 Use `ansible.builtin.shell`.\n"
+    outcome(chatter + finding + "INFO     Done\n", monkeypatch, status=2)
+    assert capsys.readouterr().out == finding
