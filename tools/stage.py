@@ -104,7 +104,8 @@ def make_stage() -> Path:
         removed = remove_vanished(stage, set(names))
         for name in stale:
             copy(ROOT / name, stage / name)
-    print(f"staged {len(names)} files ({len(stale)} copied, {removed} removed)", file=sys.stderr)
+    if stale or removed:
+        print(f"staged {len(names)} files ({len(stale)} copied, {removed} removed)", file=sys.stderr)
     return stage
 
 
