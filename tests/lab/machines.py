@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.lab import images, limits, orphans
+from tests.lab import frozen, images, limits, orphans
 from tests.lab.engine import Engine
 from tests.lab.host import GATE, Host
 from tests.lab.identity import Identity
@@ -30,7 +30,7 @@ def ensure(engine: Engine, identity: Identity, name: HostName, subnet: Subnet, s
     seen = engine.inspect([container]).get(container)
     if seen and seen["Config"]["Image"] != image:
         say(f"{name.name}: made from an older image; it is made anew")
-        engine.docker("rm", "--force", "--volumes", container)
+        _discard(engine, {container: seen})
         seen = None
     if seen is None:
         say(f"{name.name}: making the host")
@@ -64,10 +64,16 @@ def remove(engine: Engine, identity: Identity) -> list[str]:
     """Remove the lab's hosts with their volumes; returns their containers' names."""
     containers = engine.inspect(engine.labelled(f"{LABEL}={identity.tag}"))
     if containers:
-        engine.docker("rm", "--force", "--volumes", *containers)
+        _discard(engine, containers)
+    return sorted(containers)
+
+
+def _discard(engine: Engine, containers: dict[str, dict[str, Any]]) -> None:
+    for seen in containers.values():
+        frozen.thaw(seen["Id"])
+    engine.docker("rm", "--force", "--volumes", *containers)
     for seen in containers.values():
         orphans.clear(seen["Id"])
-    return sorted(containers)
 
 
 def _is_running(seen: dict[str, Any] | None) -> bool:

@@ -17,6 +17,7 @@ from tests.lab.kinds import HostName
 from tests.lab.lab import Lab
 from tests.lab.network import MAIN, Space
 from tests.lab.proc import LabError, run, wait_for
+from tests.lab.scenario import Scenario, Workload
 
 HOST = HostName.parse("debian13")
 
@@ -75,6 +76,15 @@ def test_host_whose_engine_lost_sight_of_it(own_lab: Lab) -> None:
 
 def test_host_paused(own_lab: Lab) -> None:
     own_lab.engine.docker("pause", own_lab.host(HOST.name).container_name)
+    assert_whole(start(own_lab.identity))
+
+
+def test_host_with_a_container_that_is_paused(own_lab: Lab) -> None:
+    host = own_lab.host(HOST.name)
+    host.deploy(Scenario(containers=[Workload("web", serve=[80])]))
+    host.docker("pause", "web")
+    machines.remove(own_lab.engine, own_lab.identity)
+    assert not own_lab.engine.inspect([host.container_name])
     assert_whole(start(own_lab.identity))
 
 
