@@ -50,7 +50,7 @@ stage: venv ## copy the collection to where Ansible looks for it
 harden: export ANSIBLE_CONFIG := $(if $(INVENTORY),$(USER_ANSIBLE_CONFIG),$(ANSIBLE_CONFIG))
 harden: stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do)
 ifdef INVENTORY
-	ansible-playbook -i '$(INVENTORY)' $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
+	ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ansible-playbook -i '$(INVENTORY)' $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
 else
 	@$(PY) -m tests.lab.demo $(EXTRA)
 endif

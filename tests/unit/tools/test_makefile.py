@@ -1,0 +1,17 @@
+"""`make harden` on a user's hosts does not succeed by having none."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_an_inventory_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yml"
+    done = subprocess.run(
+        ["make", "harden", f"INVENTORY={missing}"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode != 0
+    assert f"Completely failed to parse inventory source {missing}" in done.stdout + done.stderr
