@@ -30,22 +30,16 @@ attributes:
     support: full
 """
 
-    # For modules that read and never change the host.
-    INFO_MODULE = r"""
+    # Beside the above, for modules that change the host and foretell in check mode what they would change.
+    CHANGE = r"""
 options: {}
 attributes:
   check_mode:
-    description:
-      - Can run in check mode and says what it would change, without changing it.
     support: full
-    details:
-      - This changes nothing on the host.
   diff_mode:
-    description:
-      - Returns what differs, before and after, when in diff mode.
-    support: N/A
-    details:
-      - This changes nothing on the host.
+    support: full
+  idempotent:
+    support: full
 """
 
     ACTIONGROUP_DOCKERNET = r"""

@@ -18,19 +18,9 @@ author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
   - dockernet.baseline._attributes
+  - dockernet.baseline._attributes.change
   - dockernet.baseline._attributes.actiongroup_dockernet
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
-  platform:
-    platforms: linux
-requirements:
-  - pyroute2 (Debian package python3-pyroute2)
-  - docker SDK for Python (Debian package python3-docker)
+  - dockernet.baseline._engine
 options:
   state:
     description:
@@ -44,11 +34,6 @@ options:
       - Names of bridge networks to which this is limited. All of them when left out.
     type: list
     elements: str
-  docker_host:
-    description:
-      - Where the Docker Engine listens.
-    type: str
-    default: unix:///var/run/docker.sock
 """
 
 EXAMPLES = r"""

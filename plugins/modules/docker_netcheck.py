@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - dockernet.baseline._attributes
   - dockernet.baseline._attributes.actiongroup_dockernet
+  - dockernet.baseline._engine
 attributes:
   check_mode:
     support: full
@@ -34,9 +35,6 @@ attributes:
       - With O(snapshot_path), each run writes the file anew and reports a change.
   platform:
     platforms: linux
-requirements:
-  - pyroute2 (Debian package python3-pyroute2)
-  - docker SDK for Python (Debian package python3-docker)
 notes:
   - Run it with C(become). Without, it sees a part, and says what it did not see.
 options:
@@ -59,11 +57,6 @@ options:
       - A file on the host to save all that was read to, as JSON that only its owner can read. Its directory must exist.
       - Passwords in proxy addresses and the like are masked in it.
     type: path
-  docker_host:
-    description:
-      - Where the Docker Engine listens.
-    type: str
-    default: unix:///var/run/docker.sock
 seealso:
   - module: dockernet.baseline.ip_forward
   - module: dockernet.baseline.bridge_hairpin

@@ -19,16 +19,8 @@ author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
   - dockernet.baseline._attributes
+  - dockernet.baseline._attributes.change
   - dockernet.baseline._attributes.actiongroup_dockernet
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
-  platform:
-    platforms: linux
 options:
   state:
     description:

@@ -21,20 +21,11 @@ author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
   - dockernet.baseline._attributes
+  - dockernet.baseline._attributes.change
   - dockernet.baseline._attributes.actiongroup_dockernet
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
-  platform:
-    platforms: linux
+  - dockernet.baseline._engine
 requirements:
   - systemd
-  - pyroute2 (Debian package python3-pyroute2)
-  - docker SDK for Python (Debian package python3-docker)
 options:
   state:
     description:
@@ -65,11 +56,6 @@ options:
     description:
       - The configuration file of dockerd. By default the one that the running daemon uses.
     type: path
-  docker_host:
-    description:
-      - Where the Docker Engine listens.
-    type: str
-    default: unix:///var/run/docker.sock
 """
 
 EXAMPLES = r"""

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this doc fragment is **PRIVATE** to the collection. It can have breaking changes at any time.
+"""What modules need that ask the Docker Engine and the kernel."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The engine's address, and the libraries to ask it and the kernel."""
+
+    DOCUMENTATION = r"""
+options:
+  docker_host:
+    description:
+      - Where the Docker Engine listens.
+    type: str
+    default: unix:///var/run/docker.sock
+requirements:
+  - pyroute2 (Debian package python3-pyroute2)
+  - docker SDK for Python (Debian package python3-docker)
+"""
