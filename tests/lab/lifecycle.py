@@ -22,6 +22,8 @@ from tests.lab.proc import LabError
 
 Say = Callable[[str], None]
 AT_ONCE = 4
+SERVING = ("internet", "outside")
+"""The lab's machines that are no hosts and serve something."""
 
 
 def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
@@ -32,7 +34,7 @@ def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
         engine = engines.ensure(say)
         subnet = network.ensure(identity, remembered_numbers(identity))
         ssh.write_whole(_record(identity), json.dumps({"number": subnet.number}) + "\n")
-        for machine in ("internet", "outside"):
+        for machine in SERVING:
             servers.ensure(Space(identity.thing(machine)), machine)
         workload.tarball()
         return _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, say)
@@ -71,6 +73,8 @@ def down(identity: Identity, say: Say) -> None:
         engine = engines.revive(say)
         removed = machines.remove(engine, identity) if engine else []
         end_connections(identity)
+        for machine in SERVING:
+            servers.end(Space(identity.thing(machine)))
         network.remove(identity)
         shutil.rmtree(identity.state, ignore_errors=True)
     say(f"lab {identity.name} is gone ({len(removed)} hosts, {time.monotonic() - began:.1f} s)")

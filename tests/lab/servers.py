@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,9 +24,23 @@ def ensure(space: Space, name: str) -> None:
     if _listening(space) and _runs(space, version):
         return
     end_processes(space)
+    end(space)
     ports = [*map(str, TCP_PORTS), "--", *map(str, UDP_PORTS)]
-    spawn([*space.argv, "env", "-i", version, sys.executable, "-I", "-S", str(PROGRAM), name, *ports])
+    spawn([*space.argv, "env", "-i", version, _mark(space), sys.executable, "-I", "-S", str(PROGRAM), name, *ports])
     wait_for(lambda: _listening(space), START_LIMIT, f"the servers of the lab machine {name}")
+
+
+def end(space: Space) -> None:
+    """End the servers of a machine, those in a namespace that has lost its name included."""
+    mark = _mark(space).encode()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and mark in _environment(process.name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _mark(space: Space) -> str:
+    return f"DOCKERNET_LAB_MACHINE={space.name}"
 
 
 def _listening(space: Space) -> bool:

@@ -49,6 +49,14 @@ def assert_whole(lab: Lab) -> None:
     assert ansible_module(host, "ansible.builtin.ping")["ping"] == "pong"
 
 
+def lives(pid: str) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not, and has no command line."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 def test_up_again_leaves_everything_as_it_is(own_lab: Lab) -> None:
     before = own_lab.host(HOST.name).pid
     assert start(own_lab.identity).host(HOST.name).pid == before
@@ -119,6 +127,15 @@ def test_namespace_file_without_a_namespace(own_lab: Lab) -> None:
     space = Space(own_lab.identity.thing("outside"))
     run(["umount", space.path])
     assert_whole(start(own_lab.identity))
+
+
+def test_servers_of_a_lost_namespace_end_with_the_lab(own_lab: Lab) -> None:
+    space = Space(own_lab.identity.thing("outside"))
+    lost = run(["ip", "netns", "pids", space.name]).out.split()
+    run(["umount", space.path])
+    lifecycle.down(own_lab.identity, print)
+    wait_for(lambda: not any(lives(pid) for pid in lost), 10, "the servers to end")
+    assert lost
 
 
 def test_servers_killed(own_lab: Lab) -> None:
