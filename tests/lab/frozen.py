@@ -6,18 +6,16 @@ Source: Linux Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst and cgro
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
+from tests.lab.orphans import control_groups
+
 _SWITCHES = {"freezer.state": "THAWED", "cgroup.freeze": "0"}
 
 
 def thaw(container: str) -> None:
     """Thaw every control group below that of the container with this full id."""
-    for folder, dummy, files in os.walk(CGROUPS):
-        if container not in folder:
-            continue
-        for switch in _SWITCHES.keys() & set(files):
-            with contextlib.suppress(OSError):
-                Path(folder, switch).write_text(_SWITCHES[switch])
+    for folder in control_groups(container):
+        for switch, thawed in _SWITCHES.items():
+            if (folder / switch).exists():
+                with contextlib.suppress(OSError):
+                    (folder / switch).write_text(thawed)

@@ -16,10 +16,15 @@ END_LIMIT = 15.0
 def clear(container: str) -> None:
     """End every process that belongs to the container with this full id, and remove its control groups."""
     wait_for(lambda: not _end(container), END_LIMIT, f"the processes of the lost container {container[:12]} to end")
-    folders = [Path(folder) for folder, dummy, dummy_files in os.walk(CGROUPS) if container in folder]
-    for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+    for folder in reversed(control_groups(container)):
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def control_groups(container: str) -> list[Path]:
+    """The control groups of the container with this full id and all below them, outer ones first."""
+    folders = [Path(folder) for folder, dummy, dummy_files in os.walk(CGROUPS) if container in folder]
+    return sorted(folders, key=lambda path: len(path.parts))
 
 
 def _end(container: str) -> list[int]:
