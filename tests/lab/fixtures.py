@@ -3,6 +3,8 @@
 A conftest.py takes them with `from tests.lab.fixtures import engine_host, fresh_host, lab`. Run such tests with
 `pytest -n 4 --dist loadgroup`: all tests of a host then run one after the other in one worker. The lab must be up
 already (`make lab`; environment LAB names it). HOSTS="debian11 debian13" restricts the hosts.
+
+`@pytest.mark.kinds("debian12", "debian13-docker28")` keeps a slow test that hardly depends on the engine to those.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.host import Host
-from tests.lab.kinds import parse_hosts
+from tests.lab.kinds import KINDS, HostName, parse_hosts
 from tests.lab.lab import Lab
 from tests.lab.machine_lock import file_lock
 from tests.lab.proc import LabError
@@ -23,6 +25,22 @@ def host_parameters() -> list[object]:
     """A parameter for each kind of host (or those of HOSTS), each in a group of its own."""
     names = [host.name for host in parse_hosts([os.environ.get("HOSTS", "")])]
     return [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in names]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out a test on kinds of hosts that its mark `kinds` does not name."""
+    items[:] = [item for item in items if _wanted(item)]
+
+
+def _wanted(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("kinds")
+    callspec = getattr(item, "callspec", None)
+    if mark is None or callspec is None or "engine_host" not in callspec.params:
+        return True
+    unknown = [name for name in mark.args if name not in KINDS]
+    if unknown:
+        raise pytest.UsageError(f"{item.nodeid}: no such kind of host: {', '.join(unknown)}")
+    return HostName.parse(callspec.params["engine_host"]).kind.name in mark.args
 
 
 @pytest.fixture(scope="session")
