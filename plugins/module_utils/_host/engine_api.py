@@ -12,7 +12,7 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,26 +49,36 @@ def fetch(docker_host: str) -> Answers:
     The version of the API is negotiated. With a dockerd that does not run this would start it where systemd holds its
     socket (docker.socket): be sure that it runs. Raises UnreadableError.
     """
+    with engine_client(docker_host, TIME_LIMIT) as client:
+        return Answers(
+            version=client.version(api_version=False),
+            info=client.info(),
+            networks=client.networks(),
+            containers=list(_inspect_all(client)),
+        )
+
+
+@contextmanager
+def engine_client(docker_host: str, time_limit: int) -> Iterator[Any]:
+    """Give the body a client of the docker SDK that speaks the engine's own version of the API.
+
+    time_limit is in seconds, for each answer. Raises UnreadableError, also for what the body meets while it asks.
+    """
     if not docker_host.startswith(_LOCAL_HOSTS):
         raise UnreadableError(ERROR, f"{docker_host} is not on this host; its kernel can only be read where it runs")
     try:
         from docker import APIClient
         from docker.constants import DEFAULT_DOCKER_API_VERSION
-        from docker.errors import APIError, DockerException, NotFound
+        from docker.errors import APIError, DockerException
         from requests.exceptions import RequestException
     except ImportError as error:
         raise missing_library("docker", "python3-docker", sys.executable, error) from error
     try:
         # What version="auto" does, but for a client that fails to be made and cannot be closed.
-        with closing(APIClient(docker_host, DEFAULT_DOCKER_API_VERSION, TIME_LIMIT)) as client:
-            version = client.version(api_version=False)
-        with closing(APIClient(docker_host, version["ApiVersion"], TIME_LIMIT)) as client:
-            return Answers(
-                version=version,
-                info=client.info(),
-                networks=client.networks(),
-                containers=list(_inspect_all(client, NotFound)),
-            )
+        with closing(APIClient(docker_host, DEFAULT_DOCKER_API_VERSION, time_limit)) as client:
+            version = client.version(api_version=False)["ApiVersion"]
+        with closing(APIClient(docker_host, version, time_limit)) as client:
+            yield client
     except APIError as error:
         raise UnreadableError(
             ERROR, f"the Engine API at {docker_host} refused: {error.explanation or error}"
@@ -76,19 +86,21 @@ def fetch(docker_host: str) -> Answers:
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
     except (DockerException, RequestException, OSError) as error:
-        raise _explain(error, docker_host) from error
+        raise _explain(error, docker_host, time_limit) from error
 
 
-def _inspect_all(client: Any, not_found: type[Exception]) -> Iterator[dict[str, Any]]:
+def _inspect_all(client: Any) -> Iterator[dict[str, Any]]:
+    from docker.errors import NotFound
+
     for summary in client.containers(all=True):
         try:
             yield client.inspect_container(summary["Id"])
-        except not_found:
+        except NotFound:
             # It was removed since the list was made.
             continue
 
 
-def _explain(error: BaseException, docker_host: str) -> UnreadableError:
+def _explain(error: BaseException, docker_host: str, time_limit: int) -> UnreadableError:
     causes = list(_causes(error))
     if any(isinstance(cause, PermissionError) for cause in causes):
         return UnreadableError(DENIED, f"{docker_host}: permission denied; run with become (as root)")
@@ -97,7 +109,7 @@ def _explain(error: BaseException, docker_host: str) -> UnreadableError:
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return UnreadableError(ERROR, f"dockerd runs, and nobody listens at {docker_host}; set docker_host")
     if any(isinstance(cause, socket.timeout) or "Timeout" in type(cause).__name__ for cause in causes):
-        return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {TIME_LIMIT} seconds")
+        return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {time_limit} seconds")
     return UnreadableError(ERROR, f"the Engine API at {docker_host} could not be asked: {error}")
 
 

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Networks and their endpoints by the Engine API, bodies as the API has them.
+
+The docker SDK connects and negotiates the version; its own calls are passed by, since they know only the options of
+their time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import engine_client
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+
+TIME_LIMIT = 60
+"""Seconds for each answer: dockerd waits for the firewall's programs while it makes a network."""
+
+_NOT_FOUND = 404
+
+
+class ApiProblem(Exception):
+    """The engine refused, or did not answer; the message is the engine's own, or says why there is none."""
+
+
+class NetworkApi(Protocol):
+    """What is asked of the engine about networks. Everything raises ApiProblem."""
+
+    def networks(self) -> list[dict[str, Any]]:
+        """Return all networks, as GET /networks has them (without their containers)."""
+
+    def inspect(self, name_or_id: str) -> dict[str, Any] | None:
+        """Return one network, as GET /networks/ID has it; None where there is none.
+
+        An id or the beginning of one is an answer as well as a name, so compare the name where that matters.
+        """
+
+    def create(self, body: dict[str, Any]) -> str:
+        """Make a network (POST /networks/create) and return its id."""
+
+    def remove(self, network_id: str) -> None:
+        """Remove a network."""
+
+    def connect(self, network_id: str, container: str, endpoint: dict[str, Any]) -> None:
+        """Attach a container; endpoint is an EndpointConfig."""
+
+    def disconnect(self, network_id: str, container: str) -> None:
+        """Detach a container, running or not."""
+
+    def inspect_container(self, container: str) -> dict[str, Any] | None:
+        """Return one container, as GET /containers/ID/json has it; None where there is none."""
+
+
+class EngineNetworks:
+    """The networks of the engine at docker_host, an address on this host."""
+
+    def __init__(self, docker_host: str) -> None:
+        self._docker_host = docker_host
+
+    def networks(self) -> list[dict[str, Any]]:
+        """All networks."""
+        found: list[dict[str, Any]] = self._ask("GET", "/networks")
+        return found
+
+    def inspect(self, name_or_id: str) -> dict[str, Any] | None:
+        """One network, None where there is none."""
+        found: dict[str, Any] | None = self._ask("GET", f"/networks/{quote(name_or_id, safe='')}")
+        return found
+
+    def create(self, body: dict[str, Any]) -> str:
+        """Make a network; return its id."""
+        # Engines before 25 accept a second network of the same name unless told to look (moby, NetworkCreate).
+        answer = self._ask("POST", "/networks/create", {"CheckDuplicate": True, **body})
+        return str(answer["Id"])
+
+    def remove(self, network_id: str) -> None:
+        """Remove a network."""
+        self._ask("DELETE", f"/networks/{quote(network_id, safe='')}")
+
+    def connect(self, network_id: str, container: str, endpoint: dict[str, Any]) -> None:
+        """Attach a container."""
+        body = {"Container": container, "EndpointConfig": endpoint}
+        self._ask("POST", f"/networks/{quote(network_id, safe='')}/connect", body)
+
+    def disconnect(self, network_id: str, container: str) -> None:
+        """Detach a container."""
+        body = {"Container": container, "Force": False}
+        self._ask("POST", f"/networks/{quote(network_id, safe='')}/disconnect", body)
+
+    def inspect_container(self, container: str) -> dict[str, Any] | None:
+        """One container, None where there is none."""
+        found: dict[str, Any] | None = self._ask("GET", f"/containers/{quote(container, safe='')}/json")
+        return found
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the decoded answer, an empty one as {}; None to GET where there is no such thing."""
+        try:
+            with engine_client(self._docker_host, TIME_LIMIT) as client:
+                url = f"{client.base_url}/v{client.api_version}{path}"
+                answer = client.request(method, url, json=body, timeout=TIME_LIMIT)
+                found = answer.json() if answer.content else {}
+        except UnreadableError as error:
+            raise ApiProblem(str(error)) from error
+        if method == "GET" and answer.status_code == _NOT_FOUND:
+            return None
+        if not answer.ok:
+            raise ApiProblem(_message(found, answer.status_code))
+        return found
+
+
+def _message(found: Any, status: int) -> str:
+    said = found.get("message") if isinstance(found, dict) else None
+    return str(said) if said else f"the engine answered with status {status}"
