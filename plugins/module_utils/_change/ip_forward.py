@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forw
     OWN_NAMES,
     ForwardingPlan,
     ForwardingWish,
+    OwnFile,
     plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
@@ -61,11 +62,16 @@ class ForwardingChange:
         files = [read_file(f"{FOLDER}/{name}") for name in OWN_NAMES]
         before = {state.path: state for state in files}
         touched = [before[file.path] for file in plan.files]
-        self._journal.begin(touched, actions=plan.outline.actions, sysctls=to_plain(plan.sysctls + plan.implied))
+        self._journal.begin(
+            touched,
+            {file.path: [_data(file)] for file in plan.files},
+            actions=plan.outline.actions,
+            sysctls=to_plain(plan.sysctls + plan.implied),
+        )
         try:
             set_sysctls(plan.sysctls)
             for file in plan.files:
-                replace_file(before[file.path], None if file.text is None else file.text.encode())
+                replace_file(before[file.path], _data(file))
             _verify_boot(plan)
         except (ChangeFailed, OSError, UnreadableError) as error:
             raise self._undone(plan, list(before.values()), error) from error
@@ -91,6 +97,10 @@ def advertised_interfaces(table: str) -> list[str]:
         if len(fields) == 10 and int(fields[8], 16) & _RTF_DEFAULT and int(fields[8], 16) & _RTF_ADDRCONF:
             found.add(fields[9])
     return sorted(found)
+
+
+def _data(file: OwnFile) -> bytes | None:
+    return None if file.text is None else file.text.encode()
 
 
 def _verify_boot(plan: ForwardingPlan) -> None:

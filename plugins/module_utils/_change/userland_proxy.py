@@ -71,8 +71,13 @@ class ProxyChange:
     def apply(self, plan: ProxyPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
         touched = [plan.config] if plan.text is not None else []
+        texts = [text.encode() for text in (plan.text, plan.fallback) if text is not None]
         self._journal.begin(
-            touched, actions=plan.outline.actions, ports=to_plain(plan.ports), sysctls=to_plain(plan.sysctls)
+            touched,
+            {plan.config.path: texts},
+            actions=plan.outline.actions,
+            ports=to_plain(plan.ports),
+            sysctls=to_plain(plan.sysctls),
         )
         transaction = DaemonTransaction(DockerService(self._run, plan.unit), self._read, self._journal)
         step = DaemonStep(

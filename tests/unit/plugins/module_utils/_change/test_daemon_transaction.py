@@ -77,6 +77,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(machine: Machine, **step: Any) -> HostSnapshot:
     journal = Journal("test", machine.path.parent / "journal")
+    journal.begin([])
     transaction = DaemonTransaction(machine, machine.read, journal)  # type: ignore[arg-type]
     defaults = {"text": NEW, "restart": True, "kept": [WEB]}
     made = DaemonStep(read_file(str(machine.path)), **{**defaults, **step})
