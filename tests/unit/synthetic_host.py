@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     BootSysctls,
     Link,
     ProxyProcess,
+    Route,
     Ruleset,
     SysctlAssignment,
     SysctlFile,
@@ -36,8 +37,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     DAEMON_CONFIG,
     ENGINE,
     LINKS,
+    NAMESERVERS,
     NAMESPACES,
     PROCESSES,
+    ROUTES,
     RULESET,
     SERVICE,
     SYSCTL,
@@ -45,7 +48,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     Source,
 )
 
-SOURCES = (ENGINE, NAMESPACES, LINKS, SYSCTL, BOOT, PROCESSES, DAEMON_CONFIG, SERVICE, RULESET)
+SOURCES = (ENGINE, NAMESPACES, LINKS, ROUTES, NAMESERVERS, SYSCTL, BOOT, PROCESSES, DAEMON_CONFIG, SERVICE, RULESET)
 HOST_ADDRESS = "192.0.2.10"
 HOST_NETNS = 4026531840
 DOCKERD = 700
@@ -67,6 +70,8 @@ class SyntheticHost:
     networks: list[Network] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    nameservers: list[str] = field(default_factory=lambda: ["192.0.2.53"])
     sysctls: dict[str, str] = field(default_factory=dict)
     proxies: list[ProxyProcess] = field(default_factory=list)
     boot: list[SysctlFile] = field(default_factory=list)
@@ -198,6 +203,8 @@ class SyntheticHost:
             networks=self.networks,
             containers=self.containers,
             links=self.links,
+            routes=self.routes,
+            nameservers=self.nameservers,
             sysctls=self.sysctls,
             boot=BootSysctls("systemd-sysctl", self.boot),
             proxies=self.proxies,
@@ -211,6 +218,8 @@ class SyntheticHost:
             ENGINE: {"engine": None, "networks": [], "containers": []},
             NAMESPACES: {"containers": [replace(item, netns=None, nsid=None) for item in taken.containers]},
             LINKS: {"links": []},
+            ROUTES: {"routes": []},
+            NAMESERVERS: {"nameservers": []},
             SYSCTL: {"sysctls": {}},
             BOOT: {"boot": None},
             PROCESSES: {"proxies": []},

@@ -35,8 +35,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
@@ -51,7 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine, ServiceUnit
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, ProxyProcess, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 
 T = TypeVar("T")
@@ -109,6 +111,8 @@ def read_snapshot(
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
+    no_routes: list[Route] = []
+    no_nameservers: list[str] = []
     declared = ledger.take(
         model.ENGINE,
         lambda: _engine(docker_host, service, dockerds, runs=bool(dockerd or hidden)),
@@ -128,6 +132,8 @@ def read_snapshot(
         networks=declared.networks,
         containers=containers,
         links=links,
+        routes=ledger.take(model.ROUTES, lambda: _beside(daemon, read_routes), no_routes),
+        nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),
         sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),
         boot=ledger.take(model.BOOT, read_boot, None),
         proxies=proxies,

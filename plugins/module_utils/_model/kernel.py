@@ -38,6 +38,25 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Route:
+    """An entry of a routing table of the host's namespace (rtnetlink(7), RTM_GETROUTE)."""
+
+    destination: str
+    """With prefix length; ``0.0.0.0/0`` and ``::/0`` for default routes."""
+    table: int
+    """254 is main, 255 local (rtnetlink(7)); others are chosen by rules or belong to a VRF."""
+    kind: str = "unicast"
+    """``unicast``, ``local``, ``broadcast``, ``multicast``, ``blackhole``, ``unreachable``..., as ip-route(8) says it;
+    the number where it has no name for it."""
+    gateways: list[str] = field(default_factory=list)
+    """Next hops, more than one for a multipath route; empty for what is on link."""
+    interfaces: list[int] = field(default_factory=list)
+    """Indices of the links that it leads to."""
+    protocol: int = 0
+    """Who made it: 2 is the kernel, 4 an administrator, 9 a router advertisement (rtnetlink(7))."""
+
+
+@dataclass(frozen=True)
 class ProxyProcess:
     """A docker-proxy process."""
 

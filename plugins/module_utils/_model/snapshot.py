@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     BootSysctls,
     Link,
     ProxyProcess,
+    Route,
     Ruleset,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -34,6 +35,8 @@ SCHEMA_VERSION = 1
 ENGINE = "engine"
 NAMESPACES = "namespaces"
 LINKS = "links"
+ROUTES = "routes"
+NAMESERVERS = "nameservers"
 SYSCTL = "sysctl"
 BOOT = "boot"
 PROCESSES = "processes"
@@ -69,6 +72,10 @@ class HostSnapshot:
     networks: list[Network] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    """All tables, both families, without the kernel's own multicast and broadcast routes."""
+    nameservers: list[str] = field(default_factory=list)
+    """Addresses that the host's resolver asks."""
     sysctls: dict[str, str] = field(default_factory=dict)
     """Running values by dotted key; dots inside an interface name are written as slashes, see sysctl.d(5)."""
     boot: Optional[BootSysctls] = None

@@ -25,6 +25,8 @@ ALL_SOURCES = (
     "engine",
     "namespaces",
     "links",
+    "routes",
+    "nameservers",
     "sysctl",
     "boot",
     "processes",

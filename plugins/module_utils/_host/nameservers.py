@@ -1,0 +1,42 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Nameservers that the host asks: resolv.conf(5), and behind the stub of systemd-resolved its own list."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+# What systemd-resolved asks, where resolv.conf names only its stub (systemd-resolved.service(8)).
+_PATHS = ("etc/resolv.conf", "run/systemd/resolve/resolv.conf")
+
+
+def read_nameservers(root: Path = Path("/")) -> list[str]:
+    """Return the addresses, each once, without zone. A file that is not there names none; OSError for others."""
+    found: dict[str, None] = {}
+    for path in _PATHS:
+        try:
+            text = (root / path).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+        found.update(dict.fromkeys(_addresses(text)))
+    return list(found)
+
+
+def _addresses(text: str) -> list[str]:
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 2 or words[0] != "nameserver":
+            continue
+        address = words[1].partition("%")[0]
+        try:
+            found.append(str(ipaddress.ip_address(address)))
+        except ValueError:
+            # The resolver passes it by, too.
+            continue
+    return found
