@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import stat
 import tempfile
@@ -25,6 +26,13 @@ from pathlib import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 NEW_FILE_MODE = 0o644
+NEW_FOLDER_MODE = 0o755
+
+# What root is refused for, and the kernel's word for it does not say why.
+_HINTS = {
+    errno.EPERM: "; lsattr shows whether the file or its folder is immutable",
+    errno.EBUSY: "; it is mounted there by itself, so that it cannot be replaced",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ def replace_file(before: FileState, data: bytes | None) -> None:
     """Give the file that before describes the content data; None removes it.
 
     Raises ChangeFailed, with the old file in place, when its content is no longer what before says, or when the file
-    system refuses.
+    system refuses. Should it fail when the new content is already in place, the message says so.
     """
     try:
         if read_file(before.path).data != before.data:
@@ -68,14 +76,21 @@ def replace_file(before: FileState, data: bytes | None) -> None:
         else:
             _replace(before, data)
     except OSError as error:
-        raise ChangeFailed(f"{before.path} could not be written, and is as it was: {error}") from error
+        reason = f"{error.strerror}{_HINTS.get(error.errno or 0, '')}"
+        raise ChangeFailed(f"{before.path} could not be written, and is as it was: {reason}") from error
+    try:
+        _sync_directory(os.path.dirname(before.real_path))
+    except OSError as error:
+        raise ChangeFailed(
+            f"{before.path} has its new content, but a loss of power could undo that: {error.strerror}"
+        ) from error
 
 
 def _replace(before: FileState, data: bytes) -> None:
     directory, name = os.path.split(before.real_path)
-    Path(directory).mkdir(mode=0o755, parents=True, exist_ok=True)
+    _make_folder(Path(directory))
     prefix = f".{name}.dockernet-"
-    for leftover in Path(directory).glob(f"{prefix}*"):
+    for leftover in Path(directory).glob(f"{glob.escape(prefix)}*"):
         # Of a run that was killed: whoever writes holds the lock, so nobody is at it.
         leftover.unlink()
     with _scratch(directory, prefix) as (descriptor, scratch):
@@ -87,7 +102,14 @@ def _replace(before: FileState, data: bytes) -> None:
             os.setxattr(descriptor, key, value)
         os.fsync(descriptor)
         os.replace(scratch, before.real_path)
-    _sync_directory(directory)
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder and those above it, where they are missing, so that they outlive a loss of power."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=NEW_FOLDER_MODE, exist_ok=True)
+        _sync_directory(str(folder.parent))
 
 
 @contextlib.contextmanager
@@ -104,7 +126,6 @@ def _scratch(directory: str, prefix: str) -> Iterator[tuple[int, str]]:
 def _remove(real_path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(real_path)
-    _sync_directory(os.path.dirname(real_path))
 
 
 def _sync_directory(directory: str) -> None:

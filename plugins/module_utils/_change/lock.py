@@ -34,8 +34,10 @@ def exclusive(path: str = LOCK_PATH, wait: float = WAIT_SECONDS) -> Iterator[Non
         raise Refusal(f"nothing was changed, since the lock against other runs cannot be had: {error}") from error
     try:
         _acquire(descriptor, path, time.monotonic() + wait)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):
+            # For the message of whoever waits in vain; where there is no space left, the lock holds all the same.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

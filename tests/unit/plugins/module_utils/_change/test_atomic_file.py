@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
@@ -90,6 +91,54 @@ def test_a_failure_at_any_step_leaves_the_old_file_alone(
     monkeypatch.undo()
     assert file.read_bytes() == b"old\n"
     assert os.listdir(file.parent) == ["daemon.json"]
+
+
+def fail_with(monkeypatch: pytest.MonkeyPatch, number: int, step: str) -> None:
+    def fail(*dummy: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, step, fail)
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(errno.EPERM, "immutable"), (errno.EBUSY, "mounted"), (errno.EROFS, "Read-only file system")]
+)
+def test_what_the_file_system_refuses_is_said_in_words(
+    file: Path, monkeypatch: pytest.MonkeyPatch, number: int, word: str
+) -> None:
+    before = read_file(str(file))
+    fail_with(monkeypatch, number, "replace")
+    with pytest.raises(ChangeFailed, match=rf"is as it was: .*{word}") as caught:
+        replace_file(before, b"new\n")
+    assert ".dockernet-" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"new\n", None])
+def test_a_failure_after_the_change_does_not_claim_that_all_is_as_it_was(
+    file: Path, monkeypatch: pytest.MonkeyPatch, data: bytes | None
+) -> None:
+    before = read_file(str(file))
+    opened = os.open
+
+    def only_files(path: str, flags: int, *more: Any) -> int:
+        if flags & os.O_DIRECTORY:
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", only_files)
+    with pytest.raises(ChangeFailed, match="has its new content, but a loss of power"):
+        replace_file(before, data)
+    monkeypatch.undo()
+    assert read_file(str(file)).data == data
+
+
+def test_a_name_with_the_signs_of_patterns(tmp_path: Path) -> None:
+    path = tmp_path / "daemon[1]*.json"
+    path.write_bytes(b"old\n")
+    (tmp_path / ".daemon1x.json.dockernet-abc").write_bytes(b"another's")
+    (tmp_path / ".daemon[1]*.json.dockernet-abc").write_bytes(b"half")
+    replace_file(read_file(str(path)), b"new\n")
+    assert sorted(os.listdir(tmp_path)) == [".daemon1x.json.dockernet-abc", "daemon[1]*.json"]
 
 
 def test_leftovers_of_a_killed_run_are_cleared(file: Path) -> None:

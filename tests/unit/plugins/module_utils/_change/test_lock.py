@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -34,3 +36,16 @@ def test_the_second_waits(tmp_path: Path) -> None:
         assert not got_it.is_set()
     waiter.join(30.0)
     assert got_it.is_set()
+
+
+def test_a_full_disk_does_not_keep_anybody_from_holding_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*dummy: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (
+        exclusive(str(tmp_path / "lock")),
+        pytest.raises(Refusal, match="process unknown"),
+        exclusive(str(tmp_path / "lock"), wait=0.0),
+    ):
+        pytest.fail("two at once")
