@@ -108,9 +108,11 @@ log:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config import DaemonConfigChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy import ProxyChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_plan import ProxyWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy import proxy_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -129,16 +131,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    wish = ProxyWish(
-        enabled=options["state"] == "enabled",
-        disruption_allowed=options["on_disruption"] == "allow",
-        live_restore_allowed=options["live_restore"] == "enable",
+    goal = proxy_goal(enabled=options["state"] == "enabled")
+    consent = Consent(
+        disruption=options["on_disruption"] == "allow",
+        live_restore=options["live_restore"] == "enable",
     )
 
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"], options["config_path"])
 
-    run_change(module, ProxyChange(wish, run_command, read))
+    run_change(module, DaemonConfigChange(goal, consent, run_command, read, Journal("userland_proxy")))
 
 
 if __name__ == "__main__":

@@ -6,18 +6,23 @@
 
 """A new daemon.json brought into force: written, reloaded or restarted, verified, and undone when dockerd balks.
 
-This knows nothing of what the keys mean: whoever plans says what text, what to fall back on, and how to tell success.
+This knows nothing of what the keys mean: the plan says what text, and what to fall back on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
-    FileState,
     read_file,
     replace_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import (
+    RELOAD,
+    RESTART,
+    DaemonPlan,
+    DaemonStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
@@ -31,87 +36,95 @@ START_SECONDS = 150.0
 """A restart first waits for the old dockerd to end, which kills containers after 10 s where nothing keeps them."""
 
 
-@dataclass(frozen=True)
-class DaemonStep:
-    """What to bring into force, and how."""
-
-    config: FileState
-    text: str | None = None
-    """New text of daemon.json; None leaves the file alone."""
-    fallback: str | None = None
-    """What to write when dockerd does not start with text; None: what was there."""
-    fallback_name: str = "the previous file"
-    """What that is, in words."""
-    reload: bool = False
-    """Reload first, until the daemon reports live-restore."""
-    restart: bool = False
-    kept: list[Container] = field(default_factory=list)
-    """Containers that must run on through the restart."""
-    accepted: Callable[[HostSnapshot], str] = lambda dummy: ""
-    """Empty when a snapshot after the restart shows what is wanted, else what it shows instead."""
-
-
 class DaemonTransaction:
-    """Carries out one DaemonStep; read() gives a fresh snapshot of the host."""
+    """Carries out the steps of one plan; read() gives a fresh snapshot of the host.
 
-    def __init__(self, service: DockerService, read: Callable[[], HostSnapshot], journal: Journal) -> None:
+    accepted() says why a host that was restarted is not as wanted; empty when it is.
+    """
+
+    def __init__(
+        self,
+        service: DockerService,
+        read: Callable[[], HostSnapshot],
+        journal: Journal,
+        accepted: Callable[[HostSnapshot], str] = lambda dummy: "",
+    ) -> None:
         self._service = service
         self._read = read
         self._journal = journal
+        self._accepted = accepted
         self._cursor = ""
 
-    def run(self, step: DaemonStep) -> HostSnapshot:
-        """Bring step into force and return the host as it is then.
+    def run(self, plan: DaemonPlan, after_restart: Callable[[HostSnapshot], None] = lambda dummy: None) -> None:
+        """Bring plan into force; after_restart() does what dockerd leaves undone on the containers that it kept.
 
         Raises ChangeFailed when that did not succeed; its message says what dockerd runs with now.
         """
         self._cursor = self._service.cursor()
-        if step.text is not None:
-            replace_file(step.config, step.text.encode())
-        if step.reload:
-            self._reload(step)
-        if not step.restart:
-            return self._read()
-        return self._restart(step)
+        restarted = False
+        text = plan.config.data
+        for step in plan.steps:
+            text = self._write(plan, text, step)
+            if step.action == RELOAD:
+                self._reload(plan, step, restarted=restarted)
+            elif step.action == RESTART:
+                snapshot = self._restart(plan)
+                after_restart(snapshot)
+                self._demand_kept(plan, snapshot)
+                restarted = True
 
-    def demand_kept(self, step: DaemonStep, snapshot: HostSnapshot) -> None:
-        """Raise ChangeFailed when a container that should have run on did not."""
-        lost = lost_containers(step.kept, snapshot)
+    # ---- forward -----------------------------------------------------------------------------------------------------
+
+    def _write(self, plan: DaemonPlan, before: bytes | None, step: DaemonStep) -> bytes | None:
+        """Make the file what step wants; return its content then."""
+        data = None if step.text is None else step.text.encode()
+        if data != before:
+            replace_file(replace(plan.config, data=before), data)
+        return data
+
+    def _reload(self, plan: DaemonPlan, step: DaemonStep, *, restarted: bool) -> None:
+        problem = ""
+        try:
+            self._service.reload()
+        except ChangeFailed as error:
+            problem = str(error)
+        if not problem and (step.live_restore is None or wait_for(lambda: self._live_restore_is(step), RELOAD_SECONDS)):
+            return
+        reason = f" ({problem})" if problem else ""
+        log = self._service.journal_since(self._cursor)
+        if restarted:
+            raise ChangeFailed(
+                f"dockerd was restarted and runs with the new settings, but still with live-restore{reason}: the "
+                f"reload did not turn it off. {plan.config.path} is as that reload found it",
+                log,
+            )
+        stuck = self._put_back(plan.config.path, plan.config.data)
+        raise ChangeFailed(
+            f"live-restore did not come into force{reason}, so dockerd was not restarted: it runs as before, no "
+            f"container was touched, and {stuck or f'{plan.config.path} is as it was'}",
+            log,
+        )
+
+    def _live_restore_is(self, step: DaemonStep) -> bool:
+        engine = self._read().engine
+        return engine is not None and engine.live_restore == step.live_restore
+
+    def _restart(self, plan: DaemonPlan) -> HostSnapshot:
+        snapshot, problem = self._started_anew()
+        if snapshot is not None:
+            problem = self._accepted(snapshot)
+        if snapshot is None or problem:
+            raise self._undone(plan, problem, self._service.journal_since(self._cursor))
+        return snapshot
+
+    def _demand_kept(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
+        lost = lost_containers(plan.kept, snapshot)
         if lost:
             raise ChangeFailed(
                 f"dockerd runs with the new setting, but did not keep {', '.join(lost)}, which live-restore should "
                 "have carried over the restart. Nothing was undone, since another restart would not bring them back",
                 self._service.journal_since(self._cursor),
             )
-
-    # ---- forward -----------------------------------------------------------------------------------------------------
-
-    def _reload(self, step: DaemonStep) -> None:
-        problem = ""
-        try:
-            self._service.reload()
-        except ChangeFailed as error:
-            problem = str(error)
-        if not problem and wait_for(self._live_restore_in_force, RELOAD_SECONDS):
-            return
-        stuck = self._put_back(step.config.path, step.config.data)
-        raise ChangeFailed(
-            f"live-restore did not come into force{f' ({problem})' if problem else ''}, so dockerd was not restarted: "
-            f"it runs as before, no container was touched, and {stuck or f'{step.config.path} is as it was'}",
-            self._service.journal_since(self._cursor),
-        )
-
-    def _live_restore_in_force(self) -> bool:
-        engine = self._read().engine
-        return engine is not None and engine.live_restore
-
-    def _restart(self, step: DaemonStep) -> HostSnapshot:
-        snapshot, problem = self._started_anew()
-        if snapshot is not None:
-            problem = step.accepted(snapshot)
-        if snapshot is None or problem:
-            raise self._undone(step, problem, self._service.journal_since(self._cursor))
-        return snapshot
 
     def _started_anew(self) -> tuple[HostSnapshot | None, str]:
         """Restart and wait; return the host as it is then, or what went wrong."""
@@ -147,24 +160,24 @@ class DaemonTransaction:
 
     # ---- back --------------------------------------------------------------------------------------------------------
 
-    def _undone(self, step: DaemonStep, problem: str, log: list[str]) -> ChangeFailed:
+    def _undone(self, plan: DaemonPlan, problem: str, log: list[str]) -> ChangeFailed:
         """Put the old file back, start dockerd with it, and say how that went."""
-        data = step.config.data if step.fallback is None else step.fallback.encode()
-        stuck = self._put_back(step.config.path, data)
+        data = None if plan.fallback is None else plan.fallback.encode()
+        stuck = self._put_back(plan.config.path, data)
         snapshot, second = self._started_anew()
         self._journal.end("undone", problem=problem, second=second)
         if snapshot is None:
-            alive = f" {len(step.kept)} containers run on without it." if step.kept else ""
+            alive = f" {len(plan.kept)} containers run on without it." if plan.kept else ""
             return ChangeFailed(
-                f"{problem}; and it does not start with {step.fallback_name} either ({second}). dockerd is DOWN now."
+                f"{problem}; and it does not start with {plan.fallback_name} either ({second}). dockerd is DOWN now."
                 f"{alive} "
-                f"{stuck or f'{step.config.path} is {step.fallback_name}'}; see the log for what is wrong, then run "
+                f"{stuck or f'{plan.config.path} is {plan.fallback_name}'}; see the log for what is wrong, then run "
                 "systemctl reset-failed and start the service",
                 log,
             )
-        lost = lost_containers(step.kept, snapshot)
+        lost = lost_containers(plan.kept, snapshot)
         stopped = f". These containers did not run on: {', '.join(lost)}" if lost else ""
-        return ChangeFailed(f"{problem}; undone: dockerd runs again with {stuck or step.fallback_name}{stopped}", log)
+        return ChangeFailed(f"{problem}; undone: dockerd runs again with {stuck or plan.fallback_name}{stopped}", log)
 
     def _put_back(self, path: str, data: bytes | None) -> str:
         """Make data the content of the file again; return why it could not be, empty when it is."""

@@ -4,145 +4,39 @@
 #
 # Private to the collection: it can change at any time.
 
-"""docker-proxy on or off: reading what the plan needs, doing it, proving it, and going back."""
+"""docker-proxy on or off, as a goal for daemon.json. Pure."""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Callable
-from pathlib import Path
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import (
-    DaemonStep,
-    DaemonTransaction,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_file import CurrentConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import (
+    Goal,
+    KeyWish,
+    Target,
+    keys_goal,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearse
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_plan import (
-    ProxyFacts,
-    ProxyPlan,
-    ProxyWish,
-    after_care,
-    plan_proxy,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_process
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    DAEMON_CONFIG,
-    ENGINE,
-    SERVICE,
-    HostSnapshot,
-)
-
-BRIDGE_SYSCTLS = Path("/proc/sys/net/bridge")
-BUILT_IN = Path("/sys/module/br_netfilter")
-# From moby 27.5.1 on: start in spite of a missing br_netfilter.
-IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import reload_blockers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY
 
 
-class ProxyChange:
-    """docker-proxy as wish wants it; read() gives a fresh snapshot of the host, run runs a program."""
+def proxy_goal(*, enabled: bool) -> Goal:
+    """Return the goal that has the next start use docker-proxy, or not.
 
-    def __init__(self, wish: ProxyWish, run: Run, read: Callable[[], HostSnapshot]) -> None:
-        self._wish = wish
-        self._run = run
-        self._read = read
-        self._journal = Journal("userland_proxy")
+    On is the default, so the key goes then; a true that is written out stays where it does no harm.
+    """
 
-    def plan(self) -> ProxyPlan:
-        """Read the host and plan; dockerd itself has its say about the new file, where it can."""
-        snapshot = self._read()
-        demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
-        _refuse_other_file(snapshot)
-        plan = plan_proxy(snapshot, self._wish, self._facts(snapshot))
-        if plan.text is not None and snapshot.service is not None and snapshot.engine is not None:
-            rehearse(snapshot.service.argv, plan.text, snapshot.engine.release)
-        return plan
+    def goal(config: CurrentConfig) -> Target:
+        if not enabled:
+            return keys_goal([KeyWish(KEY, value=False)])(config)
+        if config.flags.get(KEY) is False:
+            raise Refusal(
+                f"{config.starter} starts dockerd with --{KEY}=false; a key in {config.path} beside it would keep "
+                "dockerd from starting. Change the flag there, or drop it"
+            )
+        harmless = flattened(config.values).get(KEY) is True and not reload_blockers(config.values, {}, config.release)
+        wishes = [] if harmless else [KeyWish(KEY, present=False)]
+        return Target(keys_goal(wishes)(config).text, frozenset({KEY}))
 
-    def apply(self, plan: ProxyPlan) -> None:
-        """Do it, prove it against the daemon and the kernel, and undo it on failure."""
-        touched = [plan.config] if plan.text is not None else []
-        texts = [text.encode() for text in (plan.text, plan.fallback) if text is not None]
-        self._journal.begin(
-            touched,
-            {plan.config.path: texts},
-            actions=plan.outline.actions,
-            ports=to_plain(plan.ports),
-            sysctls=to_plain(plan.sysctls),
-        )
-        transaction = DaemonTransaction(DockerService(self._run, plan.unit), self._read, self._journal)
-        step = DaemonStep(
-            config=plan.config,
-            text=plan.text,
-            fallback=plan.fallback,
-            fallback_name=plan.fallback_name,
-            reload=plan.reload,
-            restart=plan.restart,
-            kept=plan.kept,
-            accepted=self._mode_problem,
-        )
-        try:
-            snapshot = transaction.run(step)
-            self._care(plan, snapshot)
-            transaction.demand_kept(step, snapshot)
-        except ChangeFailed as error:
-            self._journal.end("failed", error=str(error))
-            raise
-        self._journal.end("done")
-
-    def _facts(self, snapshot: HostSnapshot) -> ProxyFacts:
-        config = snapshot.daemon_config
-        service = snapshot.service
-        facts = ProxyFacts(
-            read_file(config.path if config else ""), bridge_netfilter=self._has_bridge_netfilter(snapshot)
-        )
-        if service is None or service.manager != "systemd":
-            return facts
-        traits = DockerService(self._run, service.name).traits()
-        return ProxyFacts(facts.config, traits, facts.bridge_netfilter)
-
-    def _has_bridge_netfilter(self, snapshot: HostSnapshot) -> bool:
-        """Whether dockerd will find br_netfilter: loaded, built in, or there to be loaded."""
-        if BRIDGE_SYSCTLS.exists() or BUILT_IN.exists():
-            return True
-        if snapshot.daemon is not None and environment(snapshot.daemon.pid).get(IGNORE_MISSING) == "1":
-            return True
-        code, dummy, dummy2 = self._run(["modprobe", "--dry-run", "--quiet", "br_netfilter"])
-        return code == 0 and Path(f"/lib/modules/{platform.release()}").is_dir()
-
-    def _mode_problem(self, snapshot: HostSnapshot) -> str:
-        state = proxy_in_force(snapshot)
-        if state.value == self._wish.enabled:
-            return ""
-        return f"dockerd was restarted, and docker-proxy is not as wanted: {state.evidence}"
-
-    def _care(self, plan: ProxyPlan, snapshot: HostSnapshot) -> None:
-        """Bring ports and bridges of what was kept into line with the new mode, as they are now."""
-        ports, sysctls = after_care(snapshot, plan.kept, enabled=self._wish.enabled)
-        try:
-            set_ports(ports)
-            set_sysctls(sysctls)
-        except ChangeFailed as error:
-            reset_sysctls(sysctls)
-            raise ChangeFailed(
-                f"docker-proxy is {'on' if self._wish.enabled else 'off'} and in force; what "
-                f"had to follow did not succeed: {error}. The module bridge_hairpin, state: auto, sets the ports"
-            ) from error
-
-
-def _refuse_other_file(snapshot: HostSnapshot) -> None:
-    """Refuse a file that dockerd does not read: what is written there would do nothing."""
-    named = snapshot.daemon_config.path if snapshot.daemon_config else ""
-    process = read_process(snapshot.daemon.pid) if snapshot.daemon else None
-    own = config_path(process, snapshot.service.argv if snapshot.service else [])
-    if os.path.realpath(named) != os.path.realpath(own):
-        raise Refusal(f"nothing was changed: this dockerd reads {own}, not {named}")
+    return goal

@@ -21,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.next_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
     UNKNOWN_RELEASE,
@@ -36,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remedy,
     Resource,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,

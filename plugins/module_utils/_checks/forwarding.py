@@ -25,9 +25,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfa
     outward_networks,
     sysctl_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import BootValue, boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
     ENGINE,

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import daemon_transaction
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import (
+    RELOAD,
+    RESTART,
+    DaemonPlan,
     DaemonStep,
-    DaemonTransaction,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import DaemonTransaction
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
@@ -75,33 +78,36 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def run(machine: Machine, **step: Any) -> HostSnapshot:
+PREPARED = [DaemonStep(NEW, RELOAD, live_restore=True), DaemonStep(NEW, RESTART)]
+
+
+def run(machine: Machine, *steps: DaemonStep, accepted: str = "", **plan: Any) -> None:
     journal = Journal("test", machine.path.parent / "journal")
     journal.begin([])
-    transaction = DaemonTransaction(machine, machine.read, journal)  # type: ignore[arg-type]
-    defaults = {"text": NEW, "restart": True, "kept": [WEB]}
-    made = DaemonStep(read_file(str(machine.path)), **{**defaults, **step})
-    snapshot = transaction.run(made)
-    transaction.demand_kept(made, snapshot)
-    return snapshot
+    transaction = DaemonTransaction(machine, machine.read, journal, lambda dummy: accepted)  # type: ignore[arg-type]
+    config = read_file(str(machine.path))
+    fallback = None if config.data is None else config.data.decode()
+    defaults: dict[str, Any] = {"kept": [WEB], "fallback": fallback}
+    made = list(steps) or [DaemonStep(NEW, RESTART)]
+    transaction.run(DaemonPlan(Outline(), config, steps=made, **{**defaults, **plan}))
 
 
-def failure(machine: Machine, **step: Any) -> ChangeFailed:
+def failure(machine: Machine, *steps: DaemonStep, **plan: Any) -> ChangeFailed:
     with pytest.raises(ChangeFailed) as caught:
-        run(machine, **step)
+        run(machine, *steps, **plan)
     return caught.value
 
 
 def test_success(path: Path) -> None:
     machine = Machine(path, {NEW})
-    assert run(machine, reload=True).engine == machine.host.engine
+    run(machine, *PREPARED)
     assert machine.done == ["reload", "restart"]
     assert path.read_text() == NEW
 
 
 def test_the_file_alone(path: Path) -> None:
     machine = Machine(path, {NEW})
-    run(machine, restart=False)
+    run(machine, DaemonStep(NEW))
     assert machine.done == []
     assert path.read_text() == NEW
 
@@ -109,11 +115,19 @@ def test_the_file_alone(path: Path) -> None:
 def test_a_reload_that_does_nothing_stops_everything(path: Path) -> None:
     machine = Machine(path, {NEW})
     machine.reload_works = False
-    error = failure(machine, reload=True)
+    error = failure(machine, *PREPARED)
     assert "not restarted" in str(error)
     assert error.log == ["no such file"]
     assert machine.done == ["reload"]
     assert path.read_text() == OLD
+
+
+def test_live_restore_that_stays_behind_the_restart_is_said(path: Path) -> None:
+    machine = Machine(path, {NEW}, with_engine(live_restore=True))
+    machine.reload_works = False
+    error = failure(machine, DaemonStep(NEW, RESTART), DaemonStep(SAFE, RELOAD, live_restore=False))
+    assert "still with live-restore" in str(error)
+    assert path.read_text() == SAFE
 
 
 def test_a_start_that_fails_is_undone(path: Path) -> None:
@@ -139,7 +153,7 @@ def test_a_file_that_was_not_there_goes_again(path: Path) -> None:
 
 
 def test_a_mode_that_is_not_in_force_is_undone(path: Path) -> None:
-    error = failure(Machine(path, {NEW, OLD}), accepted=lambda dummy: "still on")
+    error = failure(Machine(path, {NEW, OLD}), accepted="still on")
     assert "still on; undone" in str(error)
     assert path.read_text() == OLD
 

@@ -1,4 +1,4 @@
-"""What userland_proxy would do, on synthetic hosts."""
+"""What a change of daemon.json would do, on synthetic hosts; first of all that of docker-proxy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import (
+    RELOAD,
+    RESTART,
+    Consent,
+    DaemonFacts,
+    DaemonPlan,
+    plan_daemon_config,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import (
+    Goal,
+    KeyWish,
+    keys_goal,
+    text_goal,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart_impact import ServiceTraits
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_plan import (
-    ProxyFacts,
-    ProxyPlan,
-    ProxyWish,
-    plan_proxy,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy import proxy_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
@@ -32,22 +41,37 @@ from tests.unit.plugins.module_utils._change.hosts import (
     with_sysctls,
 )
 
-OFF = ProxyWish(enabled=False)
-ON = ProxyWish(enabled=True)
+OFF = proxy_goal(enabled=False)
+ON = proxy_goal(enabled=True)
 LIVE = '{"live-restore": true}\n'
 SAFE = with_engine(live_restore=True)
 EMPTY = replace(HOST, containers=[])
+NONE = Consent()
+DISRUPT = Consent(disruption=True)
+ENABLE = Consent(live_restore=True)
 
 
-def plan(host: HostSnapshot, wish: ProxyWish, text: str | None = None, **facts: Any) -> ProxyPlan:
+def plan(host: HostSnapshot, goal: Goal, text: str | None = None, consent: Consent = NONE, **facts: Any) -> DaemonPlan:
     config = FileState(CONFIG_PATH, CONFIG_PATH, None if text is None else text.encode())
-    return plan_proxy(host, wish, ProxyFacts(config, **facts))
+    return plan_daemon_config(host, goal, consent, DaemonFacts(config, **facts))
 
 
-def refusal(host: HostSnapshot, wish: ProxyWish, text: str | None = None, **facts: Any) -> Refusal:
+def refusal(host: HostSnapshot, goal: Goal, text: str | None = None, consent: Consent = NONE, **facts: Any) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        plan(host, wish, text, **facts)
+        plan(host, goal, text, consent, **facts)
     return caught.value
+
+
+def steps(found: DaemonPlan) -> list[tuple[str, str | None]]:
+    return [(step.action, step.text) for step in found.steps]
+
+
+def does(found: DaemonPlan) -> list[str]:
+    return [step.action for step in found.steps]
+
+
+def final(found: DaemonPlan) -> str | None:
+    return found.steps[-1].text
 
 
 # ---- nothing to do, or the file alone --------------------------------------------------------------------------------
@@ -65,18 +89,18 @@ def test_off_and_wanted_off() -> None:
 def test_what_a_killed_run_left_of_off_is_cleared() -> None:
     key = f"net.ipv4.conf.{BRIDGE}.route_localnet"
     found = plan(with_sysctls({key: "1"}), ON)
-    assert (found.restart, [change.key for change in found.sysctls]) == (False, [key])
+    assert (found.steps, [change.key for change in found.sysctls]) == ([], [key])
     assert plan(with_sysctls({key: "1"}, with_proxy_off()), OFF, '{"userland-proxy": false}').outline.actions == []
 
 
 def test_a_pending_key_is_taken_back_without_a_restart() -> None:
     found = plan(HOST, ON, '{"userland-proxy": false}\n')
-    assert (found.text, found.restart) == ("{}\n", False)
+    assert steps(found) == [("write", "{}\n")]
 
 
 def test_an_explicit_true_goes_where_it_blocks_reloads() -> None:
     text = '{"userland-proxy": true, "mtu": 1450}\n'
-    assert plan(HOST, ON, text).text == '{"mtu": 1450}\n'
+    assert steps(plan(HOST, ON, text)) == [("write", '{"mtu": 1450}\n')]
     assert plan(with_engine(version="20.10.24"), ON, text).outline.actions == []
     path = '{"userland-proxy": true, "userland-proxy-path": "/usr/bin/docker-proxy"}'
     assert plan(HOST, ON, path).outline.actions == []
@@ -105,43 +129,42 @@ def test_without_live_restore_it_names_who_would_stop() -> None:
 
 
 def test_with_consent_they_are_listed() -> None:
-    found = plan(HOST, ProxyWish(enabled=False, disruption_allowed=True))
+    found = plan(HOST, OFF, consent=DISRUPT)
     assert [item.container for item in found.outline.disruptions] == ["web"]
-    assert (found.restart, found.reload, found.kept, found.ports) == (True, False, [], [])
+    assert (does(found), found.kept, found.ports) == ([RESTART], [], [])
 
 
 def test_no_container_runs() -> None:
     found = plan(EMPTY, OFF)
-    assert (found.restart, found.reload) == (True, False)
-    assert found.text == '{\n  "userland-proxy": false\n}\n'
+    assert steps(found) == [(RESTART, '{\n  "userland-proxy": false\n}\n')]
 
 
 def test_live_restore_in_force_and_in_the_file() -> None:
     found = plan(SAFE, OFF, LIVE)
-    assert (found.reload, found.restart, found.fallback) == (False, True, None)
+    assert (does(found), found.fallback) == ([RESTART], LIVE)
     assert found.kept == [WEB]
     assert [(port.port, port.after) for port in found.ports] == [("veth1", True)]
-    assert found.text == '{"live-restore": true, "userland-proxy": false}\n'
+    assert final(found) == '{"live-restore": true, "userland-proxy": false}\n'
 
 
 def test_live_restore_is_brought_in_first() -> None:
-    found = plan(HOST, ProxyWish(enabled=False, live_restore_allowed=True), '{"userland-proxy": true}\n')
-    assert (found.reload, found.restart, found.kept) == (True, True, [WEB])
+    found = plan(HOST, OFF, '{"userland-proxy": true}\n', ENABLE)
+    assert (does(found), found.kept) == ([RELOAD, RESTART], [WEB])
     # An explicit true would make the reload fail.
-    assert found.text == '{"userland-proxy": false, "live-restore": true}\n'
+    assert final(found) == '{"userland-proxy": false, "live-restore": true}\n'
     # Going back must not stop the containers either.
     assert found.fallback == '{"userland-proxy": true, "live-restore": true}\n'
 
 
 def test_a_file_that_asks_for_live_restore_already_is_consent_to_the_reload() -> None:
     found = plan(HOST, OFF, LIVE)
-    assert (found.reload, found.kept, found.fallback) == (True, [WEB], None)
+    assert (does(found), found.kept, found.fallback) == ([RELOAD, RESTART], [WEB], LIVE)
 
 
 def test_live_restore_in_force_but_not_at_the_next_start_is_no_proof() -> None:
-    assert "web" in str(refusal(SAFE, OFF, "{}"))
-    found = plan(SAFE, ProxyWish(enabled=False, live_restore_allowed=True), "{}")
-    assert (found.reload, found.kept) == (False, [WEB])
+    found = plan(SAFE, OFF, "{}", ENABLE)
+    assert (does(found), found.kept) == ([RESTART], [WEB])
+    assert final(found) == '{\n  "userland-proxy": false,\n  "live-restore": true\n}'
 
 
 @pytest.mark.parametrize(
@@ -155,7 +178,7 @@ def test_live_restore_in_force_but_not_at_the_next_start_is_no_proof() -> None:
     ],
 )
 def test_where_live_restore_cannot_be_brought_in(host: HostSnapshot, reason: str) -> None:
-    assert reason in str(refusal(host, ProxyWish(enabled=False, live_restore_allowed=True)))
+    assert reason in str(refusal(host, OFF, consent=ENABLE))
 
 
 def test_before_25_live_restore_does_not_save_auto_remove() -> None:
@@ -164,7 +187,7 @@ def test_before_25_live_restore_does_not_save_auto_remove() -> None:
     assert plan(host, OFF, LIVE).kept == [WEB, job]
     older = with_engine(host, version="24.0.7")
     assert [item.container for item in refusal(older, OFF, LIVE).disruptions] == ["job"]
-    found = plan(older, replace(OFF, disruption_allowed=True), LIVE)
+    found = plan(older, OFF, LIVE, DISRUPT)
     assert found.kept == [WEB]
     assert len(found.outline.disruptions) == 1
 
@@ -172,7 +195,7 @@ def test_before_25_live_restore_does_not_save_auto_remove() -> None:
 def test_a_file_ahead_of_the_daemon() -> None:
     text = '{"live-restore": true, "userland-proxy": false}'
     found = plan(SAFE, OFF, text)
-    assert (found.text, found.restart) == (None, True)
+    assert steps(found) == [(RESTART, text)]
     # What was in force until now is known to start.
     assert found.fallback == LIVE.strip()
 
@@ -219,15 +242,15 @@ def test_on_again_clears_ports_and_loopback_routing() -> None:
     ],
 )
 @pytest.mark.parametrize("wish", [ON, OFF])
-def test_a_broken_file_is_left_alone(text: str, place: str, wish: ProxyWish) -> None:
-    assert place in str(refusal(HOST, replace(wish, disruption_allowed=True), text))
+def test_a_broken_file_is_left_alone(text: str, place: str, wish: Goal) -> None:
+    assert place in str(refusal(HOST, wish, text, DISRUPT))
 
 
 def test_a_flag_of_the_unit() -> None:
     argv = ["/usr/sbin/dockerd", "--userland-proxy=false"]
     host = replace(EMPTY, service=ServiceUnit("systemd", "docker.service", "active", argv))
     found = plan(host, OFF)
-    assert (found.text, found.restart) == (None, True)
+    assert steps(found) == [(RESTART, None)]
     assert "--userland-proxy=false" in str(refusal(host, ON))
     # A key beside it keeps dockerd from starting, even where both say the same.
     assert f"{CONFIG_PATH}:1:2:" in str(refusal(host, OFF, '{"userland-proxy": false}'))
@@ -238,15 +261,16 @@ def test_an_unknown_mode() -> None:
 
 
 def test_br_netfilter_is_needed_from_27_4_on() -> None:
-    assert plan(EMPTY, OFF, bridge_netfilter=False).restart
+    assert does(plan(EMPTY, OFF, bridge_netfilter=False)) == [RESTART]
     newer = with_engine(EMPTY, version="28.5.2")
     assert "br_netfilter" in str(refusal(newer, OFF, bridge_netfilter=False))
-    assert plan(with_proxy_off(newer), ON, '{"userland-proxy": false}', bridge_netfilter=False).restart
+    back = plan(with_proxy_off(newer), ON, '{"userland-proxy": false}', bridge_netfilter=False)
+    assert does(back) == [RESTART]
 
 
 def test_without_iptables_the_proxy_is_all_there_is() -> None:
     assert "iptables" in str(refusal(EMPTY, OFF, '{"iptables": false}'))
-    assert plan(EMPTY, replace(OFF, disruption_allowed=True), '{"iptables": false}').restart
+    assert does(plan(EMPTY, OFF, '{"iptables": false}', DISRUPT)) == [RESTART]
 
 
 def test_rootless() -> None:
@@ -286,3 +310,56 @@ def test_the_ipv6_listener_that_stays_away() -> None:
     host = with_proxy_off(replace(SAFE, containers=[bound]))
     found = plan(host, ON, '{"live-restore": true, "userland-proxy": false}')
     assert any("restarted once" in text and "web" in text for text in found.outline.warnings)
+
+
+# ---- any key ---------------------------------------------------------------------------------------------------------
+
+
+def wish(name: str, value: Any) -> Goal:
+    return keys_goal([KeyWish(name, value=value)])
+
+
+def gone(*names: str) -> Goal:
+    return keys_goal([KeyWish(name, present=False) for name in names])
+
+
+def test_a_reload_needs_no_containers_consent() -> None:
+    assert steps(plan(HOST, wish("debug", value=True), "{}\n")) == [(RELOAD, '{\n  "debug": true\n}\n')]
+
+
+def test_a_key_that_goes_is_written_out_for_the_reload() -> None:
+    """Else its last value stayed in force."""
+    assert steps(plan(HOST, gone("debug", "labels"), '{"debug": true, "labels": ["a=b"], "mtu": 1}')) == [
+        (RELOAD, '{"mtu": 1, "debug": false, "labels": []}'),
+        ("write", '{"mtu": 1}'),
+    ]
+
+
+def test_live_restore_itself_is_reloaded() -> None:
+    found = plan(HOST, wish("live-restore", value=True), '{"userland-proxy": true}')
+    assert steps(found) == [(RELOAD, '{"live-restore": true}')]
+    assert found.steps[0].live_restore is True
+    off = plan(SAFE, gone("live-restore"), LIVE)
+    assert steps(off) == [(RELOAD, '{\n  "live-restore": false\n}\n'), ("write", "{}\n")]
+    assert plan(SAFE, wish("live-restore", value=True), LIVE).steps == []
+
+
+def test_live_restore_goes_behind_the_restart_that_it_carries_containers_over() -> None:
+    host = with_proxy_off(SAFE)
+    found = plan(host, text_goal(None), '{"live-restore": true, "userland-proxy": false}\n')
+    assert steps(found) == [
+        (RESTART, '{\n  "live-restore": true\n}\n'),
+        (RELOAD, '{\n  "live-restore": false\n}\n'),
+        ("write", None),
+    ]
+    assert found.kept == [WEB]
+    assert found.outline.disruptions == []
+
+
+def test_the_whole_text_comes_back_to_the_byte() -> None:
+    old = '{ "userland-proxy":true }'
+    found = plan(with_proxy_off(SAFE), text_goal(old), '{"live-restore": true, "userland-proxy": false}\n')
+    assert does(found) == [RESTART, RELOAD, "write"]
+    assert final(found) == old
+    # With it in the file, the reload would fail.
+    assert found.steps[1].text == '{ "live-restore":false }'

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A change of daemon.json: reading what the plan needs, doing it, proving it, and going back."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import (
+    RESTART,
+    Consent,
+    DaemonFacts,
+    DaemonPlan,
+    DaemonStep,
+    plan_daemon_config,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import Goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import DaemonTransaction
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearse
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_care import after_care
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    SERVICE,
+    HostSnapshot,
+)
+
+BRIDGE_SYSCTLS = Path("/proc/sys/net/bridge")
+BUILT_IN = Path("/sys/module/br_netfilter")
+# From moby 27.5.1 on: start in spite of a missing br_netfilter.
+IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
+
+
+class DaemonConfigChange:
+    """daemon.json as goal wants it; read() gives a fresh snapshot of the host, run runs a program."""
+
+    def __init__(
+        self, goal: Goal, consent: Consent, run: Run, read: Callable[[], HostSnapshot], journal: Journal
+    ) -> None:
+        self._goal = goal
+        self._consent = consent
+        self._run = run
+        self._read = read
+        self._journal = journal
+
+    def plan(self) -> DaemonPlan:
+        """Read the host and plan; dockerd itself has its say about the new file, where it can."""
+        snapshot = self._read()
+        demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
+        _refuse_other_file(snapshot)
+        plan = plan_daemon_config(snapshot, self._goal, self._consent, self._facts(snapshot))
+        if snapshot.service is not None and snapshot.engine is not None:
+            for text in {step.text for step in plan.steps if step.text is not None and _is_new(plan, step)}:
+                rehearse(snapshot.service.argv, text, snapshot.engine.release)
+        return plan
+
+    def apply(self, plan: DaemonPlan) -> None:
+        """Do it, prove it against the daemon and the kernel, and undo it on failure."""
+        touched = [plan.config] if any(_is_new(plan, step) for step in plan.steps) else []
+        texts = [step.text for step in plan.steps] + [plan.fallback]
+        self._journal.begin(
+            touched,
+            {plan.config.path: [text.encode() for text in texts if text is not None]},
+            actions=plan.outline.actions,
+            ports=to_plain(plan.ports),
+            sysctls=to_plain(plan.sysctls),
+        )
+        transaction = DaemonTransaction(
+            DockerService(self._run, plan.unit),
+            self._read,
+            self._journal,
+            lambda snapshot: _mode_problem(plan, snapshot),
+        )
+        restarts = any(step.action == RESTART for step in plan.steps)
+        try:
+            transaction.run(plan, lambda snapshot: _care(plan, snapshot))
+            if not restarts:
+                _care(plan, self._read())
+        except ChangeFailed as error:
+            self._journal.end("failed", error=str(error))
+            raise
+        self._journal.end("done")
+
+    def _facts(self, snapshot: HostSnapshot) -> DaemonFacts:
+        config = snapshot.daemon_config
+        service = snapshot.service
+        facts = DaemonFacts(
+            read_file(config.path if config else ""), bridge_netfilter=self._has_bridge_netfilter(snapshot)
+        )
+        if service is None or service.manager != "systemd":
+            return facts
+        traits = DockerService(self._run, service.name).traits()
+        return DaemonFacts(facts.config, traits, facts.bridge_netfilter)
+
+    def _has_bridge_netfilter(self, snapshot: HostSnapshot) -> bool:
+        """Whether dockerd will find br_netfilter: loaded, built in, or there to be loaded."""
+        if BRIDGE_SYSCTLS.exists() or BUILT_IN.exists():
+            return True
+        if snapshot.daemon is not None and environment(snapshot.daemon.pid).get(IGNORE_MISSING) == "1":
+            return True
+        code, dummy, dummy2 = self._run(["modprobe", "--dry-run", "--quiet", "br_netfilter"])
+        return code == 0 and Path(f"/lib/modules/{platform.release()}").is_dir()
+
+
+def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:
+    """Whether the step writes something else than what is there."""
+    return (None if step.text is None else step.text.encode()) != plan.config.data
+
+
+def _mode_problem(plan: DaemonPlan, snapshot: HostSnapshot) -> str:
+    state = proxy_in_force(snapshot)
+    if plan.proxy is None or state.value == plan.proxy:
+        return ""
+    return f"dockerd was restarted, and docker-proxy is not as wanted: {state.evidence}"
+
+
+def _care(plan: DaemonPlan, snapshot: HostSnapshot) -> None:
+    """Bring ports and bridges of what was kept into line with the mode, as they are now."""
+    if not plan.care or plan.proxy is None:
+        return
+    ports, sysctls = after_care(snapshot, plan.kept, enabled=plan.proxy)
+    try:
+        set_ports(ports)
+        set_sysctls(sysctls)
+    except ChangeFailed as error:
+        reset_sysctls(sysctls)
+        raise ChangeFailed(
+            f"docker-proxy is {'on' if plan.proxy else 'off'} and in force; what "
+            f"had to follow did not succeed: {error}. The module bridge_hairpin, state: auto, sets the ports"
+        ) from error
+
+
+def _refuse_other_file(snapshot: HostSnapshot) -> None:
+    """Refuse a file that dockerd does not read: what is written there would do nothing."""
+    named = snapshot.daemon_config.path if snapshot.daemon_config else ""
+    process = read_process(snapshot.daemon.pid) if snapshot.daemon else None
+    own = config_path(process, snapshot.service.argv if snapshot.service else [])
+    if os.path.realpath(named) != os.path.realpath(own):
+        raise Refusal(f"nothing was changed: this dockerd reads {own}, not {named}")
