@@ -14,7 +14,9 @@ description:
   - Sets the running value and reads it back from the kernel; closed bridges of Docker are opened one by one.
   - For boot, works out from all files of sysctl.d in their precedence what will be set. Where that is not forwarding,
     writes a file of its own, named so that it is read late enough to win. Files of others are never written.
-  - Says in its warnings when the change means that dockerd no longer closes the FORWARD chain by itself.
+  - dockerd closes the chain C(FORWARD) only when it turns forwarding on itself. Once forwarding is on before dockerd
+    starts, the host would route for whoever uses it as a gateway, so this module keeps the chain closed, now and at
+    boot, see O(forward_policy).
 author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
@@ -26,7 +28,8 @@ options:
     description:
       - V(present) turns forwarding on.
       - V(absent) removes what this module wrote below C(/etc/sysctl.d). The running value stays as it is, since nobody
-        can know what else on the host forwards by now.
+        can know what else on the host forwards by now. The unit that keeps C(FORWARD) closed is removed as well, and a
+        policy that is still as this module set it gets the value that it had before.
     type: str
     choices: [present, absent]
     default: present
@@ -56,9 +59,32 @@ options:
     type: str
     choices: [refuse, keep]
     default: refuse
+  forward_policy:
+    description:
+      - What to do about the policy of the chain C(FORWARD) for O(families).
+      - V(drop) sets it to C(DROP) with the host's own iptables, and, unless O(persistent=false), keeps it at boot with
+        the unit C(dockernet-forward-policy.service), which runs before the network and Docker start. Containers and
+        published ports are not concerned, since rules of dockerd accept their traffic. No rule and no chain of another
+        backend is touched.
+      - Where others are recognised whom the host forwards for, such as virtual machines, other bridges, VPN interfaces,
+        Kubernetes, rules of somebody else, or networks of Docker itself without rules of dockerd, and no rule accepts
+        their traffic both ways, the module refuses and names them, see O(on_disruption).
+      - Where the policy is not the place, it is left as it is and a warning says what decides instead. That is so for
+        engines that filter with nftables, and where firewalld runs. Where ufw is set to open it, the module refuses.
+      - V(keep) leaves it as it is, with a warning when the host begins to route for anyone.
+    type: str
+    choices: [drop, keep]
+    default: drop
+  on_disruption:
+    description:
+      - V(refuse) changes nothing when a closed C(FORWARD) would cut somebody off.
+      - V(allow) consents to that.
+    type: str
+    choices: [refuse, allow]
+    default: refuse
   docker_host:
     description:
-      - Where the Docker Engine listens, which is asked whether the change concerns its FORWARD policy.
+      - Where the Docker Engine listens, which is asked what it does about the policy of C(FORWARD).
     type: str
     default: unix:///var/run/docker.sock
 """
@@ -72,7 +98,11 @@ EXAMPLES = r"""
     families: [ipv4, ipv6]
     router_advertisements: keep
 
-- name: Take back what was set for boot
+- name: Forward on a host of virtual machines whose own rules do not accept their traffic
+  dockernet.baseline.ip_forward:
+    forward_policy: keep
+
+- name: Take back what was set for boot, and the policy of FORWARD
   dockernet.baseline.ip_forward:
     state: absent
 """
@@ -84,14 +114,30 @@ actions:
   type: list
   elements: str
   sample:
+    - >-
+      write /etc/systemd/system/dockernet-forward-policy.service, which closes FORWARD (IPv4) at boot before the network
+      and docker.service start
+    - enable dockernet-forward-policy.service
+    - set the policy of FORWARD (IPv4) from ACCEPT to DROP
     - set net.ipv4.ip_forward from 0 to 1
     - "write /etc/sysctl.d/99-dockernet-baseline.conf: net.ipv4.ip_forward = 1 at boot"
 disruptions:
-  description: Nothing that this module does stops a container, so this is empty.
+  description: Who is cut off by the closed chain. After a refusal, who would have been.
   returned: always
   type: list
   elements: dict
-  sample: []
+  contains:
+    container:
+      description: What the host forwards for, such as C(interface) and a name.
+      type: str
+    how:
+      description: What happens to it, and what shows that it is there.
+      type: str
+  sample:
+    - container: interface virbr0
+      how: >-
+        IPv4 is no longer forwarded for it where no rule accepts it: a bridge of libvirt with the ports vnet0
+        (192.168.122.1/24)
 refused:
   description: Whether it refused before anything was changed; C(msg) then says why and how to consent.
   returned: failure
@@ -100,10 +146,14 @@ refused:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import PolicyWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward import ForwardingChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import ForwardingWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
 def main() -> None:
@@ -115,6 +165,8 @@ def main() -> None:
             "persistent": {"type": "bool", "default": True},
             "interfaces": {"type": "list", "elements": "str", "default": []},
             "router_advertisements": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
+            "forward_policy": {"type": "str", "choices": ["drop", "keep"], "default": "drop"},
+            "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
         supports_check_mode=True,
@@ -127,7 +179,17 @@ def main() -> None:
         interfaces=options["interfaces"],
         keep_advertised_routes=options["router_advertisements"] == "keep",
     )
-    run_change(module, ForwardingChange(wish, lambda: read_snapshot(docker_host=options["docker_host"])))
+    policy = PolicyWish(
+        families=options["families"],
+        closed=options["forward_policy"] == "drop",
+        persistent=options["persistent"],
+        disruption_allowed=options["on_disruption"] == "allow",
+    )
+
+    def read() -> HostSnapshot:
+        return read_snapshot(run_command, options["docker_host"])
+
+    run_change(module, ForwardingChange(wish, policy, run_command, read, Journal("ip_forward")))
 
 
 if __name__ == "__main__":

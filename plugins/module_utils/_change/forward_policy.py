@@ -4,86 +4,77 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What becomes of the FORWARD policy when the kernel forwards before dockerd does it. Pure.
+"""The policy of FORWARD, set and read with the host's own iptables: the alternative that dockerd uses as well.
 
-dockerd closes FORWARD (policy DROP) only when it is dockerd that turns forwarding on: moby, setup_ip_forwarding.go.
-For IPv6, engines before 28 close it at every start, whoever turned forwarding on.
+Nothing but the policy is touched; rules stay, and so do the chains of the other backend.
 """
 
 from __future__ import annotations
 
-import re
+import shutil
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import CHAIN, PolicyChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
 
-_POLICY_ACCEPT = re.compile(r"^:FORWARD ACCEPT\b", re.MULTILINE)
-_SAVES = {"ipv4": re.compile(r"iptables-\w+-save|iptables-save"), "ipv6": re.compile(r"ip6tables-.*save")}
-_NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+_PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}
+# Seconds to wait for another program that holds the lock of xtables (iptables(8), -w).
+_LOCK_WAIT = "10"
 
 
-def policy_warnings(snapshot: HostSnapshot, opened_now: set[str], opened_at_boot: set[str]) -> list[str]:
-    """Return a sentence for each family in which the host begins to route for others because of the change."""
-    engine = snapshot.engine
-    if engine is None:
-        return _unasked(snapshot) if opened_now | opened_at_boot else []
-    warnings: list[str] = []
-    for family in sorted(opened_now | opened_at_boot):
-        if not _dockerd_would_close(snapshot, engine, family):
+def read_policies(families: list[str], run: Run = run_command) -> dict[str, str]:
+    """Return the policy of FORWARD by family, as the kernel has it; a family whose program is missing is left out.
+
+    Raises ChangeFailed when a program does not answer. With legacy iptables, reading makes the kernel register the
+    table, so this is for hosts on which a policy was or is to be set.
+    """
+    policies = {}
+    for family in families:
+        program = shutil.which(_PROGRAMS[family], path=PROGRAM_PATH)
+        if program is None:
             continue
-        if family in opened_now and _policy_is_accept(snapshot, family):
-            warnings.append(
-                f"the host forwards {_NAMES[family]} as of now, and the policy of the FORWARD chain is ACCEPT: it "
-                "routes between its own interfaces for anyone who uses it as a gateway. dockerd sets DROP only when "
-                "it turns forwarding on itself; close FORWARD with the host's firewall if that is not wanted"
+        code, out, err = run([program, "-w", _LOCK_WAIT, "-S", CHAIN])
+        words = out.partition("\n")[0].split()
+        if code != 0 or words[:2] != ["-P", CHAIN] or len(words) < 3:
+            raise ChangeFailed(f"{program} -S {CHAIN} does not show a policy: {err.strip() or out.strip() or code}")
+        policies[family] = words[2]
+    return policies
+
+
+def set_policies(changes: list[PolicyChange], run: Run = run_command) -> None:
+    """Set the policies in order and read them back.
+
+    Raises ChangeFailed; what was set until then stays, and reset_policies takes it back.
+    """
+    for change in changes:
+        _set(change.family, change.after, run)
+    now = read_policies([change.family for change in changes], run)
+    for change in changes:
+        if now.get(change.family) != change.after:
+            raise ChangeFailed(
+                f"the policy of {CHAIN} ({change.family}) was set to {change.after}, and the kernel says "
+                f"{now.get(change.family)}"
             )
-        if family in opened_at_boot:
-            warnings.append(
-                f"from the next boot on, {_NAMES[family]} forwarding is on before dockerd {engine.version} starts, so "
-                "dockerd no longer sets the policy of the FORWARD chain to DROP: the host will route between its own "
-                "interfaces for anyone who uses it as a gateway, unless the host's firewall closes FORWARD"
-            )
-    return warnings
 
 
-def _unasked(snapshot: HostSnapshot) -> list[str]:
-    source = snapshot.sources.get(ENGINE)
-    if source is None or source.kind == "absent":
-        return []
-    return [f"whether dockerd still closes the FORWARD chain at the next boot could not be told: {source.reason}"]
+def reset_policies(changes: list[PolicyChange], run: Run = run_command) -> list[str]:
+    """Set the old policies again, last one first; return those that are not what they were."""
+    stuck = []
+    for change in reversed(changes):
+        try:
+            _set(change.family, change.before, run)
+            now = read_policies([change.family], run).get(change.family)
+        except ChangeFailed:
+            now = None
+        if now != change.before:
+            stuck.append(f"policy of {CHAIN} ({change.family})")
+    return stuck
 
 
-def _dockerd_would_close(snapshot: HostSnapshot, engine: Engine, family: str) -> bool:
-    settings = _settings(snapshot)
-    if (engine.firewall_driver or "iptables").startswith("nftables"):
-        return False
-    if settings.get("ip-forward") is False or settings.get("ip-forward-no-drop") is True:
-        return False
-    if family == "ipv4":
-        return settings.get("iptables") is not False
-    # Engines from 27 manage ip6tables unless told not to; only those from 28 look at who turned forwarding on.
-    return engine.release >= (28, 0) and settings.get("ip6tables") is not False
-
-
-def _settings(snapshot: HostSnapshot) -> dict[str, object]:
-    """What the next start of dockerd will use: the file, and flags beside it."""
-    settings: dict[str, object] = dict(snapshot.daemon_config.values) if snapshot.daemon_config else {}
-    argv = snapshot.service.argv if snapshot.service and snapshot.service.argv else []
-    if not argv and snapshot.daemon:
-        argv = snapshot.daemon.argv
-    settings.update(parse_flags(argv))
-    return settings
-
-
-def _policy_is_accept(snapshot: HostSnapshot, family: str) -> bool:
-    saves = snapshot.ruleset.save if snapshot.ruleset else {}
-    texts = [_filter_table(text) for name, text in saves.items() if _SAVES[family].fullmatch(name)]
-    # With legacy and nft tables side by side a packet passes both, so one DROP closes.
-    policies = [text for text in texts if ":FORWARD " in text]
-    return bool(policies) and all(_POLICY_ACCEPT.search(text) for text in policies)
-
-
-def _filter_table(save: str) -> str:
-    found = re.search(r"^\*filter$.*?^COMMIT$", save, re.MULTILINE | re.DOTALL)
-    return found.group(0) if found else ""
+def _set(family: str, policy: str, run: Run) -> None:
+    program = shutil.which(_PROGRAMS[family], path=PROGRAM_PATH)
+    if program is None:
+        raise ChangeFailed(f"there is no {_PROGRAMS[family]} on this host")
+    code, dummy, err = run([program, "-w", _LOCK_WAIT, "-P", CHAIN, policy])
+    if code != 0:
+        raise ChangeFailed(f"{program} -P {CHAIN} {policy} failed: {err.strip() or code}")

@@ -4,11 +4,15 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Forwarding: reading what the plan needs, doing it, proving it, and going back."""
+"""Forwarding and the policy that goes with it: reading what the plan needs, doing it, proving it, and going back.
+
+FORWARD is closed before forwarding goes on, so that the host is at no time a router for anyone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
@@ -16,22 +20,44 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
     read_file,
     replace_file,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+    ENABLED,
+    UnitChange,
+    prove_unit,
+    put_unit,
+    read_unit,
+    unit_path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.dockerd_forwarding import open_router_warnings
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy import (
+    reset_policies,
+    set_policies,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import (
+    UNIT,
+    PolicyPlan,
+    PolicyWish,
+    current_policy,
+    plan_policy,
+    plan_reopening,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import (
     FOLDER,
     OWN_NAMES,
     ForwardingPlan,
     ForwardingWish,
-    OwnFile,
     plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     read_sysctl,
     reset_sysctls,
     set_sysctls,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
@@ -43,50 +69,118 @@ _RTF_DEFAULT = 0x00010000
 _RTF_ADDRCONF = 0x00040000
 
 
+@dataclass(frozen=True)
+class WholePlan:
+    """Both halves; their outline is one."""
+
+    outline: Outline
+    forwarding: ForwardingPlan
+    policy: PolicyPlan
+
+
 class ForwardingChange:
-    """Forwarding as wish wants it; read() gives a fresh snapshot of the host."""
+    """Forwarding as wish wants it, FORWARD as policy wants it; read() gives a fresh snapshot of the host."""
 
-    def __init__(self, wish: ForwardingWish, read: Callable[[], HostSnapshot]) -> None:
+    def __init__(
+        self, wish: ForwardingWish, policy: PolicyWish, run: Run, read: Callable[[], HostSnapshot], journal: Journal
+    ) -> None:
         self._wish = wish
+        self._policy = policy
+        self._run = run
         self._read = read
-        self._journal = Journal("ip_forward")
+        self._journal = journal
 
-    def plan(self) -> ForwardingPlan:
+    def plan(self) -> WholePlan:
         """Read the host and plan."""
         routes = advertised_interfaces(ROUTES6.read_text(encoding="ascii") if ROUTES6.exists() else "")
         accept_ra = {name: read_sysctl(f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra") or "0" for name in routes}
-        return plan_forwarding(self._read(), self._wish, accept_ra)
+        snapshot = self._read()
+        forwarding = plan_forwarding(snapshot, self._wish, accept_ra)
+        policy, warnings = self._plan_policy(snapshot, forwarding)
+        first, second = policy.outline, forwarding.outline
+        outline = Outline(
+            first.actions + second.actions,
+            first.diffs + second.diffs,
+            first.disruptions,
+            first.warnings + second.warnings + warnings,
+        )
+        return WholePlan(outline, forwarding, policy)
 
-    def apply(self, plan: ForwardingPlan) -> None:
+    def _plan_policy(self, snapshot: HostSnapshot, forwarding: ForwardingPlan) -> tuple[PolicyPlan, list[str]]:
+        firewall = read_firewall(self._run)
+        try:
+            unit = read_unit(self._run, UNIT)
+        except OSError as error:
+            raise Refusal(f"nothing was changed: {unit_path(UNIT)} could not be read: {error}") from error
+        families = self._policy.families
+        if not self._wish.present:
+            return plan_reopening(snapshot, firewall, unit, families), []
+        if self._policy.closed:
+            return plan_policy(snapshot, firewall, unit, self._policy), []
+        now = {family: current_policy(snapshot, firewall, family) for family in families}
+        warnings = open_router_warnings(snapshot, now, forwarding.opened_now, forwarding.opened_at_boot)
+        return PolicyPlan(), warnings
+
+    def apply(self, plan: WholePlan) -> None:
         """Do it and verify it against the kernel and the files that boot will read; undo everything on failure."""
-        files = [read_file(f"{FOLDER}/{name}") for name in OWN_NAMES]
-        before = {state.path: state for state in files}
-        touched = [before[file.path] for file in plan.files]
+        forwarding, policy = plan.forwarding, plan.policy
+        paths = [f"{FOLDER}/{name}" for name in OWN_NAMES] + [unit_path(UNIT)]
+        before = {path: read_file(path) for path in paths}
+        writes = {file.path: [_data(file.text)] for file in forwarding.files}
+        if policy.unit:
+            writes[unit_path(UNIT)] = [_data(policy.unit.after.text)]
         self._journal.begin(
-            touched,
-            {file.path: [_data(file)] for file in plan.files},
+            [before[path] for path in writes],
+            writes,
             actions=plan.outline.actions,
-            sysctls=to_plain(plan.sysctls + plan.implied),
+            sysctls=to_plain(forwarding.sysctls + forwarding.implied),
+            policies=to_plain(policy.policies),
+            units=[policy.unit.record()] if policy.unit else [],
         )
         try:
-            set_sysctls(plan.sysctls)
-            for file in plan.files:
-                replace_file(before[file.path], _data(file))
-            _verify_boot(plan)
+            self._apply_policy(policy, before[unit_path(UNIT)])
+            set_sysctls(forwarding.sysctls)
+            for file in forwarding.files:
+                replace_file(before[file.path], _data(file.text))
+            _verify_boot(forwarding)
         except (ChangeFailed, OSError, UnreadableError) as error:
             raise self._undone(plan, list(before.values()), error) from error
         self._journal.end("done")
 
-    def _undone(self, plan: ForwardingPlan, files: list[FileState], error: Exception) -> ChangeFailed:
-        stuck = reset_sysctls([*plan.sysctls, *plan.implied])
+    def _apply_policy(self, policy: PolicyPlan, unit_file: FileState) -> None:
+        if policy.unit:
+            # Before the policy: from now on the file says what was there before, whenever this run is killed.
+            put_unit(self._run, unit_file, policy.unit.after)
+        set_policies(policy.policies, self._run)
+        if policy.unit and policy.unit.after.state == ENABLED:
+            prove_unit(self._run, UNIT)
+
+    def _undone(self, plan: WholePlan, files: list[FileState], error: Exception) -> ChangeFailed:
+        stuck = reset_sysctls([*plan.forwarding.sysctls, *plan.forwarding.implied])
+        stuck += reset_policies(plan.policy.policies, self._run)
         for state in files:
+            if state.path == unit_path(UNIT):
+                stuck += self._reset_unit(plan.policy.unit)
+                continue
             now = read_file(state.path)
             if now.data != state.data:
                 replace_file(now, state.data)
         self._journal.end("undone", error=str(error), stuck=stuck)
+        log = error.log if isinstance(error, ChangeFailed) else []
         if stuck:
-            return ChangeFailed(f"{error}; undone but for {', '.join(stuck)}, which did not go back to what it was")
-        return ChangeFailed(f"{error}; everything is as it was before")
+            return ChangeFailed(
+                f"{error}; undone but for {', '.join(stuck)}, which did not go back to what it was", log
+            )
+        return ChangeFailed(f"{error}; everything is as it was before", log)
+
+    def _reset_unit(self, change: UnitChange | None) -> list[str]:
+        if change is None:
+            return []
+        try:
+            put_unit(self._run, read_file(unit_path(UNIT)), change.before)
+        except (ChangeFailed, OSError):
+            return [UNIT]
+        return []
 
 
 def advertised_interfaces(table: str) -> list[str]:
@@ -99,8 +193,8 @@ def advertised_interfaces(table: str) -> list[str]:
     return sorted(found)
 
 
-def _data(file: OwnFile) -> bytes | None:
-    return None if file.text is None else file.text.encode()
+def _data(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
 def _verify_boot(plan: ForwardingPlan) -> None:

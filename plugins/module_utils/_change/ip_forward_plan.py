@@ -17,7 +17,6 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy import policy_warnings
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     SysctlChange,
@@ -77,6 +76,9 @@ class ForwardingPlan:
     files: list[OwnFile] = field(default_factory=list)
     promised: dict[str, str] = field(default_factory=dict)
     """What boot must set once the files are written."""
+    opened_now: set[str] = field(default_factory=set)
+    opened_at_boot: set[str] = field(default_factory=set)
+    """Families in which the host begins to forward, now and at boot."""
 
 
 def plan_forwarding(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> ForwardingPlan:
@@ -101,9 +103,9 @@ def plan_forwarding(snapshot: HostSnapshot, wish: ForwardingWish, advertised: di
         actions += reasons
     opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
     opened_at_boot = set(wish.families) if files else set()
-    warnings = policy_warnings(snapshot, opened_now, opened_at_boot)
-    outline = Outline(actions, sysctl_diff(sysctls) + _file_diffs(snapshot, files), warnings=warnings)
-    return ForwardingPlan(outline, sysctls, _implied(snapshot, sysctls), files, promised)
+    outline = Outline(actions, sysctl_diff(sysctls) + _file_diffs(snapshot, files))
+    implied = _implied(snapshot, sysctls)
+    return ForwardingPlan(outline, sysctls, implied, files, promised, opened_now, opened_at_boot)
 
 
 # ---- the running kernel ----------------------------------------------------------------------------------------------

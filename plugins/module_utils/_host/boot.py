@@ -69,14 +69,19 @@ def _is_mask(path: Path) -> bool:
     return stat.S_ISCHR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_size == 0)
 
 
+def ufw_is_enabled(root: Path = Path("/")) -> bool:
+    """Whether ufw sets its rules, policies and sysctls at boot (ufw(8))."""
+    return shell_setting(root / "etc/ufw/ufw.conf", "ENABLED").lower() == "yes"
+
+
 def _ufw_files(root: Path) -> list[Path]:
-    if _setting(root / "etc/ufw/ufw.conf", "ENABLED").lower() != "yes":
+    if not ufw_is_enabled(root):
         return []
-    path = _setting(root / "etc/default/ufw", "IPT_SYSCTL")
+    path = shell_setting(root / "etc/default/ufw", "IPT_SYSCTL")
     return [root / path.lstrip("/")] if path else []
 
 
-def _setting(path: Path, name: str) -> str:
+def shell_setting(path: Path, name: str) -> str:
     """Value of a shell assignment in a file, empty when it is not there."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import ip_forward
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import (
+    PolicyPlan,
+    PolicyWish,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward import (
     ForwardingChange,
+    WholePlan,
     advertised_interfaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import (
@@ -39,17 +44,22 @@ def test_advertised_interfaces() -> None:
 @pytest.fixture
 def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ForwardingChange:
     monkeypatch.setattr(ip_forward, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(ip_forward, "unit_path", lambda name: str(tmp_path / name))
     monkeypatch.setattr(ip_forward, "read_boot", lambda: BootSysctls("systemd-sysctl"))
-    made = ForwardingChange(ForwardingWish(present=True, families=["ipv4"]), lambda: HOST)
-    monkeypatch.setattr(made, "_journal", Journal("ip_forward", tmp_path / "journal"))
-    return made
+    wish = ForwardingWish(present=True, families=["ipv4"])
+    journal = Journal("ip_forward", tmp_path / "journal")
+    return ForwardingChange(wish, PolicyWish(["ipv4"]), lambda dummy: (1, "", ""), lambda: HOST, journal)
+
+
+def whole(forwarding: ForwardingPlan) -> WholePlan:
+    return WholePlan(forwarding.outline, forwarding, PolicyPlan())
 
 
 def test_a_file_that_does_not_win_is_taken_back(change: ForwardingChange, tmp_path: Path) -> None:
     path = tmp_path / "99-dockernet-baseline.conf"
     plan = ForwardingPlan(Outline(["write"]), files=[OwnFile(str(path), "x\n")], promised={KNOB: "1"})
     with pytest.raises(ChangeFailed, match=r"boot would still set net\.ipv4\.ip_forward to None.*as it was before"):
-        change.apply(plan)
+        change.apply(whole(plan))
     assert not path.exists()
 
 
@@ -58,11 +68,11 @@ def test_what_was_there_comes_back(change: ForwardingChange, tmp_path: Path) -> 
     path.write_text("mine\n")
     plan = ForwardingPlan(Outline(["remove"]), files=[OwnFile(str(path), None)], promised={KNOB: "1"})
     with pytest.raises(ChangeFailed):
-        change.apply(plan)
+        change.apply(whole(plan))
     assert path.read_text() == "mine\n"
 
 
 def test_success(change: ForwardingChange, tmp_path: Path) -> None:
     path = tmp_path / "99-dockernet-baseline.conf"
-    change.apply(ForwardingPlan(Outline(["write"]), files=[OwnFile(str(path), "x\n")]))
+    change.apply(whole(ForwardingPlan(Outline(["write"]), files=[OwnFile(str(path), "x\n")])))
     assert path.read_text() == "x\n"

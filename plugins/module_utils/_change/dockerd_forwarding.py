@@ -1,0 +1,95 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What dockerd itself does about forwarding and the FORWARD chain. Pure.
+
+dockerd closes FORWARD (policy DROP) only when it is dockerd that turns forwarding on: moby, setup_ip_forwarding.go.
+For IPv6, engines before 28 close it at every start, whoever turned forwarding on.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+
+NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+_KEYS = {"ipv4": "iptables", "ipv6": "ip6tables"}
+
+
+def open_router_warnings(
+    snapshot: HostSnapshot, policies: dict[str, str], opened_now: set[str], opened_at_boot: set[str]
+) -> list[str]:
+    """Return a sentence for each family in which the host begins to route for others because of the change.
+
+    policies: that of FORWARD now, by family.
+    """
+    engine = snapshot.engine
+    if engine is None:
+        return _unasked(snapshot) if opened_now | opened_at_boot else []
+    warnings: list[str] = []
+    for family in sorted(opened_now | opened_at_boot):
+        if not _dockerd_would_close(snapshot, engine, family):
+            continue
+        if family in opened_now and policies.get(family) == "ACCEPT":
+            warnings.append(
+                f"the host forwards {NAMES[family]} as of now, and the policy of the FORWARD chain is ACCEPT: it "
+                "routes between its own interfaces for anyone who uses it as a gateway. dockerd sets DROP only when "
+                "it turns forwarding on itself; forward_policy: drop closes the chain now and at boot"
+            )
+        if family in opened_at_boot:
+            warnings.append(
+                f"from the next boot on, {NAMES[family]} forwarding is on before dockerd {engine.version} starts, so "
+                "dockerd no longer sets the policy of the FORWARD chain to DROP: the host will route between its own "
+                "interfaces for anyone who uses it as a gateway, unless the host's firewall closes FORWARD"
+            )
+    return warnings
+
+
+def uses_nftables(snapshot: HostSnapshot) -> bool:
+    """Whether dockerd filters with nftables, as it says itself, or would once it is started."""
+    if snapshot.engine is not None and snapshot.engine.firewall_driver:
+        return snapshot.engine.firewall_driver.startswith("nftables")
+    return next_values(snapshot).get("firewall-backend") == "nftables"
+
+
+def manages_rules(snapshot: HostSnapshot, save: str, family: str) -> bool:
+    """Whether dockerd makes rules of a family: not unless its file and flags say so, and its chains are in save.
+
+    save: the output of the save command, empty where only the settings are asked. ip6tables is on by default from
+    Docker Engine 27 on.
+    """
+    engine = snapshot.engine
+    default = family == "ipv4" or (engine is not None and engine.release >= (27, 0))
+    if next_values(snapshot).get(_KEYS[family], default) is not True:
+        return False
+    chains = parse_table(save, "filter").chains
+    return not save or engine is None or any(chain.startswith("DOCKER") for chain in chains)
+
+
+def leaves_forward_open(snapshot: HostSnapshot) -> bool:
+    """Whether dockerd is told never to close FORWARD."""
+    return next_values(snapshot).get("ip-forward-no-drop") is True
+
+
+def _unasked(snapshot: HostSnapshot) -> list[str]:
+    source = snapshot.sources.get(ENGINE)
+    if source is None or source.kind == "absent":
+        return []
+    return [f"whether dockerd still closes the FORWARD chain at the next boot could not be told: {source.reason}"]
+
+
+def _dockerd_would_close(snapshot: HostSnapshot, engine: Engine, family: str) -> bool:
+    settings = next_values(snapshot)
+    if uses_nftables(snapshot):
+        return False
+    if settings.get("ip-forward") is False or settings.get("ip-forward-no-drop") is True:
+        return False
+    if family == "ipv4":
+        return settings.get("iptables") is not False
+    # Engines from 27 manage ip6tables unless told not to; only those from 28 look at who turned forwarding on.
+    return engine.release >= (28, 0) and settings.get("ip6tables") is not False

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Rules in the form that iptables-save prints. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One ``-A`` line."""
+
+    chain: str
+    matches: dict[str, str]
+    """Option to value as printed; a negated one has the key ``! -s``. Several of a name: the last one."""
+    target: str
+    """Of ``-j`` or ``-g``; empty where there is none."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: policies of its built-in chains, its rules in order, all its chains."""
+
+    policies: dict[str, str] = field(default_factory=dict)
+    chains: list[str] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+
+    def of(self, chain: str) -> list[Rule]:
+        """The rules of one chain."""
+        return [rule for rule in self.rules if rule.chain == chain]
+
+
+def parse_table(save: str, name: str) -> Table:
+    """Return the table of that name in the output of a save command; an empty one where it is not in it."""
+    policies: dict[str, str] = {}
+    chains: list[str] = []
+    rules: list[Rule] = []
+    for line in _lines_of(save, name):
+        if line.startswith(":"):
+            chain, policy = [*line[1:].split(), "", ""][:2]
+            chains.append(chain)
+            if policy not in ("-", ""):
+                policies[chain] = policy
+        elif line.startswith("-A "):
+            rules.append(_rule(line))
+    return Table(policies, chains, rules)
+
+
+def _lines_of(save: str, name: str) -> Iterator[str]:
+    inside = False
+    for line in save.splitlines():
+        if line.startswith("*"):
+            inside = line[1:].strip() == name
+        elif inside and line.strip():
+            yield line.strip()
+
+
+def _rule(line: str) -> Rule:
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
+    matches: dict[str, str] = {}
+    target = ""
+    at = 2
+    while at < len(words):
+        key = words[at]
+        if key == "!" and at + 1 < len(words):
+            at += 1
+            key = f"! {words[at]}"
+        values = []
+        while at + 1 < len(words) and not _is_option(words[at + 1]):
+            at += 1
+            values.append(words[at])
+        at += 1
+        if key in ("-j", "-g"):
+            target = values[0] if values else ""
+        elif key != "-m":
+            matches[key] = " ".join(values)
+    return Rule(words[1] if len(words) > 1 else "", matches, target, line)
+
+
+def _is_option(word: str) -> bool:
+    return word == "!" or (word.startswith("-") and len(word) > 1)
