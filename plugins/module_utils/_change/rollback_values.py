@@ -62,11 +62,15 @@ def sysctls_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[Sysc
 
 def sysctl_sentences(changes: Sequence[SysctlChange]) -> list[str]:
     """One sentence a change, but for what the kernel sets along with another."""
-    families = {_KNOBS[change.key]: change.after for change in changes if change.key in _KNOBS}
+    leaders: dict[str, SysctlChange] = {}
+    for change in changes:
+        if change.key in _KNOBS:
+            leaders.setdefault(_KNOBS[change.key], change)
     said: list[str] = []
     for change in changes:
-        found = _FAMILY.match(change.key) if change.key not in _KNOBS else None
-        follows = found is not None and families.get(found.group(1)) == change.after
+        found = _FAMILY.match(change.key)
+        leader = leaders.get(found.group(1)) if found else None
+        follows = leader is not None and leader is not change and leader.after == change.after
         if change.before != change.after and not follows:
             said.append(f"set {change.key} from {change.before} back to {change.after}")
     return said
