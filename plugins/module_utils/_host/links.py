@@ -4,11 +4,14 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Network interfaces of the host's namespace, by one rtnetlink dump of links and one of addresses."""
+"""Network interfaces of a namespace, by one rtnetlink dump of links and one of addresses."""
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
+from contextlib import AbstractContextManager
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
@@ -23,21 +26,64 @@ _IFF_UP = 0x1
 
 
 def read_links() -> list[Link]:
-    """Return all links with their addresses.
+    """Return all links of the host's namespace with their addresses.
 
     Works with pyroute2 from 0.5.14 (Debian 11) on. Raises UnreadableError without it, or when the kernel refuses.
     """
+    own, dummy, error_type = _pyroute2()
     try:
-        from pyroute2 import IPRoute
+        with own() as route:
+            return _links(route)
+    except (error_type, OSError) as error:
+        raise UnreadableError(ERROR, f"the kernel did not list the links: {error}") from error
+
+
+def read_container_links(pid: int) -> tuple[list[Link], str]:
+    """Return the links of the network namespace of process pid, and the name of the one with the IPv4 default route.
+
+    Raises UnreadableError as read_links() does, and when the process is gone.
+    """
+    dummy, other, error_type = _pyroute2()
+    try:
+        with in_namespace(other, pid) as route:
+            return _links(route), _default_link(route)
+    except (error_type, OSError) as error:
+        raise UnreadableError(ERROR, f"the kernel did not list the links of process {pid}: {error}") from error
+
+
+def in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:
+    """Pyroute2's NetNS for the network namespace of process pid. Raises FileNotFoundError when that is gone."""
+    path = f"/proc/{pid}/ns/net"
+    os.stat(path)
+    # By default it would make a namespace where it finds none.
+    namespace: AbstractContextManager[Any] = netns(path, flags=0)
+    return namespace
+
+
+def _pyroute2() -> tuple[Any, Any, type[Exception]]:
+    try:
+        from pyroute2 import IPRoute, NetNS
         from pyroute2.netlink.exceptions import NetlinkError
     except ImportError as error:
         raise missing_library("pyroute2", "python3-pyroute2", sys.executable, error) from error
-    try:
-        with IPRoute() as route:
-            links = list(route.get_links())
-            addresses = list(route.get_addr())
-    except (NetlinkError, OSError) as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the links: {error}") from error
+    return IPRoute, NetNS, NetlinkError
+
+
+def _default_link(route: Any) -> str:
+    """The interface of the IPv4 default route with the lowest metric, by name; empty without one."""
+    routes = [item for item in route.get_routes(family=socket.AF_INET) if item["dst_len"] == 0]
+    indexes = [
+        (item.get_attr("RTA_PRIORITY") or 0, item.get_attr("RTA_OIF")) for item in routes if item.get_attr("RTA_OIF")
+    ]
+    if not indexes:
+        return ""
+    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in route.get_links()}
+    return str(names.get(min(indexes)[1]) or "")
+
+
+def _links(route: Any) -> list[Link]:
+    links = list(route.get_links())
+    addresses = list(route.get_addr())
     by_index: dict[int, list[str]] = {}
     for address in addresses:
         by_index.setdefault(address["index"], []).append(_with_prefix(address))

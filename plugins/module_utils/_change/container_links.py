@@ -1,0 +1,48 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Interfaces inside the network namespaces of containers, read and changed by rtnetlink(7)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import in_namespace, read_container_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+
+
+class ContainerLinks(Protocol):
+    """What is asked of the kernel about containers. Everything raises ChangeFailed."""
+
+    def read(self, pid: int) -> tuple[list[Link], str]:
+        """Return the links of a process's namespace, and the name of the one with the IPv4 default route."""
+
+    def set_mac(self, pid: int, index: int, mac: str) -> None:
+        """Give the interface another MAC address; veth takes one while it is up."""
+
+
+class KernelLinks:
+    """Those of this host. Needs pyroute2."""
+
+    def read(self, pid: int) -> tuple[list[Link], str]:
+        """Ask the kernel."""
+        try:
+            return read_container_links(pid)
+        except UnreadableError as error:
+            raise ChangeFailed(str(error)) from error
+
+    def set_mac(self, pid: int, index: int, mac: str) -> None:
+        """Tell the kernel."""
+        from pyroute2 import NetNS
+        from pyroute2.netlink.exceptions import NetlinkError
+
+        try:
+            with in_namespace(NetNS, pid) as route:
+                route.link("set", index=index, address=mac)
+        except (NetlinkError, OSError) as error:
+            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A container's endpoint on a network: what must be asked of the engine to have it again.
+
+What the engine keeps of an endpoint, and what becomes of it when the container is disconnected and connected again
+(seen on Docker Engine 20.10.5, 20.10.24, 26.1.5 and 28.5.2):
+
+* An address that was given out is not kept. Asking for it (IPAMConfig) makes it a fixed one, which the container asks
+  for at each start from then on and does not start without. So it is only asked for where it would not be given anyway
+  (address_pool.py).
+* A MAC address cannot be asked for: 20.10 takes the container's own (``--mac-address``) again, others follow from the
+  IPv4 address; 26.1.5 forgets the configured one; 28.5.2 does so, too, and draws the others anew. The kernel takes any.
+* 20.10 adds the short id to the aliases by itself; newer engines keep that to themselves (DNSNames).
+* A stopped container holds no address. One that ran before refers to the network by id, and does not start when that is
+  gone (``network ... not found``), so it has to be disconnected and connected, too; one that never started refers to it
+  by name, and is better left alone: it keeps its MAC address that way.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+
+_FIXED = {4: "IPv4Address", 6: "IPv6Address"}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint, as it is and as it is asked for."""
+
+    container: str
+    """Id of the container."""
+    name: str
+    network: str
+    network_id: str
+    endpoint_id: str
+    """Empty where the container does not run."""
+    config: dict[str, Any]
+    """The EndpointConfig of POST /networks/ID/connect as the user had it."""
+    pins: dict[str, str] = field(default_factory=dict)
+    """Of IPAMConfig, besides: addresses that were given out before and would not be given again."""
+    address: str = ""
+    address6: str = ""
+    mac: str = ""
+    interface: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is anything in the kernel; false for the endpoint of a stopped container."""
+        return bool(self.endpoint_id)
+
+    def address_of(self, version: int) -> str:
+        """The address of a version of IP that it has, if any."""
+        return self.address if version == 4 else self.address6
+
+    def fixed(self, version: int) -> str:
+        """The address of a version of IP that the user asked for, if any."""
+        return str((self.config.get("IPAMConfig") or {}).get(_FIXED[version]) or "")
+
+    def pinned(self, version: int) -> Endpoint:
+        """The same, asking for the address that it has."""
+        return replace(self, pins={**self.pins, _FIXED[version]: self.address_of(version)})
+
+    def without_address(self, version: int) -> Endpoint:
+        """The same, content with any address."""
+        if version == 6:
+            return replace(self, address6="")
+        # A MAC address made from the IPv4 address would be given to the next container that gets that one.
+        derived = "02:42:" + ":".join(f"{int(part):02x}" for part in self.address.split("."))
+        return replace(self, address="", mac="" if self.mac == derived else self.mac)
+
+    def request(self, *, pinned: bool) -> dict[str, Any]:
+        """The EndpointConfig to connect with, with or without the pins."""
+        if not (pinned and self.pins):
+            return self.config
+        return {**self.config, "IPAMConfig": {**(self.config.get("IPAMConfig") or {}), **self.pins}}
+
+    @property
+    def text(self) -> str:
+        """For people: the addresses, if there are any."""
+        return " and ".join(filter(None, [self.address, self.address6]))
+
+
+def endpoints_of(container: dict[str, Any], links: list[Link] | None = None) -> list[Endpoint]:
+    """All endpoints of a container (GET /containers/ID/json); links: the interfaces in its namespace."""
+    networks = (container.get("NetworkSettings") or {}).get("Networks") or {}
+    return [_endpoint(container, name, data or {}, links or []) for name, data in networks.items()]
+
+
+def config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """What of an endpoint's settings was asked for, without what the engine added, and without what is empty."""
+    config = {
+        "IPAMConfig": {key: value for key, value in (data.get("IPAMConfig") or {}).items() if value},
+        "Aliases": sorted({alias for alias in data.get("Aliases") or [] if alias != container_id[:12]}),
+        "Links": list(data.get("Links") or []),
+        "DriverOpts": dict(data.get("DriverOpts") or {}),
+        "GwPriority": data.get("GwPriority") or 0,
+    }
+    return {key: value for key, value in config.items() if value}
+
+
+def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], links: list[Link]) -> Endpoint:
+    address, address6 = data.get("IPAddress") or "", data.get("GlobalIPv6Address") or ""
+    link = link_with(links, [address, address6])
+    return Endpoint(
+        container=container["Id"],
+        name=container["Name"].lstrip("/"),
+        network=network,
+        network_id=data.get("NetworkID") or "",
+        endpoint_id=data.get("EndpointID") or "",
+        config=config_of(container["Id"], data),
+        address=address,
+        address6=address6,
+        # Where somebody changed it in the kernel, that is the one in use.
+        mac=(link.mac if link else "") or data.get("MacAddress") or "",
+        interface=link.name if link else "",
+    )
+
+
+def link_with(links: list[Link], addresses: list[str]) -> Link | None:
+    """The interface that has one of the addresses."""
+    wanted = {ipaddress.ip_address(address) for address in addresses if address}
+    for link in links:
+        if any(ipaddress.ip_interface(address).ip in wanted for address in link.addresses):
+            return link
+    return None
