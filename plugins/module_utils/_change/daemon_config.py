@@ -78,7 +78,7 @@ class DaemonConfigChange:
         texts = [step.text for step in plan.steps] + [plan.fallback]
         self._journal.begin(
             touched,
-            {plan.config.path: [text.encode() for text in texts if text is not None]},
+            {plan.config.path: [None if text is None else text.encode() for text in texts]},
             actions=plan.outline.actions,
             ports=to_plain(plan.ports),
             sysctls=to_plain(plan.sysctls),

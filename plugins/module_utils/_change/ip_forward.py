@@ -156,7 +156,7 @@ class ForwardingChange:
             prove_unit(self._run, UNIT)
 
     def _undone(self, plan: WholePlan, files: list[FileState], error: Exception) -> ChangeFailed:
-        stuck = reset_sysctls([*plan.forwarding.sysctls, *plan.forwarding.implied])
+        stuck = reset_sysctls([*plan.forwarding.implied, *plan.forwarding.sysctls])
         stuck += reset_policies(plan.policy.policies, self._run)
         for state in files:
             if state.path == unit_path(UNIT):

@@ -159,7 +159,8 @@ def _implied(snapshot: HostSnapshot, changes: list[SysctlChange]) -> list[Sysctl
             continue
         pattern = re.compile(rf"net\.{family}\.conf\.(?!all\.)[^.]+\.forwarding")
         keys = [key for key in snapshot.sysctls if pattern.fullmatch(key) and key not in written]
-        implied += [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls[key] != "1"]
+        # Those that are open already, too: going back would close them along with the rest.
+        implied += [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys]
     return implied
 
 

@@ -91,14 +91,13 @@ def sysctl_pasts(changes: Iterable[Change]) -> dict[str, Past]:
     )
 
 
-def policy_pasts(changes: Iterable[Change]) -> dict[tuple[str, str], Past]:
-    """By family and chain."""
-    found = _pasts(
-        (f"{item.family} {item.chain}", item.before, item.after, _is_certain(change))
+def policy_pasts(changes: Iterable[Change]) -> dict[str, Past]:
+    """The policy of FORWARD, by family."""
+    return _pasts(
+        (item.family, item.before, item.after, _is_certain(change))
         for change in _standing(changes)
         for item in change.policies
     )
-    return {(key.partition(" ")[0], key.partition(" ")[2]): past for key, past in found.items()}
 
 
 def unit_pasts(changes: Iterable[Change]) -> dict[str, Past]:

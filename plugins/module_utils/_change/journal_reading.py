@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import PolicyChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import SCHEMA
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
@@ -55,16 +56,6 @@ class FileEnd:
 
 
 @dataclass(frozen=True)
-class PolicyRecord:
-    """The policy of a built-in chain of the filter table."""
-
-    family: str
-    chain: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
 class UnitRecord:
     """A systemd unit: ``absent``, ``disabled`` or ``enabled``."""
 
@@ -90,7 +81,7 @@ class Change:
     files: list[FileRecord] = field(default_factory=list)
     sysctls: list[SysctlChange] = field(default_factory=list)
     ports: list[PortChange] = field(default_factory=list)
-    policies: list[PolicyRecord] = field(default_factory=list)
+    policies: list[PolicyChange] = field(default_factory=list)
     units: list[UnitRecord] = field(default_factory=list)
     networks: list[NetworkRecord] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)

@@ -43,6 +43,8 @@ class FilesBack:
 
     changes: list[FileBack] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    blocked: set[str] = field(default_factory=set)
+    """Their paths."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -56,6 +58,7 @@ def files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
             continue
         if now not in {digest(content) for content in past.ours}:
             what = "was removed" if now is None else "was changed"
+            back.blocked.add(past.path)
             back.conflicts.append(f"{past.path} {what} by somebody else since it was written here")
             continue
         if past.unbroken != past.links:

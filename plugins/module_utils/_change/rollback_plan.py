@@ -11,13 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import (
     PortChange,
     port_actions,
     port_diff,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.dockerd_forwarding import NAMES
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import (
+    PolicyChange,
+    policy_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
     FilePast,
+    Past,
     policy_pasts,
     port_pasts,
     sysctl_pasts,
@@ -26,7 +33,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
     Change,
     History,
-    PolicyRecord,
     UnitRecord,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal
@@ -56,8 +62,8 @@ class Present:
     sysctls: Mapping[str, str]
     modes: Mapping[tuple[int, str], bool]
     """Hairpin mode of bridge ports, by index and name of the interface."""
-    policies: Mapping[tuple[str, str], str]
-    """By family and chain."""
+    policies: Mapping[str, str]
+    """Of FORWARD, by family."""
     units: Mapping[str, str]
     """Their states by name."""
 
@@ -71,7 +77,7 @@ class ValuesPlan:
     ports: list[PortChange] = field(default_factory=list)
     units: list[UnitRecord] = field(default_factory=list)
     files: list[FileBack] = field(default_factory=list)
-    policies: list[PolicyRecord] = field(default_factory=list)
+    policies: list[PolicyChange] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     """What somebody else has changed since, and stays."""
 
@@ -81,14 +87,17 @@ def plan_values(history: History, files: list[FilePast], kept: Kept, present: Pr
     changes = history.changes
     sysctls = sysctls_back(sysctl_pasts(changes), present.sysctls)
     ports = ports_back(port_pasts(changes), present.modes)
-    units = units_back(unit_pasts(changes), present.units)
     policies = policies_back(policy_pasts(changes), present.policies)
     contents = files_back(files, kept)
+    # A unit whose file somebody else has changed is left to them.
+    ours = {name: past for name, past in unit_pasts(changes).items() if unit_path(name) not in contents.blocked}
+    units = units_back(ours, present.units)
+    rewritten = _rewritten(contents.changes, ours, units.changes)
     actions = sysctl_sentences(sysctls.changes) + port_actions(ports.changes) + _unit_sentences(units.changes)
     actions += file_sentences(contents.changes) + _policy_sentences(policies.changes)
     moving = [change for change in sysctls.changes if change.before != change.after]
     diffs = sysctl_diff(moving) + port_diff(ports.changes) + _unit_diff(units.changes)
-    diffs += file_diffs(contents.changes) + _policy_diff(policies.changes)
+    diffs += file_diffs(contents.changes) + policy_diff(policies.changes)
     gone = [*_of_interfaces(sysctls.gone), *ports.gone, *units.gone, *policies.gone]
     warnings = history.notes + contents.notes + _gone_sentence(gone) + _network_sentences(changes)
     warnings += _forwarding_sentences(moving) + _open_sentences(policies.changes, present, moving)
@@ -96,7 +105,7 @@ def plan_values(history: History, files: list[FilePast], kept: Kept, present: Pr
         Outline(actions, diffs, warnings=warnings),
         sysctls.changes if moving else [],
         ports.changes,
-        units.changes,
+        units.changes + [UnitRecord(name, present.units[name], present.units[name]) for name in rewritten],
         contents.changes,
         policies.changes,
         sysctls.conflicts + ports.conflicts + units.conflicts + contents.conflicts + policies.conflicts,
@@ -113,8 +122,15 @@ def refuse_conflicts(conflicts: list[str]) -> None:
         )
 
 
+def _rewritten(files: list[FileBack], ours: Mapping[str, Past], units: list[UnitRecord]) -> list[str]:
+    """Units whose file changes and whose state does not; systemd must read them anew."""
+    paths = {item.state.path for item in files}
+    moving = {unit.name for unit in units}
+    return [name for name in ours if unit_path(name) in paths and name not in moving]
+
+
 def _unit_sentences(units: list[UnitRecord]) -> list[str]:
-    words = {"absent": "disable and remove", "disabled": "disable", "enabled": "enable"}
+    words = {"absent": "disable", "disabled": "disable", "enabled": "enable"}
     return [f"{words.get(unit.after, unit.after)} {unit.name}" for unit in units]
 
 
@@ -125,18 +141,11 @@ def _unit_diff(units: list[UnitRecord]) -> list[Diff]:
     return [Diff("systemd units", before, "".join(f"{unit.name} {unit.after}\n" for unit in units))]
 
 
-def _policy_sentences(policies: list[PolicyRecord]) -> list[str]:
+def _policy_sentences(policies: list[PolicyChange]) -> list[str]:
     return [
-        f"set the policy of chain {item.chain} ({item.family}) from {item.before} back to {item.after}"
+        f"set the policy of {item.chain} ({NAMES[item.family]}) from {item.before} back to {item.after}"
         for item in policies
     ]
-
-
-def _policy_diff(policies: list[PolicyRecord]) -> list[Diff]:
-    if not policies:
-        return []
-    before = "".join(f"{item.family} {item.chain} {item.before}\n" for item in policies)
-    return [Diff("chain policies", before, "".join(f"{item.family} {item.chain} {item.after}\n" for item in policies))]
 
 
 def _of_interfaces(keys: list[str]) -> list[str]:
@@ -163,12 +172,12 @@ def _forwarding_sentences(sysctls: list[SysctlChange]) -> list[str]:
     ]
 
 
-def _open_sentences(policies: list[PolicyRecord], present: Present, sysctls: list[SysctlChange]) -> list[str]:
+def _open_sentences(policies: list[PolicyChange], present: Present, sysctls: list[SysctlChange]) -> list[str]:
     values = {**present.sysctls, **{change.key: change.after for change in sysctls}}
     knobs = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
     return [
-        f"the host forwards {item.family.replace('ip', 'IP')} and the policy of its chain FORWARD becomes ACCEPT, "
+        f"the host forwards {NAMES[item.family]} and the policy of FORWARD becomes ACCEPT, "
         "as it was: it routes for anyone who uses it as a gateway"
         for item in policies
-        if item.chain == "FORWARD" and item.after == "ACCEPT" and values.get(knobs.get(item.family, "")) == "1"
+        if item.after == "ACCEPT" and values.get(knobs.get(item.family, "")) == "1"
     ]

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.dockerd_forwarding import NAMES
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import CHAIN, PolicyChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Past, PortPast
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
-    PolicyRecord,
-    UnitRecord,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import UnitRecord
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 
 K = TypeVar("K")
@@ -96,10 +95,10 @@ def ports_back(pasts: Sequence[PortPast], modes: Mapping[tuple[int, str], bool])
     return back
 
 
-def policies_back(pasts: Mapping[tuple[str, str], Past], now: Mapping[tuple[str, str], str]) -> Back[PolicyRecord]:
-    """Return the policies to set, by family and chain."""
-    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: f"the policy of chain {key[1]} ({key[0]})")
-    return Back([PolicyRecord(*key, now[key], value) for key, value in wanted.items()], conflicts, gone)
+def policies_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[PolicyChange]:
+    """Return the policies of FORWARD to set, by family."""
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: f"the policy of {CHAIN} ({NAMES.get(key, key)})")
+    return Back([PolicyChange(key, now[key], value) for key, value in wanted.items()], conflicts, gone)
 
 
 def units_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[UnitRecord]:

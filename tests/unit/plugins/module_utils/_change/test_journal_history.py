@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import PolicyChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
     Past,
     file_pasts,
@@ -15,7 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
     Change,
-    PolicyRecord,
     UnitRecord,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
@@ -64,13 +64,13 @@ def test_every_kind_of_thing_is_found() -> None:
     made = Change(
         *("1", "t", "m"),
         ports=[port],
-        policies=[PolicyRecord("ipv4", "FORWARD", "ACCEPT", "DROP")],
+        policies=[PolicyChange("ipv4", "ACCEPT", "DROP")],
         units=[UnitRecord("x.service", "absent", "enabled")],
         ended=["done"],
     )
     (found,) = port_pasts([made])
     assert (found.port, found.past) == (port, Past("off", frozenset({"on"})))
-    assert policy_pasts([made]) == {("ipv4", "FORWARD"): Past("ACCEPT", frozenset({"DROP"}))}
+    assert policy_pasts([made]) == {"ipv4": Past("ACCEPT", frozenset({"DROP"}))}
     assert unit_pasts([made]) == {"x.service": Past("absent", frozenset({"enabled"}))}
 
 

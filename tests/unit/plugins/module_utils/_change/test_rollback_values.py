@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import PolicyChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Past, PortPast
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
-    PolicyRecord,
     UnitRecord,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback_values import (
@@ -89,10 +89,9 @@ def test_ports() -> None:
 
 
 def test_policies_and_units() -> None:
-    forward = ("ipv4", "FORWARD")
-    closed = {forward: Past("ACCEPT", frozenset({"DROP"}))}
-    assert policies_back(closed, {forward: "DROP"}).changes == [PolicyRecord("ipv4", "FORWARD", "DROP", "ACCEPT")]
-    assert policies_back(closed, {forward: "ACCEPT"}).changes == []
+    closed = {"ipv4": Past("ACCEPT", frozenset({"DROP"}))}
+    assert policies_back(closed, {"ipv4": "DROP"}).changes == [PolicyChange("ipv4", "DROP", "ACCEPT")]
+    assert policies_back(closed, {"ipv4": "ACCEPT"}).changes == []
     enabled = {"x.service": Past("absent", frozenset({"enabled"}))}
     assert units_back(enabled, {"x.service": "enabled"}).changes == [UnitRecord("x.service", "enabled", "absent")]
     assert "unit x.service is masked" in units_back(enabled, {"x.service": "masked"}).conflicts[0]
