@@ -120,12 +120,14 @@ def _problem(found: Endpoint, wanted: Endpoint, *, running: bool) -> str:
     lost = [wanted.fixed(version) for version in (4, 6) if wanted.fixed(version) not in ("", found.fixed(version))]
     if lost:
         return f"does not ask for its fixed address {' and '.join(lost)} any more"
-    have, want = (_without_addresses(item.config) for item in (found, wanted))
+    have, want = (_besides_addresses(item.config) for item in (found, wanted))
     if have != want:
         return f"has {have} there instead of {want}"
     return ""
 
 
-def _without_addresses(config: dict[str, Any]) -> dict[str, Any]:
-    """Addresses are proved by those in force: whether one is a fixed one may have to change."""
-    return {key: value for key, value in config.items() if key != "IPAMConfig"}
+def _besides_addresses(config: dict[str, Any]) -> dict[str, Any]:
+    """Aliases, links and options, in whatever order the engine has them."""
+    return {
+        key: sorted(value) if isinstance(value, list) else value for key, value in config.items() if key != "IPAMConfig"
+    }

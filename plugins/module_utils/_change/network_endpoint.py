@@ -98,7 +98,7 @@ def config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
     """What of an endpoint's settings was asked for, without what the engine added, and without what is empty."""
     config = {
         "IPAMConfig": {key: value for key, value in (data.get("IPAMConfig") or {}).items() if value},
-        "Aliases": sorted({alias for alias in data.get("Aliases") or [] if alias != container_id[:12]}),
+        "Aliases": [alias for alias in data.get("Aliases") or [] if alias != container_id[:12]],
         "Links": list(data.get("Links") or []),
         "DriverOpts": dict(data.get("DriverOpts") or {}),
         "GwPriority": data.get("GwPriority") or 0,

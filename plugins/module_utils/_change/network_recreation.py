@@ -249,7 +249,7 @@ def _observations(api: NetworkApi, kernel: ContainerLinks, record: Record) -> li
         name = container["Name"].lstrip("/")
         if not is_running(container):
             found.append(f"container {name} ended by itself while it was without network {record.name}")
-        elif container["State"].get("StartedAt") != record.started[key]:
+        elif (container["State"].get("StartedAt") or "") != record.started[key]:
             found.append(f"container {name} was started anew while it was without network {record.name}")
         else:
             found += _differences(container, kernel, record)

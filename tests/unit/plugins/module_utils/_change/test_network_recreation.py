@@ -1,0 +1,230 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any network with any containers is made anew with all endpoints as before, or, whatever fails, left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import network_recreation
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation import (
+    plan_on_host,
+    put_back,
+    recreate,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation_plan import (
+    Recreation,
+    record_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.plugins.module_utils._change.fake_engine import FakeContainer, FakeEngine
+
+RELEASES = [(20, 10), (26, 1), (28, 5)]
+SHOP = {
+    "Name": "shop",
+    "Driver": "bridge",
+    "EnableIPv6": True,
+    "IPAM": {"Driver": "default", "Options": {}, "Config": [{"Subnet": "10.9.0.0/24"}, {"Subnet": "fd00:9::/64"}]},
+    "Options": {"com.docker.network.driver.mtu": "1500"},
+    "Labels": {"of": "the shop"},
+}
+WANTED = {**SHOP, "Options": {"com.docker.network.driver.mtu": "1400"}}
+
+
+def other(name: str, number: int) -> dict[str, t.Any]:
+    ipam = {"Driver": "default", "Options": {}, "Config": [{"Subnet": f"10.{number}.0.0/24"}]}
+    return {"Name": name, "Driver": "bridge", "IPAM": ipam, "Options": {}, "Labels": {}}
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> FakeEngine:
+    """An engine with the network shop, others, and up to six containers, some of which came and went."""
+    engine = FakeEngine(draw(st.sampled_from(RELEASES)))
+    for body in (SHOP, other("aisle", 20), other("till", 21)):
+        engine.create(dict(body))
+    for number in range(draw(st.integers(0, 6))):
+        mode = draw(st.sampled_from(["shop", "shop", "aisle", "till"]))
+        running = draw(st.booleans()) or draw(st.booleans())
+        who = engine.run(
+            f"c{number}", mode, running=running, mac=draw(st.sampled_from(["", f"02:aa:00:00:00:{number:02x}"]))
+        )
+        names = [mode, *draw(st.permutations([name for name in ("aisle", "shop", "till") if name != mode]))]
+        for name in names[: draw(st.integers(1, 3))]:
+            engine.attach(who, name, draw(requests(name, number)))
+    for container in list(engine.containers.values()):
+        if draw(st.integers(0, 4)) == 0:
+            del engine.containers[container.id]
+    engine.calls = 0
+    return engine
+
+
+@st.composite
+def requests(draw: st.DrawFn, network: str, number: int) -> dict[str, t.Any]:
+    request: dict[str, t.Any] = {"Aliases": draw(st.lists(st.sampled_from(["db", "web"]), unique=True))}
+    if network == "shop" and draw(st.integers(0, 3)) == 0:
+        request["IPAMConfig"] = {"IPv4Address": f"10.9.0.{200 + number}"}
+        if draw(st.booleans()):
+            request["IPAMConfig"]["IPv6Address"] = f"fd00:9::{200 + number}"
+    if draw(st.booleans()):
+        request["Links"] = ["c0:zero"]
+    if draw(st.booleans()):
+        request["DriverOpts"] = {"some.option": "value"}
+    return request
+
+
+def planned(engine: FakeEngine, body: dict[str, t.Any] | None = None) -> Recreation:
+    old = engine.inspect("shop")
+    assert old is not None
+    return plan_on_host(engine, old, list(engine.containers), body or WANTED, engine.release, engine)
+
+
+def failure_of(engine: FakeEngine, plan: Recreation) -> str:
+    """Carry it out; what it says when that fails."""
+    try:
+        recreate(engine, plan, links=engine)
+    except ChangeFailed as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_pause() -> t.Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_recreation, "PAUSE", 0)
+        yield
+
+
+@given(hosts())
+@settings(max_examples=60, deadline=None)
+def test_all_is_as_before_but_for_the_network(engine: FakeEngine) -> None:
+    before = engine.state("shop")
+    plan = planned(engine)
+    notes = recreate(engine, plan, links=engine)
+    after = engine.state("shop")
+    assert notes == []
+    assert after.pop("network") == WANTED
+    assert before.pop("network") == SHOP
+    assert after == before
+    if any(who.running and "shop" in who.live for who in engine.containers.values()):
+        assert plan.disruptions
+
+
+@given(hosts(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_one_failure_anywhere_leaves_all_as_it_was(engine: FakeEngine, data: st.DataObject) -> None:
+    before = engine.state("shop")
+    plan = planned(engine)
+    engine.calls, engine.fail_at = 0, data.draw(st.integers(1, 60))
+    engine.fail_after_work = data.draw(st.booleans())
+    said = failure_of(engine, plan)
+    assert engine.state("shop") == before or (said == "" and engine.state("shop")["network"] == WANTED)
+    assert said == "" or "as they were" in said or "nothing was changed" in said
+
+
+@given(hosts(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st.DataObject) -> None:
+    before = engine.state("shop")
+    plan = planned(engine)
+    record = record_of(json.loads(json.dumps(plan.record.to_plain())))
+    engine.calls, engine.fail_at = 0, data.draw(st.integers(1, 60))
+
+    class Killed(BaseException):
+        pass
+
+    def killed(number: int = 0) -> t.NoReturn:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_recreation, "put_back", lambda *arguments: killed())
+        with contextlib.suppress(Killed, ChangeFailed):
+            recreate(engine, plan, links=engine)
+    engine.fail_at = None
+    assert put_back(engine, record, engine) == []
+    assert engine.state("shop") == before
+    calls = engine.calls
+    assert put_back(engine, record, engine) == []
+    assert engine.state("shop") == before
+    assert engine.calls > calls
+
+
+def one_container(release: tuple[int, int] = (26, 1), **request: t.Any) -> tuple[FakeEngine, FakeContainer]:
+    engine = FakeEngine(release)
+    engine.create(dict(SHOP))
+    who = engine.run("web", "shop", ports={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]})
+    engine.attach(who, "shop", request)
+    return engine, who
+
+
+def test_what_cannot_be_put_back_is_told_with_the_commands() -> None:
+    engine, dummy = one_container(IPAMConfig={"IPv4Address": "10.9.0.7"}, Aliases=["www"])
+    plan = planned(engine)
+    engine.fail_always = "create"
+    with pytest.raises(ChangeFailed) as caught:
+        recreate(engine, plan, links=engine)
+    said = str(caught.value)
+    assert "Putting everything back did not succeed either" in said
+    assert "docker network create --driver bridge --subnet 10.9.0.0/24 --subnet fd00:9::/64 --ipv6" in said
+    assert "'--label=of=the shop' shop" in said
+    assert "docker network connect --ip 10.9.0.7 --alias=www shop web" in said
+
+
+def test_a_container_that_joins_meanwhile_is_not_cut_off() -> None:
+    engine, dummy = one_container()
+    plan = planned(engine)
+    late = engine.run("late", "shop")
+    engine.attach(late, "shop", {})
+    before = engine.state("shop")
+    with pytest.raises(ChangeFailed, match="nothing was changed: meanwhile container late was started on network shop"):
+        recreate(engine, plan, links=engine)
+    assert engine.state("shop") == before
+
+
+def test_a_proof_that_fails_takes_all_back() -> None:
+    engine, dummy = one_container()
+    before = engine.state("shop")
+
+    def proof(network_id: str) -> None:
+        assert engine.bodies[network_id] == WANTED
+        raise ChangeFailed("the bridge is not there")
+
+    with pytest.raises(ChangeFailed, match="network shop and its containers are as they were: the bridge is not there"):
+        recreate(engine, planned(engine), proof, engine)
+    assert engine.state("shop") == before
+
+
+def test_a_fixed_address_that_does_not_fit_is_refused_and_another_is_given_anew() -> None:
+    moved = {**SHOP, "IPAM": {"Driver": "default", "Options": {}, "Config": [{"Subnet": "10.10.0.0/24"}]}}
+    engine, dummy = one_container(IPAMConfig={"IPv4Address": "10.9.0.7"})
+    with pytest.raises(Refusal, match=r"container web has the fixed address 10\.9\.0\.7"):
+        planned(engine, moved)
+    engine, who = one_container()
+    plan = planned(engine, moved)
+    assert any("10.9.0.2 on network shop does not fit any more" in item.how for item in plan.disruptions)
+    recreate(engine, plan, links=engine)
+    assert who.live["shop"].address == "10.10.0.2"
+    assert who.live["shop"].mac == "02:42:0a:0a:00:02"
+
+
+def test_an_address_is_made_a_fixed_one_only_where_it_would_not_come_back() -> None:
+    engine, first = one_container()
+    second = engine.run("db", "shop")
+    engine.attach(second, "shop", {})
+    del engine.containers[first.id]
+    plan = planned(engine)
+    recreate(engine, plan, links=engine)
+    assert second.live["shop"].address == "10.9.0.3"
+    assert second.settings["shop"]["IPAMConfig"]["IPv4Address"] == "10.9.0.3"
+    assert any("becomes a fixed one" in item.how for item in plan.disruptions)
+    engine, first = one_container()
+    plan = planned(engine)
+    recreate(engine, plan, links=engine)
+    assert "IPAMConfig" not in first.settings["shop"]
+    assert not any("becomes a fixed one" in item.how for item in plan.disruptions)
