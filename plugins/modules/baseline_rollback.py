@@ -24,7 +24,7 @@ description:
     change again.
   - Taking back restores insecure or broken states, too, if that is how the host was. The warnings say so.
 notes:
-  - Networks that M(dockernet.baseline.bridge_network) made or changed stay as they are; a warning names them.
+  - Networks that C(bridge_network) made or changed stay as they are; a warning names them.
   - The record and the copies in C(/var/lib/dockernet-baseline) are kept.
   - What dockerd does itself when it starts stays done. A container that runs on has no listener on C([::]) until it is
     started again, if docker-proxy was off in between.

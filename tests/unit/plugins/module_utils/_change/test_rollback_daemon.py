@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import file_pasts
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback_daemon import DaemonGoal, daemon_goal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._change.histories import Book, put
@@ -101,6 +101,7 @@ KEYS = st.sampled_from(["debug", "mtu", "userland-proxy"])
 OBJECTS = st.dictionaries(KEYS, st.integers(0, 2))
 
 
+@settings(max_examples=50)
 @given(OBJECTS, st.lists(st.tuples(st.booleans(), OBJECTS), min_size=1, max_size=5))
 def test_what_only_others_changed_is_never_lost(
     first: dict[str, int], steps: list[tuple[bool, dict[str, int]]]
