@@ -1,0 +1,170 @@
+"""A network made anew under running containers, on real engines: they keep what they have there, or nothing changes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.integration.snapshots import PLACE, install_readers
+from tests.lab import workload
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
+
+MAC = "02:aa:bb:cc:dd:01"
+PORT, HUB_PORT = 8080, 8081
+# The order of connection decides on interfaces and addresses. "gone" leaves a gap between them.
+SHOP = Scenario(
+    networks=[NetworkSpec("shop", "10.77.0.0/24"), NetworkSpec("office", "10.78.0.0/24")],
+    containers=[
+        Workload("db", ["shop"], options=["--ip=10.77.0.50", f"--mac-address={MAC}"]),
+        Workload("web", ["shop"], publish=[f"{PORT}:80"], options=["--network-alias=www"]),
+        Workload("gone", ["shop"], serve=[]),
+        Workload("hub", ["shop", "office"], publish=[f"{HUB_PORT}:80"]),
+        Workload("spare", ["shop"], options=["--ip=10.77.0.60", "--network-alias=reserve"], serve=[]),
+    ],
+)
+RUNNING = ("db", "web", "hub")
+LOWEST_FREE_NAME = 28
+FORGETS_MAC = 25
+
+PROGRAM = """
+import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {place!r})
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import network_recreation
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import EngineNetworks
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_body import body_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+wish = json.load(sys.stdin)
+api = EngineNetworks("unix:///var/run/docker.sock")
+old = api.inspect("shop")
+body = body_of(old)
+body["Options"] = {{**body.get("Options", {{}}), **wish["options"]}}
+plan = network_recreation.plan_on_host(api, old, wish["containers"], body, tuple(wish["release"]))
+said = {{"actions": plan.actions, "disruptions": [[item.container, item.how] for item in plan.disruptions]}}
+try:
+    said["notes"] = network_recreation.recreate(api, plan)
+except ChangeFailed as error:
+    said["failed"] = str(error)
+print(json.dumps(said))
+"""
+
+
+def recreate(host: Host, options: dict[str, str]) -> dict[str, Any]:
+    """Make the network shop anew with further options."""
+    wish = {
+        "options": options,
+        "containers": host.docker("ps", "--all", "--quiet", "--no-trunc").out.split(),
+        "release": [int(part) for part in host.engine_version.split(".")[:2]],
+    }
+    done = host.run(["/usr/bin/python3", "-c", PROGRAM.format(place=PLACE)], stdin=json.dumps(wish))
+    said: dict[str, Any] = json.loads(done.out)
+    return said
+
+
+def deploy(host: Host) -> None:
+    host.deploy(SHOP)
+    host.docker("rm", "--force", "gone")
+    host.docker("stop", "--time=0", "spare")
+    host.docker("create", "--name", "fresh", "--network=shop", "--network-alias=new", workload.IMAGE, "/bin/serve")
+    install_readers(host)
+
+
+def in_kernel(host: Host, name: str) -> list[dict[str, Any]]:
+    """The interfaces in a container, in the order of their names, and where its default route goes."""
+    container = host.container(name)
+    links = json.loads(container.net(["ip", "-json", "addr"]).out)
+    route = json.loads(container.net(["ip", "-json", "route", "show", "default"]).out)[0]
+    return [
+        {
+            "name": link["ifname"],
+            "mac": link["address"],
+            "addresses": [entry["local"] for entry in link["addr_info"] if entry["family"] == "inet"],
+            "default": route["gateway"] if route["dev"] == link["ifname"] else "",
+        }
+        for link in sorted(links, key=lambda link: str(link["ifname"]))
+        if link["ifname"] != "lo"
+    ]
+
+
+def state(host: Host) -> dict[str, Any]:
+    """What has to be as before of the running containers, by the kernel and by the engine."""
+    found: dict[str, Any] = {}
+    for name in RUNNING:
+        seen = host.container(name).inspect()
+        networks = seen["NetworkSettings"]["Networks"]
+        found[name] = {
+            "alive": (seen["State"]["Pid"], seen["State"]["StartedAt"]),
+            "kernel": [{**link, "name": ""} for link in in_kernel(host, name)],
+            "addresses": {key: item["IPAddress"] for key, item in networks.items()},
+            "aliases": {key: sorted(item["Aliases"] or []) for key, item in networks.items()},
+            "ports": seen["NetworkSettings"]["Ports"],
+        }
+    return found
+
+
+def reach(host: Host, lab: Lab) -> dict[str, Any]:
+    """Who reaches whom, by name, by address, and from outside."""
+    hub, web = host.container("hub"), host.container("web")
+    names = {
+        f"{container.name} pings {name}": container.run(["ping", "-c1", "-W2", name], check=False).rc
+        for container, name in ((hub, "www"), (hub, "db"), (web, "hub"))
+    }
+    return {
+        **names,
+        "hub to db": hub.tcp("10.77.0.50", 80),
+        "hub to itself": hub.tcp(host.container("hub").address("office"), 80),
+        "outside to web": lab.outside.http(host.address, PORT).body.strip(),
+        "outside to hub": lab.outside.http(host.address, HUB_PORT).body.strip(),
+        "host to web by 127.0.0.1": host.http("127.0.0.1", PORT).body.strip(),
+    }
+
+
+def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    engine = int(host.engine_version.split(".")[0])
+    deploy(host)
+    before, reached = state(host), reach(host, lab)
+    names = [link["name"] for link in in_kernel(host, "hub")]
+    assert reached["outside to hub"] == "workload hub port 80"
+
+    done = recreate(host, {"com.docker.network.driver.mtu": "1400"})
+
+    assert done.get("notes") == [], done
+    assert state(host) == before
+    assert reach(host, lab) == reached
+    mtu = json.loads(host.container("db").net(["ip", "-json", "link"]).out)[-1]["mtu"]
+    assert mtu == 1400
+    # Nobody is left in a state in which it does not start, and the aliases of both still lead somewhere.
+    host.docker("start", "spare", "fresh")
+    assert host.container("spare").address("shop") == "10.77.0.60"
+    assert [host.container("web").run(["ping", "-c1", "-W2", name]).rc for name in ("reserve", "new")] == [0, 0]
+    if engine >= LOWEST_FREE_NAME:
+        assert [link["name"] for link in in_kernel(host, "hub")] == names
+    felt = {(name, how.split(":")[0]) for name, how in done["disruptions"]}
+    assert ("hub", "its address 10.77.0.4 on network shop becomes a fixed one") in felt
+    assert (("db", "loses its configured MAC address 02") in felt) == (engine >= FORGETS_MAC)
+    assert any(re.search("goes by a higher number", how) for dummy, how in felt) == (engine < LOWEST_FREE_NAME)
+
+
+def test_a_network_that_cannot_be_created_is_put_back(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    deploy(host)
+    before, reached = state(host), reach(host, lab)
+    network = json.loads(host.docker("network", "inspect", "shop").out)[0]
+    host.run("ip link add br-taken type veth peer name br-other")
+
+    done = recreate(host, {"com.docker.network.bridge.name": "br-taken"})
+
+    assert "network shop and its containers are as they were" in done["failed"], done
+    assert state(host) == before
+    assert reach(host, lab) == reached
+    again = json.loads(host.docker("network", "inspect", "shop").out)[0]
+    changing = ("Id", "Created", "Containers")
+    assert {key: value for key, value in again.items() if key not in changing} == {
+        key: value for key, value in network.items() if key not in changing
+    }
+    host.docker("start", "spare", "fresh")
+    assert host.container("spare").address("shop") == "10.77.0.60"
