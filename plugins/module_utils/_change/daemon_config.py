@@ -9,9 +9,7 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable
-from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
@@ -31,9 +29,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehears
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_care import after_care
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -42,11 +41,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SERVICE,
     HostSnapshot,
 )
-
-BRIDGE_SYSCTLS = Path("/proc/sys/net/bridge")
-BUILT_IN = Path("/sys/module/br_netfilter")
-# From moby 27.5.1 on: start in spite of a missing br_netfilter.
-IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
 
 
 class DaemonConfigChange:
@@ -102,22 +96,12 @@ class DaemonConfigChange:
     def _facts(self, snapshot: HostSnapshot) -> DaemonFacts:
         config = snapshot.daemon_config
         service = snapshot.service
-        facts = DaemonFacts(
-            read_file(config.path if config else ""), bridge_netfilter=self._has_bridge_netfilter(snapshot)
-        )
+        found = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
+        facts = DaemonFacts(read_file(config.path if config else ""), bridge_netfilter=found)
         if service is None or service.manager != "systemd":
             return facts
         traits = DockerService(self._run, service.name).traits()
         return DaemonFacts(facts.config, traits, facts.bridge_netfilter)
-
-    def _has_bridge_netfilter(self, snapshot: HostSnapshot) -> bool:
-        """Whether dockerd will find br_netfilter: loaded, built in, or there to be loaded."""
-        if BRIDGE_SYSCTLS.exists() or BUILT_IN.exists():
-            return True
-        if snapshot.daemon is not None and environment(snapshot.daemon.pid).get(IGNORE_MISSING) == "1":
-            return True
-        code, dummy, dummy2 = self._run(["modprobe", "--dry-run", "--quiet", "br_netfilter"])
-        return code == 0 and Path(f"/lib/modules/{platform.release()}").is_dir()
 
 
 def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:

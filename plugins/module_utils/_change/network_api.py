@@ -27,6 +27,11 @@ _NOT_FOUND = 404
 class ApiProblem(Exception):
     """The engine refused, or did not answer; the message is the engine's own, or says why there is none."""
 
+    def __init__(self, message: str, *, answered: bool = True) -> None:
+        super().__init__(message)
+        self.answered = answered
+        """False when nobody knows whether it was done."""
+
 
 class NetworkApi(Protocol):
     """What is asked of the engine about networks. Everything raises ApiProblem."""
@@ -105,7 +110,7 @@ class EngineNetworks:
                 answer = client.request(method, url, json=body, timeout=TIME_LIMIT)
                 found = answer.json() if answer.content else {}
         except UnreadableError as error:
-            raise ApiProblem(str(error)) from error
+            raise ApiProblem(str(error), answered=False) from error
         if method == "GET" and answer.status_code == _NOT_FOUND:
             return None
         if not answer.ok:

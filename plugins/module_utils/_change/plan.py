@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -48,6 +49,8 @@ class Outline:
     diffs: list[Diff] = field(default_factory=list)
     disruptions: list[Disruption] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+    """Further keys of the module's result, plain data."""
 
 
 class Refusal(Exception):

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What the ruleset does to the traffic of one bridge, out of the text in which it was read. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_input import contains
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_wish import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+
+_SAVES = {4: re.compile(r"iptables-(\w+-)?save"), 6: re.compile(r"ip6tables-(\w+-)?save")}
+_NFT_FAMILIES = {4: "ip", 6: "ip6"}
+_NFT_TABLE = "docker-bridges"
+_SOURCE_NAT = ("MASQUERADE", "SNAT")
+# What follows the target; the parser keeps it with the matches.
+_NAT_ARGUMENTS = ("--to-source", "--to-ports", "--random", "--random-fully", "--persistent")
+
+
+def is_managed(ruleset: Ruleset, version: int) -> bool:
+    """Whether dockerd has chains of its own in the rules of that IP version, by iptables."""
+    return any("DOCKER" in parse_table(text, "nat").chains for text in _texts(ruleset, version))
+
+
+def source_nat(ruleset: Ruleset, subnet: CIDR) -> list[Rule]:
+    """Rules that give packets from subnet to the outside another source address, whoever made them."""
+    return [
+        rule
+        for text in _texts(ruleset, subnet.version)
+        for rule in parse_table(text, "nat").of("POSTROUTING")
+        if rule.target in _SOURCE_NAT
+        and set(rule.matches) <= {"-s", "-o", "! -o", *_NAT_ARGUMENTS}
+        and _holds(rule.matches.get("-s"), subnet)
+    ]
+
+
+def between_containers(ruleset: Ruleset, version: int, bridge: str) -> set[str]:
+    """Verdicts of the rules for what enters and leaves by the same bridge, ``ACCEPT`` and ``DROP``."""
+    return {
+        rule.target
+        for text in _texts(ruleset, version)
+        for rule in parse_table(text, "filter").rules
+        if rule.target in ("ACCEPT", "DROP")
+        and set(rule.matches) <= {"-i", "-o"}
+        and rule.matches.get("-i") == bridge
+        and rule.matches.get("-o", bridge) == bridge
+    }
+
+
+def nft_comments(ruleset: Ruleset, version: int, bridge: str) -> set[str] | None:
+    """Comments of the rules that dockerd's nftables backend has for the bridge; None where it has no table.
+
+    It comments every rule by what it is for: ``MASQUERADE``, ``ICC``... (moby, drivers/bridge/internal/nftabler).
+    """
+    try:
+        items: list[dict[str, Any]] = json.loads(ruleset.nft_json or "{}").get("nftables", [])
+    except (ValueError, AttributeError):
+        return None
+    own = [
+        (kind, item[kind])
+        for item in items
+        for kind in ("table", "rule")
+        if isinstance(item.get(kind), dict) and item[kind].get("family") == _NFT_FAMILIES[version]
+    ]
+    if not any(kind == "table" and entry.get("name") == _NFT_TABLE for kind, entry in own):
+        return None
+    return {
+        str(entry.get("comment", ""))
+        for kind, entry in own
+        if kind == "rule" and entry.get("table") == _NFT_TABLE and str(entry.get("chain", "")).endswith(f"__{bridge}")
+    }
+
+
+def _texts(ruleset: Ruleset, version: int) -> list[str]:
+    return [text for name, text in ruleset.save.items() if _SAVES[version].fullmatch(name)]
+
+
+def _holds(source: str | None, subnet: CIDR) -> bool:
+    """Whether the match -s takes in all of subnet."""
+    if source is None:
+        return True
+    try:
+        return contains(ipaddress.ip_network(source, strict=False), subnet)
+    except ValueError:
+        return False
