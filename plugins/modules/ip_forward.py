@@ -47,7 +47,9 @@ options:
     default: true
   interfaces:
     description:
-      - Interfaces to open where they were closed by themselves although the host forwards. Docker's bridges always are.
+      - Interfaces to open where they are closed by themselves although the host forwards, now and, unless
+        O(persistent=false), at boot. Docker's bridges always are, and so is C(default), with which bridges that are yet
+        to be made begin.
     type: list
     elements: str
     default: []

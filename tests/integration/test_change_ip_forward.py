@@ -72,6 +72,40 @@ def test_a_later_file_of_somebody_else_is_outdone_and_left_alone(fresh_host: Hos
     assert run(fresh_host)["actions"] == []
 
 
+# A line for a bridge that Docker makes later is applied by udev with --prefix, so the interfaces here are eth0, default.
+THEIRS = {
+    "/etc/sysctl.d/10-router.conf": f"{KNOB} = 1\nnet.ipv4.conf.all.forwarding = 0\n",
+    "/etc/sysctl.d/99-zz-closed.conf": "net.ipv4.conf.eth0.forwarding = 0\nnet.ipv4.conf.default.forwarding = 0\n",
+}
+
+
+def test_what_boot_sets_is_what_was_promised_with_either_loader(fresh_host: Host) -> None:
+    """Files of others that use both names of the knob and close interfaces, applied by systemd's and procps' loader."""
+    host = fresh_host
+    host.break_("forwarding-not-persistent")
+    for path, content in THEIRS.items():
+        host.write(path, content)
+    keys = [KNOB, "net.ipv4.conf.eth0.forwarding", "net.ipv4.conf.default.forwarding"]
+
+    done = run(host, interfaces=["eth0"])
+
+    assert any("99-zz-closed.conf" in action for action in done["actions"]), done
+    assert run(host, interfaces=["eth0"])["actions"] == []
+    for loader in (["/lib/systemd/systemd-sysctl"], ["sysctl", "--system"]):
+        for key in keys:
+            host.set_sysctl(key, "0")
+        host.run(loader)
+        assert [host.sysctl(key) for key in keys] == ["1", "1", "1"], loader
+    assert [host.read(path) for path in THEIRS] == list(THEIRS.values())
+
+    # What only procps reads, and last, is told.
+    host.run("rm -f /etc/sysctl.d/99-sysctl.conf")
+    host.write("/etc/sysctl.conf", f"{KNOB} = 0\n")
+    assert any("/etc/sysctl.conf" in warning for warning in run(host)["warnings"])
+    assert run(host, state="absent")["changed"]
+    assert "dockernet" not in host.run("ls /etc/sysctl.d").out
+
+
 def test_of_two_runs_at_once_one_does_it(fresh_host: Host) -> None:
     fresh_host.break_("forwarding-not-persistent")
 

@@ -55,7 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
     reset_sysctls,
     set_sysctls,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
@@ -95,7 +95,11 @@ class ForwardingChange:
         routes = advertised_interfaces(ROUTES6.read_text(encoding="ascii") if ROUTES6.exists() else "")
         accept_ra = {name: read_sysctl(f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra") or "0" for name in routes}
         snapshot = self._read()
-        forwarding = plan_forwarding(snapshot, self._wish, accept_ra)
+        try:
+            tail = read_procps_tail()
+        except UnreadableError as error:
+            raise Refusal(f"nothing was changed: {error.reason}") from error
+        forwarding = plan_forwarding(snapshot, self._wish, accept_ra, tail)
         policy, warnings = self._plan_policy(snapshot, forwarding)
         first, second = policy.outline, forwarding.outline
         outline = Outline(

@@ -7,8 +7,8 @@
 """Forwarding, now and after boot: the plan. Pure.
 
 ``net.ipv4.ip_forward`` and ``net.ipv4.conf.all.forwarding`` are one knob: changing it sets every interface (kernel,
-Documentation/networking/ip-sysctl.rst); ``net.ipv6.conf.all.forwarding`` does the same for its family. A value that is
-written again changes nothing, so an interface that was closed by itself must be opened by itself.
+Documentation/networking/ip-sysctl.rst); ``net.ipv6.conf.all.forwarding`` does the same for its family. For IPv4 a value
+that is written again changes nothing, so an interface that was closed by itself must be opened by itself.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ FOLDER = "/etc/sysctl.d"
 OWN_NAMES = ["99-dockernet-baseline.conf", "zz-dockernet-baseline.conf", "zzzz-dockernet-baseline.conf"]
 HEADER = "# Written by the Ansible module dockernet.baseline.ip_forward; state absent removes it.\n"
 
+_ALL_KNOBS = {knob for knobs in KNOBS.values() for knob in knobs}
 _ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
 
 
@@ -81,15 +82,19 @@ class ForwardingPlan:
     """Families in which the host begins to forward, now and at boot."""
 
 
-def plan_forwarding(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> ForwardingPlan:
+def plan_forwarding(
+    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], tail: SysctlFile | None = None
+) -> ForwardingPlan:
     """Plan what wish asks for.
 
     advertised: interfaces that hold a default route learned from router advertisements, with their accept_ra.
+    tail: a file that boot does not read, and that ``sysctl --system`` reads last.
     Raises Refusal where a route would be lost, a later file cannot be beaten, or what is needed was not read.
     """
     if not wish.present:
         return _plan_absent(snapshot, wish)
     demand(snapshot, SYSCTL)
+    _refuse_unknown_interfaces(snapshot, wish)
     guards = _router_advertisement_guards(snapshot, wish, advertised)
     sysctls = guards + _runtime(snapshot, wish)
     actions = sysctl_actions(sysctls)
@@ -97,13 +102,13 @@ def plan_forwarding(snapshot: HostSnapshot, wish: ForwardingWish, advertised: di
     promised: dict[str, str] = {}
     if wish.persistent:
         demand(snapshot, BOOT)
-        promised = {change.key: change.after for change in guards}
-        promised.update({knob: "1" for family in wish.families for knob in KNOBS[family]})
+        promised = _promises(snapshot, wish, advertised)
         files, reasons = _persist(_boot(snapshot), promised)
         actions += reasons
     opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
     opened_at_boot = set(wish.families) if files else set()
-    outline = Outline(actions, sysctl_diff(sysctls) + _file_diffs(snapshot, files))
+    warnings = _later_by_hand(tail, promised)
+    outline = Outline(actions, sysctl_diff(sysctls) + _file_diffs(snapshot, files), warnings=warnings)
     implied = _implied(snapshot, sysctls)
     return ForwardingPlan(outline, sysctls, implied, files, promised, opened_now, opened_at_boot)
 
@@ -132,13 +137,24 @@ def _change_to_one(snapshot: HostSnapshot, key: str) -> SysctlChange | None:
     return None if value == "1" else SysctlChange(key, value, "1")
 
 
+def _refuse_unknown_interfaces(snapshot: HostSnapshot, wish: ForwardingWish) -> None:
+    for family in wish.families:
+        unknown = [name for name in wish.interfaces if _interface_key(family, name) not in snapshot.sysctls]
+        if unknown:
+            raise Refusal(f"no interface {', '.join(unknown)} on this host with {family} forwarding to set")
+
+
 def _single_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[SysctlChange]:
-    unknown = [name for name in wish.interfaces if _interface_key(family, name) not in snapshot.sysctls]
-    if unknown:
-        raise Refusal(f"no interface {', '.join(unknown)} on this host with {family} forwarding to set")
-    wanted = sorted(_docker_bridges(snapshot, family) | set(wish.interfaces))
-    keys = [_interface_key(family, name) for name in wanted]
+    keys = [_interface_key(family, name) for name in _wanted_interfaces(snapshot, wish, family)]
+    if family == "ipv6":
+        # Judged as a knob of its own.
+        keys.remove(_interface_key(family, "default"))
     return [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key, "1") != "1"]
+
+
+def _wanted_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[str]:
+    """Those that must forward by themselves as well; ``default`` stands for bridges that are yet to be made."""
+    return ["default", *sorted(_docker_bridges(snapshot, family) | set(wish.interfaces))]
 
 
 def _docker_bridges(snapshot: HostSnapshot, family: str) -> set[str]:
@@ -182,11 +198,60 @@ def _router_advertisement_guards(
             f"the kernel would drop it (accept_ra is {', '.join(lost.values())}). With router_advertisements: keep, "
             f"accept_ra is set to 2 on {names} first, and the route stays"
         )
-    keys = {name: f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra" for name in lost}
-    return [SysctlChange(keys[name], value, "2") for name, value in lost.items()]
+    return [SysctlChange(_accept_ra_key(name), value, "2") for name, value in lost.items()]
+
+
+def _accept_ra_key(interface: str) -> str:
+    return f"net.ipv6.conf.{interface.replace('.', '/')}.accept_ra"
 
 
 # ---- boot ------------------------------------------------------------------------------------------------------------
+
+
+def _promises(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> dict[str, str]:
+    """What boot must set: first what keeps the routes, then forwarding, then what must not be closed by itself."""
+    promised = dict.fromkeys(_kept_at_boot(snapshot, wish, advertised), "2")
+    promised.update({knob: "1" for family in wish.families for knob in KNOBS[family]})
+    if "ipv4" in wish.families:
+        # The same knob by its other name: systemd-sysctl leaves a line where the same one stands earlier (sysctl.c,
+        # parse_file), so against a file that uses both names only the one that is set to 0 wins.
+        promised[_interface_key("ipv4", "all")] = "1"
+    for family in wish.families:
+        for name in _wanted_interfaces(snapshot, wish, family):
+            promised[_interface_key(family, name)] = "1"
+    return promised
+
+
+def _kept_at_boot(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> list[str]:
+    """Keys of accept_ra without which, forwarding at boot, the host would not learn its advertised default routes."""
+    if "ipv6" not in wish.families:
+        return []
+    boot = _boot(snapshot)
+    lost = {name: _accept_ra_key(name) for name in sorted(advertised)}
+    lost = {name: key for name, key in lost.items() if boot_value(boot, key).value != "2"}
+    if lost and not wish.keep_advertised_routes:
+        if boot_value(boot, KNOBS["ipv6"][0]).value == "1":
+            # So it is already, by a file of somebody else.
+            return []
+        names = ", ".join(lost)
+        raise Refusal(
+            f"nothing was changed: the default route of {names} comes from router advertisements, and with IPv6 "
+            "forwarding on at boot the kernel would not take it, since no file sets accept_ra to 2 there. With "
+            "router_advertisements: keep, it is set; or use persistent: false"
+        )
+    return list(lost.values())
+
+
+def _later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str]:
+    """Where boot does not read a file that ``sysctl --system`` reads last, that command would undo what boot set."""
+    found = BootSysctls("procps", [tail] if tail else [])
+    against = [(key, boot_value(found, key)) for key, value in promised.items()]
+    against = [(key, other) for key, other in against if other.value not in (None, promised[key])]
+    return [
+        f"boot does not read {other.path}, but whoever runs sysctl --system does, last of all: its line {other.line} "
+        f"sets {key} to {other.value}. Remove that line"
+        for key, other in against[:1]
+    ]
 
 
 def _persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile], list[str]]:
@@ -194,14 +259,13 @@ def _persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile]
     if not open_keys:
         return [], []
     own = _own_files(boot)
-    lines = {line.key: line.value for file in own for line in file.assignments}
-    lines.update(promised)
     others = BootSysctls(boot.loader, [file for file in boot.files if file not in own])
-    path = _winning_path(others, lines, promised)
+    path, lines = _winning_file(others, {line.key: line.value for file in own for line in file.assignments}, promised)
     files = [OwnFile(path, _text(lines))]
     files += [OwnFile(file.path, None) for file in own if file.path != path]
-    reasons = [f"write {path}: {', '.join(f'{key} = {promised[key]}' for key in open_keys)} at boot"]
-    for key in open_keys:
+    shown = [key for key in open_keys if key in lines]
+    reasons = [f"write {path}: {', '.join(f'{key} = {promised[key]}' for key in shown)} at boot"]
+    for key in shown:
         rival = boot_value(others, key)
         if rival.path:
             reasons.append(f"{path} is read after {rival.path}, whose line {rival.line} sets {key} = {rival.value}")
@@ -209,19 +273,36 @@ def _persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile]
     return files, reasons
 
 
-def _winning_path(others: BootSysctls, lines: dict[str, str], promised: dict[str, str]) -> str:
-    assignments = [SysctlAssignment(key, value, number) for number, (key, value) in enumerate(lines.items(), 2)]
+def _winning_file(others: BootSysctls, kept: dict[str, str], promised: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Path and lines of the file that keeps all promises.
+
+    The knobs and accept_ra always stand in it; a single interface does only where it would be closed without.
+    """
+    always = {key: value for key, value in promised.items() if _ACCEPT_RA.match(key) or key in _ALL_KNOBS}
+    lost: list[str] = []
     for name in OWN_NAMES:
         path = f"{FOLDER}/{name}"
-        with_ours = place_file(others, SysctlFile(path, assignments))
-        if all(boot_value(with_ours, key).value == value for key, value in promised.items()):
-            return path
-    lost = [boot_value(with_ours, key) for key, value in promised.items() if boot_value(with_ours, key).value != value]
-    rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in lost)
+        lines = {**kept, **always}
+        lines.update({key: promised[key] for key in _broken(others, path, lines, promised)})
+        lost = _broken(others, path, lines, promised)
+        if not lost:
+            return path, lines
+    found = [boot_value(_with_file(others, path, lines), key) for key in lost]
+    rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in found)
     raise Refusal(
         f"no file in {FOLDER} can win at boot over {rivals}: it is read last. Remove that line, it is not ours to "
         "change; or use persistent: false"
     )
+
+
+def _broken(others: BootSysctls, path: str, lines: dict[str, str], promised: dict[str, str]) -> list[str]:
+    boot = _with_file(others, path, lines)
+    return [key for key, value in promised.items() if boot_value(boot, key).value != value]
+
+
+def _with_file(others: BootSysctls, path: str, lines: dict[str, str]) -> BootSysctls:
+    ordered = [SysctlAssignment(key, lines[key], number) for number, key in enumerate(_ordered(lines), 2)]
+    return place_file(others, SysctlFile(path, ordered))
 
 
 def place_file(boot: BootSysctls, file: SysctlFile) -> BootSysctls:
@@ -237,10 +318,13 @@ def place_file(boot: BootSysctls, file: SysctlFile) -> BootSysctls:
     return BootSysctls(boot.loader, before + [file] + [other for other in rest if other not in before] + last)
 
 
+def _ordered(lines: dict[str, str]) -> list[str]:
+    """accept_ra first: it must be 2 before forwarding goes on. Single interfaces last: the knobs set them as well."""
+    return sorted(lines, key=lambda key: (not _ACCEPT_RA.match(key), key not in _ALL_KNOBS, key))
+
+
 def _text(lines: dict[str, str]) -> str:
-    # accept_ra first: it must be 2 before forwarding goes on.
-    ordered = sorted(lines, key=lambda key: (not _ACCEPT_RA.match(key), key))
-    return HEADER + "".join(f"{key} = {lines[key]}\n" for key in ordered)
+    return HEADER + "".join(f"{key} = {lines[key]}\n" for key in _ordered(lines))
 
 
 def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan:
@@ -259,7 +343,9 @@ def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan
 
 
 def _goes_along(key: str, wish: ForwardingWish) -> bool:
-    return "ipv6" in wish.families and _ACCEPT_RA.match(key) is not None
+    if "ipv6" in wish.families and _ACCEPT_RA.match(key):
+        return True
+    return any(key.startswith(f"net.{family}.conf.") and key.endswith(".forwarding") for family in wish.families)
 
 
 def _absent_action(file: OwnFile, keys: list[str]) -> str:

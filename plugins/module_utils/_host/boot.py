@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import from_os_error
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import parse_sysctl_file
@@ -33,6 +34,17 @@ def read_boot(root: Path = Path("/")) -> BootSysctls:
     paths += _ufw_files(root)
     files = [_read(path, root) for path in paths if path.is_file()]
     return BootSysctls("systemd-sysctl" if systemd else "procps", files)
+
+
+def read_procps_tail(root: Path = Path("/")) -> Optional[SysctlFile]:
+    """Return /etc/sysctl.conf where systemd runs: boot does not read it under that name, ``sysctl --system`` does last.
+
+    None where there is none, and where it is part of what read_boot() returns. Raises UnreadableError.
+    """
+    path = root / "etc/sysctl.conf"
+    if not (root / "run/systemd/system").is_dir() or not path.is_file():
+        return None
+    return _read(path, root)
 
 
 def _by_name(root: Path) -> dict[str, Path]:

@@ -73,19 +73,27 @@ def boot_value(boot: BootSysctls, key: str) -> BootValue:
 
     The last assignment wins; one by a pattern does not touch keys that are also named exactly, wherever that stands.
     ``net.ipv4.ip_forward`` and ``net.ipv4.conf.all.forwarding`` are one setting, and writing it (or its IPv6 sister)
-    also sets ``default`` and every interface (Linux Documentation/networking/ip-sysctl.rst). What the kernel would
-    refuse to take for a switch is passed over.
+    also sets ``default`` and every interface (Linux Documentation/networking/ip-sysctl.rst), for IPv4 only if its value
+    changes (net/ipv4/devinet.c, devinet_sysctl_forward). What the kernel would refuse to take for a switch is passed
+    over.
     """
     writers = _writers(canonical_key(key))
     is_switch = len(writers) > 1 or _FORWARDING.fullmatch(writers[0]) is not None
     applied = _applied(boot)
     named = {name.lstrip("-") for name in applied}
+    everywhere = set(_writers("net.ipv4.ip_forward")) if writers[0] not in _writers("net.ipv4.ip_forward") else set()
+    switch = "0"
     found = BootValue(None)
     for name, (value, path, line) in applied.items():
-        if name in writers or any(_matches(name, writer) and writer not in named for writer in writers):
-            taken = _number(value) if is_switch else value
-            if taken is not None:
-                found = BootValue(taken, path, line)
+        written = {writer for writer in writers if name == writer or (_matches(name, writer) and writer not in named)}
+        taken = _number(value) if is_switch else value
+        if not written or taken is None:
+            continue
+        unchanged = written <= everywhere and taken == switch
+        if written & everywhere:
+            switch = taken
+        if not (unchanged and found.value is not None):
+            found = BootValue(taken, path, line)
     return found
 
 

@@ -9,11 +9,23 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forw
     HEADER,
     ForwardingWish,
     OwnFile,
+    place_file,
     plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import (
+    boot_value,
+    parse_sysctl_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
+    SysctlAssignment,
+    SysctlFile,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._change.hosts import BRIDGE, HOST, unread, with_boot, with_sysctls
 
@@ -36,7 +48,7 @@ def test_off_and_not_persistent() -> None:
     assert plan.sysctls == [SysctlChange(KNOB, "0", "1")]
     assert SysctlChange("net.ipv4.conf.eth0.forwarding", "0", "1") in plan.implied
     assert plan.files == [OwnFile(OWN, f"{HEADER}{KNOB} = 1\n")]
-    assert plan.promised == {KNOB: "1"}
+    assert set(plan.promised) == {KNOB, *(f"net.ipv4.conf.{name}.forwarding" for name in ("all", "default", BRIDGE))}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +113,73 @@ def test_closed_bridges_are_opened_and_other_interfaces_on_demand() -> None:
         plan_forwarding(host, replace(NOW, interfaces=["eth7"]), {})
 
 
+@pytest.mark.parametrize(
+    ("wish", "key"),
+    [
+        (replace(FOUR, interfaces=["eth0"]), "net.ipv4.conf.eth0.forwarding"),
+        (FOUR, "net.ipv4.conf.default.forwarding"),
+        (FOUR, f"net.ipv4.conf.{BRIDGE}.forwarding"),
+    ],
+)
+def test_an_interface_that_a_later_file_closes_is_opened_at_boot(wish: ForwardingWish, key: str) -> None:
+    host = with_boot(("/etc/sysctl.d/50-router.conf", {KNOB: "1"}), ("/etc/sysctl.d/60-closed.conf", {key: "0"}))
+    plan = plan_forwarding(host, wish, {})
+    assert plan.files == [OwnFile(OWN, f"{HEADER}{KNOB} = 1\n{key} = 1\n")]
+    assert any("/etc/sysctl.d/60-closed.conf, whose line 1" in action for action in plan.outline.actions)
+    # It is somebody's decision for any other interface.
+    other = with_boot((OWN, {KNOB: "1"}), ("/etc/sysctl.d/zz.conf", {"net.ipv4.conf.eth9.forwarding": "0"}))
+    assert plan_forwarding(other, wish, {}).outline.actions == []
+    assert plan_forwarding(with_boot((OWN, {KNOB: "1", key: "1"})), ABSENT, {}).files == [OwnFile(OWN, None)]
+
+
+def test_new_bridges_would_be_closed() -> None:
+    plan = plan_forwarding(with_sysctls({"net.ipv4.conf.default.forwarding": "0"}), NOW, {})
+    assert plan.sysctls == [SysctlChange("net.ipv4.conf.default.forwarding", "0", "1")]
+
+
+def test_a_file_that_only_the_other_loader_reads_is_named() -> None:
+    tail = SysctlFile("/etc/sysctl.conf", [SysctlAssignment(KNOB, "0", 7)])
+    (warning,) = plan_forwarding(HOST, FOUR, {}, tail).outline.warnings
+    assert "sysctl --system" in warning
+    assert "line 7" in warning
+    assert plan_forwarding(HOST, NOW, {}, tail).outline.warnings == []
+
+
+VALUES = st.sampled_from(["0", "1", "2"])
+KEYS = st.sampled_from(
+    [
+        KNOB,
+        "net.ipv4.conf.all.forwarding",
+        "net.ipv4.conf.default.forwarding",
+        "net.ipv4.conf.eth0.forwarding",
+        f"net.ipv4.conf.{BRIDGE}.forwarding",
+        "net.ipv6.conf.all.forwarding",
+        "net.ipv6.conf.eth0.accept_ra",
+    ]
+)
+NAMES = st.sampled_from([f"/etc/sysctl.d/{name}.conf" for name in ("10-a", "50-b", "99-zz", "zz-z")] + [OWN])
+
+
+@given(
+    st.dictionaries(NAMES, st.dictionaries(KEYS, VALUES, max_size=4), max_size=4),
+    st.sampled_from([FOUR, SIX, replace(FOUR, interfaces=["eth0"]), ForwardingWish(True, ["ipv4", "ipv6"])]),
+)
+def test_whatever_boot_reads_our_file_wins_and_is_written_once(
+    files: dict[str, dict[str, str]], wish: ForwardingWish
+) -> None:
+    host = with_boot(*sorted(files.items()))
+    assert host.boot is not None
+    wish = replace(wish, keep_advertised_routes=True)
+    plan = plan_forwarding(host, wish, {"eth0": "2"})
+    boot = host.boot
+    for file in plan.files:
+        boot = BootSysctls(boot.loader, [other for other in boot.files if other.path != file.path])
+        if file.text is not None:
+            boot = place_file(boot, parse_sysctl_file(file.text, file.path))
+    assert {key: boot_value(boot, key).value for key in plan.promised} == plan.promised
+    assert plan_forwarding(replace(host, boot=boot), wish, {"eth0": "2"}).files == []
+
+
 def test_bridges_of_internal_networks_stay_closed() -> None:
     closed = Network(id="c" * 64, name="vault", driver="bridge", internal=True)
     host = replace(with_sysctls({f"net.ipv4.conf.{closed.bridge}.forwarding": "0"}), networks=[closed])
@@ -117,8 +196,19 @@ def test_an_advertised_route_is_not_given_away() -> None:
     assert plan.files[0].text.index("accept_ra") < plan.files[0].text.index("forwarding")
 
 
+def test_an_advertised_route_must_be_safe_at_boot_too() -> None:
+    with pytest.raises(Refusal, match=r"eth0 .*no file sets accept_ra to 2.*persistent: false"):
+        plan_forwarding(HOST, SIX, {"eth0": "2"})
+    kept = plan_forwarding(HOST, replace(SIX, keep_advertised_routes=True), {"eth0": "2"})
+    assert kept.promised["net.ipv6.conf.eth0.accept_ra"] == "2"
+    # What a file of somebody else gives away already is not ours to refuse.
+    theirs = with_boot(("/etc/sysctl.d/50-six.conf", {"net.ipv6.conf.all.forwarding": "1"}))
+    assert plan_forwarding(theirs, SIX, {"eth0": "2"}).sysctls[0].key == "net.ipv6.conf.all.forwarding"
+
+
 def test_an_advertised_route_that_is_safe_is_no_obstacle() -> None:
-    assert plan_forwarding(HOST, SIX, {"eth0": "2"}).sysctls[0].key == "net.ipv6.conf.all.forwarding"
+    safe = with_boot(("/etc/sysctl.d/50-ra.conf", {"net.ipv6.conf.eth0.accept_ra": "2"}))
+    assert plan_forwarding(safe, SIX, {"eth0": "2"}).sysctls[0].key == "net.ipv6.conf.all.forwarding"
     assert plan_forwarding(HOST, FOUR, {"eth0": "1"}).outline.actions
 
 

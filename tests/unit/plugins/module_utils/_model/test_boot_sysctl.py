@@ -123,3 +123,12 @@ def test_other_settings_are_left_as_they_are_written() -> None:
 def test_comments_empty_values_and_nonsense() -> None:
     found = parse_sysctl_file("; a=1\n# b=1\nno assignment\n = 1\nc =\n d=1=2 \n-e", "/f").assignments
     assert [(item.key, item.value, item.line) for item in found] == [("c", "", 5), ("d", "1=2", 6), ("-e", "", 7)]
+
+
+def test_for_ipv4_the_same_value_once_more_does_not_reach_interfaces() -> None:
+    eth0 = "net.ipv4.conf.eth0.forwarding"
+    assert decided(eth0, f"{FORWARD}=1\n{eth0}=0\n{ALL}=1") == ("0", "/1", 2)
+    assert decided(eth0, f"{FORWARD}=1\n{eth0}=0\n{ALL}=0\n{FORWARD}=2") == ("2", "/1", 4)
+    six = "net.ipv6.conf.{}.forwarding"
+    text = f"{six.format('all')}=1\n{six.format('eth0')}=0\n-{six.format('all')}=1"
+    assert decided(six.format("eth0"), text)[0] == "0"
