@@ -69,6 +69,8 @@ class NetworkRecord:
     """A network that was made, removed or made anew; told of, never taken back from here."""
 
     name: str
+    record: Optional[dict[str, Any]] = None
+    """Of a network made anew: what puts everything back that a killed run left halfway (network_recovery.py)."""
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,11 @@ class Endpoint:
         return replace(self, pins={**self.pins, _FIXED[version]: self.address_of(version)})
 
     def without_address(self, version: int) -> Endpoint:
-        """The same, content with any address."""
+        """The same, content with any address but a fixed one."""
         if version == 6:
             return replace(self, address6="")
         # A MAC address made from the IPv4 address would be given to the next container that gets that one.
-        derived = "02:42:" + ":".join(f"{int(part):02x}" for part in self.address.split("."))
+        derived = "02:42:" + ":".join(f"{int(part):02x}" for part in self.address.split(".") if part)
         return replace(self, address="", mac="" if self.mac == derived else self.mac)
 
     def request(self, *, pinned: bool) -> dict[str, Any]:

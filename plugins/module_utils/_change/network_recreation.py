@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -32,19 +31,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.contain
     KernelLinks,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import ApiProblem, NetworkApi
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_body import body_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_by_hand import (
-    connect_command,
-    create_command,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_connection import (
     Connector,
     is_running,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_endpoint import (
-    Endpoint,
-    endpoints_of,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_endpoint import endpoints_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation_plan import (
     HostView,
     Place,
@@ -53,12 +44,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     by_interface,
     plan_recreation,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
-
-ATTEMPTS = 3
-"""How often putting back is tried: dockerd may be restarting."""
-PAUSE = 2.0
-"""Seconds between two attempts."""
 
 
 def plan_on_host(
@@ -125,22 +112,6 @@ def recreate(
             ) from error
 
 
-def put_back(api: NetworkApi, record: Record, links: ContainerLinks | None = None) -> list[str]:
-    """Have the network and its endpoints as they were before, from whatever state a run has left them in.
-
-    Returns what is not as it was, with the commands to mend it; nothing when all is.
-    """
-    connector = Connector(api, links or KernelLinks())
-    problems: list[str] = []
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE)
-        problems = _put_back_once(api, connector, record)
-        if not problems:
-            break
-    return problems
-
-
 def _make_anew(api: NetworkApi, connector: Connector, record: Record, created: Callable[[str], None]) -> None:
     for endpoint in reversed(record.before):
         connector.disconnect(endpoint)
@@ -182,61 +153,6 @@ def _demand_ports(api: NetworkApi, record: Record) -> None:
                 raise ChangeFailed(
                     f"port {port} of container {container['Name'].lstrip('/')} is not published any more"
                 )
-
-
-def _put_back_once(api: NetworkApi, connector: Connector, record: Record) -> list[str]:
-    try:
-        network_id = _old_network(api, connector, record)
-        behind = [
-            key
-            for key in dict.fromkeys(endpoint.container for endpoint in record.before)
-            if not all(
-                connector.is_as(endpoint, _network_of(endpoint, record, network_id))
-                for endpoint in record.before
-                if endpoint.container == key
-            )
-        ]
-    except ApiProblem as error:
-        return [_without_network(record, error)]
-    problems = []
-    touched = [endpoint for endpoint in record.before if endpoint.container in behind]
-    for endpoint in reversed(touched):
-        # What is not on it cannot be disconnected, and what does not go shows when it is connected.
-        with contextlib.suppress(ApiProblem):
-            connector.disconnect(endpoint)
-    for endpoint in touched:
-        try:
-            connector.connect(_network_of(endpoint, record, network_id), endpoint)
-        except (ApiProblem, ChangeFailed) as error:
-            problems.append(
-                f"container {endpoint.name} is not as it was on network {endpoint.network} ({error}); once the cause "
-                f"is mended: {connect_command(endpoint)}"
-            )
-    return problems
-
-
-def _network_of(endpoint: Endpoint, record: Record, network_id: str) -> str:
-    return network_id if endpoint.network == record.name else endpoint.network_id
-
-
-def _old_network(api: NetworkApi, connector: Connector, record: Record) -> str:
-    """The id of the network as it was: that which is there, or one made again."""
-    network = api.inspect(record.name)
-    if network is not None and network.get("Name") == record.name:
-        if network["Id"] == record.old_id or body_of(network) == record.old:
-            return str(network["Id"])
-        for endpoint in reversed(record.before):
-            connector.disconnect(endpoint)
-        api.remove(network["Id"])
-    return api.create(record.old)
-
-
-def _without_network(record: Record, error: ApiProblem) -> str:
-    commands = [create_command(record.old), *(connect_command(endpoint) for endpoint in record.before)]
-    return (
-        f"network {record.name} is not as it was ({error}), and its containers run without it. Once the cause is "
-        f"mended: {' && '.join(commands)}"
-    )
 
 
 def _observations(api: NetworkApi, kernel: ContainerLinks, record: Record) -> list[str]:

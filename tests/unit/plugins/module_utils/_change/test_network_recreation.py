@@ -10,16 +10,18 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change import network_recreation
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import network_recreation, network_restoration
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import Change, parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recovery import left_halfway
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation import (
     plan_on_host,
-    put_back,
     recreate,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation_plan import (
     Recreation,
     record_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,10 +87,10 @@ def planned(engine: FakeEngine, body: dict[str, t.Any] | None = None) -> Recreat
     return plan_on_host(engine, old, list(engine.containers), body or WANTED, engine.release, engine)
 
 
-def failure_of(engine: FakeEngine, plan: Recreation) -> str:
+def failure_of(engine: FakeEngine, plan: Recreation, proof: t.Callable[[str], None] = lambda network_id: None) -> str:
     """Carry it out; what it says when that fails."""
     try:
-        recreate(engine, plan, links=engine)
+        recreate(engine, plan, proof, engine)
     except ChangeFailed as error:
         return str(error)
     return ""
@@ -97,7 +99,7 @@ def failure_of(engine: FakeEngine, plan: Recreation) -> str:
 @pytest.fixture(autouse=True, scope="module")
 def _no_pause() -> t.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network_recreation, "PAUSE", 0)
+        patch.setattr(network_restoration, "PAUSE", 0)
         yield
 
 
@@ -147,12 +149,38 @@ def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st
         with contextlib.suppress(Killed, ChangeFailed):
             recreate(engine, plan, links=engine)
     engine.fail_at = None
+    halfway = left_halfway(journal(record.to_plain()), engine)
+    assert halfway in ([], [record])
+    if halfway == []:
+        assert {who.name for who in engine.containers.values() if "shop" in who.live} == {
+            endpoint.name for endpoint in record.before if endpoint.network == "shop" and endpoint.runs
+        }
     assert put_back(engine, record, engine) == []
     assert engine.state("shop") == before
+    assert left_halfway(journal(record.to_plain()), engine) == []
     calls = engine.calls
     assert put_back(engine, record, engine) == []
     assert engine.state("shop") == before
     assert engine.calls > calls
+
+
+def journal(record: dict[str, t.Any], *, ended: bool = False) -> list[Change]:
+    """What the journal says of a run that was killed."""
+    entry = {"id": "1", "event": "begin", "module": "bridge_network", "time": "then", "schema": 1}
+    lines = [{**entry, "networks": [{"name": "shop", "before": {}, "after": {}, "record": record}]}]
+    lines += [{**entry, "event": "done", "files": []}] if ended else []
+    return parse_record("\n".join(json.dumps(line) for line in lines).encode(), "journal").changes
+
+
+def test_a_run_that_ended_left_nothing_halfway() -> None:
+    engine, who = one_container()
+    record = planned(engine).record
+    engine.disconnect("shop", who.id)
+    assert left_halfway(journal(record.to_plain()), engine) == [record]
+    assert left_halfway(journal(record.to_plain(), ended=True), engine) == []
+    assert left_halfway([*journal(record.to_plain()), *journal(record.to_plain(), ended=True)], engine) == []
+    del engine.containers[who.id]
+    assert left_halfway(journal(record.to_plain()), engine) == []
 
 
 def one_container(release: tuple[int, int] = (26, 1), **request: t.Any) -> tuple[FakeEngine, FakeContainer]:
@@ -198,6 +226,34 @@ def test_a_proof_that_fails_takes_all_back() -> None:
     with pytest.raises(ChangeFailed, match="network shop and its containers are as they were: the bridge is not there"):
         recreate(engine, planned(engine), proof, engine)
     assert engine.state("shop") == before
+
+
+def test_who_joined_the_new_network_comes_along_when_it_is_taken_back() -> None:
+    engine, dummy = one_container()
+
+    def proof(network_id: str) -> None:
+        late = engine.run("late", "shop")
+        engine.attach(late, "shop", {"Aliases": ["late"]})
+        raise ChangeFailed("the bridge is not there")
+
+    assert "as they were" in failure_of(engine, planned(engine), proof)
+    late = engine.state("shop")["late"]
+    assert late["order"] == ["shop"]
+    assert late["starts"]
+    assert late["settings"]["shop"]["Aliases"][0] == "late"
+
+
+def test_an_address_that_was_taken_meanwhile_is_told() -> None:
+    engine, who = one_container(IPAMConfig={"IPv4Address": "10.9.0.7"})
+
+    def proof(network_id: str) -> None:
+        late = engine.run("late", "shop")
+        engine.attach(late, "shop", {"IPAMConfig": {"IPv4Address": "10.9.0.7"}})
+
+    said = failure_of(engine, planned(engine), proof)
+    assert who.live["shop"].address == "10.9.0.7"
+    assert "container late is not as it was on network shop (Address already in use)" in said
+    assert "docker network connect --ip 10.9.0.7 shop late" in said
 
 
 def test_a_fixed_address_that_does_not_fit_is_refused_and_another_is_given_anew() -> None:
