@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.config i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import (
     ParsedConfig,
     flattened,
+    is_blank,
     parse,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import Release
@@ -46,7 +47,7 @@ class CurrentConfig:
 def read_config(snapshot: HostSnapshot, file: FileState) -> CurrentConfig:
     """Return the configuration in file. Raises Refusal, with line and column, for what dockerd would stumble over."""
     text = None if file.data is None else file.data.decode("utf-8", "replace")
-    parsed = parse(file.data or b"", file.path) if (text or "").strip() else ParsedConfig()
+    parsed = ParsedConfig() if is_blank(text or "") else parse(file.data or b"", file.path)
     if parsed.problems:
         raise Refusal(_problem_text(file.path, parsed.problems))
     release = snapshot.engine.release if snapshot.engine else (0, 0)
@@ -67,7 +68,7 @@ def refuse_unstartable(config: CurrentConfig, text: str | None) -> None:
 
 def parse_text(text: str | None) -> ParsedConfig:
     """No file, or an empty one: no settings."""
-    return parse(text.encode(), "") if text and text.strip() else ParsedConfig()
+    return ParsedConfig() if text is None or is_blank(text) else parse(text.encode(), "")
 
 
 def values_of(text: str | None) -> dict[str, Any]:

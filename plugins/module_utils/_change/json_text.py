@@ -18,10 +18,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import GO_SPACE, whole_characters
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 _SPACE = " \t\r\n"
-_NOTHING = re.compile(r"\s*(null)?\s*\Z")
+# What dockerd takes off the ends of a file. Such a file is not edited, but shown.
+_EDGE = GO_SPACE + "\ufeff"
+_NOTHING = re.compile(f"[{_EDGE}]*(null)?[{_EDGE}]*\\Z")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def masked(text: str) -> str:
 
 def _object(text: str) -> _Object:
     decoder = json.JSONDecoder()
-    opening = _skip(text, 0)
+    opening = len(text) - len(text.lstrip(_EDGE))
     members: list[_Member] = []
     lead = opening + 1
     position = _skip(text, lead)
@@ -108,7 +111,7 @@ def _object(text: str) -> _Object:
         key, colon = decoder.raw_decode(text, position)
         value = _skip(text, _skip(text, colon) + 1)
         dummy, end = decoder.raw_decode(text, value)
-        members.append(_Member(key, lead, position, colon, value, end))
+        members.append(_Member(whole_characters(key), lead, position, colon, value, end))
         position = _skip(text, end)
         if text[position] == ",":
             lead = position + 1

@@ -35,6 +35,8 @@ _NESTED_KEYS = frozenset(
 )
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+GO_SPACE = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""White space for Go (unicode.IsSpace), which dockerd takes off both ends of the file from 23.0 on."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[^\s,:\[\]{}\"]+")
 _LITERALS: dict[str, Optional[bool]] = {"true": True, "false": False, "null": None}
@@ -72,7 +74,7 @@ def parse(text_bytes: bytes, path: str) -> ParsedConfig:
     problems: list[ConfigProblem] = []
     try:
         text = _decode(text_bytes, problems)
-        if not text.strip():
+        if not text.strip(GO_SPACE):
             problems.append(_empty(path))
             return ParsedConfig(problems=problems)
         scanner = _Scanner(text, problems)
@@ -80,6 +82,21 @@ def parse(text_bytes: bytes, path: str) -> ParsedConfig:
     except _SyntaxFaultError as error:
         return ParsedConfig(problems=[*problems, error.problem])
     return ParsedConfig(values, scanner.positions, problems)
+
+
+def whole_characters(text: str) -> str:
+    """Return text with U+FFFD for each half of a surrogate pair, as Go does it; Python could not write it as UTF-8."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def is_blank(text: str) -> bool:
+    """Whether dockerd takes the text for an empty file."""
+    return not text.strip(GO_SPACE)
+
+
+def is_nested(key: str) -> bool:
+    """Whether the members of this key's object are its own options, and not taken for top-level keys."""
+    return key in _NESTED_KEYS
 
 
 def flattened(values: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +162,10 @@ class _Scanner:
 
     def document(self) -> dict[str, Any]:
         """Parse the whole text as an object; ``null`` is as good as an empty one (Go leaves the map as it is)."""
-        self._skip()
+        self._skip_edge()
         start = self.at
         value = self._value(0)
-        self._skip()
+        self._skip_edge()
         if self.at < len(self.text):
             self._fail(f"{self._seen()} after the end of the configuration")
         if value is None:
@@ -197,12 +214,18 @@ class _Scanner:
         self._skip()
         if not self._take(":"):
             self._fail(f"expected a colon after the key {_quoted(key)}, found {self._seen()}")
+        value = self._value(depth + 1)
         if key in places:
-            first = places[key]
-            message = f"the key {_quoted(key)} stands twice, first in line {first.line}; dockerd takes the last"
-            self.problems.append(ConfigProblem(message, place.line, place.column, key, accepted_from=0))
+            self._twice(key, places[key], place, found[key], value)
         places[key] = place
-        found[key] = self._value(depth + 1)
+        found[key] = value
+
+    def _twice(self, key: str, first: KeyPosition, place: KeyPosition, old: Any, new: Any) -> None:
+        """Note a key that stands twice. dockerd decodes both values, so a wrong one is refused wherever it stands."""
+        message = f"the key {_quoted(key)} stands twice, first in line {first.line}"
+        alike = type(old) is type(new) and (old == new or isinstance(new, bool))
+        message += "; dockerd takes the last" if alike else " and with another value; dockerd may refuse or mix them"
+        self.problems.append(ConfigProblem(message, place.line, place.column, key, 0 if alike else None))
 
     def _array(self, depth: int) -> list[Any]:
         found: list[Any] = []
@@ -230,8 +253,7 @@ class _Scanner:
             text, self.at = _DECODER.raw_decode(self.text, self.at)
         except json.JSONDecodeError as error:
             self._fail(_STRING_ERRORS.get(error.msg.rstrip(": ").split(" at")[0], error.msg), error.pos)
-        # Go replaces half of a surrogate pair by U+FFFD, and Python could not write it as UTF-8.
-        return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole_characters(str(text))
 
     def _scalar(self) -> Any:
         start = self.at
@@ -249,6 +271,16 @@ class _Scanner:
         if abs(float(word)) == float("inf"):
             self._fail("the number is too large", start)
         return json.loads(word)
+
+    def _skip_edge(self) -> None:
+        """Skip what dockerd takes off the ends of the file."""
+        start = self.at
+        while self.text[self.at : self.at + 1] and self.text[self.at] in GO_SPACE:
+            self.at += 1
+        if self.text[start : self.at].strip(" \t\n\r"):
+            line, column = _place(self.text, start)
+            message = "white space that JSON does not know; Docker Engine 20.10 stumbles over it, later releases do not"
+            self.problems.append(ConfigProblem(message, line, column, accepted_from=23))
 
     def _skip(self) -> None:
         found = _SPACE.match(self.text, self.at)

@@ -37,9 +37,6 @@ SIZE = "size"
 """A string that is not empty; null is refused as well."""
 PROXIES = "object of options"
 """Its members count as top-level keys, see flattened."""
-ANYTHING = "anything"
-"""Most releases read nothing from it."""
-
 # What a change reaches, once dockerd runs with it.
 DEFAULT_BRIDGE = "default bridge"
 """Only the daemon's default network; a restart that keeps running containers ignores it."""
@@ -71,6 +68,8 @@ class Key:
     scope: str = DAEMON
     reloadable: bool = False
     """Whether SIGHUP is enough."""
+    decoded_until: Optional[Release] = None
+    """The last release that read the value; later ones take whatever stands there. None: all do."""
 
     def known_to(self, release: Release) -> bool:
         """Whether an engine of that release starts with the key in its file; (0, 0): whether any does."""
@@ -145,7 +144,7 @@ KEYS: dict[str, Key] = {
     "network-diagnostic-port": _reloadable(INTEGER, 0),
     "experimental": Key(BOOLEAN, False),
     # All else.
-    "allow-nondistributable-artifacts": _reloadable(ANYTHING),
+    "allow-nondistributable-artifacts": Key(STRINGS, reloadable=True, decoded_until=(28, 0)),
     "api-cors-header": Key(STRING, last=(28, 5)),
     "authorization-plugins": Key(STRINGS),
     "builder": Key(OBJECT),
@@ -167,7 +166,7 @@ KEYS: dict[str, Key] = {
     "default-shm-size": Key(SIZE, "64MiB", scope=NEW_CONTAINERS, reloadable=True),
     "default-stop-timeout": _reloadable(INTEGER, 10, (29, 7)),
     "default-ulimits": _containers(OBJECTS),
-    "deprecated-key-path": Key(ANYTHING),
+    "deprecated-key-path": Key(STRING, decoded_until=(23, 0)),
     "exec-opts": Key(STRINGS),
     "exec-root": Key(STRING, "/var/run/docker"),
     "features": _reloadable(BOOLEAN_MAP),

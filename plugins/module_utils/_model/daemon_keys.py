@@ -15,17 +15,15 @@ daemon/daemon_unix.go, at the tags v20.10.27 to docker-v29.7.2.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import json
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, KeyPosition
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened, is_nested
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     ADDRESS,
     ADDRESSES,
-    ANYTHING,
     BOOLEAN,
     BOOLEAN_MAP,
     FLAG_NAMES,
@@ -45,16 +43,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
     Release,
     default_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_structs import is_integer, misfit_in
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_values import pool_fields, value_problem
 
 UNKNOWN_RELEASE: Release = (0, 0)
 
 # Every release at which an answer of this module changes, and the newest one.
 _TURNING_POINTS: tuple[Release, ...] = (
-    *((20, 10), (23, 0), (24, 0), (25, 0), (26, 0), (27, 0), (27, 3)),
-    *((28, 0), (28, 2), (29, 0), (29, 2), (29, 7)),
+    *((20, 10), (23, 0), (24, 0), (25, 0), (26, 0), (26, 1), (27, 0), (27, 3)),
+    *((28, 0), (28, 1), (28, 2), (29, 0), (29, 2), (29, 7)),
 )
-_WANTED_FAMILY = {"bip": 4, "fixed-cidr": 4, "bip6": 6, "fixed-cidr-v6": 6}
-
 _MAPS = (OBJECTS, STRING_MAP, BOOLEAN_MAP, NETWORK_OPTIONS)
 _PROXY_OPTIONS = ("http-proxy", "https-proxy", "no-proxy")
 
@@ -141,15 +139,19 @@ class _Findings:
 
 
 def _judge_key(found: _Findings, name: str, value: Any, release: Release) -> None:
+    strange = _strange_members(name, value, release)
     if name in KEYS and KEYS[name].known_to(release):
-        message = _type_problem(name, value) or _value_problem(name, value, release)
+        message = _type_problem(name, value, release) or strange or value_problem(name, value, release)
         if message:
             found.add(name, message)
     elif name in FLAG_NAMES and FLAG_NAMES[name].known_to(release):
+        if strange:
+            found.add(name, strange)
+            return
         meant = FLAG_NAMES[name].meant
         hint = f"; the key is {meant}" if meant else ""
         found.add(name, f"{name} is the name of a flag: dockerd takes it and reads nothing from it{hint}", 0)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and not _was_nested(name, release):
         _judge_unknown_object(found, name, value, release)
     else:
         found.add(name, f"{_why_unknown(name, release)}; dockerd does not start with it")
@@ -170,6 +172,20 @@ def _is_known(name: str, release: Release) -> bool:
     return key is not None and key.known_to(release)
 
 
+def _was_nested(name: str, release: Release) -> bool:
+    """Whether the key was dropped, but not from the list of those whose objects are not taken apart."""
+    return is_nested(name) and KEYS[name].first <= release
+
+
+def _strange_members(name: str, value: Any, release: Release) -> str:
+    """Return a sentence if dockerd takes apart the object of a key that it knows, and does not know a member."""
+    if not isinstance(value, dict) or is_nested(name) or not _is_known(name, release):
+        return ""
+    strange = [_quoted(member) for member in value if not _is_known(member, release)]
+    wanted = f" must be {_WORDS[PROXIES]}, found {', '.join(strange)}" if name == "proxies" else ""
+    return f"{name}{wanted or f': its member {chr(44).join(strange)} is no key of daemon.json'}" if strange else ""
+
+
 def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any], release: Release) -> None:
     """An object that dockerd does not know is not refused: its members count as top-level keys."""
     unknown = [member for member in value if not _is_known(member, release)]
@@ -183,12 +199,17 @@ def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any], re
         found.add(name, f"{what}; dockerd starts with it, and {effect}", 0)
 
 
-def _type_problem(name: str, value: Any) -> str:
+def _type_problem(name: str, value: Any, release: Release) -> str:
     """Return a sentence if Go's decoder refuses the value for the key; null leaves most defaults in place."""
-    kind = KEYS[name].kind
-    if (value is None and kind not in (SIZE, PROXIES)) or _fits(kind, value):
+    key = KEYS[name]
+    if key.decoded_until is not None and not UNKNOWN_RELEASE < release <= key.decoded_until:
         return ""
-    return f"{name} must be {_WORDS[kind]}{_misfit(kind, value)}"
+    if value is None and key.kind not in (SIZE, PROXIES):
+        return ""
+    if not _fits(key.kind, value):
+        return f"{name} must be {_WORDS[key.kind]}{_misfit(key.kind, value)}"
+    field = misfit_in(name, value) if isinstance(value, dict) else ""
+    return f"{name}: {field}" if field else ""
 
 
 def _misfit(kind: str, value: Any) -> str:
@@ -210,7 +231,7 @@ def _fits(kind: str, value: Any) -> bool:
     if kind == BOOLEAN:
         return isinstance(value, bool)
     if kind == INTEGER:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return is_integer(value)
     if kind in (STRING, ADDRESS, PREFIX):
         return isinstance(value, str)
     if kind == SIZE:
@@ -219,7 +240,7 @@ def _fits(kind: str, value: Any) -> bool:
         return isinstance(value, list) and all(item is None or isinstance(item, str) for item in value)
     if kind == POOLS:
         return isinstance(value, list) and all(_is_pool(item) for item in value)
-    return kind == ANYTHING or (isinstance(value, dict) and not _misfit_members(kind, value))
+    return isinstance(value, dict) and not _misfit_members(kind, value)
 
 
 def _misfit_members(kind: str, value: dict[str, Any]) -> list[str]:
@@ -228,86 +249,23 @@ def _misfit_members(kind: str, value: dict[str, Any]) -> list[str]:
 
 
 def _member_fits(kind: str, name: str, item: Any) -> bool:
-    if kind == PROXIES and name not in _PROXY_OPTIONS:
-        return name in KEYS or name in FLAG_NAMES
-    if kind == OBJECT or item is None:
+    if (kind == PROXIES and name not in _PROXY_OPTIONS) or kind == OBJECT or item is None:
         return True
     if kind == BOOLEAN_MAP:
         return isinstance(item, bool)
     if kind == NETWORK_OPTIONS:
-        return isinstance(item, dict) and all(isinstance(option, str) for option in item.values())
+        return isinstance(item, dict) and all(option is None or isinstance(option, str) for option in item.values())
     return isinstance(item, dict if kind == OBJECTS else str)
 
 
 def _is_pool(item: Any) -> bool:
-    fields = _pool_fields(item)
-    return isinstance(fields.get("base"), str) and _fits(INTEGER, fields.get("size"))
+    fields = pool_fields(item)
+    return isinstance(fields.get("base"), str) and is_integer(fields.get("size"))
 
 
 def _pool_fields(item: Any) -> dict[str, Any]:
     """The fields of an address pool; Go matches their names whatever the case."""
     return {name.lower(): field for name, field in item.items()} if isinstance(item, dict) else {}
-
-
-def _value_problem(name: str, value: Any, release: Release) -> str:
-    """Return a sentence if dockerd fails at what the value says; its type is right."""
-    kind = KEYS[name].kind
-    if kind == ADDRESS and value and not _is_address(value, release):
-        return f"{name}: {_quoted(value)} is no IP address"
-    if kind == ADDRESSES:
-        wrong = [_quoted(item) for item in value or [] if item is not None and not _is_address(item, release)]
-        return f"{name}: {', '.join(wrong)} is no IP address" if wrong else ""
-    if kind == PREFIX and value:
-        return _prefix_problem(name, value)
-    if kind == POOLS:
-        return next(filter(None, map(_pool_problem, value or [])), "")
-    if name == "firewall-backend" and value not in (None, "", "iptables", "nftables"):
-        return f'firewall-backend must be "iptables" or "nftables", found {_quoted(value)}'
-    if name == "labels":
-        wrong = [_quoted(item or "") for item in value or [] if "=" not in (item or "")]
-        return f"labels: {', '.join(wrong)} is not of the form name=value" if wrong else ""
-    return ""
-
-
-def _is_address(text: str, release: Release) -> bool:
-    # Engines before 29 take no zone (fe80::1%eth0): they parse with net.ParseIP.
-    if "%" in text and UNKNOWN_RELEASE < release < (29, 0):
-        return False
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _prefix_problem(name: str, text: str) -> str:
-    try:
-        parsed = ipaddress.ip_interface(text) if "/" in text else None
-    except ValueError:
-        parsed = None
-    wanted = _WANTED_FAMILY[name]
-    if parsed is None or parsed.version != wanted:
-        example = "192.0.2.1/24" if wanted == 4 else "2001:db8::1/64"
-        return f"{name}: {_quoted(text)} is no IPv{wanted} address with a prefix length (as in {example})"
-    if name == "bip" and parsed.network.prefixlen < 31 and parsed.ip == parsed.network.network_address:
-        return (
-            f"bip: {_quoted(text)} is the address of the network; the bridge needs one of a host (as in 192.0.2.1/24)"
-        )
-    return ""
-
-
-def _pool_problem(item: dict[str, Any]) -> str:
-    fields = _pool_fields(item)
-    base, size = fields["base"], fields["size"]
-    try:
-        network = ipaddress.ip_interface(base).network if "/" in base else None
-    except ValueError:
-        network = None
-    if network is None:
-        return f"default-address-pools: the base {_quoted(base)} is no network with a prefix length"
-    if not network.prefixlen <= size <= network.max_prefixlen or size == 0:
-        return f"default-address-pools: {base} cannot be cut into networks of size {size}"
-    return ""
 
 
 # ---- the file against the command line -------------------------------------------------------------------------------
@@ -416,14 +374,14 @@ _CONTRADICTIONS = (
     _Contradiction(
         ("mtu",),
         "mtu is negative",
-        lambda start: _fits(INTEGER, start.get("mtu")) and start.get("mtu") < 0,
+        lambda start: is_integer(start.get("mtu")) and start.get("mtu") < 0,
     ),
     _Contradiction(
         ("network-diagnostic-port",),
         "network-diagnostic-port is no port number",
         lambda start: (
             start.since(28, 0)
-            and _fits(INTEGER, start.get("network-diagnostic-port"))
+            and is_integer(start.get("network-diagnostic-port"))
             and not 0 <= start.get("network-diagnostic-port") <= 65535
         ),
     ),

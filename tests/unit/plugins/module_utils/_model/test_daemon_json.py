@@ -87,8 +87,24 @@ def test_of_a_key_given_twice_the_last_counts_and_both_are_named() -> None:
     assert (parsed.positions["icc"].line, parsed.positions["mtu"].line) == (4, 3)
 
 
+@pytest.mark.parametrize(
+    "text", [b'{"mtu": "x", "mtu": 1}', b'{"log-opts": {"a": "1"}, "log-opts": {}}', b'{"mtu": 1, "mtu": 2}']
+)
+def test_a_key_twice_with_values_that_dockerd_may_refuse_or_mix_is_refused(text: bytes) -> None:
+    (problem,) = parse(text, PATH).problems
+    assert "and with another value" in problem.message
+    assert problem.accepted_from is None
+
+
+def test_white_space_around_the_file_is_that_of_go() -> None:
+    (problem,) = parse("\u2028{}\n\n".encode(), PATH).problems
+    assert (problem.line, problem.column, problem.accepted_from) == (1, 1, 23)
+    assert [found.accepted_from for found in parse("\u00a0\n".encode(), PATH).problems] == [23]
+    assert [found.accepted_from for found in parse(b"\x1c", PATH).problems] == [None]
+
+
 def test_a_key_twice_inside_an_object_is_found_too() -> None:
-    (problem,) = parse(b'{"log-opts": {"max-size": "1m",\n "max-size": "2m"}}', PATH).problems
+    (problem,) = parse(b'{"log-opts": {"max-size": "1m",\n "max-size": "1m"}}', PATH).problems
     assert (problem.line, problem.column, problem.key) == (2, 2, "max-size")
 
 

@@ -95,6 +95,32 @@ def test_what_dockerd_starts_with_is_no_problem(values: dict[str, Any]) -> None:
         ),
         ({"proxies": None}, "found null"),
         ({"userland-proxy-path": "docker-proxy"}, "must be an absolute path"),
+        ({"mtu": 1 << 63}, "mtu must be a whole number"),
+        ({"bip": "192.0.2.1/255.255.255.0"}, "is no IPv4 address with a prefix length"),
+        (
+            {"log-level": "warning"},
+            'log-level must be one of panic, fatal, error, warn, info, debug, trace, found "warn',
+        ),
+        ({"log-format": "xml"}, 'log-format must be "text" or "json", found "xml"'),
+        ({"default-ipc-mode": "host"}, "default-ipc-mode must be"),
+        ({"default-cgroupns-mode": "PRIVATE"}, "default-cgroupns-mode must be"),
+        ({"default-shm-size": "64MX"}, "is no size"),
+        ({"dns-search": ["a b", "example.com"]}, 'dns-search: "a b" is no domain'),
+        ({"labels": ["a=1", "a=2"]}, 'labels: "a" stands twice'),
+        ({"labels": ["com.docker.x=1"]}, "reserved for Docker"),
+        ({"hosts": ["http://x"]}, 'hosts: "http://x" is no address to listen at'),
+        ({"hosts": ["tcp://127.0.0.1:0"]}, "is no address to listen at"),
+        ({"node-generic-resources": ["gpu"]}, "is not of the form name=value"),
+        ({"node-generic-resources": ["gpu=1", "gpu=2"]}, "negative or not alone"),
+        ({"registry-mirrors": ["https://u:hunter2@m.example"]}, "registry-mirrors: 1 of them"),
+        ({"max-concurrent-uploads": -1}, "max-concurrent-uploads is negative"),
+        ({"builder": {"gc": {"Enabled": 1}}}, "builder: gc.Enabled must be true or false"),
+        ({"runtimes": {"x": {"runtimeArgs": "no"}}}, "runtimes: x.runtimeArgs must be an array"),
+        ({"default-ulimits": {"nofile": {"Soft": 1.5}}}, "default-ulimits: nofile.Soft must be a whole number"),
+        ({"help": {"x": 1}}, 'help: its member "x" is no key of daemon.json'),
+        ({"cluster-store-opts": {}}, "was known up to Docker Engine 23.0"),
+        ({"allow-nondistributable-artifacts": "x"}, "must be an array of strings"),
+        ({"features": {"windows-dns-proxy": True}}, "is for Windows"),
     ],
 )
 def test_what_keeps_dockerd_from_starting(values: dict[str, Any], message: str) -> None:
@@ -131,6 +157,10 @@ def test_keys_belong_to_releases() -> None:
     assert "was known up to Docker Engine 20.10" in messages({"graph": "/x"})
     assert problems({"graph": "/x"}, BULLSEYE) == []
     assert "no-proxy came with Docker Engine 23.0" in messages({"no-proxy": "x"}, BULLSEYE)
+    assert problems({"allow-nondistributable-artifacts": "x"}, FORKY) == []
+    assert "removed in Docker Engine 28.0" in messages({"api-cors-header": "*"}, FORKY)
+    assert "is no option of this system" in messages({"exec-opts": ["isolation=x"]}, FORKY)
+    assert "more than one address of a family" in messages({"host-gateway-ips": ["192.0.2.1", "192.0.2.2"]}, FORKY)
     assert "takes effect" in messages({"nri-opts": {}}, BULLSEYE)
     assert "takes it and reads nothing" in messages({"feature": "x"}, FORKY)
     assert "feature came with Docker Engine 27.3" in messages({"feature": "x"}, TRIXIE)
