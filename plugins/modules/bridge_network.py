@@ -26,6 +26,8 @@ description:
     network that was just made is removed again, and the message says what was missing.
   - When a network of the list fails, those before it stay as they are then, and the message names them. What was there
     before is recorded in C(/var/lib/dockernet-baseline/journal.jsonl).
+  - Should a run be killed while it makes a network anew, the next one finds that in the record and only puts that
+    network back with its containers as they were, whatever it was called for.
   - The default network of the daemon, and networks of other drivers or of a swarm, are never touched.
 author:
   - dockernet.baseline contributors (@dockernet)
@@ -282,6 +284,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_
     parse_wishes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import EngineNetworks
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recovery import Recovering
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
@@ -334,15 +337,16 @@ def main() -> None:
         wishes, avoid = parse_wishes(options["networks"]), parse_avoid(options["avoid"])
     except Refusal as refusal:
         module.fail_json(msg=str(refusal), refused=True, actions=[], diff=[], disruptions=[])
+    api = EngineNetworks(options["docker_host"])
     change = NetworkChange(
         wishes,
         options["recreate"],
         avoid,
-        EngineNetworks(options["docker_host"]),
+        api,
         run_command,
         lambda: read_snapshot(docker_host=options["docker_host"]),
     )
-    run_change(module, change)
+    run_change(module, Recovering(change, api))
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ class NetworkChange:
             elif item.outcome == CREATED and item.body:
                 self._create(item.body, plan.surroundings)
             elif item.outcome == RECREATED:
-                self._recreate(plan.recreations[name], plan)
+                self._recreate(self._current(item, plan), plan)
         except ApiProblem as error:
             unknown = "" if error.answered else f"; whether it was, docker network inspect {name} tells"
             raise ChangeFailed(f"network {name} could not be {_DONE[item.outcome]}: {error}{unknown}") from error
@@ -158,6 +158,16 @@ class NetworkChange:
                     f"network {body['Name']} was made, and {error}. It could not be removed again: {problem}"
                 ) from error
             raise ChangeFailed(f"network {body['Name']} was made, and removed again, as {error}") from error
+
+    def _current(self, item: Decision, plan: NetworkPlan) -> Recreation:
+        """The plan to make it anew; where others are made anew before, they may have changed its endpoints."""
+        planned = plan.recreations[item.wish.name]
+        if len(plan.recreations) == 1 or item.old is None or item.body is None:
+            return planned
+        try:
+            return self._recreation(item.old, item.body, self._read())
+        except Refusal as refusal:
+            raise ChangeFailed(f"network {item.wish.name} was not re-created: {refusal}") from refusal
 
     def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
         observed = recreate(self._api, recreation, lambda network_id: self._prove(network_id, plan.surroundings))

@@ -58,11 +58,13 @@ def plan_on_host(
 ) -> Recreation:
     """Read what the plan needs, and plan.
 
-    old: GET /networks/ID; containers: the ids of all containers of the host, running or not; body: of POST
-    /networks/create; release: of the engine. Raises Refusal, also for what could not be read.
+    old: GET /networks/ID, read again since what was made anew before may have changed its endpoints; containers: the
+    ids of all containers of the host, running or not; body: of POST /networks/create; release: of the engine. Raises
+    Refusal, also for what could not be read.
     """
     kernel = links or KernelLinks()
     try:
+        old = api.inspect(old["Id"]) or old
         found = [container for container in map(api.inspect_container, containers) if container]
         members = [container for container in found if any(e.network_id == old["Id"] for e in endpoints_of(container))]
         others = {e.network_id for container in members for e in endpoints_of(container)} - {"", old["Id"]}

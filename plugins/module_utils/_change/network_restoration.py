@@ -83,7 +83,11 @@ class _Restoration:
         return []
 
     def _network_of(self, endpoint: Endpoint, network_id: str) -> str:
-        return network_id if endpoint.network == self._record.name else endpoint.network_id
+        """The id of the endpoint's network; another network may have been made anew itself in the meantime."""
+        if endpoint.network == self._record.name:
+            return network_id
+        network = self._api.inspect(endpoint.network)
+        return endpoint.network_id if network is None else str(network["Id"])
 
     def _behind(self, network_id: str) -> set[str]:
         """The containers of which some endpoint is not as it was."""

@@ -8,11 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import network_recreation, network_restoration
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import Change, parse_record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recovery import left_halfway
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recovery import (
+    Recovering,
+    RecoveryPlan,
+    left_halfway,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation import (
     plan_on_host,
     recreate,
@@ -22,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     record_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_restoration import put_back
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +187,33 @@ def test_a_run_that_ended_left_nothing_halfway() -> None:
     assert left_halfway([*journal(record.to_plain()), *journal(record.to_plain(), ended=True)], engine) == []
     del engine.containers[who.id]
     assert left_halfway(journal(record.to_plain()), engine) == []
+
+
+def test_the_next_run_puts_back_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, who = one_container()
+    monkeypatch.setattr(network_restoration, "KernelLinks", lambda: engine)
+    before = engine.state("shop")
+    record = planned(engine).record
+    killed = Journal("bridge_network", tmp_path)
+    killed.begin([], networks=[{"name": "shop", "record": record.to_plain()}])
+    engine.disconnect("shop", who.id)
+    engine.remove("shop")
+
+    class Wanted:
+        def plan(self) -> RecoveryPlan:
+            return RecoveryPlan(Outline(["what is wanted"]))
+
+        def apply(self, plan: RecoveryPlan) -> None:
+            raise AssertionError
+
+    run = Recovering(Wanted(), engine, tmp_path)
+    plan = run.plan()
+    assert plan.outline.actions == [
+        "put network shop back as it was before a run that was killed, and connect its containers again: web"
+    ]
+    run.apply(plan)
+    assert engine.state("shop") == before
+    assert run.plan().outline.actions == ["what is wanted"]
 
 
 def one_container(release: tuple[int, int] = (26, 1), **request: t.Any) -> tuple[FakeEngine, FakeContainer]:
