@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
@@ -28,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearse
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.unfinished import read_left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_care import after_care
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
@@ -68,10 +70,9 @@ class DaemonConfigChange:
 
     def apply(self, plan: DaemonPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
-        touched = [plan.config] if any(_is_new(plan, step) for step in plan.steps) else []
         texts = [step.text for step in plan.steps] + [plan.fallback]
         self._journal.begin(
-            touched,
+            [plan.config],
             {plan.config.path: [None if text is None else text.encode() for text in texts]},
             actions=plan.outline.actions,
             ports=to_plain(plan.ports),
@@ -97,11 +98,11 @@ class DaemonConfigChange:
         config = snapshot.daemon_config
         service = snapshot.service
         found = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
-        facts = DaemonFacts(read_file(config.path if config else ""), bridge_netfilter=found)
+        file = read_file(config.path if config else "")
+        facts = DaemonFacts(file, bridge_netfilter=found, left=read_left(file, snapshot.daemon))
         if service is None or service.manager != "systemd":
             return facts
-        traits = DockerService(self._run, service.name).traits()
-        return DaemonFacts(facts.config, traits, facts.bridge_netfilter)
+        return replace(facts, traits=DockerService(self._run, service.name).traits())
 
 
 def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:

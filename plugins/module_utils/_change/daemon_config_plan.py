@@ -93,6 +93,17 @@ class Consent:
 
 
 @dataclass(frozen=True)
+class Left:
+    """What a run that was killed has left to be done."""
+
+    unread: bool = False
+    """Whether dockerd runs with the text below instead of the file."""
+    text: str | None = None
+    ported: frozenset[str] = frozenset()
+    """Names of containers whose bridge ports may not be in line with the mode of docker-proxy."""
+
+
+@dataclass(frozen=True)
 class DaemonFacts:
     """What the plan needs beside the snapshot."""
 
@@ -100,6 +111,8 @@ class DaemonFacts:
     traits: ServiceTraits = field(default_factory=ServiceTraits)
     bridge_netfilter: bool = True
     """Whether the kernel has br_netfilter, loaded or to be loaded."""
+    left: Left = field(default_factory=Left)
+    """What a run that was killed has left to be done."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +164,8 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     settings = {**values_of(target.text), **config.flags}
     touched = {*changed_keys(config.text, target.text), *target.keys}
     differing = {name for name in touched if in_force_differs(snapshot, name, settings)}
-    pending = _pending(touched, differing, changed_keys(config.text, target.text))
+    changed = {*changed_keys(config.text, target.text), *_unread(facts, config)}
+    pending = _pending(touched, differing, changed)
     request = _Request(snapshot, config, target, consent, facts, settings)
     if any(not reloadable(name) for name in pending):
         return _with_restart(request)
@@ -171,7 +185,12 @@ class _Request:
     """What the next start will have, file and flags together."""
 
 
-def _pending(touched: set[str], differing: set[str], changed: list[str]) -> set[str]:
+def _unread(facts: DaemonFacts, config: CurrentConfig) -> list[str]:
+    """Keys of the file that dockerd has not read, since the run that wrote them was killed."""
+    return changed_keys(facts.left.text, config.text) if facts.left.unread else []
+
+
+def _pending(touched: set[str], differing: set[str], changed: set[str]) -> set[str]:
     """What is not in force. The daemon's own word counts where it has one, else what changes in the file."""
     return {name for name in touched if name in differing or (name in changed and name not in (KEY, LIVE_RESTORE))}
 
@@ -191,22 +210,30 @@ def _without_restart(request: _Request, *, reload: bool) -> DaemonPlan:
         steps.append(DaemonStep(told, RELOAD, wanted))
     if final != (steps[-1].text if steps else config.text):
         steps.append(DaemonStep(final))
-    # A run that was killed behind the restart may have left the bridges as they were.
+    # A run that was killed behind the restart may have left ports and bridges as they were.
+    kept: list[Container] = []
+    ports: list[PortChange] = []
     sysctls: list[SysctlChange] = []
     if KEY in target.keys:
         demand(snapshot, SYSCTL)
-        dummy, sysctls = after_care(snapshot, [], enabled=request.settings.get(KEY, proxy_default()))
+        kept = [container for container in running(snapshot) if container.name in request.facts.left.ported]
+        if kept:
+            demand(snapshot, NAMESPACES, LINKS)
+        ports, sysctls = after_care(snapshot, kept, enabled=request.settings.get(KEY, proxy_default()))
     actions = file_actions(config.path, config.text, final)
     actions += [f"reload {config.starter}"] if reload else []
-    diffs = file_diff(config.path, config.text, final) + sysctl_diff(sysctls)
+    actions += port_actions(ports) + sysctl_actions(sysctls)
+    diffs = file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls)
     return DaemonPlan(
-        Outline(actions + sysctl_actions(sysctls), diffs),
+        Outline(actions, diffs),
         request.facts.config,
         config.starter,
         steps,
         fallback=config.text,
+        kept=kept,
+        ports=ports,
         sysctls=sysctls,
-        care=bool(sysctls),
+        care=bool(ports or sysctls),
         proxy=proxy_in_force(snapshot).value,
     )
 
@@ -314,7 +341,9 @@ def _fallback(request: _Request, carried: _Carried) -> tuple[str | None, str]:
     old = request.config.text
     in_force = proxy_in_force(request.snapshot).value
     text, name = old, "the previous file"
-    if old == request.target.text and in_force is not None:
+    if old == request.target.text and request.facts.left.unread:
+        text, name = request.facts.left.text, "the file as it was before a run that was killed"
+    elif old == request.target.text and in_force is not None:
         # The file was ahead of the daemon; what was in force until now is known to work.
         text = json_text.without_key(old or "", KEY) if in_force else json_text.with_key(old or "", KEY, value=False)
         name = f"the file with {KEY} as it was in force before"

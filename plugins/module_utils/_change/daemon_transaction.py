@@ -32,6 +32,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 RELOAD_SECONDS = 30.0
+NOTICE_SECONDS = 2.0
+"""In which systemd sees that dockerd has ended."""
 START_SECONDS = 150.0
 """A restart first waits for the old dockerd to end, which kills containers after 10 s where nothing keeps them."""
 
@@ -83,12 +85,15 @@ class DaemonTransaction:
         return data
 
     def _reload(self, plan: DaemonPlan, step: DaemonStep, *, restarted: bool) -> None:
+        before = self._service.main_pid()
         problem = ""
         try:
             self._service.reload()
         except ChangeFailed as error:
             problem = str(error)
-        if not problem and (step.live_restore is None or wait_for(lambda: self._live_restore_is(step), RELOAD_SECONDS)):
+        # A dockerd that died of it is started again by systemd, with the new file.
+        told = not problem or wait_for(lambda: self._service.main_pid() != before, NOTICE_SECONDS)
+        if told and (step.live_restore is None or wait_for(lambda: self._live_restore_is(step), RELOAD_SECONDS)):
             return
         reason = f" ({problem})" if problem else ""
         log = self._service.journal_since(self._cursor)
@@ -98,9 +103,13 @@ class DaemonTransaction:
                 f"reload did not turn it off. {plan.config.path} is as that reload found it",
                 log,
             )
+        if self._service.main_pid() != before:
+            # Its next start must not find a file without live-restore: it would stop the containers.
+            raise self._undone(plan, f"dockerd ended when it was told to reload{reason}", log)
         stuck = self._put_back(plan.config.path, plan.config.data)
+        alive = "it runs as before" if self._read().was_read(ENGINE) else "its process is there, but does not answer"
         raise ChangeFailed(
-            f"live-restore did not come into force{reason}, so dockerd was not restarted: it runs as before, no "
+            f"live-restore did not come into force{reason}, so dockerd was not restarted: {alive}, no "
             f"container was touched, and {stuck or f'{plan.config.path} is as it was'}",
             log,
         )

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -113,6 +114,11 @@ def boot_time() -> int:
 def started_at(process: Process) -> float:
     """Seconds since the epoch at which a process started; btime is whole seconds, so it can be one second off."""
     return boot_time() + process.start_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def age(process: Process) -> float:
+    """Seconds since a process started, exact to a clock tick."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.start_ticks / os.sysconf("SC_CLK_TCK")
 
 
 def read_bytes(pid: int, name: str) -> bytes:

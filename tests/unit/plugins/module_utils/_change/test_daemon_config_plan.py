@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     Consent,
     DaemonFacts,
     DaemonPlan,
+    Left,
     plan_daemon_config,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import (
@@ -363,3 +364,38 @@ def test_the_whole_text_comes_back_to_the_byte() -> None:
     assert final(found) == old
     # With it in the file, the reload would fail.
     assert found.steps[1].text == '{ "live-restore":false }'
+
+
+# ---- what a killed run has left --------------------------------------------------------------------------------------
+
+MTU = '{"live-restore": true, "mtu": 1450}\n'
+DEBUG = '{"live-restore": true, "debug": true}\n'
+
+
+def test_a_file_that_a_killed_run_wrote_takes_its_restart() -> None:
+    goal = keys_goal([KeyWish("mtu", value=1450)])
+    assert does(plan(SAFE, goal, MTU)) == []
+    found = plan(SAFE, goal, MTU, left=Left(unread=True, text=LIVE))
+    assert steps(found) == [(RESTART, MTU)]
+    assert (found.fallback, found.fallback_name) == (LIVE, "the file as it was before a run that was killed")
+
+
+def test_a_file_that_a_killed_run_wrote_takes_its_reload() -> None:
+    goal = keys_goal([KeyWish("debug", value=True)])
+    assert does(plan(SAFE, goal, DEBUG)) == []
+    assert does(plan(SAFE, goal, DEBUG, left=Left(unread=True, text=LIVE))) == [RELOAD]
+
+
+def test_what_a_killed_run_wrote_for_others_is_left_to_them() -> None:
+    goal = keys_goal([KeyWish("debug", value=True)])
+    text = '{"live-restore": true, "debug": true, "mtu": 1450}\n'
+    assert does(plan(SAFE, goal, text, left=Left(unread=True, text=DEBUG))) == []
+
+
+def test_ports_that_a_killed_run_meant_to_set_are_set() -> None:
+    off = with_proxy_off(SAFE)
+    text = '{"live-restore": true, "userland-proxy": false}\n'
+    assert plan(off, OFF, text).ports == []
+    found = plan(off, OFF, text, left=Left(ported=frozenset({"web"})))
+    assert [(port.container, port.after) for port in found.ports] == [("web", True)]
+    assert (found.care, found.kept, does(found)) == (True, [WEB], [])

@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import DaemonTransaction
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
 
@@ -71,7 +71,7 @@ class Machine:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for limit in ("RELOAD_SECONDS", "START_SECONDS"):
+    for limit in ("NOTICE_SECONDS", "RELOAD_SECONDS", "START_SECONDS"):
         monkeypatch.setattr(daemon_transaction, limit, 0.0)
     file = tmp_path / "daemon.json"
     file.write_text(OLD)
@@ -119,6 +119,48 @@ def test_a_reload_that_does_nothing_stops_everything(path: Path) -> None:
     assert "not restarted" in str(error)
     assert error.log == ["no such file"]
     assert machine.done == ["reload"]
+    assert path.read_text() == OLD
+
+
+def dies_of_a_reload(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started again by systemd, it reads the new file."""
+
+    def reload() -> None:
+        machine.done.append("reload")
+        machine.restart()
+        live_restore = machine.path.read_text() == NEW and machine.state == "active"
+        machine.host = with_engine(machine.host, live_restore=live_restore)
+        raise ChangeFailed("systemctl reload failed")
+
+    monkeypatch.setattr(machine, "reload", reload)
+
+
+def test_a_dockerd_that_dies_of_the_reload_comes_up_with_the_new_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(path, {NEW})
+    dies_of_a_reload(machine, monkeypatch)
+    run(machine, *PREPARED)
+    assert machine.done == ["reload", "restart", "restart"]
+    assert path.read_text() == NEW
+
+
+def test_a_dockerd_that_dies_of_the_reload_never_finds_the_file_that_kills_containers(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(path, {OLD, SAFE})
+    dies_of_a_reload(machine, monkeypatch)
+    monkeypatch.setattr(machine, "main_pid", lambda: len(machine.done))
+    error = failure(machine, *PREPARED, fallback=SAFE, fallback_name="the safe file")
+    assert "ended when it was told to reload" in str(error)
+    assert "runs again with the safe file" in str(error)
+    assert path.read_text() == SAFE
+
+
+def test_a_dockerd_that_hangs_is_not_said_to_run(path: Path) -> None:
+    machine = Machine(path, {NEW}, replace(HOST, sources={**HOST.sources, "engine": Source(read=False)}))
+    machine.reload_works = False
+    assert "does not answer" in str(failure(machine, *PREPARED))
     assert path.read_text() == OLD
 
 
