@@ -33,7 +33,7 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab molecule clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -113,8 +113,15 @@ lab-down: venv ## remove what `make lab` made
 	LAB='$(LAB)' $(PY) -m tests.lab down
 
 test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
-	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration -n 4 --dist loadgroup \
-	    --junitxml=.build/results/test-lab.xml $(EXTRA)
+	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration tests/faults \
+	    -n 4 --dist loadgroup --junitxml=.build/results/test-lab.xml $(EXTRA)
+
+# In test-lab the same with a few kills. A kill takes about four seconds.
+faults: KILLS ?= 200
+faults: SEED ?= 1
+faults: stage ## kill, fill and break hosts amid changes of daemon.json: KILLS=200 SEED=1 HOSTS="debian13 ..."
+	HOSTS='$(HOSTS)' KILLS='$(KILLS)' SEED='$(SEED)' tools/with_lab faults '$(HOSTS)' $(PY) -m pytest tests/faults \
+	    -n 4 --dist loadgroup --junitxml=.build/results/faults.xml $(EXTRA)
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test
