@@ -115,7 +115,7 @@ class RollbackChange:
         first = daemon.outline if daemon else Outline()
         left = [f"left as it is, since somebody else changed it: {conflict}" for conflict in conflicts]
         outline = Outline(
-            first.actions + values.outline.actions,
+            first.actions + values.outline.actions or _unrecorded(history.changes),
             first.diffs + values.outline.diffs,
             first.disruptions,
             goal.notes + first.warnings + values.outline.warnings + left,
@@ -202,6 +202,12 @@ class RollbackChange:
         digests = {path: None if state.data is None else _sum(state.data) for path, state in states.items()}
         contents = [content for past in pasts for link in past.links for content in [link.before, *link.after]]
         return Kept(states, digests, {item.copy: _copy(item) for item in contents if item is not None})
+
+
+def _unrecorded(changes: list[Change]) -> list[str]:
+    """What is left to do where all is as it was: a rollback that was killed had only to say so."""
+    begun = any(change.module == MODULE for change in changes)
+    return ["record that everything is taken back"] if begun else []
 
 
 def _demand(snapshot: HostSnapshot, changes: list[Change]) -> None:
