@@ -180,7 +180,7 @@ def restore_network(wanted_links: set[str], sysctls: dict[str, str]) -> None:
     run("conntrack", "--flush", check=False)
     for family in ("-4", "-6"):
         for origin in ("boot", "static"):
-            run("ip", family, "route", "flush", "proto", origin, check=False)
+            run("ip", family, "route", "flush", "table", "all", "proto", origin, check=False)
     write_sysctls(sysctls)
 
 

@@ -188,7 +188,7 @@ class NetworkChange:
                 offender = overlapping(item.subnet, surroundings.outside)
                 if offender is not None:
                     found.append(
-                        f"the subnet {item.subnet}, which the engine chose, overlaps with {offender.cidr}, "
+                        f"the subnet {item.subnet}, which the engine chose, overlaps with "
                         f"{offender.owner}; name subnets or pools"
                     )
         if found:

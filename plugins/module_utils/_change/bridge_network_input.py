@@ -93,7 +93,7 @@ def _network_name(place: str, name: str) -> str:
             place, name, "a name begins with a letter or digit, and has letters, digits, '_', '.' and '-' in it"
         )
     if name in _RESERVED:
-        raise _wrong(place, name, f"this is no name for a network of one's own (nor are {_others(name)})")
+        raise _wrong(place, name, f"the engine keeps this name for itself, as it does with {_others(name)}")
     return name
 
 

@@ -78,6 +78,9 @@ REMOVED = "removed"
 KEPT = "unchanged"
 ABSENT = "absent"
 
+_NAMED = 5
+"""How many of those who have a pool's addresses a message names."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -198,7 +201,9 @@ class _Placement:
         self._claimed: list[Taken] = []
         # Subnets that others of the list ask for by name are not given out of a pool, wherever they stand in it.
         self._asked = [
-            (wish.name, Taken(item.subnet, f"{wish.place} ({wish.name})")) for wish in wishes for item in wish.subnets
+            (wish.name, Taken(item.subnet, f"{item.subnet} of {wish.place} ({wish.name})"))
+            for wish in wishes
+            for item in wish.subnets
         ]
 
     def decide_all(self) -> list[Decision]:
@@ -244,8 +249,9 @@ class _Placement:
         if subnet is None:
             words = ", ".join(f"a /{pool.size} of {pool.base}" for pool in pools)
             inside = [item for item in taken if any(pool.base.overlaps(item.cidr) for pool in pools)]
-            owners = "; ".join(f"{item.cidr} is {item.owner}" for item in inside[:5])
-            raise Refusal(f"nothing was changed: {wish.place}.pools: {words}: none is free ({owners})")
+            more = f" and {len(inside) - _NAMED} more" if len(inside) > _NAMED else ""
+            owners = "; ".join(item.owner for item in inside[:_NAMED])
+            raise Refusal(f"nothing was changed: {wish.place}.pools: {words}: none is free, for {owners}{more}")
         return subnet
 
     def _taken(self) -> list[Taken]:
@@ -256,10 +262,9 @@ class _Placement:
         if offender is not None:
             at = next((f".subnets[{at}].subnet" for at, item in enumerate(wish.subnets) if item.subnet == subnet), "")
             raise Refusal(
-                f"nothing was changed: {wish.place}{at} ({wish.name}): {subnet} overlaps with {offender.cidr}, "
-                f"which is {offender.owner}"
+                f"nothing was changed: {wish.place}{at} ({wish.name}): {subnet} overlaps with {offender.owner}"
             )
-        self._claimed.append(Taken(subnet, f"{wish.place} ({wish.name})"))
+        self._claimed.append(Taken(subnet, f"{subnet} of {wish.place} ({wish.name})"))
 
     def _overlap_warnings(self, network: dict[str, Any]) -> list[str]:
         """What a network that is there overlaps with: that is told, and the network left as it is."""
@@ -267,7 +272,7 @@ class _Placement:
         taken = taken_on_host(rest, self._facts.avoid)
         found = [(item.subnet, overlapping(item.subnet, taken)) for v in (4, 6) for item in subnets_of(network, v)]
         return [
-            f"network {network['Name']} has {subnet}, which overlaps with {item.cidr}: {item.owner}"
+            f"network {network['Name']} has {subnet}, which overlaps with {item.owner}"
             for subnet, item in found
             if item is not None
         ]

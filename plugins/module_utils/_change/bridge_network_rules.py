@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_input import contains
@@ -20,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 
 _SAVES = {4: re.compile(r"iptables-(\w+-)?save"), 6: re.compile(r"ip6tables-(\w+-)?save")}
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
-_NFT_TABLE = "docker-bridges"
+_NFT_NAT = {"masquerade", "snat"}
 _SOURCE_NAT = ("MASQUERADE", "SNAT")
 # What follows the target; the parser keeps it with the matches.
 _NAT_ARGUMENTS = ("--to-source", "--to-ports", "--random", "--random-fully", "--persistent")
@@ -56,28 +57,50 @@ def between_containers(ruleset: Ruleset, version: int, bridge: str) -> set[str]:
     }
 
 
-def nft_comments(ruleset: Ruleset, version: int, bridge: str) -> set[str] | None:
-    """Comments of the rules that dockerd's nftables backend has for the bridge; None where it has no table.
+@dataclass(frozen=True)
+class Treatment:
+    """What the rules do to the packets of one network."""
 
-    It comments every rule by what it is for: ``MASQUERADE``, ``ICC``... (moby, drivers/bridge/internal/nftabler).
+    translated: list[str]
+    """The rules by which its subnet gets another source address on the way out, as they are written."""
+    between: set[str]
+    """``ACCEPT`` and ``DROP``, for what passes between its containers."""
+
+
+def iptables_treatment(ruleset: Ruleset, bridge: str, subnet: CIDR) -> Treatment:
+    """What the rules that name the bridge or the subnet do, in legacy and nft tables together."""
+    own = [
+        rule.text
+        for rule in source_nat(ruleset, subnet)
+        if rule.matches.get("-s") == str(subnet) or rule.matches.get("! -o") == bridge
+    ]
+    return Treatment(own, between_containers(ruleset, subnet.version, bridge))
+
+
+def nftables_treatment(ruleset: Ruleset, bridge: str, version: int) -> Treatment | None:
+    """What the rules of dockerd's nftables backend do; None where it has no table.
+
+    It has chains for each bridge, and comments every rule by what it is for (moby, drivers/bridge/internal/nftabler).
     """
     try:
         items: list[dict[str, Any]] = json.loads(ruleset.nft_json or "{}").get("nftables", [])
     except (ValueError, AttributeError):
         return None
-    own = [
-        (kind, item[kind])
-        for item in items
-        for kind in ("table", "rule")
-        if isinstance(item.get(kind), dict) and item[kind].get("family") == _NFT_FAMILIES[version]
-    ]
-    if not any(kind == "table" and entry.get("name") == _NFT_TABLE for kind, entry in own):
+    family, table = _NFT_FAMILIES[version], "docker-bridges"
+    tables = [item["table"] for item in items if "table" in item]
+    if not any(item.get("family") == family and item.get("name") == table for item in tables):
         return None
-    return {
-        str(entry.get("comment", ""))
-        for kind, entry in own
-        if kind == "rule" and entry.get("table") == _NFT_TABLE and str(entry.get("chain", "")).endswith(f"__{bridge}")
-    }
+    rules = [
+        item["rule"]
+        for item in items
+        if "rule" in item
+        and (item["rule"].get("family"), item["rule"].get("table")) == (family, table)
+        and str(item["rule"].get("chain")).endswith(f"__{bridge}")
+    ]
+    statements = [(rule.get("comment"), {key for part in rule.get("expr", []) for key in part}) for rule in rules]
+    translated = [str(comment) for comment, words in statements if comment == "MASQUERADE" and words & _NFT_NAT]
+    between = {word.upper() for comment, words in statements if comment == "ICC" for word in words & {"accept", "drop"}}
+    return Treatment(translated, between)
 
 
 def _texts(ruleset: Ruleset, version: int) -> list[str]:

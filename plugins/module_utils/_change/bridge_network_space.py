@@ -32,13 +32,14 @@ class Taken:
 
     cidr: CIDR
     owner: str
+    """In words that name the range as well."""
 
 
 def taken_on_host(snapshot: HostSnapshot, avoid: list[CIDR]) -> list[Taken]:
     """All that a new subnet must not touch: what the user said, Docker's networks, addresses, routes, nameservers."""
     bridges = {network.bridge for network in snapshot.networks} - {None}
     return [
-        *(Taken(cidr, "the range that avoid names") for cidr in avoid),
+        *(Taken(cidr, f"{cidr}, which is to be avoided") for cidr in avoid),
         *(item for network in snapshot.networks for item in of_network(network)),
         *(
             Taken(found, f"the address {address} of {link.name}")
@@ -55,7 +56,9 @@ def taken_on_host(snapshot: HostSnapshot, avoid: list[CIDR]) -> list[Taken]:
 def of_network(network: Network) -> list[Taken]:
     """The subnets of a Docker network of any driver."""
     return [
-        Taken(cidr, f"the Docker network {network.name}") for item in network.subnets for cidr in _cidrs(item.subnet)
+        Taken(cidr, f"{cidr} of the Docker network {network.name}")
+        for item in network.subnets
+        for cidr in _cidrs(item.subnet)
     ]
 
 

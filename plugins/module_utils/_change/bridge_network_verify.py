@@ -23,10 +23,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_
     subnets_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_rules import (
-    between_containers,
+    iptables_treatment,
     is_managed,
-    nft_comments,
-    source_nat,
+    nftables_treatment,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_wish import (
     CIDR,
@@ -94,24 +93,20 @@ def _address_problems(network: dict[str, Any], link: Link, item: SubnetWish) -> 
 
 def _rule_problems(network: dict[str, Any], kernel: Kernel, subnet: CIDR) -> list[str]:
     version, bridge = subnet.version, bridge_of(network)
-    comments = nft_comments(kernel.ruleset, version, bridge)
-    masquerades = _is_translated(network, version)
-    if comments is not None:
-        return _nat_problem(subnet, wanted=masquerades, rules=["MASQUERADE"] if "MASQUERADE" in comments else [])
-    if not kernel.manages_ipv4 if version == 4 else not is_managed(kernel.ruleset, version):
-        return []
-    own = [
-        rule.text
-        for rule in source_nat(kernel.ruleset, subnet)
-        if rule.matches.get("-s") == str(subnet) or rule.matches.get("! -o") == bridge
-    ]
-    found = _nat_problem(subnet, wanted=masquerades, rules=own)
-    verdicts = between_containers(kernel.ruleset, version, bridge)
-    wanted = "ACCEPT" if option_of(network, ICC) == "true" else "DROP"
-    if wanted not in verdicts:
-        found.append(f"no rule lets IPv{version} between containers on {bridge} meet {wanted}")
-    if wanted == "ACCEPT" and "DROP" in verdicts:
+    seen = nftables_treatment(kernel.ruleset, bridge, version)
+    if seen is None:
+        if not (kernel.manages_ipv4 if version == 4 else is_managed(kernel.ruleset, version)):
+            return []
+        seen = iptables_treatment(kernel.ruleset, bridge, subnet)
+    found = _translation_problem(subnet, seen.translated, wanted=_is_translated(network, version))
+    if option_of(network, ICC) == "false":
+        return (
+            found if "DROP" in seen.between else [*found, f"no rule drops IPv{version} between containers on {bridge}"]
+        )
+    if "DROP" in seen.between:
         found.append(f"a rule drops IPv{version} between containers on {bridge}")
+    elif "ACCEPT" not in seen.between:
+        found.append(f"no rule accepts IPv{version} between containers on {bridge}")
     return found
 
 
@@ -123,7 +118,7 @@ def _is_translated(network: dict[str, Any], version: int) -> bool:
     )
 
 
-def _nat_problem(subnet: CIDR, *, wanted: bool, rules: list[str]) -> list[str]:
+def _translation_problem(subnet: CIDR, rules: list[str], *, wanted: bool) -> list[str]:
     if wanted and not rules:
         return [f"no rule masquerades {subnet}"]
     if not wanted and rules:
