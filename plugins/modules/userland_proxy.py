@@ -109,7 +109,7 @@ log:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config import DaemonConfigChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy import proxy_goal
@@ -140,7 +140,8 @@ def main() -> None:
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"], options["config_path"])
 
-    run_change(module, DaemonConfigChange(goal, consent, run_command, read, Journal("userland_proxy")))
+    journal = Journal("userland_proxy")
+    run_change(module, DaemonConfigChange(goal, consent, run_command, read, journal))
 
 
 if __name__ == "__main__":

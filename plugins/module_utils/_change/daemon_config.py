@@ -14,26 +14,30 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import plan_daemon_config
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import Goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import (
     RESTART,
     Consent,
     DaemonFacts,
     DaemonPlan,
     DaemonStep,
-    plan_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import Goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import DaemonTransaction
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_transaction import (
+    Daemon,
+    DaemonTransaction,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_unfinished import unfinished_keys
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearse
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearsal_command, rehearse
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import BareDaemon, DockerService
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.unfinished import read_left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_care import after_care
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import reloads_since
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
@@ -49,7 +53,12 @@ class DaemonConfigChange:
     """daemon.json as goal wants it; read() gives a fresh snapshot of the host, run runs a program."""
 
     def __init__(
-        self, goal: Goal, consent: Consent, run: Run, read: Callable[[], HostSnapshot], journal: Journal
+        self,
+        goal: Goal,
+        consent: Consent,
+        run: Run,
+        read: Callable[[], HostSnapshot],
+        journal: Journal,
     ) -> None:
         self._goal = goal
         self._consent = consent
@@ -63,30 +72,31 @@ class DaemonConfigChange:
         demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
         _refuse_other_file(snapshot)
         plan = plan_daemon_config(snapshot, self._goal, self._consent, self._facts(snapshot))
-        if snapshot.service is not None and snapshot.engine is not None:
+        if snapshot.service is not None and snapshot.daemon is not None and snapshot.engine is not None:
+            command = rehearsal_command(snapshot.service.argv, snapshot.daemon.argv)
             for text in {step.text for step in plan.steps if step.text is not None and _is_new(plan, step)}:
-                rehearse(snapshot.service.argv, text, snapshot.engine.release)
+                rehearse(command, text, snapshot.engine.release)
         return plan
 
     def apply(self, plan: DaemonPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
-        texts = [step.text for step in plan.steps] + [plan.fallback]
+        touched = [plan.config] if any(_is_new(plan, step) for step in plan.steps) else []
+        texts = [step.text for step in plan.steps] + [step.text for step in plan.undo] + [plan.fallback]
         self._journal.begin(
-            [plan.config],
+            touched,
             {plan.config.path: [None if text is None else text.encode() for text in texts]},
             actions=plan.outline.actions,
             ports=to_plain(plan.ports),
             sysctls=to_plain(plan.sysctls),
         )
         transaction = DaemonTransaction(
-            DockerService(self._run, plan.unit),
-            self._read,
-            self._journal,
-            lambda snapshot: _mode_problem(plan, snapshot),
+            self._daemon(plan), self._read, lambda since: reloads_since(plan.docker_host, since), self._journal
         )
         restarts = any(step.action == RESTART for step in plan.steps)
         try:
-            transaction.run(plan, lambda snapshot: _care(plan, snapshot))
+            transaction.run(
+                plan, lambda snapshot: _mode_problem(plan, snapshot), lambda snapshot: _care(plan, snapshot)
+            )
             if not restarts:
                 _care(plan, self._read())
         except ChangeFailed as error:
@@ -94,12 +104,17 @@ class DaemonConfigChange:
             raise
         self._journal.end("done")
 
+    def _daemon(self, plan: DaemonPlan) -> Daemon:
+        return DockerService(self._run, plan.unit) if plan.unit else BareDaemon(plan.pid)
+
     def _facts(self, snapshot: HostSnapshot) -> DaemonFacts:
         config = snapshot.daemon_config
         service = snapshot.service
-        found = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
-        file = read_file(config.path if config else "")
-        facts = DaemonFacts(file, bridge_netfilter=found, left=read_left(file, snapshot.daemon))
+        facts = DaemonFacts(
+            read_file(config.path if config else ""),
+            bridge_netfilter=has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None),
+        )
+        facts = replace(facts, unfinished=unfinished_keys(facts.config))
         if service is None or service.manager != "systemd":
             return facts
         return replace(facts, traits=DockerService(self._run, service.name).traits())

@@ -42,6 +42,8 @@ class CurrentConfig:
     release: Release = (0, 0)
     starter: str = "dockerd"
     """What gives the flags, in words."""
+    starter_files: str = ""
+    """Where the flags stand."""
 
 
 def read_config(snapshot: HostSnapshot, file: FileState) -> CurrentConfig:
@@ -51,7 +53,8 @@ def read_config(snapshot: HostSnapshot, file: FileState) -> CurrentConfig:
     if parsed.problems:
         raise Refusal(_problem_text(file.path, parsed.problems))
     release = snapshot.engine.release if snapshot.engine else (0, 0)
-    config = CurrentConfig(file.path, text, parsed.values, next_flags(snapshot) or {}, release, _starter(snapshot))
+    starter, files = _starter(snapshot)
+    config = CurrentConfig(file.path, text, parsed.values, next_flags(snapshot) or {}, release, starter, files)
     # What is wrong is its author's to mend, even where the change would write over it.
     refuse_unstartable(config, text)
     return config
@@ -115,8 +118,15 @@ def file_diff(path: str, old: str | None, new: str | None) -> list[Diff]:
     return [] if old == new else [Diff(path, json_text.masked(old or ""), json_text.masked(new or ""))]
 
 
-def _starter(snapshot: HostSnapshot) -> str:
-    return snapshot.service.name if snapshot.service and snapshot.service.name else "the command line of dockerd"
+def _starter(snapshot: HostSnapshot) -> tuple[str, str]:
+    """What starts dockerd, and the files that its flags may come from."""
+    service = snapshot.service
+    if service is None or service.manager not in ("systemd", "sysvinit"):
+        return "the command line", "they are those of the process that runs, and of whatever started it"
+    files = [path for path in (service.fragment, *service.drop_ins) if path]
+    # Debian's unit and its init script take DOCKER_OPTS from here.
+    files.append("/etc/default/docker, where that is read")
+    return service.name, ", ".join(files)
 
 
 def _problem_text(path: str, problems: list[ConfigProblem]) -> str:

@@ -11,6 +11,7 @@ A goal turns the present configuration into the wanted text, and says which keys
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import MERGED_WITH_FLAGS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def keys_goal(wishes: list[KeyWish]) -> Goal:
     """Return the goal that edits the file key by key, and leaves everything else as it was typed."""
 
     def goal(config: CurrentConfig) -> Target:
+        _refuse_wrong(config, wishes)
         text = config.text
         for wish in wishes:
             text = _edited(config, text, wish)
@@ -69,6 +73,32 @@ def text_goal(text: str | None) -> Goal:
         return Target(text, frozenset(names), exact=True)
 
     return goal
+
+
+def _refuse_wrong(config: CurrentConfig, wishes: list[KeyWish]) -> None:
+    """Refuse what this engine does not know, or does not take as it is written.
+
+    In a file that is there already, dockerd's own measure counts; here also what it would take and not heed.
+    """
+    values = {wish.name: wish.value for wish in wishes if wish.present}
+    judged = problems_in(values, {}, {}, config.release)
+    messages = [problem.message for problem in judged if not _stands_already(config, problem.key, values)]
+    messages += [
+        f"{name} is null; to have dockerd's default, remove the key" for name in values if values[name] is None
+    ]
+    blocked = reload_blockers(values, {}, config.release)
+    messages += [
+        f"{problem.message}; remove the key instead"
+        for problem in blocked
+        if not _stands_already(config, problem.key, values)
+    ]
+    if messages:
+        raise Refusal(f"{config.path} was left byte for byte as it is: {'; '.join(messages)}")
+
+
+def _stands_already(config: CurrentConfig, name: str | None, values: dict[str, Any]) -> bool:
+    """Whether the file says it already, so that whoever reads it has judged it."""
+    return name in config.values and same(config.values[name], values.get(name))
 
 
 def _edited(config: CurrentConfig, text: str | None, wish: KeyWish) -> str | None:
@@ -88,11 +118,14 @@ def _edited(config: CurrentConfig, text: str | None, wish: KeyWish) -> str | Non
 
 
 def _refuse_flag(config: CurrentConfig, wish: KeyWish) -> None:
-    flag = config.flags[wish.name]
-    if same(flag, wish.value):
-        return
-    shown = str(flag).lower() if isinstance(flag, bool) else flag
-    raise Refusal(
-        f"{config.starter} starts dockerd with --{wish.name}={shown}; a key in {config.path} beside it would keep "
-        "dockerd from starting. Change the flag there, or drop it"
+    if not same(config.flags[wish.name], wish.value):
+        raise Refusal(flag_conflict(config, wish.name))
+
+
+def flag_conflict(config: CurrentConfig, name: str) -> str:
+    """Say that a key is a flag already, and where to look for that."""
+    shown = json.dumps(mask_values({name: config.flags[name]})[name])
+    return (
+        f"{config.starter} starts dockerd with --{name} ({shown}); a key in {config.path} beside it would keep dockerd "
+        f"from starting, so nothing was changed. Change the flag, or drop it: {config.starter_files}"
     )

@@ -11,14 +11,21 @@ This knows nothing of what the keys mean: the plan says what text, and what to f
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     read_file,
     replace_file,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_effect import (
+    reload_problem,
+    report_problem,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import (
     RELOAD,
     RESTART,
     DaemonPlan,
@@ -26,51 +33,84 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.waiting import wait_for
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 RELOAD_SECONDS = 30.0
-NOTICE_SECONDS = 2.0
-"""In which systemd sees that dockerd has ended."""
 START_SECONDS = 150.0
 """A restart first waits for the old dockerd to end, which kills containers after 10 s where nothing keeps them."""
+
+
+class Daemon(Protocol):
+    """How dockerd is told something, and what it says: a service of systemd, or a process alone."""
+
+    def cursor(self) -> str:
+        """Where its journal ends now; empty where there is none to be read."""
+
+    def journal_since(self, cursor: str) -> list[str]:
+        """What it logged behind the cursor, its last lines."""
+
+    def reload(self) -> None:
+        """Have it read its file again. Raises ChangeFailed."""
+
+    def restart(self) -> None:
+        """Begin to start it anew. Raises ChangeFailed."""
+
+    def active_state(self) -> str:
+        """Systemd's ActiveState."""
+
+    def has_job(self) -> bool:
+        """Whether a start or stop is under way."""
+
+    def main_pid(self) -> int:
+        """Its process, 0 when it does not run."""
 
 
 class DaemonTransaction:
     """Carries out the steps of one plan; read() gives a fresh snapshot of the host.
 
-    accepted() says why a host that was restarted is not as wanted; empty when it is.
+    reloads() returns what the daemon says of each reload that it finished since a time (seconds). accepted() says why a
+    host that was restarted is not as wanted; empty when it is.
     """
 
     def __init__(
         self,
-        service: DockerService,
+        daemon: Daemon,
         read: Callable[[], HostSnapshot],
+        reloads: Callable[[float], list[dict[str, str]]],
         journal: Journal,
-        accepted: Callable[[HostSnapshot], str] = lambda dummy: "",
     ) -> None:
-        self._service = service
+        self._daemon = daemon
         self._read = read
+        self._reloads = reloads
         self._journal = journal
-        self._accepted = accepted
         self._cursor = ""
 
-    def run(self, plan: DaemonPlan, after_restart: Callable[[HostSnapshot], None] = lambda dummy: None) -> None:
-        """Bring plan into force; after_restart() does what dockerd leaves undone on the containers that it kept.
+    def run(
+        self,
+        plan: DaemonPlan,
+        accepted: Callable[[HostSnapshot], str] = lambda dummy: "",
+        after_restart: Callable[[HostSnapshot], None] = lambda dummy: None,
+    ) -> None:
+        """Bring plan into force.
 
-        Raises ChangeFailed when that did not succeed; its message says what dockerd runs with now.
+        accepted() says why a host that was restarted is not as wanted, empty when it is. after_restart() does what
+        dockerd leaves undone on the containers that it kept. Raises ChangeFailed when that did not succeed; its message
+        says what dockerd runs with now.
         """
-        self._cursor = self._service.cursor()
+        self._cursor = self._daemon.cursor()
         restarted = False
-        text = plan.config.data
+        written = plan.config.data
         for step in plan.steps:
-            text = self._write(plan, text, step)
+            written = self._write(plan, written, step)
             if step.action == RELOAD:
-                self._reload(plan, step, restarted=restarted)
+                problem = self._reload_problem(step)
+                if problem:
+                    raise self._not_reloaded(plan, problem, restarted=restarted)
             elif step.action == RESTART:
-                snapshot = self._restart(plan)
+                snapshot = self._restart(plan, step, accepted)
                 after_restart(snapshot)
                 self._demand_kept(plan, snapshot)
                 restarted = True
@@ -84,46 +124,60 @@ class DaemonTransaction:
             replace_file(replace(plan.config, data=before), data)
         return data
 
-    def _reload(self, plan: DaemonPlan, step: DaemonStep, *, restarted: bool) -> None:
-        before = self._service.main_pid()
-        problem = ""
+    def _reload_problem(self, step: DaemonStep) -> str:
+        """Reload, wait for what the daemon says of it, and return what is wrong; empty for nothing."""
+        cursor, since = self._daemon.cursor(), time.time()
         try:
-            self._service.reload()
+            self._daemon.reload()
         except ChangeFailed as error:
-            problem = str(error)
-        # A dockerd that died of it is started again by systemd, with the new file.
-        told = not problem or wait_for(lambda: self._service.main_pid() != before, NOTICE_SECONDS)
-        if told and (step.live_restore is None or wait_for(lambda: self._live_restore_is(step), RELOAD_SECONDS)):
-            return
-        reason = f" ({problem})" if problem else ""
-        log = self._service.journal_since(self._cursor)
+            return str(error)
+        reported: list[dict[str, str]] = []
+        rejected: list[str] = []
+
+        def answered() -> bool:
+            nonlocal reported, rejected
+            with contextlib.suppress(UnreadableError):
+                reported = self._reloads(since)
+            rejected = rejections(self._daemon.journal_since(cursor)) if cursor and not reported else []
+            return bool(reported or rejected)
+
+        if not wait_for(answered, RELOAD_SECONDS):
+            return f"dockerd did not confirm the reload within {RELOAD_SECONDS:.0f} seconds"
+        if rejected:
+            return f"dockerd rejected the reload: {rejected[-1]}"
+        return reload_problem(step.expected, reported[-1]) or report_problem(self._read(), step.expected)
+
+    def _not_reloaded(self, plan: DaemonPlan, problem: str, *, restarted: bool) -> ChangeFailed:
+        log = self._daemon.journal_since(self._cursor)
         if restarted:
-            raise ChangeFailed(
-                f"dockerd was restarted and runs with the new settings, but still with live-restore{reason}: the "
-                f"reload did not turn it off. {plan.config.path} is as that reload found it",
+            return ChangeFailed(
+                f"{problem}; dockerd was restarted and runs with the new settings, but still with live-restore, which "
+                f"that reload should have turned off. {plan.config.path} is as the reload found it",
                 log,
             )
-        if self._service.main_pid() != before:
-            # Its next start must not find a file without live-restore: it would stop the containers.
-            raise self._undone(plan, f"dockerd ended when it was told to reload{reason}", log)
-        stuck = self._put_back(plan.config.path, plan.config.data)
-        alive = "it runs as before" if self._read().was_read(ENGINE) else "its process is there, but does not answer"
-        raise ChangeFailed(
-            f"live-restore did not come into force{reason}, so dockerd was not restarted: {alive}, no "
-            f"container was touched, and {stuck or f'{plan.config.path} is as it was'}",
-            log,
-        )
+        self._journal.end("undone", problem=problem)
+        restart = any(step.action == RESTART for step in plan.steps)
+        not_restarted = ", live-restore did not come into force and dockerd was not restarted" if restart else ""
+        return ChangeFailed(f"{problem}{not_restarted}; no container was touched, and {self._taken_back(plan)}", log)
 
-    def _live_restore_is(self, step: DaemonStep) -> bool:
-        engine = self._read().engine
-        return engine is not None and engine.live_restore == step.live_restore
+    def _taken_back(self, plan: DaemonPlan) -> str:
+        """Put the old file back, have the daemon read it, and say how that went."""
+        for step in plan.undo:
+            stuck = self._put_back(plan.config.path, None if step.text is None else step.text.encode())
+            if stuck:
+                return stuck
+            problem = self._reload_problem(step) if step.action == RELOAD else ""
+            if problem:
+                self._put_back(plan.config.path, plan.config.data)
+                return f"{plan.config.path} is as it was; that dockerd read it again could not be seen ({problem})"
+        return f"{plan.config.path} is as it was, and dockerd has read it again"
 
-    def _restart(self, plan: DaemonPlan) -> HostSnapshot:
+    def _restart(self, plan: DaemonPlan, step: DaemonStep, accepted: Callable[[HostSnapshot], str]) -> HostSnapshot:
         snapshot, problem = self._started_anew()
         if snapshot is not None:
-            problem = self._accepted(snapshot)
+            problem = report_problem(snapshot, step.expected) or accepted(snapshot)
         if snapshot is None or problem:
-            raise self._undone(plan, problem, self._service.journal_since(self._cursor))
+            raise self._undone(plan, problem, self._daemon.journal_since(self._cursor))
         return snapshot
 
     def _demand_kept(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
@@ -132,25 +186,25 @@ class DaemonTransaction:
             raise ChangeFailed(
                 f"dockerd runs with the new setting, but did not keep {', '.join(lost)}, which live-restore should "
                 "have carried over the restart. Nothing was undone, since another restart would not bring them back",
-                self._service.journal_since(self._cursor),
+                self._daemon.journal_since(self._cursor),
             )
 
     def _started_anew(self) -> tuple[HostSnapshot | None, str]:
         """Restart and wait; return the host as it is then, or what went wrong."""
-        before = self._service.main_pid()
+        before = self._daemon.main_pid()
         try:
-            self._service.restart()
+            self._daemon.restart()
         except ChangeFailed as error:
             return None, str(error)
         state = ""
 
         def settled() -> bool:
             nonlocal state
-            state = self._service.active_state()
+            state = self._daemon.active_state()
             if state == "active":
-                return self._service.main_pid() not in (0, before)
+                return self._daemon.main_pid() not in (0, before)
             # It is inactive between stop and start, and stays so when what it depends on does not start.
-            return state == "failed" or (state == "inactive" and not self._service.has_job())
+            return state == "failed" or (state == "inactive" and not self._daemon.has_job())
 
         if not wait_for(settled, START_SECONDS):
             return None, f"dockerd did not start within {START_SECONDS:.0f} seconds (the service is {state})"
@@ -197,6 +251,11 @@ class DaemonTransaction:
         except (ChangeFailed, OSError) as error:
             return f"the previous file could not be put back: {error}"
         return ""
+
+
+def rejections(log: list[str]) -> list[str]:
+    """Return what dockerd's log says of a configuration that it did not take, moby cmd/dockerd reloadConfig."""
+    return [line for line in log if "level=error" in line and "onfigur" in line]
 
 
 def lost_containers(kept: list[Container], snapshot: HostSnapshot) -> list[str]:

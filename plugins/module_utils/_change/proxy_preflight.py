@@ -11,11 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart_impact import LIVE_RESTORE
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
 
@@ -23,21 +20,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 NEEDS_BRIDGE_NETFILTER = (27, 4)
 # From this release on one bridge network reaches what another one publishes without docker-proxy (moby #49981).
 CROSSES_NETWORKS = (29, 0)
-# process start times are known to a second only.
-_CLOCK_SLACK = 1.0
 
 
-def refuse_impossible(
-    snapshot: HostSnapshot,
-    settings: dict[str, Any],
-    *,
-    bridge_netfilter: bool,
-    disruption_allowed: bool,
-) -> None:
-    """Raise Refusal where dockerd would not start without docker-proxy, or nothing would be published any more.
+def refuse_impossible(snapshot: HostSnapshot, *, bridge_netfilter: bool) -> None:
+    """Raise Refusal where dockerd would not start without docker-proxy.
 
-    settings: what the next start of dockerd will use, file and flags together. bridge_netfilter: whether the kernel has
-    the module, loaded or to be loaded.
+    bridge_netfilter: whether the kernel has the module, loaded or to be loaded.
     """
     engine = snapshot.engine
     if engine is not None and engine.release >= NEEDS_BRIDGE_NETFILTER and not bridge_netfilter:
@@ -45,55 +33,62 @@ def refuse_impossible(
             f"docker-proxy was not switched off: Docker Engine {engine.version} does not start without it on a kernel "
             "without br_netfilter, and this one has no such module (in a container, load it on the machine below)"
         )
-    if settings.get("iptables") is False and not disruption_allowed:
-        raise Refusal(
-            "docker-proxy was not switched off: with iptables set to false it is all that leads to published ports. "
-            "Consent with on_disruption: allow"
-        )
+
+
+def cut_off(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption]:
+    """Return whose published ports lose a way in without docker-proxy, so that switching it off takes consent.
+
+    settings: what the next start of dockerd will use, file and flags together.
+    """
+    publishing = [container for container in running(snapshot) if container.published]
+    if settings.get("iptables") is False:
+        how = "lead nowhere any more: with iptables set to false, docker-proxy is all that serves them"
+        return [Disruption("all published ports", how)]
+    return [*_other_networks(snapshot), *_ipv6_clients(publishing)]
 
 
 def proxy_warnings(snapshot: HostSnapshot, kept: list[Container], *, enabled: bool) -> list[str]:
     """Return what the operator should know, one sentence each, only what is true of this host."""
-    if snapshot.engine is None:
-        return []
-    found = list(_pending(snapshot))
-    found += _turned_on(kept) if enabled else _turned_off(snapshot, snapshot.engine)
-    return found
+    return list(_turned_on(kept) if enabled else _turned_off(snapshot))
 
 
-def _pending(snapshot: HostSnapshot) -> Iterator[str]:
-    config, daemon = snapshot.daemon_config, snapshot.daemon
-    if config is None or daemon is None or config.mtime is None or config.mtime <= daemon.started_at + _CLOCK_SLACK:
+def _other_networks(snapshot: HostSnapshot) -> Iterator[Disruption]:
+    """Publishers that a container of another bridge network may reach by an address of the host, and then does not."""
+    if snapshot.engine is not None and snapshot.engine.release >= CROSSES_NETWORKS:
         return
-    others = sorted(key for key in config.values if key not in (KEY, LIVE_RESTORE))
-    if others:
-        yield (
-            f"{config.path} was changed after dockerd had started: the restart also brings into force what else was "
-            f"changed in it since (keys in it: {', '.join(others)})"
-        )
+    joined: dict[str, set[str]] = {}
+    for item in attachments(snapshot):
+        joined.setdefault(item.container.name, set()).add(item.network.name)
+    everywhere = {network for networks in joined.values() for network in networks}
+    for container in running(snapshot):
+        others = sorted(everywhere - joined.get(container.name, everywhere))
+        if container.published and others:
+            yield Disruption(
+                container.name,
+                "is no longer reached at its published ports, by whatever address of the host, from the containers of "
+                f"other bridge networks ({', '.join(others)}); Docker Engine 29 and later let them through",
+            )
 
 
-def _turned_off(snapshot: HostSnapshot, engine: Engine) -> Iterator[str]:
-    publishing = sorted({item.network.name for item in attachments(snapshot) if item.container.published})
-    populated = {item.network.name for item in attachments(snapshot)}
-    if engine.release < CROSSES_NETWORKS and publishing and len(populated) > 1:
-        yield (
-            f"before Docker Engine 29, without docker-proxy a container reaches no port published by a container of "
-            f"another bridge network, by whatever address of the host; networks that publish: {', '.join(publishing)}"
-        )
-    six = sorted({container.name for container in running(snapshot) if _needs_proxy_for_ipv6(container)})
-    if six:
-        yield (
-            "without docker-proxy the host's IPv6 addresses, [::1] among them, no longer lead to containers that have "
-            f"IPv4 only: {', '.join(six)}"
-        )
+def _ipv6_clients(publishing: list[Container]) -> Iterator[Disruption]:
+    for container in publishing:
+        if _needs_proxy_for_ipv6(container):
+            yield Disruption(
+                container.name,
+                "is no longer reached at the host's IPv6 addresses, [::1] among them, since it has IPv4 only",
+            )
+
+
+def _turned_off(snapshot: HostSnapshot) -> Iterator[str]:
+    publishing = {item.network.name for item in attachments(snapshot) if item.container.published}
     closed = {network.name for network in snapshot.networks if _no_icc(network.options)}
-    if closed & set(publishing):
+    if closed & publishing:
         yield (
             "without docker-proxy, containers of a network that forbids traffic between its containers reach each "
-            f"other's published ports no more: {', '.join(sorted(closed & set(publishing)))}"
+            f"other's published ports no more: {', '.join(sorted(closed & publishing))}"
         )
-    if engine.release < NEEDS_BRIDGE_NETFILTER and snapshot.sysctls.get("net.bridge.bridge-nf-call-iptables") == "0":
+    old = snapshot.engine is not None and snapshot.engine.release < NEEDS_BRIDGE_NETFILTER
+    if old and snapshot.sysctls.get("net.bridge.bridge-nf-call-iptables") == "0":
         yield (
             "net.bridge.bridge-nf-call-iptables is 0: without docker-proxy, containers of one network reach each "
             "other's published ports by the host's address only when it is 1"

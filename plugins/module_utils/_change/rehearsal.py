@@ -19,6 +19,17 @@ TIME_LIMIT = 30.0
 """Seconds."""
 
 
+def rehearsal_command(unit: list[str], live: list[str]) -> list[str]:
+    """Return the command line to rehearse with: that of the unit, or of the process where the unit starts a wrapper.
+
+    Empty where dockerd cannot be run from here (a snap's needs its confinement): a wrapper must not be run at all.
+    """
+    for argv in (unit, live):
+        if argv and os.path.basename(argv[0]) == "dockerd":
+            return [] if argv[0].startswith("/snap/") else argv
+    return []
+
+
 def rehearse(argv: list[str], text: str, release: tuple[int, int]) -> None:
     """Have dockerd judge text, with the program and flags of argv, its unit's command line. Nothing is written for it.
 

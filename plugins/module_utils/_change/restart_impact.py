@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
@@ -23,6 +23,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 LIVE_RESTORE = "live-restore"
 # Before this release a start removes containers with --rm that live-restore kept (moby #46308; seen on 20.10.24).
 KEEPS_AUTO_REMOVE = (25, 0)
+# Where dockerd keeps, and looks for, what it knows of its containers.
+MOVES_STATE = frozenset(
+    {"containerd", "containerd-namespace", "data-root", "exec-root", "graph", "storage-driver", "userns-remap"}
+)
+# process start times are known to a second only.
+_CLOCK_SLACK = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,40 @@ def impact(snapshot: HostSnapshot, traits: ServiceTraits, *, carried_over: bool)
     how = "is stopped and removed (--rm), which Docker Engine does before release 25 in spite of live-restore"
     felt = [Disruption(container.name, how) for container in removed]
     return RestartImpact(felt + others, [container for container in alive if container not in removed])
+
+
+def moved_state(snapshot: HostSnapshot, changing: frozenset[str]) -> list[Disruption]:
+    """Return the containers that a dockerd with these keys changed would not find again.
+
+    Raises Refusal when one of them runs: it would run on, and no daemon would know it.
+    """
+    keys = ", ".join(sorted(changing & MOVES_STATE))
+    if not keys or not snapshot.containers:
+        return []
+    alive = ", ".join(sorted(container.name for container in running(snapshot)))
+    if alive:
+        raise Refusal(
+            f"nothing was changed: with another {keys}, dockerd looks for its containers elsewhere, and these would "
+            f"run on with no daemon that knows them: {alive}. Stop them first"
+        )
+    how = f"is not found any more by a dockerd with another {keys}, nor are its image, volumes and networks"
+    return [Disruption(container.name, how) for container in snapshot.containers]
+
+
+def others_in_file(snapshot: HostSnapshot, wished: frozenset[str]) -> list[str]:
+    """Return a warning, if need be, of what else a restart may bring into force: the file is newer than dockerd."""
+    config, daemon = snapshot.daemon_config, snapshot.daemon
+    if config is None or daemon is None or config.mtime is None or config.mtime <= daemon.started_at + _CLOCK_SLACK:
+        return []
+    others = sorted(key for key in config.values if key not in {*wished, LIVE_RESTORE})
+    if not others:
+        return []
+    return [
+        (
+            f"{config.path} was changed after dockerd had started: the restart also brings into force what else was "
+            f"changed in it since (keys in it: {', '.join(others)})"
+        )
+    ]
 
 
 def _fate(container: Container) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config import DaemonConfigChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import Consent, DaemonPlan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Consent, DaemonPlan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,

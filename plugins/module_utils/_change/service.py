@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The service that runs dockerd, as systemd has it: asked, restarted, reloaded.
+"""dockerd as a service of systemd, asked, restarted, reloaded; and as a process that nobody but its starter manages.
 
 Jobs are queued with --no-block and watched: docker.service has TimeoutStartSec=0, so a dockerd that hangs would hold
 systemctl for ever.
@@ -12,9 +12,13 @@ systemctl for ever.
 
 from __future__ import annotations
 
+import os
+import signal
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart_impact import ServiceTraits
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 
 JOURNAL_LINES = 15
 
@@ -77,3 +81,49 @@ class DockerService:
         code, dummy, err = self._run(["systemctl", *words])
         if code != 0:
             raise ChangeFailed(f"systemctl {' '.join(words)} failed: {err.strip() or code}")
+
+
+class BareDaemon:
+    """A dockerd that no unit of systemd runs: it can be told to read its file again, and no more."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def cursor(self) -> str:
+        """Nobody knows where its log goes."""
+        return ""
+
+    def journal_since(self, dummy: str) -> list[str]:
+        """Return nothing, see cursor()."""
+        return []
+
+    def reload(self) -> None:
+        """Send SIGHUP to the process, if it is dockerd still."""
+        try:
+            # With a descriptor, the signal cannot reach another process that has got the same number meanwhile.
+            descriptor = os.pidfd_open(self._pid)
+            try:
+                process = read_process(self._pid)
+                if process is None or process.name != "dockerd":
+                    raise ChangeFailed(f"process {self._pid} is not dockerd any more")
+                signal.pidfd_send_signal(descriptor, signal.SIGHUP)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise ChangeFailed(f"process {self._pid} could not be sent SIGHUP: {error}") from error
+
+    def restart(self) -> None:
+        """Refuse: only who started it knows how."""
+        raise ChangeFailed("dockerd is not run by systemd, and was not restarted")
+
+    def active_state(self) -> str:
+        """Whether it runs, in systemd's words."""
+        return "active" if read_process(self._pid) is not None else "inactive"
+
+    def has_job(self) -> bool:
+        """Nobody is at it."""
+        return False
+
+    def main_pid(self) -> int:
+        """Its process."""
+        return self._pid

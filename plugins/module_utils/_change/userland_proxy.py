@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     Goal,
     KeyWish,
     Target,
+    flag_conflict,
     keys_goal,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
@@ -31,10 +32,7 @@ def proxy_goal(*, enabled: bool) -> Goal:
         if not enabled:
             return keys_goal([KeyWish(KEY, value=False)])(config)
         if config.flags.get(KEY) is False:
-            raise Refusal(
-                f"{config.starter} starts dockerd with --{KEY}=false; a key in {config.path} beside it would keep "
-                "dockerd from starting. Change the flag there, or drop it"
-            )
+            raise Refusal(flag_conflict(config, KEY))
         harmless = flattened(config.values).get(KEY) is True and not reload_blockers(config.values, {}, config.release)
         wishes = [] if harmless else [KeyWish(KEY, present=False)]
         return Target(keys_goal(wishes)(config).text, frozenset({KEY}))

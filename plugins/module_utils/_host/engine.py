@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     PublishedPort,
     Subnet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text, mask_values
 
 # The first release whose GET /info names the proxy (moby daemon/libnetwork/drivers/bridge).
 _REPORTS_PROXY = (29, 5)
@@ -36,11 +36,28 @@ def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
         rootless=any(option.startswith("name=rootless") for option in info.get("SecurityOptions") or []),
         root_dir=info.get("DockerRootDir") or "",
         firewall_driver=backend.get("Driver") or None,
+        settings=_settings(info),
     )
     if engine.release < _REPORTS_PROXY or not backend:
         return engine
     # With the proxy off the pair is left out.
     return Engine(**{**vars(engine), "userland_proxy": ["EnableUserlandProxy", "true"] in (backend.get("Info") or [])})
+
+
+def _settings(info: dict[str, Any]) -> dict[str, Any]:
+    """What /info shows of daemon.json. Where dockerd rewrites a value (registries by CIDR), it is left out."""
+    mirrors = (info.get("RegistryConfig") or {}).get("Mirrors") or []
+    shown = {
+        "debug": info.get("Debug"),
+        "default-runtime": info.get("DefaultRuntime"),
+        "experimental": info.get("ExperimentalBuild"),
+        "labels": info.get("Labels") or [],
+        "live-restore": info.get("LiveRestoreEnabled") is True,
+        "log-driver": info.get("LoggingDriver"),
+        # dockerd ends them with a slash.
+        "registry-mirrors": [str(mirror).rstrip("/") for mirror in mirrors],
+    }
+    return mask_values({key: value for key, value in shown.items() if value not in (None, "")})
 
 
 def parse_network(data: dict[str, Any]) -> Network:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -87,6 +88,18 @@ def engine_client(docker_host: str, time_limit: int) -> Iterator[Any]:
         raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
     except (DockerException, RequestException, OSError) as error:
         raise _explain(error, docker_host, time_limit) from error
+
+
+def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
+    """Return what dockerd said of each reload of its configuration that it finished since that time, in seconds.
+
+    It keeps its last 256 events. Only a reload that succeeded is one, with the values in force as attributes, by keys
+    of daemon.json (moby daemon/reload.go). Raises UnreadableError.
+    """
+    wanted = {"type": ["daemon"], "event": ["reload"]}
+    with engine_client(docker_host, TIME_LIMIT) as client:
+        found = client.events(f"{since:.9f}", f"{time.time():.9f}", wanted, decode=True)
+        return [dict((event.get("Actor") or {}).get("Attributes") or {}) for event in found]
 
 
 def _inspect_all(client: Any) -> Iterator[dict[str, Any]]:

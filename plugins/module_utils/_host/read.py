@@ -126,6 +126,7 @@ def read_snapshot(
         taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         sources=ledger.sources,
         kernel=os.uname().release,
+        docker_host=docker_host,
         engine=declared.engine,
         daemon=daemon,
         service=service,

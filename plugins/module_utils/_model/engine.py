@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Engine:
     """``iptables``, ``nftables``, with ``+firewalld`` where it is used; engines from 28.1 report it."""
     userland_proxy: Optional[bool] = None
     """The proxy setting as the daemon reports it; only engines from 29.5 do."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What GET /info shows to be in force, by keys of daemon.json, secrets masked; only what compares with them."""
 
     @property
     def release(self) -> tuple[int, int]:

@@ -66,6 +66,8 @@ class HostSnapshot:
     sources: dict[str, Source]
     schema: int = SCHEMA_VERSION
     kernel: str = ""
+    docker_host: str = ""
+    """Where the engine was asked."""
     engine: Optional[Engine] = None
     daemon: Optional[DaemonProcess] = None
     service: Optional[ServiceUnit] = None
