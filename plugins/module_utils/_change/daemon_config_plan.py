@@ -49,6 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_restart_plan import (
     carried_over,
     plan_restart,
+    reload_undo,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Outline,

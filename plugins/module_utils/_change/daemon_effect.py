@@ -22,7 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     same,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
-    ANYTHING,
     BOOLEAN_MAP,
     DEFAULT_BRIDGE,
     KEYS,
@@ -42,7 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 LIVE_RESTORE = "live-restore"
-_EMPTY: dict[str, Any] = {STRINGS: [], ANYTHING: [], OBJECT: {}, OBJECTS: {}, BOOLEAN_MAP: {}}
+_EMPTY: dict[str, Any] = {STRINGS: [], OBJECT: {}, OBJECTS: {}, BOOLEAN_MAP: {}}
 # process start times are known to a second only.
 CLOCK_SLACK = 1.0
 

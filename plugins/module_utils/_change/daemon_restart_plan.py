@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     LIVE_RESTORE,
     of_default_bridge,
     reloadable,
+    written_out,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_file import (
     CurrentConfig,
