@@ -27,12 +27,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     Daemon,
     DaemonTransaction,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_unfinished import unfinished_keys
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearsal_command, rehearse
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import BareDaemon, DockerService
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.unfinished import read_left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_care import after_care
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
@@ -80,10 +80,9 @@ class DaemonConfigChange:
 
     def apply(self, plan: DaemonPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
-        touched = [plan.config] if any(_is_new(plan, step) for step in plan.steps) else []
         texts = [step.text for step in plan.steps] + [step.text for step in plan.undo] + [plan.fallback]
         self._journal.begin(
-            touched,
+            [plan.config],
             {plan.config.path: [None if text is None else text.encode() for text in texts]},
             actions=plan.outline.actions,
             ports=to_plain(plan.ports),
@@ -110,11 +109,9 @@ class DaemonConfigChange:
     def _facts(self, snapshot: HostSnapshot) -> DaemonFacts:
         config = snapshot.daemon_config
         service = snapshot.service
-        facts = DaemonFacts(
-            read_file(config.path if config else ""),
-            bridge_netfilter=has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None),
-        )
-        facts = replace(facts, unfinished=unfinished_keys(facts.config))
+        found = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
+        file = read_file(config.path if config else "")
+        facts = DaemonFacts(file, bridge_netfilter=found, left=read_left(file, snapshot.daemon))
         if service is None or service.manager != "systemd":
             return facts
         return replace(facts, traits=DockerService(self._run, service.name).traits())

@@ -14,6 +14,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import (
+    PortChange,
+    port_actions,
+    port_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_effect import (
     LIVE_RESTORE,
     in_force,
@@ -62,6 +67,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
     sysctl_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.userland_proxy_care import after_care
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
@@ -72,6 +78,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     ENGINE,
+    LINKS,
+    NAMESPACES,
     PROCESSES,
     SERVICE,
     SYSCTL,
@@ -108,13 +116,19 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
 
 def _pending(request: Request) -> frozenset[str]:
     """What is not in force. The daemon's own word counts where it has one, else what changes in the file."""
-    changed = {*changed_keys(request.config.text, request.target.text), *request.facts.unfinished}
+    changed = {*changed_keys(request.config.text, request.target.text), *(_unread(request) & request.target.keys)}
     found = set()
     for name in {*changed, *request.target.keys}:
         known = in_force(request.snapshot, name, request.settings.get(name)) if _reported(request, name) else None
         if known is False or (known is None and name in changed):
             found.add(name)
     return frozenset(found)
+
+
+def _unread(request: Request) -> frozenset[str]:
+    """Keys of the file that dockerd has not read, since the run that wrote them was killed."""
+    left = request.facts.left
+    return frozenset(changed_keys(left.text, request.config.text)) if left.unread else frozenset()
 
 
 def _reported(request: Request, name: str) -> bool:
@@ -134,18 +148,23 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         undo = reload_undo(config, set(told))
     elif final != config.text:
         steps = [DaemonStep(final)]
-    # A run that was killed behind the restart may have left the bridges as they were.
+    # A run that was killed behind the restart may have left ports and bridges as they were.
+    kept: list[Container] = []
+    ports: list[PortChange] = []
     sysctls: list[SysctlChange] = []
     if KEY in target.keys:
         demand(snapshot, SYSCTL)
-        dummy, sysctls = after_care(snapshot, [], enabled=request.settings.get(KEY, proxy_default()))
+        kept = [container for container in running(snapshot) if container.name in request.facts.left.ported]
+        if kept:
+            demand(snapshot, NAMESPACES, LINKS)
+        ports, sysctls = after_care(snapshot, kept, enabled=request.settings.get(KEY, proxy_default()))
     keys = outcomes(request, final, RELOAD if told else WRITE, ignored)
     actions = file_actions(config.path, config.text, final)
     if told:
         actions.append(f"reload {config.starter} and wait until dockerd confirms {', '.join(sorted(told))}")
     outline = Outline(
-        actions + sysctl_actions(sysctls),
-        file_diff(config.path, config.text, final) + sysctl_diff(sysctls),
+        actions + port_actions(ports) + sysctl_actions(sysctls),
+        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls),
         warnings=pending_warnings(keys),
         results={"keys": keys},
     )
@@ -158,8 +177,10 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         steps=steps,
         undo=undo,
         fallback=config.text,
+        kept=kept,
         proxy=proxy_in_force(snapshot).value,
-        care=bool(sysctls),
+        care=bool(ports or sysctls),
+        ports=ports,
         sysctls=sysctls,
     )
 

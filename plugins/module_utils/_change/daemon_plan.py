@@ -34,6 +34,17 @@ class Consent:
 
 
 @dataclass(frozen=True)
+class Left:
+    """What a run that was killed has left to be done."""
+
+    unread: bool = False
+    """Whether dockerd runs with the text below instead of the file."""
+    text: str | None = None
+    ported: frozenset[str] = frozenset()
+    """Names of containers whose bridge ports may not be in line with the mode of docker-proxy."""
+
+
+@dataclass(frozen=True)
 class DaemonFacts:
     """What the plan needs beside the snapshot."""
 
@@ -41,8 +52,8 @@ class DaemonFacts:
     traits: ServiceTraits = field(default_factory=ServiceTraits)
     bridge_netfilter: bool = True
     """Whether the kernel has br_netfilter, loaded or to be loaded."""
-    unfinished: frozenset[str] = frozenset()
-    """Keys that a run wrote which was killed before it could bring them into force."""
+    left: Left = field(default_factory=Left)
+    """What a run that was killed has left to be done."""
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,9 @@ def _fallback(request: Request, carried: Carried) -> tuple[str | None, str]:
     old = request.config.text
     in_force = proxy_in_force(request.snapshot).value
     text, name = old, "the previous file"
-    if old == request.target.text and in_force is not None:
+    if old == request.target.text and request.facts.left.unread:
+        text, name = request.facts.left.text, "the file as it was before a run that was killed"
+    elif old == request.target.text and in_force is not None:
         # The file was ahead of the daemon; what was in force until now is known to work.
         text = json_text.without_key(old or "", KEY) if in_force else json_text.with_key(old or "", KEY, value=False)
         name = f"the file with {KEY} as it was in force before"

@@ -39,6 +39,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 RELOAD_SECONDS = 30.0
+NOTICE_SECONDS = 2.0
+"""In which systemd sees that dockerd has ended."""
 START_SECONDS = 150.0
 """A restart first waits for the old dockerd to end, which kills containers after 10 s where nothing keeps them."""
 
@@ -106,9 +108,10 @@ class DaemonTransaction:
         for step in plan.steps:
             written = self._write(plan, written, step)
             if step.action == RELOAD:
+                before = self._daemon.main_pid()
                 problem = self._reload_problem(step)
                 if problem:
-                    raise self._not_reloaded(plan, problem, restarted=restarted)
+                    raise self._not_reloaded(plan, problem, restarted=restarted, before=before)
             elif step.action == RESTART:
                 snapshot = self._restart(plan, step, accepted)
                 after_restart(snapshot)
@@ -126,11 +129,14 @@ class DaemonTransaction:
 
     def _reload_problem(self, step: DaemonStep) -> str:
         """Reload, wait for what the daemon says of it, and return what is wrong; empty for nothing."""
-        cursor, since = self._daemon.cursor(), time.time()
+        before, cursor, since = self._daemon.main_pid(), self._daemon.cursor(), time.time()
+        problem = ""
         try:
             self._daemon.reload()
         except ChangeFailed as error:
-            return str(error)
+            problem = str(error)
+        if problem and not wait_for(lambda: self._daemon.main_pid() != before, NOTICE_SECONDS):
+            return problem
         reported: list[dict[str, str]] = []
         rejected: list[str] = []
 
@@ -139,15 +145,23 @@ class DaemonTransaction:
             with contextlib.suppress(UnreadableError):
                 reported = self._reloads(since)
             rejected = rejections(self._daemon.journal_since(cursor)) if cursor and not reported else []
-            return bool(reported or rejected)
+            return bool(reported or rejected) or self._daemon.main_pid() != before
 
         if not wait_for(answered, RELOAD_SECONDS):
             return f"dockerd did not confirm the reload within {RELOAD_SECONDS:.0f} seconds"
+        if self._daemon.main_pid() != before:
+            return self._death_problem(step, problem)
         if rejected:
             return f"dockerd rejected the reload: {rejected[-1]}"
         return reload_problem(step.expected, reported[-1]) or report_problem(self._read(), step.expected)
 
-    def _not_reloaded(self, plan: DaemonPlan, problem: str, *, restarted: bool) -> ChangeFailed:
+    def _death_problem(self, step: DaemonStep, problem: str) -> str:
+        """A dockerd that died of the reload is started again by systemd, with the new file: see how that went."""
+        if wait_for(lambda: not report_problem(self._read(), step.expected), RELOAD_SECONDS):
+            return ""
+        return f"dockerd ended when it was told to reload{f' ({problem})' if problem else ''}"
+
+    def _not_reloaded(self, plan: DaemonPlan, problem: str, *, restarted: bool, before: int) -> ChangeFailed:
         log = self._daemon.journal_since(self._cursor)
         if restarted:
             return ChangeFailed(
@@ -155,10 +169,15 @@ class DaemonTransaction:
                 f"that reload should have turned off. {plan.config.path} is as the reload found it",
                 log,
             )
-        self._journal.end("undone", problem=problem)
         restart = any(step.action == RESTART for step in plan.steps)
+        if restart and self._daemon.main_pid() != before:
+            # Its next start must not find a file without live-restore: it would stop the containers.
+            return self._undone(plan, problem, log)
+        back = self._taken_back(plan)
+        self._journal.end("undone", problem=problem)
         not_restarted = ", live-restore did not come into force and dockerd was not restarted" if restart else ""
-        return ChangeFailed(f"{problem}{not_restarted}; no container was touched, and {self._taken_back(plan)}", log)
+        silent = "" if self._read().was_read(ENGINE) else ", dockerd does not answer"
+        return ChangeFailed(f"{problem}{not_restarted}{silent}; no container was touched, and {back}", log)
 
     def _taken_back(self, plan: DaemonPlan) -> str:
         """Put the old file back, have the daemon read it, and say how that went."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import Left
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,

@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     Consent,
     DaemonFacts,
     DaemonPlan,
+    Left,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart_impact import ServiceTraits
@@ -373,3 +374,38 @@ def test_the_whole_text_comes_back_to_the_byte() -> None:
     assert final(found) == old
     # With it in the file, the reload would fail.
     assert found.steps[1].text == '{ "live-restore":false }'
+
+
+# ---- what a killed run has left --------------------------------------------------------------------------------------
+
+LEVEL = '{"live-restore": true, "log-level": "warn"}\n'
+DEBUG = '{"live-restore": true, "debug": true}\n'
+
+
+def test_a_file_that_a_killed_run_wrote_takes_its_restart() -> None:
+    goal = wish("log-level", value="warn")
+    assert does(plan(SAFE, goal, LEVEL)) == []
+    found = plan(SAFE, goal, LEVEL, left=Left(unread=True, text=LIVE))
+    assert steps(found) == [(RESTART, LEVEL)]
+    assert (found.fallback, found.fallback_name) == (LIVE, "the file as it was before a run that was killed")
+
+
+def test_a_file_that_a_killed_run_wrote_takes_its_reload() -> None:
+    goal = wish("debug", value=True)
+    assert does(plan(SAFE, goal, DEBUG)) == []
+    assert does(plan(SAFE, goal, DEBUG, left=Left(unread=True, text=LIVE))) == [RELOAD]
+
+
+def test_what_a_killed_run_wrote_for_others_is_left_to_them() -> None:
+    goal = wish("debug", value=True)
+    text = '{"live-restore": true, "debug": true, "log-level": "warn"}\n'
+    assert does(plan(SAFE, goal, text, left=Left(unread=True, text=DEBUG))) == []
+
+
+def test_ports_that_a_killed_run_meant_to_set_are_set() -> None:
+    off = with_proxy_off(SAFE)
+    text = '{"live-restore": true, "userland-proxy": false}\n'
+    assert plan(off, OFF, text).ports == []
+    found = plan(off, OFF, text, left=Left(ported=frozenset({"web"})))
+    assert [(port.container, port.after) for port in found.ports] == [("web", True)]
+    assert (found.care, found.kept, does(found)) == (True, [WEB], [])

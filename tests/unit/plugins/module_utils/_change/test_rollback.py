@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import rollback_apply
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback import RollbackChange, RollbackWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import Left
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.unfinished import read_left
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
