@@ -33,7 +33,7 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults molecule clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -122,6 +122,20 @@ faults: SEED ?= 1
 faults: stage ## kill, fill and break hosts amid changes of daemon.json: KILLS=200 SEED=1 HOSTS="debian13 ..."
 	HOSTS='$(HOSTS)' KILLS='$(KILLS)' SEED='$(SEED)' tools/with_lab faults '$(HOSTS)' $(PY) -m pytest tests/faults \
 	    -n 4 --dist loadgroup --junitxml=.build/results/faults.xml $(EXTRA)
+
+# In test-lab the same with 100 files.
+daemon-json: CASES ?= 10000
+daemon-json: SEED ?= 1
+daemon-json: stage ## judge generated daemon.json files and ask dockerd --validate of two engines: CASES=10000 SEED=1
+	PYTHONPATH=.build tools/with_lab daemon-json 'debian13 debian13-docker28' $(PY) -m tests.differential.daemon_json \
+	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
+
+# In test-lab the same with two hosts of each kind. A broken host takes about half a minute.
+check-mode: CASES ?= 100
+check-mode: SEED ?= 1
+check-mode: stage ## break hosts at random; what check mode foretells must become true, and nothing else: CASES=100 SEED=1
+	PYTHONPATH=.build tools/with_lab check-mode '$(HOSTS)' $(PY) -m tests.differential.check_mode \
+	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test

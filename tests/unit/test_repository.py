@@ -34,6 +34,7 @@ SHIPPED = {
     "LICENSE",
     "README.md",
     "changelogs",
+    "docs",
     "galaxy.yml",
     "meta",
     "playbooks",

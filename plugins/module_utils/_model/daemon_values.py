@@ -62,7 +62,9 @@ def value_problem(name: str, value: Any, release: Release) -> str:
     if kind == SIZE:
         return _size_problem(name, value)
     if kind == ADDRESSES:
-        wrong = [_quoted(item) for item in value if item is not None and not _is_address(item, release)]
+        # From 28.0 on, host-gateway-ips are parsed with net/netip.
+        parser = _UNKNOWN_RELEASE if name == "host-gateway-ips" else release
+        wrong = [_quoted(item) for item in value if item and not _is_address(item, parser)]
         if wrong:
             return f"{name}: {', '.join(wrong)} is no IP address"
     rule = _RULES.get(name)
@@ -86,7 +88,10 @@ def _is_address(text: str, release: Release) -> bool:
 
 
 def _prefix_problem(name: str, text: str) -> str:
-    parsed = _interface(text)
+    # net.ParseCIDR, unlike net/netip, takes /024 for /24.
+    address, slash, length = text.partition("/")
+    plain = f"{address}{slash}{re.sub('^0+(?=[0-9])', '', length)}"
+    parsed = _interface(plain if name in ("bip", "fixed-cidr") else text)
     wanted = _WANTED_FAMILY[name]
     if parsed is None or parsed.version != wanted:
         example = "192.0.2.1/24" if wanted == 4 else "2001:db8::1/64"
