@@ -142,6 +142,8 @@ def replacement_body(network: dict[str, Any], wish: NetworkWish, subnets: list[S
     if wish.ipv6 is not None:
         body["EnableIPv6"] = wish.ipv6
         options = {name: value for name, value in options.items() if name not in _FAMILY_OPTIONS}
+    if "EnableIPv4" in body and any(item.subnet.version == 4 for item in subnets):
+        body["EnableIPv4"] = True
     kept = [item for item in body["IPAM"]["Config"] if _version(item) != 6 or body.get("EnableIPv6")]
     for asked in subnets:
         same = [item for item in kept if _network(item["Subnet"]) == asked.subnet]

@@ -11,10 +11,14 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_rules import (
+    is_managed,
+    nftables_treatment,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_wish import ICC, NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 # The release that brought each gateway mode to both families; nat is what older engines do anyway.
@@ -87,16 +91,23 @@ def check_new(
         _check_advertised(wish, snapshot)
 
 
-def forwarding_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine) -> list[str]:
-    """What dockerd changes on the host besides, when it makes the network."""
-    off = snapshot.sysctls.get("net.ipv4.ip_forward") == "0"
-    if body["Internal"] or not off or engine.release < _SETS_FORWARDING_SINCE:
+def ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """What an IPv6 network does to the host besides, and what does not protect it."""
+    if not body.get("EnableIPv6"):
         return []
-    warning = (
-        f"IPv4 forwarding is off: while it makes {name}, dockerd {engine.version} turns it on and, unless "
-        "ip-forward-no-drop is set, sets the policy of the FORWARD chain to DROP"
-    )
-    return [warning]
+    found = []
+    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") == "0":
+        found.append(
+            f"IPv6 forwarding is off: while dockerd makes {name}, it turns it on and may set the policy of the IPv6 "
+            "FORWARD chain to DROP"
+        )
+    ruleset = snapshot.ruleset or Ruleset()
+    if not is_managed(ruleset, 6) and nftables_treatment(ruleset, "", 6) is None:
+        found.append(
+            f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
+            "whoever can route to them, and have no masquerading"
+        )
+    return found
 
 
 def _has_ipv6_subnet(body: dict[str, Any]) -> bool:
@@ -127,12 +138,22 @@ def _check_interface(wish: NetworkWish, snapshot: HostSnapshot) -> None:
 
 
 def _check_forwarding(wish: NetworkWish, snapshot: HostSnapshot, engine: Engine) -> None:
-    if engine.release >= _SETS_FORWARDING_SINCE or snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
+    """Up to 27 the network would lead nowhere; from 28 on dockerd turns forwarding on (moby, setup_ip_forwarding.go).
+
+    It then also sets the policy of FORWARD to DROP, which can cut off virtual machines on bridges even where nothing
+    was routed before. ip_forward looks for those.
+    """
+    if snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
         return
+    if engine.release >= _SETS_FORWARDING_SINCE:
+        harm = (
+            "would turn it on while it makes the network, and set the policy of the FORWARD chain to DROP for everyone"
+        )
+    else:
+        harm = "turns it on at its start only, so the network would lead nowhere"
     raise Refusal(
         f"nothing was changed: {wish.place} ({wish.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), and "
-        f"dockerd {engine.version} turns it on at its start only, so the network would lead nowhere. Run the module "
-        "ip_forward first, or make the network internal"
+        f"dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"
     )
 
 

@@ -37,7 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_
     check_list,
     check_new,
     for_engine,
-    forwarding_warnings,
+    ipv6_warnings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_space import (
     Taken,
@@ -220,7 +220,7 @@ class _Placement:
         subnets = self._subnets(wish, old)
         body = replacement_body(old, wish, subnets) if old else create_body(wish, subnets)
         check_new(wish, body, self._snapshot, self._engine, bridge_netfilter=self._facts.bridge_netfilter)
-        warnings = forwarding_warnings(wish.name, body, self._snapshot, self._engine)
+        warnings = ipv6_warnings(wish.name, body, self._snapshot)
         if old is None:
             return Decision(wish, CREATED, None, body, warnings=warnings)
         return Decision(wish, RECREATED, old, body, self._drifted[wish.name], warnings)

@@ -130,7 +130,7 @@ def _forwarding_problems(network: dict[str, Any], kernel: Kernel, version: int) 
     if network.get("Internal"):
         return []
     return [
-        f"{key} is {kernel.sysctls[key]}, so nothing is forwarded from it"
+        f"{key} is {kernel.sysctls[key]}, so nothing is forwarded from it (the module ip_forward mends that)"
         for key in forwarding_keys(bridge_of(network))[version]
         if kernel.sysctls.get(key) not in (None, "1")
     ]
