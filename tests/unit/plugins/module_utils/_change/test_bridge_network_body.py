@@ -47,7 +47,7 @@ def network(**changes: t.Any) -> dict[str, t.Any]:
     }
 
 
-def ipam(*configs: dict[str, str]) -> dict[str, t.Any]:
+def ipam(*configs: dict[str, t.Any]) -> dict[str, t.Any]:
     return {"Driver": "default", "Options": None, "Config": list(configs)}
 
 
