@@ -6,10 +6,14 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.integration.snapshots import PLACE, install_readers
 from tests.lab import workload
+from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.proc import Result
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 MAC = "02:aa:bb:cc:dd:01"
@@ -29,39 +33,42 @@ RUNNING = ("db", "web", "hub")
 LOWEST_FREE_NAME = 28
 FORGETS_MAC = 25
 
+MODULE = "dockernet.baseline.bridge_network"
+
+# The module's own code, with something that happens just after the old network was removed, or the new one made.
 PROGRAM = """
-import json, sys
+import os, subprocess, sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, {place!r})
-from ansible_collections.dockernet.baseline.plugins.module_utils._change import network_recreation
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network import NetworkChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_wish import NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import EngineNetworks
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_body import body_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-wish = json.load(sys.stdin)
-api = EngineNetworks("unix:///var/run/docker.sock")
-old = api.inspect("shop")
-body = body_of(old)
-body["Options"] = {{**body.get("Options", {{}}), **wish["options"]}}
-plan = network_recreation.plan_on_host(api, old, wish["containers"], body, tuple(wish["release"]))
-said = {{"actions": plan.actions, "disruptions": [[item.container, item.how] for item in plan.disruptions]}}
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+class Api(EngineNetworks):
+    def remove(self, network_id):
+        super().remove(network_id)
+        {removed}
+    def create(self, body):
+        network_id = super().create(body)
+        {created}
+        return network_id
+api = Api("unix:///var/run/docker.sock")
+wish = NetworkWish("networks[0]", "shop", mtu=1400, bridge_name={bridge!r})
+change = NetworkChange([wish], "allow", [], api, run_command, read_snapshot)
 try:
-    said["notes"] = network_recreation.recreate(api, plan)
+    change.apply(change.plan())
 except ChangeFailed as error:
-    said["failed"] = str(error)
-print(json.dumps(said))
+    print(error)
 """
 
 
-def recreate(host: Host, options: dict[str, str]) -> dict[str, Any]:
-    """Make the network shop anew with further options."""
-    wish = {
-        "options": options,
-        "containers": host.docker("ps", "--all", "--quiet", "--no-trunc").out.split(),
-        "release": [int(part) for part in host.engine_version.split(".")[:2]],
-    }
-    done = host.run(["/usr/bin/python3", "-c", PROGRAM.format(place=PLACE)], stdin=json.dumps(wish))
-    said: dict[str, Any] = json.loads(done.out)
-    return said
+def recreate_while(host: Host, *, removed: str = "pass", created: str = "pass", bridge: str | None = None) -> Result:
+    """Make the network shop anew with another MTU, while something happens."""
+    install_readers(host)
+    program = PROGRAM.format(place=PLACE, removed=removed, created=created, bridge=bridge)
+    return host.run(["/usr/bin/python3", "-"], stdin=program, check=False)
 
 
 def deploy(host: Host) -> None:
@@ -69,7 +76,6 @@ def deploy(host: Host) -> None:
     host.docker("rm", "--force", "gone")
     host.docker("stop", "--time=0", "spare")
     host.docker("create", "--name", "fresh", "--network=shop", "--network-alias=new", workload.IMAGE, "/bin/serve")
-    install_readers(host)
 
 
 def in_kernel(host: Host, name: str) -> list[dict[str, Any]]:
@@ -130,9 +136,10 @@ def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
     names = [link["name"] for link in in_kernel(host, "hub")]
     assert reached["outside to hub"] == "workload hub port 80"
 
-    done = recreate(host, {"com.docker.network.driver.mtu": "1400"})
+    done = ansible_module(host, MODULE, {"networks": [{"name": "shop", "mtu": 1400}], "recreate": "allow"})
 
-    assert done.get("notes") == [], done
+    assert done["changed"], done
+    assert done.get("warnings", []) == []
     assert state(host) == before
     assert reach(host, lab) == reached
     mtu = json.loads(host.container("db").net(["ip", "-json", "link"]).out)[-1]["mtu"]
@@ -143,7 +150,7 @@ def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
     assert [host.container("web").run(["ping", "-c1", "-W2", name]).rc for name in ("reserve", "new")] == [0, 0]
     if engine >= LOWEST_FREE_NAME:
         assert [link["name"] for link in in_kernel(host, "hub")] == names
-    felt = {(name, how.split(":")[0]) for name, how in done["disruptions"]}
+    felt = {(item["container"], item["how"].split(":")[0]) for item in done["disruptions"]}
     assert ("hub", "its address 10.77.0.4 on network shop becomes a fixed one") in felt
     assert (("db", "loses its configured MAC address 02") in felt) == (engine >= FORGETS_MAC)
     assert any(re.search("goes by a higher number", how) for dummy, how in felt) == (engine < LOWEST_FREE_NAME)
@@ -154,11 +161,11 @@ def test_a_network_that_cannot_be_created_is_put_back(fresh_host: Host, lab: Lab
     deploy(host)
     before, reached = state(host), reach(host, lab)
     network = json.loads(host.docker("network", "inspect", "shop").out)[0]
-    host.run("ip link add br-taken type veth peer name br-other")
 
-    done = recreate(host, {"com.docker.network.bridge.name": "br-taken"})
+    veth = 'subprocess.run("ip link add br-taken type veth peer name br-other", shell=True)'
+    said = recreate_while(host, removed=veth, bridge="br-taken").out
 
-    assert "network shop and its containers are as they were" in done["failed"], done
+    assert "network shop and its containers are as they were" in said
     assert state(host) == before
     assert reach(host, lab) == reached
     again = json.loads(host.docker("network", "inspect", "shop").out)[0]
@@ -166,5 +173,32 @@ def test_a_network_that_cannot_be_created_is_put_back(fresh_host: Host, lab: Lab
     assert {key: value for key, value in again.items() if key not in changing} == {
         key: value for key, value in network.items() if key not in changing
     }
+    host.docker("start", "spare", "fresh")
+    assert host.container("spare").address("shop") == "10.77.0.60"
+
+
+@pytest.mark.kinds("debian12", "debian13-docker28")
+def test_whatever_happens_in_the_middle(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    deploy(host)
+    before, reached = state(host), reach(host, lab)
+
+    # Somebody takes an address while nobody has it: who was there first gets it back, and the other one is told of.
+    run = f"docker run -d --name late --network shop --ip 10.77.0.50 {workload.IMAGE} /bin/serve"
+    said = recreate_while(host, created=f'subprocess.run("{run}", shell=True)').out
+    assert "container late is not as it was on network shop (Address already in use)" in said
+    assert "docker network connect --ip 10.77.0.50 shop late" in said
+    assert state(host) == before
+    assert reach(host, lab) == reached
+    host.docker("rm", "--force", "late")
+
+    # The run is killed when nobody is connected yet: the next one, whatever it is for, finds that and puts it right.
+    assert recreate_while(host, created="os.kill(os.getpid(), 9)").rc != 0
+    assert "shop" not in host.container("hub").inspect()["NetworkSettings"]["Networks"]
+    done = ansible_module(host, MODULE, {"networks": [{"name": "shop", "mtu": 1300}]})
+    assert done["changed"], done
+    assert "put network shop back" in done["actions"][0]
+    assert state(host) == before
+    assert reach(host, lab) == reached
     host.docker("start", "spare", "fresh")
     assert host.container("spare").address("shop") == "10.77.0.60"

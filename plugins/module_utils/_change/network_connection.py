@@ -34,7 +34,7 @@ class Connector:
             return
         pinned = endpoint.runs and is_running(container)
         self._api.connect(network_id, endpoint.container, endpoint.request(pinned=pinned))
-        found = self.find(endpoint)
+        found = _find(self._api.inspect_container(endpoint.container), endpoint)
         if pinned and found is not None and not _has_addresses(found, endpoint):
             # Somebody else took an address or gave one back meanwhile: then the old one has to be asked for.
             for version in (4, 6):
@@ -46,23 +46,18 @@ class Connector:
 
     def disconnect(self, endpoint: Endpoint) -> None:
         """Disconnect the endpoint's container from the network of that name, if it is on it."""
-        found = self.find(endpoint)
-        if found is not None:
-            self._api.disconnect(found.network_id or found.network, endpoint.container)
-
-    def find(self, endpoint: Endpoint) -> Endpoint | None:
-        """The endpoint of the same container on the network of the same name, as the engine has it now."""
         container = self._api.inspect_container(endpoint.container)
-        if container is None:
-            return None
-        return next((item for item in endpoints_of(container) if item.network == endpoint.network), None)
+        found = _find(container, endpoint)
+        # After a connect that failed the engine shows a running container on the network, and it is not.
+        if container is not None and found is not None and (found.runs or not is_running(container)):
+            self._api.disconnect(found.network_id or found.network, endpoint.container)
 
     def is_as(self, endpoint: Endpoint, network_id: str) -> bool:
         """Whether it is there already as wanted, or its container is gone."""
         container = self._api.inspect_container(endpoint.container)
         if container is None:
             return True
-        found = next((item for item in endpoints_of(container) if item.network == endpoint.network), None)
+        found = _find(container, endpoint)
         return (
             found is not None
             and found.network_id in ("", network_id)
@@ -73,7 +68,7 @@ class Connector:
         container = self._api.inspect_container(endpoint.container)
         if container is None:
             return
-        found = next((item for item in endpoints_of(container) if item.network == endpoint.network), None)
+        found = _find(container, endpoint)
         running = is_running(container)
         problem = "it is not on it" if found is None else _problem(found, endpoint, running=running)
         if problem:
@@ -98,6 +93,13 @@ class Connector:
                 raise ChangeFailed(
                     f"container {endpoint.name} has lost its MAC address {endpoint.mac} on network {endpoint.network}"
                 )
+
+
+def _find(container: dict[str, Any] | None, endpoint: Endpoint) -> Endpoint | None:
+    """The container's endpoint on the network of the same name."""
+    if container is None:
+        return None
+    return next((item for item in endpoints_of(container) if item.network == endpoint.network), None)
 
 
 def is_running(container: dict[str, Any]) -> bool:

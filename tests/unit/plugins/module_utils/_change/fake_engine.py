@@ -124,7 +124,7 @@ class FakeEngine:
         with self._call("disconnect"):
             name = self.bodies[self._known(network_id)]["Name"]
             who = self.containers[container]
-            if name not in who.settings:
+            if name not in who.settings or (who.running and name not in who.live):
                 raise ApiProblem(f"container {container} is not connected to network {name}")
             del who.settings[name]
             who.network_ids.pop(name, None)
