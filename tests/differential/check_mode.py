@@ -173,7 +173,10 @@ def main() -> int:
                 hosts[place].reset()
                 verdict = run_case(lab, hosts[place], broken_host(asked.seed, number))
             state = "could not be broken so" if verdict.void else "differs" if verdict.complaints else "ok"
-            print(f"{hosts[place].kind} {verdict.case.number}: {state}", flush=True)
+            print(
+                f"\n{verdict}" if verdict.complaints else f"{hosts[place].kind} {verdict.case.number}: {state}",
+                flush=True,
+            )
             verdicts.append(verdict)
         return verdicts
 
@@ -185,8 +188,6 @@ def main() -> int:
 def _report(verdicts: list[Verdict], seed: int) -> int:
     wrong = [verdict for verdict in verdicts if verdict.complaints]
     void = [verdict for verdict in verdicts if verdict.void]
-    for verdict in wrong:
-        print(f"\n{verdict}")
     for verdict in void:
         print(f"\n{verdict.kind}, {verdict.case}\n  could not be broken so: {verdict.void.splitlines()[0]}")
     acted: Counter[str] = Counter()

@@ -88,7 +88,7 @@ def rules() -> dict[str, str]:
 
 def engine() -> dict[str, str]:
     """The daemon, its containers and networks."""
-    facts = {"daemon:pid": out("pidof", "dockerd").strip()}
+    facts = {"daemon:pid": out("systemctl", "show", "--property=MainPID", "docker.service").strip()}
     facts["daemon:live-restore"] = out("docker", "info", "--format", "{{.LiveRestoreEnabled}}").strip()
     ids = out("docker", "ps", "--all", "--quiet", "--no-trunc").split()
     for entry in json.loads(out("docker", "inspect", *ids) or "[]") if ids else []:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import os
 import subprocess
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
 
 # The first release with dockerd --validate.
 FIRST_RELEASE = (23, 0)
+_REMAP = "userns-remap"
 TIME_LIMIT = 30.0
 """Seconds."""
 
@@ -35,14 +38,14 @@ def rehearse(argv: list[str], text: str, release: tuple[int, int]) -> None:
 
     Raises Refusal with dockerd's own words. Engines before 23.0 cannot be asked.
     """
-    if release < FIRST_RELEASE or not text.strip() or not argv:
+    if release < FIRST_RELEASE or is_blank(text) or not argv:
         return
     command = [argv[0], "--validate", "--config-file", "/dev/stdin", *without_config_file(argv[1:])]
     try:
         # There is no AnsibleModule here to ask: this is plain Python.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             command,
-            input=text.encode(),
+            input=_without_side_effects(text).encode(),
             capture_output=True,
             timeout=TIME_LIMIT,
             env={**os.environ, "LC_ALL": "C"},
@@ -53,6 +56,16 @@ def rehearse(argv: list[str], text: str, release: tuple[int, int]) -> None:
     if done.returncode != 0:
         words = done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
         raise Refusal(f"dockerd --validate rejects the new configuration, so nothing was changed: {words}")
+
+
+def _without_side_effects(text: str) -> str:
+    """Return text without what makes the rehearsal itself change the host.
+
+    For ``userns-remap: default``, dockerd --validate already makes the user dockremap and its ranges (moby cmd/dockerd
+    daemon_linux.go, loadCLIPlatformConfig; seen on 26.1.5 and 28.5.2).
+    """
+    remapped = parse(text.encode(), "").values.get(_REMAP) == "default"
+    return json_text.without_key(text, _REMAP) if remapped else text
 
 
 def without_config_file(words: list[str]) -> list[str]:

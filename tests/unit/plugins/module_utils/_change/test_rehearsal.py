@@ -35,6 +35,13 @@ def test_a_bad_file(dockerd: Path) -> None:
         rehearse([str(dockerd)], "bad\n", (26, 1))
 
 
+def test_no_user_is_made_for_the_rehearsal(dockerd: Path) -> None:
+    with pytest.raises(Refusal, match=r'/dev/stdin: \{"mtu": 1400\}'):
+        rehearse([str(dockerd)], '{"userns-remap": "default", "mtu": 1400}\n', (26, 1))
+    with pytest.raises(Refusal, match=r'"userns-remap": "nobody"'):
+        rehearse([str(dockerd)], '{"userns-remap": "nobody", "mtu": 1400}\n', (26, 1))
+
+
 def test_who_cannot_be_asked(dockerd: Path) -> None:
     rehearse([str(dockerd)], "bad\n", (20, 10))
     rehearse([str(dockerd)], "", (26, 1))
