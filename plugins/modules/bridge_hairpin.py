@@ -7,13 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bridge_hairpin
-short_description: Set hairpin mode on the bridge ports of running containers
+short_description: Give containers what they need to reach published ports without docker-proxy
 version_added: 1.0.0
 description:
   - Without docker-proxy, a container reaches its own published port only if its bridge port is in hairpin mode.
   - dockerd sets that mode when a container starts, and never afterwards. Containers that live-restore kept over a
     switch of C(userland-proxy) therefore have the mode of before.
   - This sets it on the running port; no container is restarted.
+  - Beside it, this sets what such traffic needs of the host, and closes what it opens, see O(bridge_netfilter) and
+    O(loopback_guard).
 author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
@@ -31,9 +33,43 @@ options:
     default: auto
   networks:
     description:
-      - Names of bridge networks to which this is limited. All of them when left out.
+      - Names of bridge networks to which this is limited. Without this and O(bridges), it is for all of them.
     type: list
     elements: str
+  bridges:
+    description:
+      - The same by the names of their bridges on the host, such as C(docker0). With O(networks) both count.
+    type: list
+    elements: str
+  bridge_netfilter:
+    description:
+      - What to do about C(net.bridge.bridge-nf-call-iptables), and C(net.bridge.bridge-nf-call-ip6tables) for networks
+        with IPv6, without which a container does not reach ports that others on its own network publish.
+      - V(auto) sets them to V(1) where hairpin is wanted, and, where a file sets them to V(0) at boot, writes a file
+        that wins over it. They hold for all bridges of the host, so the module refuses where there are others with
+        ports, see O(on_disruption).
+      - V(keep) leaves them as they are.
+    type: str
+    choices: [auto, keep]
+    default: auto
+  loopback_guard:
+    description:
+      - Without docker-proxy, dockerd makes its bridges route 127.0.0.0/8, so that a container which may change its
+        routes reaches services that listen on the host's 127.0.0.1.
+      - V(auto) drops what comes in for 127.0.0.0/8 by other interfaces than C(lo), in C(PREROUTING) of the table
+        C(raw), now and, by the unit C(dockernet-loopback-guard.service), at boot. Ports that are published at 127.0.0.1
+        are reached from the host as before. Once docker-proxy is on and no bridge routes 127.0.0.0/8, it is taken back.
+      - V(keep) leaves it as it is.
+    type: str
+    choices: [auto, keep]
+    default: auto
+  on_disruption:
+    description:
+      - V(refuse) changes nothing when O(bridge_netfilter=auto) would concern bridges that are not Docker's.
+      - V(allow) consents to that.
+    type: str
+    choices: [refuse, allow]
+    default: refuse
 """
 
 EXAMPLES = r"""
@@ -44,6 +80,13 @@ EXAMPLES = r"""
   dockernet.baseline.bridge_hairpin:
     state: enabled
     networks: [shop]
+
+- name: The same by the name of the bridge, and nothing else
+  dockernet.baseline.bridge_hairpin:
+    state: enabled
+    bridges: [docker0]
+    bridge_netfilter: keep
+    loopback_guard: keep
 """
 
 RETURN = r"""
@@ -54,10 +97,17 @@ actions:
   elements: str
   sample: ["turn hairpin mode on on veth1a2b3c4, port of container web on br-0a1b2c3d4e5f"]
 disruptions:
-  description: Nothing that this module does stops a container, so this is empty.
+  description: Bridges of others that the change concerns. After a refusal, those that it would have concerned.
   returned: always
   type: list
   elements: dict
+  contains:
+    container:
+      description: The word C(bridge) and its name.
+      type: str
+    how:
+      description: What happens to it.
+      type: str
   sample: []
 refused:
   description: Whether it refused before anything was changed; C(msg) then says why.
@@ -68,8 +118,12 @@ refused:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin import HairpinChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import HairpinWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
 def main() -> None:
@@ -78,15 +132,28 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
             "networks": {"type": "list", "elements": "str"},
+            "bridges": {"type": "list", "elements": "str"},
+            "bridge_netfilter": {"type": "str", "choices": ["auto", "keep"], "default": "auto"},
+            "loopback_guard": {"type": "str", "choices": ["auto", "keep"], "default": "auto"},
+            "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
         supports_check_mode=True,
     )
     options = module.params
-    change = HairpinChange(
-        options["state"], options["networks"], lambda: read_snapshot(docker_host=options["docker_host"])
+    wish = HairpinWish(
+        state=options["state"],
+        networks=options["networks"],
+        bridges=options["bridges"],
+        netfilter=options["bridge_netfilter"] == "auto",
+        guard=options["loopback_guard"] == "auto",
+        disruption_allowed=options["on_disruption"] == "allow",
     )
-    run_change(module, change)
+
+    def read() -> HostSnapshot:
+        return read_snapshot(run_command, options["docker_host"])
+
+    run_change(module, HairpinChange(wish, run_command, read, Journal("bridge_hairpin")))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_a_later_file_of_somebody_else_is_outdone_and_left_alone(fresh_host: Hos
     assert run(fresh_host)["actions"] == []
 
 
-# A line for a bridge that Docker makes later is applied by udev with --prefix: the interfaces here are eth0 and default.
+# A line for a bridge that Docker makes later is applied by udev, not here: the interfaces are eth0 and default.
 THEIRS = {
     "/etc/sysctl.d/10-router.conf": f"{KNOB} = 1\nnet.ipv4.conf.all.forwarding = 0\n",
     "/etc/sysctl.d/99-zz-closed.conf": "net.ipv4.conf.eth0.forwarding = 0\nnet.ipv4.conf.default.forwarding = 0\n",

@@ -26,6 +26,25 @@ FOLDER = "/etc/systemd/system"
 ABSENT = "absent"
 ENABLED = "enabled"
 DISABLED = "disabled"
+# What loads rulesets at boot. Each orders itself before network-pre.target or network.target, so there is no cycle.
+_LOADERS = ("nftables", "netfilter-persistent", "iptables", "ip6tables", "ufw", "firewalld")
+_TEMPLATE = """\
+# Written by the Ansible collection dockernet.baseline.
+# {note}
+[Unit]
+Description={description}
+DefaultDependencies=no
+Wants=network-pre.target
+After=local-fs.target systemd-modules-load.service {loaders}
+Before=network-pre.target docker.service
+
+[Service]
+Type=oneshot
+{commands}
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,15 @@ class UnitChange:
 def unit_path(name: str) -> str:
     """Where the file of a unit of ours lies."""
     return f"{FOLDER}/{name}"
+
+
+def firewall_unit(note: str, description: str, service: list[str]) -> str:
+    """Text of a unit that touches the packet filter behind what loads rulesets, before the network and dockerd start.
+
+    note: what people, and this collection, must be able to read in it; service: lines of the section Service.
+    """
+    loaders = " ".join(f"{name}.service" for name in _LOADERS)
+    return _TEMPLATE.format(note=note, description=description, loaders=loaders, commands="\n".join(service))
 
 
 def read_unit(run: Run, name: str) -> UnitState:
@@ -99,7 +127,8 @@ def put_unit(run: Run, file: FileState, wanted: UnitState) -> None:
     """Bring the unit, whose file was read as file, to wanted and verify that with systemd. Raises ChangeFailed."""
     name = wanted.name
     if wanted.state != ENABLED and file.data is not None:
-        _systemctl(run, "disable", name)
+        # Stopped as well: a unit with ExecStop= takes back what it did.
+        _systemctl(run, "disable", "--now", name)
     if wanted.text is None or file.data != wanted.text.encode():
         replace_file(file, None if wanted.text is None else wanted.text.encode())
         _systemctl(run, "daemon-reload")

@@ -4,42 +4,100 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Hairpin mode of running bridge ports: doing what was planned."""
+"""Hairpin mode of running bridge ports, and what hairpin traffic needs beside it: doing what was planned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
+    FileState,
+    read_file,
+    replace_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit, unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import (
     HairpinPlan,
+    HairpinWish,
     plan_hairpin,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard import reset_guard, set_guard
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import UNIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import verify_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
 class HairpinChange:
-    """Hairpin mode in state for the running containers of networks; read() gives a fresh snapshot of the host."""
+    """Hairpin as wish wants it; read() gives a fresh snapshot of the host."""
 
-    def __init__(self, state: str, networks: list[str] | None, read: Callable[[], HostSnapshot]) -> None:
-        self._state = state
-        self._networks = networks
+    def __init__(self, wish: HairpinWish, run: Run, read: Callable[[], HostSnapshot], journal: Journal) -> None:
+        self._wish = wish
+        self._run = run
         self._read = read
-        self._journal = Journal("bridge_hairpin")
+        self._journal = journal
 
     def plan(self) -> HairpinPlan:
         """Read the host and plan."""
-        return plan_hairpin(self._read(), self._state, self._networks)
+        try:
+            unit = read_unit(self._run, UNIT)
+        except OSError as error:
+            raise Refusal(f"nothing was changed: {unit_path(UNIT)} could not be read: {error}") from error
+        return plan_hairpin(self._read(), self._wish, read_firewall(self._run), unit)
 
     def apply(self, plan: HairpinPlan) -> None:
-        """Set the ports and read them back; a failure leaves them as they were."""
-        self._journal.begin([], actions=plan.outline.actions, ports=to_plain(plan.ports))
+        """Set it all, ports last, and read it back; a failure leaves it as it was."""
+        files = [read_file(file.path) for file in plan.netfilter.files]
+        self._begin(plan, files)
         try:
+            set_sysctls(plan.netfilter.sysctls)
+            for state, file in zip(files, plan.netfilter.files):
+                replace_file(state, _data(file.text))
+            verify_boot(read_boot(), plan.netfilter.promised)
+            set_guard(plan.guard, self._run)
             set_ports(plan.ports)
-        except ChangeFailed as error:
-            self._journal.end("undone", error=str(error))
-            raise
+        except (ChangeFailed, OSError, UnreadableError) as error:
+            stuck = reset_guard(plan.guard, self._run) + self._undo(plan, files)
+            self._journal.end("undone", error=str(error), stuck=stuck)
+            but = f" but for {', '.join(stuck)}, which did not go back to what it was" if stuck else ""
+            raise ChangeFailed(f"{error}; undone{but}", getattr(error, "log", [])) from error
         self._journal.end("done")
+
+    def _begin(self, plan: HairpinPlan, files: list[FileState]) -> None:
+        writes = {file.path: [_data(file.text)] for file in plan.netfilter.files}
+        touched = list(files)
+        unit = plan.guard.unit
+        if unit:
+            writes[unit_path(UNIT)] = [_data(unit.after.text)]
+            touched.append(read_file(unit_path(UNIT)))
+        self._journal.begin(
+            touched,
+            writes,
+            actions=plan.outline.actions,
+            sysctls=to_plain(plan.netfilter.sysctls),
+            ports=to_plain(plan.ports),
+            units=[unit.record()] if unit else [],
+        )
+
+    def _undo(self, plan: HairpinPlan, files: list[FileState]) -> list[str]:
+        stuck = reset_sysctls(plan.netfilter.sysctls)
+        for state in files:
+            try:
+                now = read_file(state.path)
+                if now.data != state.data:
+                    replace_file(now, state.data)
+            except (ChangeFailed, OSError):
+                stuck.append(state.path)
+        return stuck
+
+
+def _data(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

@@ -15,7 +15,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_netfilter_plan import (
+    NetfilterPlan,
+    plan_netfilter,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import (
+    GuardPlan,
+    plan_guard,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import file_diffs
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -43,29 +56,81 @@ class PortChange:
 
 
 @dataclass(frozen=True)
+class HairpinWish:
+    """What the caller wants."""
+
+    state: str
+    """``enabled``, ``disabled`` or ``auto``."""
+    networks: list[str] | None = None
+    bridges: list[str] | None = None
+    """With both None: all bridges of Docker; else the networks and bridges that are named in either."""
+    netfilter: bool = True
+    """Whether bridged packets are to be shown to iptables where hairpin is wanted."""
+    guard: bool = True
+    """Whether the host's 127.0.0.1 is to be guarded where bridges route it."""
+    disruption_allowed: bool = False
+
+
+@dataclass(frozen=True)
 class HairpinPlan:
-    """Ports to set."""
+    """Ports to set, and what hairpin traffic needs beside them."""
 
     outline: Outline
     ports: list[PortChange] = field(default_factory=list)
+    netfilter: NetfilterPlan = field(default_factory=NetfilterPlan)
+    guard: GuardPlan = field(default_factory=GuardPlan)
 
 
-def plan_hairpin(snapshot: HostSnapshot, state: str, networks: list[str] | None) -> HairpinPlan:
-    """Plan state (``enabled``, ``disabled`` or ``auto``) for the running containers of networks (None: all bridges).
+def plan_hairpin(
+    snapshot: HostSnapshot, wish: HairpinWish, firewall: Firewall | None = None, unit: UnitState | None = None
+) -> HairpinPlan:
+    """Plan what wish asks for. firewall and unit, of the guard, are asked for when wish.guard says so.
 
-    Raises Refusal when a network is unknown, when what is needed was not read, and for ``auto`` when nothing shows
-    whether docker-proxy is in use.
+    Raises Refusal when a network or bridge is unknown, when what is needed was not read, for ``auto`` when nothing
+    shows whether docker-proxy is in use, and when other bridges would be concerned without consent.
     """
     demand(snapshot, ENGINE, NAMESPACES, LINKS)
-    known = sorted(network.name for network in snapshot.networks if network.bridge is not None)
-    unknown = sorted(set(networks or []) - set(known))
-    if unknown:
-        raise Refusal(f"no bridge network {', '.join(unknown)} on this host; there are {', '.join(known) or 'none'}")
-    wanted = _wanted(snapshot, state)
-    chosen = [item for item in attachments(snapshot) if networks is None or item.network.name in networks]
+    networks = _chosen(snapshot, wish)
+    wanted = _wanted(snapshot, wish.state)
+    ids = {network.id for network in networks}
+    chosen = [item for item in attachments(snapshot) if item.network.id in ids]
     ports = port_changes(chosen, wanted=wanted)
-    warnings = _unseen(chosen) + _harm(snapshot, ports)
-    return HairpinPlan(Outline(port_actions(ports), port_diff(ports), warnings=warnings), ports)
+    netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if wish.netfilter and networks else NetfilterPlan()
+    if netfilter.disruptions and not wish.disruption_allowed:
+        raise Refusal(_refusal(netfilter), netfilter.disruptions)
+    guard = plan_guard(snapshot, firewall, unit) if wish.guard and firewall and unit else GuardPlan()
+    outline = Outline(
+        netfilter.actions + guard.actions + port_actions(ports),
+        sysctl_diff(netfilter.sysctls) + file_diffs(snapshot, netfilter.files) + guard.diffs + port_diff(ports),
+        netfilter.disruptions,
+        _unseen(chosen) + _harm(snapshot, ports) + netfilter.warnings + guard.warnings,
+    )
+    return HairpinPlan(outline, ports, netfilter, guard)
+
+
+def _chosen(snapshot: HostSnapshot, wish: HairpinWish) -> list[Network]:
+    known = [network for network in snapshot.networks if network.bridge is not None]
+    _refuse_unknown("bridge network", wish.networks, [network.name for network in known])
+    _refuse_unknown("bridge of a network", wish.bridges, [network.bridge or "" for network in known])
+    if wish.networks is None and wish.bridges is None:
+        return known
+    return [item for item in known if item.name in (wish.networks or []) or item.bridge in (wish.bridges or [])]
+
+
+def _refuse_unknown(what: str, names: list[str] | None, known: list[str]) -> None:
+    unknown = sorted(set(names or []) - set(known))
+    if unknown:
+        raise Refusal(f"no {what} {', '.join(unknown)} on this host; there are {', '.join(sorted(known)) or 'none'}")
+
+
+def _refusal(netfilter: NetfilterPlan) -> str:
+    bridges = ", ".join(item.container for item in netfilter.disruptions)
+    keys = ", ".join([change.key for change in netfilter.sysctls] or list(netfilter.promised))
+    return (
+        f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, and concerns "
+        f"{bridges}, too: what passes there would meet the rules of iptables. Say on_disruption: allow to set it, or "
+        "bridge_netfilter: keep to leave it"
+    )
 
 
 def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:

@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     ENABLED,
     UnitChange,
     UnitState,
+    firewall_unit,
     unit_actions,
     unit_diff,
 )
@@ -50,7 +51,6 @@ UNIT = "dockernet-forward-policy.service"
 CHAIN = "FORWARD"
 _KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
 _USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
-_LOADERS = "nftables netfilter-persistent iptables ip6tables ufw firewalld"
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
     "would drop what it accepts. The host routes for whoever uses it as a gateway unless another table closes it, say: "
@@ -62,24 +62,6 @@ _OPEN_BY_FIREWALLD = (
     "policy of it allows. Zones with forwarding between their interfaces do allow it: see firewall-cmd "
     "--list-all-zones, and close one with firewall-cmd --permanent --zone=ZONE --remove-forward"
 )
-# Every unit in After= orders itself before network-pre.target or network.target, so that there is no cycle.
-_TEMPLATE = """\
-# Written by the Ansible module dockernet.baseline.ip_forward; state absent removes it.
-# Policy of FORWARD before: {before}
-[Unit]
-Description=Keep the chain FORWARD closed for whatever no rule accepts
-DefaultDependencies=no
-Wants=network-pre.target
-After=local-fs.target systemd-modules-load.service {loaders}
-Before=network-pre.target docker.service shutdown.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-{commands}
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 @dataclass(frozen=True)
@@ -177,13 +159,12 @@ def recorded_policies(unit: UnitState) -> dict[str, str]:
 def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
     """The unit that closes FORWARD for the families of before, whose values it keeps."""
     families = sorted(before)
-    commands = [
-        f"ExecStart={firewall.programs.get(family, _USUAL[family])} -w 60 -P {CHAIN} DROP\n" for family in families
-    ]
-    return _TEMPLATE.format(
-        before=", ".join(f"{family} {before[family]}" for family in families),
-        loaders=" ".join(f"{name}.service" for name in _LOADERS.split()),
-        commands="".join(commands),
+    note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
+    programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
+    return firewall_unit(
+        note,
+        "Keep the chain FORWARD closed for whatever no rule accepts",
+        [f"ExecStart={program} -w 60 -P {CHAIN} DROP" for program in programs],
     )
 
 

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import FOLDER, OWN_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import FOLDER, OWN_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link

@@ -42,13 +42,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     plan_reopening,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import (
-    FOLDER,
-    OWN_NAMES,
     ForwardingPlan,
     ForwardingWish,
     plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+    FOLDER,
+    OWN_NAMES,
+    verify_boot,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     read_sysctl,
@@ -59,7 +62,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot impo
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -146,7 +148,7 @@ class ForwardingChange:
             set_sysctls(forwarding.sysctls)
             for file in forwarding.files:
                 replace_file(before[file.path], _data(file.text))
-            _verify_boot(forwarding)
+            verify_boot(read_boot(), forwarding.promised)
         except (ChangeFailed, OSError, UnreadableError) as error:
             raise self._undone(plan, list(before.values()), error) from error
         self._journal.end("done")
@@ -169,6 +171,7 @@ class ForwardingChange:
             now = read_file(state.path)
             if now.data != state.data:
                 replace_file(now, state.data)
+        stuck += reset_policies(plan.policy.policies, self._run)
         self._journal.end("undone", error=str(error), stuck=stuck)
         log = error.log if isinstance(error, ChangeFailed) else []
         if stuck:
@@ -199,14 +202,3 @@ def advertised_interfaces(table: str) -> list[str]:
 
 def _data(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
-
-
-def _verify_boot(plan: ForwardingPlan) -> None:
-    boot = read_boot()
-    for key, value in plan.promised.items():
-        found = boot_value(boot, key)
-        if found.value != value:
-            raise ChangeFailed(
-                f"boot would still set {key} to {found.value} ({found.path or 'no file'} line {found.line}), "
-                f"not to {value}"
-            )

@@ -13,11 +13,17 @@ that is written again changes nothing, so an interface that was closed by itself
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+    OwnFile,
+    boot_files,
+    file_diffs,
+    persist,
+    withdraw,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     SysctlChange,
     sysctl_actions,
@@ -26,22 +32,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
-    SysctlAssignment,
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
 
+_ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
 KNOBS = {
     "ipv4": ["net.ipv4.ip_forward"],
     "ipv6": ["net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"],
 }
-FOLDER = "/etc/sysctl.d"
-# The first of these names that is read late enough to win is taken; the loaders sort by name (sysctl.d(5)).
-OWN_NAMES = ["99-dockernet-baseline.conf", "zz-dockernet-baseline.conf", "zzzz-dockernet-baseline.conf"]
-HEADER = "# Written by the Ansible module dockernet.baseline.ip_forward; state absent removes it.\n"
-
-_ALL_KNOBS = {knob for knobs in KNOBS.values() for knob in knobs}
-_ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,6 @@ class ForwardingWish:
     """Opened one by one where they were closed by themselves; bridges of Docker always are."""
     keep_advertised_routes: bool = False
     """Consent to accept_ra=2 on uplinks that live on router advertisements."""
-
-
-@dataclass(frozen=True)
-class OwnFile:
-    """What becomes of one file of ours in /etc/sysctl.d."""
-
-    path: str
-    text: str | None
-    """None: removed."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +93,12 @@ def plan_forwarding(
     if wish.persistent:
         demand(snapshot, BOOT)
         promised = _promises(snapshot, wish, advertised)
-        files, reasons = _persist(_boot(snapshot), promised)
+        files, reasons = persist(boot_files(snapshot), promised)
         actions += reasons
     opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
     opened_at_boot = set(wish.families) if files else set()
     warnings = _later_by_hand(tail, promised)
-    outline = Outline(actions, sysctl_diff(sysctls) + _file_diffs(snapshot, files), warnings=warnings)
+    outline = Outline(actions, sysctl_diff(sysctls) + file_diffs(snapshot, files), warnings=warnings)
     implied = _implied(snapshot, sysctls)
     return ForwardingPlan(outline, sysctls, implied, files, promised, opened_now, opened_at_boot)
 
@@ -226,20 +216,19 @@ def _kept_at_boot(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict
     """Keys of accept_ra without which, forwarding at boot, the host would not learn its advertised default routes."""
     if "ipv6" not in wish.families:
         return []
-    boot = _boot(snapshot)
-    lost = {name: _accept_ra_key(name) for name in sorted(advertised)}
-    lost = {name: key for name, key in lost.items() if boot_value(boot, key).value != "2"}
-    if lost and not wish.keep_advertised_routes:
-        if boot_value(boot, KNOBS["ipv6"][0]).value == "1":
-            # So it is already, by a file of somebody else.
-            return []
-        names = ", ".join(lost)
-        raise Refusal(
-            f"nothing was changed: the default route of {names} comes from router advertisements, and with IPv6 "
-            "forwarding on at boot the kernel would not take it, since no file sets accept_ra to 2 there. With "
-            "router_advertisements: keep, it is set; or use persistent: false"
-        )
-    return list(lost.values())
+    boot = boot_files(snapshot)
+    keys = {name: _accept_ra_key(name) for name in sorted(advertised)}
+    lost = [name for name, key in keys.items() if boot_value(boot, key).value != "2"]
+    if not lost or wish.keep_advertised_routes:
+        return list(keys.values())
+    if boot_value(boot, KNOBS["ipv6"][0]).value == "1":
+        # So it is already, by a file of somebody else.
+        return []
+    raise Refusal(
+        f"nothing was changed: the default route of {', '.join(lost)} comes from router advertisements, and with IPv6 "
+        "forwarding on at boot the kernel would not take it, since no file sets accept_ra to 2 there. With "
+        "router_advertisements: keep, it is set; or use persistent: false"
+    )
 
 
 def _later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str]:
@@ -254,118 +243,16 @@ def _later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[st
     ]
 
 
-def _persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile], list[str]]:
-    open_keys = [key for key, value in promised.items() if boot_value(boot, key).value != value]
-    if not open_keys:
-        return [], []
-    own = _own_files(boot)
-    others = BootSysctls(boot.loader, [file for file in boot.files if file not in own])
-    path, lines = _winning_file(others, {line.key: line.value for file in own for line in file.assignments}, promised)
-    files = [OwnFile(path, _text(lines))]
-    files += [OwnFile(file.path, None) for file in own if file.path != path]
-    shown = [key for key in open_keys if key in lines]
-    reasons = [f"write {path}: {', '.join(f'{key} = {promised[key]}' for key in shown)} at boot"]
-    for key in shown:
-        rival = boot_value(others, key)
-        if rival.path:
-            reasons.append(f"{path} is read after {rival.path}, whose line {rival.line} sets {key} = {rival.value}")
-    reasons += [f"remove {file.path}, which {path} replaces" for file in files[1:]]
-    return files, reasons
-
-
-def _winning_file(others: BootSysctls, kept: dict[str, str], promised: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Path and lines of the file that keeps all promises.
-
-    The knobs and accept_ra always stand in it; a single interface does only where it would be closed without.
-    """
-    always = {key: value for key, value in promised.items() if _ACCEPT_RA.match(key) or key in _ALL_KNOBS}
-    lost: list[str] = []
-    for name in OWN_NAMES:
-        path = f"{FOLDER}/{name}"
-        lines = {**kept, **always}
-        lines.update({key: promised[key] for key in _broken(others, path, lines, promised)})
-        lost = _broken(others, path, lines, promised)
-        if not lost:
-            return path, lines
-    found = [boot_value(_with_file(others, path, lines), key) for key in lost]
-    rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in found)
-    raise Refusal(
-        f"no file in {FOLDER} can win at boot over {rivals}: it is read last. Remove that line, it is not ours to "
-        "change; or use persistent: false"
-    )
-
-
-def _broken(others: BootSysctls, path: str, lines: dict[str, str], promised: dict[str, str]) -> list[str]:
-    boot = _with_file(others, path, lines)
-    return [key for key, value in promised.items() if boot_value(boot, key).value != value]
-
-
-def _with_file(others: BootSysctls, path: str, lines: dict[str, str]) -> BootSysctls:
-    ordered = [SysctlAssignment(key, lines[key], number) for number, key in enumerate(_ordered(lines), 2)]
-    return place_file(others, SysctlFile(path, ordered))
-
-
-def place_file(boot: BootSysctls, file: SysctlFile) -> BootSysctls:
-    """Return boot with file where the loader reads it; one of the same name in another folder gives way.
-
-    What lies outside the folders named sysctl.d is read behind them all: procps' /etc/sysctl.conf, and ufw's own file.
-    """
-    name = os.path.basename(file.path)
-    sorted_ones = [other for other in boot.files if os.path.dirname(other.path).endswith("/sysctl.d")]
-    last = [other for other in boot.files if other not in sorted_ones]
-    rest = [other for other in sorted_ones if os.path.basename(other.path) != name]
-    before = [other for other in rest if os.path.basename(other.path) < name]
-    return BootSysctls(boot.loader, before + [file] + [other for other in rest if other not in before] + last)
-
-
-def _ordered(lines: dict[str, str]) -> list[str]:
-    """accept_ra first: it must be 2 before forwarding goes on. Single interfaces last: the knobs set them as well."""
-    return sorted(lines, key=lambda key: (not _ACCEPT_RA.match(key), key not in _ALL_KNOBS, key))
-
-
-def _text(lines: dict[str, str]) -> str:
-    return HEADER + "".join(f"{key} = {lines[key]}\n" for key in _ordered(lines))
-
-
 def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan:
     """Take our lines back. The running value stays: what else on the host forwards by now cannot be known."""
     demand(snapshot, BOOT)
-    boot = _boot(snapshot)
-    ours = {knob for family in wish.families for knob in KNOBS[family]}
-    files: list[OwnFile] = []
-    for file in _own_files(boot):
-        lines = {line.key: line.value for line in file.assignments}
-        kept = {key: value for key, value in lines.items() if key not in ours and not _goes_along(key, wish)}
-        if kept != lines:
-            files.append(OwnFile(file.path, _text(kept) if kept else None))
-    actions = [_absent_action(file, sorted(ours)) for file in files]
-    return ForwardingPlan(Outline(actions, _file_diffs(snapshot, files)), files=files)
+    files, actions = withdraw(boot_files(snapshot), lambda key: _is_taken_back(key, wish))
+    return ForwardingPlan(Outline(actions, file_diffs(snapshot, files)), files=files)
 
 
-def _goes_along(key: str, wish: ForwardingWish) -> bool:
+def _is_taken_back(key: str, wish: ForwardingWish) -> bool:
     if "ipv6" in wish.families and _ACCEPT_RA.match(key):
         return True
+    if any(key in KNOBS[family] for family in wish.families):
+        return True
     return any(key.startswith(f"net.{family}.conf.") and key.endswith(".forwarding") for family in wish.families)
-
-
-def _absent_action(file: OwnFile, keys: list[str]) -> str:
-    if file.text is None:
-        return f"remove {file.path}; the running values stay as they are"
-    return f"remove {', '.join(keys)} from {file.path}; the running values stay as they are"
-
-
-def _own_files(boot: BootSysctls) -> list[SysctlFile]:
-    paths = {f"{FOLDER}/{name}" for name in OWN_NAMES}
-    return [file for file in boot.files if file.path in paths]
-
-
-def _file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
-    if not files:
-        return []
-    own = _own_files(_boot(snapshot))
-    old = {file.path: _text({line.key: line.value for line in file.assignments}) for file in own}
-    return [Diff(file.path, old.get(file.path, ""), file.text or "") for file in files]
-
-
-def _boot(snapshot: HostSnapshot) -> BootSysctls:
-    return snapshot.boot or BootSysctls(loader="systemd-sysctl")

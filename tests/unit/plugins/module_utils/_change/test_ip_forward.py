@@ -18,9 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forw
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import (
     ForwardingPlan,
     ForwardingWish,
-    OwnFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import OwnFile
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
 

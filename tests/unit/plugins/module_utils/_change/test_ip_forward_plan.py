@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import (
-    HEADER,
     ForwardingWish,
+    plan_forwarding,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+    HEADER,
     OwnFile,
     place_file,
-    plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
