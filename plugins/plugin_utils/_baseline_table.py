@@ -51,8 +51,15 @@ _CONSENTS = {
     "on_disruption: allow": "harden_on_disruption: allow",
     "live_restore: enable": "harden_live_restore: enable",
     "router_advertisements: keep": "harden_router_advertisements: keep",
+    "forward_policy: keep": "harden_forward_policy: keep",
+    "persistent: false": "harden_ip_forward_persistent: false",
+    "on_conflict: keep": "harden_on_conflict: keep",
 }
 """What a module's refusal asks for, and the variable of the role harden that says it."""
+_OWN_CONSENTS = {"ip_forward": {"on_disruption: allow": "harden_on_other_forwarders: allow"}}
+"""Where that is another variable for one module: who agrees to lose a container has not agreed to cut off others."""
+_RUN_BY = {"userland_proxy": "daemon_config"}
+"""The module that does what a remedy names: the role gives all keys of daemon.json to one."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +115,17 @@ class _Row:
 
 
 def baseline_table(run: Run, width: int) -> list[str]:
-    """Return the lines: a table of what is or was wrong, the deeds, the refusals, and one line that sums up."""
+    """Return the lines: a table of what is or was wrong, the deeds, the refusals, and one line that sums up.
+
+    Without findings there are but the deeds and refusals.
+    """
     rows = sorted((_row(run, *pair) for pair in _pairs(run)), key=lambda row: rank(row.finding))
     lines: list[str] = []
     if rows:
         heading = "what would be done" if run.check_mode else "what was done"
         lines = [*table((*_HEADINGS, heading), _merged(rows), _LIMITS, width), ""]
-    return [*lines, *sections(_deeds(run, rows), width), _summary(run, rows)]
+    lines += sections(_deeds(run, rows), width)
+    return [*lines, _summary(run, rows)] if run.before or run.after else lines
 
 
 def _pairs(run: Run) -> Iterable[tuple[Optional[Finding], Optional[Finding]]]:
@@ -194,7 +205,7 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
 def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
     if finding.remedy is None or finding.remedy.module is None:
         return None
-    return run.repairs.get(finding.remedy.module)
+    return run.repairs.get(_RUN_BY.get(finding.remedy.module, finding.remedy.module))
 
 
 def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
@@ -235,7 +246,7 @@ def _listed(names: Sequence[str], between: str = ", ") -> str:
 def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
     """What stands below the table, by heading."""
     done = [f"{repair.module}: {action}" for repair in _with(run, CHANGED) for action in repair.actions]
-    refused = [f"{repair.module} refused: {_with_consent(repair.message)}" for repair in _with(run, REFUSED)]
+    refused = [f"{repair.module} refused: {_with_consent(repair)}" for repair in _with(run, REFUSED)]
     failed = [f"{repair.module} failed: {repair.message}" for repair in _with(run, FAILED)]
     warned = [f"{repair.module}: {warning}" for repair in run.repairs.values() for warning in repair.warnings]
     return [
@@ -257,10 +268,11 @@ def _for_humans(rows: Iterable[_Row]) -> list[str]:
     return [f"{check}: {_listed(summaries, '; ')}. {advice}".strip() for (check, advice), summaries in groups.items()]
 
 
-def _with_consent(message: str) -> str:
+def _with_consent(repair: Repair) -> str:
     """Add how the consent is given through the role, whose user never sees the module's own options."""
-    ways = [variable for option, variable in _CONSENTS.items() if option in message]
-    return f"{message}\nIn the role harden that is {', or '.join(ways)}." if ways else message
+    consents = {**_CONSENTS, **_OWN_CONSENTS.get(repair.module, {})}
+    ways = [variable for option, variable in consents.items() if option in repair.message]
+    return f"{repair.message}\nIn the role harden that is {', or '.join(ways)}." if ways else repair.message
 
 
 def _with(run: Run, outcome: str) -> list[Repair]:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 
-from tests.integration.host_state import host_state
-from tests.integration.snapshots import install_readers, read_host
-from tests.lab.ansible_runs import PlaybookResult
+from tests.integration.harden_runs import (
+    actions,
+    audits,
+    changes,
+    differences,
+    failing,
+    harden,
+    run,
+    settled,
+    starts,
+    state,
+    table,
+)
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
-HARDEN = "dockernet.baseline.harden_docker_net"
 AUDIT = "dockernet.baseline.audit_docker_net"
-NETCHECK = "dockernet.baseline.docker_netcheck"
-CHANGES = tuple(f"dockernet.baseline.{name}" for name in ("ip_forward", "userland_proxy", "bridge_hairpin"))
 DAEMON_JSON = "/etc/docker/daemon.json"
 PORT = 8080
 
@@ -42,65 +48,6 @@ WEB = Scenario(
         Workload("agent", network_mode="host", serve=[9100]),
     ],
 )
-
-
-def run(lab: Lab, host: Host, book: str = HARDEN, *, check: bool = False, **variables: Any) -> PlaybookResult:
-    """Run a playbook on one host, and hold that it showed nobody a traceback or a deprecation of ours."""
-    done = lab.ansible_playbook(book, limit=[host.name], extra_vars=variables, check=check, diff=check)
-    assert "Traceback" not in done.out + done.err, done.out + done.err
-    assert "DEPRECATION" not in done.out + done.err, done.out + done.err
-    return done
-
-
-def harden(lab: Lab, host: Host, **variables: Any) -> PlaybookResult:
-    done = run(lab, host, **variables)
-    assert done.rc == 0, done.out + done.err
-    return done
-
-
-def audits(done: PlaybookResult) -> list[dict[str, Any]]:
-    return [task.result for task in done.of(NETCHECK) if task.outcome == "ok"]
-
-
-def changes(done: PlaybookResult) -> dict[str, dict[str, Any]]:
-    """The results of the modules that ran, by their short names."""
-    tasks = [task for name in CHANGES for task in done.of(name) if task.outcome != "skipped"]
-    return {task.action.rpartition(".")[2]: task.result for task in tasks}
-
-
-def actions(done: PlaybookResult) -> dict[str, list[str]]:
-    return {name: result["actions"] for name, result in changes(done).items()}
-
-
-def failing(audit: dict[str, Any], check: str) -> list[dict[str, Any]]:
-    return [item for item in audit["findings"] if item["check"] == check and item["outcome"] == "fail"]
-
-
-def table(done: PlaybookResult) -> str:
-    """What the role printed last, on one line, so that it does not matter where it was wrapped."""
-    shown = [task.result["msg"] for task in done.of("ansible.builtin.debug") if task.outcome == "ok"]
-    return re.sub(r"\s+", " ", str(shown[-1]))
-
-
-def state(host: Host) -> dict[str, Any]:
-    """All that a run could have changed: as the host's own programs show it, and the snapshot without what moves."""
-    install_readers(host)
-    snapshot = read_host(host)
-    proxies = [replace(proxy, pss=None, rss=None) for proxy in snapshot.proxies]
-    # The engine tells its networks in any order; the rules are among what the host's programs show.
-    networks = sorted(snapshot.networks, key=lambda network: network.name)
-    still = replace(snapshot, taken_at="", proxies=proxies, networks=networks, ruleset=None)
-    return {"programs": host_state(host), **to_plain(still)}
-
-
-def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
-
-
-def settled(host: Host) -> dict[str, Any]:
-    """The host's state once its interfaces have no address that waits to be confirmed."""
-    host.wait_for(lambda: not host.run("ip -6 address show tentative").out, 15, "addresses to settle")
-    return state(host)
 
 
 @pytest.fixture
@@ -143,17 +90,28 @@ def test_a_broken_host_is_mended_as_check_mode_said_and_stays_so(broken_host: Ho
 def test_check_mode_of_the_cis_profile_says_what_the_real_run_does(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(WEB)
     fresh_host.break_("forwarding-not-persistent")
-    wishes = {"harden_profile": "cis", "harden_live_restore": "enable"}
+    wishes: dict[str, Any] = {
+        "harden_profile": "cis",
+        "harden_live_restore": "enable",
+        "harden_on_disruption": "allow",
+        "harden_daemon_config": {"log-level": "warn", "shutdown-timeout": 20},
+    }
     started = fresh_host.container("web").started_at
     before = settled(fresh_host)
+    begun = starts(fresh_host)
     predicted = run(lab, fresh_host, check=True, **wishes)
     assert predicted.rc == 0, predicted.out
     assert differences(before, state(fresh_host)) == {}
     done = harden(lab, fresh_host, **wishes)
     assert actions(done) == actions(predicted)
+    assert starts(fresh_host) == begun + 1
     assert fresh_host.container("web").started_at == started
     assert fresh_host.container("web").tcp(fresh_host.address, PORT) == "answered"
-    assert not failing(audits(done)[-1], "proxy.enabled")
+    for check in ("proxy.enabled", "daemon.live-restore", "forwarding.persistent"):
+        assert failing(audits(done)[0], check), check
+        assert not failing(audits(done)[-1], check), check
+    values = json.loads(fresh_host.read(DAEMON_JSON))
+    assert values == {"log-level": "warn", "shutdown-timeout": 20, "userland-proxy": False, "live-restore": True}
     assert harden(lab, fresh_host, **wishes).stats[fresh_host.name]["changed"] == 0
 
 
@@ -165,13 +123,53 @@ def test_a_container_that_would_stay_down_is_left_alone(fresh_host: Host, lab: L
     assert done.rc != 0
     assert fresh_host.container("web").started_at == started
     assert fresh_host.container("web").running
-    assert changes(done)["userland_proxy"]["refused"] is True
+    assert changes(done)["daemon_config"]["refused"] is True
+    assert {"web", "sidecar", "agent"} <= {item["container"] for item in changes(done)["daemon_config"]["disruptions"]}
     shown = table(done)
-    assert "not done: userland_proxy refused" in shown
+    assert "not done: daemon_config refused" in shown
     assert "harden_on_disruption: allow" in shown
     assert "web" in shown
     # The refusal stopped no other repair.
     assert "repaired by ip_forward" in shown
+
+
+@pytest.mark.kinds("debian12", "debian13-docker28")
+def test_others_whom_the_host_forwards_for_are_not_cut_off_unasked(fresh_host: Host, lab: Lab) -> None:
+    """Nothing is done about forwarding, then; all the ways on are named, and each works."""
+    host = fresh_host
+    host.break_("forwarding-not-persistent")
+    host.run(
+        """set -e
+        ip link add virbr0 type bridge
+        ip addr add 192.168.122.1/24 dev virbr0
+        ip link add vnet0 type veth peer name vnet0-guest
+        ip link set vnet0 master virbr0
+        for link in virbr0 vnet0 vnet0-guest; do ip link set "$link" up; done
+        iptables -P FORWARD ACCEPT"""
+    )
+    # Consent to lose containers is none to cut off guests.
+    done = harden(lab, host, harden_on_disruption="allow")
+    assert changes(done)["ip_forward"]["refused"] is True
+    shown = table(done)
+    assert "not done: ip_forward refused" in shown
+    assert "virbr0" in shown
+    assert "harden_on_other_forwarders: allow" in shown
+    assert "harden_forward_policy: keep" in shown
+    assert "-P FORWARD ACCEPT" in host.run("iptables -S FORWARD").out
+    assert not host.exists("/etc/sysctl.d/99-dockernet-baseline.conf")
+
+    kept = harden(lab, host, harden_forward_policy="keep")
+    assert not failing(audits(kept)[-1], "forwarding.persistent")
+    assert "routes" in table(kept)
+    assert "-P FORWARD ACCEPT" in host.run("iptables -S FORWARD").out
+
+
+def test_a_key_with_a_variable_of_its_own_is_refused_by_name(engine_host: Host, lab: Lab) -> None:
+    done = run(lab, engine_host, harden_daemon_config={"userland-proxy": False, "debug": True})
+    assert done.rc != 0
+    assert "harden_daemon_config sets userland-proxy" in re.sub(r"\s+", " ", done.out)
+    assert "harden_userland_proxy" in done.out
+    assert audits(done) == []
 
 
 def test_a_failed_repair_stops_no_other_and_fails_the_host_at_the_end(broken_host: Host, lab: Lab) -> None:
@@ -194,7 +192,8 @@ def test_an_explicit_true_loses_no_container(fresh_host: Host, lab: Lab) -> None
     fresh_host.deploy(WEB)
     fresh_host.break_("proxy-true-explicit")
     started = fresh_host.container("web").started_at
-    for wishes in ({}, {"harden_profile": "cis", "harden_live_restore": "enable"}):
+    cis = {"harden_profile": "cis", "harden_live_restore": "enable", "harden_on_disruption": "allow"}
+    for wishes in ({}, cis):
         harden(lab, fresh_host, **wishes)
         assert fresh_host.container("web").running, wishes
         assert fresh_host.container("web").started_at == started, wishes
@@ -212,7 +211,7 @@ def test_a_broken_daemon_json_is_shown_with_its_place_and_left_as_it_is(fresh_ho
         assert fresh_host.container("web").started_at == started, fault
         assert failing(audits(done)[-1], "daemon.config"), fault
         assert f"{DAEMON_JSON}:{place}" in table(done), (fault, table(done))
-        assert "not done: userland_proxy refused" in table(done), (fault, table(done))
+        assert "not done: daemon_config refused" in table(done), (fault, table(done))
 
 
 def test_a_stopped_daemon_is_one_clear_message(fresh_host: Host, lab: Lab) -> None:

@@ -44,6 +44,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 
 LIVE_RESTORE_KEY = "live-restore"
+_ARGS = {"config": {LIVE_RESTORE_KEY: True}}
 
 
 def _judge_live_restore(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
@@ -78,7 +79,7 @@ def _configured_live_restore(snapshot: HostSnapshot, evidence: dict[str, Any]) -
 def _not_for_long(evidence: dict[str, Any]) -> Verdict:
     summary = "live-restore is in force, and not configured: the next start of dockerd will not have it"
     impact = "The next start of dockerd, by an upgrade or by hand, stops all containers."
-    remedy = Remedy(f'Write "{LIVE_RESTORE_KEY}": true into daemon.json, or take it as it is')
+    remedy = Remedy(f'Write "{LIVE_RESTORE_KEY}": true into daemon.json, or take it as it is', "daemon_config", _ARGS)
     return failed(daemon(), summary, evidence, impact, remedy)
 
 
@@ -89,7 +90,9 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
     )
     if not configured:
         remedy = Remedy(
-            f'Write "{LIVE_RESTORE_KEY}": true into daemon.json and reload dockerd (systemctl reload docker)'
+            f'Write "{LIVE_RESTORE_KEY}": true into daemon.json and reload dockerd (systemctl reload docker)',
+            "daemon_config",
+            _ARGS,
         )
         return failed(daemon(), "live-restore is not in force", evidence, impact, remedy)
     blockers = _blockers(snapshot)
@@ -97,7 +100,9 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
     text = f"Put right {_place(snapshot, blockers[0])} first, then reload" if blockers else "Reload dockerd"
     remedy = Remedy(
         f"{text} (systemctl reload docker) and look into its journal: a reload that fails says so only there. Do not "
-        "restart it, that stops all containers"
+        "restart it, that stops all containers",
+        "daemon_config",
+        _ARGS,
     )
     return failed(daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remedy)
 

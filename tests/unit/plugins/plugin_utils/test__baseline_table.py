@@ -52,11 +52,25 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
         "msg": "It stops web. Consent with on_disruption: allow",
     }
     before = [finding("fail", "proxy.enabled", remedy=remedy)]
-    lines = baseline_table(Run(before, None, repairs(userland_proxy=result)), 120)
-    assert "not done: userland_proxy refused, see below" in rows(lines)[0]
-    assert "* userland_proxy refused: It stops web. Consent with on_disruption: allow" in lines
+    lines = baseline_table(Run(before, None, repairs(daemon_config=result)), 120)
+    assert "not done: daemon_config refused, see below" in rows(lines)[0]
+    assert "* daemon_config refused: It stops web. Consent with on_disruption: allow" in lines
     assert "  In the role harden that is harden_on_disruption: allow." in lines
     assert lines[-1].startswith("0 repaired, 1 not done")
+
+
+def test_who_agrees_to_lose_a_container_has_not_agreed_to_cut_off_others() -> None:
+    result = {"refused": True, "msg": "It cuts off virbr0. on_disruption: allow, or forward_policy: keep"}
+    lines = baseline_table(Run([finding("fail")], None, repairs(ip_forward=result)), 120)
+    assert "  In the role harden that is harden_on_other_forwarders: allow, or harden_forward_policy: keep." in lines
+
+
+def test_without_findings_there_are_only_the_deeds() -> None:
+    done = repairs(baseline_rollback={"changed": True, "actions": ["remove it"], "warnings": ["veth1 is gone"]})
+    assert baseline_table(Run([], None, done), 120) == [
+        *("Done:", "* baseline_rollback: remove it", ""),
+        *("To know:", "* baseline_rollback: veth1 is gone", ""),
+    ]
 
 
 def test_a_failure_is_no_refusal() -> None:
