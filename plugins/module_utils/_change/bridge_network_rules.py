@@ -12,16 +12,19 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_input import contains
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_wish import CIDR
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
 _SAVES = {4: re.compile(r"iptables-(\w+-)?save"), 6: re.compile(r"ip6tables-(\w+-)?save")}
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _NFT_NAT = {"masquerade", "snat"}
+# Where dockerd has the rules of its bridges: up to 28.0.0, and from 28.0.1 on.
+_FORWARD = ("FORWARD", "DOCKER-FORWARD")
 _SOURCE_NAT = ("MASQUERADE", "SNAT")
 # What follows the target; the parser keeps it with the matches.
 _NAT_ARGUMENTS = ("--to-source", "--to-ports", "--random", "--random-fully", "--persistent")
@@ -29,7 +32,7 @@ _NAT_ARGUMENTS = ("--to-source", "--to-ports", "--random", "--random-fully", "--
 
 def is_managed(ruleset: Ruleset, version: int) -> bool:
     """Whether dockerd has chains of its own in the rules of that IP version, by iptables."""
-    return any("DOCKER" in parse_table(text, "nat").chains for text in _texts(ruleset, version))
+    return any("DOCKER" in _table(text, "nat").chains for text in _texts(ruleset, version))
 
 
 def source_nat(ruleset: Ruleset, subnet: CIDR) -> list[Rule]:
@@ -37,7 +40,7 @@ def source_nat(ruleset: Ruleset, subnet: CIDR) -> list[Rule]:
     return [
         rule
         for text in _texts(ruleset, subnet.version)
-        for rule in parse_table(text, "nat").of("POSTROUTING")
+        for rule in _table(text, "nat").of("POSTROUTING")
         if rule.target in _SOURCE_NAT
         and set(rule.matches) <= {"-s", "-o", "! -o", *_NAT_ARGUMENTS}
         and _holds(rule.matches.get("-s"), subnet)
@@ -45,16 +48,18 @@ def source_nat(ruleset: Ruleset, subnet: CIDR) -> list[Rule]:
 
 
 def between_containers(ruleset: Ruleset, version: int, bridge: str) -> set[str]:
-    """Verdicts of the rules for what enters and leaves by the same bridge, ``ACCEPT`` and ``DROP``."""
-    return {
-        rule.target
+    """Verdicts of dockerd's rules for what enters and leaves by the same bridge, ``ACCEPT`` and ``DROP``.
+
+    What the host's owner drops besides, in DOCKER-USER say, is the owner's affair.
+    """
+    found = [
+        (rule.target, rule.matches)
         for text in _texts(ruleset, version)
-        for rule in parse_table(text, "filter").rules
-        if rule.target in ("ACCEPT", "DROP")
-        and set(rule.matches) <= {"-i", "-o"}
-        and rule.matches.get("-i") == bridge
-        and rule.matches.get("-o", bridge) == bridge
-    }
+        for rule in _table(text, "filter").rules
+        if rule.chain in _FORWARD and rule.matches.get("-i") == bridge and set(rule.matches) <= {"-i", "-o"}
+    ]
+    accepted = {target for target, matches in found if target == "ACCEPT" and matches.get("-o", bridge) == bridge}
+    return accepted | {target for target, matches in found if target == "DROP" and matches.get("-o") == bridge}
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,7 @@ def nftables_treatment(ruleset: Ruleset, bridge: str, version: int) -> Treatment
 
     It has chains for each bridge, and comments every rule by what it is for (moby, drivers/bridge/internal/nftabler).
     """
-    try:
-        items: list[dict[str, Any]] = json.loads(ruleset.nft_json or "{}").get("nftables", [])
-    except (ValueError, AttributeError):
-        return None
+    items = _nft_items(ruleset.nft_json or "")
     family, table = _NFT_FAMILIES[version], "docker-bridges"
     tables = [item["table"] for item in items if "table" in item]
     if not any(item.get("family") == family and item.get("name") == table for item in tables):
@@ -101,6 +103,21 @@ def nftables_treatment(ruleset: Ruleset, bridge: str, version: int) -> Treatment
     translated = [str(comment) for comment, words in statements if comment == "MASQUERADE" and words & _NFT_NAT]
     between = {word.upper() for comment, words in statements if comment == "ICC" for word in words & {"accept", "drop"}}
     return Treatment(translated, between)
+
+
+# Every network of a list is held against the same rules, which can be many.
+@lru_cache(maxsize=16)
+def _table(text: str, name: str) -> Table:
+    return parse_table(text, name)
+
+
+@lru_cache(maxsize=2)
+def _nft_items(text: str) -> list[dict[str, Any]]:
+    """What `nft -j list ruleset` lists; nothing for what it did not write."""
+    try:
+        return list(json.loads(text)["nftables"])
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def _texts(ruleset: Ruleset, version: int) -> list[str]:

@@ -102,6 +102,17 @@ def test_somebody_elses_wider_rule_is_neither_proof_nor_fault() -> None:
     assert problems(changed(front, NAT, "false"), seen) == []
 
 
+def test_what_the_owner_of_the_host_drops_is_no_fault() -> None:
+    front, seen = recorded("iptables-proxy-on")["front"], kernel("iptables-proxy-on")
+    (name, text), *dummy = seen.ruleset.save.items()
+    theirs = f"-A DOCKER-USER -i br-{front['Id'][:12]} -j DROP\n"
+    ruleset = Ruleset(
+        {name: text.replace("-A DOCKER-FORWARD -j DOCKER-CT\n", f"{theirs}-A DOCKER-FORWARD -j DOCKER-CT\n")}
+    )
+    assert theirs in ruleset.save[name]
+    assert problems(front, replace(seen, ruleset=ruleset)) == []
+
+
 def test_a_rule_left_by_a_network_that_is_gone() -> None:
     stale = "-A POSTROUTING -s 10.88.1.0/24 ! -o br-gone -j SNAT --to-source 192.0.2.1"
     front = recorded("iptables-proxy-on")["front"]
