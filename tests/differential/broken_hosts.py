@@ -240,6 +240,8 @@ def _variables(draw: Draw) -> dict[str, Any]:
         "harden_forward_policy": draw.choice(["drop", "drop", "keep"]),
     }
     if draw.random() < 0.3:
+        chosen["harden_on_other_forwarders"] = "allow"
+    if draw.random() < 0.3:
         key = draw.choice(["log-opts", "labels", "debug", "mtu", "live-restore"])
         value = {
             "log-opts": {"max-size": "20m"},

@@ -42,6 +42,8 @@ class Verdict:
     """Why the host could not be broken in this way; then there is no verdict."""
 
     def __str__(self) -> str:
+        if self.void:
+            return f"{self.kind}, {self.case}\n  could not be broken so: {self.void}"
         heads = "\n".join(f"  * {complaint}" for complaint in self.complaints)
         actions = "\n".join(
             f"    {name}: {words.get('actions') or words['why'] or 'nothing to do'}"
@@ -172,11 +174,7 @@ def main() -> int:
             with file_lock(lab.identity.state / "busy" / hosts[place].name):
                 hosts[place].reset()
                 verdict = run_case(lab, hosts[place], broken_host(asked.seed, number))
-            state = "could not be broken so" if verdict.void else "differs" if verdict.complaints else "ok"
-            print(
-                f"\n{verdict}" if verdict.complaints else f"{hosts[place].kind} {verdict.case.number}: {state}",
-                flush=True,
-            )
+            print(verdict if verdict.complaints or verdict.void else f"{verdict.kind} {number}: ok", flush=True)
             verdicts.append(verdict)
         return verdicts
 
@@ -188,8 +186,6 @@ def main() -> int:
 def _report(verdicts: list[Verdict], seed: int) -> int:
     wrong = [verdict for verdict in verdicts if verdict.complaints]
     void = [verdict for verdict in verdicts if verdict.void]
-    for verdict in void:
-        print(f"\n{verdict.kind}, {verdict.case}\n  could not be broken so: {verdict.void.splitlines()[0]}")
     acted: Counter[str] = Counter()
     for verdict in verdicts:
         for name, words in verdict.spoken.items():
