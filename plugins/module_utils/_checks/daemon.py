@@ -88,6 +88,12 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
         "A restart of dockerd, by an upgrade or by hand, stops all containers; those with restart policy 'no' stay "
         "down."
     )
+    flags = next_flags(snapshot) or {}
+    if LIVE_RESTORE_KEY in flags:
+        # In the file as well, dockerd would not start.
+        given = f"--{LIVE_RESTORE_KEY}={str(flags[LIVE_RESTORE_KEY]).lower()} is among the flags of dockerd"
+        remedy = Remedy(f"{given}: take it out there and write it into daemon.json, then restart dockerd when it suits")
+        return failed(daemon(), f"live-restore is not in force: {given}", evidence, impact, remedy)
     if not configured:
         remedy = Remedy(
             f'Write "{LIVE_RESTORE_KEY}": true into daemon.json and reload dockerd (systemctl reload docker)',

@@ -379,6 +379,17 @@ def test_live_restore_is_what_the_daemon_says() -> None:
     assert only(SyntheticHost(), "daemon.live-restore").outcome == "pass"
     finding = only(SyntheticHost(engine={}).daemon_json(b"{}"), "daemon.live-restore")
     assert (finding.outcome, finding.severity, finding.summary) == ("fail", "low", "live-restore is not in force")
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"config": {"live-restore": True}})
+
+
+def test_live_restore_that_a_flag_turns_off_is_for_a_human() -> None:
+    """In the file as well, dockerd would not start."""
+    host = SyntheticHost(engine={}, argv=["dockerd", "--live-restore=false"]).daemon_json(b"{}")
+    finding = only(host, "daemon.live-restore")
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    assert "--live-restore=false" in finding.remedy.text
 
 
 def test_live_restore_configured_and_not_in_force_says_so_and_why() -> None:
@@ -409,6 +420,8 @@ def test_the_proxy_written_out_blocks_reloads_from_25_on() -> None:
     finding = only(SyntheticHost().daemon_json(text), "daemon.reload-blocked")
     assert (finding.outcome, finding.severity) == ("fail", "medium")
     assert finding.resource.name == "/etc/docker/daemon.json:2:3"
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("userland_proxy", {"state": "enabled"})
     assert only(SyntheticHost(version="20.10.24").daemon_json(text), "daemon.reload-blocked").outcome == "pass"
 
 
