@@ -409,3 +409,92 @@ def test_ports_that_a_killed_run_meant_to_set_are_set() -> None:
     found = plan(off, OFF, text, left=Left(ported=frozenset({"web"})))
     assert [(port.container, port.after) for port in found.ports] == [("web", True)]
     assert (found.care, found.kept, does(found)) == (True, [WEB], [])
+
+
+# ---- what becomes of each key ----------------------------------------------------------------------------------------
+
+
+def effects(found: DaemonPlan) -> dict[str, tuple[str, str]]:
+    return {item["name"]: (item["change"], item["effect"]) for item in found.outline.results["keys"]}
+
+
+def test_keys_of_the_default_network_wait_where_containers_are_kept() -> None:
+    found = plan(SAFE, wish("mtu", value=1400), LIVE)
+    assert does(found) == ["write"]
+    assert effects(found) == {"mtu": ("set", "pending")}
+    assert any("not in force yet: mtu" in text for text in found.outline.warnings)
+    # A restart that is due all the same does not bring it in either.
+    both = plan(SAFE, keys_goal([KeyWish("mtu", value=1400), KeyWish("log-level", value="warn")]), LIVE)
+    assert effects(both) == {"mtu": ("set", "pending"), "log-level": ("set", "restart")}
+    assert does(both) == [RESTART]
+
+
+def test_keys_of_the_default_network_are_restarted_for_where_that_helps() -> None:
+    empty = replace(SAFE, containers=[])
+    assert effects(plan(empty, wish("mtu", value=1400), LIVE)) == {"mtu": ("set", "restart")}
+    assert does(plan(HOST, wish("mtu", value=1400), consent=DISRUPT)) == [RESTART]
+    message = str(refusal(HOST, wish("mtu", value=1400)))
+    assert "Live-restore is no way" in message
+    assert effects(plan(HOST, wish("mtu", value=1400), consent=ENABLE)) == {"mtu": ("set", "pending")}
+
+
+def test_what_a_key_reaches_is_said() -> None:
+    found = plan(SAFE, wish("log-driver", value="local"), LIVE)
+    assert "containers started later" in found.outline.results["keys"][0]["note"]
+    pools = [{"base": "10.9.0.0/16", "size": 24}]
+    found = plan(SAFE, wish("default-address-pools", value=pools), LIVE)
+    assert "networks made later" in found.outline.results["keys"][0]["note"]
+
+
+def test_a_key_that_was_there_before_and_cannot_be_asked_for() -> None:
+    text = '{"live-restore": true, "log-level": "warn"}'
+    values = {"live-restore": True, "log-level": "warn"}
+    for mtime, effect in ((5000.0, "unknown"), (1.0, "none")):
+        host = replace(SAFE, daemon_config=DaemonConfig(CONFIG_PATH, exists=True, values=values, mtime=mtime))
+        found = plan(host, wish("log-level", value="warn"), text)
+        assert (effects(found), found.outline.actions) == ({"log-level": ("unchanged", effect)}, [])
+
+
+def test_what_the_daemon_reports_otherwise_is_reloaded_though_the_file_says_it() -> None:
+    host = with_engine(SAFE, settings={"debug": False})
+    text = '{"live-restore": true, "debug": true}'
+    found = plan(host, wish("debug", value=True), text)
+    assert (steps(found), effects(found)) == ([(RELOAD, text)], {"debug": ("unchanged", "reload")})
+    assert found.steps[0].expected == {"debug": True}
+    assert plan(with_engine(SAFE, settings={"debug": True}), wish("debug", value=True), text).steps == []
+
+
+def test_a_failed_reload_is_taken_back_by_another() -> None:
+    found = plan(HOST, wish("debug", value=True), '{"userland-proxy": true}')
+    assert [(step.action, step.text) for step in found.undo] == [
+        (RELOAD, '{"debug": false}'),
+        ("write", '{"userland-proxy": true}'),
+    ]
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_containers_are_not_left_to_a_daemon_that_does_not_know_them() -> None:
+    moved = wish("data-root", value="/srv/docker")
+    assert "Stop them first" in str(refusal(SAFE, moved, LIVE, DISRUPT))
+    stopped = replace(SAFE, containers=[replace(WEB, pid=None)])
+    assert [item.container for item in refusal(stopped, moved, LIVE).disruptions] == ["web"]
+    assert does(plan(stopped, moved, LIVE, DISRUPT)) == [RESTART]
+    assert does(plan(replace(SAFE, containers=[]), moved, LIVE)) == [RESTART]
+
+
+def test_a_reload_needs_no_service() -> None:
+    for manager in ("none", "sysvinit"):
+        host = replace(HOST, service=ServiceUnit(manager))
+        found = plan(host, wish("debug", value=True))
+        assert (does(found), found.unit, found.pid) == ([RELOAD], "", 7)
+        assert "systemd" in str(refusal(host, wish("log-level", value="warn")))
+
+
+def test_flags_of_the_process_that_runs_keep_it_from_reloading() -> None:
+    assert HOST.daemon is not None
+    host = replace(HOST, daemon=replace(HOST.daemon, argv=["dockerd", "--debug"]))
+    message = str(refusal(host, wish("debug", value=True)))
+    assert "started with other flags" in message
+    assert "Restart it first" in message

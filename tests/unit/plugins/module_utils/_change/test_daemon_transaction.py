@@ -129,6 +129,41 @@ def test_a_reload_that_does_nothing_stops_everything(path: Path) -> None:
     assert path.read_text() == OLD
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('level=error msg="unable to configure the Docker daemon with file x: nope"', "rejected the reload"),
+        ('level=error msg="container 1: something else"', "did not confirm"),
+        ('level=info msg="Got signal to reload configuration"', "did not confirm"),
+    ],
+)
+def test_a_reload_that_dockerd_rejects_is_read_from_its_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch, line: str, words: str
+) -> None:
+    machine = Machine(path, {NEW})
+    machine.reload_works = False
+    monkeypatch.setattr(machine, "journal_since", lambda dummy: [line])
+    error = failure(machine, DaemonStep(NEW, RELOAD))
+    assert words in str(error)
+    assert "no container was touched" in str(error)
+    assert path.read_text() == OLD
+
+
+def test_a_reload_that_brings_in_something_else_is_taken_back(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    error = failure(machine, DaemonStep(NEW, RELOAD, {"live-restore": False}))
+    assert "dockerd reports live-restore as true" in str(error)
+    assert machine.done == ["reload", "reload"]
+    assert path.read_text() == OLD
+
+
+def test_a_restart_that_the_daemon_contradicts_is_undone(path: Path) -> None:
+    machine = Machine(path, {NEW, OLD})
+    error = failure(machine, DaemonStep(NEW, RESTART, {"live-restore": True}))
+    assert "dockerd reports live-restore as false; undone" in str(error)
+    assert path.read_text() == OLD
+
+
 def dies_of_a_reload(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Started again by systemd, it reads the new file."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import BareDaemon, DockerService
 
 SHOWN = {
     "docker.service": "KillMode=process\nRequiredBy=shop.service idle.service\nBoundBy=\nConsistsOf=docker.socket\n"
@@ -63,3 +67,25 @@ def test_the_journal_from_a_cursor_on() -> None:
     programs.journal = "one\n\ntwo\n"
     assert service.journal_since("s=1;i=2") == ["one", "two"]
     assert "--after-cursor=s=1;i=2" in programs.asked[-1]
+
+
+def test_a_process_that_is_no_dockerd_gets_no_signal() -> None:
+    """The test itself would end of it."""
+    daemon = BareDaemon(os.getpid())
+    with pytest.raises(ChangeFailed, match="is not dockerd any more"):
+        daemon.reload()
+    with pytest.raises(ChangeFailed, match="not restarted"):
+        daemon.restart()
+    assert (daemon.active_state(), daemon.main_pid(), daemon.has_job()) == ("active", os.getpid(), False)
+    assert daemon.journal_since(daemon.cursor()) == []
+
+
+def test_a_dockerd_is_sent_the_signal(tmp_path: Path) -> None:
+    program = tmp_path / "dockerd"
+    program.write_text("#!/bin/bash\ntrap 'echo reloaded; exit' HUP\necho ready\nwhile :; do sleep 0.05; done\n")
+    program.chmod(0o755)
+    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        BareDaemon(process.pid).reload()
+        assert process.stdout.readline() == "reloaded\n"
