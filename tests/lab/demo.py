@@ -7,11 +7,14 @@ settings is touched. It stays, so that one can look around, and a later run make
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.lab import lifecycle, ssh
 from tests.lab.host import Host
@@ -43,6 +46,8 @@ SSH_CONFIG = """Host {host.name}
   UserKnownHostsFile {known}
 """
 FAULTS = ("forwarding-not-persistent", "proxy-off-under-live-restore")
+# What a site may add of its own: networks made from now on get addresses that the office does not use.
+WISHES = {"harden_daemon_config": {"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}}
 
 
 class Demo:
@@ -60,8 +65,9 @@ class Demo:
         self.say("auditing it: dockernet.baseline.audit_docker_net")
         status = self._playbook("audit_docker_net")
         if status == 0:
-            self.say("hardening it: dockernet.baseline.harden_docker_net")
-            status = self._playbook("harden_docker_net")
+            self.say("hardening it: dockernet.baseline.harden_docker_net, with address pools of the site's own")
+            restarts = _starts(host)
+            status = self._playbook("harden_docker_net", WISHES)
         if status != 0:
             self.say(f"the playbook failed with status {status}; the host is left as it is")
             self._farewell(host)
@@ -71,7 +77,11 @@ class Demo:
         for path in before:
             print(f"  {path:56}  {before[path]:11}  {after[path]}")
         kept = host.container("web").started_at == started
-        print(f"  container web, started at {started[:19]}Z: {'never restarted' if kept else 'RESTARTED'}\n")
+        print(f"  container web, started at {started[:19]}Z: {'never restarted' if kept else 'RESTARTED'}")
+        print(f"  restarts of dockerd for all of it: {_starts(host) - restarts}")
+        print(f"  the chain FORWARD, for what no rule accepts: {_policy(host)}\n")
+        self.say("what going back would do: harden_state=reverted, in check mode")
+        self._playbook("harden_docker_net", {"harden_state": "reverted"}, "--check")
         self._farewell(host)
         return 0 if kept and set(after.values()) == {"answered"} else 1
 
@@ -103,7 +113,7 @@ class Demo:
         }
         return {path: place.tcp(host.address, WEB_PORT) for path, place in places.items()}
 
-    def _playbook(self, name: str) -> int:
+    def _playbook(self, name: str, variables: Mapping[str, Any] | None = None, *options: str) -> int:
         """Run a playbook of the staged collection over SSH, as a user would; its output goes to the terminal."""
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
@@ -113,7 +123,8 @@ class Demo:
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
         }
         argv = ["ansible-playbook", "--inventory", str(self.identity.inventory), f"dockernet.baseline.{name}"]
-        return subprocess.run(argv, env=environment, check=False).returncode
+        argv += ["--extra-vars", json.dumps(variables)] if variables else []
+        return subprocess.run([*argv, *options], env=environment, check=False).returncode
 
     def _farewell(self, host: Host) -> None:
         settings = self.identity.state / "ssh_config"
@@ -121,6 +132,17 @@ class Demo:
         print("The host is left for you.")
         print(f"  to look around: ssh -F {settings.relative_to(ROOT)} {host.name}")
         print(f"  to remove it:   LAB={self.identity.name} make lab-down")
+
+
+def _starts(host: Host) -> int:
+    """How often systemd started dockerd since the host came up."""
+    return sum(line.startswith("Started ") for line in host.journal(lines=1000).splitlines())
+
+
+def _policy(host: Host) -> str:
+    """What the kernel does, and whether a unit does it at boot, too."""
+    unit = host.run(["systemctl", "is-enabled", "dockernet-forward-policy.service"], check=False).out.strip()
+    return f"{host.run('iptables -S FORWARD | head -n 1').out.split()[2]}, kept at boot by a unit that is {unit}"
 
 
 def main(argv: list[str] | None = None) -> int:

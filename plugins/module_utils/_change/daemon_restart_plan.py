@@ -101,9 +101,10 @@ def carried_over(request: Request) -> Carried:
     if state.next_start:
         # A file that asks for it is consent enough: only the reload is missing.
         return Carried(carries=True, prepare=True)
-    # A goal that live-restore goes is not overruled by the consent to turn it on.
-    if request.consent.live_restore and LIVE_RESTORE not in request.target.keys:
-        return Carried(carries=True, prepare=not state.in_force, write=True)
+    if request.consent.live_restore:
+        # A goal that live-restore goes is not overruled by the consent to turn it on: it goes behind the restart.
+        gives_up = LIVE_RESTORE in request.target.keys
+        return Carried(carries=True, prepare=not state.in_force, write=not gives_up, take_back=gives_up)
     return Carried(carries=state.in_force, take_back=state.in_force)
 
 

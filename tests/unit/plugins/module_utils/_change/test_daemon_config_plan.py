@@ -367,6 +367,20 @@ def test_live_restore_goes_behind_the_restart_that_it_carries_containers_over() 
     assert found.outline.disruptions == []
 
 
+def test_live_restore_that_is_to_go_is_brought_in_for_the_restart_alone() -> None:
+    text = '{"userland-proxy": false}\n'
+    assert "live_restore: enable" in str(refusal(with_proxy_off(HOST), text_goal(None), text))
+    found = plan(with_proxy_off(HOST), text_goal(None), text, ENABLE)
+    assert steps(found) == [
+        (RELOAD, '{\n  "live-restore": true\n}\n'),
+        (RESTART, '{\n  "live-restore": true\n}\n'),
+        (RELOAD, '{\n  "live-restore": false\n}\n'),
+        ("write", None),
+    ]
+    assert found.kept == [WEB]
+    assert found.outline.disruptions == []
+
+
 def test_the_whole_text_comes_back_to_the_byte() -> None:
     old = '{ "userland-proxy":true }'
     found = plan(with_proxy_off(SAFE), text_goal(old), '{"live-restore": true, "userland-proxy": false}\n')
