@@ -20,6 +20,14 @@ from tests.lab.scenario import NetworkSpec, Scenario, Workload
 Draw = random.Random
 
 
+# Interfaces with an address that waits to be confirmed, which it does for ever where there is no carrier.
+TENTATIVE = """
+for name in $(ip -6 -o address show tentative | cut -d ' ' -f 2 | sort -u); do
+    [ "$(cat "/sys/class/net/$name/carrier" 2>/dev/null)" != 1 ] || echo "$name"
+done
+"""
+
+
 @dataclass
 class BrokenHost:
     """How a host is broken, and what it is hardened with."""
@@ -43,7 +51,7 @@ class BrokenHost:
         host.deploy(self.scenario)
         for dummy, step in self.after:
             step(host)
-        host.wait_for(lambda: not host.run("ip -6 address show tentative").out, 15, "addresses to settle")
+        host.wait_for(lambda: not host.run(TENTATIVE).out, 30, "addresses to settle")
 
 
 def broken_host(seed: int, number: int) -> BrokenHost:
