@@ -87,7 +87,7 @@ class Connector:
                 f"interface with {found.text} in it"
             )
         if link.mac != endpoint.mac:
-            self._links.set_mac(pid, link.index, endpoint.mac)
+            self._links.set_mac(pid, link, endpoint.mac)
             link = link_with(self._links.read(pid)[0], addresses)
             if link is None or link.mac != endpoint.mac:
                 raise ChangeFailed(

@@ -148,9 +148,9 @@ class FakeEngine:
         first = min(who.live, default="")
         return links, who.live[first].interface if first else ""
 
-    def set_mac(self, pid: int, index: int, mac: str) -> None:
+    def set_mac(self, pid: int, link: Link, mac: str) -> None:
         for live in list(self.containers.values())[pid - 1].live.values():
-            if live.index == index:
+            if live.index == link.index:
                 live.mac = mac
 
     # its own
