@@ -17,6 +17,8 @@ description:
     A file that dockerd would stumble over is left alone, and the message says file, line and column.
   - When dockerd does not start with the new file, the previous one is put back and dockerd is started with it.
   - Copies of what was there before are kept in C(/var/lib/dockernet-baseline).
+  - The same as C(userland-proxy) of V(false), or its absence, with M(dockernet.baseline.daemon_config), which changes
+    other keys in the same restart.
 author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
@@ -47,7 +49,9 @@ options:
     default: keep
   on_disruption:
     description:
-      - V(refuse) changes nothing when a container would be stopped, or another service restarted, and names them.
+      - V(refuse) changes nothing when a container would be stopped, another service restarted, or, where docker-proxy
+        goes off, a container would lose a way in, and names them. Containers with IPv4 only lose C([::]) and the host's
+        IPv6 addresses; before Docker Engine 29, containers of other networks lose what a container publishes.
       - V(allow) consents to that.
     type: str
     choices: [refuse, allow]
@@ -79,6 +83,17 @@ actions:
   sample:
     - set userland-proxy to false in /etc/docker/daemon.json
     - restart docker.service; 2 running containers are kept by live-restore
+keys:
+  description:
+    - What became of C(userland-proxy) and of each other key that changed, see M(dockernet.baseline.daemon_config).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: userland-proxy
+      change: set
+      effect: restart
+      note: ""
 disruptions:
   description: Who feels the change. After a refusal, who would have felt it.
   returned: always

@@ -104,6 +104,10 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     if mode.value is None and KEY in target.keys:
         raise Refusal(f"nothing shows whether docker-proxy is in use: {mode.evidence}")
     settings = {**values_of(target.text), **config.flags}
+    if snapshot.engine is not None and snapshot.engine.swarm and settings.get(LIVE_RESTORE) is True:
+        raise Refusal(
+            f"nothing was changed: the engine is part of a swarm, and dockerd does not start there with {LIVE_RESTORE}"
+        )
     request = Request(snapshot, config, target, consent, facts, settings)
     request = replace(request, pending=_pending(request))
     due = frozenset(name for name in request.pending if not reloadable(name))

@@ -498,6 +498,12 @@ def test_containers_are_not_left_to_a_daemon_that_does_not_know_them() -> None:
     assert does(plan(replace(SAFE, containers=[]), moved, LIVE)) == [RESTART]
 
 
+def test_live_restore_does_not_go_with_a_swarm() -> None:
+    swarm = with_engine(HOST, swarm=True)
+    assert "swarm" in str(refusal(swarm, wish("live-restore", value=True)))
+    assert does(plan(swarm, wish("debug", value=True))) == [RELOAD]
+
+
 def test_a_reload_needs_no_service() -> None:
     for manager in ("none", "sysvinit"):
         host = replace(HOST, service=ServiceUnit(manager))
