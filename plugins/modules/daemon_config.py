@@ -78,10 +78,10 @@ options:
         one than that is refused.
     type: path
 notes:
-  - Reloaded are C(debug), C(default-runtime), C(default-shm-size), C(features), C(insecure-registries), C(labels),
-    C(live-restore), C(max-concurrent-downloads), C(max-concurrent-uploads), C(max-download-attempts),
-    C(network-diagnostic-port), C(registry-mirrors), C(runtimes), C(shutdown-timeout) and, in releases that know them,
-    C(default-stop-timeout) and C(nri-opts). All other keys take a restart.
+  - Reloaded are C(allow-nondistributable-artifacts), C(debug), C(default-runtime), C(default-shm-size), C(features),
+    C(insecure-registries), C(labels), C(live-restore), C(max-concurrent-downloads), C(max-concurrent-uploads),
+    C(max-download-attempts), C(network-diagnostic-port), C(registry-mirrors), C(runtimes), C(shutdown-timeout) and, in
+    releases that know them, C(default-stop-timeout) and C(nri-opts). All other keys take a restart.
   - The keys of the default network (C(bip), C(bip6), C(bridge), C(default-gateway), C(default-gateway-v6),
     C(fixed-cidr), C(fixed-cidr-v6), C(icc), C(ip), C(ip-masq), C(ipv6), C(mtu)) are ignored by a dockerd that finds
     containers running when it starts. Where live-restore keeps containers, such a key is written and reported as
