@@ -80,6 +80,8 @@ def rules() -> dict[str, str]:
             policy = re.match(r":(\S+) (DROP) ", line)
             if policy:
                 facts[f"policy:{family} {table} {policy.group(1)}"] = policy.group(2)
+            elif "dockernet-loopback-guard" in line:
+                facts["rule"] = "raw PREROUTING ! -i lo -d 127.0.0.0/8 -j DROP"
             elif line.startswith("-"):
                 kept.append(f"{table} {line}")
         facts[f"rules:{family}"] = "\n".join(kept)

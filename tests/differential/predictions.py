@@ -87,6 +87,8 @@ def _promised(diff: Mapping[str, str], before: Facts) -> Iterator[tuple[str, str
             row = re.fullmatch(pattern, line)
             assert row is not None, f"a line of {title!r} that nobody can read: {line!r}"
             yield name.format(**row.groupdict()), _SWITCH.get(row["value"], row["value"])
+    elif title == "rule":
+        yield "rule", diff["after"].strip() or None
     elif title.startswith("state of "):
         state = diff["after"].strip()
         yield f"unit:{title.removeprefix('state of ')}", None if state == "absent" else state

@@ -67,6 +67,9 @@ STRICTER_RULES: dict[str, StricterRule] = {
     "mirrors": StricterRule(
         r"^registry-mirrors: ", (Example('{"registry-mirrors": ["https://user:secret@mirror.example"]}', _OLD),)
     ),
+    "size": StricterRule(
+        r"^default-shm-size: .* is no size", (Example('{"default-shm-size": ".5g"}', _NEW, starts=True),)
+    ),
     "key-twice": StricterRule(
         r"^the key .* stands twice, first in line \d+ and with another value",
         (Example('{"mtu": 1400, "mtu": 1500}', starts=True),),

@@ -181,14 +181,15 @@ def _strange_members(name: str, value: Any, release: Release) -> str:
     """Return a sentence if dockerd takes apart the object of a key that it knows, and does not know a member."""
     if not isinstance(value, dict) or is_nested(name) or not _is_known(name, release):
         return ""
-    strange = [_quoted(member) for member in value if not _is_known(member, release)]
+    strange = [_quoted(member) for member in value if member == "proxies" or not _is_known(member, release)]
     wanted = f" must be {_WORDS[PROXIES]}, found {', '.join(strange)}" if name == "proxies" else ""
     return f"{name}{wanted or f': its member {chr(44).join(strange)} is no key of daemon.json'}" if strange else ""
 
 
 def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any], release: Release) -> None:
     """An object that dockerd does not know is not refused: its members count as top-level keys."""
-    unknown = [member for member in value if not _is_known(member, release)]
+    # Only at the top level is proxies a key.
+    unknown = [member for member in value if member == "proxies" or not _is_known(member, release)]
     what = _why_unknown(name, release)
     if unknown:
         members = ", ".join(map(_quoted, unknown))

@@ -37,7 +37,8 @@ _RESERVED_LABELS = ("com.docker.", "io.docker.", "org.dockerproject.")
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])"
 # The ":?" are typing errors of moby's, kept because it accepts what they accept.
 _DOMAIN = re.compile(rf"(:?:?{_LABEL}(?::?\.:?{_LABEL})*)\.?[\t\n\f\r ]*\Z")
-_SIZE = re.compile(r"(?P<number>[+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) ?(?:b|[kmgtp](?:b|ib)?)?\Z", re.I)
+# What both the old and the new go-units take; the new one also takes .5g and 1e3.
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?:b|[kmgtp](?:b|ib)?)?\Z", re.I)
 # The host of a URL as net/url takes it, without what nobody writes.
 _AUTHORITY = r"(?:\[[0-9A-Fa-f:.]*\]|[A-Za-z0-9._~!$&'()*+,;=\-\u0080-\U0010ffff]*)(?::(?P<port>[0-9]*))?"
 _TCP = re.compile(rf"{_AUTHORITY}\Z")

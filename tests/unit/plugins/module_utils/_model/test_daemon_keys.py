@@ -105,6 +105,8 @@ def test_what_dockerd_starts_with_is_no_problem(values: dict[str, Any]) -> None:
         ({"default-ipc-mode": "host"}, "default-ipc-mode must be"),
         ({"default-cgroupns-mode": "PRIVATE"}, "default-cgroupns-mode must be"),
         ({"default-shm-size": "64MX"}, "is no size"),
+        ({"default-shm-size": ".5g"}, "is no size"),
+        ({"x": {"proxies": {}}}, 'neither is its member "proxies"'),
         ({"dns-search": ["a b", "example.com"]}, 'dns-search: "a b" is no domain'),
         ({"labels": ["a=1", "a=2"]}, 'labels: "a" stands twice'),
         ({"labels": ["com.docker.x=1"]}, "reserved for Docker"),
