@@ -94,8 +94,12 @@ def test_after_a_reboot_the_host_serves_its_containers_and_routes_for_nobody(fre
     assert policies(host) == {"ipv4": "DROP", "ipv6": "DROP"}
     assert routed(lab, host) == {"ipv4": False, "ipv6": False}
     assert run(host, families=BOTH)["actions"] == []
+    # The guard of the loopback comes back by the same means.
+    host.set_sysctl("net.ipv4.conf.docker0.route_localnet", "1")
+    assert ansible_module(host, "dockernet.baseline.bridge_hairpin", {})["changed"]
 
     host.reboot()
+    assert host.run("iptables -t raw -S PREROUTING").out.count("dockernet-loopback-guard") == 1
     assert policies(host) == {"ipv4": "DROP", "ipv6": "DROP"}
     assert host.sysctl("net.ipv4.ip_forward") == host.sysctl("net.ipv6.conf.all.forwarding") == "1"
     assert "ordering cycle" not in host.run("journalctl --boot --no-pager --output=cat", check=False).out

@@ -30,9 +30,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.dockerd
     manages_rules,
     uses_nftables,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_acceptance import accepts_everything
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarders import (
     Forwarder,
-    accepts_everything,
     filter_save,
     find_forwarders,
 )

@@ -15,10 +15,11 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_acceptance import accepted, within
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import FOLDER, OWN_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
@@ -112,12 +113,12 @@ def find_forwarders(snapshot: HostSnapshot, firewall: Firewall, family: str) -> 
         if what is not None:
             subnets = _subnets(link, family)
             covered += subnets
-            found.append(Forwarder(f"interface {link.name}", what, _accepted(table, link.name, subnets)))
+            found.append(Forwarder(f"interface {link.name}", what, accepted(table, link.name, subnets)))
     names = {item.name.partition(" ")[2] for item in found}
     found += list(_software_chains(snapshot, family))
     found += list(_foreign_rules(snapshot, table, names))
     found += list(_masquerades(snapshot, family, covered, names))
-    found += list(_nft_tables(snapshot, family, names))
+    found += list(_nft_tables(snapshot, family))
     if firewall.ipvs_services:
         services = f"{firewall.ipvs_services} virtual service(s) in /proc/net/ip_vs"
         found.append(Forwarder("IPVS", f"a load balancer: {services}; in mode NAT its answers pass FORWARD"))
@@ -175,68 +176,6 @@ def _subnets(link: Link, family: str) -> list[str]:
 # ---- rules -----------------------------------------------------------------------------------------------------------
 
 
-def _accepted(table: Table, interface: str, subnets: list[str]) -> bool:
-    """Whether rules reached from FORWARD accept all that comes in by the interface, and all answers to it."""
-    ways = (("-i", "-s"), ("-o", "-d"))
-    return all(_accepts(table, "FORWARD", interface, subnets, way, set()) for way in ways)
-
-
-def _accepts(
-    table: Table, chain: str, interface: str, subnets: list[str], way: tuple[str, str], seen: set[str]
-) -> bool:
-    if chain in seen:
-        return False
-    seen.add(chain)
-    for rule in table.of(chain):
-        if not _matches(rule, interface, subnets, way):
-            continue
-        if rule.target == "ACCEPT":
-            return True
-        if rule.target in table.chains and _accepts(table, rule.target, interface, subnets, way, seen):
-            return True
-    return False
-
-
-def _matches(rule: Rule, interface: str, subnets: list[str], way: tuple[str, str]) -> bool:
-    """Whether every packet of the interface that goes this way matches; answers do where only their state is asked."""
-    by, address = way
-    other = "-o" if by == "-i" else "-i"
-    judged: dict[str, Callable[[str], bool]] = {
-        by: lambda value: value == interface or (value.endswith("+") and interface.startswith(value[:-1])),
-        address: lambda value: bool(subnets) and all(_within(subnet, value) for subnet in subnets),
-        # "! -o virbr0": all that leaves the interface's own network.
-        f"! {other}": lambda value: value == interface,
-        "--ctstate": lambda value: by == "-o" and _is_answer(value),
-        "--state": lambda value: by == "-o" and _is_answer(value),
-        "--comment": lambda dummy: True,
-    }
-    return all(option in judged and judged[option](value) for option, value in rule.matches.items())
-
-
-def _is_answer(states: str) -> bool:
-    return {"RELATED", "ESTABLISHED"} <= set(states.split(","))
-
-
-def _within(subnet: str, value: str) -> bool:
-    try:
-        inner, outer = ipaddress.ip_network(subnet), ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        return False
-    if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
-    return False
-
-
-def accepts_everything(table: Table) -> str | None:
-    """The rule that accepts every packet before the policy is asked, None where there is none."""
-    for rule in table.of("FORWARD"):
-        if rule.target == "ACCEPT" and not set(rule.matches) - {"--comment"}:
-            return rule.text
-    return None
-
-
 def _saves(snapshot: HostSnapshot, family: str) -> list[str]:
     prefix = "iptables-" if family == "ipv4" else "ip6tables-"
     return [
@@ -259,10 +198,12 @@ def _all_chains(save: str) -> list[str]:
 
 def _foreign_rules(snapshot: HostSnapshot, table: Table, covered: set[str]) -> Iterator[Forwarder]:
     """Rules of others in FORWARD that accept something: they go on, what they leave to the policy does not."""
-    own = docker_bridges(snapshot) | covered
     for rule in table.of("FORWARD"):
-        interfaces = {value for option, value in rule.matches.items() if option in ("-i", "-o", "! -i", "! -o")}
-        if rule.target != "ACCEPT" or interfaces & own or not set(rule.matches) - {"--comment"}:
+        if (
+            rule.target != "ACCEPT"
+            or _names_one_of(rule, docker_bridges(snapshot) | covered)
+            or not set(rule.matches) - {"--comment"}
+        ):
             continue
         if set(rule.matches) <= {"--ctstate", "--state", "--comment"}:
             continue
@@ -279,19 +220,25 @@ def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names:
             if rule.target not in ("MASQUERADE", "SNAT") or _is_software(rule.chain) or "--mark" in rule.matches:
                 continue
             source = rule.matches.get("-s", "")
-            if any(_within(source, subnet) for subnet in [*subnets, *covered]) if source else False:
+            if any(within(source, subnet) for subnet in [*subnets, *covered]) if source else False:
                 continue
-            interfaces = {value for option, value in rule.matches.items() if option in ("-i", "-o", "! -o")}
-            if interfaces & (bridges | names):
+            # Docker's for a published port that a container calls itself, maybe one that is gone.
+            if _names_one_of(rule, bridges | names) or (source and source == rule.matches.get("-d")):
                 continue
             yield Forwarder(f"rule {rule.text}", f"source NAT for {source or 'whatever the host forwards'}")
+
+
+def _names_one_of(rule: Rule, interfaces: set[str]) -> bool:
+    """Whether a rule is about one of the interfaces, or about a bridge of Docker that is gone."""
+    named = {value for option, value in rule.matches.items() if option in ("-i", "-o", "! -i", "! -o")}
+    return bool(named & interfaces) or any(_DOCKER_BRIDGE.fullmatch(name) for name in named)
 
 
 def _is_software(chain: str) -> bool:
     return any(chain.startswith(prefix) for prefix, dummy in _CHAINS) or _DOCKER_CHAIN.match(chain) is not None
 
 
-def _nft_tables(snapshot: HostSnapshot, family: str, names: set[str]) -> Iterator[Forwarder]:
+def _nft_tables(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
     """Tables of native nftables that accept forwarded packets or do source NAT: an iptables DROP overrides them."""
     families = ("inet", "ip" if family == "ipv4" else "ip6")
     found: dict[tuple[str, str], str] = {}

@@ -113,8 +113,8 @@ def _judge_persistent(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
         summary = f"IPv4 forwarding is on, and boot turns it off ({place})"
         impact = f"{_what_dockerd_does(snapshot)} Whoever applies these files later ('sysctl --system') turns it off."
     remedy = Remedy(
-        "Turn IPv4 forwarding on for the next boot as well. dockerd then finds it on, and leaves the policy of the "
-        "chain FORWARD as it finds it",
+        "Turn IPv4 forwarding on for the next boot as well. dockerd then finds it on and does not close the chain "
+        "FORWARD, so the module keeps that closed",
         "ip_forward",
         _ARGS,
     )

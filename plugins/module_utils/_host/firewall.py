@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall
 _PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}
 # They order themselves behind the network, so that a unit that runs before it cannot run after them.
 _LATE_LOADERS = ("shorewall.service", "shorewall6.service", "ferm.service", "arno-iptables-firewall.service")
+_FIREWALLD = "firewalld.service"
 _ON = ("enabled", "enabled-runtime")
 
 
@@ -34,13 +35,14 @@ def read_firewall(run: Run, root: Path = Path("/")) -> Firewall:
             programs[family] = path
             backends[family] = backend
     systemd = SYSTEMD_RUNS.is_dir()
+    on = _units_that_are_on(run, [_FIREWALLD, *_LATE_LOADERS]) if systemd else []
     return Firewall(
         programs=programs,
         backends=backends,
         systemd=systemd,
         ufw=_ufw(root),
-        firewalld=systemd and _is_on(run, "firewalld.service"),
-        late_loaders=[name for name in _LATE_LOADERS if systemd and _is_on(run, name)],
+        firewalld=_FIREWALLD in on,
+        late_loaders=[name for name in on if name != _FIREWALLD],
         ipvs_services=_ipvs_services(root / "proc/net/ip_vs"),
     )
 
@@ -63,10 +65,15 @@ def _ufw(root: Path) -> dict[str, str]:
     return {"ipv4": policy, "ipv6": policy if with_ipv6 else "DROP"}
 
 
-def _is_on(run: Run, unit: str) -> bool:
-    status, output, dummy = run(["systemctl", "show", unit, "--property=ActiveState,UnitFileState"])
-    shown = dict(line.partition("=")[::2] for line in output.splitlines())
-    return status == 0 and (shown.get("ActiveState") == "active" or shown.get("UnitFileState") in _ON)
+def _units_that_are_on(run: Run, units: list[str]) -> list[str]:
+    """Those that are active or enabled, by one call; systemctl shows each in a paragraph of its own."""
+    dummy, output, dummy2 = run(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *units])
+    on = []
+    for paragraph in output.split("\n\n"):
+        shown = dict(line.partition("=")[::2] for line in paragraph.splitlines())
+        if shown.get("ActiveState") == "active" or shown.get("UnitFileState") in _ON:
+            on.append(shown.get("Id", ""))
+    return on
 
 
 def _ipvs_services(table: Path) -> int:

@@ -6,10 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarders import (
-    accepts_everything,
-    find_forwarders,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_acceptance import accepts_everything
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarders import find_forwarders
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
@@ -163,6 +161,16 @@ def test_rules_of_somebody_else() -> None:
     assert cut_off(
         host(VIRBR, VNET, nat="-A POSTROUTING -s 192.168.122.0/24 ! -d 192.168.122.0/24 -j MASQUERADE\n")
     ) == ["interface virbr0"]
+
+
+def test_what_docker_left_behind_is_nobody_elses() -> None:
+    gone = "br-0123456789ab"
+    rules = f"-A FORWARD -i {gone} ! -o {gone} -j ACCEPT\n-A FORWARD -o {gone} -j DOCKER\n"
+    nat = (
+        f"-A POSTROUTING -s 172.30.0.0/16 ! -o {gone} -j MASQUERADE\n"
+        "-A POSTROUTING -s 172.30.0.2/32 -d 172.30.0.2/32 -p tcp -m tcp --dport 80 -j MASQUERADE\n"
+    )
+    assert cut_off(host(rules=rules, nat=nat)) == []
 
 
 def test_native_nftables() -> None:

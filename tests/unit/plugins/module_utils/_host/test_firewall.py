@@ -20,7 +20,9 @@ def _programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def answers(version: str, units: str = "") -> object:
     def run(argv: list[str]) -> tuple[int, str, str]:
         if argv[0] == "systemctl":
-            return 0, f"ActiveState=inactive\nUnitFileState={'enabled' if argv[2] == units else ''}\n", ""
+            states = {name: "enabled" if name == units else "" for name in argv[3:]}
+            shown = [f"Id={name}\nActiveState=inactive\nUnitFileState={state}\n" for name, state in states.items()]
+            return 0, "\n".join(shown), ""
         return 0, version, ""
 
     return run
