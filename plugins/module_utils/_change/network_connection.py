@@ -74,7 +74,13 @@ class Connector:
         if problem:
             raise ChangeFailed(f"container {endpoint.name} was connected to network {endpoint.network}, and {problem}")
         if running and endpoint.runs and found is not None:
-            self._keep_mac(int(container["State"]["Pid"]), endpoint, found)
+            try:
+                self._keep_mac(int(container["State"]["Pid"]), endpoint, found)
+            except ChangeFailed:
+                # A container that ends by itself just then is no reason to take everything back.
+                now = self._api.inspect_container(endpoint.container)
+                if now is not None and is_running(now):
+                    raise
 
     def _keep_mac(self, pid: int, endpoint: Endpoint, found: Endpoint) -> None:
         if not endpoint.mac:

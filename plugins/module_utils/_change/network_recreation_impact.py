@@ -24,6 +24,8 @@ _LOWEST_FREE_NAME = (28, 0)
 _FORGETS_MAC = (25, 0)
 # Sysctls of one interface: they are set when a container starts, and go with the interface.
 _OF_INTERFACE = re.compile(r"^net[./]ipv[46][./](?:conf|neigh)[./](?!(?:all|default)[./])([^./]+)[./]")
+# What people type of an id is hardly ever shorter, and what is shorter may be a name.
+_SHORTEST_ID = 12
 _OWN_NETWORKS = ("bridge", "host", "none")
 
 
@@ -78,6 +80,11 @@ def _host_ports(bindings: list[dict[str, Any]] | None) -> set[str]:
     return {binding["HostPort"] for binding in bindings or [] if binding.get("HostPort")}
 
 
+def names(word: str, network: dict[str, Any]) -> bool:
+    """Whether a word of `docker run --network` means this network: its name, or its id, or the beginning of that."""
+    return word == network["Name"] or (len(word) >= _SHORTEST_ID and network["Id"].startswith(word))
+
+
 def refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
     """Raise Refusal for a network that cannot be made again."""
     name = old["Name"]
@@ -122,11 +129,11 @@ def _refuse_container(old: dict[str, Any], item: Affected) -> None:
         raise _refusal(name, f"container {container} is {state}; run it again when that is over")
     if "com.docker.swarm.task.id" in labels:
         raise _refusal(name, f"container {container} is a swarm task, which only its swarm may connect")
-    if mode != name and len(mode) >= 3 and old["Id"].startswith(mode):
+    if any(word != name and names(word, old) for word in (mode, item.endpoint.network)):
         raise _refusal(
             name,
-            f"container {container} was created with the network's id instead of its name (NetworkMode {mode[:12]}), "
-            "and the new network has another id. Create that container anew with the name",
+            f"container {container} was created with the network's id instead of its name, and the new network has "
+            "another id, so that it would not start any more. Create that container anew with the name",
         )
     for key in item.host_config.get("Sysctls") or {}:
         found = _OF_INTERFACE.match(key)

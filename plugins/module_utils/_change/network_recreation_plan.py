@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.address_pool import AddressPool, pools_of
@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recreation_impact import (
     Affected,
     disruptions,
+    names,
     refuse_impossible,
     refuse_network,
 )
@@ -153,14 +154,14 @@ def _affected(container: dict[str, Any], old: dict[str, Any], host: HostView) ->
     own = [
         endpoint
         for endpoint in endpoints
-        if endpoint.network_id == old["Id"] or (not endpoint.network_id and endpoint.network == old["Name"])
+        if endpoint.network_id == old["Id"] or (not endpoint.network_id and names(endpoint.network, old))
     ]
     if not own:
         return None
     placed = by_interface(endpoints)
     default = host.default_links.get(container["Id"], "")
     return Affected(
-        endpoint=replace(own[0], network=old["Name"]),
+        endpoint=own[0],
         data=container,
         siblings=[item for item in endpoints if item is not own[0]],
         order=[item.network for item in placed],

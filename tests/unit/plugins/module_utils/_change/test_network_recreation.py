@@ -237,6 +237,20 @@ def test_what_cannot_be_put_back_is_told_with_the_commands() -> None:
     assert "docker network connect --ip 10.9.0.7 --alias=www shop web" in said
 
 
+def test_a_container_that_ends_by_itself_in_the_middle_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, who = one_container((28, 5))
+    plan = planned(engine)
+
+    def ended(pid: int) -> t.NoReturn:
+        who.running = False
+        raise ChangeFailed("no such process")
+
+    monkeypatch.setattr(engine, "read", ended)
+    notes = recreate(engine, plan, links=engine)
+    assert notes == ["container web ended by itself while it was without network shop"]
+    assert engine.state("shop")["network"] == WANTED
+
+
 def test_a_container_that_joins_meanwhile_is_not_cut_off() -> None:
     engine, dummy = one_container()
     plan = planned(engine)

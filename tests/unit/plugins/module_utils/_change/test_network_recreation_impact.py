@@ -89,6 +89,14 @@ def test_containers_that_cannot_be_put_back(container: dict[str, t.Any], why: st
         plan(network(), container)
 
 
+def test_a_container_that_was_made_with_the_id_of_a_further_network() -> None:
+    fresh = web(host={"NetworkMode": "office"}, status="created")
+    fresh["State"]["Running"] = False
+    fresh["NetworkSettings"]["Networks"] = {NETWORK_ID: {"NetworkID": "", "EndpointID": "", "IPAddress": ""}}
+    with pytest.raises(Refusal, match="created with the network's id"):
+        plan(network(Containers={}), fresh)
+
+
 def test_a_sysctl_of_all_interfaces_is_no_hindrance() -> None:
     assert plan(network(), web(host={"Sysctls": {"net.ipv4.conf.all.rp_filter": "2", "net.core.somaxconn": "9"}}))
 
