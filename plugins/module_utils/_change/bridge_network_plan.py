@@ -233,7 +233,7 @@ class _Placement:
             if named is None and wish.pools_of(version):
                 kept = [item for item in subnets_of(old, version) if _in_pools(wish, item.subnet)] if old else []
                 named = kept[0] if kept else SubnetWish(self._from_pools(wish, version))
-            if named is None and old is not None:
+            if named is None and old is not None and (version == 4 or wish.ipv6 is not False):
                 # What stays must be as free as what is new: the old network gives it up in between.
                 for item in subnets_of(old, version):
                     self._claim(wish, item.subnet)

@@ -174,6 +174,16 @@ def test_what_is_there_is_kept_though_it_overlaps_and_that_is_told() -> None:
     assert "overlaps with the route" in str(refusal(host, {"name": "front", "mtu": 1400}, consent="allow"))
 
 
+def test_an_ipv6_subnet_that_goes_is_in_nobodys_way() -> None:
+    host = SyntheticHost()
+    host.routes.append(Route("fd00:88::/32", 254, gateways=["fe80::1"], interfaces=[2]))
+    network = {**shown(host.networks[1]), "EnableIPv6": True}
+    network["IPAM"] = {"Driver": "default", "Config": [{"Subnet": "10.88.1.0/24"}, {"Subnet": "fd00:88:1::/64"}]}
+    (item,) = plan(host, {"name": "front", "ipv6": False}, consent="unused", networks=[network])
+    assert item.body is not None
+    assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24"}]
+
+
 def duplicate(host: SyntheticHost) -> dict[str, t.Any]:
     return {"networks": [shown(host.networks[1]), {**shown(host.networks[1]), "Id": "f" * 64}]}
 
