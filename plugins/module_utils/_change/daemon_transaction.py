@@ -188,7 +188,10 @@ class DaemonTransaction:
             problem = self._reload_problem(step) if step.action == RELOAD else ""
             if problem:
                 self._put_back(plan.config.path, plan.config.data)
-                return f"{plan.config.path} is as it was; that dockerd read it again could not be seen ({problem})"
+                return (
+                    f"{plan.config.path} is as it was. That dockerd read it again could not be seen ({problem}): what "
+                    "the first reload brought may be in force until its next restart"
+                )
         return f"{plan.config.path} is as it was, and dockerd has read it again"
 
     def _restart(self, plan: DaemonPlan, step: DaemonStep, accepted: Callable[[HostSnapshot], str]) -> HostSnapshot:
@@ -259,7 +262,10 @@ class DaemonTransaction:
             )
         lost = lost_containers(plan.kept, snapshot)
         stopped = f". These containers did not run on: {', '.join(lost)}" if lost else ""
-        return ChangeFailed(f"{problem}; undone: dockerd runs again with {stuck or plan.fallback_name}{stopped}", log)
+        runs = f"undone: dockerd runs again with {plan.fallback_name} ({plan.config.path})"
+        if stuck:
+            runs = f"dockerd runs again, with the new {plan.config.path}: {stuck}"
+        return ChangeFailed(f"{problem}; {runs}{stopped}", log)
 
     def _put_back(self, path: str, data: bytes | None) -> str:
         """Make data the content of the file again; return why it could not be, empty when it is."""

@@ -222,6 +222,23 @@ def test_a_start_that_fails_is_undone(path: Path) -> None:
     assert machine.state == "active"
 
 
+def test_an_old_file_that_cannot_be_put_back_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+    began = machine.restart
+
+    def restart() -> None:
+        began()
+        monkeypatch.setattr(daemon_transaction, "replace_file", refuse)
+
+    def refuse(*dummy: Any) -> None:
+        raise ChangeFailed("disk full")
+
+    monkeypatch.setattr(machine, "restart", restart)
+    error = failure(machine, accepted="still on")
+    assert f"dockerd runs again, with the new {path}: the previous file could not be put back: disk full" in str(error)
+    assert path.read_text() == NEW
+
+
 def test_the_fallback_is_taken_where_the_old_file_would_hurt(path: Path) -> None:
     error = failure(Machine(path, {OLD, SAFE}), fallback=SAFE, fallback_name="the safe file")
     assert "runs again with the safe file" in str(error)
