@@ -42,13 +42,42 @@ RESTART = Edit(
     "restart",
     Goal(
         "userland_proxy",
-        {"state": "disabled"},
+        {"state": "disabled", "on_disruption": "allow"},
         '{"live-restore": true, "userland-proxy": false}\n',
         lambda view: view.proxies == 0,
     ),
     Goal("userland_proxy", {"state": "enabled"}, '{"live-restore": true}\n', lambda view: view.proxies > 0),
 )
-EDITS = (RESTART,)
+RELOAD = Edit(
+    "reload",
+    Goal(
+        "daemon_config",
+        {"config": {"debug": True}},
+        '{"live-restore": true, "debug": true}\n',
+        lambda view: view.debug,
+    ),
+    Goal("daemon_config", {"absent": ["debug"]}, '{"live-restore": true}\n', lambda view: not view.debug),
+    # A reload takes no notice of a key that is gone, so its default is written out for it.
+    frozenset({'{"live-restore": true, "debug": false}\n'}),
+)
+RELOAD_AND_RESTART = Edit(
+    "live-restore brought in, restart, taken back",
+    Goal(
+        "daemon_config",
+        {"config": {"log-level": "warn"}, "live_restore": "enable"},
+        '{"live-restore": true, "log-level": "warn"}\n',
+        lambda view: view.live_restore,
+    ),
+    Goal(
+        "daemon_config",
+        {"config": {"live-restore": False}, "absent": ["log-level"]},
+        '{"live-restore": false}\n',
+        lambda view: not view.live_restore,
+    ),
+    # The restart must not find the wish that no container be kept.
+    frozenset({'{"live-restore": true}\n'}),
+)
+EDITS = (RESTART, RELOAD, RELOAD_AND_RESTART)
 
 
 def prepare(host: Host, edit: Edit) -> None:

@@ -62,24 +62,22 @@ def undisturbed(host: Host, goal: Goal) -> Reference:
     return Reference(goal, view, outcome.seconds, points, outcome.points)
 
 
-def kill_again_and_again(host: Host, edit: Edit, kills: int, seed: int) -> Totals:
+def kill_again_and_again(host: Host, edit: Edit, kills: int, totals: Totals) -> None:
     """Make so many kills, by turns there and back; asserts after each, and after the next run, that nothing is lost."""
-    choice = random.Random(f"{seed} {edit.name}")  # noqa: S311
+    choice = random.Random(f"{totals.seed} {edit.name}")  # noqa: S311
     references = [undisturbed(host, edit.there), undisturbed(host, edit.back)]
-    totals = Totals(seed)
     while totals.kills < kills:
         totals.attempts += 1
         assert totals.attempts <= SPARE_ATTEMPTS * kills, f"too few runs were killed: {totals}"
         wanted, origin = references[(totals.attempts + 1) % 2], references[totals.attempts % 2]
         kill = instant(choice, wanted)
         outcome = run_module(host, wanted.goal.module, wanted.goal.arguments, kill=kill)
-        told = f"{host.name}, {edit.name}, seed {seed}, attempt {totals.attempts}: {kill}, {outcome}"
+        told = f"{host.name}, {edit.name}, seed {totals.seed}, attempt {totals.attempts}: {kill}, {outcome}"
         found = settle(host)
         assert_whole(found, origin, wanted, edit, told)
         if outcome.killed:
             count(totals, outcome, found, origin, wanted)
         assert_mended(host, found, wanted, told)
-    return totals
 
 
 def instant(choice: random.Random, reference: Reference) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults.edits import EDITS, Edit, prepare
-from tests.faults.kills import kill_again_and_again
+from tests.faults.kills import Totals, kill_again_and_again
 from tests.faults.runs import install
 from tests.lab.host import Host
 
@@ -19,5 +19,10 @@ def test_killed_at_any_instant(
 ) -> None:
     install(fresh_host)
     prepare(fresh_host, edit)
-    totals = kill_again_and_again(fresh_host, edit, kills, seed)
-    note(f"{fresh_host.name} {fresh_host.engine_version}: {edit.name}", totals.to_plain())
+    # The kills of a host are shared out among the edits.
+    share = len(range(EDITS.index(edit), kills, len(EDITS)))
+    totals = Totals(seed)
+    try:
+        kill_again_and_again(fresh_host, edit, share, totals)
+    finally:
+        note(f"{fresh_host.name} {fresh_host.engine_version}: {edit.name}", totals.to_plain())
