@@ -33,7 +33,7 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode molecule clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode prober molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -113,7 +113,7 @@ lab-down: venv ## remove what `make lab` made
 	LAB='$(LAB)' $(PY) -m tests.lab down
 
 test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
-	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration tests/faults \
+	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration tests/faults tests/prober \
 	    -n 4 --dist loadgroup --junitxml=.build/results/test-lab.xml $(EXTRA)
 
 # In test-lab the same with a few kills. A kill takes about four seconds.
@@ -136,6 +136,11 @@ check-mode: SEED ?= 1
 check-mode: stage ## break hosts at random; what check mode foretells must become true, and nothing else: CASES=100 SEED=1
 	PYTHONPATH=.build tools/with_lab check-mode '$(HOSTS)' $(PY) -m tests.differential.check_mode \
 	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
+
+# One host at a time, so that they do not disturb each other.
+prober: ROUNDS ?= 6
+prober: stage ## count connections lost while dockerd restarts, ours beside bare ones; writes docs/restart-without-loss.md
+	PYTHONPATH=.build tools/with_lab prober '$(HOSTS)' $(PY) -m tests.prober --rounds '$(ROUNDS)'
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test
