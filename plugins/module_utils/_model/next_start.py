@@ -16,12 +16,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 
 def next_flags(snapshot: HostSnapshot) -> dict[str, Any] | None:
-    """The flags of the next start, by keys of daemon.json; None where neither unit nor process shows them."""
-    if snapshot.service is not None and snapshot.service.argv:
-        return parse_flags(snapshot.service.argv)
-    if snapshot.daemon is not None:
-        return parse_flags(snapshot.daemon.argv)
+    """The flags of the next start, by keys of daemon.json; None where neither unit nor process shows them.
+
+    Where the unit starts a wrapper (as a snap's does), only the process that runs shows what that makes of it.
+    """
+    unit = snapshot.service.argv if snapshot.service is not None else []
+    live = snapshot.daemon.argv if snapshot.daemon is not None else []
+    for argv in (unit if _is_dockerd(unit) else [], live, unit):
+        if argv:
+            return parse_flags(argv)
     return None
+
+
+def _is_dockerd(argv: list[str]) -> bool:
+    return bool(argv) and argv[0].rpartition("/")[2].startswith("dockerd")
 
 
 def next_values(snapshot: HostSnapshot) -> dict[str, Any]:

@@ -102,6 +102,20 @@ def test_a_flag_that_says_the_same_is_enough() -> None:
     assert edited(None, KeyWish("runtimes", value={"mine": {"path": "/bin/mine"}}), host=host) is not None
 
 
+def test_the_flags_that_a_wrapper_gives_are_those_of_the_process() -> None:
+    assert HOST.daemon is not None
+    host = replace(
+        HOST,
+        daemon=replace(HOST.daemon, argv=["dockerd", "--data-root=/var/snap/docker/common"]),
+        service=ServiceUnit(
+            "systemd", "snap.docker.dockerd.service", "active", ["/usr/bin/snap", "run", "docker.dockerd"]
+        ),
+    )
+    message = refused(None, KeyWish("data-root", value="/srv"), host=host)
+    assert "--data-root" in message
+    assert "snap.docker.dockerd.service" in message
+
+
 def test_secrets_of_a_flag_are_not_told() -> None:
     host = with_flags("--log-opt", "splunk-token=sesame")
     assert "sesame" not in refused(None, KeyWish("log-opts", value={"max-size": "1m"}), host=host)
