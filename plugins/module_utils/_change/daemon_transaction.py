@@ -170,14 +170,16 @@ class DaemonTransaction:
                 log,
             )
         restart = any(step.action == RESTART for step in plan.steps)
-        if restart and self._daemon.main_pid() != before:
+        died = self._daemon.main_pid() != before
+        if restart and died:
             # Its next start must not find a file without live-restore: it would stop the containers.
             return self._undone(plan, problem, log)
         back = self._taken_back(plan)
         self._journal.end("undone", problem=problem)
         not_restarted = ", live-restore did not come into force and dockerd was not restarted" if restart else ""
         silent = "" if self._read().was_read(ENGINE) else ", dockerd does not answer"
-        return ChangeFailed(f"{problem}{not_restarted}{silent}; no container was touched, and {back}", log)
+        fate = "its service has started it anew" if died else "no container was touched"
+        return ChangeFailed(f"{problem}{not_restarted}{silent}; {fate}, and {back}", log)
 
     def _taken_back(self, plan: DaemonPlan) -> str:
         """Put the old file back, have the daemon read it, and say how that went."""
