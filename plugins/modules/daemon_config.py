@@ -144,7 +144,7 @@ actions:
   sample:
     - set log-driver to "json-file" in /etc/docker/daemon.json
     - restart docker.service; 2 running containers are kept by live-restore
-keys:
+settings:
   description: What became of each key that was asked for or changed.
   returned: success
   type: list

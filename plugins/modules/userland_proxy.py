@@ -83,7 +83,7 @@ actions:
   sample:
     - set userland-proxy to false in /etc/docker/daemon.json
     - restart docker.service; 2 running containers are kept by live-restore
-keys:
+settings:
   description:
     - What became of C(userland-proxy) and of each other key that changed, see M(dockernet.baseline.daemon_config).
   returned: success

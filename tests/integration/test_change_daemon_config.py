@@ -35,7 +35,7 @@ def run(host: Host, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
 
 
 def effects(done: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    return {item["name"]: (item["change"], item["effect"]) for item in done["keys"]}
+    return {item["name"]: (item["change"], item["effect"]) for item in done["settings"]}
 
 
 def start_times(host: Host) -> dict[str, str]:
@@ -93,10 +93,10 @@ def test_what_a_reload_takes_restarts_nothing_and_goes_without_a_trace(shop_host
     assert host_state(host) == before
     done = run(host, config=RELOADED)
 
-    assert (done["actions"], done["diff"], done["keys"]) == (
+    assert (done["actions"], done["diff"], done["settings"]) == (
         predicted["actions"],
         predicted["diff"],
-        predicted["keys"],
+        predicted["settings"],
     )
     assert {effects(done)[name] for name in RELOADED} == {("set", "reload")}
     shown = info(host)

@@ -170,7 +170,7 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         actions + port_actions(ports) + sysctl_actions(sysctls),
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls),
         warnings=pending_warnings(keys),
-        results={"keys": keys},
+        results={"settings": keys},
     )
     return DaemonPlan(
         outline,

@@ -148,7 +148,7 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
             *others_in_file(snapshot, request.target.keys),
             *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
         ],
-        results={"keys": keys},
+        results={"settings": keys},
     )
     fallback, fallback_name = _fallback(request, carried)
     return DaemonPlan(

@@ -83,7 +83,7 @@ def test_files_are_judged_by_what_was_left(tmp_path: Path) -> None:
     book.change({file: "y"})
     put(file, "theirs")
     book.change({file: "z"}, end="killed")
-    (past,) = file_pasts(book.history().changes).values()
+    past = file_pasts(book.history().changes)[str(file)]
     assert len(past.links) == 2
     assert past.unbroken == past.links[1:]
     assert len(past.ours) == 2
