@@ -122,7 +122,7 @@ def unforeseen_by_readers(found: Prediction, before: HostSnapshot, after: HostSn
     if found.restart or found.reload:
         free |= {"engine"}
     if found.restart:
-        free |= {"daemon", "service", "proxies", "ruleset", "sysctls", "networks"}
+        free |= {"daemon", "service", "proxies", "ruleset", "sysctls", "networks", "routes"}
     if found.restart and found.disrupted:
         free |= {"containers", "links", "routes"}
     one, other = _still(before), _still(after)
