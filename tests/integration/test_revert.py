@@ -58,13 +58,17 @@ def lasting(found: dict[str, Any]) -> dict[str, Any]:
         {**item, "published": [port for port in item["published"] if port["host_ip"] != "::"]}
         for item in sorted(found["containers"], key=lambda item: item["name"])
     ]
+    # What the engine tells of docker0 it tells more fully once it was restarted.
+    default = next(network for network in kept["networks"] if network["name"] == "bridge")
+    default["subnets"] = [{**subnet, "gateway": ""} for subnet in default["subnets"]]
     kept["programs"] = sorted(_line(line) for line in found["programs"] if not _moves(line))
     return kept
 
 
 def _moves(line: str) -> bool:
-    """Process ids of dockerd, and what is kept for the next time."""
-    return re.fullmatch(r"\d+", line) is not None or "dockernet-baseline" in line
+    """The process id of dockerd, what is kept for the next time, and rules that Docker Engine 20.10 leaves behind."""
+    left = r"-A POSTROUTING -o \S+ -m addrtype --src-type LOCAL -j MASQUERADE"
+    return re.fullmatch(rf"\d+|{left}", line) is not None or "dockernet-baseline" in line
 
 
 def _line(line: str) -> str:
