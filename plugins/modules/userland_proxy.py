@@ -13,6 +13,9 @@ description:
   - Edits C(daemon.json), restarts dockerd if that is harmless or was consented to, proves that the mode is in force and
     that every container still runs, and then mends what dockerd leaves behind on containers that it kept, which is
     hairpin mode of their ports and, once the proxy is on again, C(route_localnet) of the bridges.
+  - Without the proxy, dockerd lets its bridges route 127.0.0.0/8. A rule in the table C(raw) then keeps containers away
+    from services on the host's 127.0.0.1, now and, by the unit C(dockernet-loopback-guard.service), at boot. It goes
+    when the proxy is switched on again.
   - Other keys of C(daemon.json), their order, the formatting, mode, owner, security label and symbolic links are kept.
     A file that dockerd would stumble over is left alone, and the message says file, line and column.
   - When dockerd does not start with the new file, the previous one is put back and dockerd is started with it.

@@ -17,6 +17,7 @@ from tests.lab.scenario import NetworkSpec, Scenario, Workload
 ROLLBACK = "dockernet.baseline.baseline_rollback"
 DAEMON_JSON = "/etc/docker/daemon.json"
 SYSCTL_FILE = "/etc/sysctl.d/99-dockernet-baseline.conf"
+KEPT = ("/var/lib/dockernet-baseline", "/run/dockernet-baseline.lock")
 PORT = 8080
 # As somebody typed it, who cares for it.
 TYPED = '{\n\t"shutdown-timeout" : 20 ,\n\t"labels": [ "rack=7" ]\n}\n'
@@ -61,14 +62,20 @@ def lasting(found: dict[str, Any]) -> dict[str, Any]:
     # What the engine tells of docker0 it tells more fully once it was restarted.
     default = next(network for network in kept["networks"] if network["name"] == "bridge")
     default["subnets"] = [{**subnet, "gateway": ""} for subnet in default["subnets"]]
-    kept["programs"] = sorted(_line(line) for line in found["programs"] if not _moves(line))
+    kept["programs"] = sorted(_line(line) for line in _without_empty_tables(found["programs"]) if not _moves(line))
     return kept
+
+
+def _without_empty_tables(lines: list[str]) -> list[str]:
+    """Leave out tables of iptables without a rule, which the first rule in one makes and nothing removes."""
+    text = "\n".join(lines)
+    return re.sub(r"^\*\w+\n(?::\S+ ACCEPT *\n)*COMMIT\n?", "", text, flags=re.MULTILINE).split("\n")
 
 
 def _moves(line: str) -> bool:
     """The process id of dockerd, what is kept for the next time, and rules that Docker Engine 20.10 leaves behind."""
     left = r"-A POSTROUTING -o \S+ -m addrtype --src-type LOCAL -j MASQUERADE"
-    return re.fullmatch(rf"\d+|{left}", line) is not None or "dockernet-baseline" in line
+    return re.fullmatch(rf"\d+|{left}", line) is not None or line.startswith(KEPT)
 
 
 def _line(line: str) -> str:

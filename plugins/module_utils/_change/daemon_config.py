@@ -13,6 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+    UnitState,
+    read_unit,
+    unit_path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import plan_daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import Goal
@@ -28,6 +33,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     DaemonTransaction,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard import reset_guard, set_guard
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rehearsal import rehearsal_command, rehearse
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.service import BareDaemon, DockerService
@@ -38,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_ne
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import reloads_since
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
@@ -81,12 +89,19 @@ class DaemonConfigChange:
     def apply(self, plan: DaemonPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
         texts = [step.text for step in plan.steps] + [step.text for step in plan.undo] + [plan.fallback]
+        files = [plan.config]
+        writes = {plan.config.path: [_data(text) for text in texts]}
+        unit = plan.guard.unit
+        if unit:
+            files.append(read_file(unit_path(UNIT)))
+            writes[unit_path(UNIT)] = [_data(unit.after.text)]
         self._journal.begin(
-            [plan.config],
-            {plan.config.path: [None if text is None else text.encode() for text in texts]},
+            files,
+            writes,
             actions=plan.outline.actions,
             ports=to_plain(plan.ports),
             sysctls=to_plain(plan.sysctls),
+            units=[unit.record()] if unit else [],
         )
         transaction = DaemonTransaction(
             self._daemon(plan), self._read, lambda since: reloads_since(plan.docker_host, since), self._journal
@@ -94,10 +109,10 @@ class DaemonConfigChange:
         restarts = any(step.action == RESTART for step in plan.steps)
         try:
             transaction.run(
-                plan, lambda snapshot: _mode_problem(plan, snapshot), lambda snapshot: _care(plan, snapshot)
+                plan, lambda snapshot: _mode_problem(plan, snapshot), lambda snapshot: self._care(plan, snapshot)
             )
             if not restarts:
-                _care(plan, self._read())
+                self._care(plan, self._read())
         except ChangeFailed as error:
             self._journal.end("failed", error=str(error))
             raise
@@ -106,15 +121,51 @@ class DaemonConfigChange:
     def _daemon(self, plan: DaemonPlan) -> Daemon:
         return DockerService(self._run, plan.unit) if plan.unit else BareDaemon(plan.pid)
 
+    def _care(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
+        """Bring ports and bridges of what was kept, and the guard, into line with the mode, as they are now."""
+        if not plan.care or plan.proxy is None:
+            return
+        ports, sysctls = after_care(snapshot, plan.kept, enabled=plan.proxy)
+        try:
+            set_guard(plan.guard, self._run)
+            set_ports(ports)
+            set_sysctls(sysctls)
+        except (ChangeFailed, OSError) as error:
+            reset_sysctls(sysctls)
+            stuck = reset_guard(plan.guard, self._run)
+            but = f" {', '.join(stuck)} did not go back to what it was." if stuck else ""
+            raise ChangeFailed(
+                f"docker-proxy is {'on' if plan.proxy else 'off'} and in force; what had to follow did not succeed: "
+                f"{error}.{but} The module bridge_hairpin, state: auto, does it",
+                getattr(error, "log", []),
+            ) from error
+
     def _facts(self, snapshot: HostSnapshot) -> DaemonFacts:
         config = snapshot.daemon_config
         service = snapshot.service
         found = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
         file = read_file(config.path if config else "")
-        facts = DaemonFacts(file, bridge_netfilter=found, left=read_left(file, snapshot.daemon))
+        facts = DaemonFacts(
+            file,
+            bridge_netfilter=found,
+            left=read_left(file, snapshot.daemon),
+            firewall=read_firewall(self._run),
+            guard=_guard(self._run),
+        )
         if service is None or service.manager != "systemd":
             return facts
         return replace(facts, traits=DockerService(self._run, service.name).traits())
+
+
+def _data(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _guard(run: Run) -> UnitState:
+    try:
+        return read_unit(run, UNIT)
+    except OSError as error:
+        raise Refusal(f"nothing was changed: {unit_path(UNIT)} could not be read: {error}") from error
 
 
 def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:
@@ -127,22 +178,6 @@ def _mode_problem(plan: DaemonPlan, snapshot: HostSnapshot) -> str:
     if plan.proxy is None or state.value == plan.proxy:
         return ""
     return f"dockerd was restarted, and docker-proxy is not as wanted: {state.evidence}"
-
-
-def _care(plan: DaemonPlan, snapshot: HostSnapshot) -> None:
-    """Bring ports and bridges of what was kept into line with the mode, as they are now."""
-    if not plan.care or plan.proxy is None:
-        return
-    ports, sysctls = after_care(snapshot, plan.kept, enabled=plan.proxy)
-    try:
-        set_ports(ports)
-        set_sysctls(sysctls)
-    except ChangeFailed as error:
-        reset_sysctls(sysctls)
-        raise ChangeFailed(
-            f"docker-proxy is {'on' if plan.proxy else 'off'} and in force; what "
-            f"had to follow did not succeed: {error}. The module bridge_hairpin, state: auto, sets the ports"
-        ) from error
 
 
 def _refuse_other_file(snapshot: HostSnapshot) -> None:

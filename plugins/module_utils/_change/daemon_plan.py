@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_file import CurrentConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import Target
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import UNIT, GuardPlan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.restart_impact import ServiceTraits
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 WRITE, RELOAD, RESTART = "write", "reload", "restart"
@@ -54,6 +57,9 @@ class DaemonFacts:
     """Whether the kernel has br_netfilter, loaded or to be loaded."""
     left: Left = field(default_factory=Left)
     """What a run that was killed has left to be done."""
+    firewall: Firewall = field(default_factory=Firewall)
+    guard: UnitState = field(default_factory=lambda: UnitState(UNIT))
+    """The unit that guards the loopback, as it is now."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class DaemonPlan:
     """Whether ports and bridges must be brought into line with that mode."""
     ports: list[PortChange] = field(default_factory=list)
     sysctls: list[SysctlChange] = field(default_factory=list)
+    guard: GuardPlan = field(default_factory=GuardPlan)
+    """What becomes of the guard of the host's loopback."""
 
 
 @dataclass(frozen=True)

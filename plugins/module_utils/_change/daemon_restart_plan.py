@@ -43,6 +43,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     DaemonStep,
     Request,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import (
+    GuardPlan,
+    plan_guard_of_switch,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Disruption,
     Outline,
@@ -137,16 +141,18 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         raise Refusal(_disruption_text(request, carried, felt, disruptions), disruptions)
     steps, final = _steps(request, carried)
     ports, sysctls = after_care(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
+    guard = _guard(request, enabled=enabled) if switched else GuardPlan()
     actions = file_actions(config.path, config.text, final) + _service_actions(config, felt, carried)
     keys = outcomes(request, final, RESTART, ignored)
     outline = Outline(
-        actions + port_actions(ports) + sysctl_actions(sysctls),
-        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls),
+        actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
+        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
         disruptions,
         [
             *pending_warnings(keys),
             *others_in_file(snapshot, request.target.keys),
             *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
+            *guard.warnings,
         ],
         results={"settings": keys},
     )
@@ -166,7 +172,13 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         care=switched,
         ports=ports,
         sysctls=sysctls,
+        guard=guard,
     )
+
+
+def _guard(request: Request, *, enabled: bool) -> GuardPlan:
+    facts = request.facts
+    return plan_guard_of_switch(request.snapshot, facts.firewall, facts.guard, enabled=enabled)
 
 
 def _state(request: Request) -> LiveRestore:

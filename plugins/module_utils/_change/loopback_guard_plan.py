@@ -55,11 +55,19 @@ class GuardPlan:
 
 def plan_guard(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState) -> GuardPlan:
     """Plan the guard where Docker's bridges route 127/8, and its end where docker-proxy is on and none does."""
+    return _plan(snapshot, firewall, unit, needed=_is_needed(snapshot))
+
+
+def plan_guard_of_switch(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, enabled: bool) -> GuardPlan:
+    """Plan the guard for the time after docker-proxy was switched on (enabled) or off."""
+    return _plan(snapshot, firewall, unit, needed=not enabled)
+
+
+def _plan(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, needed: bool | None) -> GuardPlan:
     unread = [name for name in (RULESET, SYSCTL) if not snapshot.was_read(name)]
     if unread:
         reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
         return GuardPlan(warnings=[f"whether the host's 127.0.0.1 is guarded could not be told: {reason}"])
-    needed = _is_needed(snapshot)
     if needed is None:
         return GuardPlan()
     ours, theirs = _rules(snapshot, firewall)

@@ -80,10 +80,6 @@ def _ipv6_clients(publishing: list[Container]) -> Iterator[Disruption]:
 
 
 def _turned_off(snapshot: HostSnapshot) -> Iterator[str]:
-    yield (
-        "without docker-proxy, Docker's bridges route 127.0.0.0/8, so that a container which may change its routes "
-        "reaches services on the host's 127.0.0.1: the module bridge_hairpin guards it"
-    )
     publishing = {item.network.name for item in attachments(snapshot) if item.container.published}
     closed = {network.name for network in snapshot.networks if _no_icc(network.options)}
     if closed & publishing:

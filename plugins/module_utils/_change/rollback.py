@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit, unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config import DaemonConfigChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Consent, DaemonPlan
@@ -168,6 +168,8 @@ class RollbackChange:
         """Plan the rest for the host as it is, or will be once dockerd's half is done."""
         pasts = file_pasts(history.changes)
         pasts.pop(_config_path(snapshot), None)
+        if daemon is not None and daemon.guard.unit is not None:
+            pasts.pop(unit_path(daemon.guard.unit.after.name), None)
         files = list(pasts.values())
         return plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
 
@@ -181,7 +183,10 @@ class RollbackChange:
         if daemon is not None:
             sysctls.update({change.key: change.after for change in daemon.sysctls})
             modes.update({(port.index, port.port): port.after for port in daemon.ports})
-        return Present(sysctls, modes, self._policies(snapshot, changes), self._units(changes))
+        units = self._units(changes)
+        if daemon is not None and daemon.guard.unit is not None:
+            units[daemon.guard.unit.after.name] = daemon.guard.unit.after.state
+        return Present(sysctls, modes, self._policies(snapshot, changes), units)
 
     def _policies(self, snapshot: HostSnapshot, changes: list[Change]) -> Mapping[str, str]:
         families = policy_pasts(changes)
@@ -191,7 +196,7 @@ class RollbackChange:
         there = [family for family in families if family in firewall.programs]
         return {family: current_policy(snapshot, firewall, family) for family in there}
 
-    def _units(self, changes: list[Change]) -> Mapping[str, str]:
+    def _units(self, changes: list[Change]) -> dict[str, str]:
         try:
             return {name: read_unit(self._run, name).state for name in unit_pasts(changes)}
         except OSError as error:

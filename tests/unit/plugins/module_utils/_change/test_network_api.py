@@ -17,12 +17,6 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import ApiProblem, EngineNetworks
 
 pytest.importorskip("docker")
-pytestmark = [
-    # What docker 4.1.0 and sockets of the SDK that are closed late say.
-    pytest.mark.filterwarnings("ignore:distutils Version classes:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
 
 ANSWERS: dict[tuple[str, str], tuple[int, t.Any]] = {
     ("GET", "/version"): (200, {"ApiVersion": "1.41"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,22 @@ def test_a_process_that_is_no_dockerd_gets_no_signal() -> None:
     assert daemon.journal_since(daemon.cursor()) == []
 
 
+# In Python, since a shell cannot trap a signal that is ignored when it starts, as under nohup.
+DOCKERD = """#!{python}
+import signal, sys
+signal.signal(signal.SIGHUP, lambda *dummy: sys.exit("reloaded"))
+signal.alarm(30)
+print("ready", flush=True)
+signal.pause()
+"""
+
+
 def test_a_dockerd_is_sent_the_signal(tmp_path: Path) -> None:
     program = tmp_path / "dockerd"
-    program.write_text("#!/bin/bash\ntrap 'echo reloaded; exit' HUP\necho ready\nwhile :; do sleep 0.05; done\n")
+    program.write_text(DOCKERD.format(python=sys.executable))
     program.chmod(0o755)
-    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         BareDaemon(process.pid).reload()
-        assert process.stdout.readline() == "reloaded\n"
+        assert process.communicate()[1] == "reloaded\n"
