@@ -172,6 +172,14 @@ def test_a_key_with_a_variable_of_its_own_is_refused_by_name(engine_host: Host, 
     assert audits(done) == []
 
 
+@pytest.mark.kinds("debian13")
+def test_a_wish_that_is_refused_fails_the_host(fresh_host: Host, lab: Lab) -> None:
+    done = run(lab, fresh_host, harden_daemon_config={"mtuu": 1400})
+    assert done.rc != 0
+    assert "harden_daemon_config is not in force: daemon_config refused" in re.sub(r"\s+", " ", done.out)
+    assert "(is mtu meant?)" in table(done)
+
+
 def test_a_failed_repair_stops_no_other_and_fails_the_host_at_the_end(broken_host: Host, lab: Lab) -> None:
     folder = "/etc/sysctl.d"
     broken_host.run(f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}")
