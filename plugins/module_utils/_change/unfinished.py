@@ -12,11 +12,8 @@ wrote it never came to the restart: only the journal knows that.
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Left
@@ -27,7 +24,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
     Change,
-    Content,
     FileRecord,
     parse_record,
 )
@@ -36,49 +32,38 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 
 
-@dataclass(frozen=True)
-class Unfinished:
-    """Changes of a file that did not come to an end."""
-
-    before: Optional[Content]
-    """The file before the first of them; None: there was none."""
-    ported: frozenset[str]
-    """Names of the containers whose bridge ports they meant to set."""
-
-
 def read_left(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNAL_ROOT) -> Left:
     """Return what is left to be done about file; nothing where the journal cannot be read, which is no obstacle."""
     try:
-        found = unfinished(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
-        if found is None:
-            return Left()
-        if not _is_unread(file, daemon):
-            return Left(ported=found.ported)
-        text = Path(found.before.copy).read_text(encoding="utf-8") if found.before else None
-    except (OSError, UnicodeDecodeError, Refusal):
+        killed = unfinished(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
+        ported = frozenset(port.container for change, dummy in killed for port in change.ports)
+        # A dockerd that was started after a run began was started by it, or by somebody else, with what it had written.
+        started = _started(daemon)
+        unread = [record.before for change, record in killed if started is not None and _began(change) > started]
+        if not unread:
+            return Left(ported=ported)
+        text = Path(unread[0].copy).read_text(encoding="utf-8") if unread[0] else None
+    except (OSError, ValueError, Refusal):
         return Left()
-    return Left(unread=True, text=text, ported=found.ported)
+    return Left(unread=True, text=text, ported=ported)
 
 
-def unfinished(changes: list[Change], path: str) -> Unfinished | None:
-    """Return what the changes of the file at path have left open; None when the last of them came to its end."""
+def unfinished(changes: list[Change], path: str) -> list[tuple[Change, FileRecord]]:
+    """Return the changes of the file at path that were killed since one of them came to its end, oldest first."""
     killed: list[tuple[Change, FileRecord]] = []
     for change in changes:
         for file in change.files:
             if file.path == path:
                 killed = [] if change.ended else [*killed, (change, file)]
-    if not killed:
-        return None
-    ported = frozenset(port.container for change, dummy in killed for port in change.ports)
-    return Unfinished(killed[0][1].before, ported)
+    return killed
 
 
-def _is_unread(file: FileState, daemon: DaemonProcess | None) -> bool:
-    """Whether the file was changed after dockerd was started, or removed at an unknown time."""
+def _began(change: Change) -> float:
+    """Seconds since the epoch, from the entry's name, which has more of them than its time."""
+    return int(change.id.partition("-")[0]) / 1e9
+
+
+def _started(daemon: DaemonProcess | None) -> float | None:
+    """When dockerd was started, in seconds since the epoch, exact to a clock tick."""
     process = read_process(daemon.pid) if daemon else None
-    if process is None:
-        return False
-    try:
-        return time.time() - os.stat(file.real_path).st_ctime <= age(process)
-    except FileNotFoundError:
-        return True
+    return None if process is None else time.time() - age(process)

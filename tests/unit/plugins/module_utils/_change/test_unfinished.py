@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change import unfinished
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Left
@@ -17,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from tests.unit.plugins.module_utils._change.histories import Book
 
 PORT = PortChange(7, "veth1", "br-1", "shop", "web", before=False, after=True)
-# This process plays dockerd: files written from now on are younger than it.
+# This process plays dockerd: changes begin after it was started.
 DAEMON = DaemonProcess(os.getpid(), [], 0.0)
 
 
@@ -60,6 +61,19 @@ def test_a_dockerd_that_was_started_since_has_read_the_file(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 10 * 365 * 86400)
     assert left(book, file) == Left(ported=frozenset({"web"}))
+
+
+def test_a_dockerd_that_the_killed_run_had_started_has_read_what_it_was_to_read(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the file was written again behind the restart, as it is where a reload takes live-restore back."""
+    book = Book(tmp_path)
+    book.change({file: "second\n"}, end="killed")
+    now = time.time()
+    monkeypatch.setattr(unfinished, "age", lambda dummy: 0.0)
+    monkeypatch.setattr(time, "time", lambda: now)
+    file.write_text("third\n")
+    assert left(book, file) == Left()
 
 
 def test_a_file_that_was_removed(file: Path, tmp_path: Path) -> None:
