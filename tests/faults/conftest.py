@@ -16,7 +16,7 @@ from tests.lab.identity import ROOT
 __all__ = ["engine_host", "fresh_host", "lab", "pytest_collection_modifyitems"]
 
 RESULTS = ROOT / ".build" / "results" / "faults"
-SHORT = 6
+SHORT = 4
 """Kills on each host in `make test`."""
 
 

@@ -27,7 +27,7 @@ class Goal:
     in_force: Callable[[View], bool]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edit:
     """There and back, so that a disturbed run needs no repair by the test before the next one."""
 
