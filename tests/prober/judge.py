@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.prober.measure import BARE_OFF, BARE_ON, PHASES, WITH_PROXY_OFF, Sample
+from tests.prober.measure import PHASES, WITH_PROXY_OFF, Sample
 from tests.prober.paths import STRANGER
 
 ALLOWED = 2.0
@@ -54,10 +54,10 @@ def compare(samples: Sequence[Sample]) -> list[Comparison]:
 def _spread(samples: Sequence[Sample]) -> float:
     """Standard deviation of the bare restarts' losses: how alike two restarts are on this machine."""
     groups = [
-        losses(samples, phase, way)
-        for phase in (BARE_ON, BARE_OFF)
+        losses(samples, phase.name, way)
+        for phase in PHASES
         for way in {sample.way for sample in samples}
-        if not (way == STRANGER and phase in WITH_PROXY_OFF)
+        if not phase.bare and not (way == STRANGER and phase.name in WITH_PROXY_OFF)
     ]
     freedom = sum(len(group) - 1 for group in groups)
     squares = sum((value - statistics.mean(group)) ** 2 for group in groups for value in group)

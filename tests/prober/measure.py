@@ -39,7 +39,19 @@ def _bring_in(host: Host, number: int) -> None:
 
 
 def _restart(host: Host, dummy: int) -> None:
+    # Systemd allows three starts a minute.
+    host.run(["systemctl", "reset-failed", "docker.service"])
     host.run(["systemctl", "restart", "docker.service"])
+
+
+def _on_by_hand(host: Host, dummy: int) -> None:
+    host.write(DAEMON_JSON, '{"live-restore": true}\n')
+    _restart(host, dummy)
+
+
+def _off_by_hand(host: Host, dummy: int) -> None:
+    host.write(DAEMON_JSON, '{"live-restore": true, "userland-proxy": false}\n')
+    _restart(host, dummy)
 
 
 def _off(host: Host, dummy: int) -> None:
@@ -50,19 +62,24 @@ def _on(host: Host, dummy: int) -> None:
     _module(host, "userland_proxy", state="enabled", on_disruption="allow")
 
 
+HAND_OFF = "`systemctl restart docker`, docker-proxy switched off by hand"
+HAND_ON = "`systemctl restart docker`, docker-proxy switched on by hand"
 BARE_ON = "`systemctl restart docker`, docker-proxy on"
 BARE_OFF = "`systemctl restart docker`, docker-proxy off"
 OFF = "`userland_proxy: disabled`"
 ON = "`userland_proxy: enabled`"
-WITH_PROXY_OFF = frozenset({OFF, BARE_OFF, ON})
+WITH_PROXY_OFF = frozenset({OFF, BARE_OFF, HAND_ON, HAND_OFF, ON})
 """With docker-proxy off, engines before 29 let no container reach a port of another network: no matter of restarts."""
 # In the order in which one needs the other.
 PHASES = (
     Phase("`daemon_config` brings live-restore in and restarts", _bring_in, BARE_ON),
     Phase(BARE_ON, _restart),
-    Phase(OFF, _off, BARE_ON),
+    Phase(OFF, _off, HAND_OFF),
     Phase(BARE_OFF, _restart),
-    Phase(ON, _on, BARE_ON),
+    # A start with the other mode builds its rules anew, which takes dockerd a moment more.
+    Phase(HAND_ON, _on_by_hand),
+    Phase(HAND_OFF, _off_by_hand),
+    Phase(ON, _on, HAND_ON),
 )
 
 
