@@ -16,7 +16,7 @@ LIBRARIES = (
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
-USERS = ("test_engine_api.py", "test_network_api.py", "test_read.py")
+USERS = ("test_engine_api.py", "test_network_api.py", "test_read.py", "test_rollback.py")
 
 
 @pytest.fixture(autouse=True)
