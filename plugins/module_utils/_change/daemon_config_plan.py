@@ -56,6 +56,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_
     plan_restart,
     reload_undo,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import (
+    GuardPlan,
+    plan_guard_of_switch,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Outline,
     Refusal,
@@ -152,7 +156,8 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         undo = reload_undo(config, set(told))
     elif final != config.text:
         steps = [DaemonStep(final)]
-    # A run that was killed behind the restart may have left ports and bridges as they were.
+    # A run that was killed behind the restart may have left ports, bridges and the guard as they were.
+    guard = GuardPlan()
     kept: list[Container] = []
     ports: list[PortChange] = []
     sysctls: list[SysctlChange] = []
@@ -161,15 +166,18 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         kept = [container for container in running(snapshot) if container.name in request.facts.left.ported]
         if kept:
             demand(snapshot, NAMESPACES, LINKS)
-        ports, sysctls = after_care(snapshot, kept, enabled=request.settings.get(KEY, proxy_default()))
+        enabled = request.settings.get(KEY, proxy_default())
+        ports, sysctls = after_care(snapshot, kept, enabled=enabled)
+        if not target.exact:
+            guard = plan_guard_of_switch(snapshot, request.facts.firewall, request.facts.guard, enabled=enabled)
     keys = outcomes(request, final, RELOAD if told else WRITE, ignored)
     actions = file_actions(config.path, config.text, final)
     if told:
         actions.append(f"reload {config.starter} and wait until dockerd confirms {', '.join(sorted(told))}")
     outline = Outline(
-        actions + port_actions(ports) + sysctl_actions(sysctls),
-        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls),
-        warnings=pending_warnings(keys),
+        actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
+        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
+        warnings=pending_warnings(keys) + guard.warnings,
         results={"settings": keys},
     )
     return DaemonPlan(
@@ -183,9 +191,10 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         fallback=config.text,
         kept=kept,
         proxy=proxy_in_force(snapshot).value,
-        care=bool(ports or sysctls),
+        care=bool(ports or sysctls or guard.actions),
         ports=ports,
         sysctls=sysctls,
+        guard=guard,
     )
 
 
