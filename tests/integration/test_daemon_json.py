@@ -35,9 +35,9 @@ wait $daemon
 
 @ENGINES
 def test_what_we_call_sound_dockerd_accepts_and_what_we_refuse_it_refuses_or_the_documents_say_why(
-    engine_host: Host,
+    fresh_host: Host,
 ) -> None:
-    found, totals = compare(engine_host, generate(FILES, SEED))
+    found, totals = compare(fresh_host, generate(FILES, SEED))
     assert found == [], "\n".join(map(str, found))
     assert totals["accepted by both"] > FILES / 10, totals
     assert totals["refused by both"] > FILES / 10, totals
