@@ -62,6 +62,11 @@ def read_file(path: str) -> FileState:
     return FileState(path, real_path, data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs)
 
 
+def encoded(text: str | None) -> bytes | None:
+    """Return a file's text as replace_file takes it; None stands for no file in both."""
+    return None if text is None else text.encode()
+
+
 def replace_file(before: FileState, data: bytes | None) -> None:
     """Give the file that before describes the content data; None removes it.
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     FileState,
+    encoded,
     read_file,
     replace_file,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 
 FOLDER = "/etc/systemd/system"
@@ -99,6 +100,14 @@ def read_unit(run: Run, name: str) -> UnitState:
     return UnitState(name, data.decode("utf-8", "replace"), DISABLED if state == "not-found" else state)
 
 
+def read_unit_to_plan(run: Run, name: str) -> UnitState:
+    """Return the unit as read_unit does. Raises Refusal when its file cannot be read."""
+    try:
+        return read_unit(run, name)
+    except OSError as error:
+        raise Refusal(f"nothing was changed: {unit_path(name)} could not be read: {error}") from error
+
+
 def unit_actions(change: UnitChange, purpose: str) -> list[str]:
     """Sentences for what is done; purpose says what the unit is good for."""
     before, after = change.before, change.after
@@ -130,7 +139,7 @@ def put_unit(run: Run, file: FileState, wanted: UnitState) -> None:
         # Stopped as well: a unit with ExecStop= takes back what it did.
         _systemctl(run, "disable", "--now", name)
     if wanted.text is None or file.data != wanted.text.encode():
-        replace_file(file, None if wanted.text is None else wanted.text.encode())
+        replace_file(file, encoded(wanted.text))
         _systemctl(run, "daemon-reload")
     if wanted.state == ENABLED:
         _systemctl(run, "enable", name)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     FileState,
+    encoded,
     read_file,
     replace_file,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit, unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan, unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import (
     HairpinPlan,
     HairpinWish,
@@ -26,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard import reset_guard, set_guard
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import verify_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
@@ -47,10 +48,7 @@ class HairpinChange:
 
     def plan(self) -> HairpinPlan:
         """Read the host and plan."""
-        try:
-            unit = read_unit(self._run, UNIT)
-        except OSError as error:
-            raise Refusal(f"nothing was changed: {unit_path(UNIT)} could not be read: {error}") from error
+        unit = read_unit_to_plan(self._run, UNIT)
         return plan_hairpin(self._read(), self._wish, read_firewall(self._run), unit)
 
     def apply(self, plan: HairpinPlan) -> None:
@@ -60,7 +58,7 @@ class HairpinChange:
         try:
             set_sysctls(plan.netfilter.sysctls)
             for state, file in zip(files, plan.netfilter.files):
-                replace_file(state, _data(file.text))
+                replace_file(state, encoded(file.text))
             verify_boot(read_boot(), plan.netfilter.promised)
             set_guard(plan.guard, self._run)
             set_ports(plan.ports)
@@ -72,11 +70,11 @@ class HairpinChange:
         self._journal.end("done")
 
     def _begin(self, plan: HairpinPlan, files: list[FileState]) -> None:
-        writes = {file.path: [_data(file.text)] for file in plan.netfilter.files}
+        writes = {file.path: [encoded(file.text)] for file in plan.netfilter.files}
         touched = list(files)
         unit = plan.guard.unit
         if unit:
-            writes[unit_path(UNIT)] = [_data(unit.after.text)]
+            writes[unit_path(UNIT)] = [encoded(unit.after.text)]
             touched.append(read_file(unit_path(UNIT)))
         self._journal.begin(
             touched,
@@ -97,7 +95,3 @@ class HairpinChange:
             except (ChangeFailed, OSError):
                 stuck.append(state.path)
         return stuck
-
-
-def _data(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()

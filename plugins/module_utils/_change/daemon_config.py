@@ -12,10 +12,12 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
+    encoded,
+    read_file,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
-    UnitState,
-    read_unit,
+    read_unit_to_plan,
     unit_path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_port import set_ports
@@ -90,11 +92,11 @@ class DaemonConfigChange:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
         texts = [step.text for step in plan.steps] + [step.text for step in plan.undo] + [plan.fallback]
         files = [plan.config]
-        writes = {plan.config.path: [_data(text) for text in texts]}
+        writes = {plan.config.path: [encoded(text) for text in texts]}
         unit = plan.guard.unit
         if unit:
             files.append(read_file(unit_path(UNIT)))
-            writes[unit_path(UNIT)] = [_data(unit.after.text)]
+            writes[unit_path(UNIT)] = [encoded(unit.after.text)]
         self._journal.begin(
             files,
             writes,
@@ -150,27 +152,16 @@ class DaemonConfigChange:
             bridge_netfilter=found,
             left=read_left(file, snapshot.daemon),
             firewall=read_firewall(self._run),
-            guard=_guard(self._run),
+            guard=read_unit_to_plan(self._run, UNIT),
         )
         if service is None or service.manager != "systemd":
             return facts
         return replace(facts, traits=DockerService(self._run, service.name).traits())
 
 
-def _data(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
-
-
-def _guard(run: Run) -> UnitState:
-    try:
-        return read_unit(run, UNIT)
-    except OSError as error:
-        raise Refusal(f"nothing was changed: {unit_path(UNIT)} could not be read: {error}") from error
-
-
 def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:
     """Whether the step writes something else than what is there."""
-    return (None if step.text is None else step.text.encode()) != plan.config.data
+    return encoded(step.text) != plan.config.data
 
 
 def _mode_problem(plan: DaemonPlan, snapshot: HostSnapshot) -> str:

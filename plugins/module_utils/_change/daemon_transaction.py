@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
+    encoded,
     read_file,
     replace_file,
 )
@@ -122,7 +123,7 @@ class DaemonTransaction:
 
     def _write(self, plan: DaemonPlan, before: bytes | None, step: DaemonStep) -> bytes | None:
         """Make the file what step wants; return its content then."""
-        data = None if step.text is None else step.text.encode()
+        data = encoded(step.text)
         if data != before:
             replace_file(replace(plan.config, data=before), data)
         return data
@@ -184,7 +185,7 @@ class DaemonTransaction:
     def _taken_back(self, plan: DaemonPlan) -> str:
         """Put the old file back, have the daemon read it, and say how that went."""
         for step in plan.undo:
-            stuck = self._put_back(plan.config.path, None if step.text is None else step.text.encode())
+            stuck = self._put_back(plan.config.path, encoded(step.text))
             if stuck:
                 return stuck
             problem = self._reload_problem(step) if step.action == RELOAD else ""
@@ -249,7 +250,7 @@ class DaemonTransaction:
 
     def _undone(self, plan: DaemonPlan, problem: str, log: list[str]) -> ChangeFailed:
         """Put the old file back, start dockerd with it, and say how that went."""
-        data = None if plan.fallback is None else plan.fallback.encode()
+        data = encoded(plan.fallback)
         stuck = self._put_back(plan.config.path, data)
         snapshot, second = self._started_anew()
         self._journal.end("undone", problem=problem, second=second)

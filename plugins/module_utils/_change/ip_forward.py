@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     FileState,
+    encoded,
     read_file,
     replace_file,
 )
@@ -25,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     UnitChange,
     prove_unit,
     put_unit,
-    read_unit,
+    read_unit_to_plan,
     unit_path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.dockerd_forwarding import open_router_warnings
@@ -114,10 +115,7 @@ class ForwardingChange:
 
     def _plan_policy(self, snapshot: HostSnapshot, forwarding: ForwardingPlan) -> tuple[PolicyPlan, list[str]]:
         firewall = read_firewall(self._run)
-        try:
-            unit = read_unit(self._run, UNIT)
-        except OSError as error:
-            raise Refusal(f"nothing was changed: {unit_path(UNIT)} could not be read: {error}") from error
+        unit = read_unit_to_plan(self._run, UNIT)
         families = self._policy.families
         if not self._wish.present:
             return plan_reopening(snapshot, firewall, unit, families), []
@@ -132,9 +130,9 @@ class ForwardingChange:
         forwarding, policy = plan.forwarding, plan.policy
         paths = [f"{FOLDER}/{name}" for name in OWN_NAMES] + [unit_path(UNIT)]
         before = {path: read_file(path) for path in paths}
-        writes = {file.path: [_data(file.text)] for file in forwarding.files}
+        writes = {file.path: [encoded(file.text)] for file in forwarding.files}
         if policy.unit:
-            writes[unit_path(UNIT)] = [_data(policy.unit.after.text)]
+            writes[unit_path(UNIT)] = [encoded(policy.unit.after.text)]
         self._journal.begin(
             [before[path] for path in writes],
             writes,
@@ -147,7 +145,7 @@ class ForwardingChange:
             self._apply_policy(policy, before[unit_path(UNIT)])
             set_sysctls(forwarding.sysctls)
             for file in forwarding.files:
-                replace_file(before[file.path], _data(file.text))
+                replace_file(before[file.path], encoded(file.text))
             verify_boot(read_boot(), forwarding.promised)
         except (ChangeFailed, OSError, UnreadableError) as error:
             raise self._undone(plan, list(before.values()), error) from error
@@ -198,7 +196,3 @@ def advertised_interfaces(table: str) -> list[str]:
         if len(fields) == 10 and int(fields[8], 16) & _RTF_DEFAULT and int(fields[8], 16) & _RTF_ADDRCONF:
             found.add(fields[9])
     return sorted(found)
-
-
-def _data(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
