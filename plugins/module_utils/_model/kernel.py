@@ -33,6 +33,11 @@ class Link:
     """IFLA_LINK_NETNSID: id of the namespace that the other end is in."""
     hairpin: Optional[bool] = None
     """IFLA_BRPORT_MODE; None for what is no bridge port."""
+    isolated: Optional[bool] = None
+    """IFLA_BRPORT_ISOLATED: ports that have it do not reach each other; None for what is no bridge port."""
+    calls_iptables: Optional[bool] = None
+    """IFLA_BR_NF_CALL_IPTABLES: this bridge does what net.bridge.bridge-nf-call-iptables does for all."""
+    calls_ip6tables: Optional[bool] = None
     addresses: list[str] = field(default_factory=list)
     """With prefix length, both families."""
 
@@ -54,6 +59,44 @@ class Route:
     """Indices of the links that it leads to."""
     protocol: int = 0
     """Who made it: 2 is the kernel, 4 an administrator, 9 a router advertisement (rtnetlink(7))."""
+    source: Optional[str] = None
+    """RTA_PREFSRC: the address that the host's own packets get on this way."""
+    metric: int = 0
+    """RTA_PRIORITY; among routes of the same length the lowest wins. 0 is 1024 for IPv6."""
+    usable: bool = True
+    """Whether none of RTNH_F_DEAD and RTNH_F_LINKDOWN (with ignore_routes_with_linkdown) rules it out."""
+
+
+@dataclass(frozen=True)
+class PolicyRule:
+    """An entry of the routing policy database (ip-rule(8), RTM_GETRULE)."""
+
+    priority: int
+    family: int
+    """4 or 6."""
+    action: str = "lookup"
+    """``lookup``, ``goto``, ``nop``, ``blackhole``, ``unreachable`` or ``prohibit``."""
+    table: int = 0
+    goto: int = 0
+    """Priority of the rule to go on with."""
+    inverted: bool = False
+    source: str = ""
+    """With prefix length; empty for all."""
+    destination: str = ""
+    incoming: str = ""
+    """Device by name; ``lo`` stands for what the host itself sends."""
+    outgoing: str = ""
+    mark: int = 0
+    mask: int = 0
+    """0 when the rule does not ask for a mark."""
+    protocol: int = 0
+    source_ports: Optional[list[int]] = None
+    """First and last."""
+    destination_ports: Optional[list[int]] = None
+    suppress_prefix_length: Optional[int] = None
+    """A route with a prefix of this length or shorter does not count (FRA_SUPPRESS_PREFIXLEN)."""
+    other: list[str] = field(default_factory=list)
+    """Selectors beyond these that it has (uidrange, tos, l3mdev...): it then cannot be told whether it applies."""
 
 
 @dataclass(frozen=True)
@@ -107,4 +150,12 @@ class Ruleset:
     save: dict[str, str] = field(default_factory=dict)
     """Output of the save commands by their name: ``iptables-nft-save``, ``ip6tables-legacy-save``..."""
     nft_json: Optional[str] = None
-    """Output of ``nft -j list ruleset``."""
+    """Output of ``nft -j list ruleset``; None where there is no such program."""
+    ipsets: Optional[str] = None
+    """Output of ``ipset save``; None where there is no such program, or nothing refers to a set."""
+    nft_tables: Optional[list[str]] = None
+    """Tables of nftables as the kernel lists them, ``ip filter`` say; None where they were not asked for."""
+    generation: Optional[int] = None
+    """NFT_MSG_GETGEN, the same before and after all was read; None where the kernel was not asked."""
+    unread: list[str] = field(default_factory=list)
+    """Parts that exist and could not be read, one sentence each."""

@@ -23,11 +23,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Link,
+    PolicyRule,
     ProxyProcess,
     Route,
     Ruleset,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 SCHEMA_VERSION = 1
 
@@ -36,6 +39,9 @@ ENGINE = "engine"
 NAMESPACES = "namespaces"
 LINKS = "links"
 ROUTES = "routes"
+POLICY_RULES = "policy_rules"
+LISTENERS = "listeners"
+INNER = "inner"
 NAMESERVERS = "nameservers"
 SYSCTL = "sysctl"
 BOOT = "boot"
@@ -76,6 +82,12 @@ class HostSnapshot:
     links: list[Link] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     """All tables, both families, without the kernel's own multicast and broadcast routes."""
+    policy_rules: list[PolicyRule] = field(default_factory=list)
+    """Of both families, in the order in which the kernel asks them."""
+    listeners: list[Listener] = field(default_factory=list)
+    """Of the host's namespace."""
+    inner: list[InnerNamespace] = field(default_factory=list)
+    """The namespaces of running containers, each once, the host's left out."""
     nameservers: list[str] = field(default_factory=list)
     """Addresses that the host's resolver asks."""
     sysctls: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A packet under way, with what the kernel keeps about it and its connection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Protocol
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_NEW
+
+
+class Connection:
+    """What connection tracking knows: the tuples of both directions, and the translations that were decided.
+
+    A tuple is (source, source port, destination, destination port); ICMP has its identifier in place of ports. A source
+    port that is not known is None.
+    """
+
+    __slots__ = ("dnat", "dnat_decided", "mark", "original", "protocol", "reply", "seen_reply", "snat", "snat_decided")
+
+    def __init__(self, protocol: int, original: tuple[int, Optional[int], int, Optional[int]]) -> None:
+        source, source_port, destination, port = original
+        self.protocol = protocol
+        self.original = original
+        self.reply: tuple[int, Optional[int], int, Optional[int]] = (destination, port, source, source_port)
+        self.mark: Optional[int] = 0
+        self.dnat = False
+        self.snat = False
+        self.dnat_decided = False
+        self.snat_decided = False
+        self.seen_reply = False
+
+    def copy(self) -> Connection:
+        """An independent one, for when a journey splits."""
+        other = Connection.__new__(Connection)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
+
+class Flight:
+    """The packet at one moment. Fields are those of values.FIELDS; None is what is not known."""
+
+    __slots__ = (
+        "connection",
+        "daddr",
+        "dport",
+        "family",
+        "icmp_code",
+        "icmp_type",
+        "iif",
+        "mark",
+        "oif",
+        "physin",
+        "physout",
+        "pkttype",
+        "protocol",
+        "reply",
+        "saddr",
+        "skgid",
+        "skuid",
+        "sport",
+        "state",
+        "tcp_flags",
+        "tracked",
+    )
+
+    def __init__(
+        self, family: int, protocol: int, saddr: int, sport: Optional[int], daddr: int, dport: Optional[int]
+    ) -> None:
+        self.family = family
+        self.protocol = protocol
+        self.saddr = saddr
+        self.sport = sport
+        self.daddr = daddr
+        self.dport = dport
+        self.icmp_type: Optional[int] = None
+        self.icmp_code: Optional[int] = None
+        self.tcp_flags: Optional[int] = 2 if protocol == 6 else 0
+        self.iif = ""
+        self.oif = ""
+        self.physin = ""
+        self.physout = ""
+        self.mark: Optional[int] = 0
+        self.pkttype = "host"
+        self.skuid: Optional[int] = None
+        self.skgid: Optional[int] = None
+        self.connection: Optional[Connection] = None
+        """None before connection tracking has seen it, and for what is not tracked."""
+        self.state = CT_NEW
+        """CT_NEW, CT_ESTABLISHED, CT_INVALID or CT_UNTRACKED, once tracked."""
+        self.reply = False
+        """Whether it goes in the reply direction of its connection."""
+        self.tracked = True
+        """False after notrack."""
+
+    def copy(self) -> Flight:
+        """An independent one, its connection included, for when a journey splits."""
+        other = Flight.__new__(Flight)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        if self.connection is not None:
+            other.connection = self.connection.copy()
+        return other
+
+
+class Step(NamedTuple):
+    """One thing that happened in a hook, kept small: it becomes a Hop only when somebody wants to read the path."""
+
+    hook: str
+    chain: Optional[Chain]
+    """None for what connection tracking did by itself: the translation of a connection that is known already."""
+    rule: Optional[Rule]
+    """None for a chain's policy."""
+    action: str
+    saddr: int
+    sport: Optional[int]
+    daddr: int
+    dport: Optional[int]
+
+
+class Passage(NamedTuple):
+    """One way in which a packet can leave a hook. There are several where a condition could not be decided."""
+
+    verdict: str
+    """``accept``, ``drop``, ``reject``, or ``unpredictable``."""
+    flight: Flight
+    steps: tuple[Step, ...]
+    doubts: tuple[str, ...]
+    """What was assumed on this way: each condition that could not be decided, with its rule."""
+    reject_with: str = ""
+
+
+class Surroundings(Protocol):
+    """What rules ask of the host around them. None is what cannot be told."""
+
+    def address_type(self, family: int, address: int, device: str) -> Optional[str]:
+        """Type of the route to an address (``local``, ``unicast``...); with a device, asked of that device only."""
+
+    def device_towards(self, family: int, address: int, incoming: str) -> Optional[str]:
+        """Device that the route to an address leads to, empty without one."""
+
+    def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
+        """The address that MASQUERADE takes on a device (and REDIRECT on the one that a packet came in by)."""

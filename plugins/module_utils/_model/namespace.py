@@ -1,0 +1,30 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What is inside the network namespace of a container, read from the kernel without a program in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+
+@dataclass(frozen=True)
+class InnerNamespace:
+    """A network namespace other than the host's; several containers can share it."""
+
+    inode: int
+    """Number of /proc/PID/ns/net, which Container.netns refers to."""
+    links: list[Link] = field(default_factory=list)
+    """A link's index is the ``peer_index`` of the veth on the host that has the namespace's ``peer_nsid``."""
+    routes: list[Route] = field(default_factory=list)
+    rules: list[PolicyRule] = field(default_factory=list)
+    """Only where they differ from the three that every namespace has."""
+    listeners: list[Listener] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    """Tables of nftables and ip_tables in it, ``ip nat`` say; dockerd itself makes one for its name server."""

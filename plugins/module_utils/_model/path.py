@@ -1,0 +1,86 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The way of a packet, of its answer, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+# Verdicts.
+DELIVERED = "delivered"
+DROPPED = "dropped"
+REFUSED = "refused"
+UNREACHABLE = "unreachable"
+NO_ANSWER = "no answer"
+UNKNOWN = "unknown"
+
+# What whoever asks would see, in the words of a connection attempt.
+ANSWERED = "answered"
+TIMED_OUT = "timed out"
+CLOSED = "closed"
+
+# Legs of a journey.
+REQUEST = "request"
+REPLY = "reply"
+PROXY_REQUEST = "proxy request"
+PROXY_REPLY = "proxy reply"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One thing that happened to a packet."""
+
+    leg: str
+    """``request``, ``reply``; for the second connection that docker-proxy makes ``proxy request``, ``proxy reply``."""
+    place: str
+    """``container``, ``bridge``, ``prerouting``, ``input``, ``forward``, ``output``, ``postrouting``, ``routing``,
+    ``socket``, ``proxy``, ``wire``."""
+    action: str
+    """What was done: ``accept``, ``drop``, ``reject``, ``jump``, ``return``, ``dnat``, ``snat``, ``masquerade``,
+    ``mark``, ``policy``, ``route``, ``switch``, ``deliver``, ``refuse``, ``answer``..."""
+    source: str
+    """Source address (and port, where it is known) after it."""
+    destination: str
+    """Destination address and port after it."""
+    incoming: str = ""
+    """Device that it came in by, as the hook sees it."""
+    outgoing: str = ""
+    """Device that it leaves by, as the hook sees it."""
+    table: str = ""
+    """Family and name of the table, ``ip filter`` say; ``legacy ip filter`` for those of iptables-legacy."""
+    chain: str = ""
+    rule: str = ""
+    """The rule in the words of the program that shows it; empty for a chain's policy."""
+    number: Optional[int] = None
+    """Place of the rule in its chain, from 1."""
+    handle: Optional[int] = None
+    """Handle of the rule where nftables gives one."""
+    note: str = ""
+    """In words, for people: which setting decided (``net.ipv4.ip_forward is 0``), or what is meant."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """The whole journey. The last hop of the leg that ended it is what decided."""
+
+    verdict: str
+    """``delivered``, ``dropped``, ``refused``, ``unreachable``, ``no answer`` (it arrived, the answer is lost) or
+    ``unknown``."""
+    seen: str
+    """What the one who asks sees: ``answered``, ``refused``, ``closed``, ``timed out``, ``unreachable``, or unknown."""
+    reason: str
+    """One sentence: what decided."""
+    hops: list[Hop] = field(default_factory=list)
+    answered_by: str = ""
+    """``container NAME``, ``host`` (with the program where it is known) or ``outside``; empty if nobody was reached."""
+    source_at_end: str = ""
+    """Source address that the one who answers sees; empty when nobody was reached or it is not known."""
+    doubts: list[str] = field(default_factory=list)
+    """For ``unknown``: each thing that would have to be known, with the rule it stands in."""
+    decided_at: Optional[int] = None
+    """Index of the deciding hop in ``hops``; None when there is none."""
