@@ -114,8 +114,11 @@ log:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Consent
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback import RollbackChange, RollbackWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
+    RollbackChange,
+    RollbackWish,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot

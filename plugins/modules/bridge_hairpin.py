@@ -117,8 +117,8 @@ refused:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin import HairpinChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import HairpinWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import HairpinChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import HairpinWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command

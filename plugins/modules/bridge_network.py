@@ -278,13 +278,13 @@ log:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network import NetworkChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_network_input import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
     parse_avoid,
     parse_wishes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import EngineNetworks
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_recovery import Recovering
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import Recovering
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command

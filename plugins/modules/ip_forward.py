@@ -148,9 +148,13 @@ refused:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import PolicyWish
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward import ForwardingChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.ip_forward_plan import ForwardingWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    PolicyWish,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import ForwardingChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
+    ForwardingWish,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command

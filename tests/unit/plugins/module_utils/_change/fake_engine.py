@@ -9,7 +9,7 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.network_api import ApiProblem
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import ApiProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 ID_LENGTH = 64

@@ -7,15 +7,21 @@ import json
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_config_plan import plan_daemon_config
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_goal import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
+    plan_daemon_config,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
     Goal,
     KeyWish,
     keys_goal,
     text_goal,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon_plan import Consent, DaemonFacts
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.json_text import masked, with_key, without_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent, DaemonFacts
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.json_text import (
+    masked,
+    with_key,
+    without_key,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward_policy_plan import PolicyChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    PolicyChange,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
     Past,
     file_pasts,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_hairpin_plan import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal, read_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import History, parse_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal

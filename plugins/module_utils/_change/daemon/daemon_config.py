@@ -1,0 +1,188 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A change of daemon.json: reading what the plan needs, doing it, proving it, and going back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
+    encoded,
+    read_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+    read_unit_to_plan,
+    unit_path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
+    plan_daemon_config,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
+    RESTART,
+    Consent,
+    DaemonFacts,
+    DaemonPlan,
+    DaemonStep,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_transaction import (
+    Daemon,
+    DaemonTransaction,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.rehearsal import (
+    rehearsal_command,
+    rehearse,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import BareDaemon, DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.unfinished import read_left
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy_care import after_care
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_port import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard import (
+    reset_guard,
+    set_guard,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import reloads_since
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    SERVICE,
+    HostSnapshot,
+)
+
+
+class DaemonConfigChange:
+    """daemon.json as goal wants it; read() gives a fresh snapshot of the host, run runs a program."""
+
+    def __init__(
+        self,
+        goal: Goal,
+        consent: Consent,
+        run: Run,
+        read: Callable[[], HostSnapshot],
+        journal: Journal,
+    ) -> None:
+        self._goal = goal
+        self._consent = consent
+        self._run = run
+        self._read = read
+        self._journal = journal
+
+    def plan(self) -> DaemonPlan:
+        """Read the host and plan; dockerd itself has its say about the new file, where it can."""
+        snapshot = self._read()
+        demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
+        _refuse_other_file(snapshot)
+        plan = plan_daemon_config(snapshot, self._goal, self._consent, self._facts(snapshot))
+        if snapshot.service is not None and snapshot.daemon is not None and snapshot.engine is not None:
+            command = rehearsal_command(snapshot.service.argv, snapshot.daemon.argv)
+            for text in {step.text for step in plan.steps if step.text is not None and _is_new(plan, step)}:
+                rehearse(command, text, snapshot.engine.release)
+        return plan
+
+    def apply(self, plan: DaemonPlan) -> None:
+        """Do it, prove it against the daemon and the kernel, and undo it on failure."""
+        texts = [step.text for step in plan.steps] + [step.text for step in plan.undo] + [plan.fallback]
+        files = [plan.config]
+        writes = {plan.config.path: [encoded(text) for text in texts]}
+        unit = plan.guard.unit
+        if unit:
+            files.append(read_file(unit_path(UNIT)))
+            writes[unit_path(UNIT)] = [encoded(unit.after.text)]
+        self._journal.begin(
+            files,
+            writes,
+            actions=plan.outline.actions,
+            ports=to_plain(plan.ports),
+            sysctls=to_plain(plan.sysctls),
+            units=[unit.record()] if unit else [],
+        )
+        transaction = DaemonTransaction(
+            self._daemon(plan), self._read, lambda since: reloads_since(plan.docker_host, since), self._journal
+        )
+        restarts = any(step.action == RESTART for step in plan.steps)
+        try:
+            transaction.run(
+                plan, lambda snapshot: _mode_problem(plan, snapshot), lambda snapshot: self._care(plan, snapshot)
+            )
+            if not restarts:
+                self._care(plan, self._read())
+        except ChangeFailed as error:
+            self._journal.end("failed", error=str(error))
+            raise
+        self._journal.end("done")
+
+    def _daemon(self, plan: DaemonPlan) -> Daemon:
+        return DockerService(self._run, plan.unit) if plan.unit else BareDaemon(plan.pid)
+
+    def _care(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
+        """Bring ports and bridges of what was kept, and the guard, into line with the mode, as they are now."""
+        if not plan.care or plan.proxy is None:
+            return
+        ports, sysctls = after_care(snapshot, plan.kept, enabled=plan.proxy)
+        try:
+            set_guard(plan.guard, self._run)
+            set_ports(ports)
+            set_sysctls(sysctls)
+        except (ChangeFailed, OSError) as error:
+            reset_sysctls(sysctls)
+            stuck = reset_guard(plan.guard, self._run)
+            but = f" {', '.join(stuck)} did not go back to what it was." if stuck else ""
+            raise ChangeFailed(
+                f"docker-proxy is {'on' if plan.proxy else 'off'} and in force; what had to follow did not succeed: "
+                f"{error}.{but} The module bridge_hairpin, state: auto, does it",
+                getattr(error, "log", []),
+            ) from error
+
+    def _facts(self, snapshot: HostSnapshot) -> DaemonFacts:
+        config = snapshot.daemon_config
+        service = snapshot.service
+        found = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
+        file = read_file(config.path if config else "")
+        facts = DaemonFacts(
+            file,
+            bridge_netfilter=found,
+            left=read_left(file, snapshot.daemon),
+            firewall=read_firewall(self._run),
+            guard=read_unit_to_plan(self._run, UNIT),
+        )
+        if service is None or service.manager != "systemd":
+            return facts
+        return replace(facts, traits=DockerService(self._run, service.name).traits())
+
+
+def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:
+    """Whether the step writes something else than what is there."""
+    return encoded(step.text) != plan.config.data
+
+
+def _mode_problem(plan: DaemonPlan, snapshot: HostSnapshot) -> str:
+    state = proxy_in_force(snapshot)
+    if plan.proxy is None or state.value == plan.proxy:
+        return ""
+    return f"dockerd was restarted, and docker-proxy is not as wanted: {state.evidence}"
+
+
+def _refuse_other_file(snapshot: HostSnapshot) -> None:
+    """Refuse a file that dockerd does not read: what is written there would do nothing."""
+    named = snapshot.daemon_config.path if snapshot.daemon_config else ""
+    process = read_process(snapshot.daemon.pid) if snapshot.daemon else None
+    own = config_path(process, snapshot.service.argv if snapshot.service else [])
+    if os.path.realpath(named) != os.path.realpath(own):
+        raise Refusal(f"nothing was changed: this dockerd reads {own}, not {named}")

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What daemon.json is to become. Pure.
+
+A goal turns the present configuration into the wanted text, and says which keys must be in force then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
+    CurrentConfig,
+    parse_text,
+    same,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import MERGED_WITH_FLAGS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
+
+
+@dataclass(frozen=True)
+class KeyWish:
+    """One key of daemon.json: to be there with a value, or not to be there."""
+
+    name: str
+    present: bool = True
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The wanted text, None for no file."""
+
+    text: str | None
+    keys: frozenset[str]
+    """What must be in force, whether its text changes or not."""
+    exact: bool = False
+    """Whether the text must be that to the byte, even where it makes reloads fail."""
+
+
+Goal = Callable[[CurrentConfig], Target]
+
+
+def keys_goal(wishes: list[KeyWish]) -> Goal:
+    """Return the goal that edits the file key by key, and leaves everything else as it was typed."""
+
+    def goal(config: CurrentConfig) -> Target:
+        _refuse_wrong(config, wishes)
+        text = config.text
+        for wish in wishes:
+            text = _edited(config, text, wish)
+        return Target(text, frozenset(wish.name for wish in wishes))
+
+    return goal
+
+
+def text_goal(text: str | None) -> Goal:
+    """Return the goal that replaces the whole file; None: by none."""
+
+    def goal(config: CurrentConfig) -> Target:
+        names = {*flattened(config.values), *flattened(parse_text(text).values), "userland-proxy", "live-restore"}
+        return Target(text, frozenset(names), exact=True)
+
+    return goal
+
+
+def _refuse_wrong(config: CurrentConfig, wishes: list[KeyWish]) -> None:
+    """Refuse what this engine does not know, or does not take as it is written.
+
+    In a file that is there already, dockerd's own measure counts; here also what it would take and not heed.
+    """
+    values = {wish.name: wish.value for wish in wishes if wish.present}
+    judged = problems_in(values, {}, {}, config.release)
+    messages = [problem.message for problem in judged if not _stands_already(config, problem.key, values)]
+    messages += [
+        f"{name} is null; to have dockerd's default, remove the key" for name in values if values[name] is None
+    ]
+    blocked = reload_blockers(values, {}, config.release)
+    messages += [
+        f"{problem.message}; remove the key instead"
+        for problem in blocked
+        if not _stands_already(config, problem.key, values)
+    ]
+    if messages:
+        raise Refusal(f"{config.path} was left byte for byte as it is: {'; '.join(messages)}")
+
+
+def _stands_already(config: CurrentConfig, name: str | None, values: dict[str, Any]) -> bool:
+    """Whether the file says it already, so that whoever reads it has judged it."""
+    return name in config.values and same(config.values[name], values.get(name))
+
+
+def _edited(config: CurrentConfig, text: str | None, wish: KeyWish) -> str | None:
+    values = parse_text(text).values
+    if wish.name in flattened(values) and wish.name not in values:
+        raise Refusal(
+            f"{config.path} sets {wish.name} inside of another object, where dockerd heeds it, too; take it out there"
+        )
+    if not wish.present:
+        return text if wish.name not in values else json_text.without_key(text or "", wish.name)
+    if wish.name in config.flags and wish.name not in MERGED_WITH_FLAGS:
+        _refuse_flag(config, wish)
+        return text
+    if wish.name in values and same(values[wish.name], wish.value):
+        return text
+    return json_text.with_key(text or "", wish.name, value=wish.value)
+
+
+def _refuse_flag(config: CurrentConfig, wish: KeyWish) -> None:
+    if not same(config.flags[wish.name], wish.value):
+        raise Refusal(flag_conflict(config, wish.name))
+
+
+def flag_conflict(config: CurrentConfig, name: str) -> str:
+    """Say that a key is a flag already, and where to look for that."""
+    shown = json.dumps(mask_values({name: config.flags[name]})[name])
+    return (
+        f"{config.starter} starts dockerd with --{name} ({shown}); a key in {config.path} beside it would keep dockerd "
+        f"from starting, so nothing was changed. Change the flag, or drop it: {config.starter_files}"
+    )

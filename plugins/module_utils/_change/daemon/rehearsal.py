@@ -1,0 +1,80 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""dockerd's own rehearsal of a configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
+
+# The first release with dockerd --validate.
+FIRST_RELEASE = (23, 0)
+_REMAP = "userns-remap"
+TIME_LIMIT = 30.0
+"""Seconds."""
+
+
+def rehearsal_command(unit: list[str], live: list[str]) -> list[str]:
+    """Return the command line to rehearse with: that of the unit, or of the process where the unit starts a wrapper.
+
+    Empty where dockerd cannot be run from here (a snap's needs its confinement): a wrapper must not be run at all.
+    """
+    for argv in (unit, live):
+        if argv and os.path.basename(argv[0]) == "dockerd":
+            return [] if argv[0].startswith("/snap/") else argv
+    return []
+
+
+def rehearse(argv: list[str], text: str, release: tuple[int, int]) -> None:
+    """Have dockerd judge text, with the program and flags of argv, its unit's command line. Nothing is written for it.
+
+    Raises Refusal with dockerd's own words. Engines before 23.0 cannot be asked.
+    """
+    if release < FIRST_RELEASE or is_blank(text) or not argv:
+        return
+    command = [argv[0], "--validate", "--config-file", "/dev/stdin", *without_config_file(argv[1:])]
+    try:
+        # There is no AnsibleModule here to ask: this is plain Python.
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            command,
+            input=_without_side_effects(text).encode(),
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Refusal(f"dockerd --validate could not be asked, so nothing was changed: {error}") from error
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
+        raise Refusal(f"dockerd --validate rejects the new configuration, so nothing was changed: {words}")
+
+
+def _without_side_effects(text: str) -> str:
+    """Return text without what makes the rehearsal itself change the host.
+
+    For ``userns-remap: default``, dockerd --validate already makes the user dockremap and its ranges (moby cmd/dockerd
+    daemon_linux.go, loadCLIPlatformConfig; seen on 26.1.5 and 28.5.2).
+    """
+    remapped = parse(text.encode(), "").values.get(_REMAP) == "default"
+    return json_text.without_key(text, _REMAP) if remapped else text
+
+
+def without_config_file(words: list[str]) -> list[str]:
+    """Return the words of a command line without --config-file and its value."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in ("--config-file", "-config-file"):
+            next(rest, None)
+        elif not word.startswith("--config-file="):
+            kept.append(word)
+    return kept

@@ -1,0 +1,313 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The policy of FORWARD that goes with forwarding, now and after boot: the plan. Pure.
+
+dockerd closes FORWARD (policy DROP) only when it is dockerd that turns forwarding on: moby, setup_ip_forwarding.go.
+Once forwarding is on before dockerd starts, somebody else must close it, or the host routes for anyone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+    ABSENT,
+    ENABLED,
+    UnitChange,
+    UnitState,
+    firewall_unit,
+    unit_actions,
+    unit_diff,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
+    NAMES,
+    leaves_forward_open,
+    manages_rules,
+    uses_nftables,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
+    accepts_everything,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import (
+    Forwarder,
+    filter_save,
+    find_forwarders,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    Diff,
+    Disruption,
+    Outline,
+    Refusal,
+    demand,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
+
+UNIT = "dockernet-forward-policy.service"
+CHAIN = "FORWARD"
+_KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
+_USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
+_OPEN_BY_NFTABLES = (
+    "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
+    "would drop what it accepts. The host routes for whoever uses it as a gateway unless another table closes it, say: "
+    "nft 'add table inet gateway; add chain inet gateway forward { type filter hook forward priority -1; }; "
+    'add rule inet gateway forward iifname "UPLINK" oifname "UPLINK" drop\''
+)
+_OPEN_BY_FIREWALLD = (
+    "the policy of FORWARD was left as it is: firewalld decides what this host forwards, and rejects what no zone or "
+    "policy of it allows. Zones with forwarding between their interfaces do allow it: see firewall-cmd "
+    "--list-all-zones, and close one with firewall-cmd --permanent --zone=ZONE --remove-forward"
+)
+
+
+@dataclass(frozen=True)
+class PolicyWish:
+    """What the caller wants."""
+
+    families: list[str]
+    closed: bool = True
+    """False: whatever the policy is, it is left so."""
+    persistent: bool = True
+    disruption_allowed: bool = False
+
+
+@dataclass(frozen=True)
+class PolicyChange:
+    """The policy of a built-in chain of table filter, in the backend that the host's own iptables writes to."""
+
+    family: str
+    before: str
+    after: str
+    chain: str = CHAIN
+
+
+@dataclass(frozen=True)
+class PolicyPlan:
+    """What to do: the unit first, so that what was there before is on record, then the policies."""
+
+    outline: Outline = field(default_factory=Outline)
+    policies: list[PolicyChange] = field(default_factory=list)
+    unit: UnitChange | None = None
+
+
+def plan_policy(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wish: PolicyWish) -> PolicyPlan:
+    """Plan a closed FORWARD for the families of wish.
+
+    Raises Refusal where somebody would be cut off without consent, where other software sets the policy, or where it
+    cannot be kept at boot.
+    """
+    if not wish.closed:
+        return PolicyPlan()
+    left_open = _left_open(snapshot, firewall)
+    if left_open:
+        return PolicyPlan(Outline(warnings=left_open))
+    demand(snapshot, RULESET, LINKS)
+    _refuse_what_does_not_last(firewall, unit, wish)
+    now = {family: current_policy(snapshot, firewall, family) for family in wish.families}
+    policies = [PolicyChange(family, policy, "DROP") for family, policy in now.items() if policy != "DROP"]
+    concerned = {change.family: _concerned(snapshot, firewall, change.family) for change in policies}
+    disruptions = _disruptions(concerned)
+    if disruptions and not wish.disruption_allowed:
+        raise Refusal(_refusal(disruptions, concerned), disruptions)
+    change = _unit_change(firewall, unit, {**now, **recorded_policies(unit)}) if wish.persistent else None
+    actions = unit_actions(change, _purpose(change.after)) if change else []
+    actions += [_action(policy, concerned[policy.family]) for policy in policies]
+    diffs = (unit_diff(change) if change else []) + policy_diff(policies)
+    warnings = _warnings(snapshot, firewall, policies, wish)
+    return PolicyPlan(Outline(actions, diffs, disruptions, warnings), policies, change)
+
+
+def plan_reopening(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, families: list[str]) -> PolicyPlan:
+    """Plan to take back what plan_policy did for the families, as far as it is still ours."""
+    before = recorded_policies(unit)
+    if not set(before) & set(families):
+        return PolicyPlan()
+    demand(snapshot, RULESET)
+    rest = {family: policy for family, policy in before.items() if family not in families}
+    after = UnitState(UNIT, unit_text(firewall, rest), ENABLED) if rest else UnitState(UNIT, None, ABSENT)
+    change = UnitChange(unit, after)
+    policies = [
+        PolicyChange(family, "DROP", before[family])
+        for family in families
+        if before.get(family, "DROP") != "DROP"
+        and family in firewall.programs
+        and current_policy(snapshot, firewall, family) == "DROP"
+        and not _dockerd_closes_always(snapshot, family)
+    ]
+    purpose = _purpose(after) if rest else ""
+    actions = unit_actions(change, purpose)
+    actions += [f"set the policy of FORWARD ({NAMES[item.family]}) back to {item.after}" for item in policies]
+    return PolicyPlan(Outline(actions, unit_diff(change) + policy_diff(policies)), policies, change)
+
+
+def current_policy(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
+    """The policy that a packet meets now; a chain that does not exist accepts."""
+    return parse_table(filter_save(snapshot, firewall, family), "filter").policies.get(CHAIN, "ACCEPT")
+
+
+def recorded_policies(unit: UnitState) -> dict[str, str]:
+    """Policies by family that the unit file says were there before; empty for a file that is not ours."""
+    found = _KEPT.search(unit.text or "")
+    pairs = [item.split() for item in found["before"].split(",")] if found else []
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] in NAMES and pair[1] in ("ACCEPT", "DROP")}
+
+
+def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
+    """The unit that closes FORWARD for the families of before, whose values it keeps."""
+    families = sorted(before)
+    note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
+    programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
+    return firewall_unit(
+        note,
+        "Keep the chain FORWARD closed for whatever no rule accepts",
+        [f"ExecStart={program} -w 60 -P {CHAIN} DROP" for program in programs],
+    )
+
+
+def policy_diff(policies: list[PolicyChange]) -> list[Diff]:
+    """The changes as one small table, none for no changes."""
+    if not policies:
+        return []
+    before = "".join(f"{item.family} {item.chain} {item.before}\n" for item in policies)
+    after = "".join(f"{item.family} {item.chain} {item.after}\n" for item in policies)
+    return [Diff("policies of table filter", before, after)]
+
+
+# ---- what stands in the way ------------------------------------------------------------------------------------------
+
+
+def _left_open(snapshot: HostSnapshot, firewall: Firewall) -> list[str]:
+    """Where the policy is not the place: say what decides instead, and how to close it."""
+    if uses_nftables(snapshot):
+        return [_OPEN_BY_NFTABLES]
+    if firewall.firewalld:
+        return [_OPEN_BY_FIREWALLD]
+    return []
+
+
+def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: PolicyWish) -> None:
+    missing = [family for family in wish.families if family not in firewall.programs]
+    if missing:
+        names = " and ".join(NAMES[family] for family in missing)
+        raise Refusal(
+            f"nothing was changed: there is no iptables for {names} on this host to close FORWARD with, so the host "
+            "would route for anyone. Close it by other means, and say forward_policy: keep"
+        )
+    opened = [family for family in wish.families if firewall.ufw.get(family) == "ACCEPT"]
+    if opened:
+        raise Refusal(
+            "nothing was changed: ufw sets the policy of FORWARD to ACCEPT at each start and reload, so a closed chain "
+            'would not last. Set DEFAULT_FORWARD_POLICY="DROP" in /etc/default/ufw and run ufw reload if this host '
+            "forwards for nobody else; if it does, say forward_policy: keep"
+        )
+    if wish.persistent and not firewall.systemd:
+        raise Refusal(
+            "nothing was changed: systemd does not run this host, and the policy of FORWARD is kept at boot by a unit "
+            "of systemd. Say persistent: false to close it now only, or forward_policy: keep and close it by other "
+            "means"
+        )
+    if unit.state in ("masked", "linked"):
+        raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
+    if unit.text is not None and _KEPT.search(unit.text) is None:
+        raise Refusal(
+            f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
+            "forward_policy: keep"
+        )
+
+
+def _concerned(snapshot: HostSnapshot, firewall: Firewall, family: str) -> list[Forwarder]:
+    return _docker_itself(snapshot, firewall, family) + find_forwarders(snapshot, firewall, family)
+
+
+def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> list[Forwarder]:
+    """Docker's own networks where dockerd makes no rules that accept their traffic, and its being told to leave it."""
+    found = []
+    if not manages_rules(snapshot, filter_save(snapshot, firewall, family), family):
+        key = "iptables" if family == "ipv4" else "ip6tables"
+        names = [
+            item.name
+            for item in snapshot.networks
+            if item.bridge and not item.internal and (family == "ipv4" or item.ipv6)
+        ]
+        what = f"no rule of dockerd accepts its {NAMES[family]} traffic ({key} is off)"
+        found += [Forwarder(f"network {name}", what) for name in names]
+    if leaves_forward_open(snapshot):
+        found.append(Forwarder("ip-forward-no-drop", "dockerd is told to leave FORWARD open, so somebody relies on it"))
+    return found
+
+
+def _disruptions(concerned: dict[str, list[Forwarder]]) -> list[Disruption]:
+    return [
+        Disruption(item.name, f"{NAMES[family]} is no longer forwarded for it where no rule accepts it: {item.what}")
+        for family, items in concerned.items()
+        for item in items
+        if not item.goes_on
+    ]
+
+
+def _refusal(disruptions: list[Disruption], concerned: dict[str, list[Forwarder]]) -> str:
+    shown = "; ".join(f"{item.container} ({item.how})" for item in disruptions)
+    names = " and ".join(NAMES[family] for family in concerned)
+    return (
+        f"nothing was changed: closing FORWARD for {names} would cut off others whom this host forwards for: {shown}. "
+        "With on_disruption: allow it is closed all the same; with forward_policy: keep it stays open, and the host "
+        "routes for anyone; or let rules in the chain DOCKER-USER accept their traffic both ways, and run again"
+    )
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+
+
+def _unit_change(firewall: Firewall, unit: UnitState, before: dict[str, str]) -> UnitChange | None:
+    change = UnitChange(unit, UnitState(UNIT, unit_text(firewall, before), ENABLED))
+    return None if change.before == change.after else change
+
+
+def _purpose(after: UnitState) -> str:
+    names = " and ".join(NAMES[family] for family in sorted(recorded_policies(after)))
+    return f"which closes FORWARD ({names}) at boot before the network and docker.service start"
+
+
+def _action(change: PolicyChange, concerned: list[Forwarder]) -> str:
+    text = f"set the policy of FORWARD ({NAMES[change.family]}) from {change.before} to {change.after}"
+    going_on = [item.name for item in concerned if item.goes_on]
+    return f"{text}; {', '.join(going_on)} goes on by rules of its own" if going_on else text
+
+
+def _warnings(snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyChange], wish: PolicyWish) -> list[str]:
+    warnings = []
+    for family in wish.families:
+        rule = accepts_everything(parse_table(filter_save(snapshot, firewall, family), "filter"))
+        if rule:
+            warnings.append(
+                f"the policy of FORWARD ({NAMES[family]}) closes nothing, since a rule accepts everything: {rule}"
+            )
+    if policies and snapshot.engine is not None and snapshot.engine.release < (28, 0):
+        warnings.append(
+            "with FORWARD closed, other machines that have a route to the containers' own addresses no longer reach "
+            "them there; published ports are reached as before"
+        )
+    if wish.persistent and firewall.late_loaders:
+        warnings.append(
+            f"{', '.join(firewall.late_loaders)} loads rules and policies of its own once the network is up, after "
+            f"{UNIT}: close FORWARD there as well"
+        )
+    return warnings
+
+
+def _dockerd_closes_always(snapshot: HostSnapshot, family: str) -> bool:
+    """For IPv6, engines before 28 set DROP at every start, whoever turned forwarding on."""
+    engine = snapshot.engine
+    return (
+        family == "ipv6"
+        and engine is not None
+        and engine.release < (28, 0)
+        and manages_rules(snapshot, "", family)
+        and not leaves_forward_open(snapshot)
+    )

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Forwarding and the policy that goes with it: reading what the plan needs, doing it, proving it, and going back.
+
+FORWARD is closed before forwarding goes on, so that the host is at no time a router for anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
+    FileState,
+    encoded,
+    read_file,
+    replace_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+    ENABLED,
+    UnitChange,
+    prove_unit,
+    put_unit,
+    read_unit_to_plan,
+    unit_path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
+    open_router_warnings,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
+    reset_policies,
+    set_policies,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    UNIT,
+    PolicyPlan,
+    PolicyWish,
+    current_policy,
+    plan_policy,
+    plan_reopening,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
+    ForwardingPlan,
+    ForwardingWish,
+    plan_forwarding,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+    FOLDER,
+    OWN_NAMES,
+    verify_boot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+    read_sysctl,
+    reset_sysctls,
+    set_sysctls,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+ROUTES6 = Path("/proc/net/ipv6_route")
+# include/uapi/linux/ipv6_route.h: a default route that router discovery made.
+_RTF_DEFAULT = 0x00010000
+_RTF_ADDRCONF = 0x00040000
+
+
+@dataclass(frozen=True)
+class WholePlan:
+    """Both halves; their outline is one."""
+
+    outline: Outline
+    forwarding: ForwardingPlan
+    policy: PolicyPlan
+
+
+class ForwardingChange:
+    """Forwarding as wish wants it, FORWARD as policy wants it; read() gives a fresh snapshot of the host."""
+
+    def __init__(
+        self, wish: ForwardingWish, policy: PolicyWish, run: Run, read: Callable[[], HostSnapshot], journal: Journal
+    ) -> None:
+        self._wish = wish
+        self._policy = policy
+        self._run = run
+        self._read = read
+        self._journal = journal
+
+    def plan(self) -> WholePlan:
+        """Read the host and plan."""
+        routes = advertised_interfaces(ROUTES6.read_text(encoding="ascii") if ROUTES6.exists() else "")
+        accept_ra = {name: read_sysctl(f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra") or "0" for name in routes}
+        snapshot = self._read()
+        try:
+            tail = read_procps_tail()
+        except UnreadableError as error:
+            raise Refusal(f"nothing was changed: {error.reason}") from error
+        forwarding = plan_forwarding(snapshot, self._wish, accept_ra, tail)
+        policy, warnings = self._plan_policy(snapshot, forwarding)
+        first, second = policy.outline, forwarding.outline
+        outline = Outline(
+            first.actions + second.actions,
+            first.diffs + second.diffs,
+            first.disruptions,
+            first.warnings + second.warnings + warnings,
+        )
+        return WholePlan(outline, forwarding, policy)
+
+    def _plan_policy(self, snapshot: HostSnapshot, forwarding: ForwardingPlan) -> tuple[PolicyPlan, list[str]]:
+        firewall = read_firewall(self._run)
+        unit = read_unit_to_plan(self._run, UNIT)
+        families = self._policy.families
+        if not self._wish.present:
+            return plan_reopening(snapshot, firewall, unit, families), []
+        if self._policy.closed:
+            return plan_policy(snapshot, firewall, unit, self._policy), []
+        now = {family: current_policy(snapshot, firewall, family) for family in families}
+        warnings = open_router_warnings(snapshot, now, forwarding.opened_now, forwarding.opened_at_boot)
+        return PolicyPlan(), warnings
+
+    def apply(self, plan: WholePlan) -> None:
+        """Do it and verify it against the kernel and the files that boot will read; undo everything on failure."""
+        forwarding, policy = plan.forwarding, plan.policy
+        paths = [f"{FOLDER}/{name}" for name in OWN_NAMES] + [unit_path(UNIT)]
+        before = {path: read_file(path) for path in paths}
+        writes = {file.path: [encoded(file.text)] for file in forwarding.files}
+        if policy.unit:
+            writes[unit_path(UNIT)] = [encoded(policy.unit.after.text)]
+        self._journal.begin(
+            [before[path] for path in writes],
+            writes,
+            actions=plan.outline.actions,
+            sysctls=to_plain(forwarding.sysctls + forwarding.implied),
+            policies=to_plain(policy.policies),
+            units=[policy.unit.record()] if policy.unit else [],
+        )
+        try:
+            self._apply_policy(policy, before[unit_path(UNIT)])
+            set_sysctls(forwarding.sysctls)
+            for file in forwarding.files:
+                replace_file(before[file.path], encoded(file.text))
+            verify_boot(read_boot(), forwarding.promised)
+        except (ChangeFailed, OSError, UnreadableError) as error:
+            raise self._undone(plan, list(before.values()), error) from error
+        self._journal.end("done")
+
+    def _apply_policy(self, policy: PolicyPlan, unit_file: FileState) -> None:
+        if policy.unit:
+            # Before the policy: from now on the file says what was there before, whenever this run is killed.
+            put_unit(self._run, unit_file, policy.unit.after)
+        set_policies(policy.policies, self._run)
+        if policy.unit and policy.unit.after.state == ENABLED:
+            prove_unit(self._run, UNIT)
+
+    def _undone(self, plan: WholePlan, files: list[FileState], error: Exception) -> ChangeFailed:
+        stuck = reset_sysctls([*plan.forwarding.implied, *plan.forwarding.sysctls])
+        stuck += reset_policies(plan.policy.policies, self._run)
+        for state in files:
+            if state.path == unit_path(UNIT):
+                stuck += self._reset_unit(plan.policy.unit)
+                continue
+            now = read_file(state.path)
+            if now.data != state.data:
+                replace_file(now, state.data)
+        stuck += reset_policies(plan.policy.policies, self._run)
+        self._journal.end("undone", error=str(error), stuck=stuck)
+        log = error.log if isinstance(error, ChangeFailed) else []
+        if stuck:
+            return ChangeFailed(
+                f"{error}; undone but for {', '.join(stuck)}, which did not go back to what it was", log
+            )
+        return ChangeFailed(f"{error}; everything is as it was before", log)
+
+    def _reset_unit(self, change: UnitChange | None) -> list[str]:
+        if change is None:
+            return []
+        try:
+            put_unit(self._run, read_file(unit_path(UNIT)), change.before)
+        except (ChangeFailed, OSError):
+            return [UNIT]
+        return []
+
+
+def advertised_interfaces(table: str) -> list[str]:
+    """Interfaces that hold a default route from router advertisements, from the text of /proc/net/ipv6_route."""
+    found: set[str] = set()
+    for line in table.splitlines():
+        fields = line.split()
+        if len(fields) == 10 and int(fields[8], 16) & _RTF_DEFAULT and int(fields[8], 16) & _RTF_ADDRCONF:
+            found.add(fields[9])
+    return sorted(found)

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Hairpin mode of running bridge ports, and what hairpin traffic needs beside it: doing what was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
+    FileState,
+    encoded,
+    read_file,
+    replace_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan, unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
+    HairpinPlan,
+    HairpinWish,
+    plan_hairpin,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_port import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard import (
+    reset_guard,
+    set_guard,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import verify_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+
+class HairpinChange:
+    """Hairpin as wish wants it; read() gives a fresh snapshot of the host."""
+
+    def __init__(self, wish: HairpinWish, run: Run, read: Callable[[], HostSnapshot], journal: Journal) -> None:
+        self._wish = wish
+        self._run = run
+        self._read = read
+        self._journal = journal
+
+    def plan(self) -> HairpinPlan:
+        """Read the host and plan."""
+        unit = read_unit_to_plan(self._run, UNIT)
+        return plan_hairpin(self._read(), self._wish, read_firewall(self._run), unit)
+
+    def apply(self, plan: HairpinPlan) -> None:
+        """Set it all, ports last, and read it back; a failure leaves it as it was."""
+        files = [read_file(file.path) for file in plan.netfilter.files]
+        self._begin(plan, files)
+        try:
+            set_sysctls(plan.netfilter.sysctls)
+            for state, file in zip(files, plan.netfilter.files):
+                replace_file(state, encoded(file.text))
+            verify_boot(read_boot(), plan.netfilter.promised)
+            set_guard(plan.guard, self._run)
+            set_ports(plan.ports)
+        except (ChangeFailed, OSError, UnreadableError) as error:
+            stuck = reset_guard(plan.guard, self._run) + self._undo(plan, files)
+            self._journal.end("undone", error=str(error), stuck=stuck)
+            but = f" but for {', '.join(stuck)}, which did not go back to what it was" if stuck else ""
+            raise ChangeFailed(f"{error}; undone{but}", getattr(error, "log", [])) from error
+        self._journal.end("done")
+
+    def _begin(self, plan: HairpinPlan, files: list[FileState]) -> None:
+        writes = {file.path: [encoded(file.text)] for file in plan.netfilter.files}
+        touched = list(files)
+        unit = plan.guard.unit
+        if unit:
+            writes[unit_path(UNIT)] = [encoded(unit.after.text)]
+            touched.append(read_file(unit_path(UNIT)))
+        self._journal.begin(
+            touched,
+            writes,
+            actions=plan.outline.actions,
+            sysctls=to_plain(plan.netfilter.sysctls),
+            ports=to_plain(plan.ports),
+            units=[unit.record()] if unit else [],
+        )
+
+    def _undo(self, plan: HairpinPlan, files: list[FileState]) -> list[str]:
+        stuck = reset_sysctls(plan.netfilter.sysctls)
+        for state in files:
+            try:
+                now = read_file(state.path)
+                if now.data != state.data:
+                    replace_file(now, state.data)
+            except (ChangeFailed, OSError):
+                stuck.append(state.path)
+        return stuck

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Hairpin mode of the bridge ports of running containers: the plan. Pure.
+
+Without docker-proxy, a packet that a container sends to its own published port leaves its bridge port and must come
+back through the same one; a bridge does that only on ports in hairpin mode. dockerd sets it when it creates an endpoint
+and never again (moby, bridge_linux.go, CreateEndpoint), so containers kept alive over a restart are left as they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_netfilter_plan import (
+    NetfilterPlan,
+    plan_netfilter,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
+    GuardPlan,
+    plan_guard,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import file_diffs
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    LINKS,
+    NAMESPACES,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
+
+_WORDS = {True: "on", False: "off"}
+
+
+@dataclass(frozen=True)
+class PortChange:
+    """One bridge port and its two modes."""
+
+    index: int
+    """Interface index of the host's veth."""
+    port: str
+    bridge: str
+    network: str
+    container: str
+    before: bool
+    after: bool
+
+
+@dataclass(frozen=True)
+class HairpinWish:
+    """What the caller wants."""
+
+    state: str
+    """``enabled``, ``disabled`` or ``auto``."""
+    networks: list[str] | None = None
+    bridges: list[str] | None = None
+    """With both None: all bridges of Docker; else the networks and bridges that are named in either."""
+    netfilter: bool = True
+    """Whether bridged packets are to be shown to iptables where hairpin is wanted."""
+    guard: bool = True
+    """Whether the host's 127.0.0.1 is to be guarded where bridges route it."""
+    disruption_allowed: bool = False
+
+
+@dataclass(frozen=True)
+class HairpinPlan:
+    """Ports to set, and what hairpin traffic needs beside them."""
+
+    outline: Outline
+    ports: list[PortChange] = field(default_factory=list)
+    netfilter: NetfilterPlan = field(default_factory=NetfilterPlan)
+    guard: GuardPlan = field(default_factory=GuardPlan)
+
+
+def plan_hairpin(
+    snapshot: HostSnapshot, wish: HairpinWish, firewall: Firewall | None = None, unit: UnitState | None = None
+) -> HairpinPlan:
+    """Plan what wish asks for. firewall and unit, of the guard, are asked for when wish.guard says so.
+
+    Raises Refusal when a network or bridge is unknown, when what is needed was not read, for ``auto`` when nothing
+    shows whether docker-proxy is in use, and when other bridges would be concerned without consent.
+    """
+    demand(snapshot, ENGINE, NAMESPACES, LINKS)
+    networks = _chosen(snapshot, wish)
+    wanted = _wanted(snapshot, wish.state)
+    ids = {network.id for network in networks}
+    chosen = [item for item in attachments(snapshot) if item.network.id in ids]
+    ports = port_changes(chosen, wanted=wanted)
+    netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if wish.netfilter and networks else NetfilterPlan()
+    if netfilter.disruptions and not wish.disruption_allowed:
+        raise Refusal(_refusal(netfilter), netfilter.disruptions)
+    guard = plan_guard(snapshot, firewall, unit) if wish.guard and firewall and unit else GuardPlan()
+    outline = Outline(
+        netfilter.actions + guard.actions + port_actions(ports),
+        sysctl_diff(netfilter.sysctls) + file_diffs(snapshot, netfilter.files) + guard.diffs + port_diff(ports),
+        netfilter.disruptions,
+        _unseen(chosen) + _harm(snapshot, ports) + netfilter.warnings + guard.warnings,
+    )
+    return HairpinPlan(outline, ports, netfilter, guard)
+
+
+def _chosen(snapshot: HostSnapshot, wish: HairpinWish) -> list[Network]:
+    known = [network for network in snapshot.networks if network.bridge is not None]
+    _refuse_unknown("bridge network", wish.networks, [network.name for network in known])
+    _refuse_unknown("bridge of a network", wish.bridges, [network.bridge or "" for network in known])
+    if wish.networks is None and wish.bridges is None:
+        return known
+    return [item for item in known if item.name in (wish.networks or []) or item.bridge in (wish.bridges or [])]
+
+
+def _refuse_unknown(what: str, names: list[str] | None, known: list[str]) -> None:
+    unknown = sorted(set(names or []) - set(known))
+    if unknown:
+        raise Refusal(f"no {what} {', '.join(unknown)} on this host; there are {', '.join(sorted(known)) or 'none'}")
+
+
+def _refusal(netfilter: NetfilterPlan) -> str:
+    bridges = ", ".join(item.container for item in netfilter.disruptions)
+    keys = ", ".join([change.key for change in netfilter.sysctls] or list(netfilter.promised))
+    return (
+        f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, and concerns "
+        f"{bridges}, too: what passes there would meet the rules of iptables. Say on_disruption: allow to set it, or "
+        "bridge_netfilter: keep to leave it"
+    )
+
+
+def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:
+    """Return what must change for all ports of chosen to be in the wanted mode; each port once."""
+    changes: dict[int, PortChange] = {}
+    for item in chosen:
+        port = item.port
+        if port is None or port.hairpin is None or port.hairpin == wanted:
+            continue
+        changes[port.index] = PortChange(
+            port.index, port.name, item.bridge or "", item.network.name, item.container.name, port.hairpin, wanted
+        )
+    return [changes[index] for index in sorted(changes)]
+
+
+def port_actions(ports: list[PortChange]) -> list[str]:
+    """One sentence a port."""
+    return [
+        f"turn hairpin {_WORDS[port.after]} for {port.port}, the port of container {port.container} on {port.bridge}"
+        for port in ports
+    ]
+
+
+def port_diff(ports: list[PortChange]) -> list[Diff]:
+    """The changes as one small table, none for no changes."""
+    if not ports:
+        return []
+    return [
+        Diff(
+            "hairpin mode of bridge ports",
+            "".join(f"{port.bridge} {port.port} {port.container} {_WORDS[port.before]}\n" for port in ports),
+            "".join(f"{port.bridge} {port.port} {port.container} {_WORDS[port.after]}\n" for port in ports),
+        )
+    ]
+
+
+def _wanted(snapshot: HostSnapshot, state: str) -> bool:
+    if state != "auto":
+        return state == "enabled"
+    mode = proxy_in_force(snapshot)
+    if mode.value is None:
+        raise Refusal(
+            f"nothing shows whether docker-proxy is in use ({mode.evidence}), so the mode that fits is unknown; "
+            "say state: enabled or state: disabled"
+        )
+    return not mode.value
+
+
+def _unseen(chosen: list[Attachment]) -> list[str]:
+    return [
+        f"no bridge port of container {item.container.name} on network {item.network.name} was found, so its hairpin "
+        "mode was neither checked nor set"
+        for item in chosen
+        if item.port is None
+    ]
+
+
+def _harm(snapshot: HostSnapshot, ports: list[PortChange]) -> list[str]:
+    names = sorted({port.container for port in ports if not port.after})
+    if not names or proxy_in_force(snapshot).value is not False:
+        return []
+    return [
+        f"docker-proxy is off, so without hairpin mode these cannot reach their own published ports: {', '.join(names)}"
+    ]

@@ -1,0 +1,248 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Bridge networks: reading what the plan needs, making, proving and removing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
+    bridge_of,
+    subnets_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_existing import (
+    NetworkFacts,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    CREATED,
+    KEPT,
+    RECREATED,
+    REMOVED,
+    Decision,
+    NetworkPlan,
+    Surroundings,
+    decide,
+    outline,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_space import (
+    overlapping,
+    taken_on_host,
+    without_network,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+    Kernel,
+    forwarding_keys,
+    problems,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
+    CIDR,
+    NetworkWish,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
+    ApiProblem,
+    NetworkApi,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
+    plan_on_host,
+    recreate,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
+    Recreation,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import read_sysctl
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+
+_DONE = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed"}
+
+
+class NetworkChange:
+    """The networks as wishes want them; read() gives a fresh snapshot of the host, run runs a program.
+
+    consent: to making networks anew, see decide(). avoid: ranges that no new subnet may touch.
+    """
+
+    def __init__(
+        self,
+        wishes: list[NetworkWish],
+        consent: str,
+        avoid: list[CIDR],
+        api: NetworkApi,
+        run: Run,
+        read: Callable[[], HostSnapshot],
+    ) -> None:
+        self._wishes = wishes
+        self._consent = consent
+        self._avoid = avoid
+        self._api = api
+        self._run = run
+        self._read = read
+        self._journal = Journal("bridge_network")
+
+    def plan(self) -> NetworkPlan:
+        """Read the host and plan the whole list."""
+        snapshot = self._read()
+        demand(snapshot, ENGINE)
+        names = {wish.name for wish in self._wishes}
+        try:
+            listed = [item for item in self._api.networks() if item["Name"] in names]
+            networks = [network for item in listed for network in [self._api.inspect(item["Id"])] if network]
+        except ApiProblem as error:
+            raise Refusal(f"nothing was changed: {error}") from error
+        netfilter = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
+        facts = NetworkFacts(snapshot, networks, netfilter, self._avoid)
+        decisions = [_with_kernel(item, snapshot) for item in decide(self._wishes, self._consent, facts)]
+        recreations = {
+            item.wish.name: self._recreation(item.old, item.body, snapshot)
+            for item in decisions
+            if item.outcome == RECREATED and item.old and item.body
+        }
+        return NetworkPlan(
+            outline(decisions, recreations), decisions, recreations, _surroundings(snapshot, self._avoid)
+        )
+
+    def apply(self, plan: NetworkPlan) -> None:
+        """Carry out the decisions in order and prove each against the kernel; a failure ends it."""
+        pending = [item for item in plan.decisions if item.outcome in _DONE]
+        entries = [_entry(item, plan.recreations.get(item.wish.name)) for item in pending]
+        self._journal.begin([], actions=plan.outline.actions, networks=entries)
+        done: list[str] = []
+        for item in pending:
+            try:
+                self._carry_out(item, plan)
+            except ChangeFailed as error:
+                self._journal.end("failed" if done else "undone", error=str(error), completed=done)
+                raise ChangeFailed(f"{error}. {_so_far(done)}", error.log) from error
+            except Exception as error:
+                self._journal.end("failed", error=repr(error), completed=done)
+                raise
+            done.append(f"{item.wish.name} was {_DONE[item.outcome]}")
+        self._journal.end("done", completed=done)
+
+    def _recreation(self, old: dict[str, Any], body: dict[str, Any], snapshot: HostSnapshot) -> Recreation:
+        release = snapshot.engine.release if snapshot.engine else (0, 0)
+        return plan_on_host(self._api, old, [item.id for item in snapshot.containers], body, release)
+
+    def _carry_out(self, item: Decision, plan: NetworkPlan) -> None:
+        name = item.wish.name
+        try:
+            if item.outcome == REMOVED and item.old:
+                self._remove(item.old)
+            elif item.outcome == CREATED and item.body:
+                self._create(item.body, plan.surroundings)
+            elif item.outcome == RECREATED:
+                self._recreate(self._current(item, plan), plan)
+        except ApiProblem as error:
+            unknown = "" if error.answered else f"; whether it was, docker network inspect {name} tells"
+            raise ChangeFailed(f"network {name} could not be {_DONE[item.outcome]}: {error}{unknown}") from error
+
+    def _remove(self, network: dict[str, Any]) -> None:
+        self._api.remove(network["Id"])
+        name, bridge = network["Name"], bridge_of(network)
+        if any(link.name == bridge for link in _kernel(self._run, bridge).links):
+            raise ChangeFailed(f"network {name} was removed, and the kernel still has its bridge {bridge}")
+
+    def _create(self, body: dict[str, Any], surroundings: Surroundings) -> None:
+        network_id = self._api.create(body)
+        try:
+            self._prove(network_id, surroundings)
+        except ChangeFailed as error:
+            try:
+                self._api.remove(network_id)
+            except ApiProblem as problem:
+                raise ChangeFailed(
+                    f"network {body['Name']} was made, and {error}. It could not be removed again: {problem}"
+                ) from error
+            raise ChangeFailed(f"network {body['Name']} was made, and removed again, as {error}") from error
+
+    def _current(self, item: Decision, plan: NetworkPlan) -> Recreation:
+        """The plan to make it anew; where others are made anew before, they may have changed its endpoints."""
+        planned = plan.recreations[item.wish.name]
+        if len(plan.recreations) == 1 or item.old is None or item.body is None:
+            return planned
+        try:
+            return self._recreation(item.old, item.body, self._read())
+        except Refusal as refusal:
+            raise ChangeFailed(f"network {item.wish.name} was not re-created: {refusal}") from refusal
+
+    def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
+        observed = recreate(self._api, recreation, lambda network_id: self._prove(network_id, plan.surroundings))
+        # Containers that changed by themselves meanwhile: in no plan, and no failure either.
+        plan.outline.warnings.extend(observed)
+
+    def _prove(self, network_id: str, surroundings: Surroundings) -> None:
+        """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others."""
+        try:
+            network = self._api.inspect(network_id)
+        except ApiProblem as error:
+            raise ChangeFailed(f"the engine could not be asked about it: {error}") from error
+        if network is None:
+            raise ChangeFailed("the engine does not know it")
+        found = problems(network, _kernel(self._run, bridge_of(network), manages_ipv4=surroundings.manages_ipv4))
+        for version in (4, 6):
+            for item in subnets_of(network, version):
+                offender = overlapping(item.subnet, surroundings.outside)
+                if offender is not None:
+                    found.append(
+                        f"the subnet {item.subnet}, which the engine chose, overlaps with "
+                        f"{offender.owner}; name subnets or pools"
+                    )
+        if found:
+            raise ChangeFailed("; ".join(found))
+
+
+def _kernel(run: Run, bridge: str, *, manages_ipv4: bool = True) -> Kernel:
+    """The kernel as it is now."""
+    try:
+        keys = [key for keys in forwarding_keys(bridge).values() for key in keys]
+        return Kernel(read_links(), read_ruleset(run), {key: read_sysctl(key) for key in keys}, manages_ipv4)
+    except (UnreadableError, OSError) as error:
+        raise ChangeFailed(f"the kernel could not be asked about it: {error}") from error
+
+
+def _with_kernel(item: Decision, snapshot: HostSnapshot) -> Decision:
+    """For a network that stays: the decision, with a warning where the kernel does not have it as it should."""
+    if item.outcome != KEPT or item.old is None:
+        return item
+    keys = [key for keys in forwarding_keys(bridge_of(item.old)).values() for key in keys]
+    sysctls = {key: snapshot.sysctls.get(key) for key in keys}
+    kernel = Kernel(snapshot.links, snapshot.ruleset or Ruleset(), sysctls, _manages_ipv4(snapshot))
+    found = [f"network {item.wish.name} is as wanted, but {problem}" for problem in problems(item.old, kernel)]
+    return replace(item, warnings=[*item.warnings, *found])
+
+
+def _surroundings(snapshot: HostSnapshot, avoid: list[CIDR]) -> Surroundings:
+    bare = snapshot
+    for network in snapshot.networks:
+        bare = without_network(bare, network.id, network.bridge)
+    return Surroundings(taken_on_host(bare, avoid), _manages_ipv4(snapshot))
+
+
+def _manages_ipv4(snapshot: HostSnapshot) -> bool:
+    flags = parse_flags(snapshot.daemon.argv) if snapshot.daemon else {}
+    values = snapshot.daemon_config.values if snapshot.daemon_config else {}
+    return {**values, **flags}.get("iptables") is not False
+
+
+def _entry(item: Decision, recreation: Recreation | None) -> dict[str, Any]:
+    """For the journal; a recreation's record is what puts everything back after a run that was killed."""
+    record = recreation.record.to_plain() if recreation else None
+    return {"name": item.wish.name, "before": item.old, "after": item.body, "record": record}
+
+
+def _so_far(done: list[str]) -> str:
+    return f"Before that: {'; '.join(done)}" if done else "Nothing else was changed"

@@ -1,0 +1,243 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""From a module's options to wishes: each value is checked by itself. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
+    BIND_ADDRESS,
+    CIDR,
+    GATEWAY_MODES,
+    ICC,
+    MASQUERADE,
+    MTU,
+    NAME,
+    TRUSTED,
+    Address,
+    NetworkWish,
+    Pool,
+    SubnetWish,
+    option_text,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# moby, runconfig.IsPreDefinedNetwork: networks that the daemon makes, and words of `docker run --network`.
+_RESERVED = ("bridge", "host", "none", "default", "ingress", "container")
+_INTERFACE_LENGTH = 15  # IFNAMSIZ less the terminating NUL
+_MTU_RANGE = range(68, 65536)  # RFC 791; the largest that a bridge takes
+_IPV6_MTU = 1280  # RFC 8200, section 5
+# The smallest subnets with an address for the gateway and one for a container.
+_LONGEST = {4: 30, 6: 126}
+_NAMED_OPTIONS = {
+    NAME: "bridge_name",
+    ICC: "icc",
+    MASQUERADE: "masquerade",
+    BIND_ADDRESS: "default_bind_address",
+    MTU: "mtu",
+    GATEWAY_MODES[4]: "gateway_mode_ipv4",
+    GATEWAY_MODES[6]: "gateway_mode_ipv6",
+    TRUSTED: "trusted_interfaces",
+}
+_DEFAULT_BRIDGE = "com.docker.network.bridge.default_bridge"
+
+
+def parse_wishes(networks: list[dict[str, Any]]) -> list[NetworkWish]:
+    """Return the wishes in the order of the list. Raises Refusal that names value, place and what is allowed."""
+    return [_wish(f"networks[{index}]", item) for index, item in enumerate(networks)]
+
+
+def parse_avoid(ranges: list[str]) -> list[CIDR]:
+    """Return the ranges to keep clear of. Raises Refusal."""
+    return [_cidr(f"avoid[{index}]", text) for index, text in enumerate(ranges)]
+
+
+def _wish(place: str, item: dict[str, Any]) -> NetworkWish:
+    wish = NetworkWish(
+        place=place,
+        name=_network_name(f"{place}.name", item["name"]),
+        present=item.get("state") != "absent",
+        subnets=[_subnet(f"{place}.subnets[{at}]", entry) for at, entry in enumerate(item.get("subnets") or [])],
+        pools=[_pool(f"{place}.pools[{at}]", entry) for at, entry in enumerate(item.get("pools") or [])],
+        ipv6=item.get("ipv6"),
+        internal=item.get("internal"),
+        icc=item.get("icc"),
+        masquerade=item.get("masquerade"),
+        bridge_name=_interface(f"{place}.bridge_name", item.get("bridge_name")),
+        mtu=_mtu(f"{place}.mtu", item.get("mtu")),
+        default_bind_address=_optional_address(f"{place}.default_bind_address", item.get("default_bind_address")),
+        gateway_modes={
+            version: item[f"gateway_mode_ipv{version}"]
+            for version in GATEWAY_MODES
+            if item.get(f"gateway_mode_ipv{version}")
+        },
+        trusted_interfaces=_interfaces(f"{place}.trusted_interfaces", item.get("trusted_interfaces")),
+        labels=_texts(f"{place}.labels", item.get("labels")),
+        options=_options(f"{place}.options", item.get("options")),
+    )
+    _check_combinations(wish)
+    return wish
+
+
+def _network_name(place: str, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise _wrong(
+            place, name, "a name begins with a letter or digit, and has letters, digits, '_', '.' and '-' in it"
+        )
+    if name in _RESERVED:
+        raise _wrong(place, name, f"the engine keeps this name for itself, as it does with {_others(name)}")
+    return name
+
+
+def _others(name: str) -> str:
+    return ", ".join(item for item in _RESERVED if item != name)
+
+
+def _subnet(place: str, item: dict[str, Any]) -> SubnetWish:
+    subnet = _usable(f"{place}.subnet", _cidr(f"{place}.subnet", item["subnet"]))
+    gateway = _optional_address(f"{place}.gateway", item.get("gateway"))
+    if gateway is not None:
+        _check_gateway(f"{place}.gateway", gateway, subnet)
+    ip_range = None
+    if item.get("ip_range"):
+        ip_range = _cidr(f"{place}.ip_range", item["ip_range"])
+        if not contains(subnet, ip_range):
+            raise _wrong(f"{place}.ip_range", ip_range, f"it must lie in the subnet {subnet}")
+    return SubnetWish(subnet, gateway, ip_range)
+
+
+def _usable(place: str, subnet: CIDR) -> CIDR:
+    if subnet.prefixlen > _LONGEST[subnet.version]:
+        raise _wrong(place, subnet, f"no container has room in it; the prefix is at most /{_LONGEST[subnet.version]}")
+    if subnet.is_multicast or subnet.is_loopback or subnet.network_address.is_unspecified:
+        raise _wrong(place, subnet, "it must be of unicast addresses, and neither loopback nor the unspecified address")
+    return subnet
+
+
+def _check_gateway(place: str, gateway: Address, subnet: CIDR) -> None:
+    if gateway.version != subnet.version or gateway not in subnet:
+        raise _wrong(place, gateway, f"it must lie in the subnet {subnet}")
+    if gateway == subnet.network_address or (gateway.version == 4 and gateway == subnet.broadcast_address):
+        raise _wrong(place, gateway, f"the first and, in IPv4, the last address of {subnet} cannot be the gateway")
+
+
+def _pool(place: str, item: dict[str, Any]) -> Pool:
+    base, size = _usable(f"{place}.base", _cidr(f"{place}.base", item["base"])), item["size"]
+    longest = _LONGEST[base.version]
+    if not base.prefixlen <= size <= longest:
+        raise _wrong(f"{place}.size", size, f"a subnet of {base} has a prefix from {base.prefixlen} to {longest}")
+    return Pool(base, size)
+
+
+def _cidr(place: str, text: str) -> CIDR:
+    if "/" not in text:
+        raise _wrong(place, text, "a subnet is written with its prefix length, like 10.1.0.0/24 or fd00:1::/64")
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        problem = str(error)
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise _wrong(place, text, f"not a subnet like 10.1.0.0/24 or fd00:1::/64 ({problem})") from None
+    raise _wrong(place, text, f"it has bits set beyond the prefix; the subnet with that address is {meant}")
+
+
+def _optional_address(place: str, text: str | None) -> Address | None:
+    if not text:
+        return None
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise _wrong(place, text, "not an address like 10.1.0.1 or fd00:1::1") from None
+
+
+def _interface(place: str, name: str | None) -> str | None:
+    """dev_valid_name() of the kernel, and what iptables and sysctl.d take without quoting."""
+    if name is None:
+        return None
+    if not 0 < len(name.encode()) <= _INTERFACE_LENGTH:
+        raise _wrong(
+            place, name, f"the name of an interface has 1 to {_INTERFACE_LENGTH} characters, this one {len(name)}"
+        )
+    if not _NAME.fullmatch(name):
+        raise _wrong(
+            place, name, "an interface's name begins with a letter or digit, and has letters, digits, '_', '.', '-'"
+        )
+    return name
+
+
+def _interfaces(place: str, names: list[str] | None) -> list[str] | None:
+    if names is None:
+        return None
+    return [_interface(f"{place}[{at}]", name) or "" for at, name in enumerate(names)]
+
+
+def _mtu(place: str, mtu: int | None) -> int | None:
+    if mtu is not None and mtu not in _MTU_RANGE:
+        raise _wrong(place, mtu, f"from {_MTU_RANGE.start} to {_MTU_RANGE.stop - 1} bytes")
+    return mtu
+
+
+def _texts(place: str, values: dict[str, Any] | None) -> dict[str, str]:
+    for name, value in (values or {}).items():
+        if not isinstance(value, (str, int, float)) or not str(name):
+            raise _wrong(f"{place}.{name}", value, "a name and a text")
+    return {str(name): option_text(value) for name, value in (values or {}).items()}
+
+
+def _options(place: str, values: dict[str, Any] | None) -> dict[str, str]:
+    texts = _texts(place, values)
+    for name in texts:
+        if name in _NAMED_OPTIONS:
+            raise _wrong(place, name, f"use {_NAMED_OPTIONS[name]} instead")
+        if name == _DEFAULT_BRIDGE:
+            raise _wrong(place, name, "only the daemon's own default network has it")
+    return texts
+
+
+def _check_combinations(wish: NetworkWish) -> None:
+    """What contradicts itself within one network, whatever the engine."""
+    for version in (4, 6):
+        named = [item for item in wish.subnets if item.subnet.version == version]
+        if len(named) > 1:
+            second = wish.subnets.index(named[1])
+            raise _wrong(
+                f"{wish.place}.subnets[{second}].subnet",
+                named[1].subnet,
+                f"a bridge network has one IPv{version} subnet",
+            )
+        if named and wish.pools_of(version):
+            raise _wrong(
+                f"{wish.place}.pools", wish.pools_of(version)[0].base, f"subnets names {named[0].subnet} already"
+            )
+    if wish.ipv6 is not True and (wish.subnet(6) or wish.pools_of(6)):
+        found = wish.subnet(6)
+        value = found.subnet if found else wish.pools_of(6)[0].base
+        raise _wrong(f"{wish.place}.{'subnets' if found else 'pools'}", value, "an IPv6 subnet needs ipv6: true")
+    if wish.ipv6 and wish.mtu is not None and wish.mtu < _IPV6_MTU:
+        raise _wrong(f"{wish.place}.mtu", wish.mtu, f"with ipv6 it is at least {_IPV6_MTU} bytes")
+    for version, mode in wish.gateway_modes.items():
+        if mode == "isolated" and not wish.internal:
+            raise _wrong(f"{wish.place}.gateway_mode_ipv{version}", mode, "it needs internal: true")
+
+
+def contains(outer: CIDR, inner: CIDR) -> bool:
+    """Whether inner lies in outer; never across families."""
+    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
+def _wrong(place: str, value: object, allowed: str) -> Refusal:
+    return Refusal(f"nothing was changed: {place}: {str(value)!r} is not allowed; {allowed}")

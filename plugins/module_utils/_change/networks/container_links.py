@@ -1,0 +1,68 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Interfaces inside the network namespaces of containers, read and changed by rtnetlink(7)."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import threading
+from typing import Protocol
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.neighbour_announcement import announce
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import in_namespace, read_container_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+
+
+class ContainerLinks(Protocol):
+    """What is asked of the kernel about containers. Everything raises ChangeFailed."""
+
+    def read(self, pid: int) -> tuple[list[Link], str]:
+        """Return the links of a process's namespace, and the name of the one with the IPv4 default route."""
+
+    def set_mac(self, pid: int, link: Link, mac: str) -> None:
+        """Give a link another MAC address, and tell its neighbours; veth takes one while it is up."""
+
+
+class KernelLinks:
+    """Those of this host. Needs pyroute2."""
+
+    def read(self, pid: int) -> tuple[list[Link], str]:
+        """Ask the kernel."""
+        try:
+            return read_container_links(pid)
+        except UnreadableError as error:
+            raise ChangeFailed(str(error)) from error
+
+    def set_mac(self, pid: int, link: Link, mac: str) -> None:
+        """Tell the kernel, and the neighbours: Docker Engine 28 has announced the one that it drew."""
+        from pyroute2 import NetNS
+        from pyroute2.netlink.exceptions import NetlinkError
+
+        try:
+            with in_namespace(NetNS, pid) as route:
+                route.link("set", index=link.index, address=mac)
+        except (NetlinkError, OSError) as error:
+            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
+        addresses = [address.ip for address in map(ipaddress.ip_interface, link.addresses)]
+        _announce_inside(pid, link.name, mac, [str(address) for address in addresses if not address.is_link_local])
+
+
+def _announce_inside(pid: int, interface: str, mac: str, addresses: list[str]) -> None:
+    """In a thread of its own, since a namespace is a thread's. Unheard, neighbours find out by themselves later."""
+    from pyroute2 import netns
+
+    def inside() -> None:
+        with contextlib.suppress(OSError):
+            netns.setns(f"/proc/{pid}/ns/net", flags=0)
+            announce(interface, mac, addresses)
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()

@@ -1,0 +1,261 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The host as it was before the first change that was not taken back yet: reading, doing, proving."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit, unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent, DaemonPlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    current_policy,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
+    JOURNAL_ROOT,
+    RECORD,
+    Journal,
+    read_record,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    FilePast,
+    file_pasts,
+    policy_pasts,
+    port_pasts,
+    sysctl_pasts,
+    unit_pasts,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
+    Change,
+    Content,
+    History,
+    parse_record,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    ChangeFailed,
+    Outline,
+    Refusal,
+    demand,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_apply import apply_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_daemon import (
+    DaemonGoal,
+    daemon_goal,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_files import Kept
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
+    Present,
+    ValuesPlan,
+    plan_values,
+    refuse_conflicts,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import read_sysctl
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    LINKS,
+    RULESET,
+    SYSCTL,
+    HostSnapshot,
+)
+
+MODULE = "baseline_rollback"
+
+
+@dataclass(frozen=True)
+class RollbackWish:
+    """What the caller consents to."""
+
+    consent: Consent
+    keep_conflicts: bool = False
+    """What somebody else has changed since stays as it is, and the rest is taken back."""
+
+
+@dataclass(frozen=True)
+class RollbackPlan:
+    """dockerd's half, which comes first, and the rest."""
+
+    outline: Outline
+    history: History = field(default_factory=History)
+    change: DaemonConfigChange | None = None
+    daemon: DaemonPlan | None = None
+    """None where daemon.json was never changed."""
+
+
+class RollbackChange:
+    """All changes taken back; read() gives a fresh snapshot of the host, run runs a program."""
+
+    def __init__(
+        self, wish: RollbackWish, run: Run, read: Callable[[], HostSnapshot], root: Path = JOURNAL_ROOT
+    ) -> None:
+        self._wish = wish
+        self._run = run
+        self._read = read
+        self._root = root
+
+    def plan(self) -> RollbackPlan:
+        """Read the journal and the host, and plan."""
+        history = self._history()
+        if not history.changes:
+            return RollbackPlan(Outline(warnings=history.notes))
+        snapshot = self._read()
+        _demand(snapshot, history.changes)
+        change, daemon, goal = self._daemon(snapshot, history)
+        values = self._values(snapshot, history, daemon)
+        conflicts = goal.conflicts + values.conflicts
+        if not self._wish.keep_conflicts:
+            refuse_conflicts(conflicts)
+        first = daemon.outline if daemon else Outline()
+        left = [f"left as it is, since somebody else changed it: {conflict}" for conflict in conflicts]
+        outline = Outline(
+            first.actions + values.outline.actions or _unrecorded(history.changes),
+            first.diffs + values.outline.diffs,
+            first.disruptions,
+            goal.notes + first.warnings + values.outline.warnings + left,
+        )
+        return RollbackPlan(outline, history, change, daemon)
+
+    def apply(self, plan: RollbackPlan) -> None:
+        """Take dockerd's half back first, since a start of dockerd turns forwarding on; then the rest, and say so."""
+        if plan.change is not None and plan.daemon is not None and plan.daemon.outline.actions:
+            plan.change.apply(plan.daemon)
+        try:
+            # What a restart has made anew is not what was planned for.
+            values = self._values(self._read(), plan.history, None)
+            apply_values(values, self._run, Journal(MODULE, self._root))
+        except ChangeFailed as error:
+            text = (
+                "daemon.json is as it was, and in force; the rest stays for now" if plan.daemon else "nothing is lost"
+            )
+            raise ChangeFailed(f"{error}; {text}. Run it again once that is mended", error.log) from error
+        Journal(MODULE, self._root).reverted()
+
+    def _history(self) -> History:
+        path = self._root / RECORD
+        try:
+            return parse_record(read_record(self._root), str(path))
+        except OSError as error:
+            raise Refusal(f"nothing was changed: {path} could not be read: {error}") from error
+
+    # ---- dockerd's half ----------------------------------------------------------------------------------------------
+
+    def _daemon(
+        self, snapshot: HostSnapshot, history: History
+    ) -> tuple[DaemonConfigChange | None, DaemonPlan | None, DaemonGoal]:
+        pasts = file_pasts(history.changes)
+        past = pasts.get(_config_path(snapshot))
+        if past is None:
+            return None, None, DaemonGoal(None)
+        kept = self._kept([past])
+        goal = daemon_goal(past, kept.states[past.path], kept.digests[past.path], kept.copies)
+        # The plan is made from what was read already; doing it reads anew.
+        reads = itertools.chain([snapshot], iter(self._read, None))
+        change = DaemonConfigChange(
+            text_goal(goal.text), self._wish.consent, self._run, lambda: next(reads), Journal(MODULE, self._root)
+        )
+        return change, change.plan(), goal
+
+    # ---- the rest ----------------------------------------------------------------------------------------------------
+
+    def _values(self, snapshot: HostSnapshot, history: History, daemon: DaemonPlan | None) -> ValuesPlan:
+        """Plan the rest for the host as it is, or will be once dockerd's half is done."""
+        pasts = file_pasts(history.changes)
+        pasts.pop(_config_path(snapshot), None)
+        if daemon is not None and daemon.guard.unit is not None:
+            pasts.pop(unit_path(daemon.guard.unit.after.name), None)
+        files = list(pasts.values())
+        return plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
+
+    def _present(self, snapshot: HostSnapshot, changes: list[Change], daemon: DaemonPlan | None) -> Present:
+        sysctls = dict(snapshot.sysctls)
+        for key in sysctl_pasts(changes):
+            value = read_sysctl(key)
+            if value is not None:
+                sysctls[key] = value
+        modes = {(link.index, link.name): link.hairpin for link in snapshot.links if link.hairpin is not None}
+        if daemon is not None:
+            sysctls.update({change.key: change.after for change in daemon.sysctls})
+            modes.update({(port.index, port.port): port.after for port in daemon.ports})
+        units = self._units(changes)
+        if daemon is not None and daemon.guard.unit is not None:
+            units[daemon.guard.unit.after.name] = daemon.guard.unit.after.state
+        return Present(sysctls, modes, self._policies(snapshot, changes), units)
+
+    def _policies(self, snapshot: HostSnapshot, changes: list[Change]) -> Mapping[str, str]:
+        families = policy_pasts(changes)
+        if not families:
+            return {}
+        firewall = read_firewall(self._run)
+        there = [family for family in families if family in firewall.programs]
+        return {family: current_policy(snapshot, firewall, family) for family in there}
+
+    def _units(self, changes: list[Change]) -> dict[str, str]:
+        try:
+            return {name: read_unit(self._run, name).state for name in unit_pasts(changes)}
+        except OSError as error:
+            raise Refusal(f"nothing was changed: a unit could not be read: {error}") from error
+
+    def _kept(self, pasts: list[FilePast]) -> Kept:
+        states = {past.path: _read(past.path) for past in pasts}
+        digests = {path: None if state.data is None else _sum(state.data) for path, state in states.items()}
+        contents = [content for past in pasts for link in past.links for content in [link.before, *link.after]]
+        return Kept(states, digests, {item.copy: _copy(item) for item in contents if item is not None})
+
+
+def _unrecorded(changes: list[Change]) -> list[str]:
+    """What is left to do where all is as it was: a rollback that was killed had only to say so."""
+    begun = any(change.module == MODULE for change in changes)
+    return ["record that everything is taken back"] if begun else []
+
+
+def _demand(snapshot: HostSnapshot, changes: list[Change]) -> None:
+    """Refuse where something could not be read that a change was about."""
+    if file_pasts(changes):
+        demand(snapshot, DAEMON_CONFIG)
+    if sysctl_pasts(changes):
+        demand(snapshot, SYSCTL)
+    if port_pasts(changes):
+        demand(snapshot, LINKS)
+    if policy_pasts(changes):
+        demand(snapshot, RULESET)
+
+
+def _config_path(snapshot: HostSnapshot) -> str:
+    return snapshot.daemon_config.path if snapshot.daemon_config else ""
+
+
+def _read(path: str) -> FileState:
+    try:
+        return read_file(path)
+    except OSError as error:
+        raise Refusal(f"nothing was changed: {path} could not be read: {error}") from error
+
+
+def _copy(content: Content) -> bytes:
+    """The copy that the journal names, if it is what the journal says."""
+    try:
+        data = Path(content.copy).read_bytes()
+    except OSError as error:
+        raise Refusal(
+            f"nothing was changed: the copy of what was there before cannot be read: {error}. Without it, that cannot "
+            "be taken back"
+        ) from error
+    if _sum(data) != content.sha256:
+        raise Refusal(f"nothing was changed: {content.copy} is no longer the copy that the journal tells of")
+    return data
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,293 @@
+"""The transaction against a service that starts, fails, hangs or forgets containers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import daemon_transaction
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
+    RELOAD,
+    RESTART,
+    DaemonPlan,
+    DaemonStep,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_transaction import (
+    DaemonTransaction,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
+
+from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
+
+NEW, OLD, SAFE = "new\n", "old\n", "safe\n"
+
+
+class Machine:
+    """A dockerd that starts only with files it likes, and its service."""
+
+    def __init__(self, path: Path, likes: set[str], host: HostSnapshot = HOST) -> None:
+        self.path = path
+        self.likes = likes
+        self.host = host
+        self.pid = 1
+        self.state = "active"
+        self.done: list[str] = []
+        self.reload_works = True
+        self.reported: list[dict[str, str]] = []
+
+    def read(self) -> HostSnapshot:
+        return self.host
+
+    def restart(self) -> None:
+        self.done.append("restart")
+        starts = self.path.exists() and self.path.read_text() in self.likes
+        self.state = "active" if starts else "failed"
+        self.pid += starts
+
+    def reload(self) -> None:
+        self.done.append("reload")
+        if self.reload_works:
+            live = self.path.read_text() != SAFE
+            self.host = with_engine(self.host, live_restore=live)
+            self.reported = [{"live-restore": str(live).lower()}]
+
+    def reloads(self, dummy: float) -> list[dict[str, str]]:
+        return self.reported
+
+    def active_state(self) -> str:
+        return self.state
+
+    def main_pid(self) -> int:
+        return self.pid
+
+    def has_job(self) -> bool:
+        return False
+
+    def cursor(self) -> str:
+        return "here"
+
+    def journal_since(self, cursor: str) -> list[str]:
+        assert cursor == "here"
+        return ["no such file"]
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for limit in ("NOTICE_SECONDS", "RELOAD_SECONDS", "START_SECONDS"):
+        monkeypatch.setattr(daemon_transaction, limit, 0.0)
+    file = tmp_path / "daemon.json"
+    file.write_text(OLD)
+    return file
+
+
+PREPARED = [DaemonStep(NEW, RELOAD, expected={"live-restore": True}), DaemonStep(NEW, RESTART)]
+
+
+def run(machine: Machine, *steps: DaemonStep, accepted: str = "", **plan: Any) -> None:
+    journal = Journal("test", machine.path.parent / "journal")
+    journal.begin([])
+    transaction = DaemonTransaction(machine, machine.read, machine.reloads, journal)
+    config = read_file(str(machine.path))
+    fallback = None if config.data is None else config.data.decode()
+    defaults: dict[str, Any] = {"kept": [WEB], "fallback": fallback, "undo": [DaemonStep(fallback, RELOAD)]}
+    made = list(steps) or [DaemonStep(NEW, RESTART)]
+    transaction.run(DaemonPlan(Outline(), config, steps=made, **{**defaults, **plan}), lambda dummy: accepted)
+
+
+def failure(machine: Machine, *steps: DaemonStep, **plan: Any) -> ChangeFailed:
+    with pytest.raises(ChangeFailed) as caught:
+        run(machine, *steps, **plan)
+    return caught.value
+
+
+def test_success(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    run(machine, *PREPARED)
+    assert machine.done == ["reload", "restart"]
+    assert path.read_text() == NEW
+
+
+def test_the_file_alone(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    run(machine, DaemonStep(NEW))
+    assert machine.done == []
+    assert path.read_text() == NEW
+
+
+def test_a_reload_that_does_nothing_stops_everything(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    machine.reload_works = False
+    error = failure(machine, *PREPARED)
+    assert "not restarted" in str(error)
+    assert error.log == ["no such file"]
+    # What the first reload may have brought in is taken back by a second.
+    assert machine.done == ["reload", "reload"]
+    assert path.read_text() == OLD
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('level=error msg="unable to configure the Docker daemon with file x: nope"', "rejected the reload"),
+        ('level=error msg="container 1: something else"', "did not confirm"),
+        ('level=info msg="Got signal to reload configuration"', "did not confirm"),
+    ],
+)
+def test_a_reload_that_dockerd_rejects_is_read_from_its_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch, line: str, words: str
+) -> None:
+    machine = Machine(path, {NEW})
+    machine.reload_works = False
+    monkeypatch.setattr(machine, "journal_since", lambda dummy: [line])
+    error = failure(machine, DaemonStep(NEW, RELOAD))
+    assert words in str(error)
+    assert "no container was touched" in str(error)
+    assert path.read_text() == OLD
+
+
+def test_a_reload_that_brings_in_something_else_is_taken_back(path: Path) -> None:
+    machine = Machine(path, {NEW})
+    error = failure(machine, DaemonStep(NEW, RELOAD, {"live-restore": False}))
+    assert "dockerd reports live-restore as true" in str(error)
+    assert machine.done == ["reload", "reload"]
+    assert path.read_text() == OLD
+
+
+def test_a_restart_that_the_daemon_contradicts_is_undone(path: Path) -> None:
+    machine = Machine(path, {NEW, OLD})
+    error = failure(machine, DaemonStep(NEW, RESTART, {"live-restore": True}))
+    assert "dockerd reports live-restore as false; undone" in str(error)
+    assert path.read_text() == OLD
+
+
+def dies_of_a_reload(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started again by systemd, it reads the new file."""
+
+    def reload() -> None:
+        machine.done.append("reload")
+        machine.restart()
+        live_restore = machine.path.read_text() == NEW and machine.state == "active"
+        machine.host = with_engine(machine.host, live_restore=live_restore)
+        raise ChangeFailed("systemctl reload failed")
+
+    monkeypatch.setattr(machine, "reload", reload)
+
+
+def test_a_dockerd_that_dies_of_the_reload_comes_up_with_the_new_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(path, {NEW})
+    dies_of_a_reload(machine, monkeypatch)
+    run(machine, *PREPARED)
+    assert machine.done == ["reload", "restart", "restart"]
+    assert path.read_text() == NEW
+
+
+def test_a_dockerd_that_dies_of_the_reload_never_finds_the_file_that_kills_containers(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(path, {OLD, SAFE})
+    dies_of_a_reload(machine, monkeypatch)
+    monkeypatch.setattr(machine, "main_pid", lambda: len(machine.done))
+    error = failure(machine, *PREPARED, fallback=SAFE, fallback_name="the safe file")
+    assert "ended when it was told to reload" in str(error)
+    assert "runs again with the safe file" in str(error)
+    assert path.read_text() == SAFE
+
+
+def test_a_dockerd_that_hangs_is_not_said_to_run(path: Path) -> None:
+    machine = Machine(path, {NEW}, replace(HOST, sources={**HOST.sources, "engine": Source(read=False)}))
+    machine.reload_works = False
+    assert "does not answer" in str(failure(machine, *PREPARED))
+    assert path.read_text() == OLD
+
+
+def test_live_restore_that_stays_behind_the_restart_is_said(path: Path) -> None:
+    machine = Machine(path, {NEW}, with_engine(live_restore=True))
+    machine.reload_works = False
+    error = failure(machine, DaemonStep(NEW, RESTART), DaemonStep(SAFE, RELOAD, {"live-restore": False}))
+    assert "still with live-restore" in str(error)
+    assert path.read_text() == SAFE
+
+
+def test_a_start_that_fails_is_undone(path: Path) -> None:
+    machine = Machine(path, {OLD})
+    error = failure(machine)
+    assert "undone: dockerd runs again with the previous file" in str(error)
+    assert path.read_text() == OLD
+    assert machine.state == "active"
+
+
+def test_an_old_file_that_cannot_be_put_back_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+    began = machine.restart
+
+    def restart() -> None:
+        began()
+        monkeypatch.setattr(daemon_transaction, "replace_file", refuse)
+
+    def refuse(*dummy: Any) -> None:
+        raise ChangeFailed("disk full")
+
+    monkeypatch.setattr(machine, "restart", restart)
+    error = failure(machine, accepted="still on")
+    assert f"dockerd runs again, with the new {path}: the previous file could not be put back: disk full" in str(error)
+    assert path.read_text() == NEW
+
+
+def test_the_fallback_is_taken_where_the_old_file_would_hurt(path: Path) -> None:
+    error = failure(Machine(path, {OLD, SAFE}), fallback=SAFE, fallback_name="the safe file")
+    assert "runs again with the safe file" in str(error)
+    assert path.read_text() == SAFE
+
+
+def test_a_file_that_was_not_there_goes_again(path: Path) -> None:
+    path.unlink()
+    error = failure(Machine(path, set()))
+    assert not path.exists()
+    assert "DOWN" in str(error)
+    assert "1 containers run on" in str(error)
+
+
+def test_a_mode_that_is_not_in_force_is_undone(path: Path) -> None:
+    error = failure(Machine(path, {NEW, OLD}), accepted="still on")
+    assert "still on; undone" in str(error)
+    assert path.read_text() == OLD
+
+
+def test_a_daemon_that_hangs_is_undone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+    monkeypatch.setattr(machine, "active_state", lambda: "activating")
+    assert "did not start within" in str(failure(machine))
+    assert path.read_text() == OLD
+
+
+def test_a_daemon_whose_socket_does_not_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+    monkeypatch.setattr(machine, "active_state", lambda: "inactive")
+    assert "dockerd did not start; and it does not start with" in str(failure(machine))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [[], [replace(WEB, pid=None)], [replace(WEB, started_at="2026-02-02T00:00:00Z")]],
+    ids=["gone", "dead", "new"],
+)
+def test_a_lost_container_is_named_and_nothing_undone(path: Path, now: list[Any]) -> None:
+    machine = Machine(path, {NEW}, replace(HOST, containers=now))
+    error = failure(machine)
+    assert "did not keep web" in str(error)
+    assert machine.done == ["restart"]
+    assert path.read_text() == NEW
+
+
+def test_going_back_is_recorded(path: Path) -> None:
+    failure(Machine(path, {OLD}))
+    lines = (path.parent / "journal" / "journal.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["event"] == "undone"

@@ -1,0 +1,189 @@
+"""The policy of FORWARD: what would be done, on synthetic hosts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    UNIT,
+    PolicyChange,
+    PolicyPlan,
+    PolicyWish,
+    current_policy,
+    plan_policy,
+    plan_reopening,
+    recorded_policies,
+    unit_text,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, unread, with_engine
+
+FIREWALL = Firewall({"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}, {"ipv4": "nft", "ipv6": "nft"})
+NONE = UnitState(UNIT)
+FOUR, BOTH = ["ipv4"], ["ipv4", "ipv6"]
+SAVES = {"ipv4": "iptables-nft-save", "ipv6": "ip6tables-nft-save"}
+
+
+def with_policies(policies: dict[str, str], snapshot: HostSnapshot = HOST) -> HostSnapshot:
+    """The host with these policies, and dockerd's chains in both families."""
+    table = "*filter\n:FORWARD {} [0:0]\n:DOCKER - [0:0]\nCOMMIT\n"
+    return replace(
+        snapshot, ruleset=Ruleset({SAVES[family]: table.format(policy) for family, policy in policies.items()})
+    )
+
+
+OPEN = with_policies({"ipv4": "ACCEPT", "ipv6": "ACCEPT"})
+
+
+def test_closed_now_and_at_boot() -> None:
+    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR))
+    assert plan.policies == [PolicyChange("ipv4", "ACCEPT", "DROP")]
+    assert plan.unit is not None
+    text = plan.unit.after.text or ""
+    assert "ExecStart=/usr/sbin/iptables -w 60 -P FORWARD DROP\n" in text
+    assert "ip6tables" not in text.partition("[Service]")[2]
+    assert recorded_policies(plan.unit.after) == {"ipv4": "ACCEPT"}
+
+
+def test_only_now() -> None:
+    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR, persistent=False))
+    assert plan.unit is None
+    assert plan.policies
+
+
+def test_keep_does_nothing() -> None:
+    assert plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR, closed=False)) == PolicyPlan()
+
+
+@pytest.mark.parametrize(
+    ("firewall", "word"),
+    [
+        (replace(FIREWALL, systemd=False), "persistent: false"),
+        (replace(FIREWALL, programs={}), "no iptables for IPv4"),
+        (replace(FIREWALL, ufw={"ipv4": "ACCEPT"}), "DEFAULT_FORWARD_POLICY"),
+    ],
+)
+def test_what_would_not_last_is_refused(firewall: Firewall, word: str) -> None:
+    with pytest.raises(Refusal, match=word):
+        plan_policy(OPEN, firewall, NONE, PolicyWish(FOUR, disruption_allowed=True))
+
+
+def test_without_systemd_it_is_closed_now_only_when_asked() -> None:
+    plan = plan_policy(OPEN, replace(FIREWALL, systemd=False), NONE, PolicyWish(FOUR, persistent=False))
+    assert plan.policies == [PolicyChange("ipv4", "ACCEPT", "DROP")]
+
+
+@pytest.mark.parametrize("unit", [UnitState(UNIT, None, "masked"), UnitState(UNIT, "[Unit]\n", "enabled")])
+def test_a_unit_that_is_not_ours_is_left_alone(unit: UnitState) -> None:
+    with pytest.raises(Refusal, match="nothing was changed"):
+        plan_policy(OPEN, FIREWALL, unit, PolicyWish(FOUR))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "firewall"),
+    [(with_engine(OPEN, firewall_driver="nftables"), FIREWALL), (OPEN, replace(FIREWALL, firewalld=True))],
+)
+def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Firewall) -> None:
+    plan = plan_policy(snapshot, firewall, NONE, PolicyWish(FOUR))
+    assert (plan.outline.actions, plan.policies, plan.unit) == ([], [], None)
+    assert "left as it is" in plan.outline.warnings[0]
+
+
+def test_rules_that_were_not_read() -> None:
+    with pytest.raises(Refusal, match="no permission"):
+        plan_policy(unread("ruleset"), FIREWALL, NONE, PolicyWish(FOUR))
+
+
+def configured(**values: object) -> HostSnapshot:
+    return replace(OPEN, daemon_config=DaemonConfig(CONFIG_PATH, exists=True, values=values))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "name"),
+    [
+        (configured(iptables=False), "network shop"),
+        (configured(**{"ip-forward-no-drop": True}), "ip-forward-no-drop"),
+        (replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"})), "network shop"),
+    ],
+)
+def test_docker_itself_can_be_what_is_cut_off(snapshot: HostSnapshot, name: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        plan_policy(snapshot, FIREWALL, NONE, PolicyWish(FOUR))
+    assert [item.container for item in refusal.value.disruptions] == [name]
+    plan = plan_policy(snapshot, FIREWALL, NONE, PolicyWish(FOUR, disruption_allowed=True))
+    assert [item.container for item in plan.outline.disruptions] == [name]
+
+
+def test_what_is_closed_already_cuts_nobody_off() -> None:
+    closed = with_policies({"ipv4": "DROP"}, configured(iptables=False))
+    plan = plan_policy(closed, FIREWALL, NONE, PolicyWish(FOUR))
+    assert plan.policies == []
+    assert plan.unit is not None
+
+
+def test_ipv6_networks_of_an_engine_that_makes_no_ip6tables_rules() -> None:
+    six = replace(OPEN, networks=[replace(item, ipv6=True) for item in OPEN.networks])
+    with pytest.raises(Refusal, match=r"network shop \(IPv6"):
+        plan_policy(six, FIREWALL, NONE, PolicyWish(BOTH))
+    assert len(plan_policy(OPEN, FIREWALL, NONE, PolicyWish(BOTH)).policies) == 2
+
+
+def test_a_rule_that_accepts_everything_is_told() -> None:
+    table = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n"
+    (warning,) = plan_policy(
+        replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: table})), FIREWALL, NONE, PolicyWish(FOUR)
+    ).outline.warnings
+    assert "closes nothing" in warning
+
+
+def test_a_disabled_unit_is_enabled_again() -> None:
+    unit = UnitState(UNIT, unit_text(FIREWALL, {"ipv4": "ACCEPT"}), "disabled")
+    plan = plan_policy(with_policies({"ipv4": "DROP"}), FIREWALL, unit, PolicyWish(FOUR))
+    assert plan.outline.actions == [f"enable {UNIT}"]
+
+
+def test_a_policy_that_somebody_else_changed_is_not_taken_back() -> None:
+    unit = UnitState(UNIT, unit_text(FIREWALL, {"ipv4": "ACCEPT"}), "enabled")
+    assert plan_reopening(OPEN, FIREWALL, unit, FOUR).policies == []
+    assert plan_reopening(OPEN, FIREWALL, unit, ["ipv6"]) == PolicyPlan()
+
+
+def test_what_dockerd_closes_at_every_start_stays_closed() -> None:
+    unit = UnitState(UNIT, unit_text(FIREWALL, {"ipv6": "ACCEPT"}), "enabled")
+    closed = with_policies({"ipv6": "DROP"}, with_engine(configured(ip6tables=True), version="27.5.1"))
+    assert plan_reopening(closed, FIREWALL, unit, ["ipv6"]).policies == []
+    assert plan_reopening(with_engine(closed, version="28.0.1"), FIREWALL, unit, ["ipv6"]).policies != []
+
+
+def done(snapshot: HostSnapshot, unit: UnitState, plan: PolicyPlan) -> tuple[HostSnapshot, UnitState]:
+    """The host after the plan."""
+    now = {family: current_policy(snapshot, FIREWALL, family) for family in BOTH}
+    now.update({item.family: item.after for item in plan.policies})
+    return with_policies(now, snapshot), plan.unit.after if plan.unit else unit
+
+
+@given(
+    st.fixed_dictionaries({family: st.sampled_from(["ACCEPT", "DROP"]) for family in BOTH}),
+    st.lists(st.sampled_from([["ipv4"], ["ipv6"], BOTH]), min_size=1, max_size=4),
+)
+def test_once_done_nothing_is_left_and_it_can_be_taken_back(policies: dict[str, str], runs: list[list[str]]) -> None:
+    before = with_engine(with_policies(policies), version="28.5.2")
+    host, unit = before, NONE
+    for families in runs:
+        host, unit = done(host, unit, plan_policy(host, FIREWALL, unit, PolicyWish(families)))
+        assert plan_policy(host, FIREWALL, unit, PolicyWish(families)).outline.actions == []
+        assert all(current_policy(host, FIREWALL, family) == "DROP" for family in families)
+    for families in runs:
+        host, unit = done(host, unit, plan_reopening(host, FIREWALL, unit, families))
+        assert plan_reopening(host, FIREWALL, unit, families).outline.actions == []
+    assert {family: current_policy(host, FIREWALL, family) for family in BOTH} == policies
+    assert unit == NONE

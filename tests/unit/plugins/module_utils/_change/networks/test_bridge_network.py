@@ -1,0 +1,184 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A list of networks carried out on an engine in memory, with failures on the way."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import bridge_network
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
+    parse_wishes,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+    Kernel,
+    forwarding_keys,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import ApiProblem
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
+
+from tests.unit.plugins.module_utils._change.fake_engine import FakeEngine
+from tests.unit.synthetic_host import SyntheticHost
+
+
+class Scene:
+    """An engine, the host around it, and the journal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.engine = FakeEngine((28, 5))
+        self.host = SyntheticHost(version="28.5.2")
+        self.broken: set[str] = set()
+        """Subnets whose bridges the kernel does not have."""
+        self.left: list[Link] = []
+        self._folder = folder
+        monkeypatch.setattr(bridge_network, "_kernel", self._kernel)
+        monkeypatch.setattr(bridge_network, "Journal", lambda module: Journal(module, folder))
+
+    def change(self, *networks: dict[str, t.Any], consent: str = "refuse") -> NetworkChange:
+        return NetworkChange(
+            parse_wishes(list(networks)),
+            consent,
+            [],
+            self.engine,
+            lambda argv: (0, "", ""),
+            self.host.snapshot,
+        )
+
+    def run(self, *networks: dict[str, t.Any], consent: str = "refuse") -> None:
+        change = self.change(*networks, consent=consent)
+        change.apply(change.plan())
+
+    def names(self) -> set[str]:
+        return {body["Name"] for body in self.engine.bodies.values()}
+
+    def events(self) -> list[dict[str, t.Any]]:
+        return [json.loads(line) for line in (self._folder / "journal.jsonl").read_text().splitlines()]
+
+    def _kernel(self, run: object, bridge: str, *, manages_ipv4: bool = True) -> Kernel:
+        links, nat, forward = list(self.left), "", ""
+        for key, body in self.engine.bodies.items():
+            config = body["IPAM"]["Config"][0]["Subnet"] if body["IPAM"]["Config"] else ""
+            if config in self.broken:
+                continue
+            name = body["Options"].get("com.docker.network.bridge.name") or f"br-{key[:12]}"
+            links.append(Link(7, name, "bridge", up=True, addresses=[config.replace(".0/", ".1/")]))
+            nat += f"-A POSTROUTING -s {config} ! -o {name} -j MASQUERADE\n"
+            forward += f"-A FORWARD -i {name} -j ACCEPT\n"
+        save = f"*nat\n{nat}COMMIT\n*filter\n{forward}COMMIT\n"
+        sysctls: dict[str, str | None] = {key: "1" for keys in forwarding_keys(bridge).values() for key in keys}
+        return Kernel(links, Ruleset({"iptables-save": save}), sysctls, manages_ipv4)
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
+    return Scene(monkeypatch, tmp_path)
+
+
+def net(name: str, number: int, **more: t.Any) -> dict[str, t.Any]:
+    return {"name": name, "subnets": [{"subnet": f"10.60.{number}.0/24"}], **more}
+
+
+def test_made_proved_and_recorded(scene: Scene) -> None:
+    scene.run(net("a", 1), net("b", 2))
+    assert scene.names() == {"a", "b"}
+    begin, end = scene.events()
+    assert (begin["event"], end["event"]) == ("begin", "done")
+    assert [(item["name"], item["before"]) for item in begin["networks"]] == [("a", None), ("b", None)]
+    assert begin["networks"][0]["after"]["IPAM"]["Config"] == [{"Subnet": "10.60.1.0/24"}]
+    assert scene.change(net("a", 1), net("b", 2)).plan().outline.actions == []
+
+
+def test_what_the_kernel_does_not_show_is_removed_again(scene: Scene) -> None:
+    scene.broken = {"10.60.2.0/24"}
+    with pytest.raises(ChangeFailed) as caught:
+        scene.run(net("a", 1), net("b", 2), net("c", 3))
+    assert str(caught.value).startswith("network b was made, and removed again, as the kernel has no bridge br-")
+    assert str(caught.value).endswith("Before that: a was created")
+    assert scene.names() == {"a"}
+    assert scene.events()[-1]["event"] == "failed"
+    assert scene.events()[-1]["completed"] == ["a was created"]
+
+
+def test_a_first_failure_leaves_nothing(scene: Scene) -> None:
+    scene.broken = {"10.60.1.0/24"}
+    with pytest.raises(ChangeFailed, match="Nothing else was changed"):
+        scene.run(net("a", 1))
+    assert scene.names() == set()
+    assert scene.events()[-1]["event"] == "undone"
+
+
+def test_what_cannot_be_removed_again_is_told(scene: Scene) -> None:
+    scene.broken = {"10.60.1.0/24"}
+    scene.engine.fail_always = "remove"
+    with pytest.raises(ChangeFailed, match="It could not be removed again: provoked before remove"):
+        scene.run(net("a", 1))
+
+
+def test_the_engines_refusal(scene: Scene) -> None:
+    scene.engine.fail_always = "create"
+    with pytest.raises(ChangeFailed, match="network a could not be created: provoked before create"):
+        scene.run(net("a", 1))
+
+
+def test_an_answer_that_is_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(body: dict[str, t.Any]) -> str:
+        raise ApiProblem("dockerd did not answer within 60 seconds", answered=False)
+
+    monkeypatch.setattr(scene.engine, "create", lost)
+    with pytest.raises(ChangeFailed, match="whether it was, docker network inspect a tells"):
+        scene.run(net("a", 1))
+
+
+def test_the_engines_own_choice_in_a_range_of_the_host(scene: Scene) -> None:
+    scene.host.routes.append(Route("172.16.0.0/12", 254, gateways=["192.0.2.1"], interfaces=[2]))
+    choice = {"Driver": "default", "Config": [{"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1"}]}
+    create = scene.engine.create
+    scene.engine.create = lambda body: create({**body, "IPAM": choice})  # type: ignore[method-assign]
+    with pytest.raises(ChangeFailed) as caught:
+        scene.run({"name": "a"})
+    assert "172.30.0.0/16, which the engine chose, overlaps with the route 172.16.0.0/12" in str(caught.value)
+    assert scene.names() == set()
+
+
+def test_removed_first_and_proved_to_be_gone(scene: Scene) -> None:
+    scene.run(net("old", 1))
+    scene.run(net("new", 1), {"name": "old", "state": "absent"})
+    assert scene.names() == {"new"}
+    scene.left = [Link(9, f"br-{next(iter(scene.engine.bodies))[:12]}", "bridge")]
+    with pytest.raises(ChangeFailed, match="network new was removed, and the kernel still has its bridge"):
+        scene.run({"name": "new", "state": "absent"})
+
+
+def test_made_anew(scene: Scene) -> None:
+    scene.run(net("a", 1))
+    (old,) = scene.engine.bodies
+    scene.run(net("a", 1, mtu=1400), consent="unused")
+    ((new, body),) = scene.engine.bodies.items()
+    assert new != old
+    assert body["Options"] == {"com.docker.network.driver.mtu": "1400"}
+    assert scene.events()[-2]["networks"][0]["record"]["old_id"] == old
+
+
+def test_made_anew_and_not_as_the_kernel_should_show_it(scene: Scene) -> None:
+    scene.run(net("a", 1))
+    scene.broken = {"10.60.2.0/24"}
+    with pytest.raises(ChangeFailed, match="network a and its containers are as they were"):
+        scene.run(net("a", 2), consent="unused")
+    (body,) = scene.engine.bodies.values()
+    assert body["IPAM"]["Config"] == [{"Subnet": "10.60.1.0/24"}]
+
+
+def test_an_engine_that_does_not_answer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> list[dict[str, t.Any]]:
+        raise ApiProblem("no answer", answered=False)
+
+    monkeypatch.setattr(scene.engine, "networks", silent)
+    with pytest.raises(Refusal, match="nothing was changed: no answer"):
+        scene.change(net("a", 1)).plan()

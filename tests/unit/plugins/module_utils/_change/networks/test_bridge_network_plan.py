@@ -1,0 +1,288 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of a list of networks, and what is refused before anything is done."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_existing import (
+    NetworkFacts,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
+    parse_wishes,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    Decision,
+    decide,
+    outline,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.synthetic_host import SyntheticHost, identity
+
+
+def shown(network: Network) -> dict[str, t.Any]:
+    """GET /networks/ID of a network of the synthetic host."""
+    configs = [{"Subnet": item.subnet, "Gateway": item.gateway} for item in network.subnets]
+    return {
+        "Name": network.name,
+        "Id": network.id,
+        "Driver": network.driver,
+        "Scope": network.scope,
+        "Internal": network.internal,
+        "EnableIPv6": network.ipv6,
+        "IPAM": {"Driver": "default", "Config": configs},
+        "Options": dict(network.options),
+        "Labels": dict(network.labels),
+        "Containers": {},
+    }
+
+
+def facts(host: SyntheticHost, **changes: t.Any) -> NetworkFacts:
+    networks = [shown(network) for network in host.networks]
+    return NetworkFacts(**{"snapshot": host.snapshot(), "networks": networks, "bridge_netfilter": True, **changes})
+
+
+def plan(host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any) -> list[Decision]:
+    return decide(parse_wishes(list(networks)), consent, facts(host, **changes))
+
+
+def refusal(host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        plan(host, *networks, consent=consent, **changes)
+    assert str(caught.value).startswith("nothing was changed")
+    return caught.value
+
+
+def made(decisions: list[Decision]) -> dict[str, list[str]]:
+    """Subnets of the networks that are made, by name."""
+    return {
+        item.wish.name: [config["Subnet"] for config in item.body["IPAM"]["Config"]] for item in decisions if item.body
+    }
+
+
+POOLS = [{"base": "10.88.0.0/16", "size": 24}]
+
+
+def test_a_pool_gives_each_network_another_subnet_that_is_free() -> None:
+    host = SyntheticHost()
+    host.routes.append(Route("10.88.0.0/24", 254, gateways=["192.0.2.1"], interfaces=[2]))
+    decisions = plan(
+        host,
+        {"name": "a", "pools": POOLS},
+        {"name": "b", "pools": POOLS},
+        {"name": "c", "subnets": [{"subnet": "10.88.2.0/24"}]},
+        avoid=[ipaddress.ip_network("10.88.4.0/23")],
+    )
+    # 10.88.0.0 is routed, 10.88.1.0 is front's, 10.88.2.0 is asked for further down, 10.88.4.0 and 5 are to be avoided.
+    assert made(decisions) == {"a": ["10.88.3.0/24"], "b": ["10.88.6.0/24"], "c": ["10.88.2.0/24"]}
+    assert outline(decisions, {}).actions == [
+        "create network a with 10.88.3.0/24",
+        "create network b with 10.88.6.0/24",
+        "create network c with 10.88.2.0/24",
+    ]
+
+
+@given(st.lists(st.integers(0, 255), max_size=40, unique=True), st.integers(1, 5))
+def test_a_second_run_keeps_what_the_first_chose(routed: list[int], count: int) -> None:
+    host = SyntheticHost()
+    host.routes += [Route(f"10.88.{number}.0/24", 254, gateways=["192.0.2.1"], interfaces=[2]) for number in routed]
+    wanted = [{"name": f"n{at}", "pools": POOLS} for at in range(count)]
+    first = made(plan(host, *wanted))
+    taken = {f"10.88.{number}.0/24" for number in routed} | {"10.88.1.0/24"}
+    chosen = [subnet for subnets in first.values() for subnet in subnets]
+    assert len(set(chosen)) == count
+    assert not taken & set(chosen)
+    for name, (subnet,) in first.items():
+        host.network(name, subnet)
+    again = plan(host, *wanted)
+    assert {item.outcome for item in again} == {"unchanged"}
+    assert outline(again, {}).actions == []
+
+
+def test_no_free_subnet() -> None:
+    said = str(refusal(SyntheticHost(), {"name": "a", "pools": [{"base": "10.88.1.0/24", "size": 26}]}))
+    assert (
+        "networks[0].pools: a /26 of 10.88.1.0/24: none is free, for 10.88.1.0/24 of the Docker network front" in said
+    )
+
+
+def test_networks_that_go_make_room_for_those_that_come() -> None:
+    decisions = plan(
+        SyntheticHost(),
+        {"name": "new", "subnets": [{"subnet": "10.88.1.0/24"}], "bridge_name": f"br-{identity('front')[:12]}"},
+        {"name": "front", "state": "absent"},
+        {"name": "never", "state": "absent"},
+    )
+    assert [(item.wish.name, item.outcome) for item in decisions] == [
+        ("front", "removed"),
+        ("never", "absent"),
+        ("new", "created"),
+    ]
+
+
+def test_a_network_with_containers_is_not_removed() -> None:
+    host = SyntheticHost().container("web").container("ended", pid=None)
+    error = refusal(host, {"name": "front", "state": "absent"})
+    assert "network front has containers, running or stopped: ended, web" in str(error)
+    assert [item.container for item in error.disruptions] == ["ended", "web"]
+
+
+def test_an_endpoint_of_nobody_counts_as_well() -> None:
+    host = SyntheticHost()
+    network = {**shown(host.networks[1]), "Containers": {"ep-1": {"Name": "gateway_ingress-sbox"}}}
+    assert "gateway_ingress-sbox" in str(refusal(host, {"name": "front", "state": "absent"}, networks=[network]))
+
+
+def test_drift_takes_consent() -> None:
+    host = SyntheticHost().container("web")
+    wanted = [{"name": "front", "mtu": 1400, "labels": {"a": "b"}}]
+    for consent in ("refuse", "unused"):
+        error = refusal(host, *wanted, consent=consent)
+        assert "networks[0]: network front: mtu is 1500, wanted 1400; labels.a is none, wanted 'b'" in str(error)
+        assert "(containers on it: web)" in str(error)
+        assert error.disruptions == [Disruption("web", "would be cut off from network front for a moment")]
+    (item,) = plan(host, *wanted, consent="allow")
+    assert item.outcome == "recreated"
+    assert item.body is not None
+    assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24", "Gateway": "10.88.1.1"}]
+    (unused,) = plan(SyntheticHost(), *wanted, consent="unused")
+    assert unused.outcome == "recreated"
+
+
+def test_a_network_that_is_made_anew_keeps_its_place_until_then() -> None:
+    host = SyntheticHost()
+    pool = [{"base": "10.88.1.0/24", "size": 24}]
+    # Before: front still holds it. After: front has left it for another.
+    assert "front" in str(refusal(host, {"name": "a", "pools": pool}, {"name": "front", "mtu": 1400}, consent="unused"))
+    moved = {"name": "front", "subnets": [{"subnet": "10.88.9.0/24"}]}
+    assert made(plan(host, moved, {"name": "a", "pools": pool}, consent="unused"))["a"] == ["10.88.1.0/24"]
+
+
+def test_what_is_there_is_kept_though_it_overlaps_and_that_is_told() -> None:
+    host = SyntheticHost()
+    host.routes.append(Route("10.88.0.0/16", 254, gateways=["192.0.2.1"], interfaces=[2]))
+    (item,) = plan(host, {"name": "front"})
+    assert item.outcome == "unchanged"
+    route = "the route 10.88.0.0/16 via 192.0.2.1 dev eth0 in table main"
+    assert item.warnings == [f"network front has 10.88.1.0/24, which overlaps with {route}"]
+    # Made anew, it would be there again.
+    assert "overlaps with the route" in str(refusal(host, {"name": "front", "mtu": 1400}, consent="allow"))
+
+
+def test_an_ipv6_subnet_that_goes_is_in_nobodys_way() -> None:
+    host = SyntheticHost()
+    host.routes.append(Route("fd00:88::/32", 254, gateways=["fe80::1"], interfaces=[2]))
+    network = {**shown(host.networks[1]), "EnableIPv6": True}
+    network["IPAM"] = {"Driver": "default", "Config": [{"Subnet": "10.88.1.0/24"}, {"Subnet": "fd00:88:1::/64"}]}
+    (item,) = plan(host, {"name": "front", "ipv6": False}, consent="unused", networks=[network])
+    assert item.body is not None
+    assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24"}]
+
+
+def duplicate(host: SyntheticHost) -> dict[str, t.Any]:
+    return {"networks": [shown(host.networks[1]), {**shown(host.networks[1]), "Id": "f" * 64}]}
+
+
+def other(host: SyntheticHost, **traits: t.Any) -> dict[str, t.Any]:
+    return {"networks": [{**shown(host.networks[1]), **traits}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (duplicate(SyntheticHost()), "2 networks are named 'front' ("),
+        (other(SyntheticHost(), Driver="macvlan"), "has driver macvlan and scope local"),
+        (other(SyntheticHost(), Driver="overlay", Scope="swarm"), "has driver overlay and scope swarm"),
+        (other(SyntheticHost(), ConfigFrom={"Network": "base"}), "takes its configuration from another network"),
+        (other(SyntheticHost(), ConfigOnly=True), "takes its configuration from another network"),
+    ],
+)
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_networks_that_are_not_touched(changes: dict[str, t.Any], said: str, state: str) -> None:
+    assert said in str(refusal(SyntheticHost(), {"name": "front", "state": state}, **changes))
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "said"),
+    [
+        (
+            "26.1.5",
+            {"gateway_mode_ipv4": "routed"},
+            "gateway_mode_ipv4: 'routed' came with Docker Engine 27.0, and this host has 26.1.5",
+        ),
+        ("27.5.1", {"gateway_mode_ipv6": "nat-unprotected"}, "'nat-unprotected' came with Docker Engine 28.0"),
+        ("27.5.1", {"gateway_mode_ipv4": "isolated", "internal": True}, "'isolated' came with Docker Engine 28.0"),
+        ("28.1.0", {"trusted_interfaces": ["eth0"]}, "trusted_interfaces: 'eth0' came with Docker Engine 28.2"),
+        ("26.1.5", {"ipv6": True}, "networks[0].ipv6: Docker Engine 26.1.5 has no IPv6 pools of its own"),
+    ],
+)
+def test_what_came_with_a_later_engine(version: str, options: dict[str, t.Any], said: str) -> None:
+    assert said in str(refusal(SyntheticHost(version=version), {"name": "a", **options}))
+
+
+def test_the_only_mode_of_an_old_engine_is_not_asked_of_it() -> None:
+    for version, options in (("26.1.5", {}), ("27.0.1", {"com.docker.network.bridge.gateway_mode_ipv4": "nat"})):
+        (item,) = plan(SyntheticHost(version=version), {"name": "a", "gateway_mode_ipv4": "nat"})
+        assert item.body is not None
+        assert item.body["Options"] == options
+
+
+def test_icc_needs_bridge_netfilter() -> None:
+    said = str(refusal(SyntheticHost(), {"name": "a", "icc": False}, bridge_netfilter=False))
+    assert "networks[0].icc: false needs the kernel module br_netfilter" in said
+
+
+def test_a_bridge_name_that_is_in_use() -> None:
+    host = SyntheticHost().link(Link(9, "br-lan", "bridge", up=True))
+    assert "'docker0' is the bridge of the network bridge" in str(
+        refusal(host, {"name": "a", "bridge_name": "docker0"})
+    )
+    assert "the host has an interface 'br-lan' (bridge)" in str(refusal(host, {"name": "a", "bridge_name": "br-lan"}))
+
+
+@pytest.mark.parametrize(
+    ("version", "why"), [("26.1.5", "at its start only"), ("28.5.2", "policy of the FORWARD chain")]
+)
+def test_without_forwarding(version: str, why: str) -> None:
+    host = SyntheticHost(version=version)
+    host.sysctls["net.ipv4.ip_forward"] = "0"
+    said = str(refusal(host, {"name": "a"}))
+    assert why in said
+    assert "Run the module ip_forward first" in said
+    assert made(plan(host, {"name": "a", "internal": True})) == {"a": []}
+
+
+def test_routes_from_router_advertisements_are_not_lost() -> None:
+    host = SyntheticHost(version="28.5.2")
+    host.sysctls["net.ipv6.conf.all.forwarding"] = "0"
+    host.sysctls["net.ipv6.conf.eth0.accept_ra"] = "1"
+    host.routes.append(Route("::/0", 254, gateways=["fe80::1"], interfaces=[2], protocol=9))
+    said = str(refusal(host, {"name": "a", "ipv6": True}))
+    assert "would lose the routes that router advertisements gave it on eth0" in said
+    host.sysctls["net.ipv6.conf.eth0.accept_ra"] = "2"
+    (item,) = plan(host, {"name": "a", "ipv6": True})
+    assert any("IPv6 forwarding is off" in warning for warning in item.warnings)
+    assert any("dockerd makes no rules for IPv6" in warning for warning in item.warnings)
+
+
+@pytest.mark.parametrize("source", ["engine", "links", "routes", "nameservers", "sysctl", "ruleset"])
+def test_what_could_not_be_read_is_no_permission(source: str) -> None:
+    assert "run with become" in str(refusal(SyntheticHost().unread(source), {"name": "a"}))
+
+
+def test_a_network_by_another_driver_counts_as_taken() -> None:
+    host = SyntheticHost()
+    host.networks.append(Network(identity("lan"), "lan", "macvlan", subnets=[Subnet("10.50.0.0/16")]))
+    said = str(refusal(host, {"name": "a", "subnets": [{"subnet": "10.50.1.0/24"}]}))
+    assert (
+        "networks[0].subnets[0].subnet (a): 10.50.1.0/24 overlaps with 10.50.0.0/16 of the Docker network lan" in said
+    )
