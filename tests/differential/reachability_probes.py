@@ -1,0 +1,144 @@
+"""What is asked of a host, from where: each question is a packet for the evaluator and an attempt in the real world."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+
+from tests.differential.answering import Server
+from tests.differential.observing import Attempt
+from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+
+PER_HOST = 150
+NOBODY = 250
+"""Last part of an address on a container network that nobody has."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question in both its forms."""
+
+    packet: Packet
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class Place:
+    """A running container: its namespace and addresses."""
+
+    name: str
+    path: str
+    addresses: tuple[str, ...]
+    bindings: tuple[tuple[int, str], ...]
+    """Published ports of the host, with protocol."""
+    shares: bool
+    """Whether its namespace is another's: the host's or another container's."""
+
+
+def places(host: Host, names: Sequence[str]) -> list[Place]:
+    """The containers of a host as its daemon shows them."""
+    entries: list[dict[str, Any]] = json.loads(host.docker("inspect", *names).out)
+    return [_place(host, entry) for entry in entries if entry["State"]["Running"]]
+
+
+def _place(host: Host, entry: Mapping[str, Any]) -> Place:
+    ends = entry["NetworkSettings"]["Networks"].values()
+    addresses = [end[key] for end in ends for key in ("IPAddress", "GlobalIPv6Address") if end[key]]
+    ports = entry["NetworkSettings"]["Ports"] or {}
+    bindings = {
+        (int(binding["HostPort"]), port.partition("/")[2]) for port, list_ in ports.items() for binding in list_ or ()
+    }
+    mode = entry["HostConfig"]["NetworkMode"]
+    path = f"/proc/{host.pid}/root/proc/{entry['State']['Pid']}/ns/net"
+    shares = mode == "host" or mode.startswith("container:")
+    return Place(entry["Name"].lstrip("/"), path, tuple(addresses), tuple(sorted(bindings)), shares)
+
+
+def servers(host: Host, containers: Sequence[Place]) -> list[Server]:
+    """What answers on the host itself and in every namespace of its containers."""
+    own = [
+        Server(host.path, "host", "tcp", HOST_PORT),
+        Server(host.path, "host", "udp", HOST_PORT),
+        Server(host.path, "host", "tcp", HOST_PORT + 1, "127.0.0.1"),
+        Server(host.path, "host", "tcp", HOST_PORT + 2, "0.0.0.0"),  # noqa: S104 - in a namespace of the lab
+    ]
+    inner = [
+        Server(place.path, place.name, protocol, port)
+        for place in containers
+        if not place.shares
+        for protocol, port in (("tcp", INNER_TCP), ("udp", INNER_UDP))
+    ]
+    return own + inner
+
+
+def gateways(host: Host) -> list[str]:
+    """The addresses of the host's bridges."""
+    found = []
+    for link in json.loads(host.run(["ip", "-json", "address", "show"]).out):
+        if link["ifname"] not in ("lo", "eth0") and not link["ifname"].startswith("veth"):
+            found += [address["local"] for address in link["addr_info"] if address["scope"] == "global"]
+    return found
+
+
+def draw_probes(draw: random.Random, lab: Lab, host: Host, containers: Sequence[Place]) -> list[Probe]:
+    """As many questions as a host is asked, of all that could be, drawn evenly from all sources."""
+    made = list(_all(lab, host, containers))
+    draw.shuffle(made)
+    by_origin: dict[str, list[Probe]] = {}
+    for probe in made:
+        by_origin.setdefault(str(probe.packet.origin), []).append(probe)
+    chosen: list[Probe] = []
+    while len(chosen) < PER_HOST and any(by_origin.values()):
+        chosen += [some.pop() for some in by_origin.values() if some]
+    return chosen[:PER_HOST]
+
+
+def _all(lab: Lab, host: Host, containers: Sequence[Place]) -> Iterator[Probe]:
+    targets = _targets(lab, host, containers)
+    mark = host.host_name.place
+    for address, port, protocol in targets:
+        loopback = address == "::1" or address.startswith("127.")
+        source = lab.outside.address6 if ":" in address else lab.outside.address
+        if not loopback and address != source:
+            packet = Packet(Origin(OUTSIDE), address, protocol, port, source)
+            yield Probe(packet, Attempt(lab.outside.path, protocol, address, port, mark))
+        packet = Packet(Origin(HOST), address, protocol, port)
+        yield Probe(packet, Attempt(host.path, protocol, address, port))
+        yield from (
+            Probe(
+                Packet(Origin(CONTAINER, place.name), address, protocol, port),
+                Attempt(place.path, protocol, address, port),
+            )
+            for place in containers
+        )
+
+
+def _targets(lab: Lab, host: Host, containers: Sequence[Place]) -> list[tuple[str, int, str]]:
+    """Every address and port that is worth a question."""
+    own = [host.address, host.address6, "127.0.0.1", "::1", *gateways(host)]
+    published = sorted({binding for place in containers for binding in place.bindings})
+    wanted = {(address, port, protocol) for address in own for port, protocol in published}
+    wanted |= {("127.0.0.2", port, protocol) for port, protocol in published[:1]}
+    for address in own:
+        wanted |= {(address, HOST_PORT, "tcp"), (address, HOST_PORT, "udp"), (address, 0, "icmp")}
+    wanted |= {(host.address, port, "tcp") for port in (HOST_PORT + 1, HOST_PORT + 2, HOST_PORT + 9)}
+    wanted |= {(host.address6, HOST_PORT + 2, "tcp"), (host.address, HOST_PORT + 9, "udp")}
+    for address in (address for place in containers for address in place.addresses):
+        wanted |= {(address, INNER_TCP, "tcp"), (address, CLOSED, "tcp"), (address, INNER_UDP, "udp")}
+        wanted |= {(address, CLOSED, "udp"), (address, 0, "icmp")}
+    for address in (lab.internet_address, lab.internet_address6, lab.outside.address, lab.outside.address6):
+        wanted |= {(address, 80, "tcp"), (address, 53, "udp"), (address, 81, "tcp"), (address, 0, "icmp")}
+    return sorted(wanted)
