@@ -1,0 +1,71 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Ways of a packet that end alike are one way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, REJECT
+
+UNPREDICTABLE = "unpredictable"
+
+
+def flight_key(flight: Flight) -> tuple[Any, ...]:
+    """All of a flight that rules can change."""
+    connection = flight.connection
+    return (
+        flight.saddr,
+        flight.sport,
+        flight.daddr,
+        flight.dport,
+        flight.mark,
+        flight.state,
+        flight.tracked,
+        None if connection is None else _connection_key(connection),
+    )
+
+
+def _connection_key(connection: Connection) -> tuple[Any, ...]:
+    return tuple(getattr(connection, name) for name in Connection.__slots__)
+
+
+def _outcome(passage: Passage) -> tuple[Any, ...]:
+    """What tells one end from another: of a packet that was dropped nothing is left."""
+    if passage.verdict == ACCEPT:
+        return (ACCEPT, flight_key(passage.flight))
+    if passage.verdict == REJECT:
+        return (REJECT, passage.reject_with, flight_key(passage.flight))
+    return (passage.verdict,)
+
+
+def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:
+    """The outcomes of several ways of which only one is gone. The doubt counts if it matters which one."""
+    outcomes = [{_outcome(passage) for passage in way} for way in ways]
+    matters = any(one != outcomes[0] for one in outcomes)
+    return _grouped([passage for way in ways for passage in way], (doubt,) if matters else ())
+
+
+def unite(passages: list[Passage]) -> list[Passage]:
+    """One passage for each outcome; with a single outcome that can be told nothing is in doubt."""
+    if len(passages) == 1:
+        return passages
+    united = _grouped(passages, ())
+    if len(united) == 1 and united[0].verdict != UNPREDICTABLE:
+        return [united[0]._replace(doubts=())]
+    return united
+
+
+def _grouped(passages: list[Passage], doubts: tuple[str, ...]) -> list[Passage]:
+    groups: dict[tuple[Any, ...], list[Passage]] = {}
+    for passage in passages:
+        groups.setdefault(_outcome(passage), []).append(passage)
+    return [
+        group[0]._replace(doubts=tuple(dict.fromkeys((*doubts, *(doubt for one in group for doubt in one.doubts)))))
+        for group in groups.values()
+    ]

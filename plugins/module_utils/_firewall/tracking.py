@@ -1,0 +1,61 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What connection tracking makes of a packet when it first sees it (nf_conntrack_core.c, nf_conntrack_in)."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
+    CT_ESTABLISHED,
+    CT_INVALID,
+    CT_NEW,
+    CT_UNTRACKED,
+)
+
+_SYN, _FIN, _RST, _ACK = 2, 1, 4, 16
+_TCP = 6
+# Echo, timestamp, information and address mask requests (nf_conntrack_proto_icmp.c); echo requests of ICMPv6, whose
+# types of neighbour and listener discovery are never tracked (nf_conntrack_proto_icmpv6.c).
+_ICMP_REQUESTS = {1: (8, 13, 15, 17), 58: (128,)}
+_NEVER_TRACKED = range(130, 138)
+_ICMPV6 = 58
+
+
+def track(flight: Flight) -> None:
+    """Give a flight its connection and state; what has its state already (on loopback, say) keeps it."""
+    if not flight.tracked or (flight.protocol == _ICMPV6 and flight.icmp_type in _NEVER_TRACKED):
+        untrack(flight)
+        return
+    if flight.state != CT_INVALID:
+        return
+    connection = flight.connection
+    if connection is None:
+        if _opens_connection(flight):
+            tuple_ = (flight.saddr, flight.sport, flight.daddr, flight.dport)
+            flight.connection = Connection(flight.protocol, tuple_)
+            flight.state = CT_NEW
+        return
+    connection.seen_reply = connection.seen_reply or flight.reply
+    flight.state = CT_ESTABLISHED if connection.seen_reply else CT_NEW
+
+
+def untrack(flight: Flight) -> None:
+    """Let connection tracking leave a packet alone."""
+    flight.tracked = False
+    flight.connection = None
+    flight.state = CT_UNTRACKED
+
+
+def _opens_connection(flight: Flight) -> bool:
+    """Whether a packet without a connection makes one; otherwise it is invalid."""
+    if flight.protocol == _TCP:
+        # tcp_new: the table of states knows SYN, and ACK of what began before (nf_conntrack_tcp_loose is 1).
+        flags = flight.tcp_flags
+        return flags is None or flags & (_SYN | _FIN | _RST | _ACK) in (_SYN, _ACK)
+    if flight.protocol in _ICMP_REQUESTS:
+        return flight.icmp_type is None or flight.icmp_type in _ICMP_REQUESTS[flight.protocol]
+    return True

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Address translation: what the first packet of a connection decides, and what all others get from it.
+
+The kernel's side of it is nf_nat_core.c: nf_nat_inet_fn, nf_nat_setup_info, get_unique_tuple, nf_nat_packet.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
+    Connection,
+    Flight,
+    Surroundings,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    DNAT,
+    INPUT,
+    MASQUERADE,
+    NETMAP,
+    OUTPUT,
+    POSTROUTING,
+    REDIRECT,
+    SNAT,
+    Nat,
+)
+
+MOST_ADDRESSES = 16
+"""A range of more addresses is not followed one by one."""
+
+_LOOPBACK = {4: 0x7F000001, 6: 1}
+
+
+class CannotTell(Exception):
+    """The translation cannot be told; the message says why."""
+
+
+def changes_source(hook: str) -> bool:
+    """Whether translation at this hook is that of the source (HOOK2MANIP of nf_nat.h)."""
+    return hook in (POSTROUTING, INPUT)
+
+
+def is_decided(connection: Connection, hook: str) -> bool:
+    """Whether the connection's translation of this kind is settled (nf_nat_initialized)."""
+    return connection.snat_decided if changes_source(hook) else connection.dnat_decided
+
+
+def settle(connection: Connection, hook: str) -> None:
+    """Settle it, with or without a change (nf_nat_alloc_null_binding)."""
+    if changes_source(hook):
+        connection.snat_decided = True
+    else:
+        connection.dnat_decided = True
+
+
+def apply_known(flight: Flight, connection: Connection, hook: str) -> bool:
+    """Give a packet the translation of its connection (nf_nat_packet); returns whether it changed."""
+    before = (flight.saddr, flight.sport, flight.daddr, flight.dport)
+    if changes_source(hook):
+        if flight.reply and connection.dnat:
+            flight.saddr, flight.sport = connection.original[2:]
+        elif not flight.reply and connection.snat:
+            flight.saddr, flight.sport = connection.reply[2:]
+    elif flight.reply and connection.snat:
+        flight.daddr, flight.dport = connection.original[:2]
+    elif not flight.reply and connection.dnat:
+        flight.daddr, flight.dport = connection.reply[:2]
+    return before != (flight.saddr, flight.sport, flight.daddr, flight.dport)
+
+
+def possible_addresses(nat: Nat, flight: Flight, hook: str, around: Surroundings) -> list[int]:
+    """The addresses that a statement could choose; several only for a range. CannotTell when they are not known."""
+    old = flight.saddr if changes_source(hook) else flight.daddr
+    if nat.kind == MASQUERADE:
+        return [_own(around.own_address(flight.family, flight.oif, flight.daddr), flight.oif)]
+    if nat.kind == REDIRECT:
+        if hook == OUTPUT:
+            return [_LOOPBACK[flight.family]]
+        return [_own(around.own_address(flight.family, flight.iif, flight.saddr), flight.iif)]
+    if nat.addresses is None:
+        return [old]
+    first, last = nat.addresses
+    if nat.kind == NETMAP:
+        return [first | (old & (first ^ last))]
+    if last - first >= MOST_ADDRESSES:
+        raise CannotTell(f"the address is one of {last - first + 1} that the kernel chooses from")
+    return list(range(first, last + 1))
+
+
+def _own(address: Optional[int], device: str) -> int:
+    if address is None:
+        raise CannotTell(f"the address of {device or 'the device'} is not known")
+    return address
+
+
+def setup(flight: Flight, connection: Connection, hook: str, nat: Nat, address: int) -> None:
+    """Decide the translation of a connection by its first packet, and translate that packet."""
+    reply_source, reply_sport, reply_destination, reply_dport = connection.reply
+    if changes_source(hook):
+        port = _source_port(flight.sport, nat)
+        connection.snat = (address, port) != (flight.saddr, flight.sport)
+        connection.reply = (reply_source, reply_sport, address, port)
+    else:
+        port = _destination_port(flight.dport, nat)
+        connection.dnat = (address, port) != (flight.daddr, flight.dport)
+        connection.reply = (address, port, reply_destination, reply_dport)
+    settle(connection, hook)
+    apply_known(flight, connection, hook)
+
+
+def _source_port(port: Optional[int], nat: Nat) -> Optional[int]:
+    """It stays if it can; out of a range that does not hold it the kernel takes one at random."""
+    if nat.random_port or port is None:
+        return None
+    if nat.ports is None or nat.ports[0] <= port <= nat.ports[1]:
+        return port
+    return nat.ports[0] if nat.ports[0] == nat.ports[1] else None
+
+
+def _destination_port(port: Optional[int], nat: Nat) -> Optional[int]:
+    """The first of a range that does not hold it (nf_nat_l4proto_unique_tuple starts there for destinations)."""
+    if nat.ports is None:
+        return port
+    first, last = nat.ports
+    if first == last:
+        return first
+    if nat.random_port or port is None:
+        return None
+    return port if first <= port <= last else first
+
+
+def word(nat: Nat, hook: str) -> str:
+    """What a translation is called in a path."""
+    if nat.kind == NETMAP:
+        return SNAT if changes_source(hook) else DNAT
+    return nat.kind

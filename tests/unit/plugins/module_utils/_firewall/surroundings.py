@@ -1,0 +1,25 @@
+"""A host around the rules that says of addresses what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class FixedSurroundings:
+    local: frozenset[int] = frozenset()
+    devices: dict[int, str] = field(default_factory=dict)
+    """Device that the route to an address leads to."""
+    own: dict[str, int] = field(default_factory=dict)
+    """Address of a device."""
+
+    def address_type(self, family: int, address: int, device: str) -> str | None:
+        if address in self.local and (not device or self.own.get(device) == address):
+            return "local"
+        return "unicast"
+
+    def device_towards(self, family: int, address: int, incoming: str) -> str | None:
+        return self.devices.get(address, "")
+
+    def own_address(self, family: int, device: str, towards: int) -> int | None:
+        return self.own.get(device)
