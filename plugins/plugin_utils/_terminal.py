@@ -15,27 +15,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+
 GAP = "  "
 """What stands between two columns."""
 
-# Control, format (bidirectional overrides, zero-width), surrogate, private use, unassigned, line and paragraph breaks.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NARROWEST = 12
 """Cells that text is given at least, be the terminal as narrow as it likes."""
 _LAST_COLUMN = 24
 """Cells that the other columns leave to the last one."""
-
-
-def safe(text: str) -> str:
-    r"""Return text on one line, with all that a terminal would act on or hide written as an escape such as ``\x1b``."""
-    return "".join(_escape(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def cells(text: str) -> int:

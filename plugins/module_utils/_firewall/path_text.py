@@ -1,0 +1,88 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A path for people: one line for tables, and a listing of everything that happened on the way."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    UNKNOWN,
+    Hop,
+    Path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+
+_LONGEST = 240
+"""Characters of a rule or a note that are shown; rules can hold sets of thousands of elements."""
+_INDENT = " " * 8
+
+
+def line_of(packet: Packet, path: Path) -> str:
+    """The packet and how it ends, on one line."""
+    return safe(f"{packet}: {ending_of(path)}")
+
+
+def ending_of(path: Path) -> str:
+    """How a path ends, in the words of the one who asks, with the reason."""
+    if path.verdict == UNKNOWN:
+        return f"unknown: {'; '.join(path.doubts) or path.reason}"
+    if path.seen == ANSWERED:
+        seen_as = f", which sees {path.source_at_end}" if path.source_at_end else ""
+        return f"answered by {path.answered_by or 'somebody'}{seen_as}"
+    return (
+        f"{path.seen} ({path.verdict}): {path.reason}" if path.verdict != path.seen else f"{path.seen}: {path.reason}"
+    )
+
+
+def listing_of(packet: Packet, path: Path) -> str:
+    """Every hop with its addresses, rule and place, leg by leg; the one that decided is marked with an arrow."""
+    lines = [line_of(packet, path)]
+    if path.seen == ANSWERED:
+        lines.append(safe(f"    {path.reason}"))
+    leg = ""
+    before = ("", "")
+    for index, hop in enumerate(path.hops):
+        if hop.leg != leg:
+            leg = hop.leg
+            lines += ["", f"{safe(leg)}:"]
+            before = ("", "")
+        lines += _hop_lines(hop, before, "=>" if index == path.decided_at else "  ")
+        before = (hop.source, hop.destination)
+    if path.doubts:
+        lines += ["", "not known:", *(f"  * {_short(doubt)}" for doubt in path.doubts)]
+    return "\n".join(lines)
+
+
+def _hop_lines(hop: Hop, before: tuple[str, str], marker: str) -> list[str]:
+    """A hop's lines; addresses are written where they are not what they were before."""
+    addresses = f"{hop.source} > {hop.destination}" if (hop.source, hop.destination) != before else ""
+    first = f"{marker} {hop.place:<12} {hop.action:<11} {devices_of(hop):<24} {addresses}"
+    where = place_of(hop)
+    details = [text for text in (f"{where}: {hop.rule}" if hop.rule else where, hop.note) if text]
+    return [safe(first).rstrip(), *(f"{_INDENT}{_short(text)}" for text in details)]
+
+
+def devices_of(hop: Hop) -> str:
+    """The devices of a hop as ``in -> out``, as far as it has them."""
+    if not hop.incoming and not hop.outgoing:
+        return ""
+    return f"{hop.incoming or '*'} -> {hop.outgoing or '*'}"
+
+
+def place_of(hop: Hop) -> str:
+    """Table, chain and place of the rule; empty for a hop that is in no chain."""
+    if not hop.chain:
+        return ""
+    rule = "" if hop.number is None else f" rule {hop.number}"
+    handle = "" if hop.handle is None else f" (handle {hop.handle})"
+    return f"{hop.table} {hop.chain}{rule}{handle}"
+
+
+def _short(text: str) -> str:
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return safe(text)

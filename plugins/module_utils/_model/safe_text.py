@@ -1,0 +1,30 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Text of strangers made harmless for a terminal.
+
+Names, labels and file contents of a host are chosen by whoever may start a container there. Printed as they are, they
+could move the cursor, recolour a verdict or, by bidirectional overrides (Unicode annex 9), show words in another order.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control, format (bidirectional overrides, zero-width), surrogate, private use, unassigned, line and paragraph breaks.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe(text: str) -> str:
+    r"""Return text on one line, with all that a terminal would act on or hide written as an escape such as ``\x1b``."""
+    return "".join(_escape(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
