@@ -36,9 +36,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     BOOT,
     DAEMON_CONFIG,
     ENGINE,
+    INNER,
     LINKS,
+    LISTENERS,
     NAMESERVERS,
     NAMESPACES,
+    POLICY_RULES,
     PROCESSES,
     ROUTES,
     RULESET,
@@ -48,7 +51,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     Source,
 )
 
-SOURCES = (ENGINE, NAMESPACES, LINKS, ROUTES, NAMESERVERS, SYSCTL, BOOT, PROCESSES, DAEMON_CONFIG, SERVICE, RULESET)
+SOURCES = (
+    ENGINE,
+    NAMESPACES,
+    LINKS,
+    ROUTES,
+    POLICY_RULES,
+    LISTENERS,
+    INNER,
+    NAMESERVERS,
+    SYSCTL,
+    BOOT,
+    PROCESSES,
+    DAEMON_CONFIG,
+    SERVICE,
+    RULESET,
+)
 HOST_ADDRESS = "192.0.2.10"
 HOST_NETNS = 4026531840
 DOCKERD = 700
@@ -219,6 +237,9 @@ class SyntheticHost:
             NAMESPACES: {"containers": [replace(item, netns=None, nsid=None) for item in taken.containers]},
             LINKS: {"links": []},
             ROUTES: {"routes": []},
+            POLICY_RULES: {"policy_rules": []},
+            LISTENERS: {"listeners": []},
+            INNER: {"inner": []},
             NAMESERVERS: {"nameservers": []},
             SYSCTL: {"sysctls": {}},
             BOOT: {"boot": None},

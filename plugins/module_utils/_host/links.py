@@ -8,116 +8,116 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import sys
-from contextlib import AbstractContextManager
-from typing import Any, Optional
+import struct
+from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
-    UnreadableError,
-    missing_library,
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    ROUTE,
+    Netlink,
+    address,
+    attribute,
+    attributes,
+    flag,
+    text,
+    u32,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
+# linux/rtnetlink.h
+_RTM_GETLINK = 18
+_RTM_GETADDR = 22
+_RTEXT_FILTER_SKIP_STATS = 8
 # netdevice(7)
 _IFF_UP = 0x1
+# RFC 2863, as linux/if.h numbers them.
+_OPERSTATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP")
+
+# linux/if_link.h
+_IFLA_ADDRESS = 1
+_IFLA_IFNAME = 3
+_IFLA_MTU = 4
+_IFLA_LINK = 5
+_IFLA_MASTER = 10
+_IFLA_OPERSTATE = 16
+_IFLA_LINKINFO = 18
+_IFLA_EXT_MASK = 29
+_IFLA_LINK_NETNSID = 37
+_IFLA_INFO_KIND = 1
+_IFLA_INFO_DATA = 2
+_IFLA_INFO_SLAVE_KIND = 4
+_IFLA_INFO_SLAVE_DATA = 5
+_IFLA_BR_NF_CALL_IPTABLES = 36
+_IFLA_BR_NF_CALL_IP6TABLES = 37
+_IFLA_BRPORT_MODE = 4
+_IFLA_BRPORT_ISOLATED = 33
+
+# linux/if_addr.h
+_IFA_ADDRESS = 1
+_IFA_LOCAL = 2
+
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBI")
 
 
 def read_links() -> list[Link]:
     """Return all links of the host's namespace with their addresses.
 
-    Works with pyroute2 from 0.5.14 (Debian 11) on. Raises UnreadableError without it, or when the kernel refuses.
+    Raises UnreadableError when the kernel refuses.
     """
-    own, dummy, error_type = _pyroute2()
     try:
-        with own() as route:
-            return _links(route)
-    except (error_type, OSError) as error:
+        with Netlink(ROUTE) as route:
+            return links_of(route)
+    except OSError as error:
         raise UnreadableError(ERROR, f"the kernel did not list the links: {error}") from error
 
 
-def read_container_links(pid: int) -> tuple[list[Link], str]:
-    """Return the links of the network namespace of process pid, and the name of the one with the IPv4 default route.
-
-    Raises UnreadableError as read_links() does, and when the process is gone.
-    """
-    dummy, other, error_type = _pyroute2()
-    try:
-        with in_namespace(other, pid) as route:
-            return _links(route), _default_link(route)
-    except (error_type, OSError) as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the links of process {pid}: {error}") from error
-
-
-def in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:
-    """Pyroute2's NetNS for the network namespace of process pid. Raises FileNotFoundError when that is gone."""
-    path = f"/proc/{pid}/ns/net"
-    os.stat(path)
-    # By default it would make a namespace where it finds none.
-    namespace: AbstractContextManager[Any] = netns(path, flags=0)
-    return namespace
-
-
-def _pyroute2() -> tuple[Any, Any, type[Exception]]:
-    try:
-        from pyroute2 import IPRoute, NetNS
-        from pyroute2.netlink.exceptions import NetlinkError
-    except ImportError as error:
-        raise missing_library("pyroute2", "python3-pyroute2", sys.executable, error) from error
-    return IPRoute, NetNS, NetlinkError
-
-
-def _default_link(route: Any) -> str:
-    """The interface of the IPv4 default route with the lowest metric, by name; empty without one."""
-    routes = [item for item in route.get_routes(family=socket.AF_INET) if item["dst_len"] == 0]
-    indexes = [
-        (item.get_attr("RTA_PRIORITY") or 0, item.get_attr("RTA_OIF")) for item in routes if item.get_attr("RTA_OIF")
-    ]
-    if not indexes:
-        return ""
-    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in route.get_links()}
-    return str(names.get(min(indexes)[1]) or "")
-
-
-def _links(route: Any) -> list[Link]:
-    links = list(route.get_links())
-    addresses = list(route.get_addr())
+def links_of(route: Netlink) -> list[Link]:
+    """Return the links of the namespace that a route netlink socket belongs to, by index. Raises OSError."""
+    without_statistics = attribute(_IFLA_EXT_MASK, struct.pack("=I", _RTEXT_FILTER_SKIP_STATS))
+    links = route.dump(_RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + without_statistics)
     by_index: dict[int, list[str]] = {}
-    for address in addresses:
-        by_index.setdefault(address["index"], []).append(_with_prefix(address))
-    return sorted((_link(link, by_index) for link in links), key=lambda link: link.index)
+    for message in route.dump(_RTM_GETADDR, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+        family, length, dummy, dummy2, index = _ADDRESS.unpack_from(message)
+        if family in (socket.AF_INET, socket.AF_INET6):
+            by_index.setdefault(index, []).append(f"{_own_address(message)}/{length}")
+    return sorted((_link(message, by_index) for message in links), key=lambda link: link.index)
 
 
-def _with_prefix(address: Any) -> str:
+def _own_address(message: bytes) -> str:
     # On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL ours (rtnetlink(7)).
-    own = address.get_attr("IFA_LOCAL") or address.get_attr("IFA_ADDRESS")
-    return f"{own}/{address['prefixlen']}"
+    found = attributes(message, _ADDRESS.size)
+    return address(found.get(_IFA_LOCAL) or found[_IFA_ADDRESS])
 
 
-def _link(message: Any, addresses: dict[int, list[str]]) -> Link:
-    index = message["index"]
-    info = message.get_attr("IFLA_LINKINFO")
+def _link(message: bytes, addresses: dict[int, list[str]]) -> Link:
+    dummy, dummy2, index, flags, dummy3 = _LINK.unpack_from(message)
+    found = attributes(message, _LINK.size)
+    info = attributes(found.get(_IFLA_LINKINFO, b""))
+    kind = text(info.get(_IFLA_INFO_KIND))
+    # The data of other kinds and of ports of other masters (a bond) has other attributes under the same numbers.
+    bridge = attributes(info.get(_IFLA_INFO_DATA, b"")) if kind == "bridge" else {}
+    is_port = text(info.get(_IFLA_INFO_SLAVE_KIND)) == "bridge"
+    port = attributes(info.get(_IFLA_INFO_SLAVE_DATA, b"")) if is_port else {}
     return Link(
         index=index,
-        name=message.get_attr("IFLA_IFNAME"),
-        kind=(info.get_attr("IFLA_INFO_KIND") or "") if info else "",
-        up=bool(message["flags"] & _IFF_UP),
-        operstate=message.get_attr("IFLA_OPERSTATE") or "",
-        mtu=message.get_attr("IFLA_MTU") or 0,
-        mac=message.get_attr("IFLA_ADDRESS") or "",
-        master=message.get_attr("IFLA_MASTER"),
-        peer_index=message.get_attr("IFLA_LINK"),
-        peer_nsid=message.get_attr("IFLA_LINK_NETNSID"),
-        hairpin=_hairpin(info),
+        name=text(found.get(_IFLA_IFNAME)),
+        kind=kind,
+        up=bool(flags & _IFF_UP),
+        operstate=_operstate(found.get(_IFLA_OPERSTATE)),
+        mtu=u32(found.get(_IFLA_MTU)) or 0,
+        mac=found.get(_IFLA_ADDRESS, b"").hex(":"),
+        master=u32(found.get(_IFLA_MASTER)),
+        peer_index=u32(found.get(_IFLA_LINK)),
+        peer_nsid=u32(found.get(_IFLA_LINK_NETNSID)),
+        hairpin=flag(port.get(_IFLA_BRPORT_MODE)),
+        isolated=flag(port.get(_IFLA_BRPORT_ISOLATED)),
+        calls_iptables=flag(bridge.get(_IFLA_BR_NF_CALL_IPTABLES)),
+        calls_ip6tables=flag(bridge.get(_IFLA_BR_NF_CALL_IP6TABLES)),
         addresses=addresses.get(index, []),
     )
 
 
-def _hairpin(info: Any) -> Optional[bool]:
-    """IFLA_BRPORT_MODE; the data of ports of other masters (a bond) has other attributes under the same numbers."""
-    if not info or info.get_attr("IFLA_INFO_SLAVE_KIND") != "bridge":
-        return None
-    mode = info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr("IFLA_BRPORT_MODE")
-    return None if mode is None else bool(mode)
+def _operstate(value: Optional[bytes]) -> str:
+    return _OPERSTATES[value[0]] if value and value[0] < len(_OPERSTATES) else ""

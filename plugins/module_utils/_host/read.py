@@ -34,9 +34,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine im
     parse_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
@@ -53,8 +56,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine, ServiceUnit
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, ProxyProcess, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    PolicyRule,
+    ProxyProcess,
+    Route,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 T = TypeVar("T")
 
@@ -111,7 +121,11 @@ def read_snapshot(
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
+    names = {link.index: link.name for link in links}
     no_routes: list[Route] = []
+    no_policy_rules: list[PolicyRule] = []
+    no_listeners: list[Listener] = []
+    no_inner: list[InnerNamespace] = []
     no_nameservers: list[str] = []
     declared = ledger.take(
         model.ENGINE,
@@ -134,6 +148,11 @@ def read_snapshot(
         containers=containers,
         links=links,
         routes=ledger.take(model.ROUTES, lambda: _beside(daemon, read_routes), no_routes),
+        policy_rules=ledger.take(model.POLICY_RULES, lambda: _beside(daemon, read_policy_rules), no_policy_rules),
+        listeners=ledger.take(
+            model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(processes, names)), no_listeners
+        ),
+        inner=ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), no_inner),
         nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),
         sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),
         boot=ledger.take(model.BOOT, read_boot, None),
@@ -201,6 +220,13 @@ def _placed(declared: _Declared, engine: model.Source) -> list[Container]:
     if not engine.read:
         raise UnreadableError(engine.kind, engine.reason)
     return with_namespaces(declared.containers)
+
+
+def _inside(containers: list[Container], sources: dict[str, model.Source]) -> list[InnerNamespace]:
+    placed = sources[model.NAMESPACES]
+    if not placed.read:
+        raise UnreadableError(placed.kind, placed.reason)
+    return read_inner(containers)
 
 
 def _beside(daemon: Optional[DaemonProcess], read: Callable[[], T]) -> T:

@@ -4,21 +4,37 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Routes of the host's namespace: every table, by one rtnetlink dump for each family."""
+"""Routes of a namespace: every table and both families, by one rtnetlink dump."""
 
 from __future__ import annotations
 
 import socket
-import sys
+import struct
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
-    UnreadableError,
-    missing_library,
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    ROUTE,
+    Netlink,
+    address,
+    attributes,
+    u32,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+
+# linux/rtnetlink.h
+_RTM_GETROUTE = 26
+_RTA_DST = 1
+_RTA_OIF = 4
+_RTA_GATEWAY = 5
+_RTA_PRIORITY = 6
+_RTA_PREFSRC = 7
+_RTA_MULTIPATH = 9
+_RTA_TABLE = 15
+_RTA_VIA = 18
+# Also set for a link without carrier when ignore_routes_with_linkdown is (net/ipv4/fib_semantics.c, fib_nexthop_info).
+_RTNH_F_DEAD = 1
 
 # RTN_* of linux/rtnetlink.h, by the names of ip-route(8).
 _KINDS = {
@@ -34,54 +50,73 @@ _KINDS = {
 }
 # The kernel makes some of these for each address and each link: many, and nothing that is not told by the links.
 _LEFT_OUT = ("broadcast", "anycast", "multicast")
+# Other families have tables of routes, too: those of multicast, MPLS.
 _ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104
+
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_HOP = struct.Struct("=HBBi")
+
+
+class _Hop(NamedTuple):
+    gateway: str
+    interface: int
+    usable: bool
 
 
 def read_routes() -> list[Route]:
     """Return the routes of all tables in the order in which the kernel lists them, IPv4 first.
 
-    Works with pyroute2 from 0.5.14 (Debian 11) on. Raises UnreadableError without it, or when the kernel refuses.
+    Raises UnreadableError when the kernel refuses.
     """
     try:
-        from pyroute2 import IPRoute
-        from pyroute2.netlink.exceptions import NetlinkError
-    except ImportError as error:
-        raise missing_library("pyroute2", "python3-pyroute2", sys.executable, error) from error
-    try:
-        with IPRoute() as netlink:
-            return [
-                route
-                for family in _ANY
-                for route in map(_route, netlink.get_routes(family=family))
-                if route.kind not in _LEFT_OUT
-            ]
-    except (NetlinkError, OSError) as error:
+        with Netlink(ROUTE) as route:
+            return routes_of(route)
+    except OSError as error:
         raise UnreadableError(ERROR, f"the kernel did not list the routes: {error}") from error
 
 
-def _route(message: Any) -> Route:
-    destination = message.get_attr("RTA_DST") or _ANY[message["family"]]
-    hops = list(_hops(message))
+def routes_of(route: Netlink) -> list[Route]:
+    """Return the routes of the namespace that a route netlink socket belongs to. Raises OSError."""
+    messages = route.dump(_RTM_GETROUTE, _ROUTE.pack(socket.AF_UNSPEC, *[0] * 8))
+    # The first byte is the family.
+    found = [parse_route(message) for message in messages if message[0] in _ANY]
+    return [item for item in found if item.kind not in _LEFT_OUT]
+
+
+def parse_route(message: bytes) -> Route:
+    """Return what a message of type RTM_NEWROUTE says (``struct rtmsg`` and attributes)."""
+    family, length, dummy, dummy2, table, protocol, dummy3, kind, flags = _ROUTE.unpack_from(message)
+    found = attributes(message, _ROUTE.size)
+    hops = list(_hops(found, flags))
     return Route(
-        destination=f"{destination}/{message['dst_len']}",
+        destination=f"{address(found.get(_RTA_DST)) or _ANY[family]}/{length}",
         # The header has room for tables up to 255 only.
-        table=message.get_attr("RTA_TABLE") or message["table"],
-        kind=_KINDS.get(message["type"], str(message["type"])),
-        gateways=[gateway for gateway, dummy in hops if gateway],
-        interfaces=[index for dummy, index in hops if index],
-        protocol=message["proto"],
+        table=u32(found.get(_RTA_TABLE)) or table,
+        kind=_KINDS.get(kind, str(kind)),
+        gateways=[hop.gateway for hop in hops if hop.gateway],
+        interfaces=[hop.interface for hop in hops if hop.interface],
+        protocol=protocol,
+        source=address(found.get(_RTA_PREFSRC)) or None,
+        metric=u32(found.get(_RTA_PRIORITY)) or 0,
+        usable=any(hop.usable for hop in hops),
     )
 
 
-def _hops(message: Any) -> Iterator[tuple[Optional[str], Optional[int]]]:
-    """Gateway and link of each next hop."""
-    for hop in message.get_attr("RTA_MULTIPATH") or [message]:
-        index = hop.get_attr("RTA_OIF") if hop is message else hop["oif"]
-        yield _gateway(hop), index
+def _hops(found: dict[int, bytes], flags: int) -> Iterator[_Hop]:
+    several = found.get(_RTA_MULTIPATH)
+    if several is None:
+        yield _Hop(_gateway(found), u32(found.get(_RTA_OIF)) or 0, not flags & _RTNH_F_DEAD)
+        return
+    at = 0
+    while at + _HOP.size <= len(several):
+        length, hop_flags, dummy, index = _HOP.unpack_from(several, at)
+        hop = attributes(several[at : at + length], _HOP.size)
+        yield _Hop(_gateway(hop), index, not hop_flags & _RTNH_F_DEAD)
+        at += max((length + 3) & ~3, _HOP.size)
 
 
-def _gateway(hop: Any) -> Optional[str]:
+def _gateway(hop: dict[int, bytes]) -> str:
     """RTA_GATEWAY, or RTA_VIA where it is of the other family (an IPv4 route by an IPv6 router)."""
-    via = hop.get_attr("RTA_VIA")
-    found = hop.get_attr("RTA_GATEWAY") or (via.get("addr") if isinstance(via, dict) else None)
-    return str(found) if found else None
+    via = hop.get(_RTA_VIA)
+    # The address stands behind two bytes of its family.
+    return address(hop.get(_RTA_GATEWAY)) or (address(via[2:]) if via else "")

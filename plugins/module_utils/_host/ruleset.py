@@ -4,46 +4,131 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The ruleset as text. Only commands that create nothing: iptables-legacy -S, say, would register its tables."""
+"""The ruleset as text, all of one generation.
+
+Only commands that create nothing: iptables-legacy -S, say, would register its tables, and a program for nftables would
+load its module where the kernel has none yet.
+"""
 
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
+    nftables_is_there,
+    read_generation,
+    read_tables,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ABSENT,
     DENIED,
     ERROR,
     UnreadableError,
+    from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
 # Names of the legacy tables of this network namespace; missing or empty where there are none.
-_LEGACY = {
-    "iptables-legacy-save": Path("/proc/net/ip_tables_names"),
-    "ip6tables-legacy-save": Path("/proc/net/ip6_tables_names"),
-}
-# With the name that the same program has on hosts which install one backend only.
-_NFT = (("iptables-nft-save", "iptables-save"), ("ip6tables-nft-save", "ip6tables-save"))
+_LEGACY_TABLES = {"iptables": Path("/proc/net/ip_tables_names"), "ip6tables": Path("/proc/net/ip6_tables_names")}
+# The families whose tables they show, by the names of nft(8), and those tables (xtables-nft(8)).
+_FAMILIES = {"iptables": "ip", "ip6tables": "ip6"}
+_OWN_TABLES = ("raw", "mangle", "nat", "filter", "security")
+# A dockerd that is just starting containers changes the rules again and again.
+_ATTEMPTS = 5
 
 
 def read_ruleset(run: Run) -> Ruleset:
-    """Return the rules of all backends.
+    """Return the rules of all backends, under the names that the programs have where both backends are installed.
 
-    What has no program on this host is left out; without any program, or without permission, UnreadableError is raised.
+    What exists and could not be read stands in ``unread``. Raises UnreadableError without permission, when a program
+    fails, and when there are rules and no program that shows any.
     """
+    for dummy in range(_ATTEMPTS):
+        before = _generation()
+        found = replace(_read(run, with_nftables=before is not None), generation=before)
+        if _generation() == before:
+            return found
+    changed = f"the rules of nftables changed during each of {_ATTEMPTS} attempts to read them; try again"
+    return replace(found, generation=None, unread=[*found.unread, changed])
+
+
+def _generation() -> Optional[int]:
+    """None where the kernel has no nftables ready."""
+    if not nftables_is_there():
+        return None
+    try:
+        return read_generation()
+    except OSError as error:
+        # The kernel knows no such subsystem (net/netfilter/nfnetlink.c), or no netfilter at all.
+        if error.errno in (errno.EINVAL, errno.EPROTONOSUPPORT):
+            return None
+        raise from_os_error(error, "the ruleset of nftables") from error
+
+
+def _read(run: Run, *, with_nftables: bool) -> Ruleset:
     save: dict[str, str] = {}
-    for names in _NFT:
-        save.update(_first_output(run, names))
-    for name, tables in _LEGACY.items():
-        if _has_tables(tables):
-            save.update(_first_output(run, (name,)))
-    nft_json = _output(run, ["nft", "-j", "list", "ruleset"])
-    if not save and nft_json is None:
-        raise UnreadableError(ABSENT, "neither iptables-save nor nft is installed on this host")
-    return Ruleset(save, nft_json)
+    unread: list[str] = []
+    tables: list[str] = []
+    nft_json = None
+    if with_nftables:
+        tables = read_tables()
+        for program in _FAMILIES:
+            save.update(_saved(run, program, "nft"))
+        nft_json = _output(run, ["nft", "-j", "list", "ruleset"])
+        unread += [] if nft_json is not None else _hidden_tables(tables, save)
+    for program, names in _LEGACY_TABLES.items():
+        if _has_tables(names):
+            legacy = _saved(run, program, "legacy")
+            save.update(legacy)
+            unread += [] if legacy else [f"{names} lists tables, and there is no {program}-legacy-save to show them"]
+    if unread and not save and nft_json is None:
+        raise UnreadableError(ABSENT, f"neither iptables-save nor nft is installed on this host, and {unread[0]}")
+    return _with_sets(run, Ruleset(save, nft_json, nft_tables=tables, unread=unread))
+
+
+def _saved(run: Run, program: str, backend: str) -> dict[str, str]:
+    """Output of the program that saves a backend's rules, by its full name; empty where there is none."""
+    name = f"{program}-{backend}-save"
+    text = _output(run, [name])
+    if text is None and _backend(run, f"{program}-save") == backend:
+        text = _output(run, [f"{program}-save"])
+    return {} if text is None else {name: text}
+
+
+def _backend(run: Run, program: str) -> Optional[str]:
+    """Of a program on hosts that install one backend only: ``iptables-save v1.8.7 (nf_tables)``; older name none."""
+    version = _output(run, [program, "--version"])
+    if version is None:
+        return None
+    return "nft" if "nf_tables" in version else "legacy"
+
+
+def _hidden_tables(tables: list[str], save: dict[str, str]) -> list[str]:
+    """One sentence for each table that only nft could show."""
+    shown = {
+        f"{family} {name}"
+        for program, family in _FAMILIES.items()
+        for name in _OWN_TABLES
+        if f"{program}-nft-save" in save
+    }
+    return [
+        f"there is a table {table}, and no nft to show it; install nftables" for table in tables if table not in shown
+    ]
+
+
+def _with_sets(run: Run, found: Ruleset) -> Ruleset:
+    """Add the sets of ipset(8) where rules refer to them."""
+    if not any("--match-set " in text for text in found.save.values()):
+        return found
+    status, output, problem = run(["ipset", "save"])
+    if status == 0:
+        return replace(found, ipsets=output)
+    said = "there is no program ipset" if status == NOT_FOUND else f"ipset save failed: {problem.strip() or status}"
+    return replace(found, unread=[*found.unread, f"rules refer to sets, and {said}"])
 
 
 def _has_tables(path: Path) -> bool:
@@ -51,19 +136,8 @@ def _has_tables(path: Path) -> bool:
         return bool(path.read_text(encoding="ascii").strip())
     except FileNotFoundError:
         return False
-    except PermissionError as error:
-        raise UnreadableError(DENIED, f"{path}: permission denied; run with become (as root)") from error
     except OSError as error:
-        raise UnreadableError(ERROR, f"{path}: {error.strerror}") from error
-
-
-def _first_output(run: Run, names: tuple[str, ...]) -> dict[str, str]:
-    """Output of the first of these programs that is installed, by its name."""
-    for name in names:
-        text = _output(run, [name])
-        if text is not None:
-            return {name: text}
-    return {}
+        raise from_os_error(error, str(path)) from error
 
 
 def _output(run: Run, argv: list[str]) -> Optional[str]:

@@ -4,7 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Running values of the kernel's settings for forwarding and bridging (Documentation/networking/ip-sysctl.rst)."""
+"""Running values of the kernel's settings for a packet's way.
+
+Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst say what each does.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,15 @@ _SINGLE = (
     "net/bridge/bridge-nf-call-iptables",
     "net/bridge/bridge-nf-call-ip6tables",
     "net/bridge/bridge-nf-call-arptables",
+    "net/ipv4/icmp_echo_ignore_all",
+    "net/ipv4/ip_local_port_range",
+    "net/ipv6/bindv6only",
+    "net/ipv6/icmp/echo_ignore_all",
+    "net/netfilter/nf_conntrack_tcp_be_liberal",
+    "net/netfilter/nf_conntrack_tcp_loose",
 )
 _PER_INTERFACE = {
-    "net/ipv4/conf": ("forwarding", "route_localnet", "rp_filter"),
+    "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark"),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6"),
 }
 

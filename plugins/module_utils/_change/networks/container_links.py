@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import threading
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.neighbour_announcement import announce
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import in_namespace, read_container_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_container_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
@@ -31,7 +33,7 @@ class ContainerLinks(Protocol):
 
 
 class KernelLinks:
-    """Those of this host. Needs pyroute2."""
+    """Those of this host. Needs pyroute2 to change one."""
 
     def read(self, pid: int) -> tuple[list[Link], str]:
         """Ask the kernel."""
@@ -46,12 +48,21 @@ class KernelLinks:
         from pyroute2.netlink.exceptions import NetlinkError
 
         try:
-            with in_namespace(NetNS, pid) as route:
+            with _in_namespace(NetNS, pid) as route:
                 route.link("set", index=link.index, address=mac)
         except (NetlinkError, OSError) as error:
             raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
         addresses = [address.ip for address in map(ipaddress.ip_interface, link.addresses)]
         _announce_inside(pid, link.name, mac, [str(address) for address in addresses if not address.is_link_local])
+
+
+def _in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:
+    """Pyroute2's NetNS for the network namespace of process pid. Raises FileNotFoundError when that is gone."""
+    path = f"/proc/{pid}/ns/net"
+    os.stat(path)
+    # By default it would make a namespace where it finds none.
+    namespace: AbstractContextManager[Any] = netns(path, flags=0)
+    return namespace
 
 
 def _announce_inside(pid: int, interface: str, mac: str, addresses: list[str]) -> None:

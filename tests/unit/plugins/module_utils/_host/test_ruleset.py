@@ -15,12 +15,30 @@ def host_with(**programs: tuple[int, str, str]) -> Callable[[list[str]], tuple[i
     return lambda argv: programs.get(argv[0].replace("-", "_"), (NOT_FOUND, "", "not found"))
 
 
+class Kernel:
+    """What netlink says of nftables: a list of generations, of which the last stays, and tables."""
+
+    def __init__(self) -> None:
+        self.generations = [7]
+        self.tables = ["ip filter"]
+
+    def generation(self) -> int:
+        return self.generations.pop(0) if len(self.generations) > 1 else self.generations[0]
+
+
+@pytest.fixture(autouse=True)
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    made = Kernel()
+    monkeypatch.setattr(ruleset, "nftables_is_there", lambda: True)
+    monkeypatch.setattr(ruleset, "read_generation", made.generation)
+    monkeypatch.setattr(ruleset, "read_tables", lambda: made.tables)
+    return made
+
+
 @pytest.fixture
 def legacy_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     names = tmp_path / "ip_tables_names"
-    monkeypatch.setattr(
-        ruleset, "_LEGACY", {"iptables-legacy-save": names, "ip6tables-legacy-save": tmp_path / "ip6_tables_names"}
-    )
+    monkeypatch.setattr(ruleset, "_LEGACY_TABLES", {"iptables": names, "ip6tables": tmp_path / "ip6_tables_names"})
     return names
 
 
@@ -33,10 +51,90 @@ def test_legacy_rules_are_asked_for_only_where_there_are_tables(legacy_tables: P
     assert ruleset.read_ruleset(run).save == {"iptables-nft-save": "nft rules", "iptables-legacy-save": "legacy rules"}
 
 
-def test_programs_by_their_other_name(legacy_tables: Path) -> None:
-    found = ruleset.read_ruleset(host_with(iptables_save=(0, "4", ""), ip6tables_save=(0, "6", ""), nft=(0, "{}", "")))
-    assert found.save == {"iptables-save": "4", "ip6tables-save": "6"}
-    assert found.nft_json == "{}"
+def test_programs_of_the_only_backend(legacy_tables: Path) -> None:
+    legacy_tables.write_text("filter\n")
+    calls: list[list[str]] = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        calls.append(argv)
+        answers = {
+            "iptables-save": "legacy rules",
+            "iptables-save --version": "iptables-save v1.6.1",
+            "ip6tables-save": "nft rules",
+            "ip6tables-save --version": "ip6tables-save v1.8.9 (nf_tables)",
+        }
+        said = answers.get(" ".join(argv))
+        return (NOT_FOUND, "", "not found") if said is None else (0, said, "")
+
+    found = ruleset.read_ruleset(run)
+    assert found.save == {"ip6tables-nft-save": "nft rules", "iptables-legacy-save": "legacy rules"}
+    assert found.unread == ["there is a table ip filter, and no nft to show it; install nftables"]
+    # Each in the backend it is of, and what is asked for first creates nothing.
+    assert calls.index(["iptables-save", "--version"]) < calls.index(["iptables-save"])
+
+
+def test_the_generation_stays_the_same(kernel: Kernel, legacy_tables: Path) -> None:
+    run = host_with(nft=(0, "{}", ""))
+    assert ruleset.read_ruleset(run).generation == 7
+    kernel.generations = [1, 2, 3, 4, 4]
+    found = ruleset.read_ruleset(run)
+    assert (found.generation, found.unread) == (4, [])
+    kernel.generations = list(range(100))
+    found = ruleset.read_ruleset(run)
+    assert found.generation is None
+    assert "changed during each of 5 attempts" in found.unread[0]
+
+
+def test_tables_that_no_program_shows(kernel: Kernel, legacy_tables: Path) -> None:
+    kernel.tables = ["ip filter", "ip6 nat", "inet firewalld"]
+    run = host_with(iptables_nft_save=(0, "4", ""))
+    said = ruleset.read_ruleset(run).unread
+    assert [table in sentence for table, sentence in zip(("ip6 nat", "inet firewalld"), said, strict=True)] == [
+        True
+    ] * 2
+    assert ruleset.read_ruleset(host_with(iptables_nft_save=(0, "4", ""), nft=(0, "{}", ""))).unread == []
+
+
+def test_legacy_tables_without_their_program(legacy_tables: Path) -> None:
+    legacy_tables.write_text("nat\n")
+    assert "no iptables-legacy-save" in ruleset.read_ruleset(host_with(nft=(0, "{}", ""))).unread[0]
+
+
+def test_a_kernel_without_nftables_is_not_made_to_load_it(legacy_tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ruleset, "nftables_is_there", lambda: False)
+    legacy_tables.write_text("nat\n")
+    asked: list[str] = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        asked.append(argv[0])
+        return 0, "rules", ""
+
+    found = ruleset.read_ruleset(run)
+    assert (found.save, found.nft_tables, found.generation) == ({"iptables-legacy-save": "rules"}, [], None)
+    assert asked == ["iptables-legacy-save"]
+
+
+def test_a_kernel_without_rules_and_no_program_are_an_empty_ruleset(kernel: Kernel, legacy_tables: Path) -> None:
+    kernel.tables = []
+    found = ruleset.read_ruleset(host_with())
+    assert (found.save, found.nft_json, found.unread) == ({}, None, [])
+
+
+@pytest.mark.parametrize(
+    ("ipset", "sets", "unread"),
+    [
+        ((0, "create s hash:ip\n", ""), "create s hash:ip\n", []),
+        ((NOT_FOUND, "", ""), None, ["rules refer to sets, and there is no program ipset"]),
+        ((1, "", "it broke\n"), None, ["rules refer to sets, and ipset save failed: it broke"]),
+    ],
+)
+def test_sets_are_read_where_rules_refer_to_them(
+    legacy_tables: Path, ipset: tuple[int, str, str], sets: str | None, unread: list[str]
+) -> None:
+    with_set = (0, "-A INPUT -m set --match-set s src -j DROP\n", "")
+    found = ruleset.read_ruleset(host_with(iptables_nft_save=with_set, ipset=ipset))
+    assert (found.ipsets, found.unread) == (sets, unread)
+    assert ruleset.read_ruleset(host_with(iptables_nft_save=(0, "-A INPUT\n", ""), ipset=ipset)).ipsets is None
 
 
 @pytest.mark.parametrize(

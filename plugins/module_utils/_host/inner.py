@@ -1,0 +1,105 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What is inside the network namespaces of containers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import read_in_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import nftables_is_there, read_tables
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+
+# What every namespace has from its beginning on (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c): local, main, default.
+_LOCAL, _MAIN, _DEFAULT = 255, 254, 253
+_FROM_THE_BEGINNING = [
+    PolicyRule(0, 4, table=_LOCAL),
+    PolicyRule(32766, 4, table=_MAIN),
+    PolicyRule(32767, 4, table=_DEFAULT),
+    PolicyRule(0, 6, table=_LOCAL),
+    PolicyRule(32766, 6, table=_MAIN),
+]
+# /proc/net is that of the process's first thread.
+_LEGACY = {"ip": Path("/proc/thread-self/net/ip_tables_names"), "ip6": Path("/proc/thread-self/net/ip6_tables_names")}
+
+
+def read_inner(containers: list[Container]) -> list[InnerNamespace]:
+    """Return the namespaces of running containers, each once, that of the host left out.
+
+    containers have their namespaces' inode numbers. One that ends meanwhile is left out. Raises OSError where the
+    kernel refuses (PermissionError without root).
+    """
+    own = procfs.namespace("self", "net")
+    pids = {item.netns: item.pid for item in containers if item.netns is not None and item.pid is not None}
+    return list(read_in_namespaces({inode: pid for inode, pid in pids.items() if inode != own}, _read).values())
+
+
+def read_container_links(pid: int) -> tuple[list[Link], str]:
+    """Return the links of the network namespace of process pid, and the name of the one with the IPv4 default route.
+
+    Raises UnreadableError when the process is gone, and when the kernel refuses.
+    """
+    try:
+        inode = procfs.namespace(pid, "net")
+        found = read_in_namespaces({} if inode is None else {inode: pid}, lambda dummy: _links_and_routes())
+    except OSError as error:
+        raise UnreadableError(ERROR, f"the kernel did not list the links of process {pid}: {error}") from error
+    if not found:
+        raise UnreadableError(ERROR, f"the links of process {pid} cannot be listed: it is gone")
+    ((links, routes),) = found.values()
+    return links, _default_link(links, routes)
+
+
+def _default_link(links: list[Link], routes: list[Route]) -> str:
+    """The interface of the IPv4 default route with the lowest metric, by name; empty without one."""
+    defaults = [item for item in routes if item.destination == "0.0.0.0/0" and item.interfaces]
+    if not defaults:
+        return ""
+    (index, *dummy) = min(defaults, key=lambda item: item.metric).interfaces
+    return next((link.name for link in links if link.index == index), "")
+
+
+def _links_and_routes() -> tuple[list[Link], list[Route]]:
+    with Netlink(ROUTE) as route:
+        return links_of(route), routes_of(route)
+
+
+def _read(inode: int) -> InnerNamespace:
+    with Netlink(ROUTE) as route:
+        links = links_of(route)
+        routes = routes_of(route)
+        rules = policy_rules_of(route)
+    return InnerNamespace(
+        inode=inode,
+        links=links,
+        routes=routes,
+        rules=[] if rules == _FROM_THE_BEGINNING else rules,
+        listeners=listeners_of({link.index: link.name for link in links}),
+        tables=_tables(),
+    )
+
+
+def _tables() -> list[str]:
+    legacy = [f"{family} {name}" for family, path in _LEGACY.items() for name in _lines(path)]
+    native = read_tables() if nftables_is_there() else []
+    return list(dict.fromkeys(native + legacy))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Sockets that wait for somebody, as sock_diag(7) lists them, and who holds them.
+
+The kernel may load tcp_diag and udp_diag for the question, as it does for ss(8); there is nothing else that says which
+IPv6 sockets take IPv4 as well. It needs no privilege, but to name the owners.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    SOCK_DIAG,
+    Netlink,
+    address,
+    attributes,
+    flag,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+# linux/sock_diag.h, linux/inet_diag.h
+_SOCK_DIAG_BY_FAMILY = 20
+_INET_DIAG_SKV6ONLY = 11
+# net/tcp_states.h: a UDP socket that is not connected is in state CLOSE.
+_WAITING = {socket.IPPROTO_TCP: 10, socket.IPPROTO_UDP: 7}
+_NAMES = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
+
+# struct inet_diag_req_v2: family, protocol, extensions, states and an empty struct inet_diag_sockid.
+_REQUEST = struct.Struct("=BBBxI48x")
+# struct inet_diag_msg: family, state; of inet_diag_sockid the port, the address and the device; the inode.
+_ANSWER = struct.Struct("=BBxx2s2x16s16xI8x16xI")
+
+_SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
+
+
+class _Socket(NamedTuple):
+    inode: int
+    listener: Listener
+
+
+def read_listeners(processes: list[procfs.Process], links: Mapping[int, str]) -> list[Listener]:
+    """Return the listeners of the host's namespace with their owners, as far as those can be seen.
+
+    processes are those to look for owners among, links the names of the namespace's links by index. Raises
+    UnreadableError when the kernel refuses.
+    """
+    try:
+        found = _sockets(links)
+    except OSError as error:
+        raise UnreadableError(ERROR, f"the kernel did not list the listening sockets: {error}") from error
+    owners = _owners({item.inode for item in found}, processes)
+    return [_with_owner(item.listener, owners.get(item.inode)) for item in found]
+
+
+def listeners_of(links: Mapping[int, str]) -> list[Listener]:
+    """Return the listeners of the namespace of this thread, without their owners. Raises OSError."""
+    return [item.listener for item in _sockets(links)]
+
+
+def _sockets(links: Mapping[int, str]) -> list[_Socket]:
+    found = []
+    with Netlink(SOCK_DIAG) as netlink:
+        for protocol, state in _WAITING.items():
+            for family in (socket.AF_INET, socket.AF_INET6):
+                request = _REQUEST.pack(family, protocol, 0, 1 << state)
+                found += [
+                    _parse(message, _NAMES[protocol], links) for message in netlink.dump(_SOCK_DIAG_BY_FAMILY, request)
+                ]
+    return found
+
+
+def _parse(message: bytes, protocol: str, links: Mapping[int, str]) -> _Socket:
+    family, dummy, port, bound, device, inode = _ANSWER.unpack_from(message)
+    only_ipv6 = flag(attributes(message, _ANSWER.size).get(_INET_DIAG_SKV6ONLY))
+    listener = Listener(
+        protocol=protocol,
+        address=_unmapped(address(bound)) if family == socket.AF_INET6 else address(bound[:4]),
+        port=int.from_bytes(port, "big"),
+        only_ipv6=bool(only_ipv6),
+        device=links.get(device, f"if{device}") if device else "",
+    )
+    return _Socket(inode, listener)
+
+
+def _unmapped(text: str) -> str:
+    """The IPv4 address in ``::ffff:192.0.2.1``: a socket bound to it takes IPv4 alone (ipv6(7))."""
+    inside = ipaddress.IPv6Address(text).ipv4_mapped
+    return str(inside) if inside else text
+
+
+def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]:
+    """Process id by inode number of the sockets that processes we may look into hold.
+
+    A socket that was handed down (by systemd to a service, by dockerd to docker-proxy) is held by the giver, too; who
+    accepts is the youngest.
+    """
+    owners: dict[int, int] = {}
+    for process in sorted(processes, key=lambda item: item.start_ticks, reverse=True):
+        if len(owners) == len(inodes):
+            break
+        for inode in _held(process.pid) & inodes:
+            owners.setdefault(inode, process.pid)
+    return owners
+
+
+def _held(pid: int) -> set[int]:
+    """Inode numbers of a process's sockets; none when it is gone or not ours to look into."""
+    folder = procfs.PROC / str(pid) / "fd"
+    found = set()
+    try:
+        for name in os.listdir(folder):
+            link = _SOCKET_LINK.fullmatch(_target(f"{folder}/{name}"))
+            if link:
+                found.add(int(link.group(1)))
+    except OSError:
+        pass
+    return found
+
+
+def _target(path: str) -> str:
+    """What a link in /proc/PID/fd says, empty when the file was closed meanwhile."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _with_owner(listener: Listener, pid: Optional[int]) -> Listener:
+    if pid is None:
+        return listener
+    program = procfs.program(pid)
+    process = None if program else procfs.read_process(pid)
+    return replace(listener, owner=os.path.basename(program) if program else process.name if process else "", pid=pid)

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Questions to the kernel by netlink(7), with nothing but the standard library.
+
+A reading takes as many questions as there are namespaces on the host, each of them small: what a library for all of
+rtnetlink brings along would cost more than the questions. Nothing here changes the kernel's state.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Optional
+
+# linux/netlink.h
+ROUTE = 0
+SOCK_DIAG = 4
+NETFILTER = 12
+
+_NLM_F_REQUEST = 0x1
+_NLM_F_DUMP = 0x300
+_NLM_F_DUMP_INTR = 0x10
+_NLMSG_ERROR = 2
+_NLMSG_DONE = 3
+# The two bits above it say that a value is a nest, or in network byte order.
+_TYPE_MASK = 0x3FFF
+
+_HEADER = struct.Struct("=IHHII")
+_ATTRIBUTE = struct.Struct("=HH")
+_STATUS = struct.Struct("=i")
+
+# Bytes. The kernel fills at most 32 KiB at a time, unless a single message is larger (net/netlink/af_netlink.c,
+# netlink_dump).
+_RECEIVED = 1 << 17
+# A list that changes while it is read is asked for again.
+_ATTEMPTS = 10
+
+TIME_LIMIT = 5.0
+"""Seconds to wait for an answer of the kernel."""
+
+
+class Netlink:
+    """A netlink socket of the network namespace of the thread that makes it. Use it with ``with``."""
+
+    def __init__(self, protocol: int) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        self._socket.settimeout(TIME_LIMIT)
+        self._sequence = 0
+
+    def __enter__(self) -> Netlink:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self._socket.close()
+
+    def ask(self, kind: int, body: bytes) -> bytes:
+        """Return what follows the header of the kernel's answer to one request.
+
+        Raises OSError with the kernel's number when it refuses, and TimeoutError when it does not answer.
+        """
+        self._send(kind, 0, body)
+        while True:
+            for answered, dummy, payload in self._receive():
+                if answered == _NLMSG_ERROR:
+                    _raise(payload)
+                return payload
+
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """Return what follows the header of each message of a list.
+
+        Raises OSError as ask() does, and with EAGAIN when the list changed at every attempt to read it.
+        """
+        for dummy in range(_ATTEMPTS):
+            self._send(kind, _NLM_F_DUMP, body)
+            found = self._collect()
+            if found is not None:
+                return found
+        raise OSError(errno.EAGAIN, f"the list changed at each of {_ATTEMPTS} attempts to read it")
+
+    def _collect(self) -> Optional[list[bytes]]:
+        """All messages of a list, None when the kernel says that it changed meanwhile."""
+        found: list[bytes] = []
+        interrupted = False
+        while True:
+            for kind, flags, payload in self._receive():
+                interrupted = interrupted or bool(flags & _NLM_F_DUMP_INTR)
+                if kind in (_NLMSG_ERROR, _NLMSG_DONE):
+                    # A list can end in an error, too (net/netlink/af_netlink.c, netlink_dump_done).
+                    _raise(payload)
+                    return None if interrupted else found
+                found.append(payload)
+
+    def _send(self, kind: int, flags: int, body: bytes) -> None:
+        self._sequence += 1
+        header = _HEADER.pack(_HEADER.size + len(body), kind, _NLM_F_REQUEST | flags, self._sequence, 0)
+        self._socket.send(header + body)
+
+    def _receive(self) -> Iterator[tuple[int, int, bytes]]:
+        """Type, flags and payload of the messages of one datagram that answer the last request."""
+        data, dummy, flags, dummy2 = self._socket.recvmsg(_RECEIVED)
+        if flags & socket.MSG_TRUNC:
+            raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")
+        at = 0
+        while at + _HEADER.size <= len(data):
+            length, kind, flags, sequence, dummy = _HEADER.unpack_from(data, at)
+            if sequence == self._sequence:
+                yield kind, flags, data[at + _HEADER.size : at + length]
+            at += max((length + 3) & ~3, _HEADER.size)
+
+
+def _raise(payload: bytes) -> None:
+    """Raise the OSError that a message of type NLMSG_ERROR or NLMSG_DONE tells of, if it does."""
+    if len(payload) >= _STATUS.size:
+        (status,) = _STATUS.unpack_from(payload)
+        if status < 0:
+            raise OSError(-status, os.strerror(-status))
+
+
+def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
+    """Values by type of the attributes in data from start on (``struct nlattr``); a nest is for a call of its own."""
+    found = {}
+    at = start
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        found[kind & _TYPE_MASK] = data[at + _ATTRIBUTE.size : at + length]
+        at += max((length + 3) & ~3, _ATTRIBUTE.size)
+    return found
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded."""
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def u32(value: Optional[bytes]) -> Optional[int]:
+    """Number of four bytes in the machine's order; None where there is no attribute."""
+    return None if value is None else int(struct.unpack_from("=I", value)[0])
+
+
+def flag(value: Optional[bytes]) -> Optional[bool]:
+    """Whether the one byte of an attribute is not 0; None where there is no attribute."""
+    return None if value is None else value[0] != 0
+
+
+def text(value: Optional[bytes]) -> str:
+    """Text up to the NUL that ends it, empty where there is no attribute. Names of links can be any bytes."""
+    return "" if value is None else value.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+def address(value: Optional[bytes]) -> str:
+    """Address of four or sixteen bytes as text, empty where there is no attribute."""
+    return "" if value is None else socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
