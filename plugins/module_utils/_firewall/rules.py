@@ -96,6 +96,8 @@ class SetMark:
     keep: int
     flip: int
     copied_from: str = ""
+    own: int = 0
+    """With ``copied_from``, the bits of the field itself that stay: new = (old & own) ^ (other & keep) ^ flip."""
 
 
 @dataclass(frozen=True)
