@@ -8,10 +8,22 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_match import IpSets
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_save import Saved, parse_save
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import LEGACY, NFT, Chain, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_save import parse_ipsets
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_save import parse_save
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    ACCEPT,
+    LEGACY,
+    NFT,
+    Chain,
+    RuleBook,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+
+# A rule that adds to or removes from a set, as iptables-save prints it.
+_CHANGED_SET = re.compile(r" -j SET (?:--add-set|--del-set) (\S+)")
 
 
 def read_rulebook(raw: Ruleset) -> RuleBook:
@@ -21,19 +33,20 @@ def read_rulebook(raw: Ruleset) -> RuleBook:
     """
     chains: dict[tuple[str, str, str, str], Chain] = {}
     problems = list(raw.unread)
+    sets = _sets(raw)
     for source, text in raw.save.items():
-        saved = _parse(source, text, IpSets())
+        saved = parse_save(text, source, 6 if source.startswith("ip6") else 4, _backend(source, text), sets)
         problems += saved.hidden.values()
         for chain in saved.chains:
             # iptables-nft-save shows base chains that do not exist: an existing one can be told by nothing else.
-            if chain.backend == LEGACY or chain.rules or chain.policy != "accept" or not chain.hook:
+            if chain.backend == LEGACY or chain.rules or chain.policy != ACCEPT or not chain.hook:
                 chains[chain.key] = chain
     return RuleBook(chains, tuple(problems))
 
 
-def _parse(source: str, text: str, sets: IpSets) -> Saved:
-    backend = _backend(source, text)
-    return parse_save(text, source, 6 if source.startswith("ip6") else 4, backend, sets)
+def _sets(raw: Ruleset) -> IpSets:
+    changing = {name for text in raw.save.values() for name in _CHANGED_SET.findall(text)}
+    return IpSets(parse_ipsets(raw.ipsets or ""), changing)
 
 
 def _backend(source: str, text: str) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Options whose value is the name of a device: it is printed as it is, quotes included.
-_UNQUOTED_AFTER = ("-i", "-o", "--physdev-in", "--physdev-out")
+# Options whose value is a name (of a device, a chain, a set): it is printed as it is, quotes included.
+_UNQUOTED_AFTER = ("-A", "-g", "-i", "-j", "-o", "--match-set", "--physdev-in", "--physdev-out")
 # No text that is quoted is longer, twice a comment's length with all of it escaped (XT_MAX_COMMENT_LEN).
 _LONGEST_QUOTED = 1024
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)

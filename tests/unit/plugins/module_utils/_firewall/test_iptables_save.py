@@ -28,7 +28,7 @@ COMMIT
 
 def test_policy_hook_comment_and_counters() -> None:
     """A base chain has hook, priority and policy; counters are no part of a rule."""
-    chains = parse_save(SAVED, "iptables-save", 4, NFT, IpSets()).chains
+    chains = parse_save(SAVED, "iptables-save", 4, NFT, IpSets({})).chains
     assert [(chain.name, chain.hook, chain.priority, chain.policy) for chain in chains] == [
         ("INPUT", "input", 0, "drop"),
         ("DOCKER", "", 0, "accept"),
@@ -45,7 +45,7 @@ def test_policy_hook_comment_and_counters() -> None:
 
 def test_values_that_look_like_options() -> None:
     """A comment can say -j, and it is still a comment."""
-    rules = parse_save(SAVED, "iptables-save", 4, NFT, IpSets()).chains[1].rules
+    rules = parse_save(SAVED, "iptables-save", 4, NFT, IpSets({})).chains[1].rules
     assert [rule.statements for rule in rules] == [(Verdict("goto", "INPUT"),), ()]
     assert rules[0].comment == "-j"
 
@@ -64,5 +64,5 @@ def test_values_that_look_like_options() -> None:
 def test_errors_name_the_line(text: str, said: str) -> None:
     """What is no output of iptables-save is an error that names source and line."""
     with pytest.raises(RulesetError, match=r"^iptables-legacy-save, ") as error:
-        parse_save(text, "iptables-legacy-save", 4, LEGACY, IpSets())
+        parse_save(text, "iptables-legacy-save", 4, LEGACY, IpSets({}))
     assert said in str(error.value)
