@@ -1,0 +1,271 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Rules of nft in words, from their JSON: as close to ``nft list`` as it takes for people to recognise them.
+
+nft itself can print both forms, but not for the same reading of the ruleset.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+_LONGEST = 200
+"""Characters of JSON that stand for what has no words here."""
+
+_HARD = frozenset(" \t\n\"'\\{}()*@#;,")
+_OF_BITS = ("tcp flags", "ct status", "ct state")
+
+
+def rule_text(statements: object, comment: str) -> str:
+    """A rule in words: its statements and its comment."""
+    nodes = statements if isinstance(statements, list) else []
+    words = [statement_text(node) for node in nodes]
+    if comment:
+        words.append(f'comment "{comment}"')
+    return " ".join(words)
+
+
+def statement_text(node: object) -> str:
+    """One statement in words."""
+    if not isinstance(node, dict) or len(node) != 1:
+        return _as_json(node)
+    kind, body = next(iter(node.items()))
+    if body is None:
+        return str(kind)
+    if kind == "counter" and isinstance(body, str):
+        return f'counter name "{body}"'
+    if kind in _STATEMENTS and isinstance(body, dict):
+        return _STATEMENTS[kind](kind, body)
+    return f"{kind} {_as_json(body)}"
+
+
+Body = dict[str, object]
+
+
+def _jump(kind: str, body: Body) -> str:
+    return f"{kind} {body.get('target')}"
+
+
+def _vmap(_: str, body: Body) -> str:
+    return f"{expression_text(body.get('key'))} vmap {expression_text(body.get('data'))}"
+
+
+def _mangle(_: str, body: Body) -> str:
+    return f"{expression_text(body.get('key'))} set {expression_text(body.get('value'))}"
+
+
+def _counter(_: str, body: Body) -> str:
+    return f"counter name {expression_text({'map': body['map']})}" if "map" in body else "counter"
+
+
+def _quota(_: str, body: Body) -> str:
+    return f"quota {_over(body)}{body.get('val')} {body.get('val_unit')}"
+
+
+def _ct_count(_: str, body: Body) -> str:
+    return f"ct count {_over(body)}{body.get('val')}"
+
+
+def _log(_: str, body: Body) -> str:
+    return " ".join(["log", *(f"{key} {_quoted(value)}" for key, value in body.items())])
+
+
+def _flow(_: str, body: Body) -> str:
+    return f"flow {body.get('op')} {body.get('flowtable')}"
+
+
+def _xt(_: str, body: Body) -> str:
+    return f'xt {body.get("type")} "{body.get("name")}"'
+
+
+def _match(_: str, body: Body) -> str:
+    op = body.get("op")
+    sign = "" if op in ("==", "in") else f"{op} "
+    left, right = body.get("left"), body.get("right")
+    if isinstance(left, dict) and isinstance(right, bool) and ("exthdr" in left or "fib" in left):
+        return f"{expression_text(left)} {'exists' if right else 'missing'}"
+    if isinstance(right, list):
+        return f"{expression_text(left)} {sign}{','.join(expression_text(item) for item in right)}"
+    is_set = (isinstance(right, dict) and "set" in right) or (isinstance(right, str) and right.startswith("@"))
+    if op == "==" and not is_set and (expression_text(left) in _OF_BITS or (isinstance(left, dict) and "&" in left)):
+        # Without the sign it would ask for any of the bits.
+        sign = "== "
+    return f"{expression_text(left)} {sign}{expression_text(right)}"
+
+
+def _nat(kind: str, body: Body) -> str:
+    words = [kind]
+    address, port = body.get("addr"), body.get("port")
+    if address is not None or port is not None:
+        family = f"{body['family']} " if "family" in body else ""
+        where = "" if address is None else expression_text(address)
+        if port is not None and ":" in where:
+            where = f"[{where}]"
+        words.append(f"{family}to {where}" + ("" if port is None else f":{expression_text(port)}"))
+    flags = body.get("flags", [])
+    words.extend(str(flag) for flag in (flags if isinstance(flags, list) else [flags]) if flag != "netmap")
+    return " ".join(words)
+
+
+def _reject(_: str, body: Body) -> str:
+    kind = body.get("type")
+    reason = "" if "expr" not in body else f" {expression_text(body['expr'])}"
+    return f"reject with {kind}{reason}" if kind is not None else "reject"
+
+
+def _limit(_: str, body: Body) -> str:
+    unit = "" if body.get("rate_unit", "packets") == "packets" else f" {body['rate_unit']}"
+    return f"limit rate {_over(body)}{body.get('rate')}{unit}/{body.get('per')} burst {body.get('burst')}"
+
+
+def _over(body: Body) -> str:
+    return "over " if body.get("inv") is True else ""
+
+
+def _set_statement(_: str, body: Body) -> str:
+    conditions = body.get("stmt")
+    inner = [statement_text(node) for node in conditions] if isinstance(conditions, list) else []
+    return f"{body.get('op')} {body.get('set')} {{ {' '.join([expression_text(body.get('elem')), *inner])} }}"
+
+
+_STATEMENTS: dict[str, Callable[[str, Body], str]] = {
+    "jump": _jump,
+    "goto": _jump,
+    "match": _match,
+    "vmap": _vmap,
+    "counter": _counter,
+    "mangle": _mangle,
+    "dnat": _nat,
+    "snat": _nat,
+    "redirect": _nat,
+    "masquerade": _nat,
+    "reject": _reject,
+    "limit": _limit,
+    "quota": _quota,
+    "ct count": _ct_count,
+    "log": _log,
+    "set": _set_statement,
+    "flow": _flow,
+    "xt": _xt,
+}
+
+
+def expression_text(node: object) -> str:
+    """An expression or a value in words."""
+    if isinstance(node, str):
+        return node if node == "*" or node.startswith("@") or not _HARD & set(node) else f'"{node}"'
+    if isinstance(node, bool) or not isinstance(node, (dict, list)):
+        return _as_json(node)
+    if isinstance(node, list):
+        return ", ".join(_pair_or_value(item) for item in node)
+    if len(node) != 1:
+        return _as_json(node)
+    kind, body = next(iter(node.items()))
+    if kind in ("&", "|", "^", "<<", ">>") and isinstance(body, list):
+        return f" {kind} ".join(_operand(item) for item in body)
+    if kind == "concat" and isinstance(body, list):
+        return " . ".join(expression_text(item) for item in body)
+    if kind == "set":
+        return f"{{ {expression_text(body if isinstance(body, list) else [body])} }}"
+    if kind == "range" and isinstance(body, list):
+        return "-".join(expression_text(item) for item in body)
+    if isinstance(body, dict):
+        return _primary(str(kind), body)
+    return str(kind) if body is None else _as_json(node)
+
+
+def _operand(node: object) -> str:
+    text = expression_text(node)
+    return f"({text})" if isinstance(node, dict) and "|" in node else text
+
+
+def _pair_or_value(node: object) -> str:
+    if isinstance(node, list) and len(node) == 2:
+        return f"{expression_text(node[0])} : {_verdict_or_value(node[1])}"
+    return expression_text(node)
+
+
+def _verdict_or_value(node: object) -> str:
+    if isinstance(node, dict) and ("jump" in node or "goto" in node):
+        return statement_text(node)
+    return expression_text(node)
+
+
+def _primary(kind: str, body: Body) -> str:
+    if kind in _PRIMARIES:
+        return _PRIMARIES[kind](kind, body)
+    return _as_json({kind: body})
+
+
+def _payload(_: str, body: Body) -> str:
+    if "base" in body:
+        return f"@{body['base']},{body.get('offset')},{body.get('len')}"
+    return f"{body.get('protocol')} {body.get('field')}"
+
+
+def _meta(_: str, body: Body) -> str:
+    key = str(body.get("key"))
+    return key if key in ("iif", "iifname", "oif", "oifname") else f"meta {key}"
+
+
+def _keyed(kind: str, body: Body) -> str:
+    words = (kind, body.get("dir"), body.get("family"), body.get("key"))
+    return " ".join(str(word) for word in words if word is not None)
+
+
+def _fib(_: str, body: Body) -> str:
+    flags = body.get("flags")
+    asked = " . ".join(str(flag) for flag in flags) if isinstance(flags, list) else str(flags)
+    return f"fib {asked} {body.get('result')}"
+
+
+def _prefix(_: str, body: Body) -> str:
+    return f"{expression_text(body.get('addr'))}/{body.get('len')}"
+
+
+def _map(_: str, body: Body) -> str:
+    return f"{expression_text(body.get('key'))} map {expression_text(body.get('data'))}"
+
+
+def _element(_: str, body: Body) -> str:
+    return expression_text(body.get("val"))
+
+
+def _header(kind: str, body: Body) -> str:
+    return " ".join(str(word) for word in (kind, body.get("name"), body.get("field")) if word is not None)
+
+
+def _numgen(_: str, body: Body) -> str:
+    return f"numgen {body.get('mode')} mod {body.get('mod')}"
+
+
+_PRIMARIES: dict[str, Callable[[str, Body], str]] = {
+    "payload": _payload,
+    "meta": _meta,
+    "ct": _keyed,
+    "rt": _keyed,
+    "socket": _keyed,
+    "osf": _keyed,
+    "fib": _fib,
+    "prefix": _prefix,
+    "map": _map,
+    "elem": _element,
+    "exthdr": _header,
+    "tcp option": _header,
+    "ip option": _header,
+    "numgen": _numgen,
+}
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else expression_text(value)
+
+
+def _as_json(node: object) -> str:
+    text = json.dumps(node)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
