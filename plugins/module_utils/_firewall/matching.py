@@ -44,10 +44,12 @@ Reader = Callable[[Flight], Any]
 
 
 class _Absent:
-    """What a packet has not: a connection before it is tracked, a local socket when it is forwarded."""
+    """What a packet has not: a connection before it is tracked."""
 
 
 ABSENT = _Absent()
+NO_SOCKET = -1
+"""User and group of a packet that no local socket sends: ``! --uid-owner`` holds for it (owner_mt of xt_owner.c)."""
 
 ATTRIBUTES = frozenset(
     (
@@ -145,7 +147,7 @@ def _socket_reader(field: str) -> Reader:
 
     def find(flight: Flight) -> Any:
         # What came in by a device was sent by no socket of this host (skb->sk is NULL).
-        return ABSENT if flight.iif else read(flight)
+        return NO_SOCKET if flight.iif else read(flight)
 
     return find
 
@@ -222,8 +224,6 @@ def condition(statement: Union[Match, AnyOf], around: Surroundings) -> Condition
         return _state_condition(statement.test.bits, statement)
     if field == "ct_status":
         return _status_condition(statement, around)
-    if field in ("skuid", "skgid") and statement.negated:
-        return _not_owner_condition(field, statement.test, around)
     return _plain_condition(field, statement, around)
 
 
@@ -239,17 +239,6 @@ def _plain_condition(field: str, match: Match, around: Surroundings) -> Conditio
         if value is None:
             return None
         return value is not ABSENT and check(value) is not negated
-
-    return judge
-
-
-def _not_owner_condition(field: str, test: Test, around: Surroundings) -> Condition:
-    """Without a socket, ``! --uid-owner`` of iptables holds (xt_owner) and ``skuid !=`` of nft does not (nft_meta)."""
-    read, check = reader(field, around), checker(test)
-
-    def judge(flight: Flight) -> Optional[bool]:
-        value = read(flight)
-        return None if value is None or value is ABSENT else not check(value)
 
     return judge
 

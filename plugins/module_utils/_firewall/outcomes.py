@@ -51,14 +51,17 @@ def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:
     return _grouped([passage for way in ways for passage in way], (doubt,) if matters else ())
 
 
-def unite(passages: list[Passage]) -> list[Passage]:
-    """One passage for each outcome; with a single outcome that can be told nothing is in doubt."""
-    if len(passages) == 1:
-        return passages
-    united = _grouped(passages, ())
-    if len(united) == 1 and united[0].verdict != UNPREDICTABLE:
-        return [united[0]._replace(doubts=())]
-    return united
+def group(passages: list[Passage]) -> list[Passage]:
+    """One passage for each outcome, with all doubts that lead to it."""
+    return passages if len(passages) == 1 else _grouped(passages, ())
+
+
+def conclude(passages: list[Passage]) -> list[Passage]:
+    """One passage for each outcome of all ways there are: a single one that can be told is in no doubt."""
+    ends = group(passages)
+    if len(ends) == 1 and len(passages) > 1 and ends[0].verdict != UNPREDICTABLE:
+        return [ends[0]._replace(doubts=())]
+    return ends
 
 
 def _grouped(passages: list[Passage], doubts: tuple[str, ...]) -> list[Passage]:

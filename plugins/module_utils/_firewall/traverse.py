@@ -21,7 +21,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
     Step,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import UNPREDICTABLE, unite
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import (
+    UNPREDICTABLE,
+    conclude,
+    group,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     DNAT,
@@ -89,12 +93,13 @@ class Traverser:
         for stage in self._stages_of(hook, flight.family):
             outcomes = [outcome for passage in under_way for outcome in self._behind(stage, hook, passage)]
             ended += (passage for passage in outcomes if passage.verdict != ACCEPT)
-            under_way = unite([passage for passage in outcomes if passage.verdict == ACCEPT])
+            going_on = [passage for passage in outcomes if passage.verdict == ACCEPT]
+            under_way = group(going_on) if ended else conclude(going_on)
             if len(under_way) > MOST_WAYS:
                 return [Passage(UNPREDICTABLE, flight, (), ("too many open conditions",))]
             if not under_way:
                 break
-        return unite(under_way + ended)
+        return conclude(under_way + ended)
 
     def _behind(self, stage: _Stage, hook: str, passage: Passage) -> list[Passage]:
         """A passage, and each way in which it goes on."""
@@ -134,7 +139,7 @@ class Traverser:
         for passage in under_way:
             if passage.flight.connection is not None:
                 settle(passage.flight.connection, hook)
-        return unite(under_way + done)
+        return conclude(under_way + done)
 
     def _chain(self, near: Chain, name: str) -> Optional[ReadyChain]:
         """The chain of this name in the table of another one."""

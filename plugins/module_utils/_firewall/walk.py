@@ -300,14 +300,21 @@ def _set_mark(change: SetMark, flight: Flight) -> bool:
     connection = tracked_connection(flight)
     if connection is None and "ct_mark" in (change.field, change.copied_from):
         return False
-    own = connection.mark if connection is not None else None
-    old = own if (change.copied_from or change.field) == "ct_mark" else flight.mark
-    new = change.flip if change.keep == 0 else None if old is None else (old & change.keep) ^ change.flip
+    marks = {"mark": flight.mark, "ct_mark": connection.mark if connection is not None else None}
+    kept = _masked(marks[change.copied_from or change.field], change.keep)
+    own = _masked(marks[change.field], change.own)
+    new = None if kept is None or own is None else own ^ kept ^ change.flip
     if change.field == "ct_mark" and connection is not None:
         connection.mark = new
     else:
         flight.mark = new
     return True
+
+
+def _masked(mark: Optional[int], mask: int) -> Optional[int]:
+    if mask == 0:
+        return 0
+    return None if mark is None else mark & mask
 
 
 def _step(hook: str, chain: Chain, program: Program, action: str, flight: Flight) -> Step:

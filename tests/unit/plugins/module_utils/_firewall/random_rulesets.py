@@ -98,7 +98,7 @@ class Draw:
         return OneOf(self.some(values)) if self.random.random() < 0.7 else InRanges(self.ranges(values))
 
     def elements(self, fields: tuple[str, ...], count: int) -> InElements:
-        pools = [DEVICES if field in _NAMES else _NUMBERS[field] for field in fields]
+        pools: list[tuple[Any, ...]] = [DEVICES if field in _NAMES else _NUMBERS[field] for field in fields]
         exact = frozenset(tuple(self.random.choice(pool) for pool in pools) for dummy in range(count))
         loose: list[tuple[tuple[Any, Any], ...]] = []
         if self.random.random() < 0.5:
@@ -167,7 +167,8 @@ class Draw:
             field, source = self.random.choice(
                 (("mark", ""), ("ct_mark", ""), ("mark", "ct_mark"), ("ct_mark", "mark"))
             )
-            statements.append(SetMark(field, self.random.randrange(4), self.random.randrange(4), source))
+            keep, flip, own = self.random.choices(range(4), k=3)
+            statements.append(SetMark(field, keep, flip, source, own if source else 0))
             statements += [self.condition()] if self.random.random() < 0.3 else []
         statements.append(self.ending(hook if table == "nat" else "", chains))
         return Rule(number, tuple(statements), f"rule {number}")
@@ -193,9 +194,9 @@ class Draw:
     def book(self, most: int) -> RuleBook:
         chains = [
             chain
-            for place in _PLACES
+            for name, hooks, priorities, kind in _PLACES
             for copy in range(self.random.choice((0, 1, 1, 2)))
-            for chain in self.table(f"{place[0]}{copy or ''}", *place[1:], most)
+            for chain in self.table(f"{name}{copy or ''}", hooks, priorities, kind, most)
         ]
         return RuleBook({chain.key: chain for chain in chains})
 

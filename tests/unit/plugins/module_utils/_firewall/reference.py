@@ -6,7 +6,7 @@ every other answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
@@ -231,8 +231,9 @@ class Way:
         read_from = change.copied_from or change.field
         if ct is None and "ct_mark" in (change.field, read_from):
             return "next"
-        old = self.flight.mark if read_from == "mark" or ct is None else ct.mark
-        new = change.flip if change.keep == 0 else None if old is None else (old & change.keep) ^ change.flip
+        marks: dict[str, int] = {"mark": self.flight.mark or 0, "ct_mark": ct.mark or 0 if ct else 0}
+        own = marks[change.field] & change.own if change.copied_from else 0
+        new = own ^ (marks[read_from] & change.keep) ^ change.flip
         if change.field == "mark" or ct is None:
             self.flight.mark = new
         else:
@@ -303,7 +304,7 @@ class Way:
         ct = None if flight.state == 1 else flight.connection
         if field.startswith("ct_") and field != "ct_state" and ct is None:
             return MISSING
-        special = {
+        special: dict[str, Callable[[], Any]] = {
             "ct_state": lambda: flight.state,
             "ct_mark": lambda: ct and ct.mark,
             "ct_direction": lambda: int(flight.reply),
@@ -335,12 +336,12 @@ def element_holds(element: tuple[tuple[Any, Any], ...], values: tuple[Any, ...])
 
 def one_passes(test: Test, value: Any) -> bool:
     if isinstance(test, OneOf):
-        return value in test.values
+        return bool(value in test.values)
     if isinstance(test, InRanges):
-        return any(first <= value <= last for first, last in test.ranges)
+        return any(bool(first <= value <= last) for first, last in test.ranges)
     if isinstance(test, Masked):
-        return value & test.mask == test.wanted
+        return bool(value & test.mask == test.wanted)
     if isinstance(test, AnyBit):
-        return value & test.bits != 0
+        return bool(value & test.bits != 0)
     assert isinstance(test, NameStarts)
-    return value.startswith(test.beginning)
+    return str(value).startswith(test.beginning)
