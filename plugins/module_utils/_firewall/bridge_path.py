@@ -1,0 +1,152 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A frame on a bridge: to the host, to another port, with the hooks of IP where bridge netfilter hands it to them.
+
+The kernel's side of it: net/bridge/br_input.c, br_forward.c and br_netfilter_hooks.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bridging import Bridge, Port, separated
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import (
+    ARRIVED,
+    LOST,
+    OUTSIDE,
+    REFUSED,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_path import asked, next_hop, remembered
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import UNCERTAIN, UNICAST
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.source_check import source_problem
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.leg import Leg
+
+
+class BridgePath:
+    """The bridge's part of a leg."""
+
+    def __init__(self, leg: Leg) -> None:
+        """Take the leg that it is part of."""
+        self._leg = leg
+        self._view = leg.view
+
+    def send(self, course: Course, bridge: Bridge, towards: int) -> list[Arrival]:
+        """The host sends out by the bridge device, to the neighbour with that address."""
+        family = course.flight.family
+        port = bridge.holder(family, towards)
+        if port is not None:
+            return [self._into(course, port)]
+        return [self._elsewhere(course, bridge, towards)]
+
+    def receive(self, course: Course, bridge: Bridge, port: Port, towards: int) -> list[Arrival]:
+        """A frame from a container, to the neighbour with that address."""
+        family = course.flight.family
+        if self._view.host.has_address(family, towards):
+            target = None
+        else:
+            target = bridge.holder(family, towards)
+            # The question who has the address stops where the frame would stop.
+            if target is None or separated(port, target):
+                return [self._elsewhere(course, bridge, towards)]
+        flight = self._leg.fresh(course)
+        flight.iif = bridge.name
+        if not bridge.calls[family]:
+            if target is None:
+                return self._leg.host.receive(course, bridge.name)
+            return self._switch(course, bridge, port, target)
+        flight.physin = port.link.name
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, target, flight.daddr)
+        return arrivals
+
+    def from_uplink(self, course: Course, bridge: Bridge) -> list[Arrival]:
+        """A frame for the host from a port that leads to no container, of a bridge that is an uplink."""
+        flight = self._leg.fresh(course)
+        flight.iif = bridge.name
+        flight.physin = bridge.foreign[0] if bridge.foreign else ""
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self._leg.host.route(after, bridge.name)
+        return arrivals
+
+    def _bridged(
+        self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], destination: int
+    ) -> list[Arrival]:
+        """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
+        flight = course.flight
+        if flight.daddr == destination:
+            if target is None:
+                return self._leg.host.route(course, bridge.name)
+            return self._switch(course, bridge, port, target)
+        decision = self._view.host.fib.lookup(asked(flight, bridge.name))
+        if decision.kind == UNCERTAIN:
+            return [self._leg.untold(course, decision.why)]
+        if decision.kind != UNICAST or decision.device != bridge.name:
+            return self._leg.host.route(course, bridge.name)
+        problem = source_problem(self._view, flight, bridge.name, decision)
+        if problem:
+            return [Arrival(LOST, course.note(self._leg.name, "routing", "drop", problem), problem)]
+        # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
+        towards = next_hop(flight, decision)
+        translated = bridge.holder(flight.family, towards)
+        if translated is None:
+            return [self._elsewhere(course, bridge, towards)]
+        return self._switch(course, bridge, port, translated)
+
+    def _switch(self, course: Course, bridge: Bridge, port: Port, target: Port) -> list[Arrival]:
+        """From one port to another."""
+        obstacle = separated(port, target)
+        if obstacle:
+            return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", obstacle), obstacle)]
+        flight = course.flight.copy()
+        flight.iif = flight.oif = bridge.name
+        switched = course._replace(flight=flight).note(self._leg.name, "bridge", "switch")
+        if not bridge.calls[flight.family]:
+            return [self._into(switched, target)]
+        flight.physin, flight.physout = port.link.name, target.link.name
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(FORWARD, switched, flight):
+            arrivals += self._leg.ended(passage, after) or self._last(after, target)
+        return arrivals
+
+    def _last(self, course: Course, target: Port) -> list[Arrival]:
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(POSTROUTING, course, course.flight):
+            arrivals += self._leg.ended(passage, after) or (self._into(after, target),)
+        return arrivals
+
+    def _into(self, course: Course, port: Port) -> Arrival:
+        """Through a port into a container."""
+        flight = course.flight
+        if port.stack.doubt:
+            return self._leg.untold(course, port.stack.doubt)
+        kept = remembered(course)
+        if not port.stack.has_address(flight.family, flight.daddr):
+            text = address_text(flight.family, flight.daddr)
+            return self._leg.untold(
+                kept, f"what {port.stack.label} does with a packet for {text}, which is not its own"
+            )
+        return Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
+
+    def _elsewhere(self, course: Course, bridge: Bridge, towards: int) -> Arrival:
+        """No container on the bridge has the address."""
+        outer = [name for name in bridge.foreign if self._view.host.links[name].kind != "veth"]
+        if outer:
+            return Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=bridge.name)
+        if bridge.foreign:
+            return self._leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
+        reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}"
+        note = course.note(self._leg.name, "bridge", "unreachable", reason)
+        error = "host-unreachable" if course.flight.family == 4 else "addr-unreachable"
+        return Arrival(REFUSED, note, reason, error=error)

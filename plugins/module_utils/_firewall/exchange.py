@@ -1,0 +1,301 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Request and answer: the packets of one connection, there and back, until it is clear what whoever asks will see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import (
+    ARRIVED,
+    OUTSIDE,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endings import (
+    Ending,
+    ending_of_reply,
+    ending_of_request,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.holder import (
+    DOCKER_PROXY,
+    hangs,
+    proxy_behind,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
+    address_text,
+    is_private,
+    parse_address,
+    same_prefix,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.leg import Leg
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    CLOSED,
+    DELIVERED,
+    DROPPED,
+    NO_ANSWER,
+    PROXY_REPLY,
+    PROXY_REQUEST,
+    REFUSED,
+    REPLY,
+    REQUEST,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+NUMBERS = {"tcp": TCP, "udp": UDP}
+ROOT = 0
+NO_SOCKET = -1
+_SYN, _SYN_ACK, _ACK_PUSH, _RESET_ACK = 0x02, 0x12, 0x18, 0x14
+_ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
+_PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
+
+
+class Start(NamedTuple):
+    """Where a connection begins."""
+
+    stack: Optional[Stack]
+    """None for outside."""
+    device: str = ""
+    """Uplink, for outside."""
+
+
+class Exchange:
+    """One connection. docker-proxy makes a second one, which is an exchange of its own."""
+
+    def __init__(self, view: HostView, start: Start, first: Flight, protocol: str, *, by_proxy: bool = False) -> None:
+        """Take the first packet; by_proxy only names the legs."""
+        self._view = view
+        self._start = start
+        self._first = first
+        self._protocol = protocol
+        self._there = Leg(view, PROXY_REQUEST if by_proxy else REQUEST)
+        self._back = Leg(view, PROXY_REPLY if by_proxy else REPLY)
+
+    def run(self, before: Course) -> list[Ending]:
+        """All ways in which it can end, each with its course; before is what happened until now."""
+        course = before._replace(flight=self._first, tracked=None)
+        return [ending for arrival in self._send(course) for ending in self._reached(arrival)]
+
+    def _send(self, course: Course) -> list[Arrival]:
+        if self._start.stack is not None:
+            return self._there.from_stack(self._start.stack, course)
+        return self._there.from_wire(self._start.device, course)
+
+    def _reached(self, arrival: Arrival) -> list[Ending]:
+        if arrival.kind == OUTSIDE:
+            return self._outside(arrival)
+        if arrival.kind != ARRIVED or arrival.stack is None:
+            return [ending_of_request(arrival, self._protocol)]
+        if self._protocol == "icmp":
+            return self._answered(arrival, arrival.stack.label, self._reply_to(arrival))
+        stack = arrival.stack
+        if stack.sockets is None:
+            return [self._unknown(arrival.course, f"which ports {stack.label} listens on")]
+        flight = arrival.course.flight
+        port = flight.dport or 0
+        listener = stack.sockets.find(self._protocol, flight.family, flight.daddr, port, arrival.device)
+        if listener is None:
+            return self._turned_away(arrival)
+        return self._host_socket(arrival, listener) if stack is self._view.host else self._served(arrival, listener)
+
+    # Who answers.
+
+    def _outside(self, arrival: Arrival) -> list[Ending]:
+        """Machines outside are taken to answer, if they can know the way back."""
+        flight = arrival.course.flight
+        if self._start.stack is not None and not self._is_known_outside(flight, arrival.device):
+            source = address_text(flight.family, flight.saddr)
+            if is_private(flight.family, flight.saddr):
+                reason = f"it leaves with the source {source}, which machines outside have no way back to"
+                return [Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course, source_at_end=source)]
+            return [self._unknown(arrival.course, f"whether machines outside have a way back to {source}")]
+        return self._answered(arrival, "outside", self._reply_to(arrival))
+
+    def _is_known_outside(self, flight: Flight, device: str) -> bool:
+        host = self._view.host
+        near = any(
+            same_prefix(flight.family, item.number, flight.saddr, item.length)
+            for item in host.addresses(flight.family, device)
+        )
+        return near or host.has_address(flight.family, flight.saddr)
+
+    def _host_socket(self, arrival: Arrival, listener: Listener) -> list[Ending]:
+        proxy = proxy_behind(self._view, listener)
+        if proxy is not None:
+            return self._proxied(arrival, listener, proxy)
+        if listener.owner == DOCKER_PROXY:
+            return [self._unknown(arrival.course, f"where docker-proxy on port {listener.port} leads")]
+        reason = hangs(self._view, listener)
+        if reason:
+            after = arrival.course.note(self._there.name, "socket", "hold", reason)
+            return [Ending(NO_ANSWER, TIMED_OUT, reason, after)]
+        return self._served(arrival, listener)
+
+    def _served(self, arrival: Arrival, listener: Listener) -> list[Ending]:
+        """Somebody listens, and answers."""
+        assert arrival.stack is not None  # noqa: S101
+        reply = self._reply_to(arrival)
+        program = f" ({listener.owner})" if listener.owner else ""
+        if self._protocol == "udp":
+            chosen = self._datagram_source(arrival.stack, listener, reply)
+            if chosen != reply.saddr:
+                asked, used = (address_text(reply.family, number) for number in (reply.saddr, chosen))
+                who = f"the program on UDP port {listener.port} of {arrival.stack.label}"
+                return [self._unknown(arrival.course, f"whether {who} answers from {asked}, not {used}")]
+        return self._answered(arrival, arrival.stack.label + program, reply)
+
+    def _answered(self, arrival: Arrival, who: str, reply: Flight) -> list[Ending]:
+        source = address_text(reply.family, reply.daddr)
+        delivered = arrival.course.note(self._there.name, "socket", "deliver", who)
+        return [
+            Ending(DELIVERED, ANSWERED, f"{who} answers, and the answer comes back", outcome, who, source)
+            if isinstance(outcome, Course)
+            else outcome
+            for outcome in self._round_trip(arrival, delivered, reply)
+        ]
+
+    def _turned_away(self, arrival: Arrival) -> list[Ending]:
+        """Nobody listens: TCP sends a reset, UDP an ICMP error, which have to come back, too."""
+        assert arrival.stack is not None  # noqa: S101
+        flight = arrival.course.flight
+        where = f"{arrival.stack.label} on {self._protocol} port {flight.dport}"
+        reason = f"nobody listens at {where}"
+        course = arrival.course.note(self._there.name, "socket", "refuse", reason)
+        reply = self._reply_to(arrival)
+        reply.tcp_flags = _RESET_ACK if self._protocol == "tcp" else 0
+        reply.skuid = reply.skgid = NO_SOCKET
+        endings = []
+        for outcome in self._return(arrival, course, reply):
+            if isinstance(outcome, Course):
+                endings.append(Ending(REFUSED, REFUSED, reason, outcome))
+            else:
+                endings.append(outcome._replace(reason=f"{reason}, and {outcome.reason}"))
+        return endings
+
+    # docker-proxy.
+
+    def _proxied(self, arrival: Arrival, listener: Listener, proxy: ProxyProcess) -> list[Ending]:
+        course = arrival.course.note(self._there.name, "proxy", "deliver", f"docker-proxy, process {proxy.pid}")
+        reply = self._reply_to(arrival)
+        reply.skuid = reply.skgid = ROOT
+        if self._protocol == "udp":
+            return self._relayed(arrival, course, reply, self._through_proxy(course, proxy))
+        endings: list[Ending] = []
+        for outcome in self._round_trip(arrival, course, reply):
+            endings += self._through_proxy(outcome, proxy) if isinstance(outcome, Course) else [outcome]
+        return [_as_proxy_shows(ending) for ending in endings]
+
+    def _relayed(self, arrival: Arrival, course: Course, reply: Flight, inner: list[Ending]) -> list[Ending]:
+        """A datagram's answer goes back once the container's came to docker-proxy."""
+        endings = []
+        for ending in inner:
+            if ending.seen != ANSWERED:
+                endings.append(ending if ending.verdict == UNKNOWN else ending._replace(seen=TIMED_OUT))
+                continue
+            tracked = ending.course._replace(tracked=course.tracked)
+            endings += [
+                ending._replace(course=outcome) if isinstance(outcome, Course) else outcome
+                for outcome in self._return(arrival, tracked, reply)
+            ]
+        return endings
+
+    def _through_proxy(self, course: Course, proxy: ProxyProcess) -> list[Ending]:
+        family, address = parse_address(proxy.container_ip)
+        host = self._view.host
+        asked = Asked(family, address, 0, "lo", 0, NUMBERS[self._protocol], None, proxy.container_port)
+        source = host.source_for(asked, host.fib.lookup(asked)) or 0
+        flight = Flight(family, NUMBERS[self._protocol], source, None, address, proxy.container_port)
+        flight.skuid = flight.skgid = ROOT
+        return Exchange(self._view, Start(host), flight, self._protocol, by_proxy=True).run(course)
+
+    # The way back.
+
+    def _reply_to(self, arrival: Arrival) -> Flight:
+        flight = arrival.course.flight
+        reply = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
+        if self._protocol == "tcp":
+            reply.tcp_flags = _SYN_ACK
+        if self._protocol == "icmp":
+            reply.icmp_type, reply.icmp_code = _ECHO_REPLY[flight.protocol], 0
+        return reply
+
+    def _datagram_source(self, stack: Stack, listener: Listener, reply: Flight) -> int:
+        """The source of an answer from a plain UDP socket: what it is bound to, or what the route gives."""
+        bound = parse_address(listener.address)[1]
+        if bound:
+            return bound
+        asked = Asked(reply.family, reply.daddr, 0, "lo", 0, UDP, reply.sport, reply.dport)
+        decision = stack.fib.lookup(asked)
+        chosen = stack.source_for(asked, decision)
+        return reply.saddr if chosen is None else chosen
+
+    def _round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Course | Ending]:
+        """The answer's way back, and for TCP that of the data that follows."""
+        for outcome in self._return(arrival, course, reply):
+            if self._protocol != "tcp" or not isinstance(outcome, Course):
+                yield outcome
+                continue
+            yield from self._data(arrival, outcome)
+
+    def _return(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Course | Ending]:
+        back = course._replace(flight=reply)
+        if arrival.stack is not None:
+            arrivals = self._back.from_stack(arrival.stack, back)
+        else:
+            arrivals = self._back.from_wire(arrival.device, back)
+        for end in arrivals:
+            if end.kind not in (ARRIVED, OUTSIDE):
+                yield ending_of_reply(end)
+                continue
+            stray = self._stray(end)
+            yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course) if stray else end.course
+
+    def _stray(self, end: Arrival) -> str:
+        """Why an answer is none for whoever asked; empty when it is one."""
+        first, flight = self._first, end.course.flight
+        if (end.kind == OUTSIDE) != (self._start.stack is None) or end.stack is not self._start.stack:
+            where = end.stack.label if end.stack else f"the wire behind {end.device}"
+            return f"it ends at {where}"
+        wanted = (first.daddr, first.dport, first.saddr, first.sport)
+        if (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted:
+            return ""
+        came, asked = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
+        return f"it comes back past connection tracking, from {came} instead of {asked}"
+
+    def _data(self, arrival: Arrival, course: Course) -> Iterator[Course | Ending]:
+        """The first packet with data, of a connection that is established by now."""
+        flight = self._first.copy()
+        flight.tcp_flags = _ACK_PUSH
+        for end in self._send(course._replace(flight=flight)):
+            if (end.kind, end.stack) == (arrival.kind, arrival.stack):
+                # It takes the same way again; only what decides is worth showing.
+                yield course._replace(doubts=end.course.doubts, tracked=end.course.tracked)
+                continue
+            ending = ending_of_request(end, self._protocol)
+            if ending.verdict != UNKNOWN:
+                reason = f"the connection is made, then its data is lost: {ending.reason}"
+                ending = ending._replace(verdict=DROPPED, seen=TIMED_OUT, reason=reason)
+            yield ending
+
+    def _unknown(self, course: Course, what: str) -> Ending:
+        return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", course._replace(doubts=(*course.doubts, what)))
+
+
+def _as_proxy_shows(ending: Ending) -> Ending:
+    """docker-proxy accepts first: when it cannot reach the container it closes the connection."""
+    return ending._replace(seen=CLOSED) if ending.seen in (REFUSED, UNREACHABLE) else ending

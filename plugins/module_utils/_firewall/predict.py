@@ -1,0 +1,77 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Where a packet goes, and whether its answer comes back."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import Course, Event
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.departure import departure
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endings import Ending
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exchange import Exchange
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Hop, Path
+
+__all__ = ["BadPacketError", "predict"]
+
+
+def predict(view: HostView, packet: Packet) -> Path:
+    """Follow a packet from its origin to its end, and its answer back.
+
+    Machines outside are taken to send whatever they are asked for to this host, to answer on every port, and to have no
+    way back to private addresses other than those of their own network. Programs that listen are taken to answer.
+    Raises BadPacketError for a packet that nobody can send; never for a host that is in disorder.
+    """
+    start, first = departure(view, packet)
+    endings = Exchange(view, start, first, packet.protocol).run(Course(first))
+    return _path(endings)
+
+
+def _path(endings: list[Ending]) -> Path:
+    """One path of all courses: what they agree on is so, whichever is the real one."""
+    first = min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
+    known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
+    hops = [_hop(event) for event in first.course.events]
+    decided = len(hops) - 1 if hops else None
+    if len(known) == 1 and first.verdict != UNKNOWN:
+        sources = {ending.source_at_end for ending in endings}
+        source = first.source_at_end if len(sources) == 1 else ""
+        return Path(first.verdict, first.seen, first.reason, hops, first.answered_by, source, [], decided)
+    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
+    seen = {ending.seen for ending in endings}
+    reason = f"it depends on {doubts[0]}" if doubts else first.reason
+    return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, hops, doubts=doubts, decided_at=decided)
+
+
+def _hop(event: Event) -> Hop:
+    chain, rule = event.chain, event.rule
+    return Hop(
+        event.leg,
+        event.place,
+        event.action,
+        _endpoint(event.family, event.saddr, event.sport),
+        _endpoint(event.family, event.daddr, event.dport),
+        event.incoming,
+        event.outgoing,
+        chain.table_name if chain else "",
+        chain.name if chain else "",
+        rule.text if rule else "",
+        rule.number if rule else None,
+        rule.handle if rule else None,
+        event.note,
+    )
+
+
+def _endpoint(family: int, address: int, port: Optional[int]) -> str:
+    text = address_text(family, address)
+    if not port:
+        return text
+    return f"[{text}]:{port}" if family == 6 else f"{text}:{port}"

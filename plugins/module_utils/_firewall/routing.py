@@ -1,0 +1,146 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Which way the kernel sends a packet: the routing policy database and the tables it leads to (ip-rule(8))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import BITS, parse_prefix
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked, Policy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+
+LOCAL_TABLE = 255
+MAIN_TABLE = 254
+
+UNICAST = "unicast"
+LOCAL = "local"
+THROW = "throw"
+NO_ROUTE = "no route"
+UNCERTAIN = "uncertain"
+
+_CACHED = 65536
+
+
+class Decision(NamedTuple):
+    """Where a packet goes."""
+
+    kind: str
+    """``unicast``, ``local``, ``blackhole``, ``unreachable``, ``prohibit``, ``no route``, or ``uncertain``."""
+    device: str = ""
+    """Of a unicast route, or the one that has the address of a local one."""
+    gateway: str = ""
+    """Empty for what is on link."""
+    source: str = ""
+    """Preferred source address, empty without one."""
+    table: int = 0
+    destination: str = ""
+    """The route's prefix."""
+    why: str = ""
+    """For ``uncertain``: what is not known."""
+
+
+class _Table:
+    """One routing table of one family: routes by prefix length, longest first."""
+
+    def __init__(self, family: int) -> None:
+        self._bits = BITS[family]
+        self._lengths: list[tuple[int, dict[int, list[Route]]]] = []
+        self._by_length: dict[int, dict[int, list[Route]]] = {}
+
+    def add(self, number: int, length: int, route: Route) -> None:
+        self._by_length.setdefault(length, {}).setdefault(number >> (self._bits - length), []).append(route)
+
+    def close(self) -> None:
+        for entries in self._by_length.values():
+            for routes in entries.values():
+                routes.sort(key=lambda route: route.metric)
+        self._lengths = sorted(self._by_length.items(), reverse=True)
+
+    def find(self, destination: int, index: Optional[int], longer_than: int) -> Optional[Route]:
+        """The best route, with an index only of those that lead to that link."""
+        for length, entries in self._lengths:
+            if length <= longer_than:
+                return None
+            for route in entries.get(destination >> (self._bits - length), ()):
+                if index is None or index in route.interfaces:
+                    return route
+        return None
+
+
+class Fib:
+    """The forwarding information base of one network namespace."""
+
+    def __init__(self, routes: Iterable[Route], rules: Sequence[PolicyRule], links: Iterable[Link]) -> None:
+        """Take what was read; without rules of a family the three that every namespace begins with stand in."""
+        listed = list(links)
+        self._names = {link.index: link.name for link in listed}
+        self._indices = {link.name: link.index for link in listed}
+        self._tables: dict[tuple[int, int], _Table] = {}
+        for route in routes:
+            if route.usable:
+                family, number, length = parse_prefix(route.destination)
+                table = self._tables.setdefault((family, route.table), _Table(family))
+                table.add(number, length, route)
+        for table in self._tables.values():
+            table.close()
+        has_vrf = any(link.kind == "vrf" for link in listed)
+        self._policies = {family: Policy(family, rules, has_vrf=has_vrf) for family in BITS}
+        self._cache: dict[tuple[object, ...], Decision] = {}
+
+    def has_custom_rules(self, family: int) -> bool:
+        """Whether there are policy rules beyond those that every namespace begins with."""
+        return self._policies[family].custom
+
+    def lookup(self, asked: Asked, device: str = "") -> Decision:
+        """The route for a packet; with a device only by that one (a bound socket, the check of a source)."""
+        policy = self._policies[asked.family]
+        key = (device, *(asked if policy.custom else (asked.family, asked.destination)))
+        found = self._cache.get(key)
+        if found is None:
+            if len(self._cache) >= _CACHED:
+                self._cache.clear()
+            found = self._cache[key] = self._lookup(policy, asked, device)
+        return found
+
+    def local_kind(self, family: int, address: int, device: str = "") -> str:
+        """Kind of the entry of the local table for an address, ``unicast`` without one (inet_addr_type())."""
+        table = self._tables.get((family, LOCAL_TABLE))
+        route = table.find(address, None, -1) if table else None
+        if route is None or (device and self._indices.get(device) not in route.interfaces):
+            return UNICAST
+        return route.kind
+
+    def _lookup(self, policy: Policy, asked: Asked, device: str) -> Decision:
+        index = self._indices.get(device, -1) if device else None
+        for step in policy.steps(asked):
+            if step.why:
+                return Decision(UNCERTAIN, why=step.why)
+            if step.action != "lookup":
+                return Decision(step.action)
+            table = self._tables.get((asked.family, step.table))
+            route = table.find(asked.destination, index, step.longer_than) if table else None
+            if route is not None and route.kind != THROW:
+                return self._decision(route)
+        return Decision(NO_ROUTE)
+
+    def _decision(self, route: Route) -> Decision:
+        if route.kind not in (UNICAST, LOCAL):
+            return Decision(route.kind, table=route.table, destination=route.destination)
+        names = [self._names.get(index, "") for index in route.interfaces]
+        if len(set(names)) > 1:
+            why = f"the route to {route.destination} has several ways: {', '.join(names)}"
+            return Decision(UNCERTAIN, table=route.table, destination=route.destination, why=why)
+        return Decision(
+            route.kind,
+            names[0] if names else "",
+            route.gateways[0] if route.gateways else "",
+            route.source or "",
+            route.table,
+            route.destination,
+        )

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The kernel's settings for routing, with its rules for combining those of all interfaces with those of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as the kernel begins with it
+
+
+class Settings:
+    """Running values of sysctls (Documentation/networking/ip-sysctl.rst, include/linux/inetdevice.h)."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        """Take values by dotted key."""
+        self._values = values
+
+    def number(self, key: str) -> int:
+        """A value as a number; 0, the kernel's own default for all that is asked here, when it does not exist."""
+        return self._number(key) or 0
+
+    def forwards(self, family: int, device: str) -> bool:
+        """Whether packets that come in by a device are sent on.
+
+        IPv4 asks that device alone (IN_DEV_FORWARD), IPv6 the setting for all (ip6_forward() of ip6_output.c).
+        """
+        if family == 6:
+            return self.number("net.ipv6.conf.all.forwarding") != 0
+        own = self._number(sysctl_key(4, device, "forwarding"))
+        return self.number("net.ipv4.ip_forward") != 0 if own is None else own != 0
+
+    def forwarding_key(self, family: int, device: str) -> str:
+        """The setting that forwards() asks."""
+        return "net.ipv6.conf.all.forwarding" if family == 6 else sysctl_key(4, device, "forwarding")
+
+    def reverse_path(self, device: str) -> int:
+        """rp_filter in force on a device: the larger one (IN_DEV_RPFILTER)."""
+        return max(self._both(device, "rp_filter"))
+
+    def either(self, device: str, name: str) -> bool:
+        """A setting of IPv4 that is on when it is on for all or for the device (IN_DEV_ORCONF)."""
+        return any(self._both(device, name))
+
+    def ephemeral_ports(self) -> tuple[int, int]:
+        """First and last of the source ports that the kernel chooses from."""
+        words = self._values.get("net.ipv4.ip_local_port_range", "").split()
+        return (int(words[0]), int(words[1])) if len(words) == 2 else EPHEMERAL
+
+    def _both(self, device: str, name: str) -> tuple[int, int]:
+        return self.number(sysctl_key(4, "all", name)), self.number(sysctl_key(4, device, name))
+
+    def _number(self, key: str) -> Optional[int]:
+        try:
+            return int(self._values[key])
+        except (KeyError, ValueError):
+            return None
+
+
+def sysctl_key(family: int, device: str, name: str) -> str:
+    """Dotted key of a setting of one interface."""
+    return f"net.ipv{family}.conf.{device.replace('.', '/')}.{name}"
