@@ -1,0 +1,260 @@
+#!/usr/bin/python
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: packet_trace
+short_description: Say where a packet goes on a Docker host, and what stops it
+version_added: 1.0.0
+description:
+  - Reads the host once, works out which way the first packet of a connection takes through routing, bridges, rules and
+    docker-proxy, and whether the answer comes back.
+  - Names the rule or the setting that decides. What cannot be known is said to be unknown, with what would have to be
+    known.
+  - Sends nothing and changes nothing.
+author:
+  - dockernet.baseline contributors (@dockernet)
+extends_documentation_fragment:
+  - dockernet.baseline._attributes
+  - dockernet.baseline._attributes.actiongroup_dockernet
+  - dockernet.baseline._engine
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Does the same in check mode, since it changes nothing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  platform:
+    platforms: linux
+notes:
+  - Run it with C(become). Without, rules and namespaces cannot be read, and the answer is unknown.
+options:
+  mode:
+    description:
+      - V(predict) works the way out from what was read.
+    type: str
+    choices: [predict]
+    default: predict
+  from:
+    description:
+      - Where the connection starts, one of the following.
+      - V(outside) for a machine beyond the interface of the default route, V(outside eth1) beyond another interface. It
+        is taken for granted that this machine sends packets for whatever address to this host.
+      - V(host) for a program on the host.
+      - A container, as its name or its id, or V(container web) where its name is one of the words above.
+    type: str
+    required: true
+  to:
+    description:
+      - Where it goes, one of the following.
+      - An IPv4 or IPv6 address.
+      - A container, as its name or its id, or V(container web). It is asked at its own address, on a network that it
+        shares with O(from) if there is one.
+      - A published port as C(CONTAINER:PORT/PROTOCOL), with the container's port, V(web:80/tcp) say. It is asked at
+        the host's address and port.
+      - V(host), asked at the address of the default route's interface.
+    type: str
+    required: true
+  port:
+    description:
+      - Port that is asked. Needed for V(tcp) and V(udp), unless O(to) names a published port.
+    type: int
+  protocol:
+    description:
+      - V(icmp) is an echo request, and for IPv6 addresses one of ICMPv6.
+    type: str
+    choices: [tcp, udp, icmp]
+    default: tcp
+  source:
+    description:
+      - Source address of the packet. Without, the one that O(from) would choose.
+    type: str
+  snapshot_path:
+    description:
+      - A file on the managed host that P(dockernet.baseline.docker_netcheck#module) saved. It is read in place of the
+        host itself.
+    type: path
+seealso:
+  - module: dockernet.baseline.docker_netcheck
+"""
+
+EXAMPLES = r"""
+- name: Would a machine on the LAN reach the published port?
+  dockernet.baseline.packet_trace:
+    from: outside
+    to: web:80/tcp
+  become: true
+  register: way
+
+- name: Show every hop
+  ansible.builtin.debug:
+    msg: "{{ way.listing.splitlines() }}"
+
+- name: Does one container reach another's database?
+  dockernet.baseline.packet_trace:
+    from: web
+    to: db
+    port: 5432
+  become: true
+  register: database
+  failed_when: database.path.verdict != 'delivered'
+
+- name: Look at a host as it was when the snapshot was taken
+  dockernet.baseline.packet_trace:
+    from: container web
+    to: 203.0.113.9
+    port: 443
+    snapshot_path: /root/docker-network.json
+"""
+
+RETURN = r"""
+msg:
+  description: The packet and how it ends, in one line.
+  returned: always
+  type: str
+  sample: "outside to 192.0.2.10:8080/tcp: answered by container web, which sees 198.51.100.7"
+packet:
+  description: The packet that was meant, with addresses in place of names.
+  returned: success
+  type: dict
+  contains:
+    origin:
+      description: Where it starts, as C(kind) and C(name).
+      type: dict
+    destination:
+      description: Address.
+      type: str
+    protocol:
+      description: V(tcp), V(udp) or V(icmp).
+      type: str
+    port:
+      description: Port, 0 for V(icmp).
+      type: int
+    source:
+      description: As it was given.
+      type: str
+    source_port:
+      description: Always null, since the kernel chooses one.
+      type: int
+path:
+  description: The whole way.
+  returned: success
+  type: dict
+  contains:
+    verdict:
+      description:
+        - V(delivered), V(dropped), V(refused), V(unreachable), V(no answer) for what arrives and whose answer is lost,
+          or V(unknown).
+      type: str
+      sample: delivered
+    seen:
+      description:
+        - What the one who asks sees, V(answered), V(refused), V(closed), V(timed out), V(unreachable) or V(unknown).
+      type: str
+      sample: answered
+    reason:
+      description: What decided, in one sentence.
+      type: str
+    hops:
+      description:
+        - What happened to the packet and to its answer, in order. Each hop has C(leg), C(place), C(action), the
+          addresses after it (C(source), C(destination)), devices (C(incoming), C(outgoing)), and for rules C(table),
+          C(chain), C(rule), its C(number) in the chain and its C(handle).
+      type: list
+      elements: dict
+    decided_at:
+      description: Index of the hop that decided, null where none did.
+      type: int
+    answered_by:
+      description: Who answers, empty if nobody does.
+      type: str
+      sample: container web
+    source_at_end:
+      description: Source address that the one who answers sees.
+      type: str
+    doubts:
+      description: For V(unknown), what would have to be known.
+      type: list
+      elements: str
+listing:
+  description: The same for people, a hop on a line, its rule below it; the hop that decided is marked.
+  returned: success
+  type: str
+diagram:
+  description: The same as a flowchart in the language of Mermaid.
+  returned: success
+  type: str
+"""
+
+from pathlib import Path as FilePath
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import BadPacketError, predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.question import (
+    PROTOCOLS,
+    Question,
+    QuestionError,
+    packet_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+
+
+def saved_snapshot(module: AnsibleModule, path: str) -> HostSnapshot:
+    """Read a saved snapshot; what is none fails the module."""
+    try:
+        return load_snapshot(FilePath(path).read_text("utf-8"))
+    except OSError as error:
+        module.fail_json(msg=f"snapshot_path: {path} cannot be read: {error.strerror}")
+    except (DecodeError, UnicodeDecodeError) as error:
+        module.fail_json(msg=f"snapshot_path: {path} is no snapshot of docker_netcheck: {error}")
+    raise AssertionError("fail_json ends the module")
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "mode": {"type": "str", "choices": ["predict"], "default": "predict"},
+            "from": {"type": "str", "required": True},
+            "to": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "protocol": {"type": "str", "choices": list(PROTOCOLS), "default": "tcp"},
+            "source": {"type": "str"},
+            "snapshot_path": {"type": "path"},
+            "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    question = Question(wanted["from"], wanted["to"], wanted["protocol"], wanted["port"], wanted["source"] or "")
+    path = wanted["snapshot_path"]
+    snapshot = read_snapshot(docker_host=wanted["docker_host"]) if path is None else saved_snapshot(module, path)
+    try:
+        packet = packet_of(snapshot, question)
+        way = predict(HostView.of(snapshot), packet)
+    except (QuestionError, BadPacketError) as error:
+        module.fail_json(msg=encodable(str(error)))
+    result = {
+        "msg": line_of(packet, way),
+        "packet": to_plain(packet),
+        "path": to_plain(way),
+        "listing": listing_of(packet, way),
+        "diagram": diagram_of(packet, way),
+    }
+    module.exit_json(changed=False, **encodable(result))
+
+
+if __name__ == "__main__":
+    main()
