@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_INVALID,
     CT_UNTRACKED,
     AnyBit,
+    InRanges,
     OneOf,
 )
 
@@ -54,6 +55,11 @@ def _protocol(number: int, name: str) -> Match:
     return Match(("protocol",), OneOf(frozenset({number})), text=f"meta l4proto {name}")
 
 
+def _sender(field: str) -> Match:
+    """The kernel ends a rule that asks for the user of what no local socket sends (nft_meta_get_eval_skugid)."""
+    return Match((field,), InRanges(((0, nft_value.USER.highest),)), text=f"meta {field} of a local socket")
+
+
 _ICMP = _protocol(1, "icmp")
 _ICMPV6 = _protocol(58, "ipv6-icmp")
 _TCP = _protocol(6, "tcp")
@@ -77,18 +83,18 @@ for _name, _number in (("tcp", 6), ("udp", 17), ("udplite", 136), ("sctp", 132),
     for _port in ("sport", "dport"):
         _PAYLOAD[_name, _port] = Operand((Part(_port, nft_value.PORT),), (_protocol(_number, _name),))
 
-_META: dict[str, Part] = {
-    "nfproto": Part("family", nft_value.FAMILY),
-    "protocol": Part("family", nft_value.FAMILY),
-    "l4proto": Part("protocol", nft_value.PROTOCOL),
-    "iif": Part("iif", nft_value.DEVICE_INDEX),
-    "iifname": Part("iif", nft_value.DEVICE),
-    "oif": Part("oif", nft_value.DEVICE_INDEX),
-    "oifname": Part("oif", nft_value.DEVICE),
-    "mark": Part("mark", nft_value.MARK),
-    "pkttype": Part("pkttype", nft_value.PACKET_TYPE),
-    "skuid": Part("skuid", nft_value.USER),
-    "skgid": Part("skgid", nft_value.USER),
+_META: dict[str, Operand] = {
+    "nfproto": Operand((Part("family", nft_value.FAMILY),)),
+    "protocol": Operand((Part("family", nft_value.FAMILY),)),
+    "l4proto": Operand((Part("protocol", nft_value.PROTOCOL),)),
+    "iif": Operand((Part("iif", nft_value.DEVICE_INDEX),)),
+    "iifname": Operand((Part("iif", nft_value.DEVICE),)),
+    "oif": Operand((Part("oif", nft_value.DEVICE_INDEX),)),
+    "oifname": Operand((Part("oif", nft_value.DEVICE),)),
+    "mark": Operand((Part("mark", nft_value.MARK),)),
+    "pkttype": Operand((Part("pkttype", nft_value.PACKET_TYPE),)),
+    "skuid": Operand((Part("skuid", nft_value.USER),), (_sender("skuid"),)),
+    "skgid": Operand((Part("skgid", nft_value.USER),), (_sender("skgid"),)),
 }
 
 _CT: dict[str, Part] = {
@@ -127,8 +133,7 @@ def operand_of(node: object) -> Optional[Operand]:
     if kind == "payload":
         return _payload(body)
     if kind == "meta":
-        part = _META.get(str(body.get("key")))
-        return None if part is None else Operand((part,))
+        return _META.get(str(body.get("key")))
     if kind == "ct":
         return _ct(body)
     if kind == "fib":

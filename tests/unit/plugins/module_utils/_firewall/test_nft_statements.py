@@ -130,7 +130,10 @@ TEN_SLASH_8 = {"prefix": {"addr": "10.0.0.0", "len": 8}}
         (asks(meta("oif"), 7), [("oif", False, one_of("index 7"))]),
         (asks(meta("mark"), 5), [("mark", False, one_of(5))]),
         (asks({"&": [meta("mark"), 0xFF]}, 5, "!="), [("mark", True, Masked(0xFF, 5))]),
-        (asks(meta("skuid"), "root"), [("skuid", False, one_of(0))]),
+        (
+            asks(meta("skuid"), "root", "!="),
+            [("skuid", False, InRanges(((0, 2**32 - 1),))), ("skuid", True, one_of(0))],
+        ),
         (asks(meta("pkttype"), "unicast"), [("pkttype", False, one_of("host"))]),
         (asks(ct("state"), ["established", "related"], "in"), [("ct_state", False, AnyBit(6))]),
         (asks(ct("state"), "new", "in"), [("ct_state", False, AnyBit(8))]),
