@@ -13,6 +13,8 @@ import re
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_match import IpSets
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_save import parse_ipsets
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_save import parse_save
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.join import join_tables, lost_chains
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_json import parse_nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     LEGACY,
@@ -31,17 +33,27 @@ def read_rulebook(raw: Ruleset) -> RuleBook:
 
     Raises RulesetError, which names the source and the line, for text that is no ruleset.
     """
-    chains: dict[tuple[str, str, str, str], Chain] = {}
     problems = list(raw.unread)
     sets = _sets(raw)
-    for source, text in raw.save.items():
-        saved = parse_save(text, source, 6 if source.startswith("ip6") else 4, _backend(source, text), sets)
-        problems += saved.hidden.values()
-        for chain in saved.chains:
-            # iptables-nft-save shows base chains that do not exist: an existing one can be told by nothing else.
-            if chain.backend == LEGACY or chain.rules or chain.policy != ACCEPT or not chain.hook:
-                chains[chain.key] = chain
-    return RuleBook(chains, tuple(problems))
+    saved = [
+        parse_save(text, source, 6 if source.startswith("ip6") else 4, _backend(source, text), sets)
+        for source, text in raw.save.items()
+    ]
+    chains = [chain for each in saved for chain in each.chains]
+    if raw.nft_json is None:
+        problems += [sentence for each in saved for sentence in each.hidden.values()]
+        # iptables-nft-save shows base chains that do not exist, and does not say which.
+        chains = [chain for chain in chains if chain.backend == LEGACY or not _is_idle(chain)]
+    else:
+        shown = parse_nft(raw.nft_json).chains
+        problems += lost_chains(chains, shown)
+        legacy = [chain for chain in chains if chain.backend == LEGACY]
+        chains = legacy + join_tables({chain.key: chain for chain in chains}, shown)
+    return RuleBook({chain.key: chain for chain in chains}, tuple(problems))
+
+
+def _is_idle(chain: Chain) -> bool:
+    return bool(chain.hook) and not chain.rules and chain.policy == ACCEPT
 
 
 def _sets(raw: Ruleset) -> IpSets:
