@@ -1,4 +1,4 @@
-"""Hosts that were recorded with the system's own programs, as snapshots; the fixtures' README says what they are."""
+"""Hosts that were recorded with the system's own programs, as snapshots; see the README of the fixtures."""
 
 from __future__ import annotations
 
