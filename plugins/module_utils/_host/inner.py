@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import read_in_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace, read_in_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import nftables_is_there, read_tables
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
@@ -53,13 +53,9 @@ def read_container_links(pid: int) -> tuple[list[Link], str]:
     Raises UnreadableError when the process is gone, and when the kernel refuses.
     """
     try:
-        inode = procfs.namespace(pid, "net")
-        found = read_in_namespaces({} if inode is None else {inode: pid}, lambda dummy: _links_and_routes())
+        links, routes = in_namespace(pid, _links_and_routes)
     except OSError as error:
         raise UnreadableError(ERROR, f"the kernel did not list the links of process {pid}: {error}") from error
-    if not found:
-        raise UnreadableError(ERROR, f"the links of process {pid} cannot be listed: it is gone")
-    ((links, routes),) = found.values()
     return links, _default_link(links, routes)
 
 

@@ -6,8 +6,8 @@
 
 """Questions to the kernel by netlink(7), with nothing but the standard library.
 
-A reading takes as many questions as there are namespaces on the host, each of them small: what a library for all of
-rtnetlink brings along would cost more than the questions. Nothing here changes the kernel's state.
+A reading takes some questions for each namespace of the host, all of them small: what a library for the whole of
+rtnetlink brings along would cost more than the questions.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ SOCK_DIAG = 4
 NETFILTER = 12
 
 _NLM_F_REQUEST = 0x1
+_NLM_F_ACK = 0x4
 _NLM_F_DUMP = 0x300
 _NLM_F_DUMP_INTR = 0x10
 _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
-# The two bits above it say that a value is a nest, or in network byte order.
+# The two bits above the number say that a value is a nest, or in network byte order.
 _TYPE_MASK = 0x3FFF
+_NESTED = 0x8000
+# As an enumeration it would cost more than all else in _receive().
+_MSG_TRUNC = int(socket.MSG_TRUNC)
 
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -69,9 +73,18 @@ class Netlink:
         Raises OSError with the kernel's number when it refuses, and TimeoutError when it does not answer.
         """
         self._send(kind, 0, body)
+        return self._answer()
+
+    def tell(self, kind: int, body: bytes) -> None:
+        """Let the kernel change something, and return when it has. Raises OSError as ask() does."""
+        self._send(kind, _NLM_F_ACK, body)
+        self._answer()
+
+    def _answer(self) -> bytes:
         while True:
-            for answered, dummy, payload in self._receive():
-                if answered == _NLMSG_ERROR:
+            for kind, dummy, payload in self._receive():
+                if kind == _NLMSG_ERROR:
+                    # With 0 it is the acknowledgement.
                     _raise(payload)
                 return payload
 
@@ -108,7 +121,7 @@ class Netlink:
     def _receive(self) -> Iterator[tuple[int, int, bytes]]:
         """Type, flags and payload of the messages of one datagram that answer the last request."""
         data, dummy, flags, dummy2 = self._socket.recvmsg(_RECEIVED)
-        if flags & socket.MSG_TRUNC:
+        if flags & _MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")
         at = 0
         while at + _HEADER.size <= len(data):
@@ -140,6 +153,11 @@ def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded."""
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def nest(kind: int, *inside: bytes) -> bytes:
+    """An attribute made of attributes."""
+    return attribute(kind | _NESTED, b"".join(inside))
 
 
 def u32(value: Optional[bytes]) -> Optional[int]:

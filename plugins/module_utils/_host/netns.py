@@ -9,10 +9,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, TypeVar
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 
 T = TypeVar("T")
 
@@ -28,6 +31,18 @@ def read_in_namespaces(pids: Mapping[int, int], read: Callable[[int], T]) -> dic
     # The namespace is one of the thread, not of the process: a thread of its own that ends need not find its way back.
     with ThreadPoolExecutor(max_workers=1) as traveller:
         return traveller.submit(_visit, pids, read).result()
+
+
+def in_namespace(pid: int, call: Callable[[], T]) -> T:
+    """Return what call returns in the network namespace of process pid.
+
+    Raises OSError as read_in_namespaces() does, ProcessLookupError when the process is gone, and what call raises.
+    """
+    inode = procfs.namespace(pid, "net")
+    found = {} if inode is None else read_in_namespaces({inode: pid}, lambda dummy: call())
+    for result in found.values():
+        return result
+    raise ProcessLookupError(errno.ESRCH, f"process {pid} is gone")
 
 
 def _visit(pids: Mapping[int, int], read: Callable[[int], T]) -> dict[int, T]:

@@ -79,7 +79,15 @@ _OTHER = {
     30: "dscp mask",
 }
 # With these values the attribute stands for "does not matter".
-_NO_MATTER = {11: bytes(4), 12: bytes(8), 13: b"\xff" * 4, 19: b"\0", 20: bytes(4) + b"\xff" * 4}
+_NO_MATTER = {
+    11: bytes(4),
+    12: bytes(8),
+    13: b"\xff" * 4,
+    19: b"\0",
+    20: bytes(4) + b"\xff" * 4,
+    28: b"\xff\xff",
+    29: b"\xff\xff",
+}
 
 _RULE = struct.Struct("=BBBBBBBBI")
 
