@@ -345,7 +345,7 @@ def test_live_restore_that_does_not_come_stops_everything_before_the_restart(sho
 def test_what_keeps_it_from_looking_is_said_in_one_sentence(fresh_host: Host) -> None:
     for fault, words in {
         "daemon-stopped": ("dockerd does not run",),
-        "no-pyroute2": ("pyroute2", "python3-pyroute2"),
+        "no-docker-sdk": ("docker", "python3-docker"),
     }.items():
         fresh_host.break_(fault)
         for module, arguments in (("userland_proxy", {"state": "disabled"}), ("bridge_hairpin", {})):

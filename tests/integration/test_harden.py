@@ -279,30 +279,30 @@ def test_without_permission_nothing_is_judged_and_become_is_named(fresh_host: Ho
 
 
 @pytest.fixture
-def host_without_pyroute2(fresh_host: Host) -> Iterator[Host]:
-    fresh_host.break_("no-pyroute2")
+def host_without_sdk(fresh_host: Host) -> Iterator[Host]:
+    fresh_host.break_("no-docker-sdk")
     yield fresh_host
     fresh_host.reset()
 
 
 def test_a_missing_library_is_unknown_to_the_audit_and_installed_by_the_playbook(
-    host_without_pyroute2: Host, lab: Lab
+    host_without_sdk: Host, lab: Lab
 ) -> None:
-    host = host_without_pyroute2
+    host = host_without_sdk
     host.deploy(WEB)
     blind = run(lab, host, AUDIT, check=True)
     assert blind.rc == 0, blind.out
     result = audits(blind)[0]
-    assert result["sources"]["links"]["kind"] == "library"
-    assert "python3-pyroute2" in result["sources"]["links"]["reason"]
+    assert result["sources"]["engine"]["kind"] == "library"
+    assert "python3-docker" in result["sources"]["engine"]["reason"]
     assert "hairpin.missing" in {item["check"] for item in result["findings"] if item["outcome"] == "unknown"}
     seeing = run(lab, host, AUDIT)
     assert seeing.rc == 0, seeing.out
-    assert audits(seeing)[0]["sources"]["links"]["read"] is True
+    assert audits(seeing)[0]["sources"]["engine"]["read"] is True
 
 
-def test_no_way_to_a_repository_is_said_in_one_message(host_without_pyroute2: Host, lab: Lab) -> None:
-    host = host_without_pyroute2
+def test_no_way_to_a_repository_is_said_in_one_message(host_without_sdk: Host, lab: Lab) -> None:
+    host = host_without_sdk
     repository = "/usr/share/dockernet-lab/repo"
     host.run(["mv", repository, f"{repository}.away"])
     try:
@@ -315,5 +315,5 @@ def test_no_way_to_a_repository_is_said_in_one_message(host_without_pyroute2: Ho
     assert audits(done) == []
     failed = [task for task in done.tasks if task.outcome == "failed"]
     assert len(failed) == 1
-    assert "cannot import pyroute2" in failed[0].result["msg"]
+    assert "cannot import docker" in failed[0].result["msg"]
     assert "by hand" in failed[0].result["msg"]
