@@ -13,15 +13,16 @@ from typing import Any
 
 MASK = "********"
 
-# The user's part of a URL ends at the last "@" before the path (RFC 3986, section 3.2.1).
-_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+# The user's part of a URL ends at the last "@" before the path (RFC 3986, section 3.2.1). A mistyped scheme makes what
+# follows no less of a secret.
+_CREDENTIALS = re.compile(r"://[^/?#\s]*@")
 _SECRET_NAME = re.compile(r"token|passw|secret|credential|api-?key|private-?key", re.IGNORECASE)
 _SECRET_FLAG = re.compile(r"(?P<name>--(?:http|https)-proxy=|(?:^|=)[\w.-]*(?:token|passw|secret)[\w.-]*=).+", re.I)
 
 
 def mask_text(text: str) -> str:
     """Return text with the credentials of every URL in it masked."""
-    return _CREDENTIALS.sub(lambda found: f"{found.group('scheme')}{MASK}@", text)
+    return _CREDENTIALS.sub(f"://{MASK}@", text)
 
 
 def mask_argv(argv: list[str]) -> list[str]:
