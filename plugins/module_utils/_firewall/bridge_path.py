@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
     ARRIVED,
     LOST,
     OUTSIDE,
-    REFUSED,
+    TURNED_AWAY,
     Arrival,
     Course,
 )
@@ -51,6 +51,9 @@ class BridgePath:
     def receive(self, course: Course, bridge: Bridge, port: Port, towards: int) -> list[Arrival]:
         """A frame from a container, to the neighbour with that address."""
         family = course.flight.family
+        doubt = self._view.frame_rules.on_bridge(bridge.name, port.link.name)
+        if doubt:
+            return [self._leg.untold(course, doubt)]
         if self._view.host.has_address(family, towards):
             target = None
         else:
@@ -129,6 +132,9 @@ class BridgePath:
     def _into(self, course: Course, port: Port) -> Arrival:
         """Through a port into a container."""
         flight = course.flight
+        doubt = self._view.frame_rules.on_bridge(port.link.name)
+        if doubt:
+            return self._leg.untold(course, doubt)
         if port.stack.doubt:
             return self._leg.untold(course, port.stack.doubt)
         kept = remembered(course)
@@ -149,4 +155,4 @@ class BridgePath:
         reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}"
         note = course.note(self._leg.name, "bridge", "unreachable", reason)
         error = "host-unreachable" if course.flight.family == 4 else "addr-unreachable"
-        return Arrival(REFUSED, note, reason, error=error)
+        return Arrival(TURNED_AWAY, note, reason, error=error)

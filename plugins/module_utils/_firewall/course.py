@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack
 ARRIVED = "arrived"  # in a network namespace that has its destination address
 OUTSIDE = "outside"  # on the wire, to a machine that is not this host
 LOST = "lost"  # dropped without a word
-REFUSED = "refused"  # an error or a reset goes back to the sender
+TURNED_AWAY = "turned away"  # an error or a reset goes back to the sender
 UNSENT = "unsent"  # the sender's own namespace has no way
 UNTOLD = "untold"  # it cannot be known
 
@@ -84,5 +84,5 @@ class Arrival(NamedTuple):
     device: str = ""
     """Device that it arrived by, or left by."""
     error: str = ""
-    """For ``refused``: what the sender is told, in the words of reject (nft(8)); for ``lost`` and ``unsent`` what its
+    """For ``turned away``: what the sender is told, in the words of reject (nft(8)); for others what its
     own system call says, empty if nothing."""

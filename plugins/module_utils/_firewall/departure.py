@@ -8,13 +8,10 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exchange import (
-    ICMP,
-    ICMPV6,
-    NUMBERS,
-    Start,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exchange import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
@@ -23,8 +20,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     parse_address,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import EPHEMERAL, UNPRIVILEGED
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.uplinks import uplinks
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.way_back import ICMP, ICMPV6, Start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
     HOST,
@@ -43,7 +42,7 @@ def departure(view: HostView, packet: Packet) -> tuple[Start, Flight]:
     number = _protocol(packet, family)
     start = _start(view, packet, family)
     source = _source(view, packet, start, family, destination, number)
-    flight = Flight(family, number, source, packet.source_port, destination, packet.port)
+    flight = Flight(family, number, source, source_port(view, packet, start), destination, packet.port)
     if packet.protocol == "icmp":
         flight.sport = flight.dport = 0
         flight.icmp_type, flight.icmp_code = _ECHO_REQUEST[number], 0
@@ -112,6 +111,15 @@ def _source(view: HostView, packet: Packet, start: Start, family: int, destinati
     if start.stack is None:
         return _neighbour(view, start.device, family, destination)
     return chosen_source(start.stack, Asked(family, destination, 0, "lo", 0, number, packet.source_port, packet.port))
+
+
+def source_port(view: HostView, packet: Packet, start: Start) -> Optional[int]:
+    """The one that is asked for, or one that stands for all that the origin could choose."""
+    if packet.source_port is not None:
+        return packet.source_port
+    if start.stack is None:
+        return view.free_port(*UNPRIVILEGED)
+    return view.free_port(*(view.settings.ephemeral_ports() if start.stack is view.host else EPHEMERAL))
 
 
 def chosen_source(stack: Stack, asked: Asked) -> int:

@@ -9,17 +9,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from typing import Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import (
     ARRIVED,
     OUTSIDE,
+    TURNED_AWAY,
     Arrival,
     Course,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endings import (
     Ending,
-    ending_of_reply,
     ending_of_request,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
@@ -37,7 +37,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.leg import Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.way_back import (
+    TCP,
+    UDP,
+    Start,
+    WayBack,
+    datagram_source,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
@@ -56,22 +62,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 NUMBERS = {"tcp": TCP, "udp": UDP}
 ROOT = 0
-NO_SOCKET = -1
-_SYN, _SYN_ACK, _ACK_PUSH, _RESET_ACK = 0x02, 0x12, 0x18, 0x14
-_ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
-_PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
-
-
-class Start(NamedTuple):
-    """Where a connection begins."""
-
-    stack: Optional[Stack]
-    """None for outside."""
-    device: str = ""
-    """Uplink, for outside."""
+_ACK_PUSH = 0x18
+# From this engine on docker-proxy answers datagrams from the address that was asked (udp_proxy_linux.go).
+_PROXY_KEEPS_ADDRESS = (28, 0)
 
 
 class Exchange:
@@ -84,7 +79,7 @@ class Exchange:
         self._first = first
         self._protocol = protocol
         self._there = Leg(view, PROXY_REQUEST if by_proxy else REQUEST)
-        self._back = Leg(view, PROXY_REPLY if by_proxy else REPLY)
+        self._way_back = WayBack(view, start, first, Leg(view, PROXY_REPLY if by_proxy else REPLY))
 
     def run(self, before: Course) -> list[Ending]:
         """All ways in which it can end, each with its course; before is what happened until now."""
@@ -99,10 +94,12 @@ class Exchange:
     def _reached(self, arrival: Arrival) -> list[Ending]:
         if arrival.kind == OUTSIDE:
             return self._outside(arrival)
+        if arrival.kind == TURNED_AWAY:
+            return self._way_back.send_error(arrival, self._protocol)
         if arrival.kind != ARRIVED or arrival.stack is None:
             return [ending_of_request(arrival, self._protocol)]
         if self._protocol == "icmp":
-            return self._answered(arrival, arrival.stack.label, self._reply_to(arrival))
+            return self._answered(arrival, arrival.stack.label, self._way_back.answer_to(arrival))
         stack = arrival.stack
         if stack.sockets is None:
             return [self._unknown(arrival.course, f"which ports {stack.label} listens on")]
@@ -124,7 +121,7 @@ class Exchange:
                 reason = f"it leaves with the source {source}, which machines outside have no way back to"
                 return [Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course, source_at_end=source)]
             return [self._unknown(arrival.course, f"whether machines outside have a way back to {source}")]
-        return self._answered(arrival, "outside", self._reply_to(arrival))
+        return self._answered(arrival, "outside", self._way_back.answer_to(arrival))
 
     def _is_known_outside(self, flight: Flight, device: str) -> bool:
         host = self._view.host
@@ -149,10 +146,10 @@ class Exchange:
     def _served(self, arrival: Arrival, listener: Listener) -> list[Ending]:
         """Somebody listens, and answers."""
         assert arrival.stack is not None  # noqa: S101
-        reply = self._reply_to(arrival)
+        reply = self._way_back.answer_to(arrival)
         program = f" ({listener.owner})" if listener.owner else ""
         if self._protocol == "udp":
-            chosen = self._datagram_source(arrival.stack, listener, reply)
+            chosen = datagram_source(arrival.stack, listener, reply)
             if chosen != reply.saddr:
                 asked, used = (address_text(reply.family, number) for number in (reply.saddr, chosen))
                 who = f"the program on UDP port {listener.port} of {arrival.stack.label}"
@@ -176,11 +173,9 @@ class Exchange:
         where = f"{arrival.stack.label} on {self._protocol} port {flight.dport}"
         reason = f"nobody listens at {where}"
         course = arrival.course.note(self._there.name, "socket", "refuse", reason)
-        reply = self._reply_to(arrival)
-        reply.tcp_flags = _RESET_ACK if self._protocol == "tcp" else 0
-        reply.skuid = reply.skgid = NO_SOCKET
+        reply = self._way_back.refusal_of(arrival)
         endings = []
-        for outcome in self._return(arrival, course, reply):
+        for outcome in self._way_back.send(arrival, course, reply):
             if isinstance(outcome, Course):
                 endings.append(Ending(REFUSED, REFUSED, reason, outcome))
             else:
@@ -191,9 +186,12 @@ class Exchange:
 
     def _proxied(self, arrival: Arrival, listener: Listener, proxy: ProxyProcess) -> list[Ending]:
         course = arrival.course.note(self._there.name, "proxy", "deliver", f"docker-proxy, process {proxy.pid}")
-        reply = self._reply_to(arrival)
+        reply = self._way_back.answer_to(arrival)
         reply.skuid = reply.skgid = ROOT
         if self._protocol == "udp":
+            if self._view.snapshot.engine is None or self._view.snapshot.engine.release < _PROXY_KEEPS_ADDRESS:
+                assert arrival.stack is not None  # noqa: S101
+                reply.saddr = datagram_source(arrival.stack, listener, reply)
             return self._relayed(arrival, course, reply, self._through_proxy(course, proxy))
         endings: list[Ending] = []
         for outcome in self._round_trip(arrival, course, reply):
@@ -210,7 +208,7 @@ class Exchange:
             tracked = ending.course._replace(tracked=course.tracked)
             endings += [
                 ending._replace(course=outcome) if isinstance(outcome, Course) else outcome
-                for outcome in self._return(arrival, tracked, reply)
+                for outcome in self._way_back.send(arrival, tracked, reply)
             ]
         return endings
 
@@ -219,65 +217,20 @@ class Exchange:
         host = self._view.host
         asked = Asked(family, address, 0, "lo", 0, NUMBERS[self._protocol], None, proxy.container_port)
         source = host.source_for(asked, host.fib.lookup(asked)) or 0
-        flight = Flight(family, NUMBERS[self._protocol], source, None, address, proxy.container_port)
+        port = self._view.free_port(*self._view.settings.ephemeral_ports())
+        flight = Flight(family, NUMBERS[self._protocol], source, port, address, proxy.container_port)
         flight.skuid = flight.skgid = ROOT
         return Exchange(self._view, Start(host), flight, self._protocol, by_proxy=True).run(course)
 
-    # The way back.
-
-    def _reply_to(self, arrival: Arrival) -> Flight:
-        flight = arrival.course.flight
-        reply = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
-        if self._protocol == "tcp":
-            reply.tcp_flags = _SYN_ACK
-        if self._protocol == "icmp":
-            reply.icmp_type, reply.icmp_code = _ECHO_REPLY[flight.protocol], 0
-        return reply
-
-    def _datagram_source(self, stack: Stack, listener: Listener, reply: Flight) -> int:
-        """The source of an answer from a plain UDP socket: what it is bound to, or what the route gives."""
-        bound = parse_address(listener.address)[1]
-        if bound:
-            return bound
-        asked = Asked(reply.family, reply.daddr, 0, "lo", 0, UDP, reply.sport, reply.dport)
-        decision = stack.fib.lookup(asked)
-        chosen = stack.source_for(asked, decision)
-        return reply.saddr if chosen is None else chosen
-
-    def _round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Course | Ending]:
+    def _round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
         """The answer's way back, and for TCP that of the data that follows."""
-        for outcome in self._return(arrival, course, reply):
+        for outcome in self._way_back.send(arrival, course, reply):
             if self._protocol != "tcp" or not isinstance(outcome, Course):
                 yield outcome
                 continue
             yield from self._data(arrival, outcome)
 
-    def _return(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Course | Ending]:
-        back = course._replace(flight=reply)
-        if arrival.stack is not None:
-            arrivals = self._back.from_stack(arrival.stack, back)
-        else:
-            arrivals = self._back.from_wire(arrival.device, back)
-        for end in arrivals:
-            if end.kind not in (ARRIVED, OUTSIDE):
-                yield ending_of_reply(end)
-                continue
-            stray = self._stray(end)
-            yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course) if stray else end.course
-
-    def _stray(self, end: Arrival) -> str:
-        """Why an answer is none for whoever asked; empty when it is one."""
-        first, flight = self._first, end.course.flight
-        if (end.kind == OUTSIDE) != (self._start.stack is None) or end.stack is not self._start.stack:
-            where = end.stack.label if end.stack else f"the wire behind {end.device}"
-            return f"it ends at {where}"
-        wanted = (first.daddr, first.dport, first.saddr, first.sport)
-        if (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted:
-            return ""
-        came, asked = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
-        return f"it comes back past connection tracking, from {came} instead of {asked}"
-
-    def _data(self, arrival: Arrival, course: Course) -> Iterator[Course | Ending]:
+    def _data(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
         """The first packet with data, of a connection that is established by now."""
         flight = self._first.copy()
         flight.tcp_flags = _ACK_PUSH

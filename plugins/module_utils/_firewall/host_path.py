@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
     ARRIVED,
     LOST,
     OUTSIDE,
-    REFUSED,
+    TURNED_AWAY,
     Arrival,
     Course,
 )
@@ -60,11 +60,18 @@ class HostPath:
 
     def send(self, course: Course) -> list[Arrival]:
         """A packet that the host itself sends (__ip_local_out(), ip6_local_out())."""
-        flight = self._leg.fresh(course)
+        return self._output(course, self._leg.fresh(course))
+
+    def send_error(self, course: Course) -> list[Arrival]:
+        """An error that the host sends about a packet; it has its connection already."""
+        return self._output(course, course.flight)
+
+    def _output(self, course: Course, flight: Flight) -> list[Arrival]:
+        flight = flight.copy()
         decision = self._view.host.fib.lookup(asked(flight))
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(course, decision, "the host")]
-        flight.oif = _output(decision)
+        flight.oif = _device(decision)
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(OUTPUT, course, flight):
             arrivals += self._leg.ended(passage, after, "EPERM") or (
@@ -115,7 +122,7 @@ class HostPath:
     def leave(self, course: Course, decision: Decision) -> list[Arrival]:
         """POSTROUTING, and out by a device."""
         flight = course.flight.copy()
-        flight.oif = _output(decision)
+        flight.oif = _device(decision)
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(POSTROUTING, course, flight):
             arrivals += self._leg.ended(passage, after, "EPERM") or self._emit(after, decision)
@@ -161,7 +168,7 @@ class HostPath:
         if flight.family == 4:
             errors["unreachable"] = "host-unreachable"
         error = errors.get(decision.kind, "net-unreachable" if flight.family == 4 else "no-route")
-        return Arrival(REFUSED, course.note(self._leg.name, "routing", decision.kind, reason), reason, error=error)
+        return Arrival(TURNED_AWAY, course.note(self._leg.name, "routing", decision.kind, reason), reason, error=error)
 
     def _emit(self, course: Course, decision: Decision) -> list[Arrival]:
         """It has left the IP stack by a device."""
@@ -217,5 +224,5 @@ def remembered(course: Course) -> Course:
     return course if connection is None else course._replace(tracked=connection)
 
 
-def _output(decision: Decision) -> str:
+def _device(decision: Decision) -> str:
     return "lo" if decision.kind == LOCAL else decision.device

@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bridging import Bridge, Port
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_rules import FrameRules
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.port_choice import port_for_all
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook, RulesetError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import Settings
@@ -46,6 +48,8 @@ class HostView:
         """What was not read and could change the way of any packet on the host, one sentence each."""
         self.settings = Settings(snapshot.sysctls)
         self.book = self._read_rules()
+        self.frame_rules = FrameRules(self.book)
+        self._free_ports: dict[tuple[int, int], Optional[int]] = {}
         self.host = Stack(
             "host",
             snapshot.links,
@@ -82,6 +86,18 @@ class HostView:
         why = "was not read" if container.netns is not None else "is not known"
         reason = f"what is inside container {container.name}, whose network namespace {why}"
         return Stack(f"container {container.name}", [], [], [], None, reason)
+
+    def free_port(self, first: int, last: int) -> Optional[int]:
+        """A source port that stands for all of a range; None when rules tell them apart."""
+        key = (first, last)
+        if key not in self._free_ports:
+            self._free_ports[key] = port_for_all(self.book, first, last)
+        return self._free_ports[key]
+
+    @property
+    def stand_ins(self) -> set[Optional[int]]:
+        """The ports that free_port() has given: nobody's in particular."""
+        return set(self._free_ports.values())
 
     def uplink(self, family: int) -> str:
         """Name of the link that the default route of a family leads to, empty without one."""

@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bridg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.container_path import ContainerPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import (
     LOST,
-    REFUSED,
+    TURNED_AWAY,
     UNSENT,
     UNTOLD,
     Arrival,
@@ -33,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routi
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID, CT_RELATED
 
 
 class Leg:
@@ -53,6 +53,9 @@ class Leg:
 
     def from_wire(self, device: str, course: Course) -> list[Arrival]:
         """A packet that comes in by an uplink of the host."""
+        doubt = self.view.frame_rules.on_device(device)
+        if doubt:
+            return [self.untold(course, doubt)]
         bridge = self.view.bridges.get(device)
         if bridge is not None and bridge.calls[course.flight.family]:
             return self.bridge.from_uplink(course.note(self.name, "wire", "receive"), bridge)
@@ -66,10 +69,12 @@ class Leg:
         flight.tracked = True
         flight.connection, flight.reply, flight.state = None, False, CT_INVALID
         known = course.tracked
+        error = flight.icmp_type is not None and not is_echo(flight)
         if known is not None:
             own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
             if own == known.reply and own != known.original:
                 flight.connection, flight.reply = known.copy(), True
+                flight.state = CT_RELATED if error else CT_INVALID
             elif own == known.original:
                 flight.connection = known.copy()
         return flight
@@ -112,7 +117,7 @@ class Leg:
         if passage.verdict == DROP:
             return (Arrival(LOST, course, reason, error=own_call),)
         if passage.verdict == REJECT:
-            return (Arrival(REFUSED, course, reason, error=passage.reject_with),)
+            return (Arrival(TURNED_AWAY, course, reason, error=passage.reject_with),)
         return (Arrival(UNTOLD, course, reason),)
 
     def untold(self, course: Course, what: str) -> Arrival:
@@ -131,3 +136,8 @@ class Leg:
             else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
         )
         return Arrival(UNSENT, course.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH")
+
+
+def is_echo(flight: Flight) -> bool:
+    """Whether it is a request or an answer of ping, and no error."""
+    return flight.icmp_type in ((0, 8) if flight.family == 4 else (128, 129))

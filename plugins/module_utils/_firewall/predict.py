@@ -32,14 +32,14 @@ def predict(view: HostView, packet: Packet) -> Path:
     """
     start, first = departure(view, packet)
     endings = Exchange(view, start, first, packet.protocol).run(Course(first))
-    return _path(endings)
+    return _path(endings, view.stand_ins if packet.source_port is None else set())
 
 
-def _path(endings: list[Ending]) -> Path:
+def _path(endings: list[Ending], nameless: set[Optional[int]]) -> Path:
     """One path of all courses: what they agree on is so, whichever is the real one."""
     first = min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
     known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
-    hops = [_hop(event) for event in first.course.events]
+    hops = [_hop(event, nameless) for event in first.course.events]
     decided = len(hops) - 1 if hops else None
     if len(known) == 1 and first.verdict != UNKNOWN:
         sources = {ending.source_at_end for ending in endings}
@@ -51,14 +51,14 @@ def _path(endings: list[Ending]) -> Path:
     return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, hops, doubts=doubts, decided_at=decided)
 
 
-def _hop(event: Event) -> Hop:
+def _hop(event: Event, nameless: set[Optional[int]]) -> Hop:
     chain, rule = event.chain, event.rule
     return Hop(
         event.leg,
         event.place,
         event.action,
-        _endpoint(event.family, event.saddr, event.sport),
-        _endpoint(event.family, event.daddr, event.dport),
+        _endpoint(event.family, event.saddr, None if event.sport in nameless else event.sport),
+        _endpoint(event.family, event.daddr, None if event.dport in nameless else event.dport),
         event.incoming,
         event.outgoing,
         chain.table_name if chain else "",

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
-EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as the kernel begins with it
+EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as every namespace begins with it
+UNPRIVILEGED = (1024, 65535)  # what a machine outside could use
 
 
 class Settings:

@@ -47,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.trans
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_ESTABLISHED,
     CT_INVALID,
+    CT_RELATED,
     CT_UNTRACKED,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.walk import MARK, Walk
@@ -55,6 +56,7 @@ CONNTRACK_PRIORITY = -200
 # NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
 NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
 MOST_WAYS = 64
+_ICMP = (1, 58)  # nf_nat_inet_fn: errors about a connection take its translation and ask no rule
 
 
 class _Track(NamedTuple):
@@ -124,7 +126,8 @@ class Traverser:
         connection = flight.connection
         if connection is None or flight.state in (CT_INVALID, CT_UNTRACKED):
             return [Passage(ACCEPT, flight, (), ())]
-        if flight.state == CT_ESTABLISHED or is_decided(connection, hook):
+        error = flight.state == CT_RELATED and flight.protocol in _ICMP
+        if flight.state == CT_ESTABLISHED or error or is_decided(connection, hook):
             return [_translated(flight, hook)]
         under_way = [Passage(ACCEPT, flight, (), ())]
         done: list[Passage] = []
