@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset
     read_elements,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_save import IpSet
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_match import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_option import (
     Asked,
     Condition,
 )

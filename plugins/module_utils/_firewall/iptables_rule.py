@@ -16,10 +16,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptab
     ABSENT_HEADERS,
     FREE_TEXT,
     SINGLES,
-    TOGETHER,
     WHY_UNDECIDABLE,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_match_groups import TOGETHER
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_option import (
     Asked,
     Condition,
+    single,
     undecidable,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_target import read_target
@@ -45,7 +48,7 @@ _ENDS = (_MATCH, _JUMP, _GOTO)
 _VERDICTS = ("ACCEPT", "DROP", "RETURN", "QUEUE")
 
 _ARGUMENTS: dict[str, dict[str, int]] = {
-    **{name: {option: single.arguments for option, single in options.items()} for name, options in SINGLES.items()},
+    **{name: {option: each.arguments for option, each in options.items()} for name, options in SINGLES.items()},
     **{name: together.arguments for name, together in TOGETHER.items()},
     "comment": {"--comment": 1},
     "set": {"--match-set": 2, "--return-nomatch": 0, "--update-counters": 0, "--update-subcounters": 0},
@@ -149,13 +152,9 @@ class RuleReader:
                 return [self._sets.condition(asked, self._family, text)]
             if name in TOGETHER:
                 return TOGETHER[name].conditions(asked, self._family)
-            return [self._single(name, each) for each in asked]
+            return [single(SINGLES[name][each.option], each, self._family, name) for each in asked]
         except ValueError as error:
             return [undecidable(str(error), text)]
-
-    def _single(self, name: str, asked: Asked) -> Match:
-        fields, test = SINGLES[name][asked.option].condition(asked.values, self._family)
-        return Match(fields, test, asked.negated, f"-m {name} {asked.text}")
 
     def _target(self, how: str, words: Sequence[str], chains: Container[str]) -> Statement | None:
         if not words:
