@@ -1,0 +1,82 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The matrix of a host: each question of the plan answered, and put in words."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix_plan import (
+    OWN_GATEWAY,
+    Asking,
+    Key,
+    Plan,
+    Wanted,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
+    BEYOND,
+    INNER_PORT,
+    Cell,
+    Destination,
+    Matrix,
+    Source,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
+
+
+def matrix_of(view: HostView) -> Matrix:
+    """Who reaches what on a host. A packet that nobody can send has no cell."""
+    plan = Plan(view)
+    sources = [_source(asking, plan) for asking in plan.asking]
+    places: dict[tuple[int, str], int] = {}
+    destinations: list[Destination] = []
+    cells: dict[tuple[int, int, str, str, str], Cell] = {}
+    for key, packet in plan.questions():
+        try:
+            path = predict(view, packet)
+        except BadPacketError:
+            continue
+        place = (key.wanted, key.at[0])
+        if place not in places:
+            places[place] = len(destinations)
+            destinations.append(_destination(plan.wanted[key.wanted], key))
+        relation = plan.relation_label(key)
+        cell = Cell(key.source, places[place], relation, path.verdict, path.seen, path.reason, packet)
+        cells.setdefault((cell.source, cell.destination, relation, path.verdict, path.seen), cell)
+    return Matrix(sources, destinations, list(cells.values()), [], list(view.problems))
+
+
+def _source(asking: Asking, plan: Plan) -> Source:
+    if asking.kind == CONTAINER:
+        members = [
+            item.name for stations in asking.stations.values() for station in stations for item in station.containers
+        ]
+        return Source(asking.kind, _and_more(members), members)
+    if asking.kind == OUTSIDE:
+        return Source(asking.kind, f"outside, by {asking.uplink}")
+    return Source(asking.kind, "host", [item.name for item in plan.places.on_host])
+
+
+def _destination(wanted: Wanted, key: Key) -> Destination:
+    if wanted.kind == BEYOND:
+        return Destination(wanted.kind, f"machines outside (IPv{wanted.family})", "", wanted.protocol)
+    members = list(dict.fromkeys(asked.label for ports in wanted.ports.values() for asked in ports))
+    at = key.at[0] or "its own address"
+    if wanted.kind == INNER_PORT:
+        return Destination(
+            wanted.kind, f"{_and_more(members)} itself", f"{at} (IPv{wanted.family})", wanted.protocol, members
+        )
+    if at == OWN_GATEWAY:
+        at = "the gateway of its network"
+    bound = f", published on {wanted.host_ip or '0.0.0.0'}"  # noqa: S104 (compared, not bound)
+    return Destination(wanted.kind, f"{_and_more(members)} at {at}{bound}", at, wanted.protocol, members)
+
+
+def _and_more(members: list[str]) -> str:
+    """The first of them, and how many there are besides."""
+    return members[0] if len(members) == 1 else f"{members[0]} and {len(members) - 1} more"

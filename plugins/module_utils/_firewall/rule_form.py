@@ -1,0 +1,184 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a rule says of addresses, devices and ports, and its form with names in place of them.
+
+Docker writes the same rules for each container and each network, with other values in them. With its own values
+replaced by names, a container's rule becomes equal to that of the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import NamedTuple, Union
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import (
+    KINDS,
+    PORT,
+    Value,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    AnyOf,
+    Match,
+    Nat,
+    NatMap,
+    Rule,
+    Statement,
+    Verdict,
+    VerdictMap,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
+    InRanges,
+    OneOf,
+    Test,
+)
+
+RANGE = "range"
+CHAIN = "chain"
+
+Mention = tuple[str, Union[Value, tuple[int, int]]]
+"""A kind (``address``, ``device``, ``port``, ``range`` of addresses, ``chain``) and a value."""
+Names = Mapping[Mention, str]
+
+
+class RuleFacts(NamedTuple):
+    """One rule, or one entry of a map in it."""
+
+    keys: dict[str, Mention]
+    """What must be so for the rule to do anything, by field."""
+    mentions: frozenset[Mention]
+    """All single values and single ranges in it, those of its translation included."""
+    conditions: frozenset[Mention]
+    """Those that it asks for."""
+    tests: tuple[tuple[tuple[str, ...], Test], ...]
+    """Tests on more than one value, which a Partition is for."""
+    jumps: tuple[str, ...]
+    protocols: frozenset[Value] = frozenset()
+    """The protocols that the rule is for, empty for all."""
+
+
+def facts_of(rule: Rule) -> RuleFacts:
+    """What a rule says, its maps left out."""
+    keys: dict[str, Mention] = {}
+    conditions: set[Mention] = set()
+    translations: set[Mention] = set()
+    tests: list[tuple[tuple[str, ...], Test]] = []
+    jumps: list[str] = []
+    protocols: frozenset[Value] = frozenset()
+    leading = True
+    for statement in rule.statements:
+        leading = leading and isinstance(statement, (Match, AnyOf))
+        if leading and isinstance(statement, Match) and statement.fields == ("protocol",) and not statement.negated:
+            protocols = statement.test.values if isinstance(statement.test, OneOf) else protocols
+        for match in matches_of(statement):
+            single = single_of(match.fields, match.test)
+            if single is not None:
+                conditions.add(single)
+                if leading and match is statement and not match.negated:
+                    keys.setdefault(match.fields[0], single)
+            else:
+                tests.append((match.fields, match.test))
+        if isinstance(statement, Verdict) and statement.target:
+            jumps.append(statement.target)
+        if isinstance(statement, Nat):
+            translations.update(_of_nat(statement))
+    mentions = frozenset(conditions | translations)
+    return RuleFacts(keys, mentions, frozenset(conditions), tuple(tests), tuple(jumps), protocols)
+
+
+def entries_of(rule: Rule) -> Iterator[RuleFacts]:
+    """What the entries of a rule's maps say, one after the other."""
+    for statement in rule.statements:
+        if not isinstance(statement, (VerdictMap, NatMap)):
+            continue
+        for test, result in statement.entries:
+            yield _entry(statement.fields, test, result)
+
+
+def _entry(fields: tuple[str, ...], test: Test, result: Union[Verdict, Nat]) -> RuleFacts:
+    single = single_of(fields, test)
+    conditions: frozenset[Mention] = frozenset() if single is None else frozenset({single})
+    mentions = set(conditions)
+    jumps: tuple[str, ...] = ()
+    if isinstance(result, Nat):
+        mentions.update(_of_nat(result))
+    elif result.target:
+        jumps = (result.target,)
+    keys = {} if single is None else {fields[0]: single}
+    return RuleFacts(keys, frozenset(mentions), conditions, () if single is not None else ((fields, test),), jumps)
+
+
+def matches_of(statement: Statement) -> Iterator[Match]:
+    """The conditions in a statement."""
+    if isinstance(statement, Match):
+        yield statement
+    elif isinstance(statement, AnyOf):
+        yield from statement.matches
+
+
+def single_of(fields: tuple[str, ...], test: Test) -> Union[Mention, None]:
+    """The one value, or the one range of addresses, that a test asks for; None if it asks for something else."""
+    kind = KINDS.get(fields[0], "") if len(fields) == 1 else ""
+    if not kind:
+        return None
+    if isinstance(test, OneOf) and len(test.values) == 1:
+        return (kind, next(iter(test.values)))
+    if isinstance(test, InRanges) and len(test.ranges) == 1 and kind != PORT:
+        return (RANGE, test.ranges[0])
+    return None
+
+
+def _of_nat(nat: Nat) -> Iterator[Mention]:
+    if nat.addresses is not None and nat.addresses[0] == nat.addresses[1]:
+        yield ("address", nat.addresses[0])
+
+
+def form_of(rule: Rule, names: Names) -> Hashable:
+    """The rule with names in place of values."""
+    return tuple(_statement_form(statement, names) for statement in rule.statements)
+
+
+def entry_form_of(rule: Rule, number: int, names: Names) -> Hashable:
+    """An entry of a rule's maps, by its place among all of them, with names in place of values."""
+    for statement in rule.statements:
+        if not isinstance(statement, (VerdictMap, NatMap)):
+            continue
+        if number < len(statement.entries):
+            test, result = statement.entries[number]
+            return (statement.fields, _test_form(statement.fields, test, names), _result_form(result, names))
+        number -= len(statement.entries)
+    raise IndexError(number)
+
+
+def _statement_form(statement: Statement, names: Names) -> Hashable:
+    if isinstance(statement, Match):
+        return (statement.fields, _test_form(statement.fields, statement.test, names), statement.negated)
+    if isinstance(statement, AnyOf):
+        return (tuple(_statement_form(match, names) for match in statement.matches), statement.negated)
+    if isinstance(statement, (Verdict, Nat)):
+        return _result_form(statement, names)
+    if isinstance(statement, (VerdictMap, NatMap)):
+        return (type(statement).__name__, statement.fields)
+    return statement
+
+
+def _result_form(result: Union[Verdict, Nat], names: Names) -> Hashable:
+    if isinstance(result, Verdict):
+        return (result.kind, names.get((CHAIN, result.target), result.target), result.reject_with)
+    addresses: Hashable = result.addresses
+    if result.addresses is not None and result.addresses[0] == result.addresses[1]:
+        addresses = names.get(("address", result.addresses[0]), addresses)
+    ports: Hashable = result.ports
+    if result.ports is not None and result.ports[0] == result.ports[1]:
+        ports = names.get((PORT, result.ports[0]), ports)
+    return (result.kind, addresses, ports, result.random_port)
+
+
+def _test_form(fields: tuple[str, ...], test: Test, names: Names) -> Hashable:
+    single = single_of(fields, test)
+    if single is None:
+        return test
+    return names.get(single, single)

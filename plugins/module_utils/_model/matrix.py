@@ -1,0 +1,102 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Who reaches what on a host: sources by destinations, those that are treated alike taken together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+
+PUBLISHED = "published port"
+INNER_PORT = "container port"
+BEYOND = "outside"
+
+# How a source and a destination stand to each other.
+ITSELF = "itself"
+SAME_NETWORK = "same network"
+OTHER_NETWORK = "other network"
+
+# Kinds of exposure.
+NOT_PUBLISHED = "open though not published"
+LOOPBACK_LEAK = "open though published on loopback"
+DENIED_BY_HOST = "open though the host's own rules deny it"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Origins that the host treats alike."""
+
+    kind: str
+    """``outside``, ``host`` or ``container``."""
+    name: str
+    """For people: the uplink, or the first container and how many more there are."""
+    members: list[str] = field(default_factory=list)
+    """Names of containers."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Ports that the host treats alike, asked at one kind of address."""
+
+    kind: str
+    """``published port``, ``container port`` or ``outside``."""
+    name: str
+    """For people: the first one and how many more there are, and where they are asked."""
+    at: str
+    """The address that is asked, or which one it is (``the gateway of its network``)."""
+    protocol: str
+    members: list[str] = field(default_factory=list)
+    """``CONTAINER:PORT/PROTOCOL`` each."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What becomes of the packets of one source to one destination."""
+
+    source: int
+    """Index in Matrix.sources."""
+    destination: int
+    """Index in Matrix.destinations."""
+    relation: str
+    """``itself``, ``same network``, ``other network``; empty where the source is no container."""
+    verdict: str
+    seen: str
+    reason: str
+    """Of the example."""
+    example: Packet
+    """One of these packets: packet_trace says which way it takes."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Something that is open to machines outside, and perhaps was not meant to be."""
+
+    kind: str
+    uplink: str
+    ports: list[str]
+    """``CONTAINER:PORT/PROTOCOL`` each."""
+    reason: str
+    example: Packet
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All of a host."""
+
+    sources: list[Source] = field(default_factory=list)
+    destinations: list[Destination] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    exposures: list[Exposure] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What was not read, so that nothing or not all could be told."""
+
+    def cell(self, source: int, destination: int, relation: str = "") -> Optional[Cell]:
+        """The cell at a place, None if there is none."""
+        wanted = (source, destination, relation)
+        return next((item for item in self.cells if (item.source, item.destination, item.relation) == wanted), None)

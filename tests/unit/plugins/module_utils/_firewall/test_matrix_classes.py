@@ -1,0 +1,55 @@
+"""All packets that a matrix takes together fare the same when each is followed by itself."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.asked import Address, Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix_plan import Key, Plan
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.places import Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
+
+from tests.unit.random_docker_host import random_docker_host
+
+SAMPLE = 60
+HOSTS = 60
+
+
+def fate(view: HostView, packet: Packet) -> tuple[str, str]:
+    try:
+        path = predict(view, packet)
+    except BadPacketError:
+        return ("nobody can send it", "")
+    return path.verdict, path.seen
+
+
+def any_question(plan: Plan, dice: random.Random) -> tuple[Key, Packet]:
+    """A packet that may or may not be one of those that the plan asks."""
+    station: Station | None = None
+    source = dice.randrange(sum(asking.kind != CONTAINER for asking in plan.asking))
+    if dice.random() < 0.8:
+        station = dice.choice(plan.places.stations)
+        source = plan.source_of(station)
+    asking = plan.asking[source]
+    asked: Asked = dice.choice(list(plan.asked))
+    address: Address | None = dice.choice(plan.addresses_for(asked, asking))
+    return plan.key(station, source, asked, address), plan.packet(asking, station, asked, address)
+
+
+@pytest.mark.parametrize("seed", range(HOSTS))
+def test_every_packet_fares_like_the_one_that_stands_for_it(seed: int) -> None:
+    view = HostView.of(random_docker_host(seed).snapshot())
+    assert not view.problems
+    plan = Plan(view)
+    answers = {key: (fate(view, packet), packet) for key, packet in plan.questions()}
+    dice = random.Random(seed)  # noqa: S311
+    if not plan.asked:
+        pytest.skip("nothing listens on this host")
+    for dummy in range(SAMPLE):
+        key, packet = any_question(plan, dice)
+        expected, example = answers[key]
+        assert fate(view, packet) == expected, f"{packet}, unlike {example}"

@@ -1,0 +1,88 @@
+"""Docker hosts by a seed, with rules of an administrator that treat some containers in their own way."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
+
+_INNER = (80, 443, 5432, 8080)
+_CHAINS = (
+    ("filter", "DOCKER-USER"),
+    ("filter", "INPUT"),
+    ("filter", "FORWARD"),
+    ("filter", "OUTPUT"),
+    ("raw", "PREROUTING"),
+    ("mangle", "PREROUTING"),
+    ("mangle", "FORWARD"),
+)
+_ENDINGS = ("-j DROP", "-j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable", "-j RETURN")
+
+
+def random_docker_host(seed: int) -> DockerHost:
+    """The host that belongs to a seed."""
+    dice = random.Random(seed)  # noqa: S311
+    host = DockerHost(
+        layout=dice.choice((27, 28)),
+        proxy=dice.random() < 0.6,
+        bridge_netfilter=dice.random() < 0.7,
+        forward_policy=dice.choice(("DROP", "DROP", "ACCEPT")),
+    )
+    # dockerd writes rules for networks and containers in whatever order people make them.
+    bridges: list[Bridge] = []
+    for number in range(dice.randint(3, 12)):
+        if not bridges or dice.random() < 0.3:
+            bridges.append(host.network(icc=dice.random() < 0.8, internal=dice.random() < 0.15))
+        _container(host, dice, number, bridges)
+    addresses = [endpoint.address or "" for container in host.containers for endpoint in container.endpoints]
+    for dummy in range(dice.choice((0, 0, 1, 2, 4))):
+        table, chain = dice.choice(_CHAINS)
+        ending = dice.choice(_ENDINGS[:2] if table != "filter" else _ENDINGS)
+        rule = f"{_condition(dice, host, bridges, addresses)} {ending}"
+        host.own_rules.setdefault((table, chain), []).append(rule)
+    if dice.random() < 0.2:
+        host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.rp_filter"] = "1"
+    if dice.random() < 0.1:
+        host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.forwarding"] = "0"
+    return host
+
+
+def _container(host: DockerHost, dice: random.Random, number: int, bridges: list[Bridge]) -> None:
+    chosen = dice.sample(bridges, min(len(bridges), dice.choice((1, 1, 1, 2))))
+    ports = dice.sample(_INNER, dice.randint(0, 2))
+    publish = [
+        PublishedPort("tcp", port, dice.choice((WILDCARD, WILDCARD, "127.0.0.1", ADDRESS)), 8000 + 10 * number + place)
+        for place, port in enumerate(ports)
+        if dice.random() < 0.7 and not chosen[0].internal
+    ]
+    listen = [("tcp", port) for port in ports if dice.random() < 0.8]
+    host.container(f"c{number}", chosen, publish, listen, isolated=dice.random() < 0.1)
+
+
+def _condition(dice: random.Random, host: DockerHost, bridges: list[Bridge], addresses: list[str]) -> str:
+    parts = [_atom(dice, host, bridges, addresses) for dummy in range(dice.randint(1, 2))]
+    # Each kind of condition can stand in a rule once.
+    return " ".join({part.replace("! ", "").split()[0]: part for part in parts}.values())
+
+
+def _atom(dice: random.Random, host: DockerHost, bridges: list[Bridge], addresses: list[str]) -> str:
+    negation = dice.choice(("", "", "! "))
+    ports = [binding.host_port for container in host.containers for binding in container.published]
+    kinds: list[Callable[[], str]] = [
+        lambda: f"{negation}-s {dice.choice(addresses)}/32",
+        lambda: f"{negation}-d {dice.choice(addresses)}/32",
+        lambda: f"{negation}-s {dice.choice(bridges).subnet}",
+        lambda: f"{negation}-d {dice.choice(bridges).subnet}",
+        lambda: f"{negation}-i {dice.choice(bridges).device}",
+        lambda: "-i br-+",
+        lambda: f"-p tcp -m tcp --dport {dice.choice([*_INNER, *ports])}",
+        lambda: f"-p tcp -m tcp {negation}--dport 8000:8{dice.randint(0, 9)}99",
+        lambda: "-p tcp -m multiport --dports 80,8080",
+        lambda: f"-d {dice.choice(addresses).rpartition('.')[0]}.0/29",
+        lambda: "-m conntrack --ctstate NEW",
+        lambda: "-m conntrack --ctstate RELATED,ESTABLISHED",
+    ]
+    return dice.choice(kinds)()
