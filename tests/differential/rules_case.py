@@ -1,0 +1,118 @@
+"""One case: rulesets of several programs on the router, its settings, and the probes; all of it follows from a seed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from tests.differential.rules_iptables import ipset_script, restore_script
+from tests.differential.rules_lab import RulesLab, set_sysctl
+from tests.differential.rules_nft import nft_script
+from tests.differential.rules_probe import Probe
+from tests.differential.rules_words import Words, some_probes
+from tests.lab.proc import LabError, run
+
+PROBES = 60
+_IPTABLES = {4: "iptables", 6: "ip6tables"}
+# Which line a program complains of.
+_COMPLAINTS = re.compile(r"^/dev/stdin:(\d+):|[lL]ine:? (\d+)", re.MULTILINE)
+_TRIES = 40
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one program is given."""
+
+    argv: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RulesCase:
+    """What the router is given, and the probes."""
+
+    seed: int
+    number: int
+    scripts: tuple[Script, ...]
+    probes: tuple[Probe, ...]
+    settings: dict[str, str] = field(default_factory=dict)
+    routing: tuple[str, ...] = ()
+    """Commands of ip(8)."""
+
+    def __str__(self) -> str:
+        parts = [f"case {self.number} of seed {self.seed}"]
+        parts += [f"  {key} = {value}" for key, value in self.settings.items()]
+        parts += [f"  ip {command}" for command in self.routing]
+        for script in self.scripts:
+            parts += [f"  {' '.join(script.argv)}", *(f"    {line}" for line in script.lines)]
+        return "\n".join(parts)
+
+
+def rules_case(seed: int, number: int) -> RulesCase:
+    """The case of that number; the same for ever."""
+    words = Words(f"{seed} {number}")
+    kinds = words.choice((("nft",), ("nft-save",), ("nft-save",), ("legacy",), ("nft", "nft-save"), ("nft", "legacy")))
+    scripts = []
+    sets = kinds != ("nft",) and words.some(0.4)
+    if sets:
+        scripts.append(Script(("ipset", "restore"), tuple(ipset_script(words).splitlines())))
+    for kind in kinds:
+        if kind == "nft":
+            scripts.append(Script(("nft", "-f", "-"), tuple(nft_script(words).splitlines())))
+            continue
+        for family, program in _IPTABLES.items():
+            text = restore_script(words, family, sets=sets)
+            scripts.append(Script((f"{program}-{kind.partition('-')[0]}-restore",), tuple(text.splitlines())))
+    return RulesCase(seed, number, tuple(scripts), tuple(some_probes(words, PROBES)), _settings(words), _routing(words))
+
+
+def _settings(words: Words) -> dict[str, str]:
+    chosen = {}
+    for key, values, chance in (
+        ("net.bridge.bridge-nf-call-iptables", "0", 0.3),
+        ("net.bridge.bridge-nf-call-ip6tables", "0", 0.3),
+        ("net.ipv4.conf.all.route_localnet", "1", 0.2),
+        ("net.ipv4.conf.cli0.forwarding", "0", 0.03),
+        ("net.ipv4.conf.cli0.rp_filter", "12", 0.2),
+        ("net.ipv4.conf.all.rp_filter", "12", 0.1),
+        ("net.ipv4.conf.all.src_valid_mark", "1", 0.1),
+    ):
+        if words.some(chance):
+            chosen[key] = words.choice(values)
+    return chosen
+
+
+def _routing(words: Words) -> tuple[str, ...]:
+    """Now and then marks choose another table."""
+    if words.some(0.75):
+        return ()
+    kind, family = words.choice(("unreachable", "blackhole", "prohibit", "throw")), words.choice((4, 6))
+    mark = words.choice(("0x1", "0x10", "0x1/0x1"))
+    return (
+        f"-{family} rule add fwmark {mark} lookup 100 priority 500",
+        f"-{family} route add {kind} {words.prefix(family)} table 100",
+    )
+
+
+def apply(case: RulesCase, lab: RulesLab) -> RulesCase:
+    """Set the router up; returns the case without the commands that a program refused. LabError if nothing goes in."""
+    for key, value in case.settings.items():
+        set_sysctl(key, value)
+    for command in case.routing:
+        run(["ip", *command.split(" ")])
+    return replace(case, scripts=tuple(_load(script) for script in case.scripts))
+
+
+def _load(script: Script) -> Script:
+    """Run the program. Some rules contradict themselves; those that it names are left out."""
+    lines = list(script.lines)
+    for dummy in range(_TRIES):
+        result = run(script.argv, stdin="\n".join(lines) + "\n", check=False)
+        if result.rc == 0:
+            return replace(script, lines=tuple(lines))
+        named = {int(one or other) - 1 for one, other in _COMPLAINTS.findall(result.err)}
+        kept = [line for place, line in enumerate(lines) if place not in named or line == "COMMIT"]
+        if len(kept) == len(lines):
+            break
+        lines = kept
+    raise LabError(f"{script.argv[0]} does not take it: {result.err.strip()[-500:]}")

@@ -1,0 +1,117 @@
+"""What became of probes, beside what the evaluator says about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import listing_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    DROPPED,
+    NO_ANSWER,
+    UNKNOWN,
+    UNREACHABLE,
+    Path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.differential.rules_case import RulesCase, apply
+from tests.differential.rules_lab import CLIENT, ROUTER, SERVER, RulesLab
+from tests.differential.rules_probe import QUIET_SECONDS, Observation, Probe, Prober
+from tests.differential.rules_servers import Sighting
+from tests.differential.rules_snapshot import read_router
+
+_OUTSIDE = {CLIENT: Origin(OUTSIDE, "cli0"), SERVER: Origin(OUTSIDE, "srv0")}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One probe: what it did, and what was predicted."""
+
+    probe: Probe
+    packet: Packet
+    observed: Observation
+    path: Path
+    complaints: tuple[str, ...] = ()
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.path.verdict == UNKNOWN
+
+    def __str__(self) -> str:
+        head = "\n".join(f"  * {complaint}" for complaint in self.complaints)
+        return f"{self.probe}\n{head}\n  observed: {self.observed}\n  predicted:\n{listing_of(self.packet, self.path)}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case as it was loaded, the router as it was read, and all comparisons."""
+
+    case: RulesCase
+    snapshot: HostSnapshot
+    comparisons: list[Comparison]
+
+
+def try_case(case: RulesCase, quiet: float = QUIET_SECONDS) -> Outcome:
+    """Set a lab up, send the probes, compare. Raises LabError when the rules cannot be loaded."""
+    lab = RulesLab()
+    prober = Prober(lab)
+    try:
+        loaded = apply(case, lab)
+        snapshot = read_router(lab)
+        observed = prober.send(loaded.probes, quiet)
+    finally:
+        prober.close()
+        lab.close()
+    view = HostView.of(snapshot)
+    return Outcome(loaded, snapshot, [_compare(view, *pair) for pair in zip(loaded.probes, observed, strict=True)])
+
+
+def _compare(view: HostView, probe: Probe, observed: Observation) -> Comparison:
+    packet = _packet(probe, observed.source_port)
+    path = predict(view, packet)
+    if path.verdict == UNKNOWN:
+        return Comparison(probe, packet, observed, path)
+    complaints = [] if path.seen == observed.word else [f"predicted {path.seen!r}, observed {observed.word!r}"]
+    if observed.sighting is None:
+        if probe.protocol == "udp" and path.verdict == NO_ANSWER and path.answered_by:
+            complaints.append("it should have arrived")
+    elif path.verdict in (DROPPED, UNREACHABLE):
+        complaints.append("it arrived")
+    elif path.seen == ANSWERED == observed.word:
+        complaints += _at_the_end(path, observed.sighting)
+    return Comparison(probe, packet, observed, path, tuple(complaints))
+
+
+def _at_the_end(path: Path, sighting: Sighting) -> list[str]:
+    """Who answered, and the source that he saw."""
+    complaints = []
+    if path.source_at_end != sighting.source:
+        complaints.append(f"predicted source {path.source_at_end!r}, seen {sighting.source!r}")
+    who = {ROUTER: "host", CLIENT: "outside", SERVER: "outside"}.get(sighting.machine, f"container {sighting.machine}")
+    if path.answered_by.partition(" (")[0] != who and not path.answered_by.startswith(f"{who} "):
+        complaints.append(f"predicted an answer by {path.answered_by!r}, it came from {sighting.machine}")
+    return complaints
+
+
+def _packet(probe: Probe, source_port: int) -> Packet:
+    origin = _OUTSIDE.get(probe.machine) or (
+        Origin(HOST) if probe.machine == ROUTER else Origin(CONTAINER, probe.machine)
+    )
+    return Packet(
+        origin,
+        probe.destination,
+        probe.protocol,
+        probe.port,
+        source=probe.source,
+        source_port=None if probe.protocol == "icmp" else source_port,
+    )

@@ -1,0 +1,192 @@
+"""Many probes at once through the rules lab, each from a port of its own; the words are those of tests/lab/probe.py."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.differential.rules_lab import FIRST_MARK, OUTSIDE, RulesLab
+from tests.differential.rules_servers import ECHO_REQUEST, MAX_BYTES, Servers, Sighting
+
+QUIET_SECONDS = 0.04
+"""After so long without an event nothing comes any more: all is on one machine and takes microseconds."""
+PATIENT_SECONDS = 0.6
+
+FIRST_PORT, LAST_PORT = 10000, 19999
+IP_RECVERR, IPV6_RECVERR = 11, 25
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A packet that is sent: from a machine, to an address, with a source address that it has."""
+
+    machine: str
+    source: str
+    protocol: str
+    destination: str
+    port: int = 0
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.destination else 4
+
+    def __str__(self) -> str:
+        port = f" {self.port}" if self.port else ""
+        return f"{self.protocol} from {self.machine} {self.source or '(any)'} to {self.destination}{port}"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What became of a probe."""
+
+    word: str
+    source_port: int
+    sighting: Sighting | None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word}{f' ({self.detail})' if self.detail else ''}; {self.sighting or 'nobody saw it'}"
+
+
+class _Attempt:
+    """A probe under way."""
+
+    def __init__(self, number: int, probe: Probe, source_port: int) -> None:
+        self.number, self.probe, self.source_port = number, probe, source_port
+        self.word, self.detail = "timed out", ""
+        self.connected = self.over = False
+        self.sock: socket.socket | None = None
+
+    def start(self) -> None:
+        probe = self.probe
+        family = socket.AF_INET if probe.family == 4 else socket.AF_INET6
+        kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "icmp": socket.SOCK_DGRAM}
+        protocol = 0
+        if probe.protocol == "icmp":
+            protocol = socket.IPPROTO_ICMP if probe.family == 4 else socket.IPPROTO_ICMPV6
+        self.sock = socket.socket(family, kinds[probe.protocol], protocol)
+        self.sock.setblocking(False)
+        try:
+            if probe.protocol != "udp":
+                # For ICMP as ping(8) does: a plain socket of its kind is not told of most errors. For TCP because here
+                # the error comes while connect() still holds the socket, and the kernel then keeps it to itself until
+                # the second SYN, a second later (tcp_v4_err).
+                level, option = (0, IP_RECVERR) if probe.family == 4 else (41, IPV6_RECVERR)
+                self.sock.setsockopt(level, option, 1)
+            if probe.protocol == "tcp":
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if probe.machine in OUTSIDE:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, FIRST_MARK)
+            self.sock.bind((probe.source, self.source_port))
+            with contextlib.suppress(BlockingIOError):
+                self.sock.connect((probe.destination, probe.port))
+            if probe.protocol != "tcp":
+                self.sock.send(self._message())
+        except OSError as error:
+            self._fail(error)
+
+    def _message(self) -> bytes:
+        text = b"%d " % self.number
+        if self.probe.protocol != "icmp":
+            return text
+        return struct.pack("!BBHHH", ECHO_REQUEST[self.probe.family], 0, 0, self.source_port, 1) + text
+
+    def ready(self, *, writable: bool) -> bool:
+        """Go on; returns whether it is over."""
+        assert self.sock is not None
+        try:
+            if self.probe.protocol == "tcp" and not self.connected:
+                problem = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if not problem and not writable:
+                    problem = self._queued_error()
+                if problem:
+                    raise OSError(problem, "")
+                self.connected = True
+                self.sock.send(self._message())
+                return False
+            self.word = "answered" if self.sock.recv(MAX_BYTES) else "closed"
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._fail(error)
+        return True
+
+    def _queued_error(self) -> int:
+        """Number of the error that an ICMP message brought (struct sock_extended_err, ip(7))."""
+        assert self.sock is not None
+        dummy, ancillary, dummy2, dummy3 = self.sock.recvmsg(MAX_BYTES, 256, socket.MSG_ERRQUEUE)
+        return int(struct.unpack_from("=I", ancillary[0][2])[0])
+
+    def _fail(self, error: OSError) -> None:
+        self.detail = f"errno {error.errno}"
+        refused = isinstance(error, ConnectionError)
+        self.word = ("closed" if self.connected else "refused") if refused else "unreachable"
+        self.over = True
+
+
+class Prober:
+    """Sends probes and waits until nothing happens any more."""
+
+    def __init__(self, lab: RulesLab) -> None:
+        self._lab = lab
+        self._selector = selectors.DefaultSelector()
+        self._servers = Servers(lab, self._selector)
+        self._next = 0
+
+    def send(self, probes: Iterable[Probe], quiet: float = QUIET_SECONDS) -> list[Observation]:
+        """What became of each probe, in their order."""
+        attempts: list[_Attempt] = []
+        for probe in probes:
+            self._next += 1
+            attempts.append(_Attempt(self._next, probe, FIRST_PORT + self._next % (LAST_PORT - FIRST_PORT + 1)))
+        for machine in sorted({attempt.probe.machine for attempt in attempts}):
+            with self._lab.inside(machine):
+                for attempt in attempts:
+                    if attempt.probe.machine == machine:
+                        self._start(attempt)
+        while self._turn(quiet):
+            pass
+        for attempt in attempts:
+            if attempt.sock is not None and attempt.sock.fileno() >= 0:
+                self._end(attempt)
+        seen = self._servers.seen
+        return [Observation(one.word, one.source_port, seen.get(one.number), one.detail) for one in attempts]
+
+    def close(self) -> None:
+        """Close the servers, which hold their namespaces."""
+        for key in list(self._selector.get_map().values()):
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            sock.close()
+        self._selector.close()
+
+    def _start(self, attempt: _Attempt) -> None:
+        attempt.start()
+        assert attempt.sock is not None
+        if attempt.over:
+            attempt.sock.close()
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if attempt.probe.protocol == "tcp" else 0)
+        self._selector.register(attempt.sock, events, attempt)
+
+    def _turn(self, quiet: float) -> bool:
+        """Whether anything happened within the quiet time."""
+        events = self._selector.select(quiet)
+        for key, mask in events:
+            if isinstance(key.data, _Attempt):
+                if key.data.ready(writable=bool(mask & selectors.EVENT_WRITE)):
+                    self._end(key.data)
+                elif key.data.connected and mask & selectors.EVENT_WRITE:
+                    self._selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
+            else:
+                key.data()
+        return bool(events)
+
+    def _end(self, attempt: _Attempt) -> None:
+        assert attempt.sock is not None
+        self._selector.unregister(attempt.sock)
+        attempt.sock.close()

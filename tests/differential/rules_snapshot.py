@@ -1,0 +1,80 @@
+"""The rules lab's router as a snapshot, by the collection's own readers: machines on the bridge pass for containers."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, Subnet
+
+from tests.differential.rules_lab import BRIDGE, LEGS, Leg, RulesLab, address
+
+_READ = (
+    model.ENGINE,
+    model.NAMESPACES,
+    model.LINKS,
+    model.ROUTES,
+    model.POLICY_RULES,
+    model.LISTENERS,
+    model.INNER,
+    model.SYSCTL,
+    model.PROCESSES,
+    model.RULESET,
+)
+_NETWORK = Network(
+    id="0" * 64,
+    name="lan",
+    driver="bridge",
+    ipv6=True,
+    subnets=[
+        Subnet(f"{address(family, LEGS[-1].network, 0)}/{length}", address(family, LEGS[-1].network, 1))
+        for family, length in ((4, 24), (6, 64))
+    ],
+    options={"com.docker.network.bridge.name": BRIDGE},
+)
+
+
+def read_router(lab: RulesLab) -> model.HostSnapshot:
+    """Read the namespace that this process is in. Raises what the readers raise."""
+    links = read_links()
+    own = [process for process in procfs.processes() if process.pid == os.getpid()]
+    containers = with_namespaces([_container(leg, lab.pids[leg.machine]) for leg in LEGS if leg.bridged])
+    return model.HostSnapshot(
+        hostname="router",
+        taken_at="2026-01-01T00:00:00+00:00",
+        sources={name: model.Source(True) for name in _READ},
+        kernel=os.uname().release,
+        networks=[_NETWORK],
+        containers=containers,
+        links=links,
+        routes=read_routes(),
+        policy_rules=read_policy_rules(),
+        listeners=read_listeners(own, {link.index: link.name for link in links}),
+        inner=read_inner(containers),
+        sysctls=read_sysctls(),
+        ruleset=read_ruleset(run_command),
+    )
+
+
+def _container(leg: Leg, pid: int) -> Container:
+    addresses = leg.addresses
+    endpoint = Endpoint(
+        _NETWORK.name,
+        _NETWORK.id,
+        addresses[4][0],
+        addresses[6][0],
+        gateway=address(4, leg.network, 1),
+        mac=leg.mac,
+    )
+    return Container(leg.machine, leg.machine, status="running", pid=pid, network_mode="lan", endpoints=[endpoint])
