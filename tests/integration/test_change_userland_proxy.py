@@ -342,6 +342,16 @@ def test_live_restore_that_does_not_come_stops_everything_before_the_restart(sho
 
 
 @pytest.mark.kinds("debian12")
+def test_a_library_that_ports_need_is_missed_before_anything_is_changed(safe_host: Host) -> None:
+    safe_host.break_("no-pyroute2")
+    before = host_state(safe_host)
+    for module, arguments in (("userland_proxy", {"state": "disabled"}), ("bridge_hairpin", {"state": "enabled"})):
+        words = ("pyroute2", "python3-pyroute2")
+        assert_refused(ansible_module(safe_host, f"dockernet.baseline.{module}", arguments), *words)
+    assert host_state(safe_host) == before
+
+
+@pytest.mark.kinds("debian12")
 def test_what_keeps_it_from_looking_is_said_in_one_sentence(fresh_host: Host) -> None:
     for fault, words in {
         "daemon-stopped": ("dockerd does not run",),

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import struct
 from typing import Optional
@@ -84,16 +83,6 @@ def links_of(route: Netlink) -> list[Link]:
         if family in (socket.AF_INET, socket.AF_INET6):
             by_index.setdefault(index, []).append(f"{_own_address(message)}/{length}")
     return sorted((_link(message, by_index) for message in links), key=lambda link: link.index)
-
-
-def link_of(route: Netlink, index: int) -> Optional[Link]:
-    """Return one link without its addresses, None when it is gone. Raises OSError."""
-    try:
-        return _link(route.ask(_RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)), {})
-    except OSError as error:
-        if error.errno == errno.ENODEV:
-            return None
-        raise
 
 
 def _own_address(message: bytes) -> str:

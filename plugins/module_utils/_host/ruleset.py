@@ -70,24 +70,30 @@ def _generation() -> Optional[int]:
 
 
 def _read(run: Run, *, with_nftables: bool) -> Ruleset:
-    save: dict[str, str] = {}
-    unread: list[str] = []
-    tables: list[str] = []
-    nft_json = None
-    if with_nftables:
-        tables = read_tables()
-        for program in _FAMILIES:
-            save.update(_saved(run, program, "nft"))
-        nft_json = _output(run, ["nft", "-j", "list", "ruleset"])
-        unread += [] if nft_json is not None else _hidden_tables(tables, save)
+    native = _read_nftables(run) if with_nftables else Ruleset(nft_tables=[])
+    save, unread = dict(native.save), list(native.unread)
     for program, names in _LEGACY_TABLES.items():
         if _has_tables(names):
             legacy = _saved(run, program, "legacy")
             save.update(legacy)
             unread += [] if legacy else [f"{names} lists tables, and there is no {program}-legacy-save to show them"]
-    if unread and not save and nft_json is None:
+    if unread and not save and native.nft_json is None:
         raise UnreadableError(ABSENT, f"neither iptables-save nor nft is installed on this host, and {unread[0]}")
-    return _with_sets(run, Ruleset(save, nft_json, nft_tables=tables, unread=unread))
+    return _with_sets(run, replace(native, save=save, unread=unread))
+
+
+def _read_nftables(run: Run) -> Ruleset:
+    tables = read_tables()
+    nft_json = _output(run, ["nft", "-j", "list", "ruleset"])
+    save: dict[str, str] = {}
+    for program in _FAMILIES:
+        try:
+            save.update(_saved(run, program, "nft"))
+        except _UnfitError:
+            # nft shows them all the same.
+            if nft_json is None:
+                raise
+    return Ruleset(save, nft_json, nft_tables=tables, unread=[] if nft_json else _hidden_tables(tables, save))
 
 
 def _saved(run: Run, program: str, backend: str) -> dict[str, str]:
@@ -105,6 +111,14 @@ def _backend(run: Run, program: str) -> Optional[str]:
     if version is None:
         return None
     return "nft" if "nf_tables" in version else "legacy"
+
+
+class _UnfitError(UnreadableError):
+    """The program ran and could not show the rules.
+
+    That of nftables does so in the middle of a table into which other software has put rules that iptables has no words
+    for; nft shows them.
+    """
 
 
 def _hidden_tables(tables: list[str], save: dict[str, str]) -> list[str]:
@@ -150,4 +164,4 @@ def _output(run: Run, argv: list[str]) -> Optional[str]:
     said = problem.strip() or f"exit status {status}"
     if "permission denied" in said.lower() or "operation not permitted" in said.lower() or "must be root" in said:
         raise UnreadableError(DENIED, f"{argv[0]}: permission denied; run with become (as root)")
-    raise UnreadableError(ERROR, f"{argv[0]} failed: {said}")
+    raise _UnfitError(ERROR, f"{argv[0]} failed: {said}")

@@ -49,6 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
@@ -90,6 +91,7 @@ class DaemonConfigChange:
         demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
         _refuse_other_file(snapshot)
         plan = plan_daemon_config(snapshot, self._goal, self._consent, self._facts(snapshot))
+        demand_pyroute2(plan.ports)
         if snapshot.service is not None and snapshot.daemon is not None and snapshot.engine is not None:
             command = rehearsal_command(snapshot.service.argv, snapshot.daemon.argv)
             for text in {step.text for step in plan.steps if step.text is not None and _is_new(plan, step)}:

@@ -10,23 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import socket
-import struct
-from typing import Protocol
+import os
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.neighbour_announcement import announce
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_container_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-
-# linux/rtnetlink.h, linux/if_link.h
-_RTM_SETLINK = 19
-_IFLA_ADDRESS = 1
-
-_LINK = struct.Struct("=BxHiII")
 
 
 class ContainerLinks(Protocol):
@@ -40,7 +33,7 @@ class ContainerLinks(Protocol):
 
 
 class KernelLinks:
-    """Those of this host."""
+    """Those of this host. To change one takes pyroute2."""
 
     def read(self, pid: int) -> tuple[list[Link], str]:
         """Ask the kernel."""
@@ -51,18 +44,25 @@ class KernelLinks:
 
     def set_mac(self, pid: int, link: Link, mac: str) -> None:
         """Tell the kernel, and the neighbours: Docker Engine 28 has announced the one that it drew."""
+        from pyroute2 import NetNS
+        from pyroute2.netlink.exceptions import NetlinkError
+
+        try:
+            with _in_namespace(NetNS, pid) as route:
+                route.link("set", index=link.index, address=mac)
+        except (NetlinkError, OSError) as error:
+            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
         addresses = [address.ip for address in map(ipaddress.ip_interface, link.addresses)]
         own = [str(address) for address in addresses if not address.is_link_local]
-        try:
-            in_namespace(pid, lambda: _set_mac(link, mac, own))
-        except OSError as error:
-            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
+        # Unheard, neighbours find out by themselves later.
+        with contextlib.suppress(OSError):
+            in_namespace(pid, lambda: announce(link.name, mac, own))
 
 
-def _set_mac(link: Link, mac: str, addresses: list[str]) -> None:
-    octets = bytes.fromhex(mac.replace(":", ""))
-    with Netlink(ROUTE) as route:
-        route.tell(_RTM_SETLINK, _LINK.pack(socket.AF_UNSPEC, 0, link.index, 0, 0) + attribute(_IFLA_ADDRESS, octets))
-    # Unheard, neighbours find out by themselves later.
-    with contextlib.suppress(OSError):
-        announce(link.name, mac, addresses)
+def _in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:
+    """Pyroute2's NetNS for the network namespace of process pid. Raises FileNotFoundError when that is gone."""
+    path = f"/proc/{pid}/ns/net"
+    os.stat(path)
+    # By default it would make a namespace where it finds none.
+    namespace: AbstractContextManager[Any] = netns(path, flags=0)
+    return namespace

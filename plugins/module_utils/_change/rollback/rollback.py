@@ -42,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     History,
     parse_record,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
     Outline,
@@ -176,7 +177,9 @@ class RollbackChange:
         if daemon is not None and daemon.guard.unit is not None:
             pasts.pop(unit_path(daemon.guard.unit.after.name), None)
         files = list(pasts.values())
-        return plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
+        plan = plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
+        demand_pyroute2(plan.ports)
+        return plan
 
     def _present(self, snapshot: HostSnapshot, changes: list[Change], daemon: DaemonPlan | None) -> Present:
         sysctls = dict(snapshot.sysctls)

@@ -95,6 +95,13 @@ def test_tables_that_no_program_shows(kernel: Kernel, legacy_tables: Path) -> No
     assert ruleset.read_ruleset(host_with(iptables_nft_save=(0, "4", ""), nft=(0, "{}", ""))).unread == []
 
 
+def test_a_table_that_iptables_has_no_words_for_is_left_to_nft(legacy_tables: Path) -> None:
+    broken = (3, "*filter\n", "Parsing nftables rule failed")
+    run = host_with(iptables_nft_save=broken, ip6tables_nft_save=(0, "6", ""), nft=(0, "{}", ""))
+    found = ruleset.read_ruleset(run)
+    assert (found.save, found.nft_json, found.unread) == ({"ip6tables-nft-save": "6"}, "{}", [])
+
+
 def test_legacy_tables_without_their_program(legacy_tables: Path) -> None:
     legacy_tables.write_text("nat\n")
     assert "no iptables-legacy-save" in ruleset.read_ruleset(host_with(nft=(0, "{}", ""))).unread[0]

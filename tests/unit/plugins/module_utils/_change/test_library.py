@@ -1,0 +1,19 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A missing library is told while nothing is changed yet, and only where it is needed."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+
+
+def test_only_changes_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyroute2", None)
+    demand_pyroute2([])
+    with pytest.raises(Refusal, match="install python3-pyroute2"):
+        demand_pyroute2(["a port"])
