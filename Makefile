@@ -33,7 +33,7 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules prober molecule clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules differential prober molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -142,6 +142,13 @@ rules: CASES ?= 20000
 rules: SEED ?= 1
 rules: stage ## random rulesets of iptables and nft in network namespaces; the kernel must do as predicted: CASES=20000 SEED=1
 	PYTHONPATH=.build $(PY) -m tests.differential.rules --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
+
+# In test-lab the same with one host of each kind. A host is asked 150 questions and takes about ten seconds.
+differential: CASES ?= 5000
+differential: SEED ?= 1
+differential: stage ## hold predictions against real connections on random hosts; writes docs/reachability-differential.md
+	PYTHONPATH=.build tools/with_lab differential '$(HOSTS)' $(PY) -m tests.differential.reachability \
+	    --cases '$(CASES)' --seed '$(SEED)' --record $(EXTRA)
 
 # One host at a time, so that they do not disturb each other.
 prober: ROUNDS ?= 6

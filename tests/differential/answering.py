@@ -30,7 +30,7 @@ class Server:
 
 def answer_of(body: str) -> tuple[str, str]:
     """Who answered, and the source address that it saw, from what came back."""
-    words = body.split()
+    words = body.rpartition("\r\n\r\n")[2].split()
     return words[0], words[2]
 
 
@@ -100,6 +100,7 @@ def _listening(server: Server) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            made.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         if server.protocol == "udp":
             _ask_where_to(made, family)
         made.bind((server.address, server.port))
@@ -112,6 +113,8 @@ def _listening(server: Server) -> socket.socket:
     return made
 
 
+# A bridge without a running container has no carrier, and an IPv6 address that stays tentative.
+IPV6_FREEBIND = 78  # ipv6(7)
 IP_PKTINFO = 8  # ip(7); not in Python's socket module before 3.14
 
 

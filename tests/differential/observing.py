@@ -35,6 +35,8 @@ class Attempt:
     port: int
     mark: int = 0
     """SO_MARK, by which the outside machine picks its way."""
+    source_port: int = 0
+    """0 leaves it to the kernel."""
 
 
 @dataclass
@@ -119,6 +121,9 @@ def _socket(attempt: Attempt) -> socket.socket:
     made.setblocking(False)
     if attempt.mark:
         made.setsockopt(socket.SOL_SOCKET, SO_MARK, attempt.mark)
+    if attempt.source_port:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", attempt.source_port))  # noqa: S104 - a client
     if attempt.protocol != "tcp":
         # Without it a datagram socket hears of a closed port, and not of a host that cannot be reached (udp(7)).
         if family == socket.AF_INET6:

@@ -23,6 +23,8 @@ Draw = random.Random
 INNER_TCP, INNER_UDP, CLOSED = 80, 5000, 81
 HOST_PORT = 7000
 """A server of the host's own, on all addresses; the next port up only on 127.0.0.1."""
+# Networks of containers, the default one included.
+SUBNETS, SUBNETS6 = "172.29", "fd00:29"
 GATEWAY_MODES = {
     "debian13": (),
     "debian13-docker28": ("routed", "nat-unprotected"),
@@ -61,7 +63,7 @@ def host_case(seed: int, number: int) -> HostCase:
     """The host of that number in the series of a seed. The number also gives its kind."""
     draw = Draw(f"reachability/{seed}/{number}")
     kind = list(KINDS)[number % len(KINDS)]
-    made = HostCase(seed, number, kind, draw=draw)
+    made = HostCase(seed, number, kind, {"bip": f"{SUBNETS}.0.1/24"}, draw=draw)
     old = kind != "debian13-docker28"
     if draw.random() < 0.4:
         made.daemon["userland-proxy"] = False
@@ -98,8 +100,8 @@ def _network(draw: Draw, kind: str, place: int) -> NetworkSpec:
         options["com.docker.network.bridge.gateway_mode_ipv4"] = "isolated"
     if draw.random() < 0.1:
         options["com.docker.network.bridge.host_binding_ipv4"] = "127.0.0.1"
-    ipv6 = f"fd00:30:{place}::/64" if has_v6 else None
-    return NetworkSpec(f"n{place}", f"172.30.{place}.0/24", internal, options, ipv6)
+    ipv6 = f"{SUBNETS6}:{place}::/64" if has_v6 else None
+    return NetworkSpec(f"n{place}", f"{SUBNETS}.{place}.0/24", internal, options, ipv6)
 
 
 def _container(draw: Draw, place: int, networks: list[NetworkSpec]) -> Workload:
@@ -149,10 +151,8 @@ def apply(case: HostCase, host: Host, outside: tuple[str, str]) -> None:
         _take_legacy(host)
     if case.firewall:
         _install(host, case.firewall)
-    if case.daemon:
-        host.write(DAEMON_JSON, json.dumps(case.daemon))
-    if case.legacy or case.firewall or case.daemon:
-        host.restart_docker()
+    host.write(DAEMON_JSON, json.dumps(case.daemon))
+    host.restart_docker()
     containers = [_at_home(container, host) for container in case.scenario.containers]
     host.deploy(Scenario(case.scenario.networks, containers))
     case.steps = steps(case, _names(host, case, outside))

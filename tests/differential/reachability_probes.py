@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
@@ -18,11 +19,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 
 from tests.differential.answering import Server
 from tests.differential.observing import Attempt
-from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP
+from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, SUBNETS
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
 PER_HOST = 150
+FIRST_PORT = 10000
 NOBODY = 250
 """Last part of an address on a container network that nobody has."""
 
@@ -59,7 +61,10 @@ def _place(host: Host, entry: Mapping[str, Any]) -> Place:
     addresses = [end[key] for end in ends for key in ("IPAddress", "GlobalIPv6Address") if end[key]]
     ports = entry["NetworkSettings"]["Ports"] or {}
     bindings = {
-        (int(binding["HostPort"]), port.partition("/")[2]) for port, list_ in ports.items() for binding in list_ or ()
+        (int(binding["HostPort"]), port.partition("/")[2])
+        for port, list_ in ports.items()
+        for binding in list_ or ()
+        if binding["HostPort"]  # a network in mode "routed" has none
     }
     mode = entry["HostConfig"]["NetworkMode"]
     path = f"/proc/{host.pid}/root/proc/{entry['State']['Pid']}/ns/net"
@@ -71,7 +76,8 @@ def servers(host: Host, containers: Sequence[Place]) -> list[Server]:
     """What answers on the host itself and in every namespace of its containers."""
     own = [
         Server(host.path, "host", "tcp", HOST_PORT),
-        Server(host.path, "host", "udp", HOST_PORT),
+        # A socket each, as name servers have: from where a socket for all addresses answers is its program's affair.
+        *(Server(host.path, "host", "udp", HOST_PORT, address) for address in own_addresses(host)),
         Server(host.path, "host", "tcp", HOST_PORT + 1, "127.0.0.1"),
         Server(host.path, "host", "tcp", HOST_PORT + 2, "0.0.0.0"),  # noqa: S104 - in a namespace of the lab
     ]
@@ -82,6 +88,11 @@ def servers(host: Host, containers: Sequence[Place]) -> list[Server]:
         for protocol, port in (("tcp", INNER_TCP), ("udp", INNER_UDP))
     ]
     return own + inner
+
+
+def own_addresses(host: Host) -> list[str]:
+    """Addresses of the host that packets are sent to."""
+    return [host.address, host.address6, "127.0.0.1", "::1", *gateways(host)]
 
 
 def gateways(host: Host) -> list[str]:
@@ -109,12 +120,15 @@ def draw_probes(draw: random.Random, lab: Lab, host: Host, containers: Sequence[
 def _all(lab: Lab, host: Host, containers: Sequence[Place]) -> Iterator[Probe]:
     targets = _targets(lab, host, containers)
     mark = host.host_name.place
+    # What a machine out there chooses is not known as that of the host's own kernel is; each host has ports of its own.
+    ports = count(FIRST_PORT + 1000 * mark)
     for address, port, protocol in targets:
         loopback = address == "::1" or address.startswith("127.")
         source = lab.outside.address6 if ":" in address else lab.outside.address
         if not loopback and address != source:
-            packet = Packet(Origin(OUTSIDE), address, protocol, port, source)
-            yield Probe(packet, Attempt(lab.outside.path, protocol, address, port, mark))
+            sport = next(ports) if protocol != "icmp" else 0
+            packet = Packet(Origin(OUTSIDE), address, protocol, port, source, sport or None)
+            yield Probe(packet, Attempt(lab.outside.path, protocol, address, port, mark, sport))
         packet = Packet(Origin(HOST), address, protocol, port)
         yield Probe(packet, Attempt(host.path, protocol, address, port))
         yield from (
@@ -128,7 +142,7 @@ def _all(lab: Lab, host: Host, containers: Sequence[Place]) -> Iterator[Probe]:
 
 def _targets(lab: Lab, host: Host, containers: Sequence[Place]) -> list[tuple[str, int, str]]:
     """Every address and port that is worth a question."""
-    own = [host.address, host.address6, "127.0.0.1", "::1", *gateways(host)]
+    own = own_addresses(host)
     published = sorted({binding for place in containers for binding in place.bindings})
     wanted = {(address, port, protocol) for address in own for port, protocol in published}
     wanted |= {("127.0.0.2", port, protocol) for port, protocol in published[:1]}
@@ -140,5 +154,7 @@ def _targets(lab: Lab, host: Host, containers: Sequence[Place]) -> list[tuple[st
         wanted |= {(address, INNER_TCP, "tcp"), (address, CLOSED, "tcp"), (address, INNER_UDP, "udp")}
         wanted |= {(address, CLOSED, "udp"), (address, 0, "icmp")}
     for address in (lab.internet_address, lab.internet_address6, lab.outside.address, lab.outside.address6):
-        wanted |= {(address, 80, "tcp"), (address, 53, "udp"), (address, 81, "tcp"), (address, 0, "icmp")}
+        wanted |= {(address, 80, "tcp"), (address, 53, "udp"), (address, 0, "icmp")}
+    nobody = [address.rpartition(".")[0] + f".{NOBODY}" for address in own if address.startswith(SUBNETS)]
+    wanted |= {(address, INNER_TCP, "tcp") for address in nobody}
     return sorted(wanted)

@@ -13,6 +13,7 @@ import threading
 
 BACKLOG = 1024
 REQUEST_SECONDS = 5.0
+IPV6_FREEBIND = 78  # ipv6(7)
 
 
 def main(argv: list[str]) -> None:
@@ -49,6 +50,8 @@ def _echo(name: str, port: int) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        # A whole range of IPv6 addresses is the machine's own by a route alone, not enough to send from one of them.
+        server.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         server.bind(("::", port))
         while True:
             data, ancillary, dummy, peer = server.recvmsg(65536, 64)

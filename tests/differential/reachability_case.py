@@ -1,0 +1,157 @@
+"""One generated host: what was predicted for each question, and what really happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, UNKNOWN, Hop
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.differential.answering import Servers, answer_of
+from tests.differential.namespaces import answer_soon
+from tests.differential.observing import Outcome, observe
+from tests.differential.reachability_hosts import HostCase, apply
+from tests.differential.reachability_probes import Place, Probe, draw_probes, places, servers
+from tests.integration.snapshots import read_host
+from tests.lab.host import Host
+from tests.lab.identity import ROOT
+from tests.lab.lab import Lab
+from tests.lab.proc import LabError
+
+FAILING = ROOT / ".build" / "reachability"
+# Interfaces with an address that waits to be confirmed, which it does for ever where there is no carrier.
+TENTATIVE = """
+for name in $(ip -6 -o address show tentative | cut -d ' ' -f 2 | sort -u); do
+    [ "$(cat "/sys/class/net/$name/carrier" 2>/dev/null)" != 1 ] || echo "$name"
+done
+"""
+
+
+@dataclass
+class Comparison:
+    """A question with both answers."""
+
+    probe: Probe
+    path: PacketPath
+    outcome: Outcome
+    complaint: str = ""
+    """Why they disagree, empty when they agree."""
+
+    @property
+    def is_unknown(self) -> bool:
+        return UNKNOWN in (self.path.verdict, self.path.seen)
+
+    def __str__(self) -> str:
+        doubts = "".join(f"\n    doubt: {doubt}" for doubt in self.path.doubts)
+        predicted = f"predicted: {self.path.verdict}, {self.path.reason}"
+        return f"  {self.probe.packet}\n    {self.complaint}\n    {predicted}{doubts}"
+
+    def listing(self) -> str:
+        """All of it, with every hop."""
+        return str(self) + "".join(f"\n    {_hop_words(hop)}" for hop in self.path.hops)
+
+
+@dataclass
+class Report:
+    """All comparisons of one host."""
+
+    case: HostCase
+    comparisons: list[Comparison] = field(default_factory=list)
+    void: str = ""
+    """Why the host could not be made or asked."""
+    repeated: int = 0
+    """How many attempts were made once more because the first disagreed, and then agreed."""
+
+    @property
+    def wrong(self) -> list[Comparison]:
+        return [comparison for comparison in self.comparisons if comparison.complaint]
+
+    @property
+    def unknown(self) -> list[Comparison]:
+        return [comparison for comparison in self.comparisons if comparison.is_unknown]
+
+
+def run_case(lab: Lab, host: Host, case: HostCase) -> Report:
+    """Make the host, ask it everything, compare. The caller has reset the host and holds its lock."""
+    report = Report(case)
+    try:
+        apply(case, host, (lab.outside.address, lab.outside.address6))
+        containers = places(host, [container.name for container in case.scenario.containers])
+        for path in {host.path, *(place.path for place in containers)}:
+            answer_soon(path)
+        with Servers(servers(host, containers)):
+            host.wait_for(lambda: not host.run(TENTATIVE).out, 30, "addresses to settle")
+            host.run(["conntrack", "--flush"], check=False)
+            snapshot = read_host(host)
+            probes = draw_probes(case.draw, lab, host, containers)
+            report.comparisons = compare(snapshot, probes, containers)
+            _ask_again(host, report, containers)
+    except LabError as error:
+        report.void = str(error)
+    if report.wrong:
+        FAILING.mkdir(parents=True, exist_ok=True)
+        _failing_file(case).write_text(snapshot.to_json())
+    return report
+
+
+def compare(snapshot: HostSnapshot, probes: Sequence[Probe], containers: Sequence[Place]) -> list[Comparison]:
+    """Predict each packet, then try each for real."""
+    view = HostView.of(snapshot)
+    paths = [predict(view, probe.packet) for probe in probes]
+    outcomes = observe([probe.attempt for probe in probes])
+    return [
+        Comparison(probe, path, outcome, _complaint(path, outcome, containers))
+        for probe, path, outcome in zip(probes, paths, outcomes)
+    ]
+
+
+def _ask_again(host: Host, report: Report, containers: Sequence[Place]) -> None:
+    """Repeat attempts that disagree, on a machine that is less busy, against a fresh snapshot.
+
+    What differs then, differs. What was lost on the way the first time is counted as repeated.
+    """
+    wrong = report.wrong
+    if not wrong:
+        return
+    host.run(["conntrack", "--flush"], check=False)
+    for first, second in zip(wrong, compare(read_host(host), [entry.probe for entry in wrong], containers)):
+        if not second.complaint:
+            report.repeated += 1
+            first.path, first.outcome, first.complaint = second.path, second.outcome, ""
+
+
+def _complaint(path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -> str:
+    if UNKNOWN in (path.verdict, path.seen):
+        return ""
+    if path.seen != outcome.seen:
+        return f"seen: predicted {path.seen!r}, observed {outcome.seen!r} {outcome.detail} {outcome.body}".strip()
+    if path.seen != ANSWERED or not outcome.body:
+        return ""
+    name, source = answer_of(outcome.body)
+    who = {"internet": "outside", "outside": "outside", "host": "host"}.get(name, f"container {name}")
+    if not _is(path.answered_by, who, containers):
+        return f"answered by: predicted {path.answered_by!r}, observed {who!r}"
+    if path.source_at_end and path.source_at_end != source:
+        return f"source seen by {who}: predicted {path.source_at_end}, observed {source}"
+    return ""
+
+
+def _is(predicted: str, observed: str, containers: Sequence[Place]) -> bool:
+    """Whether both name the same namespace: a container can share that of the host or of another container."""
+    shared = {f"container {place.name}" for place in containers if place.shares}
+    return predicted.partition(" (")[0] == observed or predicted in shared
+
+
+def _hop_words(hop: Hop) -> str:
+    where = " ".join(filter(None, (hop.leg, hop.place, hop.table, hop.chain)))
+    devices = f"{hop.incoming or '-'}>{hop.outgoing or '-'}"
+    return f"{where}: {hop.action} [{hop.source} to {hop.destination} {devices}] {hop.rule} {hop.note}"
+
+
+def _failing_file(case: HostCase) -> Path:
+    return FAILING / f"{case.seed}-{case.number}-{case.kind}.json"

@@ -1,0 +1,50 @@
+"""Routes of the outside machine, without which most questions from there would have the same answer.
+
+It sends what bears a host's mark to that host, whatever the destination: several hosts have the same networks. Nothing
+else changes for it, so other tests may run meanwhile. The way back to a container's own address is known to nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from tests.differential.namespaces import answer_soon
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+from tests.lab.machine_lock import file_lock
+from tests.lab.proc import run
+
+OWN_LINK, MARKED = 10, 20
+"""Priorities of rules: what is on link stays there; then marks count."""
+FILTERS = "for f in /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv?/conf/*/accept_redirects; do echo 0 >$f; done"
+
+
+def prepare(lab: Lab) -> None:
+    """Give the outside machine its routes to all hosts of the lab. Harmless when it was done before."""
+    hosts = [lab.host(name) for name in lab.hosts]
+    path = lab.outside.path
+    with file_lock(lab.identity.state / "busy" / "differential"):
+        for family in ("-4", "-6"):
+            _policy_routing(path, family, hosts)
+        _inside(path, ["sh", "-c", FILTERS])
+        answer_soon(path)
+        answer_soon(lab.internet.path)
+
+
+def _policy_routing(path: str, family: str, hosts: Sequence[Host]) -> None:
+    have = {int(rule["priority"]) for rule in json.loads(_inside(path, ["ip", family, "-json", "rule", "show"]))}
+    rules = {OWN_LINK: ["lookup", "main", "suppress_prefixlength", "0"]}
+    for host in hosts:
+        place = host.host_name.place
+        rules[MARKED + place] = ["fwmark", str(place), "lookup", str(place)]
+        via = host.address if family == "-4" else host.address6
+        way = ["default", "via", via, "dev", "eth0", "table", str(place)]
+        _inside(path, ["ip", family, "route", "replace", *way])
+    for priority, words in rules.items():
+        if priority not in have:
+            _inside(path, ["ip", family, "rule", "add", "priority", str(priority), *words])
+
+
+def _inside(path: str, argv: Sequence[str]) -> str:
+    return run(["nsenter", f"--net={path}", "--", *argv]).out

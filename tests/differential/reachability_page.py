@@ -1,0 +1,88 @@
+"""The totals of a run, as lines and as the part of docs/reachability-differential.md between its markers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tests.differential.reachability_case import Report
+from tests.lab.identity import ROOT
+
+PAGE = ROOT / "docs" / "reachability-differential.md"
+BEGIN = "<!-- measured: begin -->"
+END = "<!-- measured: end -->"
+REASONS = 10
+MOST_UNKNOWN = 0.02
+"""What share of questions may be answered with unknown."""
+
+
+def share_unknown(reports: Sequence[Report]) -> float:
+    """How much of all that was asked the evaluator did not know, from 0 to 1."""
+    total = sum(len(report.comparisons) for report in reports)
+    return sum(len(report.unknown) for report in reports) / total if total else 1.0
+
+
+def summary(reports: Sequence[Report], seed: int, seconds: float) -> list[str]:
+    """The totals in lines; the last one has what counts."""
+    void = sum(bool(report.void) for report in reports)
+    repeated = sum(report.repeated for report in reports)
+    return [
+        f"observed: {', '.join(f'{word} {number}' for word, number in _seen(reports))}",
+        *(f"unknown {number} times: {reason}" for reason, number in _reasons(reports)),
+        f"void hosts: {void}; attempts that agreed only when they were repeated: {repeated}; {seconds:.0f} s",
+        _totals(reports, seed),
+    ]
+
+
+def write(reports: Sequence[Report], seed: int, seconds: float, page: Path = PAGE) -> None:
+    """Replace what is between the markers of the page."""
+    before, dummy, rest = page.read_text().partition(BEGIN)
+    dummy, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{page} lacks the markers {BEGIN} and {END}")
+    today = datetime.now(timezone.utc).date().isoformat()
+    repeated = sum(report.repeated for report in reports)
+    parts = [
+        f"Measured on {today}, in {seconds:.0f} seconds. {_totals(reports, seed)}.",
+        _table(reports),
+        "\n".join(f"* observed {word}: {number}" for word, number in _seen(reports)),
+        f"Attempts that disagreed at first and agreed when they were repeated on a quiet host: {repeated}.",
+    ]
+    if _reasons(reports):
+        parts.append("Why a path was unknown:")
+        parts.append("\n".join(f"* {number} times: `{reason}`" for reason, number in _reasons(reports)))
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+
+
+def _totals(reports: Sequence[Report], seed: int) -> str:
+    done = [report for report in reports if report.comparisons]
+    wrong = sum(len(report.wrong) for report in done)
+    unknown = sum(len(report.unknown) for report in done)
+    kinds = {report.case.kind for report in done}
+    return (
+        f"seed {seed}: {sum(len(report.comparisons) for report in done)} comparisons on {len(done)} hosts of "
+        f"{len(kinds)} kinds: {wrong} disagreements, {unknown} unknown ({share_unknown(reports):.1%})"
+    )
+
+
+def _seen(reports: Sequence[Report]) -> list[tuple[str, int]]:
+    return Counter(entry.outcome.seen for report in reports for entry in report.comparisons).most_common()
+
+
+def _reasons(reports: Sequence[Report]) -> list[tuple[str, int]]:
+    unknown = [entry.path for report in reports for entry in report.unknown]
+    return Counter((path.doubts or [path.reason])[0] for path in unknown).most_common(REASONS)
+
+
+def _table(reports: Sequence[Report]) -> str:
+    lines = ["| kind of host | hosts | comparisons | disagreements | unknown |", "|---|---:|---:|---:|---:|"]
+    for kind in sorted({report.case.kind for report in reports}):
+        some = [report for report in reports if report.case.kind == kind and report.comparisons]
+        numbers = [len(some), *(sum(len(getattr(one, name)) for one in some) for name in _COLUMNS)]
+        lines.append(f"| {kind} | {' | '.join(map(str, numbers))} |")
+    return "\n".join(lines)
+
+
+_COLUMNS = ("comparisons", "wrong", "unknown")

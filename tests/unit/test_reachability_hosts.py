@@ -1,0 +1,49 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The generator of hosts whose reachability is asked for: the same number makes the same host."""
+
+from __future__ import annotations
+
+import shlex
+
+from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, host_case, steps
+from tests.differential.reachability_rules import Names
+from tests.lab.kinds import KINDS
+
+NAMES = {
+    4: Names(4, [f"{SUBNETS}.1.0/24"], ["br-n1"], [f"{SUBNETS}.1.2"], "198.18.1.13", "198.18.1.9", [80, 7000]),
+    6: Names(6, [f"{SUBNETS6}:1::/64"], ["br-n1"], [f"{SUBNETS6}:1::2"], "2001:db8::13", "2001:db8::9", [80, 7000]),
+}
+
+
+def test_a_number_makes_the_same_host_again() -> None:
+    for number in range(50):
+        one, other = host_case(1, number), host_case(1, number)
+        assert str(one) == str(other)
+        assert steps(one, NAMES) == steps(other, NAMES)
+
+
+def test_other_numbers_and_seeds_make_other_hosts() -> None:
+    made = {str(host_case(seed, number)) for seed in (1, 2) for number in range(50)}
+    assert len(made) == 100
+
+
+def test_all_kinds_take_turns() -> None:
+    assert [host_case(1, number).kind for number in range(8)] == [*KINDS, *KINDS]
+
+
+def test_every_container_is_on_networks_that_are_made() -> None:
+    for number in range(200):
+        scenario = host_case(3, number).scenario
+        names = {"bridge", *(network.name for network in scenario.networks)}
+        assert all(set(container.networks) <= names for container in scenario.containers)
+        published = [binding.split("/")[0].split(":")[-2] for made in scenario.containers for binding in made.publish]
+        assert len(published) == len(set(published)), "two containers ask for the same port of the host"
+
+
+def test_every_step_is_words_that_a_shell_can_split() -> None:
+    for number in range(200):
+        for words, script in steps(host_case(5, number), NAMES):
+            assert words
+            assert shlex.split(script)
