@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     AnyBit,
     Masked,
+    NameStarts,
     OneOf,
     Test,
     Undecidable,
@@ -101,6 +102,9 @@ def _essence(statement: Statement) -> Statement | tuple[tuple[str, ...], Test, b
     # What both print for ``-f`` and for ``--tcp-flags ... NONE``.
     if test == OneOf(frozenset((False,))) and statement.fields == ("fragment",):
         return (statement.fields, OneOf(frozenset((True,))), not negated)
+    # Of ``! -i +`` iptables-nft makes a name that no device can have (add_iniface() in iptables/nft-shared.c).
+    if test == OneOf(frozenset(("INVAL/D",))):
+        return (statement.fields, NameStarts(""), not negated)
     if isinstance(test, AnyBit) and negated:
         return (statement.fields, Masked(test.bits, 0), False)
     return (statement.fields, test, negated)

@@ -27,6 +27,7 @@ NEVER = OneOf(frozenset())
 """Holds for no packet."""
 
 ALL_BITS = 0xFFFFFFFF
+_LONGEST_NUMBER = 40
 _WIDTH = {4: 32, 6: 128}
 
 # Names that iptables has itself (xtables_chain_protos in libxtables/xtables.c), and those of /etc/protocols that
@@ -128,6 +129,9 @@ def address_range(text: str, family: int) -> tuple[int, int]:
 
 def number(text: str, highest: int) -> int:
     """A number from 0, decimal or hexadecimal with 0x."""
+    # Turning very many digits into a number takes time that grows with their square.
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"{text[:60]!r} is no number")
     try:
         value = int(text, 16) if text[:2] in ("0x", "0X") else int(text)
     except ValueError:
