@@ -35,6 +35,9 @@ SOURCE = "nft -j list ruleset"
 _LASTING = (("family",), ("protocol",))
 """No statement changes these: what is implied more than once (the family by two addresses) is asked once."""
 
+_FLAGS_OF_LIVE_TABLES = ("owner", "persist")
+"""The remaining one is ``dormant``; for it nft 0.9.8, which knows no other, prints whatever lies in its memory."""
+
 
 @dataclass(frozen=True)
 class NftChain:
@@ -75,7 +78,7 @@ def parse_nft(text: str) -> NftRuleset:
     dormant = {
         (_word(place, body, "family"), _word(place, body, "name"))
         for place, kind, body in entries
-        if kind == "table" and "dormant" in _words(body.get("flags"))
+        if kind == "table" and any(flag not in _FLAGS_OF_LIVE_TABLES for flag in _words(body.get("flags", [])))
     }
     sets = _sets(entries)
     chains: dict[_Key, Chain] = {}

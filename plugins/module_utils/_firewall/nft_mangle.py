@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import nft_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_operand import operand_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_match import Table, map_entries
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_operand import needs_in, operand_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    MarkMap,
     SetMark,
     Statement,
     Unpredictable,
@@ -38,18 +40,39 @@ class _Mark(NamedTuple):
     flip: int
 
 
-def mangle_statements(body: dict[str, object], text: str) -> list[Statement]:
+def mangle_statements(body: dict[str, object], table: Table, text: str) -> list[Statement]:
     """A change to a mark as such; nothing for what is of no consequence; anything else cannot be predicted."""
     key = body.get("key")
     operand = operand_of(key)
     field = operand.parts[0].field if operand is not None and len(operand.parts) == 1 else ""
     if field in _MARKS:
-        value = _value(body.get("value"))
-        if value is None:
-            return [Unpredictable(text)]
-        copied = "" if value.field in ("", field) else value.field
-        return [SetMark(field, value.keep, value.flip, copied)]
+        value = body.get("value")
+        if isinstance(value, dict) and isinstance(value.get("map"), dict):
+            return _looked_up(field, value["map"], table) or [Unpredictable(text)]
+        change = _change(field, value)
+        return [change or Unpredictable(text)]
     return [] if _is_harmless(key, body.get("value")) else [Unpredictable(text)]
+
+
+def _change(field: str, node: object) -> Optional[SetMark]:
+    value = _value(node)
+    if value is None:
+        return None
+    return SetMark(field, value.keep, value.flip, "" if value.field in ("", field) else value.field)
+
+
+def _looked_up(field: str, body: dict[str, object], table: Table) -> Optional[list[Statement]]:
+    found = map_entries(body.get("key"), body.get("data"), table)
+    if found is None:
+        return None
+    operand, pairs = found
+    entries = []
+    for test, node in pairs:
+        change = _change(field, node)
+        if change is None:
+            return None
+        entries.append((test, change))
+    return [*needs_in(table.family, operand.needs), MarkMap(operand.fields, tuple(entries))]
 
 
 def _is_harmless(key: object, value: object) -> bool:

@@ -72,7 +72,7 @@ def _names_in(node: object) -> Iterator[str]:
             yield from _names_in(item)
     elif isinstance(node, dict):
         for key, item in node.items():
-            if not (key == "set" and isinstance(item, (str, dict))):
+            if not (key in ("set", "map") and isinstance(item, str)):
                 yield from _names_in(item)
 
 

@@ -50,6 +50,7 @@ _WITHOUT_EFFECT = (
     "optstrip",
     "comment",
 )
+_COUNTING = ("counter", "last")
 _CONDITIONS = ("limit", "quota", "ct count", "meter", "connlimit")
 
 # Kinds of reject by their address family: what nft asks for beforehand and does not print.
@@ -111,7 +112,7 @@ def _match(_: str, body: Body, at: Setting) -> list[Statement]:
 
 
 def _mangle(_: str, body: Body, at: Setting) -> list[Statement]:
-    return mangle_statements(body, at.text)
+    return mangle_statements(body, at.table, at.text)
 
 
 def _nat(kind: str, body: Body, at: Setting) -> list[Statement]:
@@ -178,12 +179,17 @@ def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:
 
 def _dynamic_set(_: str, body: Body, at: Setting) -> list[Statement]:
     """A rule that writes to a set: later packets may find it there, and so may this one, in another rule."""
-    if body.get("stmt"):
+    conditions = body.get("stmt", [])
+    if not isinstance(conditions, list) or any(_is_condition(node) for node in conditions):
         return [undecidable(at.text)]
-    name = str(body.get("set", "")).lstrip("@")
+    name = str(body.get("set", body.get("map", ""))).lstrip("@")
     if at.table.sets.is_looked_up(at.table.family, at.table.name, name):
         return [Unpredictable(f"{at.text}, and other rules ask for what is in that set")]
     return []
+
+
+def _is_condition(node: object) -> bool:
+    return not (isinstance(node, dict) and set(node) <= set(_COUNTING))
 
 
 def _flow(_: str, __: Body, at: Setting) -> list[Statement]:
@@ -210,5 +216,6 @@ _READERS: dict[str, Callable[[str, Body, Setting], list[Statement]]] = {
     "xt": _xt,
     "counter": _counter,
     "set": _dynamic_set,
+    "map": _dynamic_set,
     "flow": _flow,
 }

@@ -18,6 +18,7 @@ _LONGEST = 200
 """Characters of JSON that stand for what has no words here."""
 
 _HARD = frozenset(" \t\n\"'\\{}()*@#;,")
+_NAMED = {"counter": "name", "limit": "name", "quota": "name", "ct helper": "set", "ct timeout": "set"}
 _OF_BITS = ("tcp flags", "ct status", "ct state")
 
 
@@ -37,8 +38,8 @@ def statement_text(node: object) -> str:
     kind, body = next(iter(node.items()))
     if body is None:
         return str(kind)
-    if kind == "counter" and isinstance(body, str):
-        return f'counter name "{body}"'
+    if kind in _NAMED and isinstance(body, str):
+        return f'{kind} {_NAMED[kind]} "{body}"'
     if kind in _STATEMENTS and isinstance(body, dict):
         return _STATEMENTS[kind](kind, body)
     return f"{kind} {_as_json(body)}"
@@ -87,7 +88,7 @@ def _match(_: str, body: Body) -> str:
     op = body.get("op")
     sign = "" if op in ("==", "in") else f"{op} "
     left, right = body.get("left"), body.get("right")
-    if isinstance(left, dict) and isinstance(right, bool) and ("exthdr" in left or "fib" in left):
+    if isinstance(left, dict) and isinstance(right, bool):
         return f"{expression_text(left)} {'exists' if right else 'missing'}"
     if isinstance(right, list):
         return f"{expression_text(left)} {sign}{','.join(expression_text(item) for item in right)}"
@@ -101,14 +102,15 @@ def _match(_: str, body: Body) -> str:
 def _nat(kind: str, body: Body) -> str:
     words = [kind]
     address, port = body.get("addr"), body.get("port")
+    flags = [str(flag) for flag in _listed(body.get("flags", []))]
     if address is not None or port is not None:
         family = f"{body['family']} " if "family" in body else ""
         where = "" if address is None else expression_text(address)
-        if port is not None and ":" in where:
+        if port is not None and isinstance(address, str) and ":" in address:
             where = f"[{where}]"
-        words.append(f"{family}to {where}" + ("" if port is None else f":{expression_text(port)}"))
-    flags = body.get("flags", [])
-    words.extend(str(flag) for flag in (flags if isinstance(flags, list) else [flags]) if flag != "netmap")
+        prefix = "prefix " if "netmap" in flags else ""
+        words.append(f"{family}{prefix}to {where}" + ("" if port is None else f":{expression_text(port)}"))
+    words.extend(flag for flag in flags if flag != "netmap")
     return " ".join(words)
 
 
@@ -119,8 +121,14 @@ def _reject(_: str, body: Body) -> str:
 
 
 def _limit(_: str, body: Body) -> str:
-    unit = "" if body.get("rate_unit", "packets") == "packets" else f" {body['rate_unit']}"
-    return f"limit rate {_over(body)}{body.get('rate')}{unit}/{body.get('per')} burst {body.get('burst')}"
+    unit = body.get("rate_unit")
+    rate = body.get("rate") if unit in (None, "packets") else f"{body.get('rate')} {unit}"
+    burst = f" burst {body['burst']} {body.get('burst_unit', 'packets')}" if "burst" in body else ""
+    return f"limit rate {_over(body)}{rate}/{body.get('per')}{burst}"
+
+
+def _listed(node: object) -> list[object]:
+    return node if isinstance(node, list) else [node]
 
 
 def _over(body: Body) -> str:
@@ -131,6 +139,11 @@ def _set_statement(_: str, body: Body) -> str:
     conditions = body.get("stmt")
     inner = [statement_text(node) for node in conditions] if isinstance(conditions, list) else []
     return f"{body.get('op')} {body.get('set')} {{ {' '.join([expression_text(body.get('elem')), *inner])} }}"
+
+
+def _map_statement(_: str, body: Body) -> str:
+    pair = f"{expression_text(body.get('elem'))} : {expression_text(body.get('data'))}"
+    return f"{body.get('op')} {body.get('map')} {{ {pair} }}"
 
 
 _STATEMENTS: dict[str, Callable[[str, Body], str]] = {
@@ -150,6 +163,7 @@ _STATEMENTS: dict[str, Callable[[str, Body], str]] = {
     "ct count": _ct_count,
     "log": _log,
     "set": _set_statement,
+    "map": _map_statement,
     "flow": _flow,
     "xt": _xt,
 }
@@ -233,7 +247,8 @@ def _map(_: str, body: Body) -> str:
 
 
 def _element(_: str, body: Body) -> str:
-    return expression_text(body.get("val"))
+    timeout = f" timeout {body['timeout']}s" if "timeout" in body else ""
+    return expression_text(body.get("val")) + timeout
 
 
 def _header(kind: str, body: Body) -> str:

@@ -13,6 +13,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     AnyOf,
+    MarkMap,
     Match,
     RuleBook,
     Statement,
@@ -52,7 +53,7 @@ def _tests(statement: Statement) -> Iterator[tuple[tuple[str, ...], Test]]:
     elif isinstance(statement, AnyOf):
         for match in statement.matches:
             yield match.fields, match.test
-    elif isinstance(statement, VerdictMap):
+    elif isinstance(statement, (VerdictMap, MarkMap)):
         for test, dummy in statement.entries:
             yield statement.fields, test
 

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.match
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     CONTINUE,
     AnyOf,
+    MarkMap,
     Match,
     Nat,
     NatMap,
@@ -40,11 +41,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     Undecidable,
 )
 
-Result = TypeVar("Result", Verdict, Nat)
+Result = TypeVar("Result", Verdict, Nat, SetMark)
 
 
 class Lookup(Generic[Result]):
-    """A map of verdicts or translations by the value of one field or of several."""
+    """A map of verdicts, translations or marks by the value of one field or of several."""
 
     def __init__(self, fields: tuple[str, ...], entries: tuple[tuple[Test, Result], ...], around: Surroundings) -> None:
         self._readers = tuple(reader(field, around) for field in fields)
@@ -100,7 +101,7 @@ def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
 
 
 Change = Union[SetMark, Notrack]
-Terminal = Union[Verdict, Nat, Lookup[Verdict], Lookup[Nat], Unpredictable]
+Terminal = Union[Verdict, Nat, Lookup[Verdict], Lookup[Nat], Lookup[SetMark], Unpredictable]
 
 
 class Program(NamedTuple):
@@ -151,6 +152,8 @@ def _terminal(statement: Statement, around: Surroundings) -> Optional[Terminal]:
     if isinstance(statement, (Nat, Unpredictable)):
         return statement
     if isinstance(statement, VerdictMap):
+        return Lookup(statement.fields, statement.entries, around)
+    if isinstance(statement, MarkMap):
         return Lookup(statement.fields, statement.entries, around)
     if isinstance(statement, NatMap):
         return Lookup(statement.fields, statement.entries, around)

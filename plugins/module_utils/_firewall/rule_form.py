@@ -22,10 +22,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.parti
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     AnyOf,
+    MarkMap,
     Match,
     Nat,
     NatMap,
     Rule,
+    SetMark,
     Statement,
     Verdict,
     VerdictMap,
@@ -92,20 +94,20 @@ def facts_of(rule: Rule) -> RuleFacts:
 def entries_of(rule: Rule) -> Iterator[RuleFacts]:
     """What the entries of a rule's maps say, one after the other."""
     for statement in rule.statements:
-        if not isinstance(statement, (VerdictMap, NatMap)):
+        if not isinstance(statement, (VerdictMap, NatMap, MarkMap)):
             continue
         for test, result in statement.entries:
             yield _entry(statement.fields, test, result)
 
 
-def _entry(fields: tuple[str, ...], test: Test, result: Union[Verdict, Nat]) -> RuleFacts:
+def _entry(fields: tuple[str, ...], test: Test, result: Union[Verdict, Nat, SetMark]) -> RuleFacts:
     single = single_of(fields, test)
     conditions: frozenset[Mention] = frozenset() if single is None else frozenset({single})
     mentions = set(conditions)
     jumps: tuple[str, ...] = ()
     if isinstance(result, Nat):
         mentions.update(_of_nat(result))
-    elif result.target:
+    elif isinstance(result, Verdict) and result.target:
         jumps = (result.target,)
     keys = {} if single is None else {fields[0]: single}
     return RuleFacts(keys, frozenset(mentions), conditions, () if single is not None else ((fields, test),), jumps)
@@ -144,7 +146,7 @@ def form_of(rule: Rule, names: Names) -> Hashable:
 def entry_form_of(rule: Rule, number: int, names: Names) -> Hashable:
     """An entry of a rule's maps, by its place among all of them, with names in place of values."""
     for statement in rule.statements:
-        if not isinstance(statement, (VerdictMap, NatMap)):
+        if not isinstance(statement, (VerdictMap, NatMap, MarkMap)):
             continue
         if number < len(statement.entries):
             test, result = statement.entries[number]
@@ -160,14 +162,16 @@ def _statement_form(statement: Statement, names: Names) -> Hashable:
         return (tuple(_statement_form(match, names) for match in statement.matches), statement.negated)
     if isinstance(statement, (Verdict, Nat)):
         return _result_form(statement, names)
-    if isinstance(statement, (VerdictMap, NatMap)):
+    if isinstance(statement, (VerdictMap, NatMap, MarkMap)):
         return (type(statement).__name__, statement.fields)
     return statement
 
 
-def _result_form(result: Union[Verdict, Nat], names: Names) -> Hashable:
+def _result_form(result: Union[Verdict, Nat, SetMark], names: Names) -> Hashable:
     if isinstance(result, Verdict):
         return (result.kind, names.get((CHAIN, result.target), result.target), result.reject_with)
+    if isinstance(result, SetMark):
+        return result
     addresses: Hashable = result.addresses
     if result.addresses is not None and result.addresses[0] == result.addresses[1]:
         addresses = names.get(("address", result.addresses[0]), addresses)

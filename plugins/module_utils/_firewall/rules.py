@@ -101,6 +101,14 @@ class SetMark:
 
 
 @dataclass(frozen=True)
+class MarkMap:
+    """A change to a mark that is looked up, as in ``meta mark set ip saddr map { ... }``; no entry ends the rule."""
+
+    fields: tuple[str, ...]
+    entries: tuple[tuple[Test, SetMark], ...]
+
+
+@dataclass(frozen=True)
 class Notrack:
     """Connection tracking leaves the packet alone (only before it, in the raw tables)."""
 
@@ -133,7 +141,7 @@ class Unpredictable:
     why: str
 
 
-Statement = Union[Match, AnyOf, Verdict, VerdictMap, SetMark, Notrack, Nat, NatMap, Unpredictable]
+Statement = Union[Match, AnyOf, Verdict, VerdictMap, SetMark, MarkMap, Notrack, Nat, NatMap, Unpredictable]
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Frame(NamedTuple):
     depth: int
 
 
-Decision = Union[Verdict, Nat, Unpredictable, None]
+Decision = Union[Verdict, Nat, SetMark, Unpredictable, None]
 
 
 class Walk:
@@ -156,6 +156,11 @@ class Walk:
             return [self._stuck(flight, steps, f"{decision.why} ({_place(here.ready.chain, program)})")]
         if isinstance(decision, Nat):
             return self._translate(here, program, flight, steps, decision)
+        if isinstance(decision, SetMark):
+            if not _set_mark(decision, flight):
+                return here
+            steps.append(_step(self._hook, here.ready.chain, program, MARK, flight))
+            return None
         kind = decision.kind
         if kind == CONTINUE:
             return None
@@ -296,18 +301,22 @@ def _condition_text(program: Program, place: int) -> str:
 
 
 def _set_mark(change: SetMark, flight: Flight) -> bool:
-    """Change a mark; False when there is no connection to read its mark from or to write it to (NFT_BREAK)."""
+    """Change a mark; False when there is no connection to read its mark from (nft_ct_get_eval: NFT_BREAK).
+
+    Without one to write to the rule goes on (nft_ct_set_eval).
+    """
     connection = tracked_connection(flight)
-    if connection is None and "ct_mark" in (change.field, change.copied_from):
+    source = change.copied_from or change.field
+    if connection is None and source == "ct_mark" and change.keep:
         return False
     marks = {"mark": flight.mark, "ct_mark": connection.mark if connection is not None else None}
-    kept = _masked(marks[change.copied_from or change.field], change.keep)
+    kept = _masked(marks[source], change.keep)
     own = _masked(marks[change.field], change.own)
     new = None if kept is None or own is None else own ^ kept ^ change.flip
-    if change.field == "ct_mark" and connection is not None:
-        connection.mark = new
-    else:
+    if change.field == "mark":
         flight.mark = new
+    elif connection is not None:
+        connection.mark = new
     return True
 
 

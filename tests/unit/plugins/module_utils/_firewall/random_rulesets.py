@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -9,6 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     AnyOf,
     Chain,
+    MarkMap,
     Match,
     Nat,
     NatMap,
@@ -168,7 +170,10 @@ class Draw:
                 (("mark", ""), ("ct_mark", ""), ("mark", "ct_mark"), ("ct_mark", "mark"))
             )
             keep, flip, own = self.random.choices(range(4), k=3)
-            statements.append(SetMark(field, keep, flip, source, own if source else 0))
+            change = SetMark(field, keep, flip, source, own if source else 0)
+            ports = self.some(PORTS) if self.random.random() < 0.3 else ()
+            entries = tuple((OneOf(frozenset({port})), replace(change, flip=port & 3)) for port in ports)
+            statements.append(MarkMap(("dport",), entries) if entries else change)
             statements += [self.condition()] if self.random.random() < 0.3 else []
         statements.append(self.ending(hook if table == "nat" else "", chains))
         return Rule(number, tuple(statements), f"rule {number}")

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     AnyOf,
     Chain,
+    MarkMap,
     Match,
     Nat,
     NatMap,
@@ -205,7 +206,7 @@ class Way:
             if self.flight.connection is None or self.flight.state == 1:
                 self.flight.tracked, self.flight.state, self.flight.connection = False, 64, None
             return "continue"
-        if isinstance(statement, (VerdictMap, NatMap)):
+        if isinstance(statement, (VerdictMap, NatMap, MarkMap)):
             found = self.look_up(statement)
             return "next" if found is None else self.statement(chain, found)
         if isinstance(statement, Nat):
@@ -229,14 +230,14 @@ class Way:
     def set_mark(self, change: SetMark) -> str:
         ct = None if self.flight.state == 1 else self.flight.connection
         read_from = change.copied_from or change.field
-        if ct is None and "ct_mark" in (change.field, read_from):
+        if ct is None and read_from == "ct_mark" and change.keep:
             return "next"
         marks: dict[str, int] = {"mark": self.flight.mark or 0, "ct_mark": ct.mark or 0 if ct else 0}
         own = marks[change.field] & change.own if change.copied_from else 0
         new = own ^ (marks[read_from] & change.keep) ^ change.flip
-        if change.field == "mark" or ct is None:
+        if change.field == "mark":
             self.flight.mark = new
-        else:
+        elif ct is not None:
             ct.mark = new
         return "continue"
 
@@ -265,7 +266,7 @@ class Way:
         else:
             ct.reply, ct.dnat, ct.dnat_decided = (new_address, new_port, *ct.reply[2:]), changed, True
 
-    def look_up(self, table: VerdictMap | NatMap) -> Verdict | Nat | None:
+    def look_up(self, table: VerdictMap | NatMap | MarkMap) -> Verdict | Nat | SetMark | None:
         values = tuple(self.value(field) for field in table.fields)
         if MISSING in values:
             return None

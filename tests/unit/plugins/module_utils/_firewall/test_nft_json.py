@@ -52,10 +52,21 @@ def test_devices_of_an_ingress_chain(device: object) -> None:
     assert chain.chain.devices == ("eth0",)
 
 
-def test_chains_of_a_dormant_table_have_no_hook() -> None:
-    table = {"table": {"family": "ip", "name": "filter", "flags": ["dormant"]}}
+@pytest.mark.parametrize(
+    ("flags", "hook"),
+    [
+        (["dormant"], ""),
+        ("dormant", ""),
+        (["owner", "dormant"], ""),
+        ("filter\x01", ""),  # as nft 0.9.8 prints dormant
+        ("owner", "forward"),
+        (["owner", "persist"], "forward"),
+    ],
+)
+def test_chains_of_a_dormant_table_have_no_hook(flags: object, hook: str) -> None:
+    table = {"table": {"family": "ip", "name": "filter", "flags": flags}}
     (chain,) = parse_nft(document(table, BASE_CHAIN)).chains
-    assert chain.chain.hook == ""
+    assert chain.chain.hook == hook
 
 
 def test_rules_keep_their_order_numbers_handles_and_comments() -> None:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_json import parse_nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     AnyOf,
+    MarkMap,
     Match,
     Nat,
     NatMap,
@@ -243,6 +244,7 @@ def test_what_only_the_kernel_can_answer_is_undecidable(node: Json) -> None:
         {"xt": None},
         {"mangle": {"key": payload("ip", "daddr"), "value": "1.2.3.4"}},
         {"mangle": {"key": ct("zone"), "value": 5}},
+        {"mangle": {"key": meta("mark"), "value": {"map": {"key": meta("cpu"), "data": {"set": [[1, 2]]}}}}},
         {"mangle": {"key": meta("mark"), "value": {"numgen": {"mode": "inc", "mod": 2}}}},
         {"mangle": {"key": payload("ip", "ttl"), "value": 1}},
         {"vmap": {"key": meta("mark"), "data": "@nowhere"}},
@@ -272,6 +274,8 @@ def test_what_changes_or_takes_a_packet_unseen_is_unpredictable(node: Json) -> N
         {"mangle": {"key": payload("ip", "ttl"), "value": 64}},
         {"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": {"rt": {"key": "mtu"}}}},
         {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s"}},
+        {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s", "stmt": [{"counter": None}]}},
+        {"map": {"op": "add", "elem": payload("ip", "saddr"), "data": payload("tcp", "dport"), "map": "@s"}},
         {"flow": {"op": "add", "flowtable": "@f"}},
         {"xt": {"type": "watcher", "name": "log"}},
     ],
@@ -293,6 +297,17 @@ def test_what_decides_nothing_is_left_out(node: Json) -> None:
 )
 def test_marks(value: Json, expected: SetMark) -> None:
     assert parse([{"mangle": {"key": meta("mark"), "value": value}}]) == (expected,)
+
+
+def test_marks_by_map() -> None:
+    marks = {"map": {"name": "m", "type": "ipv4_addr", "map": "mark", "elem": [["1.1.1.1", 5], [TEN_SLASH_8, 6]]}}
+    value = {"map": {"key": payload("ip", "saddr"), "data": "@m"}}
+    statements = parse([{"mangle": {"key": ct("mark"), "value": value}}], "ip", (marks,))
+    entries = (
+        (one_of(ip("1.1.1.1")), SetMark("ct_mark", 0, 5)),
+        (InRanges((TEN,)), SetMark("ct_mark", 0, 6)),
+    )
+    assert statements == (MarkMap(("saddr",), entries),)
 
 
 @pytest.mark.parametrize("first", [{"&": 0x0F0F0F0F}, {"|": 0x00FF00FF}, {"^": 0x12345678}])
