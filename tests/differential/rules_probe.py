@@ -123,7 +123,8 @@ class _Attempt:
 
     def _fail(self, error: OSError) -> None:
         self.detail = f"errno {error.errno}"
-        refused = isinstance(error, ConnectionError)
+        # ping(8) has one word for all errors.
+        refused = isinstance(error, ConnectionError) and self.probe.protocol != "icmp"
         self.word = ("closed" if self.connected else "refused") if refused else "unreachable"
         self.over = True
 

@@ -123,9 +123,10 @@ class HostPath:
         """POSTROUTING, and out by a device."""
         flight = course.flight.copy()
         flight.oif = _device(decision)
+        own_call = "" if flight.iif else "EPERM"
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(POSTROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after, "EPERM") or self._emit(after, decision)
+            arrivals += self._leg.ended(passage, after, own_call) or self._emit(after, decision)
         return arrivals
 
     def _send_elsewhere(self, course: Course) -> list[Arrival]:
