@@ -43,6 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_STATUS_SEEN_REPLY,
     CT_UNTRACKED,
     AnyBit,
+    InRanges,
     OneOf,
     Test,
 )
@@ -93,6 +94,10 @@ def _arguments(options: dict[str, Single]) -> dict[str, int]:
     return {option: each.arguments for option, each in options.items()}
 
 
+# Of IPv6: multicast addresses, what ipv6_addr_type() does not count as unicast, and types that the route decides.
+_MULTICAST = InRanges(((0xFF << 120, (1 << 128) - 1),))
+_NOT_UNICAST = InRanges(((0, 0), (0xFFFF << 32, (0xFFFF << 32) + 0xFFFFFFFF), *_MULTICAST.ranges))
+_ROUTED_TYPES = frozenset(("local", "anycast", "unreachable"))
 _LOOPBACK = OneOf(frozenset(("lo",)))
 
 
@@ -135,20 +140,41 @@ def _ports(asked: Sequence[Asked], _family: int) -> list[Condition]:
     return conditions
 
 
-def _address_types(asked: Sequence[Asked], _family: int) -> list[Condition]:
+def _address_types(asked: Sequence[Asked], family: int) -> list[Condition]:
     options = {each.option for each in asked}
-    suffix = "_iif" if "--limit-iface-in" in options else "_oif" if "--limit-iface-out" in options else ""
-    limit = f" --limit-iface-{'in' if suffix == '_iif' else 'out'}" if suffix else ""
-    return [
-        Match(
-            (("saddr_type" if each.option == "--src-type" else "daddr_type") + suffix,),
-            OneOf(frozenset(word.lower() for word in each.values[0].split(","))),
-            each.negated,
-            f"-m addrtype {each.text}{limit}",
-        )
-        for each in asked
-        if each.option in ("--src-type", "--dst-type")
-    ]
+    limits = [option for option in ("--limit-iface-in", "--limit-iface-out") if option in options]
+    suffix = {"--limit-iface-in": "_iif", "--limit-iface-out": "_oif"}[limits[0]] if limits else ""
+    conditions: list[Condition] = []
+    for each in asked:
+        if each.option in limits:
+            continue
+        text = " ".join(("-m addrtype", each.text, *limits))
+        address = "saddr" if each.option == "--src-type" else "daddr"
+        types = frozenset(each.values[0].lower().split(","))
+        if family == 4:
+            conditions.append(Match((f"{address}_type{suffix}",), OneOf(types), each.negated, text))
+            continue
+        all_of = _address_types_of_version_6(address, suffix, types, text)
+        if each.negated:
+            conditions.append(AnyOf(tuple(replace(match, negated=not match.negated) for match in all_of), text=text))
+        else:
+            conditions += all_of
+    return conditions
+
+
+def _address_types_of_version_6(address: str, suffix: str, types: frozenset[str], text: str) -> list[Match]:
+    """xt_addrtype.c, match_type6(): what the address says and what its route says have to hold together."""
+    conditions = []
+    if "multicast" in types:
+        conditions.append(Match((address,), _MULTICAST, text=text))
+    if "unicast" in types:
+        conditions.append(Match((address,), _NOT_UNICAST, negated=True, text=text))
+    if "unspec" in types:
+        conditions.append(Match((address,), OneOf(frozenset((0,))), text=text))
+    routed = types & _ROUTED_TYPES
+    if routed:
+        conditions.append(Match((f"{address}_type{suffix}",), OneOf(routed), text=text))
+    return conditions
 
 
 def _ports_of_bridge(asked: Sequence[Asked], _family: int) -> list[Condition]:

@@ -105,6 +105,19 @@ def test_addresses_of_version_6() -> None:
     ]
 
 
+def test_address_types_of_version_6() -> None:
+    """There the kernel asks that the address is unicast and that the route says local, not one of both."""
+    (rule,) = filter_rules(
+        "-m addrtype --dst-type UNICAST,LOCAL -m addrtype ! --src-type UNICAST,LOCAL -j DROP", family=6
+    )
+    unicast, local, outside, _verdict = rule.statements
+    assert isinstance(unicast, Match)
+    assert (unicast.fields, unicast.negated) == (("daddr",), True)
+    assert wordless(local) == asks("daddr_type", one("local"))
+    assert isinstance(outside, AnyOf)
+    assert [match.negated for match in outside.matches] == [False, True]
+
+
 @pytest.mark.parametrize(
     "line",
     [
