@@ -93,7 +93,8 @@ def _read_nftables(run: Run) -> Ruleset:
             # nft shows them all the same.
             if nft_json is None:
                 raise
-    return Ruleset(save, nft_json, nft_tables=tables, unread=[] if nft_json else _hidden_tables(tables, save))
+    hidden = _hidden_tables(tables, save) if nft_json is None else []
+    return Ruleset(save, nft_json, nft_tables=tables, unread=hidden)
 
 
 def _saved(run: Run, program: str, backend: str) -> dict[str, str]:
