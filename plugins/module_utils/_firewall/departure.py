@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     parse_address,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import EPHEMERAL, UNPRIVILEGED
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import EPHEMERAL, FOREIGN_EPHEMERAL
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.uplinks import uplinks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.way_back import ICMP, ICMPV6, Start
@@ -118,7 +118,7 @@ def source_port(view: HostView, packet: Packet, start: Start) -> Optional[int]:
     if packet.source_port is not None:
         return packet.source_port
     if start.stack is None:
-        return view.free_port(*UNPRIVILEGED)
+        return view.free_port(*FOREIGN_EPHEMERAL)
     return view.free_port(*(view.settings.ephemeral_ports() if start.stack is view.host else EPHEMERAL))
 
 

@@ -39,7 +39,7 @@ _TYPES = {
         _PORT: (3, 3),
         "host-unreach": (3, 1),
         "net-unreach": (3, 0),
-        "proto-unreach": (3, 2),
+        "prot": (3, 2),
         "net-prohibited": (3, 9),
         "host-prohibited": (3, 10),
         "": (3, 13),

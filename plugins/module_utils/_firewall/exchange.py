@@ -121,7 +121,21 @@ class Exchange:
                 reason = f"it leaves with the source {source}, which machines outside have no way back to"
                 return [Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course, source_at_end=source)]
             return [self._unknown(arrival.course, f"whether machines outside have a way back to {source}")]
+        if self._start == Start(None, arrival.device) and self._is_known_outside(flight, arrival.device):
+            return self._between_neighbours(arrival)
         return self._answered(arrival, "outside", self._way_back.answer_to(arrival))
+
+    def _between_neighbours(self, arrival: Arrival) -> list[Ending]:
+        """Sent on to where it came from: the answer goes straight back, past this host."""
+        reply = self._way_back.answer_to(arrival)
+        source = address_text(reply.family, reply.daddr)
+        course = arrival.course
+        if reply.daddr == self._first.saddr and (reply.saddr, reply.sport) == (self._first.daddr, self._first.dport):
+            return [Ending(DELIVERED, ANSWERED, "outside answers, past this host", course, "outside", source)]
+        if self._view.host.has_address(reply.family, reply.daddr):
+            return self._answered(arrival, "outside", reply)
+        reason = f"the answer goes straight back on {arrival.device}, past the address translation of this host"
+        return [Ending(NO_ANSWER, TIMED_OUT, reason, course, source_at_end=source)]
 
     def _is_known_outside(self, flight: Flight, device: str) -> bool:
         host = self._view.host

@@ -13,10 +13,12 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     AnyOf,
+    Chain,
     MarkMap,
     Match,
     RuleBook,
     Statement,
+    Verdict,
     VerdictMap,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
@@ -32,19 +34,52 @@ _PORTS = ("sport", "dport", "ct_orig_sport", "ct_orig_dport", "ct_reply_sport", 
 
 
 def port_for_all(book: RuleBook, first: int, last: int) -> Optional[int]:
-    """A port of a range that every rule treats as it treats all others of it; None when some rule tells them apart.
+    """A port of a range that every rule treats as it treats the others; None when a rule tells parts of it apart.
 
-    Chains of address translation do not count: they see the first packet alone, whose source port only few of their
-    rules ask for, and those are looked at.
+    Rules that name a single port of it are no reason for doubt: a sender hardly ever chooses just that one.
     """
-    for chain in book.chains.values():
-        fields = ("sport", "ct_orig_sport") if chain.kind == "nat" else _PORTS
+    single: set[object] = set()
+    for fields, test in _port_tests(book):
+        for place, name in enumerate(fields):
+            if name in _PORTS and _splits(test, place, first, last):
+                return None
+            if name in _PORTS:
+                single.update(_single(test, place))
+    return next((port for port in range(last, first - 1, -1) if port not in single), None)
+
+
+def _port_tests(book: RuleBook) -> Iterator[tuple[tuple[str, ...], Test]]:
+    """What rules ask; those of address translation see no answers, for them only sport is the sender's port."""
+    elsewhere = _reached(book, [chain for chain in book.chains.values() if chain.hook and chain.kind != "nat"])
+    for key, chain in book.chains.items():
         for rule in chain.rules:
             for statement in rule.statements:
-                for names, test in _tests(statement):
-                    if any(name in fields and _splits(test, at, first, last) for at, name in enumerate(names)):
-                        return None
-    return last
+                for fields, test in _tests(statement):
+                    if key in elsewhere or "sport" in fields or "ct_orig_sport" in fields:
+                        yield fields, test
+
+
+def _reached(book: RuleBook, starts: list[Chain]) -> set[tuple[str, str, str, str]]:
+    """Keys of these chains and of all that they lead to."""
+    found = {chain.key for chain in starts}
+    waiting = list(starts)
+    while waiting:
+        chain = waiting.pop()
+        for rule in chain.rules:
+            for target in _targets(rule.statements):
+                key = (*chain.key[:3], target)
+                if key in book.chains and key not in found:
+                    found.add(key)
+                    waiting.append(book.chains[key])
+    return found
+
+
+def _targets(statements: tuple[Statement, ...]) -> Iterator[str]:
+    for statement in statements:
+        if isinstance(statement, Verdict):
+            yield statement.target
+        elif isinstance(statement, VerdictMap):
+            yield from (verdict.target for dummy, verdict in statement.entries)
 
 
 def _tests(statement: Statement) -> Iterator[tuple[tuple[str, ...], Test]]:
@@ -60,21 +95,27 @@ def _tests(statement: Statement) -> Iterator[tuple[tuple[str, ...], Test]]:
 
 def _splits(test: Test, place: int, first: int, last: int) -> bool:
     """Whether a test holds for some ports of a range and for others not; place is the field's in a concatenation."""
-    if isinstance(test, Undecidable):
+    if isinstance(test, (OneOf, Undecidable)):
         return False
-    if isinstance(test, OneOf):
-        return any(isinstance(value, int) and first <= value <= last for value in test.values)
     if isinstance(test, InRanges):
         return any(_cuts(low, high, first, last) for low, high in test.ranges)
     if isinstance(test, InElements):
-        exact = (element[place] for element in test.exact)
-        if any(isinstance(value, int) and first <= value <= last for value in exact):
-            return True
         return any(_cuts(*element[place], first, last) for element in test.elements)
     return True
 
 
 def _cuts(low: object, high: object, first: int, last: int) -> bool:
-    if not isinstance(low, int) or not isinstance(high, int):
+    if not isinstance(low, int) or not isinstance(high, int) or low == high:
         return False
     return low <= last and high >= first and not (low <= first and high >= last)
+
+
+def _single(test: Test, place: int) -> set[object]:
+    if isinstance(test, OneOf):
+        return set(test.values)
+    if isinstance(test, InRanges):
+        return {low for low, high in test.ranges if low == high}
+    if isinstance(test, InElements):
+        ranges = (element[place] for element in test.elements)
+        return {element[place] for element in test.exact} | {low for low, high in ranges if low == high}
+    return set()

@@ -32,21 +32,23 @@ def predict(view: HostView, packet: Packet) -> Path:
     """
     start, first = departure(view, packet)
     endings = Exchange(view, start, first, packet.protocol).run(Course(first))
-    return _path(endings, view.stand_ins if packet.source_port is None else set())
+    nameless = view.stand_ins if packet.source_port is None else set()
+    return _path(endings, nameless, view.problems)
 
 
-def _path(endings: list[Ending], nameless: set[Optional[int]]) -> Path:
+def _path(endings: list[Ending], nameless: set[Optional[int]], problems: list[str]) -> Path:
     """One path of all courses: what they agree on is so, whichever is the real one."""
     first = min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
     known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
     hops = [_hop(event, nameless) for event in first.course.events]
     decided = len(hops) - 1 if hops else None
-    if len(known) == 1 and first.verdict != UNKNOWN:
+    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
+    # What was not read of the rules could have ended any course that passed a hook.
+    if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(doubts):
         sources = {ending.source_at_end for ending in endings}
         source = first.source_at_end if len(sources) == 1 else ""
         return Path(first.verdict, first.seen, first.reason, hops, first.answered_by, source, [], decided)
-    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
-    seen = {ending.seen for ending in endings}
+    seen = {ending.seen for ending in endings} if not problems else set()
     reason = f"it depends on {doubts[0]}" if doubts else first.reason
     return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, hops, doubts=doubts, decided_at=decided)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Optional
 
 EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as every namespace begins with it
-UNPRIVILEGED = (1024, 65535)  # what a machine outside could use
+FOREIGN_EPHEMERAL = (32768, 65535)  # what machines with other systems choose from, too (RFC 6335: 49152 and up)
 
 
 class Settings:
