@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
     BITS,
+    is_link_local,
     is_multicast,
     parse_address,
 )
@@ -31,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 
+_TRIED = 1000
 _ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
 
 
@@ -128,16 +130,28 @@ def chosen_source(stack: Stack, asked: Asked) -> int:
 
 
 def _neighbour(view: HostView, device: str, family: int, destination: int) -> int:
-    """An address on the uplink's link that is nobody's of this host: of the last ones, which are rarely given out."""
+    """An address on the uplink's link that is nobody's of this host: of the last ones, which are rarely given out.
+
+    Where the uplink has an address of its own alone (as in many clouds) the next router stands in.
+    """
+    routers = [parse_address(gateway)[1] for gateway in _routers(view, device, family)]
     taken = {item.number for name in view.host.links for item in view.host.addresses(family, name)}
-    taken |= {parse_address(gateway)[1] for route in view.snapshot.routes for gateway in route.gateways}
-    taken.add(destination)
-    for address in view.host.addresses(family, device):
+    taken.update(routers, (destination,))
+    own = view.host.addresses(family, device)
+    for address in sorted(own, key=lambda item: is_link_local(family, item.number)):
         last = address.number | (1 << BITS[family] - address.length) - 1
         first = last - (1 << BITS[family] - address.length) + 2
-        found = next(
-            (number for number in range(last - 1, max(first, last - 1000) - 1, -1) if number not in taken), None
-        )
+        lowest = max(first, last - _TRIED)
+        found = next((number for number in range(last - 1, lowest - 1, -1) if number not in taken), None)
         if found is not None:
             return found
+    if routers:
+        return routers[0]
     raise BadPacketError(f"source: none could be chosen, {device} has no IPv{family} subnet; give one")
+
+
+def _routers(view: HostView, device: str, family: int) -> list[str]:
+    """The next hops of routes by a device."""
+    link = view.host.links[device]
+    routes = (route for route in view.snapshot.routes if link.index in route.interfaces)
+    return [gateway for route in routes for gateway in route.gateways if parse_address(gateway)[0] == family]

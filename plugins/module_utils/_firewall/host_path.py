@@ -39,6 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     POSTROUTING,
     PREROUTING,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.source_check import source_problem
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.traverse import must_route_again
 
@@ -72,6 +73,7 @@ class HostPath:
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(course, decision, "the host")]
         flight.oif = _device(decision)
+        course = self._routed(course._replace(flight=flight), decision)
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(OUTPUT, course, flight):
             arrivals += self._leg.ended(passage, after, "EPERM") or (
@@ -100,13 +102,13 @@ class HostPath:
         if problem:
             return [self._dropped(course, problem)]
         if decision.kind == LOCAL:
-            return self.deliver(course, device)
+            return self.deliver(self._routed(course, decision), device)
         if not self._view.settings.forwards(flight.family, device):
             key = self._view.settings.forwarding_key(flight.family, device)
             return [self._dropped(course, f"{key} is 0: the host sends nothing on that comes in by {device}")]
         if decision.kind != UNICAST:
             return [self._turned_away(course, decision)]
-        return self._forward(course, device, decision)
+        return self._forward(self._routed(course, decision), device, decision)
 
     def deliver(self, course: Course, device: str) -> list[Arrival]:
         """To the host's own sockets (ip_local_deliver())."""
@@ -136,16 +138,25 @@ class HostPath:
         if decision.kind not in (UNICAST, LOCAL):
             reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
             return [self._dropped(course, reason, "EHOSTUNREACH")]
-        if self._confined(flight, decision):
-            key = f"net.ipv4.conf.{decision.device}.route_localnet"
-            reason = f"{key} is 0: nothing from {address_text(4, flight.saddr)} leaves by {decision.device}"
-            return [self._dropped(course, reason, "EINVAL")]
-        return self.leave(course, decision)
+        obstacle = self._confined(flight, decision)
+        if obstacle:
+            return [self._dropped(course, obstacle, "EINVAL")]
+        return self.leave(self._routed(course, decision), decision)
 
-    def _confined(self, flight: Flight, decision: Decision) -> bool:
-        """Whether a source of 127.0.0.0/8 keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
-        own = flight.family == 4 and is_loopback(4, flight.saddr) and decision.kind != LOCAL
-        return own and not self._view.settings.either(decision.device, "route_localnet")
+    def _confined(self, flight: Flight, decision: Decision) -> str:
+        """Why a loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c).
+
+        IPv6 has no setting for it: what comes with ::1 from elsewhere than the loopback is dropped by whoever gets it.
+        """
+        if decision.kind == LOCAL or not is_loopback(flight.family, flight.saddr):
+            return ""
+        source = address_text(flight.family, flight.saddr)
+        if flight.family == 6:
+            return f"IPv6 lets nothing from {source} leave the host"
+        if self._view.settings.either(decision.device, "route_localnet"):
+            return ""
+        key = sysctl_key(4, decision.device, "route_localnet")
+        return f"{key} is 0: nothing from {source} leaves by {decision.device}"
 
     def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:
         flight = course.flight.copy()
@@ -195,6 +206,14 @@ class HostPath:
         for passage, after in self._leg.hook(PREROUTING, course, flight):
             arrivals += self._leg.ended(passage, after) or self.deliver(after, "lo")
         return arrivals
+
+    def _routed(self, course: Course, decision: Decision) -> Course:
+        what = "to the host itself" if decision.kind == LOCAL else f"by {decision.device}"
+        if decision.gateway:
+            what += f", next hop {decision.gateway}"
+        return course.note(
+            self._leg.name, "routing", "route", f"{decision.destination} in table {decision.table}: {what}"
+        )
 
     def _dropped(self, course: Course, reason: str, own_call: str = "") -> Arrival:
         return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
