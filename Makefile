@@ -33,7 +33,7 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules differential prober molecule clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules differential prober bench molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -154,6 +154,11 @@ differential: stage ## hold predictions against real connections on random hosts
 prober: ROUNDS ?= 6
 prober: stage ## count connections lost while dockerd restarts, ours beside bare ones; writes docs/restart-without-loss.md
 	PYTHONPATH=.build tools/with_lab prober '$(HOSTS)' $(PY) -m tests.prober --rounds '$(ROUNDS)'
+
+# Each prints its figures; they are compared within one run, never with a limit.
+bench: BENCHMARKS ?= evaluator
+bench: stage ## run the benchmarks (BENCHMARKS="name ...")
+	for name in $(BENCHMARKS); do PYTHONPATH=.:.build $(PY) -m "benchmarks.$$name" || exit 1; done
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test

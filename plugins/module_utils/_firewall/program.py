@@ -107,6 +107,8 @@ Terminal = Union[Verdict, Nat, Lookup[Verdict], Lookup[Nat], Lookup[SetMark], Un
 class Program(NamedTuple):
     """A rule, or the rest of one that has conditions behind statements that change something."""
 
+    place: int
+    """Of the rule in its chain, from 0."""
     rule: Rule
     conditions: tuple[Condition, ...]
     matches: tuple[Union[Match, AnyOf], ...]
@@ -117,33 +119,32 @@ class Program(NamedTuple):
     """What follows when all conditions hold and nothing ended the rule; a map that has no entry ends it."""
 
 
-def compile_rule(rule: Rule, around: Surroundings) -> Optional[Program]:
+def compile_rule(place: int, rule: Rule, around: Surroundings) -> Optional[Program]:
     """A rule as a program; None for one that neither decides nor changes anything."""
-    return _compile(rule, rule.statements, around)
+    return _compile(place, rule, rule.statements, around)
 
 
-def _compile(rule: Rule, statements: tuple[Statement, ...], around: Surroundings) -> Optional[Program]:
-    place = 0
+def _compile(place: int, rule: Rule, statements: tuple[Statement, ...], around: Surroundings) -> Optional[Program]:
+    at = 0
     matches: list[Union[Match, AnyOf]] = []
-    while place < len(statements) and isinstance(statements[place], (Match, AnyOf)):
-        matches.append(cast("Union[Match, AnyOf]", statements[place]))
-        place += 1
+    while at < len(statements) and isinstance(statements[at], (Match, AnyOf)):
+        matches.append(cast("Union[Match, AnyOf]", statements[at]))
+        at += 1
     changes: list[Change] = []
-    while place < len(statements) and isinstance(statements[place], (SetMark, Notrack)):
-        changes.append(cast("Change", statements[place]))
-        place += 1
+    while at < len(statements) and isinstance(statements[at], (SetMark, Notrack)):
+        changes.append(cast("Change", statements[at]))
+        at += 1
     terminal: Optional[Terminal] = None
-    if place < len(statements) and not isinstance(statements[place], (Match, AnyOf)):
-        terminal = _terminal(statements[place], around)
-        place += 1
+    if at < len(statements) and not isinstance(statements[at], (Match, AnyOf)):
+        terminal = _terminal(statements[at], around)
+        at += 1
     rest = None
-    if place < len(statements) and (terminal is None or isinstance(terminal, Lookup)):
-        rest = _compile(rule, statements[place:], around)
+    if at < len(statements) and (terminal is None or isinstance(terminal, Lookup)):
+        rest = _compile(place, rule, statements[at:], around)
     if not changes and terminal is None and rest is None:
         return None
-    return Program(
-        rule, tuple(condition(match, around) for match in matches), tuple(matches), tuple(changes), terminal, rest
-    )
+    conditions = tuple(condition(match, around) for match in matches)
+    return Program(place, rule, conditions, tuple(matches), tuple(changes), terminal, rest)
 
 
 def _terminal(statement: Statement, around: Surroundings) -> Optional[Terminal]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.chain_index import ReadyChain
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
     Flight,
     Passage,
@@ -26,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outco
     conclude,
     group,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ready_chain import ReadyChain
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     DNAT,

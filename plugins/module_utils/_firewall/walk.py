@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Callable, NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.chain_index import FindChain, ReadyChain
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
     Flight,
     Passage,
@@ -28,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outco
     merge,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import Lookup, Program
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ready_chain import FindChain, ReadyChain
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     CONTINUE,
