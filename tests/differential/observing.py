@@ -124,8 +124,8 @@ def _socket(attempt: Attempt) -> socket.socket:
     if attempt.source_port:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", attempt.source_port))  # noqa: S104 - a client
-    if attempt.protocol != "tcp":
-        # Without it a datagram socket hears of a closed port, and not of a host that cannot be reached (udp(7)).
+    if attempt.protocol == "icmp":
+        # As ping does. A plain UDP socket hears of a closed port, and not of a host that cannot be reached (udp(7)).
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         else:
@@ -160,8 +160,10 @@ def _go_on(running: _Running) -> Outcome | None:
 
 
 def _failed(running: _Running, error: OSError) -> Outcome:
-    if error.errno in (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE):
-        return Outcome("closed" if running.connected else "refused", str(error))
+    if error.errno in (errno.ECONNRESET, errno.EPIPE) or (error.errno == errno.ECONNREFUSED and running.connected):
+        return Outcome("closed", str(error))
+    if error.errno == errno.ECONNREFUSED:
+        return Outcome("refused", str(error))
     if error.errno == errno.ETIMEDOUT:
         return Outcome("timed out", str(error))
     return Outcome("unreachable", str(error))

@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 
 from tests.differential.answering import Server
 from tests.differential.observing import Attempt
-from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, SUBNETS
+from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, SUBNETS, SUBNETS6
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
@@ -117,12 +117,21 @@ def draw_probes(draw: random.Random, lab: Lab, host: Host, containers: Sequence[
     return chosen[:PER_HOST]
 
 
+def _is_known(host_addresses: Sequence[str], address: str) -> bool:
+    """Whether the host has an address on a container's network; without one it sends what is meant for it outside."""
+    head = address.rpartition(":" if ":" in address else ".")[0]
+    return not address.startswith((SUBNETS, SUBNETS6)) or any(own.startswith(head) for own in host_addresses)
+
+
 def _all(lab: Lab, host: Host, containers: Sequence[Place]) -> Iterator[Probe]:
     targets = _targets(lab, host, containers)
     mark = host.host_name.place
     # What a machine out there chooses is not known as that of the host's own kernel is; each host has ports of its own.
     ports = count(FIRST_PORT + 1000 * mark)
+    own = own_addresses(host)
     for address, port, protocol in targets:
+        if not _is_known(own, address):
+            continue
         loopback = address == "::1" or address.startswith("127.")
         source = lab.outside.address6 if ":" in address else lab.outside.address
         if not loopback and address != source:

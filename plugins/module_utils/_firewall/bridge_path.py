@@ -60,7 +60,8 @@ class BridgePath:
             target = bridge.holder(family, towards)
             # The question who has the address stops where the frame would stop.
             if target is None or separated(port, target):
-                return [self._elsewhere(course, bridge, towards)]
+                # It is the container that asks in vain, and tells its own program.
+                return [self._elsewhere(course, bridge, towards)._replace(stack=port.stack)]
         flight = self._leg.fresh(course)
         flight.iif = bridge.name
         if not bridge.calls[family]:

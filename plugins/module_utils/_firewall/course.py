@@ -80,7 +80,7 @@ class Arrival(NamedTuple):
     reason: str = ""
     """One sentence, where it did not arrive."""
     stack: Optional[Stack] = None
-    """Namespace that it arrived in."""
+    """Namespace that it arrived in; for ``turned away`` that of a sender whose own stack says so."""
     device: str = ""
     """Device that it arrived by, or left by."""
     error: str = ""

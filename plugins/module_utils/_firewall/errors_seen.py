@@ -27,7 +27,7 @@ def seen_as(error: str, protocol: str) -> str:
     if _RESET in error:
         return REFUSED
     if _PORT in error:
-        return UNREACHABLE if protocol == "icmp" else REFUSED
+        return REFUSED
     if protocol == "udp" and any(word in error for word in _PASSING):
         return TIMED_OUT
     return UNREACHABLE

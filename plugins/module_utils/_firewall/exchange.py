@@ -99,6 +99,10 @@ class Exchange:
         if arrival.kind != ARRIVED or arrival.stack is None:
             return [ending_of_request(arrival, self._protocol)]
         if self._protocol == "icmp":
+            if arrival.stack is self._view.host and self._view.settings.ignores_echo(arrival.course.flight.family):
+                key = self._view.settings.echo_key(arrival.course.flight.family)
+                after = arrival.course.note(self._there.name, "socket", "drop", f"{key} is 1")
+                return [Ending(DROPPED, TIMED_OUT, f"{key} is 1: the host answers no echo requests", after)]
             return self._answered(arrival, arrival.stack.label, self._way_back.answer_to(arrival))
         stack = arrival.stack
         if stack.sockets is None:
@@ -253,11 +257,21 @@ class Exchange:
                 # It takes the same way again; only what decides is worth showing.
                 yield course._replace(doubts=end.course.doubts, tracked=end.course.tracked)
                 continue
-            ending = ending_of_request(end, self._protocol)
-            if ending.verdict != UNKNOWN:
-                reason = f"the connection is made, then its data is lost: {ending.reason}"
-                ending = ending._replace(verdict=DROPPED, seen=TIMED_OUT, reason=reason)
-            yield ending
+            yield from self._data_lost(end)
+
+    def _data_lost(self, end: Arrival) -> Iterator[Ending]:
+        """A reset ends an established connection, other errors do not (tcp_v4_err())."""
+        is_reset = end.kind == TURNED_AWAY and "reset" in end.error
+        endings = (
+            self._way_back.send_error(end, self._protocol) if is_reset else [ending_of_request(end, self._protocol)]
+        )
+        for ending in endings:
+            if ending.verdict == UNKNOWN:
+                yield ending
+                continue
+            seen = CLOSED if is_reset and ending.seen == REFUSED else TIMED_OUT
+            reason = f"the connection is made, then its data is lost: {ending.reason}"
+            yield ending._replace(verdict=DROPPED, seen=seen, reason=reason)
 
     def _unknown(self, course: Course, what: str) -> Ending:
         return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", course._replace(doubts=(*course.doubts, what)))

@@ -127,6 +127,7 @@ class HostPath:
         flight.oif = _device(decision)
         own_call = "" if flight.iif else "EPERM"
         arrivals: list[Arrival] = []
+        own_call = "" if flight.iif else "EPERM"
         for passage, after in self._leg.hook(POSTROUTING, course, flight):
             arrivals += self._leg.ended(passage, after, own_call) or self._emit(after, decision)
         return arrivals

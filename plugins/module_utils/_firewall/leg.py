@@ -35,6 +35,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID, CT_RELATED
 
+TCP = 6
+
 
 class Leg:
     """Follows one packet; where a condition cannot be decided it follows both courses."""
@@ -114,7 +116,8 @@ class Leg:
         if passage.verdict == ACCEPT:
             return ()
         reason = decision_text(passage)
-        if passage.verdict == DROP:
+        if passage.verdict == DROP or (passage.verdict == REJECT and own_call and course.flight.protocol != TCP):
+            # Whoever sends a datagram is told at once, before any error that comes back.
             return (Arrival(LOST, course, reason, error=own_call),)
         if passage.verdict == REJECT:
             return (Arrival(TURNED_AWAY, course, reason, error=passage.reject_with),)

@@ -96,7 +96,7 @@ def reader(field: str, around: Surroundings) -> Reader:
     if field.startswith(("saddr_type", "daddr_type")):
         return _type_reader(field, around)
     if field == "saddr_route_iif":
-        return lambda flight: around.device_towards(flight.family, flight.saddr, flight.iif)
+        return lambda flight: _device_back(flight, around)
     return _READERS[field]
 
 
@@ -162,6 +162,11 @@ _READERS: dict[str, Reader] = {
     "skuid": _socket_reader("skuid"),
     "skgid": _socket_reader("skgid"),
 }
+
+
+def _device_back(flight: Flight, around: Surroundings) -> Optional[str]:
+    """Of what comes in by the loopback it is that device, whatever the routes say (nft_fib_is_loopback())."""
+    return "lo" if flight.iif == "lo" else around.device_towards(flight.family, flight.saddr, flight.iif)
 
 
 def checker(test: Test) -> Callable[[Any], bool]:

@@ -48,6 +48,14 @@ class Settings:
         """A setting of IPv4 that is on when it is on for all or for the device (IN_DEV_ORCONF)."""
         return any(self._both(device, name))
 
+    def ignores_echo(self, family: int) -> bool:
+        """Whether the host itself answers no echo requests."""
+        return self.number(self.echo_key(family)) != 0
+
+    def echo_key(self, family: int) -> str:
+        """The setting that ignores_echo() asks."""
+        return "net.ipv6.icmp.echo_ignore_all" if family == 6 else "net.ipv4.icmp_echo_ignore_all"
+
     def ephemeral_ports(self) -> tuple[int, int]:
         """First and last of the source ports that the kernel chooses from."""
         words = self._values.get("net.ipv4.ip_local_port_range", "").split()

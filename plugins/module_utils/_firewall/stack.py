@@ -97,7 +97,11 @@ class Stack:
 
     def _global(self, family: int, device: str, towards: int) -> list[Address]:
         found = [item for item in self.addresses(family, device) if not is_loopback(family, item.number)]
-        if family == 4 or is_link_local(family, towards):
+        if family == 4:
+            return found
+        # One that is tentative has no local route yet, and is no source (ipv6_dev_get_saddr()).
+        found = [item for item in found if self.has_address(6, item.number)]
+        if is_link_local(family, towards):
             return found
         return [item for item in found if not is_link_local(family, item.number)]
 

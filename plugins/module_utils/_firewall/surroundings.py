@@ -49,7 +49,12 @@ class HostSurroundings:
         return decision.device if decision.kind == UNICAST else ""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); of REDIRECT with towards 0 the first."""
+        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); of REDIRECT with towards 0 the first.
+
+        For what goes to an address of the host itself IPv6 takes that very address (RFC 6724, rule 1).
+        """
+        if family == 6 and self._host.has_address(6, towards):
+            return towards
         decision = self._host.fib.lookup(Asked(family, towards))
         if decision.device == device and decision.gateway:
             towards = parse_address(decision.gateway)[1]

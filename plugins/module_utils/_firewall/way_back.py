@@ -109,6 +109,8 @@ class WayBack:
     def send_error(self, arrival: Arrival, protocol: str) -> list[Ending]:
         """The host says no on the way: what it sends has to come back."""
         ending = ending_of_request(arrival, protocol)
+        if arrival.stack is not None and arrival.stack is self._start.stack:
+            return [ending]
         flight = arrival.course.flight
         host = self._view.host
         asked = Asked(flight.family, flight.saddr)
