@@ -8,14 +8,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.legacy_tables import (
+    read_legacy_tables_with_effect,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace, read_in_namespaces
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import nftables_is_there, read_tables
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
+    nftables_is_there,
+    read_tables_with_effect,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
@@ -32,8 +36,6 @@ _FROM_THE_BEGINNING = [
     PolicyRule(0, 6, table=_LOCAL),
     PolicyRule(32766, 6, table=_MAIN),
 ]
-# /proc/net is that of the process's first thread.
-_LEGACY = {"ip": Path("/proc/thread-self/net/ip_tables_names"), "ip6": Path("/proc/thread-self/net/ip6_tables_names")}
 
 
 def read_inner(containers: list[Container]) -> list[InnerNamespace]:
@@ -89,13 +91,5 @@ def _read(inode: int) -> InnerNamespace:
 
 
 def _tables() -> list[str]:
-    legacy = [f"{family} {name}" for family, path in _LEGACY.items() for name in _lines(path)]
-    native = read_tables() if nftables_is_there() else []
-    return list(dict.fromkeys(native + legacy))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="ascii").split()
-    except FileNotFoundError:
-        return []
+    native = read_tables_with_effect() if nftables_is_there() else []
+    return list(dict.fromkeys(native + read_legacy_tables_with_effect()))

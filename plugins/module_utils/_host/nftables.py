@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 from pathlib import Path
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     NETFILTER,
@@ -26,11 +27,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
 # linux/netfilter/nfnetlink.h and nf_tables.h: the subsystem stands in the upper byte of the type.
 _SUBSYSTEM = 10 << 8
 _NFT_MSG_GETTABLE = _SUBSYSTEM | 1
+_NFT_MSG_GETCHAIN = _SUBSYSTEM | 4
+_NFT_MSG_GETRULE = _SUBSYSTEM | 7
 _NFT_MSG_GETGEN = _SUBSYSTEM | 16
 _NFTA_TABLE_NAME = 1
+_NFTA_CHAIN_TABLE = 1
+_NFTA_CHAIN_POLICY = 5
+_NFTA_RULE_TABLE = 1
 _NFTA_GEN_ID = 1
 # linux/netfilter.h, by the names of nft(8).
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+
+_NF_DROP = bytes(4)
 
 # struct nfgenmsg: family, version, and here nothing.
 _HEADER = struct.Struct("=BBH")
@@ -66,10 +74,29 @@ def read_generation() -> int:
 def read_tables() -> list[str]:
     """Tables of nftables in this thread's namespace, ``ip filter`` say. Raises OSError as read_generation() does."""
     with Netlink(NETFILTER) as netlink:
-        messages = netlink.dump(_NFT_MSG_GETTABLE, _HEADER.pack(socket.AF_UNSPEC, 0, 0))
-    return [_table(message) for message in messages]
+        return [_named(message, _NFTA_TABLE_NAME) for message in _dump(netlink, _NFT_MSG_GETTABLE)]
 
 
-def _table(message: bytes) -> str:
+def read_tables_with_effect() -> list[str]:
+    """Those of them that have a rule, or a chain whose policy is to drop. Raises OSError as read_generation() does."""
+    with Netlink(NETFILTER) as netlink:
+        if not _dump(netlink, _NFT_MSG_GETTABLE):
+            return []
+        dropping = [item for item in _dump(netlink, _NFT_MSG_GETCHAIN) if _policy(item) == _NF_DROP]
+        found = [_named(message, _NFTA_CHAIN_TABLE) for message in dropping]
+        found += [_named(message, _NFTA_RULE_TABLE) for message in _dump(netlink, _NFT_MSG_GETRULE)]
+    return list(dict.fromkeys(found))
+
+
+def _dump(netlink: Netlink, kind: int) -> list[bytes]:
+    return netlink.dump(kind, _HEADER.pack(socket.AF_UNSPEC, 0, 0))
+
+
+def _policy(message: bytes) -> Optional[bytes]:
+    return attributes(message, _HEADER.size).get(_NFTA_CHAIN_POLICY)
+
+
+def _named(message: bytes, kind: int) -> str:
+    """Family and name of a table from the attribute of that number."""
     family = _FAMILIES.get(message[0], str(message[0]))
-    return f"{family} {text(attributes(message, _HEADER.size).get(_NFTA_TABLE_NAME))}"
+    return f"{family} {text(attributes(message, _HEADER.size).get(kind))}"

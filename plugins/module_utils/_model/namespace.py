@@ -27,4 +27,5 @@ class InnerNamespace:
     """Only where they differ from the three that every namespace has."""
     listeners: list[Listener] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
-    """Tables of nftables and ip_tables in it, ``ip nat`` say; dockerd itself makes one for its name server."""
+    """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say; dockerd itself makes
+    one for its name server."""
