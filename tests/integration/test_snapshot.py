@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import find_daemons
@@ -78,6 +79,7 @@ def test_a_busy_host_is_read_as_its_own_tools_show_it(fresh_host: Host) -> None:
     check_processes(host, snapshot)
     check_networks(host, snapshot)
     check_kernel(host, snapshot)
+    check_rules(snapshot)
     check_listeners(host, snapshot)
     check_insides(host, snapshot)
 
@@ -240,6 +242,17 @@ def check_kernel(host: Host, snapshot: HostSnapshot) -> None:
     ]
     assert snapshot.boot is not None
     assert snapshot.boot.loader == "systemd-sysctl"
+
+
+def check_rules(snapshot: HostSnapshot) -> None:
+    """All that the engine and the system made is understood, each rule in the words of iptables-save."""
+    assert snapshot.ruleset is not None
+    book = read_rulebook(snapshot.ruleset)
+    assert book.problems == ()
+    rules = [rule for chain in book.chains.values() for rule in chain.rules]
+    assert [rule.text for rule in rules if "Undecidable" in repr(rule) or "Unpredictable" in repr(rule)] == []
+    saved = [line for text in snapshot.ruleset.save.values() for line in _rules(text) if line.startswith("-A")]
+    assert sorted(rule.text for rule in rules) == sorted(saved)
 
 
 def check_listeners(host: Host, snapshot: HostSnapshot) -> None:
