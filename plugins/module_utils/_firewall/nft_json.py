@@ -13,6 +13,7 @@ rule is undecidable or unpredictable, with its words.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import nft_text
@@ -81,6 +82,7 @@ def parse_nft(text: str) -> NftRuleset:
         if kind == "table" and any(flag not in _FLAGS_OF_LIVE_TABLES for flag in _words(body.get("flags", [])))
     }
     sets = _sets(entries)
+    version = _version(entries)
     chains: dict[_Key, Chain] = {}
     found: dict[_Key, _Rules] = {}
     for place, kind, body in entries:
@@ -94,7 +96,7 @@ def parse_nft(text: str) -> NftRuleset:
             key = (_word(place, body, "family"), _word(place, body, "table"), _word(place, body, "chain"))
             if key not in found:
                 raise RulesetError(f"{SOURCE}: entry {place} is a rule of chain {' '.join(key)}, which is not there")
-            _read_rule(body, Table(key[0], key[1], sets), found[key])
+            _read_rule(body, Table(key[0], key[1], sets, version), found[key])
     return NftRuleset(tuple(_complete(chain, found[key]) for key, chain in chains.items()))
 
 
@@ -157,6 +159,12 @@ def _chain(place: int, body: dict[str, object]) -> Chain:
         policy=str(body.get("policy", ACCEPT)),
         devices=tuple(str(device) for device in _words(body.get("dev", []))),
     )
+
+
+def _version(entries: list[tuple[int, str, dict[str, object]]]) -> tuple[int, ...]:
+    """The version of nft that the document names, empty for none."""
+    named = [str(body.get("version", "")) for _, kind, body in entries if kind == "metainfo"]
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", named[0])) if named else ()
 
 
 def _sets(entries: list[tuple[int, str, dict[str, object]]]) -> NamedSets:

@@ -35,6 +35,8 @@ class Table(NamedTuple):
     family: str
     name: str
     sets: NamedSets
+    version: tuple[int, ...]
+    """Of the nft that printed it."""
 
 
 _LOOKUPS = ("==", "!=", "in")

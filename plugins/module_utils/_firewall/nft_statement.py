@@ -50,6 +50,8 @@ _WITHOUT_EFFECT = (
     "optstrip",
     "comment",
 )
+_PRINTS_CONDITIONS_OF_SETS = (1, 0, 6)
+"""nft 0.9.8 leaves out of ``update @s { ip saddr limit rate over 10/second } drop`` what stands behind the element."""
 _COUNTING = ("counter", "last")
 _CONDITIONS = ("limit", "quota", "ct count", "meter", "connlimit")
 
@@ -179,6 +181,8 @@ def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:
 
 def _dynamic_set(_: str, body: Body, at: Setting) -> list[Statement]:
     """A rule that writes to a set: later packets may find it there, and so may this one, in another rule."""
+    if not at.last and at.table.version < _PRINTS_CONDITIONS_OF_SETS:
+        return [undecidable(at.text)]
     conditions = body.get("stmt", [])
     if not isinstance(conditions, list) or any(_is_condition(node) for node in conditions):
         return [undecidable(at.text)]

@@ -73,7 +73,12 @@ def _ct_count(_: str, body: Body) -> str:
 
 
 def _log(_: str, body: Body) -> str:
-    return " ".join(["log", *(f"{key} {_quoted(value)}" for key, value in body.items())])
+    words = [f"{key} {_quoted(value) if key == 'prefix' else expression_text(value)}" for key, value in body.items()]
+    return " ".join(["log", *words])
+
+
+def _reset(_: str, body: Body) -> str:
+    return f"reset {expression_text(body)}"
 
 
 def _flow(_: str, body: Body) -> str:
@@ -164,6 +169,7 @@ _STATEMENTS: dict[str, Callable[[str, Body], str]] = {
     "log": _log,
     "set": _set_statement,
     "map": _map_statement,
+    "reset": _reset,
     "flow": _flow,
     "xt": _xt,
 }

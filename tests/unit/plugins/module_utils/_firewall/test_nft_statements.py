@@ -39,10 +39,13 @@ def ip(text: str) -> int:
     return int(ipaddress.ip_address(text))
 
 
-def parse(expression: list[Json], family: str = "inet", objects: tuple[Json, ...] = ()) -> tuple[Statement, ...]:
+def parse(
+    expression: list[Json], family: str = "inet", objects: tuple[Json, ...] = (), version: str = "1.1.3"
+) -> tuple[Statement, ...]:
     """The statements of one rule in a table of this family, with sets and maps beside it."""
     place = {"family": family, "table": "t"}
     document = [
+        {"metainfo": {"version": version}},
         {"chain": {**place, "name": "c"}},
         *({kind: {**place, **body}} for item in objects for kind, body in item.items()),
         {"rule": {**place, "chain": "c", "handle": 1, "expr": expression}},
@@ -389,6 +392,16 @@ def test_a_set_that_a_rule_writes_and_another_asks_for() -> None:
     add = {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s"}}
     (*__, statement) = parse([asks(payload("ip", "saddr"), "@s"), add], objects=(addresses,))
     assert isinstance(statement, Unpredictable)
+
+
+@pytest.mark.parametrize("version", ["0.9.8", "1.0.5", ""])
+def test_old_versions_leave_out_what_a_set_statement_depends_on(version: str) -> None:
+    update = {"set": {"op": "update", "elem": payload("ip", "saddr"), "set": "@s"}}
+    condition = parse([update, {"drop": None}], version=version)[0]
+    assert isinstance(condition, Match)
+    assert isinstance(condition.test, Undecidable)
+    assert parse([update], version=version) == ()
+    assert parse([update, {"drop": None}]) == (Verdict("drop"),)
 
 
 def test_verdict_maps() -> None:
