@@ -71,10 +71,8 @@ class _Attempt:
         self.sock = socket.socket(family, kinds[probe.protocol], protocol)
         self.sock.setblocking(False)
         try:
-            if probe.protocol != "udp":
-                # For ICMP as ping(8) does: a plain socket of its kind is not told of most errors. For TCP because here
-                # the error comes while connect() still holds the socket, and the kernel then keeps it to itself until
-                # the second SYN, a second later (tcp_v4_err).
+            if probe.protocol == "icmp":
+                # As ping(8) does: a plain socket of its kind is not told of most errors.
                 level, option = (0, IP_RECVERR) if probe.family == 4 else (41, IPV6_RECVERR)
                 self.sock.setsockopt(level, option, 1)
             if probe.protocol == "tcp":
@@ -101,10 +99,10 @@ class _Attempt:
         try:
             if self.probe.protocol == "tcp" and not self.connected:
                 problem = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if not problem and not writable:
-                    problem = self._queued_error()
                 if problem:
                     raise OSError(problem, "")
+                if not writable:
+                    return False
                 self.connected = True
                 self.sock.send(self._message())
                 return False
@@ -115,16 +113,18 @@ class _Attempt:
             self._fail(error)
         return True
 
-    def _queued_error(self) -> int:
-        """Number of the error that an ICMP message brought (struct sock_extended_err, ip(7))."""
-        assert self.sock is not None
-        dummy, ancillary, dummy2, dummy3 = self.sock.recvmsg(MAX_BYTES, 256, socket.MSG_ERRQUEUE)
-        return int(struct.unpack_from("=I", ancillary[0][2])[0])
+    def hear(self, error: str) -> None:
+        """Take notice of an ICMP error that came for a SYN.
+
+        Here it comes while connect() still holds the socket, and the kernel then keeps it to itself until the answer to
+        the second SYN, a second later (tcp_v4_err() of net/ipv4/tcp_ipv4.c).
+        """
+        if self.probe.protocol == "tcp" and not self.connected and self.word == "timed out":
+            self.word, self.detail = error, "by ICMP"
 
     def _fail(self, error: OSError) -> None:
         self.detail = f"errno {error.errno}"
-        # ping(8) has one word for all errors.
-        refused = isinstance(error, ConnectionError) and self.probe.protocol != "icmp"
+        refused = isinstance(error, ConnectionError)
         self.word = ("closed" if self.connected else "refused") if refused else "unreachable"
         self.over = True
 
@@ -141,6 +141,7 @@ class Prober:
     def send(self, probes: Iterable[Probe], quiet: float = QUIET_SECONDS) -> list[Observation]:
         """What became of each probe, in their order."""
         attempts: list[_Attempt] = []
+        self._servers.errors.clear()
         for probe in probes:
             self._next += 1
             attempts.append(_Attempt(self._next, probe, FIRST_PORT + self._next % (LAST_PORT - FIRST_PORT + 1)))
@@ -154,6 +155,8 @@ class Prober:
         for attempt in attempts:
             if attempt.sock is not None and attempt.sock.fileno() >= 0:
                 self._end(attempt)
+            if attempt.source_port in self._servers.errors:
+                attempt.hear(self._servers.errors[attempt.source_port])
         seen = self._servers.seen
         return [Observation(one.word, one.source_port, seen.get(one.number), one.detail) for one in attempts]
 

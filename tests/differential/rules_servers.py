@@ -17,6 +17,8 @@ _ROUTER_PORTS = PORTS[:-2]
 
 MAX_BYTES = 512
 ECHO_REQUEST = {4: 8, 6: 128}
+_IPV6_HEADER = 40
+_LEAST = {4: 28, 6: 48}
 _MAPPED = "::ffff:"
 
 
@@ -48,6 +50,8 @@ class Servers:
     def __init__(self, lab: RulesLab, selector: selectors.BaseSelector) -> None:
         self._selector = selector
         self.seen: dict[int, Sighting] = {}
+        self.errors: dict[int, str] = {}
+        """What ICMP errors say of TCP packets, by their source ports."""
         for machine in (ROUTER, *(leg.machine for leg in LEGS)):
             with lab.inside(machine):
                 for port in _ROUTER_PORTS if machine == ROUTER else PORTS:
@@ -113,9 +117,20 @@ class Servers:
                     asked, data = socket.inet_ntop(socket.AF_INET, data[16:20]), data[(data[0] & 15) * 4 :]
                 else:
                     asked = socket.inet_ntop(socket.AF_INET6, ancillary[0][2][:16])
+                self._read_error(data, family)
                 if data[0] == ECHO_REQUEST[family]:
                     (identifier,) = struct.unpack_from("!H", data, 4)
                     self._note(data[8:], machine, (peer[0], identifier), asked, identifier)
+
+    def _read_error(self, data: bytes, family: int) -> None:
+        """A destination unreachable, with the beginning of the packet that it is about (RFC 792, RFC 4443)."""
+        kind, refused = (3, 3) if family == 4 else (1, 4)
+        about = data[8:]
+        if data[0] == kind and len(about) >= _LEAST[family]:
+            protocol, length = (about[9], (about[0] & 15) * 4) if family == 4 else (about[6], _IPV6_HEADER)
+            if protocol == socket.IPPROTO_TCP:
+                (port,) = struct.unpack_from("!H", about, length)
+                self.errors[port] = "refused" if data[1] == refused else "unreachable"
 
     def _note(self, data: bytes, machine: str, peer: tuple[str, int], asked: str, port: int) -> None:
         number = int(data.split(b" ")[0])

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_path import asked, next_hop, remembered
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import UNCERTAIN, UNICAST
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.source_check import source_problem
@@ -125,8 +126,11 @@ class BridgePath:
         return arrivals
 
     def _last(self, course: Course, target: Port) -> list[Arrival]:
+        flight = course.flight.copy()
+        # br_nf_post_routing() names no device that it came in by.
+        flight.iif, flight.skuid, flight.skgid = "", NO_SOCKET, NO_SOCKET
         arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(POSTROUTING, course, course.flight):
+        for passage, after in self._leg.hook(POSTROUTING, course, flight):
             arrivals += self._leg.ended(passage, after) or (self._into(after, target),)
         return arrivals
 
