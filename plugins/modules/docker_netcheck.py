@@ -52,12 +52,21 @@ options:
     type: str
     choices: [keep, disabled, enabled]
     default: keep
+  reachability:
+    description:
+      - Whether to work out who reaches what on the host, from outside, from the host itself and from its containers.
+      - V(summary) returns what is open to other machines though it is not published, or not for them, or denied by the
+        host's own rules, and counts the rest. V(full) returns every answer. V(none) saves the time.
+    type: str
+    choices: [none, summary, full]
+    default: summary
   snapshot_path:
     description:
       - A file on the host to save all that was read to, as JSON that only its owner can read. Its directory must exist.
       - Passwords in proxy addresses and the like are masked in it.
     type: path
 seealso:
+  - module: dockernet.baseline.packet_trace
   - module: dockernet.baseline.ip_forward
   - module: dockernet.baseline.bridge_hairpin
   - module: dockernet.baseline.userland_proxy
@@ -231,6 +240,68 @@ facts:
     forwarding:
       description: For C(ipv4) and C(ipv6), whether the kernel forwards, on which interfaces, and what boot will set.
       type: dict
+reachability:
+  description:
+    - Who reaches what, by prediction. What the host treats alike is taken together, since Docker writes the same rules
+      for each container. P(dockernet.baseline.packet_trace#module) says which way one packet takes.
+  returned: success, unless O(reachability=none) or there is no Docker Engine
+  type: dict
+  contains:
+    exposures:
+      description: What is open to machines outside, and perhaps was not meant to be.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description:
+            - V(open though not published), V(open though published on loopback), or V(open though the host's own rules
+              deny it), as with ufw and firewalld, whose ordinary rules guard INPUT alone.
+          type: str
+        uplink:
+          description: The interface that these machines are beyond.
+          type: str
+          sample: eth0
+        ports:
+          description: The containers' ports.
+          type: list
+          elements: str
+          sample: ["web:80/tcp"]
+        reason:
+          description: How, or the rule that would deny it.
+          type: str
+        example:
+          description: One such packet.
+          type: dict
+        text:
+          description: All of it in one line.
+          type: str
+    summary:
+      description:
+        - For each source and kind of destination, and for containers how they stand to each other, how many classes of
+          ports at kinds of addresses end in which way.
+      type: list
+      elements: dict
+      sample:
+        - {"source": "outside, by eth0", "destination": "published port", "relation": "", "seen": {"answered": 2}}
+    problems:
+      description: What was not read, so that nothing could be told.
+      type: list
+      elements: str
+    sources:
+      description: Origins that are treated alike, with O(reachability=full).
+      type: list
+      elements: dict
+    destinations:
+      description: Ports that are treated alike, at one kind of address each, with O(reachability=full).
+      type: list
+      elements: dict
+    cells:
+      description:
+        - What becomes of a packet from a source to a destination, with O(reachability=full). C(source) and
+          C(destination) are indices, C(relation) says how containers stand to each other, C(verdict), C(seen) and
+          C(reason) how it ends, C(example) is a packet to ask P(dockernet.baseline.packet_trace#module) about.
+      type: list
+      elements: dict
 sources:
   description: What was read; for what was not, its C(kind) for programs and its C(reason) for people.
   returned: success
@@ -257,6 +328,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine, run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.summary import sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.reachability import (
+    FULL,
+    NONE,
+    SUMMARY,
+    reachability_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -290,6 +367,7 @@ def main() -> None:
         argument_spec={
             "checks": {"type": "list", "elements": "str", "default": ["*"]},
             "userland_proxy": {"type": "str", "choices": [KEEP, DISABLED, ENABLED], "default": KEEP},
+            "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
             "snapshot_path": {"type": "path"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
@@ -308,6 +386,8 @@ def main() -> None:
 
     snapshot = read_snapshot(docker_host=module.params["docker_host"])
     result = audit(snapshot, settings)
+    if module.params["reachability"] != NONE and not no_engine(snapshot):
+        result["reachability"] = reachability_of(snapshot, module.params["reachability"])
     if path is not None:
         result["snapshot_path"] = path
         if not module.check_mode:

@@ -14,7 +14,6 @@ from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.places import Net, Places, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 _WILDCARDS = {"": 4, "0.0.0.0": 4, "::": 6}  # noqa: S104 (compared, not bound)
@@ -43,15 +42,20 @@ class Asked(NamedTuple):
 
 
 def published_ports(places: Places) -> Iterator[Asked]:
-    """All bindings, each container's own."""
+    """All bindings, each container's own; those to what is no address are left out."""
     for station in places.stations:
         for container in station.containers:
             for binding in container.published:
-                yield Asked(station, binding.protocol, binding.container_port, binding.host_port, _plain(binding), "")
+                address = binding.host_ip.strip("[]")
+                if address in _WILDCARDS or _is_address(address):
+                    yield Asked(station, binding.protocol, binding.container_port, binding.host_port, address, "")
 
 
-def _plain(binding: PublishedPort) -> str:
-    return binding.host_ip.strip("[]")
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def listening_ports(places: Places) -> Iterator[Asked]:
@@ -97,6 +101,11 @@ def _addresses(link: Link) -> list[Union[ipaddress.IPv4Address, ipaddress.IPv6Ad
 def family_of(text: str) -> int:
     """4 or 6."""
     return 6 if ":" in text else 4
+
+
+def is_loopback(host_ip: str) -> bool:
+    """Whether a binding is for the host itself alone."""
+    return host_ip not in _WILDCARDS and ipaddress.ip_address(host_ip).is_loopback
 
 
 def is_asked_at(host_ip: str, address: Address) -> bool:

@@ -162,12 +162,13 @@ class Catalogue:
     def _index(self, reference: Reference, facts: RuleFacts) -> None:
         for fields, test in facts.tests:
             self.partition.add(fields, test)
-        single = any(key in self._singles for key in facts.keys.values())
+        # What asks for a container's address beside its port is found by the address.
+        found_by_address = facts.keys.get("daddr") in self._singles
         for mention in facts.mentions:
             kind, value = mention
             if kind == RANGE and mention not in self._nets and isinstance(value, tuple):
                 self.partition.add(("saddr",), InRanges((value,)))
-            if kind == PORT and single:
+            if kind == PORT and found_by_address:
                 continue
             self._by_value.setdefault(mention, []).append(reference)
 

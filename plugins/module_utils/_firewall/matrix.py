@@ -8,7 +8,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exposure import exposures_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix_plan import (
     OWN_GATEWAY,
@@ -26,21 +29,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Matrix,
     Source,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 
 
 def matrix_of(view: HostView) -> Matrix:
     """Who reaches what on a host. A packet that nobody can send has no cell."""
     plan = Plan(view)
-    sources = [_source(asking, plan) for asking in plan.asking]
+    answers = [(key, packet, path) for key, packet in plan.questions() for path in _answer(view, packet)]
     places: dict[tuple[int, str], int] = {}
     destinations: list[Destination] = []
     cells: dict[tuple[int, int, str, str, str], Cell] = {}
-    for key, packet in plan.questions():
-        try:
-            path = predict(view, packet)
-        except BadPacketError:
-            continue
+    for key, packet, path in answers:
         place = (key.wanted, key.at[0])
         if place not in places:
             places[place] = len(destinations)
@@ -48,7 +48,16 @@ def matrix_of(view: HostView) -> Matrix:
         relation = plan.relation_label(key)
         cell = Cell(key.source, places[place], relation, path.verdict, path.seen, path.reason, packet)
         cells.setdefault((cell.source, cell.destination, relation, path.verdict, path.seen), cell)
-    return Matrix(sources, destinations, list(cells.values()), [], list(view.problems))
+    sources = [_source(asking, plan) for asking in plan.asking]
+    exposures = exposures_of(view, plan, answers)
+    return Matrix(sources, destinations, list(cells.values()), exposures, list(view.problems))
+
+
+def _answer(view: HostView, packet: Packet) -> list[Path]:
+    try:
+        return [replace(predict(view, packet), hops=[])]
+    except BadPacketError:
+        return []
 
 
 def _source(asking: Asking, plan: Plan) -> Source:

@@ -265,7 +265,7 @@ class Classes:
         if keys.get("daddr") not in station.names:
             return "sport" not in keys
         port = keys.get("dport")
-        return "saddr" not in keys and (port is None or port[1] in self._ephemeral)
+        return keys.get("saddr") not in station.names and (port is None or port[1] in self._ephemeral)
 
     def _concerns_port(self, reference: Reference, protocol: str, ports: set[Optional[int]]) -> bool:
         facts = self._catalogue.facts(reference)
