@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import nft_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_match import Table
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_sets import NamedSets
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_statement import statements_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_statement import Setting, statements_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     NFT,
@@ -207,9 +207,9 @@ def _read_statements(
     statements: list[Statement] = []
     native: list[Statement] = []
     try:
-        text = nft_text.rule_text(nodes, comment)
-        for place, node in enumerate(nodes, start=1):
-            for statement in statements_of(node, table, last=place == len(nodes)):
+        words = [nft_text.statement_text(node) for node in nodes]
+        for place, node in enumerate(nodes):
+            for statement in statements_of(node, Setting(table, words[place], place == len(nodes) - 1)):
                 if isinstance(statement, Match) and statement.fields in _LASTING and statement in statements:
                     continue
                 statements.append(statement)
@@ -217,4 +217,6 @@ def _read_statements(
                     native.append(statement)
     except RecursionError:
         return "(nested too deeply)", (Unpredictable("it is nested too deeply"),), ()
-    return text, tuple(statements), tuple(native)
+    if comment:
+        words.append(f'comment "{comment}"')
+    return " ".join(words), tuple(statements), tuple(native)

@@ -75,26 +75,20 @@ class Setting(NamedTuple):
     """Whether no other statement follows it in its rule."""
 
 
-def statements_of(node: object, table: Table, *, last: bool) -> list[Statement]:
-    """One statement of a rule in the evaluator's words; nothing for what has no effect.
-
-    ``last`` tells whether no other follows it in its rule.
-    """
+def statements_of(node: object, at: Setting) -> list[Statement]:
+    """One statement of a rule in the evaluator's words; nothing for what has no effect."""
     if not isinstance(node, dict) or len(node) != 1:
-        return [Unpredictable(nft_text.statement_text(node))]
+        return [Unpredictable(at.text)]
     kind, body = next(iter(node.items()))
     verdict = verdict_of(node)
     if verdict is not None:
         return [verdict]
     if kind in _WITHOUT_EFFECT:
         return []
-    text = nft_text.statement_text(node)
     if kind in _CONDITIONS:
-        return [undecidable(text)]
+        return [undecidable(at.text)]
     read = _READERS.get(kind)
-    if read is None:
-        return [Unpredictable(text)]
-    return read(str(kind), body if isinstance(body, dict) else {}, Setting(table, text, last))
+    return [Unpredictable(at.text)] if read is None else read(str(kind), body if isinstance(body, dict) else {}, at)
 
 
 def verdict_of(node: object) -> Optional[Verdict]:

@@ -22,15 +22,6 @@ _NAMED = {"counter": "name", "limit": "name", "quota": "name", "ct helper": "set
 _OF_BITS = ("tcp flags", "ct status", "ct state")
 
 
-def rule_text(statements: object, comment: str) -> str:
-    """A rule in words: its statements and its comment."""
-    nodes = statements if isinstance(statements, list) else []
-    words = [statement_text(node) for node in nodes]
-    if comment:
-        words.append(f'comment "{comment}"')
-    return " ".join(words)
-
-
 def statement_text(node: object) -> str:
     """One statement in words."""
     if not isinstance(node, dict) or len(node) != 1:
