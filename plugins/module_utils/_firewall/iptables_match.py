@@ -107,7 +107,6 @@ WHY_UNDECIDABLE = {
     "connlimit": "depends on how many connections there are",
     "dscp": "depends on the DSCP of the packet",
     "hashlimit": "depends on how many packets came before",
-    "hl": "depends on the hop limit of the packet",
     "length": "depends on the length of the packet",
     "limit": "depends on how many packets came before",
     "mac": "depends on the MAC address of the sender",

@@ -6,7 +6,7 @@
 
 """Matches of iptables-extensions(8) whose options have to be read together. Pure.
 
-How each compares was read in the kernel's net/netfilter/xt_*.c and net/ipv4/netfilter/ipt_rpfilter.c.
+How each compares was read in the kernel's net/netfilter/xt_*.c.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_match_route import (
+    address_types,
+    reverse_path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_option import (
     Asked,
     Condition,
@@ -29,7 +33,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptab
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import AnyOf, Match
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.save_values import device, ports, protocol
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.save_values import (
+    device,
+    number,
+    ports,
+    protocol,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_ESTABLISHED,
     CT_INVALID,
@@ -43,7 +52,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_STATUS_SEEN_REPLY,
     CT_UNTRACKED,
     AnyBit,
-    InRanges,
+    InElements,
     OneOf,
     Test,
 )
@@ -94,11 +103,8 @@ def _arguments(options: dict[str, Single]) -> dict[str, int]:
     return {option: each.arguments for option, each in options.items()}
 
 
-# Of IPv6: multicast addresses, what ipv6_addr_type() does not count as unicast, and types that the route decides.
-_MULTICAST = InRanges(((0xFF << 120, (1 << 128) - 1),))
-_NOT_UNICAST = InRanges(((0, 0), (0xFFFF << 32, (0xFFFF << 32) + 0xFFFFFFFF), *_MULTICAST.ranges))
-_ROUTED_TYPES = frozenset(("local", "anycast", "unreachable"))
-_LOOPBACK = OneOf(frozenset(("lo",)))
+_FULL = 255
+_NEIGHBOUR_DISCOVERY = InElements((((58, 58), (133, 137)),), frozenset())
 
 
 def _conntrack(asked: Sequence[Asked], family: int) -> list[Condition]:
@@ -140,43 +146,6 @@ def _ports(asked: Sequence[Asked], _family: int) -> list[Condition]:
     return conditions
 
 
-def _address_types(asked: Sequence[Asked], family: int) -> list[Condition]:
-    options = {each.option for each in asked}
-    limits = [option for option in ("--limit-iface-in", "--limit-iface-out") if option in options]
-    suffix = {"--limit-iface-in": "_iif", "--limit-iface-out": "_oif"}[limits[0]] if limits else ""
-    conditions: list[Condition] = []
-    for each in asked:
-        if each.option in limits:
-            continue
-        text = " ".join(("-m addrtype", each.text, *limits))
-        address = "saddr" if each.option == "--src-type" else "daddr"
-        types = frozenset(each.values[0].lower().split(","))
-        if family == 4:
-            conditions.append(Match((f"{address}_type{suffix}",), OneOf(types), each.negated, text))
-            continue
-        all_of = _address_types_of_version_6(address, suffix, types, text)
-        if each.negated:
-            conditions.append(AnyOf(tuple(replace(match, negated=not match.negated) for match in all_of), text=text))
-        else:
-            conditions += all_of
-    return conditions
-
-
-def _address_types_of_version_6(address: str, suffix: str, types: frozenset[str], text: str) -> list[Match]:
-    """xt_addrtype.c, match_type6(): what the address says and what its route says have to hold together."""
-    conditions = []
-    if "multicast" in types:
-        conditions.append(Match((address,), _MULTICAST, text=text))
-    if "unicast" in types:
-        conditions.append(Match((address,), _NOT_UNICAST, negated=True, text=text))
-    if "unspec" in types:
-        conditions.append(Match((address,), OneOf(frozenset((0,))), text=text))
-    routed = types & _ROUTED_TYPES
-    if routed:
-        conditions.append(Match((f"{address}_type{suffix}",), OneOf(routed), text=text))
-    return conditions
-
-
 def _ports_of_bridge(asked: Sequence[Asked], _family: int) -> list[Condition]:
     """xt_physdev.c: without a bridge port a name is the empty one, and ``is-bridged`` means that it leaves by one."""
     conditions: list[Condition] = []
@@ -191,32 +160,29 @@ def _ports_of_bridge(asked: Sequence[Asked], _family: int) -> list[Condition]:
     return conditions
 
 
-def _reverse_path(asked: Sequence[Asked], _family: int) -> list[Condition]:
-    """ipt_rpfilter.c, rpfilter_mt(): what comes by loopback has passed; with --validmark the mark chooses the route."""
-    options = {each.option for each in asked}
-    text = " ".join(("-m rpfilter", *(each.text for each in asked)))
-    if options & {"--loose", "--accept-local"}:
-        return [undecidable("depends on a route that is asked in a way which is not modelled", text)]
-    lost = Match(("saddr_route_iif",), OneOf(frozenset(("",))), text=text)
-    loopback = Match(("iif",), _LOOPBACK, text=text)
-    inverted = "--invert" in options
-    answer = (lost,) if inverted else (replace(lost, negated=True), loopback)
-    conditions: list[Condition] = [replace(loopback, negated=True)] if inverted else []
-    if "--validmark" not in options:
-        return [*conditions, AnyOf(answer, text=text)]
-    # The route is known for packets without a mark: (answer or marked) and (unmarked or undecided).
-    unmarked = Match(("mark",), OneOf(frozenset((0,))), text=text)
-    doubt = undecidable("depends on the route for the packet's mark", text)
-    conditions.append(AnyOf((*answer, replace(unmarked, negated=True)), text=text))
-    return [*conditions, AnyOf((unmarked, doubt), text=text)]
+def _hop_limit(asked: Sequence[Asked], _family: int) -> list[Condition]:
+    """Neighbour discovery has 255, or it is not listened to (RFC 4861, 7.1); of other packets it is not known."""
+    conditions: list[Condition] = []
+    for each in asked:
+        text = f"-m hl {each.text}"
+        doubt = undecidable("depends on the hop limit of the packet", text)
+        discovery = Match(("protocol", "icmp_type"), _NEIGHBOUR_DISCOVERY, text=text)
+        wanted = number(each.values[0], 255)
+        holds = {"--hl-eq": wanted == _FULL, "--hl-lt": wanted > _FULL, "--hl-gt": wanted < _FULL}[each.option]
+        if holds != each.negated:
+            conditions.append(AnyOf((discovery, doubt), text=text))
+        else:
+            conditions += [replace(discovery, negated=True), doubt]
+    return conditions
 
 
 TOGETHER: dict[str, Together] = {
+    "hl": Together({"--hl-eq": 1, "--hl-lt": 1, "--hl-gt": 1}, _hop_limit),
     "connmark": Together(_arguments(_CONNMARK), _connmark),
     "conntrack": Together(_arguments(_CONNTRACK), _conntrack),
     "multiport": Together({"--sports": 1, "--dports": 1, "--ports": 1}, _ports),
     "addrtype": Together(
-        {"--src-type": 1, "--dst-type": 1, "--limit-iface-in": 0, "--limit-iface-out": 0}, _address_types
+        {"--src-type": 1, "--dst-type": 1, "--limit-iface-in": 0, "--limit-iface-out": 0}, address_types
     ),
     "physdev": Together(
         {
@@ -228,5 +194,5 @@ TOGETHER: dict[str, Together] = {
         },
         _ports_of_bridge,
     ),
-    "rpfilter": Together({"--loose": 0, "--validmark": 0, "--accept-local": 0, "--invert": 0}, _reverse_path),
+    "rpfilter": Together({"--loose": 0, "--validmark": 0, "--accept-local": 0, "--invert": 0}, reverse_path),
 }

@@ -105,6 +105,28 @@ def test_addresses_of_version_6() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "sure"),
+    [
+        ("--hl-eq 255", True),
+        ("! --hl-eq 255", False),
+        ("--hl-lt 255", False),
+        ("--hl-gt 254", True),
+        ("--hl-eq 1", False),
+    ],
+)
+def test_hop_limit_of_neighbour_discovery(line: str, sure: bool) -> None:
+    """It is 255 there; with other packets nobody knows."""
+    (rule,) = filter_rules(f"-p ipv6-icmp -m icmp6 --icmpv6-type 135 -m hl {line} -j ACCEPT", family=6)
+    condition = rule.statements[2]
+    if sure:
+        assert isinstance(condition, AnyOf)
+        condition = condition.matches[0]
+    assert isinstance(condition, Match)
+    assert condition.fields == ("protocol", "icmp_type")
+    assert condition.negated != sure
+
+
 def test_address_types_of_version_6() -> None:
     """There the kernel asks that the address is unicast and that the route says local, not one of both."""
     (rule,) = filter_rules(
