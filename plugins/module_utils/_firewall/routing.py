@@ -21,6 +21,7 @@ MAIN_TABLE = 254
 UNICAST = "unicast"
 LOCAL = "local"
 THROW = "throw"
+UNREACHABLE = "unreachable"
 NO_ROUTE = "no route"
 UNCERTAIN = "uncertain"
 
@@ -62,14 +63,12 @@ class _Table:
                 routes.sort(key=lambda route: route.metric)
         self._lengths = sorted(self._by_length.items(), reverse=True)
 
-    def find(self, destination: int, index: Optional[int], longer_than: int) -> Optional[Route]:
-        """The best route, with an index only of those that lead to that link."""
+    def find(self, destination: int, index: Optional[int]) -> Optional[tuple[int, Route]]:
+        """The best route with its prefix length, with an index only of those that lead to that link."""
         for length, entries in self._lengths:
-            if length <= longer_than:
-                return None
             for route in entries.get(destination >> (self._bits - length), ()):
                 if index is None or index in route.interfaces:
-                    return route
+                    return length, route
         return None
 
 
@@ -111,8 +110,11 @@ class Fib:
     def local_kind(self, family: int, address: int, device: str = "") -> str:
         """Kind of the entry of the local table for an address, ``unicast`` without one (inet_addr_type())."""
         table = self._tables.get((family, LOCAL_TABLE))
-        route = table.find(address, None, -1) if table else None
-        if route is None or (device and self._indices.get(device) not in route.interfaces):
+        found = table.find(address, None) if table else None
+        if found is None:
+            return UNICAST
+        route = found[1]
+        if device and self._indices.get(device) not in route.interfaces:
             return UNICAST
         return route.kind
 
@@ -122,10 +124,15 @@ class Fib:
             if step.why:
                 return Decision(UNCERTAIN, why=step.why)
             if step.action != "lookup":
-                return Decision(step.action)
+                # A rule of this action says ENETUNREACH, a route of this kind EHOSTUNREACH (fib4_rule_action()).
+                return Decision(NO_ROUTE if step.action == UNREACHABLE else step.action)
             table = self._tables.get((asked.family, step.table))
-            route = table.find(asked.destination, index, step.longer_than) if table else None
-            if route is not None and route.kind != THROW:
+            found = table.find(asked.destination, index) if table else None
+            if found is None or found[1].kind == THROW:
+                continue
+            length, route = found
+            # Only what leads somewhere is suppressed (fib_rules_lookup() asks after errors first).
+            if length > step.longer_than or route.kind not in (UNICAST, LOCAL):
                 return self._decision(route)
         return Decision(NO_ROUTE)
 
