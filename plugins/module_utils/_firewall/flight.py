@@ -38,15 +38,16 @@ class Connection:
     def copy(self) -> Connection:
         """An independent one, for when a journey splits."""
         other = Connection.__new__(Connection)
-        other.dnat = self.dnat
-        other.dnat_decided = self.dnat_decided
-        other.mark = self.mark
-        other.original = self.original
+        # One by one: a loop over the names takes several times as long, and this is done for each hook of each packet.
         other.protocol = self.protocol
+        other.original = self.original
         other.reply = self.reply
-        other.seen_reply = self.seen_reply
+        other.mark = self.mark
+        other.dnat = self.dnat
         other.snat = self.snat
+        other.dnat_decided = self.dnat_decided
         other.snat_decided = self.snat_decided
+        other.seen_reply = self.seen_reply
         return other
 
 
@@ -108,7 +109,6 @@ class Flight:
 
     def copy(self) -> Flight:
         """An independent one, its connection included, for when a journey splits."""
-        # One by one: a loop over the names takes three times as long, and this is done for every hook.
         other = Flight.__new__(Flight)
         other.daddr = self.daddr
         other.dport = self.dport
@@ -130,7 +130,8 @@ class Flight:
         other.state = self.state
         other.tcp_flags = self.tcp_flags
         other.tracked = self.tracked
-        other.connection = None if self.connection is None else self.connection.copy()
+        connection = self.connection
+        other.connection = None if connection is None else connection.copy()
         return other
 
 

@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
+    Connection,
+    Flight,
+    Passage,
+    Step,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, REJECT
 
 UNPREDICTABLE = "unpredictable"
@@ -42,6 +47,13 @@ def _outcome(passage: Passage) -> tuple[Any, ...]:
     if passage.verdict == REJECT:
         return (REJECT, passage.reject_with, flight_key(passage.flight))
     return (passage.verdict,)
+
+
+def behind(steps: tuple[Step, ...], doubts: tuple[str, ...], passage: Passage) -> Passage:
+    """The same passage with what happened before it."""
+    if not steps and not doubts:
+        return passage
+    return passage._replace(steps=steps + passage.steps, doubts=doubts + passage.doubts)
 
 
 def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:

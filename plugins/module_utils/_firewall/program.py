@@ -115,8 +115,8 @@ class Program(NamedTuple):
     """What the conditions were made of."""
     changes: tuple[Change, ...]
     terminal: Optional[Terminal]
-    rest: Optional[Program]
-    """What follows when all conditions hold and nothing ended the rule; a map that has no entry ends it."""
+    rest: tuple[Program, ...]
+    """What follows when all conditions hold and nothing ended the rule, at most one; a map without an entry ends it."""
 
 
 def compile_rule(place: int, rule: Rule, around: Surroundings) -> Optional[Program]:
@@ -144,7 +144,19 @@ def _compile(place: int, rule: Rule, statements: tuple[Statement, ...], around: 
     if not changes and terminal is None and rest is None:
         return None
     conditions = tuple(condition(match, around) for match in matches)
-    return Program(place, rule, conditions, tuple(matches), tuple(changes), terminal, rest)
+    return Program(place, rule, conditions, tuple(matches), tuple(changes), terminal, (rest,) if rest else ())
+
+
+def open_condition(program: Program, flight: Flight) -> Optional[str]:
+    """The text of the first condition that cannot be told; None where another one does not hold."""
+    texts: list[str] = []
+    for condition_of, match in zip(program.conditions, program.matches):
+        answer = condition_of(flight)
+        if answer is False:
+            return None
+        if answer is None:
+            texts.append(match.text or "a condition")
+    return texts[0]
 
 
 def _terminal(statement: Statement, around: Surroundings) -> Optional[Terminal]:

@@ -4,11 +4,11 @@
 #
 # Private to the collection: it can change at any time.
 
-"""A chain whose rules are compiled and indexed."""
+"""Chains whose rules are compiled and indexed, made when the first packet comes by them."""
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Surroundings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import compile_rule
@@ -17,15 +17,32 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 
 
 class ReadyChain:
-    """A chain, and the function that finds its rules for a packet."""
+    """A chain, the function that finds its rules for a packet, and the table that its jumps lead into."""
 
-    __slots__ = ("chain", "programs_for")
+    __slots__ = ("chain", "programs_for", "table")
 
-    def __init__(self, chain: Chain, around: Surroundings) -> None:
+    def __init__(self, chain: Chain, table: ReadyTable, around: Surroundings) -> None:
         self.chain = chain
+        self.table = table
         compiled = (compile_rule(place, rule, around) for place, rule in enumerate(chain.rules))
         self.programs_for = rule_index(tuple(program for program in compiled if program is not None))
 
 
-FindChain = Callable[[Chain, str], Optional[ReadyChain]]
-"""Finds the chain that a rule of another one jumps to, by name."""
+class ReadyTable:
+    """The chains of a table by name."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._chains: dict[str, Chain] = {}
+        self._ready: dict[str, ReadyChain] = {}
+
+    def add(self, chain: Chain) -> None:
+        """Take in a chain as it was parsed."""
+        self._chains[chain.name] = chain
+
+    def find(self, name: str) -> Optional[ReadyChain]:
+        """The chain of that name, None if there is none."""
+        ready = self._ready.get(name)
+        if ready is None and name in self._chains:
+            ready = self._ready[name] = ReadyChain(self._chains[name], self, self._around)
+        return ready

@@ -50,16 +50,24 @@ def is_decided(connection: Connection, hook: str) -> bool:
     return connection.snat_decided if changes_source(hook) else connection.dnat_decided
 
 
-def settle(connection: Connection, hook: str) -> None:
+def settle(flight: Flight, hook: str) -> None:
     """Settle it, with or without a change (nf_nat_alloc_null_binding)."""
+    connection = _connection(flight)
     if changes_source(hook):
         connection.snat_decided = True
     else:
         connection.dnat_decided = True
 
 
-def apply_known(flight: Flight, connection: Connection, hook: str) -> bool:
+def _connection(flight: Flight) -> Connection:
+    if flight.connection is None:
+        raise CannotTell("there is no connection to translate")
+    return flight.connection
+
+
+def apply_known(flight: Flight, hook: str) -> bool:
     """Give a packet the translation of its connection (nf_nat_packet); returns whether it changed."""
+    connection = _connection(flight)
     before = (flight.saddr, flight.sport, flight.daddr, flight.dport)
     if changes_source(hook):
         if flight.reply and connection.dnat:
@@ -75,6 +83,7 @@ def apply_known(flight: Flight, connection: Connection, hook: str) -> bool:
 
 def possible_addresses(nat: Nat, flight: Flight, hook: str, around: Surroundings) -> list[int]:
     """The addresses that a statement could choose; several only for a range. CannotTell when they are not known."""
+    _connection(flight)
     old = flight.saddr if changes_source(hook) else flight.daddr
     if nat.kind == MASQUERADE:
         return [_own(around.own_address(flight.family, flight.oif, flight.daddr), flight.oif)]
@@ -98,8 +107,9 @@ def _own(address: Optional[int], device: str) -> int:
     return address
 
 
-def setup(flight: Flight, connection: Connection, hook: str, nat: Nat, address: int) -> None:
+def setup(flight: Flight, hook: str, nat: Nat, address: int) -> None:
     """Decide the translation of a connection by its first packet, and translate that packet."""
+    connection = _connection(flight)
     reply_source, reply_sport, reply_destination, reply_dport = connection.reply
     if changes_source(hook):
         port = _source_port(flight.sport, nat)
@@ -109,8 +119,8 @@ def setup(flight: Flight, connection: Connection, hook: str, nat: Nat, address: 
         port = _destination_port(flight.dport, nat)
         connection.dnat = (address, port) != (flight.daddr, flight.dport)
         connection.reply = (address, port, reply_destination, reply_dport)
-    settle(connection, hook)
-    apply_known(flight, connection, hook)
+    settle(flight, hook)
+    apply_known(flight, hook)
 
 
 def _source_port(port: Optional[int], nat: Nat) -> Optional[int]:

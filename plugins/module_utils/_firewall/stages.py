@@ -1,0 +1,100 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a packet goes through in a hook: base chains, connection tracking, address translation.
+
+Base chains run by priority; connection tracking comes at -200 (nf_conntrack_proto.c), address translation at -100 and
+100 for all nat chains together, whatever their own priorities (nf_nat_proto.c, nf_nat_register_fn).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import behind, conclude
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    ACCEPT,
+    DNAT,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+    SNAT,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.tracking import track
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.translation import (
+    apply_known,
+    changes_source,
+    is_decided,
+    settle,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
+    CT_ESTABLISHED,
+    CT_INVALID,
+    CT_RELATED,
+    CT_UNTRACKED,
+)
+
+CONNTRACK_PRIORITY = -200
+TRACKING_HOOKS = (PREROUTING, OUTPUT)
+# NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
+NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
+_ICMP = (1, 58)  # nf_nat_inet_fn: errors about a connection take its translation and ask no rule
+
+
+class Stage(Protocol):
+    """One thing that a packet goes through."""
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """The ways out of it; the flight is changed."""
+
+
+class Tracking:
+    """Connection tracking."""
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Let the flight belong to its connection."""
+        track(flight)
+        return [Passage(ACCEPT, flight, (), ())]
+
+
+class Translation:
+    """The nat chains of a hook, and the translation that they decide."""
+
+    def __init__(self, hook: str, chains: tuple[Stage, ...]) -> None:
+        self._hook = hook
+        self._chains = chains
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Ask the nat chains for the first packet of a connection, until one decides; then translate."""
+        connection = flight.connection
+        if connection is None or flight.state in (CT_INVALID, CT_UNTRACKED):
+            return [Passage(ACCEPT, flight, (), ())]
+        error = flight.state == CT_RELATED and flight.protocol in _ICMP
+        if flight.state == CT_ESTABLISHED or error or is_decided(connection, self._hook):
+            return [self._translated(flight)]
+        under_way = [Passage(ACCEPT, flight, (), ())]
+        done: list[Passage] = []
+        for chain in self._chains:
+            outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in chain.run(one.flight)]
+            under_way = [one for one in outcomes if self._is_open(one)]
+            done += (one for one in outcomes if not self._is_open(one))
+        for passage in under_way:
+            settle(passage.flight, self._hook)
+        return conclude(under_way + done)
+
+    def _is_open(self, passage: Passage) -> bool:
+        connection = passage.flight.connection
+        return passage.verdict == ACCEPT and connection is not None and not is_decided(connection, self._hook)
+
+    def _translated(self, flight: Flight) -> Passage:
+        """What happens to a packet of a connection that is known."""
+        if not apply_known(flight, self._hook):
+            return Passage(ACCEPT, flight, (), ())
+        action = SNAT if changes_source(self._hook) else DNAT
+        step = Step(self._hook, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport)
+        return Passage(ACCEPT, flight, (step,), ())
