@@ -31,14 +31,18 @@ ERRORS = {
 }
 # What ip(8) is to do comes in by a file: names and numbers of this test only.
 PROGRAM = """
-import json, subprocess, sys
+import json, subprocess, sys, time
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, policy_rules, routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 
 family, setup, queries = json.load(sys.stdin)
 for name in ("all", "default"):
     open(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "w").write("0")
+    open(f"/proc/sys/net/ipv6/conf/{name}/accept_dad", "w").write("0")
 subprocess.run(["ip", f"-{family}", "-force", "-batch", "-"], input=setup, text=True, capture_output=True)
+limit = time.monotonic() + 20
+while sum(link.operstate == "UP" for link in links.read_links()) < 6 and time.monotonic() < limit:
+    time.sleep(0.01)
 read = [links.read_links(), routes.read_routes(), policy_rules.read_policy_rules()]
 answers = []
 for query in queries:
