@@ -99,18 +99,38 @@ class _Attempt:
         try:
             if self.probe.protocol == "tcp" and not self.connected:
                 problem = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if problem:
+                if problem and not self._is_connected():
                     raise OSError(problem, "")
                 if not writable:
                     return False
                 self.connected = True
                 self.sock.send(self._message())
                 return False
+            if self.probe.protocol == "icmp" and self._from_another():
+                return False
             self.word = "answered" if self.sock.recv(MAX_BYTES) else "closed"
         except BlockingIOError:
             return False
         except OSError as error:
             self._fail(error)
+        return True
+
+    def _is_connected(self) -> bool:
+        """SO_ERROR also brings what ICMP said of later packets of a connection that was made (sk_err_soft)."""
+        assert self.sock is not None
+        try:
+            self.sock.getpeername()
+        except OSError:
+            return False
+        return True
+
+    def _from_another(self) -> bool:
+        """Whether an echo reply waits that did not come from who was asked: the kernel does not look at that."""
+        assert self.sock is not None
+        dummy, sender = self.sock.recvfrom(MAX_BYTES, socket.MSG_PEEK)
+        if sender[0] == self.probe.destination:
+            return False
+        self.sock.recv(MAX_BYTES)
         return True
 
     def hear(self, error: str) -> None:

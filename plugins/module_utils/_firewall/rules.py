@@ -200,10 +200,14 @@ class RuleBook:
     """Parts that exist and are not in ``chains``, one sentence each: any verdict can depend on them."""
 
     def base_chains(self, hook: str, family: int) -> list[Chain]:
-        """The base chains at a hook that a packet of this family (4 or 6) passes, in the kernel's order."""
+        """The base chains at a hook that a packet of this family (4 or 6) passes, in the kernel's order.
+
+        Of those with the same priority the one that was registered last comes first (nf_hook_entries_grow()); programs
+        list them in the order in which they were made.
+        """
         families = ("inet", "ip" if family == 4 else "ip6")
         found = [chain for chain in self.chains.values() if chain.hook == hook and chain.family in families]
-        return sorted(found, key=lambda chain: chain.priority)
+        return sorted(found[::-1], key=lambda chain: chain.priority)
 
 
 class RulesetError(ValueError):
