@@ -35,10 +35,11 @@ _NOTHING = Match(("protocol",), NEVER)
 class IpSets:
     """The sets of a host by name."""
 
-    def __init__(self, sets: Mapping[str, IpSet], changing: Collection[str] = ()) -> None:
-        """``changing``: names of the sets that rules themselves add to or remove from."""
+    def __init__(self, sets: Mapping[str, IpSet], changing: Collection[str] = (), unread: str = "") -> None:
+        """``changing``: names of sets that rules themselves add to or remove from; ``unread``: why sets are missing."""
         self._sets = sets
         self._changing = changing
+        self._unread = unread or "it was not read"
 
     def condition(self, asked: Sequence[Asked], family: int, text: str) -> Condition:
         """What ``-m set`` with these options asks. Raises ValueError for what cannot be told."""
@@ -65,7 +66,7 @@ class IpSets:
 
     def _set(self, name: str) -> IpSet:
         if name not in self._sets:
-            raise ValueError(f"depends on the set {name[:60]!r}, which was not read")
+            raise ValueError(f"depends on the set {name[:60]!r}: {self._unread}")
         if name in self._changing:
             raise ValueError(f"depends on the set {name[:60]!r}, which rules change")
         return self._sets[name]

@@ -58,7 +58,7 @@ def _is_idle(chain: Chain) -> bool:
 
 def _sets(raw: Ruleset) -> IpSets:
     changing = {name for text in raw.save.values() for name in _CHANGED_SET.findall(text)}
-    return IpSets(parse_ipsets(raw.ipsets or ""), changing)
+    return IpSets(parse_ipsets(raw.ipsets or ""), changing, raw.ipsets_unread)
 
 
 def _backend(source: str, text: str) -> str:

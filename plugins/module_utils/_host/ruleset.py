@@ -143,7 +143,7 @@ def _with_sets(run: Run, found: Ruleset) -> Ruleset:
     if status == 0:
         return replace(found, ipsets=output)
     said = "there is no program ipset" if status == NOT_FOUND else f"ipset save failed: {problem.strip() or status}"
-    return replace(found, unread=[*found.unread, f"rules refer to sets, and {said}"])
+    return replace(found, ipsets_unread=said)
 
 
 def _has_tables(path: Path) -> bool:

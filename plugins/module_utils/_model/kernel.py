@@ -152,10 +152,12 @@ class Ruleset:
     nft_json: Optional[str] = None
     """Output of ``nft -j list ruleset``; None where there is no such program."""
     ipsets: Optional[str] = None
-    """Output of ``ipset save``; None where there is no such program, or nothing refers to a set."""
+    """Output of ``ipset save``; None where nothing refers to a set, or they could not be read."""
     nft_tables: Optional[list[str]] = None
     """Tables of nftables as the kernel lists them, ``ip filter`` say; None where they were not asked for."""
     generation: Optional[int] = None
     """NFT_MSG_GETGEN, the same before and after all was read; None where the kernel was not asked."""
     unread: list[str] = field(default_factory=list)
     """Parts that exist and could not be read, one sentence each."""
+    ipsets_unread: str = ""
+    """Why sets that rules refer to could not be read: only those rules are undecided, so it is not in ``unread``."""

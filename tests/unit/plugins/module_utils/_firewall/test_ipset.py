@@ -131,6 +131,15 @@ def test_sets_that_rules_change() -> None:
     assert "which rules change" in found.test.why
 
 
+def test_sets_that_could_not_be_read() -> None:
+    """The rule that asks for one says why, and no other rule is in doubt."""
+    save = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set a src -j DROP\nCOMMIT\n"
+    raw = Ruleset({"iptables-legacy-save": save}, ipsets_unread="there is no program ipset")
+    book = read_rulebook(raw)
+    assert book.problems == ()
+    assert "depends on the set 'a': there is no program ipset" in repr(book.chains)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_longest_prefix_decides(seed: int) -> None:
     """Ranges of a set with exceptions, against a look-up of the longest prefix for each address."""
