@@ -206,8 +206,10 @@ class RuleBook:
         list them in the order in which they were made.
         """
         families = ("inet", "ip" if family == 4 else "ip6")
-        found = [chain for chain in self.chains.values() if chain.hook == hook and chain.family in families]
-        return sorted(found[::-1], key=lambda chain: chain.priority)
+        latest_first = [
+            chain for chain in reversed(self.chains.values()) if chain.hook == hook and chain.family in families
+        ]
+        return sorted(latest_first, key=lambda chain: chain.priority)
 
 
 class RulesetError(ValueError):
