@@ -322,3 +322,10 @@ print(json.dumps([before, steps, changes]))
     assert changes[1] == [[], ["ip filter", "ip6 mangle"]]
     assert changes[3] == [["ip6 full"], ["ip filter", "ip6 mangle"]]
     assert set(changes[4][0]) == {"ip6 full", "inet empty"}
+
+
+def test_routes_are_looked_up_as_the_kernel_does() -> None:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / ".build")])
+    program = [sys.executable, "-m", "tests.differential.route_lookups", "--seeds", "20"]
+    done = run(program, env={**os.environ, "PYTHONPATH": paths}, check=False)
+    assert (done.out.splitlines()[-1], done.rc) == ("800 lookups: 0 disagreements, 0 unknown", 0), done.out

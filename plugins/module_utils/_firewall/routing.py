@@ -60,7 +60,8 @@ class _Table:
     def close(self) -> None:
         for entries in self._by_length.values():
             for routes in entries.values():
-                routes.sort(key=lambda route: route.metric)
+                # Of a table that is joined with main the local routes come first (fib_trie.c, fib_insert_alias).
+                routes.sort(key=lambda route: (-route.table, route.metric))
         self._lengths = sorted(self._by_length.items(), reverse=True)
 
     def find(self, destination: int, index: Optional[int]) -> Optional[tuple[int, Route]]:
@@ -80,21 +81,30 @@ class Fib:
         listed = list(links)
         self._names = {link.index: link.name for link in listed}
         self._indices = {link.name: link.index for link in listed}
+        has_vrf = any(link.kind == "vrf" for link in listed)
+        self._policies = {family: Policy(family, rules, has_vrf=has_vrf) for family in BITS}
         self._tables: dict[tuple[int, int], _Table] = {}
         for route in routes:
             if route.usable:
                 family, number, length = parse_prefix(route.destination)
-                table = self._tables.setdefault((family, route.table), _Table(family))
+                table = self._tables.setdefault((family, self._asked_table(family, route.table)), _Table(family))
                 table.add(number, length, route)
         for table in self._tables.values():
             table.close()
-        has_vrf = any(link.kind == "vrf" for link in listed)
-        self._policies = {family: Policy(family, rules, has_vrf=has_vrf) for family in BITS}
         self._cache: dict[tuple[object, ...], Decision] = {}
 
     def has_custom_rules(self, family: int) -> bool:
         """Whether there are policy rules beyond those that every namespace begins with."""
         return self._policies[family].custom
+
+    def _asked_table(self, family: int, table: int) -> int:
+        """The table that a route is found in.
+
+        Until the first policy rule is made, IPv4's main table is one with local, so that the longest prefix of both
+        wins (net/ipv4/fib_trie.c, fib_trie_unmerge). That a rule was made and removed again cannot be seen.
+        """
+        joined = family == 4 and table == MAIN_TABLE and not self._policies[family].custom
+        return LOCAL_TABLE if joined else table
 
     def lookup(self, asked: Asked, device: str = "") -> Decision:
         """The route for a packet; with a device only by that one (a bound socket, the check of a source)."""
