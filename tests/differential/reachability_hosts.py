@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.differential.reachability_rules import Names, iptables_rule, nft_table, own_chain
+from tests.differential.reachability_rules import Names, iptables_rule, neighbour_discovery, nft_table, own_chain
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
 from tests.lab.kinds import KINDS
@@ -252,7 +252,7 @@ def _line(script: str) -> tuple[str, str]:
 
 def _own_rules(draw: Draw, names: Names, program: str) -> list[tuple[str, str]]:
     rules = [*own_chain(draw, names), *(iptables_rule(draw, names) for dummy in range(draw.randint(1, 3)))]
-    return [_line(f"{program} -w 10 {rule}") for rule in rules]
+    return [*(_line(f"{program} -w 10 {rule}") for rule in rules), *([_discovery()] if names.family == 6 else [])]
 
 
 def _nft(draw: Draw, names: Names, number: int) -> tuple[str, str]:
@@ -301,9 +301,14 @@ def _isolated(draw: Draw, dummy: Names) -> tuple[str, str]:
 
 def _policy(draw: Draw, dummy: Names) -> tuple[str, str]:
     chain = draw.choice(["FORWARD", "FORWARD", "INPUT", "OUTPUT"])
-    return _line(
-        f"{draw.choice(['iptables', 'iptables', 'ip6tables'])} -w 10 -P {chain} {draw.choice(['DROP', 'ACCEPT'])}"
-    )
+    program = draw.choice(["iptables", "iptables", "ip6tables"])
+    words = f"{program} -w 10 -P {chain} {draw.choice(['DROP', 'ACCEPT'])}"
+    return words, words + "\n" + (_discovery()[1] if program == "ip6tables" else "")
+
+
+def _discovery() -> tuple[str, str]:
+    script = "".join(f"ip6tables -w 10 {rule}\n" for rule in neighbour_discovery())
+    return "ip6tables lets neighbour discovery pass in every chain", script
 
 
 def _sysctl(pattern: str) -> Callable[[Draw, Names], tuple[str, str]]:

@@ -48,6 +48,7 @@ class Place:
     """Published ports of the host, with protocol."""
     shares: bool
     """Whether its namespace is another's: the host's or another container's."""
+    networks: int
 
 
 def places(host: Host, names: Sequence[str]) -> list[Place]:
@@ -69,7 +70,7 @@ def _place(host: Host, entry: Mapping[str, Any]) -> Place:
     mode = entry["HostConfig"]["NetworkMode"]
     path = f"/proc/{host.pid}/root/proc/{entry['State']['Pid']}/ns/net"
     shares = mode == "host" or mode.startswith("container:")
-    return Place(entry["Name"].lstrip("/"), path, tuple(addresses), tuple(sorted(bindings)), shares)
+    return Place(entry["Name"].lstrip("/"), path, tuple(addresses), tuple(sorted(bindings)), shares, len(ends))
 
 
 def servers(host: Host, containers: Sequence[Place]) -> list[Server]:
@@ -81,13 +82,17 @@ def servers(host: Host, containers: Sequence[Place]) -> list[Server]:
         Server(host.path, "host", "tcp", HOST_PORT + 1, "127.0.0.1"),
         Server(host.path, "host", "tcp", HOST_PORT + 2, "0.0.0.0"),  # noqa: S104 - in a namespace of the lab
     ]
-    inner = [
-        Server(place.path, place.name, protocol, port)
-        for place in containers
-        if not place.shares
-        for protocol, port in (("tcp", INNER_TCP), ("udp", INNER_UDP))
+    inner = [place for place in containers if not place.shares]
+    return [
+        *own,
+        *(Server(place.path, place.name, "tcp", INNER_TCP) for place in inner),
+        *(Server(place.path, place.name, "udp", INNER_UDP, address) for place in inner for address in _bound(place)),
     ]
-    return own + inner
+
+
+def _bound(place: Place) -> tuple[str, ...]:
+    """Where a container's server of datagrams is bound: in more than one network it must be told, as on the host."""
+    return ("::",) if place.networks < 2 else (*place.addresses, "127.0.0.1", "::1")
 
 
 def own_addresses(host: Host) -> list[str]:

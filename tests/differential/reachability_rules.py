@@ -164,7 +164,8 @@ def _physdev(draw: Draw, dummy: Names, table: str, chain: str) -> list[str]:
 
 
 def _owner(draw: Draw, dummy: Names, dummy_table: str, chain: str) -> list[str]:
-    if chain not in ("OUTPUT", "POSTROUTING"):
+    # Seldom, since it cannot be known which user will ask.
+    if chain not in ("OUTPUT", "POSTROUTING") or draw.random() < 0.7:
         return []
     return [draw.choice(["-m owner --uid-owner 0", "-m owner ! --uid-owner 0", "-m owner --uid-owner 1000-2000"])]
 
@@ -235,8 +236,21 @@ def own_chain(draw: Draw, names: Names) -> list[str]:
     return lines
 
 
+def neighbour_discovery() -> list[str]:
+    """Rules without which others could cut off IPv6 as soon as a neighbour is forgotten, whenever that is."""
+    return [
+        f"-t {table} -I {chain} -p icmpv6 --icmpv6-type {kind} -j ACCEPT"
+        for table, chains in PLACES.items()
+        if table != "nat"
+        for chain in dict.fromkeys(chains)
+        if chain != "DOCKER-USER"
+        for kind in ("neighbour-solicitation", "neighbour-advertisement")
+    ]
+
+
 # ---- nftables --------------------------------------------------------------------------------------------------------
 
+DISCOVERY = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }"
 HOOKS = {
     "prerouting": ("raw", "mangle", "filter", "-250", "-150"),
     "input": ("filter", "10", "mangle"),
@@ -270,7 +284,9 @@ def nft_table(draw: Draw, names: Names, number: int) -> tuple[str, list[str]]:
         lines.append(
             f"  chain {hook} {{ type {kind} hook {hook} priority {draw.choice(HOOKS[hook])}; policy {policy}; }}"
         )
-    rules = [
+    # A chain that drops neighbour discovery cuts off IPv6 as soon as a neighbour is forgotten, whenever that is.
+    rules = [f"add rule {table} {hook} {DISCOVERY} accept" for hook in chains[1:] if family != "ip"]
+    rules += [
         f"add rule {table} {chain} {rule}"
         for chain in chains
         for rule in _nft_rules(draw, names, ip, chain, draw.randint(1, 3))

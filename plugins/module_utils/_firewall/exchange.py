@@ -255,9 +255,19 @@ class Exchange:
         for end in self._send(course._replace(flight=flight)):
             if (end.kind, end.stack) == (arrival.kind, arrival.stack):
                 # It takes the same way again; only what decides is worth showing.
-                yield course._replace(doubts=end.course.doubts, tracked=end.course.tracked)
+                yield from self._data_back(end, course._replace(doubts=end.course.doubts, tracked=end.course.tracked))
                 continue
             yield from self._data_lost(end)
+
+    def _data_back(self, end: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
+        """The first data that comes back; connection tracking may see it as the first packet (nf_conntrack_tcp_loose)."""
+        reply = self._way_back.answer_to(end)
+        reply.tcp_flags = _ACK_PUSH
+        for outcome in self._way_back.send(end, course, reply):
+            if isinstance(outcome, Course):
+                yield course._replace(doubts=outcome.doubts, tracked=outcome.tracked)
+            else:
+                yield outcome
 
     def _data_lost(self, end: Arrival) -> Iterator[Ending]:
         """A reset ends an established connection, other errors do not (tcp_v4_err())."""

@@ -42,11 +42,12 @@ class HostSurroundings:
         return UNICAST if decision.kind == LOCAL else decision.kind.replace("no route", "unreachable")
 
     def device_towards(self, family: int, address: int, incoming: str) -> Optional[str]:
-        """Device that the route to an address leads to, empty without one."""
+        """Device that the route to an address leads to, empty without one, or if it is not the one it came in by."""
         decision = self._host.fib.lookup(Asked(family, address, incoming=incoming or "lo"))
         if decision.kind == UNCERTAIN:
             return None
-        return decision.device if decision.kind == UNICAST else ""
+        is_back = decision.kind == UNICAST and incoming in ("", decision.device)
+        return decision.device if is_back else ""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
         """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); of REDIRECT with towards 0 the first.
