@@ -147,9 +147,12 @@ def _begin(running: _Running) -> None:
 def _go_on(running: _Running) -> Outcome | None:
     """What became of it; None while it is under way."""
     if running.attempt.protocol == "tcp" and not running.connected:
-        error = running.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            raise OSError(error, os.strerror(error))
+        try:
+            running.socket.getpeername()
+        except OSError:
+            # Asked first it would also tell of passing errors, which connect(2) is silent about (SO_ERROR).
+            error = running.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            raise OSError(error, os.strerror(error)) from None
         running.connected = True
         running.socket.send(REQUEST)
         return None

@@ -135,7 +135,12 @@ class Exchange:
         source = address_text(reply.family, reply.daddr)
         course = arrival.course
         if reply.daddr == self._first.saddr and (reply.saddr, reply.sport) == (self._first.daddr, self._first.dport):
-            return [Ending(DELIVERED, ANSWERED, "outside answers, past this host", course, "outside", source)]
+            return [
+                Ending(DELIVERED, ANSWERED, "outside answers, past this host", outcome, "outside", source)
+                if isinstance(outcome, Course)
+                else outcome
+                for outcome in self._data_there(arrival, course)
+            ]
         if self._view.host.has_address(reply.family, reply.daddr):
             return self._answered(arrival, "outside", reply)
         reason = f"the answer goes straight back on {arrival.device}, past the address translation of this host"
@@ -246,24 +251,31 @@ class Exchange:
             if self._protocol != "tcp" or not isinstance(outcome, Course):
                 yield outcome
                 continue
-            yield from self._data(arrival, outcome)
+            for there in self._data_there(arrival, outcome):
+                if isinstance(there, Course):
+                    yield from self._data_back(arrival, there)
+                else:
+                    yield there
 
-    def _data(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
-        """The first packet with data, of a connection that is established by now."""
+    def _data_there(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
+        """For TCP the first packet with data, of a connection that is established by now."""
+        if self._protocol != "tcp":
+            yield course
+            return
         flight = self._first.copy()
         flight.tcp_flags = _ACK_PUSH
         for end in self._send(course._replace(flight=flight)):
             if (end.kind, end.stack) == (arrival.kind, arrival.stack):
                 # It takes the same way again; only what decides is worth showing.
-                yield from self._data_back(end, course._replace(doubts=end.course.doubts, tracked=end.course.tracked))
+                yield course._replace(doubts=end.course.doubts, tracked=end.course.tracked)
                 continue
             yield from self._data_lost(end)
 
-    def _data_back(self, end: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
-        """The first data that comes back; connection tracking may see it as the first packet (nf_conntrack_tcp_loose)."""
-        reply = self._way_back.answer_to(end)
+    def _data_back(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
+        """The first data that comes back; it may be what connection tracking sees first (nf_conntrack_tcp_loose)."""
+        reply = self._way_back.answer_to(arrival)
         reply.tcp_flags = _ACK_PUSH
-        for outcome in self._way_back.send(end, course, reply):
+        for outcome in self._way_back.send(arrival, course, reply):
             if isinstance(outcome, Course):
                 yield course._replace(doubts=outcome.doubts, tracked=outcome.tracked)
             else:

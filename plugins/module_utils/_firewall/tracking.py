@@ -39,8 +39,17 @@ def track(flight: Flight) -> None:
             flight.connection = Connection(flight.protocol, tuple_)
             flight.state = CT_NEW
         return
+    if _continues_unanswered(flight, connection):
+        return
     connection.seen_reply = connection.seen_reply or flight.reply
     flight.state = CT_ESTABLISHED if connection.seen_reply else CT_NEW
+
+
+def _continues_unanswered(flight: Flight, connection: Connection) -> bool:
+    """Whether it goes on though the answer to its SYN went another way: from SYN_SENT to sIV (tcp_conntracks)."""
+    if flight.protocol != _TCP or flight.reply or connection.seen_reply or flight.tcp_flags is None:
+        return False
+    return flight.tcp_flags & (_SYN | _FIN | _RST | _ACK) == _ACK
 
 
 def untrack(flight: Flight) -> None:
