@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exposure import exposures_of
@@ -32,11 +33,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 
+MOST_QUESTIONS = 20_000
+"""Packets that are followed at most, those from outside and from the host first; some seconds' worth."""
+
 
 def matrix_of(view: HostView) -> Matrix:
     """Who reaches what on a host. A packet that nobody can send has no cell."""
     plan = Plan(view)
-    answers = [(key, packet, path) for key, packet in plan.questions() for path in _answer(view, packet)]
+    questions = plan.questions()
+    asked = islice(questions, MOST_QUESTIONS)
+    answers = [(key, packet, path) for key, packet in asked for path in _answer(view, packet)]
+    unasked = sum(1 for dummy in questions)
     places: dict[tuple[int, str], int] = {}
     destinations: list[Destination] = []
     cells: dict[tuple[int, int, str, str, str], Cell] = {}
@@ -50,7 +57,14 @@ def matrix_of(view: HostView) -> Matrix:
         cells.setdefault((cell.source, cell.destination, relation, path.verdict, path.seen), cell)
     sources = [_source(asking, plan) for asking in plan.asking]
     exposures = exposures_of(view, plan, answers)
-    return Matrix(sources, destinations, list(cells.values()), exposures, list(view.problems))
+    problems = [*view.problems, *_left_out(unasked)]
+    return Matrix(sources, destinations, list(cells.values()), exposures, problems)
+
+
+def _left_out(unasked: int) -> list[str]:
+    if not unasked:
+        return []
+    return [f"the host treats its containers in too many ways: {unasked} answers from containers were not worked out"]
 
 
 def _answer(view: HostView, packet: Packet) -> list[Path]:

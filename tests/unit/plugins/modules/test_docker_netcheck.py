@@ -94,3 +94,14 @@ def test_without_docker_the_message_says_so_once(run: Any) -> None:
 def test_names_that_are_no_text_do_not_break_the_answer(run: Any) -> None:
     result = run(SyntheticHost().container("web\udcff\x1b[2J"))
     assert result["facts"]["attachments"][0]["container"] == "web\\udcff\x1b[2J"
+
+
+def test_who_reaches_what_comes_in_the_detail_that_is_asked_for(run: Any) -> None:
+    host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
+    assert "reachability" not in run(host, reachability="none")
+    assert set(run(host)["reachability"]) == {"exposures", "summary", "problems"}
+    assert set(run(host, reachability="full")["reachability"]) >= {"sources", "destinations", "cells"}
+
+
+def test_without_an_engine_nothing_is_reached(run: Any) -> None:
+    assert "reachability" not in run(SyntheticHost().unread("engine", kind="absent", reason="no Docker Engine here"))
