@@ -15,20 +15,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 
-RECORDED = (ROOT / "tests/unit/fixtures/rulesets/iptables-1.8.7.save").read_text(encoding="utf-8")
+RECORDED = ROOT / "tests/unit/fixtures/rulesets"
 # In a network namespace of its own: the host's rules stay as they are.
-PROGRAM = "iptables-$1-restore && iptables-$1-save && printf '\\0' && nft -j list ruleset"
+PROGRAM = "$1-$2-restore && $1-$2-save && printf '\\0' && nft -j list ruleset"
 
 Meanings = dict[tuple[str, str, int], str]
 
 
+@pytest.mark.parametrize("program", ["iptables", "ip6tables"])
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
-def test_every_rule_comes_back_with_its_meaning(engine_host: Host, backend: str) -> None:
+def test_every_rule_comes_back_with_its_meaning(engine_host: Host, program: str, backend: str) -> None:
     """Nearly all matches and targets of iptables, as each version shows them, alone and together with nft's JSON."""
-    program = ["unshare", "--net", "sh", "-c", PROGRAM, "sh", backend]
-    save, shown = engine_host.run(program, stdin=RECORDED).out.split("\0")
-    source = f"iptables-{backend}-save"
-    wanted = meanings(read_rulebook(Ruleset({source: RECORDED})))
+    recorded = (RECORDED / f"{program}-1.8.7.save").read_text(encoding="utf-8")
+    command = ["unshare", "--net", "sh", "-c", PROGRAM, "sh", program, backend]
+    save, shown = engine_host.run(command, stdin=recorded).out.split("\0")
+    source = f"{program}-{backend}-save"
+    wanted = meanings(read_rulebook(Ruleset({source: recorded})))
     assert meanings(read_rulebook(Ruleset({source: save}))) == wanted
     joined = read_rulebook(Ruleset({source: save}, shown))
     assert joined.problems == ()

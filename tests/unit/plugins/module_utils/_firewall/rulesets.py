@@ -19,9 +19,10 @@ RECORDED = Path(__file__).parents[3] / "fixtures" / "rulesets"
 
 
 def recorded(name: str) -> Ruleset:
-    """A recording of iptables-nft-save and nft, taken at one time."""
+    """A recording of iptables-nft-save (or ip6tables-nft-save) and nft, taken at one time."""
+    source = f"{'ip6tables' if name.startswith('ip6') else 'iptables'}-nft-save"
     save = (RECORDED / f"{name}.save").read_text(encoding="utf-8")
-    return Ruleset({"iptables-nft-save": save}, (RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+    return Ruleset({source: save}, (RECORDED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def filter_rules(text: str, ipsets: str = "", family: int = 4) -> list[Rule]:

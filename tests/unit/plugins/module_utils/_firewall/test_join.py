@@ -72,7 +72,7 @@ def test_base_chains_that_do_not_exist() -> None:
     assert {chain.name for chain in read_rulebook(replace(raw, nft_json=None)).chains.values()} == {"FORWARD"}
 
 
-@pytest.mark.parametrize("name", ["iptables-1.8.7", "iptables-1.8.9", "iptables-1.8.11"])
+@pytest.mark.parametrize("name", ["iptables-1.8.7", "iptables-1.8.9", "iptables-1.8.11", "ip6tables-1.8.7"])
 def test_the_join_says_what_the_save_command_says(name: str) -> None:
     """Where iptables alone made the rules, the JSON adds handles and changes nothing."""
     raw = recorded(name)
@@ -89,7 +89,7 @@ def test_the_join_says_what_the_save_command_says(name: str) -> None:
                     wordless(each) for each in line.statements if not _says_the_same(each)
                 }
             compared += 1
-    assert compared > 70
+    assert compared > 25
 
 
 def _says_the_same(statement: object) -> bool:
