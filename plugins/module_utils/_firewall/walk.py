@@ -12,13 +12,21 @@ once. nft_do_chain (nf_tables_core.c) and ipt_do_table (ip_tables.c) are the ker
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Callable, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
     Flight,
     Passage,
     Step,
     Surroundings,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame import (
+    Fork,
+    Frame,
+    chain_name,
+    frame_key,
+    rest_of,
+    where,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.marks import set_mark
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import tracked_connection
@@ -41,7 +49,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     JUMP,
     REJECT,
     RETURN,
-    Chain,
     Nat,
     SetMark,
     Unpredictable,
@@ -62,25 +69,13 @@ MOST_JUMPS = 16
 """NFT_JUMP_STACK_SIZE of nf_tables.h; ip_tables has no such limit, but nothing real goes as deep."""
 MOST_CALLS = 10_000
 """Chains entered in one base chain. The kernel has no such limit: only rules made to stall somebody exceed it."""
-MOST_SPLITS = 256
+MOST_SPLITS = 1000
+DEEPEST_SPLIT = 60
+"""Splits on ways that are themselves due to a split, each of which takes a few frames of Python's stack."""
 
 
 class TooMany(Exception):
     """What it would take to follow a packet goes beyond a limit; the message says which."""
-
-
-class Frame(NamedTuple):
-    """Where to go on."""
-
-    ready: ReadyChain
-    programs: tuple[Program, ...]
-    place: int
-    """Of the next one."""
-    caller: Optional[Frame]
-    """Where to go on after the last of them."""
-    outer: Optional[Frame]
-    """Where ``return`` leads; another place than ``caller`` only in the rest of a rule."""
-    depth: int
 
 
 Decision = Union[Verdict, Nat, SetMark, Unpredictable, None]
@@ -97,26 +92,28 @@ class Walk:
         self._around = around
         self._calls = 0
         self._splits = 0
+        self._depth = 0
         self._known: dict[tuple[object, ...], tuple[Frame, list[Passage]]] = {}
 
     def run(self, flight: Flight) -> list[Passage]:
         """The ways out of it; the flight is changed. Steps are those of this chain."""
         base = self._base
         if base.chain.unreadable:
-            return [self._stuck(flight, [], f"{_name(base.chain)}: {base.chain.unreadable}")]
-        self._calls = self._splits = 0
+            return [self._stuck(flight, [], f"{chain_name(base.chain)}: {base.chain.unreadable}")]
+        self._calls = self._splits = self._depth = 0
         self._known.clear()
         try:
             return self._follow(Frame(base, base.programs_for(flight), 0, None, None, 0), flight, [])
         except TooMany as error:
-            return [self._stuck(flight, [], f"{_name(base.chain)}: {error}")]
+            return [self._stuck(flight, [], f"{chain_name(base.chain)}: {error}")]
 
     def _follow(self, frame: Frame, flight: Flight, steps: list[Step]) -> list[Passage]:
         """Go on until the base chain is left."""
+        forks: list[Fork] = []
         while True:
             ready, programs, place, caller, outer, depth = frame
             result: Optional[Result] = None
-            while place < len(programs):
+            while result is None and place < len(programs):
                 program = programs[place]
                 place += 1
                 answer: Optional[bool] = True
@@ -124,21 +121,43 @@ class Walk:
                     answer = condition(flight)
                     if answer is not True:
                         break
-                if answer is False:
-                    continue
-                here = Frame(ready, programs, place, caller, outer, depth)
-                if answer is None:
-                    result = self._split(here, program, flight, steps)
-                else:
-                    result = self._execute(here, program, flight, steps)
-                break
+                if answer is not False:
+                    here = Frame(ready, programs, place, caller, outer, depth)
+                    if answer:
+                        result = self._execute(here, program, flight, steps)
+                    else:
+                        result = self._fork(here, program, flight, steps, forks)
             if result is None:
-                if caller is None:
-                    return [self._policy(flight, steps)]
-                result = caller
+                result = caller or [self._policy(flight, steps)]
             if isinstance(result, list):
-                return result
+                return self._join(forks, result)
             frame = result
+
+    def _fork(
+        self, here: Frame, program: Program, flight: Flight, steps: list[Step], forks: list[Fork]
+    ) -> Optional[list[Passage]]:
+        """Follow the way on which the conditions hold; on the other one the next rule is up, unless it is known."""
+        doubt = open_condition(program, flight)
+        if doubt is None:
+            return None
+        key = (*frame_key(here), flight_key(flight))
+        if key in self._known:
+            # With copies, for a way can be met several times.
+            known = self._known[key][1]
+            return [behind(tuple(steps), (), one._replace(flight=one.flight.copy())) for one in known]
+        on, taken = flight.copy(), list[Step]()
+        ways = self._deeper(lambda: self._finish(self._execute(here, program, on, taken), on, taken))
+        forks.append(Fork(key, here, f"{doubt} ({where(here, program)})", tuple(steps), ways))
+        steps.clear()
+        return None
+
+    def _join(self, forks: list[Fork], passages: list[Passage]) -> list[Passage]:
+        """What comes out of both ways of each fork, given what comes out behind the last of them."""
+        for fork in reversed(forks):
+            both = merge([fork.taken, passages], fork.doubt)
+            self._known[fork.key] = (fork.here, both)
+            passages = [behind(fork.steps, (), passage) for passage in both]
+        return passages
 
     def _execute(self, here: Frame, program: Program, flight: Flight, steps: list[Step]) -> Result:
         """Do what a rule says whose conditions hold."""
@@ -164,17 +183,17 @@ class Walk:
         if isinstance(decision, Nat):
             return self._translate(here, program, flight, steps, decision)
         if isinstance(decision, Unpredictable):
-            return [self._stuck(flight, steps, f"{decision.why} ({_where(here, program)})")]
+            return [self._stuck(flight, steps, f"{decision.why} ({where(here, program)})")]
         if decision is not None:
             if not set_mark(decision, flight):
                 return here
             steps.append(self._step(here, program, MARK, flight))
-        return _rest(here, program)
+        return rest_of(here, program)
 
     def _verdict(self, here: Frame, program: Program, flight: Flight, steps: list[Step], verdict: Verdict) -> Result:
         kind = verdict.kind
         if kind == CONTINUE:
-            return _rest(here, program)
+            return rest_of(here, program)
         steps.append(self._step(here, program, kind, flight))
         if kind in (ACCEPT, DROP, REJECT):
             return [Passage(kind, flight, tuple(steps), (), verdict.reject_with)]
@@ -182,9 +201,9 @@ class Walk:
             return here.outer or [self._policy(flight, steps)]
         target = here.ready.table.find(verdict.target)
         if target is None:
-            return [self._stuck(flight, steps, f"there is no chain {verdict.target} ({_where(here, program)})")]
+            return [self._stuck(flight, steps, f"there is no chain {verdict.target} ({where(here, program)})")]
         if target.chain.unreadable:
-            return [self._stuck(flight, steps, f"{_name(target.chain)}: {target.chain.unreadable}")]
+            return [self._stuck(flight, steps, f"{chain_name(target.chain)}: {target.chain.unreadable}")]
         self._calls += 1
         if self._calls > MOST_CALLS:
             raise TooMany(f"more than {MOST_CALLS} jumps")
@@ -198,14 +217,14 @@ class Walk:
         try:
             addresses = possible_addresses(nat, flight, self._hook, self._around)
         except CannotTell as error:
-            return [self._stuck(flight, steps, f"{error} ({_where(here, program)})")]
+            return [self._stuck(flight, steps, f"{error} ({where(here, program)})")]
 
         def to(address: int) -> Callable[[], list[Passage]]:
             return lambda: self._translated(here, program, flight.copy(), list(steps), nat, address)
 
         if len(addresses) == 1:
             return self._translated(here, program, flight, steps, nat, addresses[0])
-        doubt = f"which address of the range the kernel chooses ({_where(here, program)})"
+        doubt = f"which address of the range the kernel chooses ({where(here, program)})"
         return self._branches([to(address) for address in addresses], doubt)
 
     def _translated(
@@ -214,26 +233,6 @@ class Walk:
         setup(flight, self._hook, nat, address)
         steps.append(self._step(here, program, word(nat, self._hook), flight))
         return [Passage(ACCEPT, flight, tuple(steps), ())]
-
-    def _split(self, here: Frame, program: Program, flight: Flight, steps: list[Step]) -> Result:
-        """Follow both ways: the conditions hold, and they do not."""
-        text = open_condition(program, flight)
-        if text is None:
-            return here
-
-        def holds() -> list[Passage]:
-            on, taken = flight.copy(), list[Step]()
-            return self._finish(self._execute(here, program, on, taken), on, taken)
-
-        def fails() -> list[Passage]:
-            return self._follow(here, flight.copy(), [])
-
-        key = (*_frame_key(here), flight_key(flight))
-        if key not in self._known:
-            # With the frame: as long as it lives, nothing else has the ids of its rules.
-            self._known[key] = (here, self._branches([holds, fails], f"{text} ({_where(here, program)})"))
-        # A way can be met twice, so what was found stays as it is.
-        return [behind(tuple(steps), (), one._replace(flight=one.flight.copy())) for one in self._known[key][1]]
 
     def _split_lookup(
         self, here: Frame, program: Program, flight: Flight, steps: list[Step], found: tuple[Decision, ...]
@@ -246,17 +245,24 @@ class Walk:
 
             return go
 
-        return self._branches([way(one) for one in found], f"what the map yields ({_where(here, program)})")
+        return self._branches([way(one) for one in found], f"what the map yields ({where(here, program)})")
 
     def _finish(self, result: Result, flight: Flight, steps: list[Step]) -> list[Passage]:
         return result if isinstance(result, list) else self._follow(result, flight, steps)
 
     def _branches(self, ways: list[Callable[[], list[Passage]]], doubt: str) -> list[Passage]:
         """All ways together; the doubt counts only if they differ in what comes out."""
+        return merge([self._deeper(way) for way in ways], doubt)
+
+    def _deeper(self, way: Callable[[], list[Passage]]) -> list[Passage]:
+        """Follow a way beside the others, within the limits."""
         self._splits += 1
-        if self._splits > MOST_SPLITS:
+        self._depth += 1
+        if self._splits > MOST_SPLITS or self._depth > DEEPEST_SPLIT:
             raise TooMany("too many open conditions")
-        return merge([way() for way in ways], doubt)
+        passages = way()
+        self._depth -= 1
+        return passages
 
     def _policy(self, flight: Flight, steps: list[Step]) -> Passage:
         base = self._base.chain
@@ -269,24 +275,3 @@ class Walk:
     def _step(self, here: Frame, program: Program, action: str, flight: Flight) -> Step:
         chain, rule = here.ready.chain, program.rule
         return Step(self._hook, chain, rule, action, flight.saddr, flight.sport, flight.daddr, flight.dport)
-
-
-def _rest(here: Frame, program: Program) -> Frame:
-    """Where a rule goes on that has not decided."""
-    return Frame(here.ready, program.rest, 0, here, here.outer, here.depth) if program.rest else here
-
-
-def _frame_key(frame: Optional[Frame]) -> tuple[int, ...]:
-    key: list[int] = []
-    while frame is not None:
-        key += (id(frame.programs), frame.place)
-        frame = frame.caller
-    return tuple(key)
-
-
-def _name(chain: Chain) -> str:
-    return f"{chain.table_name} {chain.name}"
-
-
-def _where(here: Frame, program: Program) -> str:
-    return f"rule {program.rule.number} of {_name(here.ready.chain)}: {program.rule.text}"
