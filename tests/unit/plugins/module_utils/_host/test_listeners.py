@@ -1,0 +1,53 @@
+"""Sockets of the test itself, as sock_diag shows them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def own_process() -> list[procfs.Process]:
+    process = procfs.read_process(os.getpid())
+    assert process is not None
+    return [process]
+
+
+def test_a_listener_and_who_holds_it(port: int) -> None:
+    found = listeners.read_listeners(own_process(), {})
+    program = os.path.basename(os.path.realpath("/proc/self/exe"))
+    assert Listener("tcp", "127.0.0.1", port, owner=program, pid=os.getpid()) in found
+
+
+def test_an_owner_that_cannot_be_seen(port: int) -> None:
+    gone = procfs.Process(2**22 + 1, "gone", 1, 10**9)
+    assert Listener("tcp", "127.0.0.1", port) in listeners.read_listeners([gone], {})
+
+
+def test_udp_waits_until_it_is_connected(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        wanted = Listener("udp", "127.0.0.1", bound.getsockname()[1])
+        assert wanted in listeners.listeners_of({})
+        bound.connect(("127.0.0.1", port))
+        assert wanted not in listeners.listeners_of({})
+
+
+def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(links: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(listeners, "_sockets", refuse)
+    with pytest.raises(UnreadableError, match="did not list the listening sockets"):
+        listeners.read_listeners([], {})
