@@ -55,6 +55,11 @@ class BridgePath:
         doubt = self._view.frame_rules.on_bridge(bridge.name, port.link.name)
         if doubt:
             return [self._leg.untold(course, doubt)]
+        if not bridge.link.up or not port.link.up:
+            down = bridge.name if port.link.up else port.link.name
+            reason = f"{down} is down"
+            note = course.note(self._leg.name, "bridge", "unreachable", reason)
+            return [Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(family))]
         if self._view.host.has_address(family, towards):
             target = None
         else:
@@ -159,5 +164,9 @@ class BridgePath:
             return self._leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
         reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}"
         note = course.note(self._leg.name, "bridge", "unreachable", reason)
-        error = "host-unreachable" if course.flight.family == 4 else "addr-unreachable"
-        return Arrival(TURNED_AWAY, note, reason, error=error)
+        return Arrival(TURNED_AWAY, note, reason, error=_nobody(course.flight.family))
+
+
+def _nobody(family: int) -> str:
+    """The error for a neighbour that does not answer."""
+    return "host-unreachable" if family == 4 else "addr-unreachable"

@@ -25,8 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endin
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.holder import (
     DOCKER_PROXY,
-    hangs,
-    proxy_behind,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
@@ -155,20 +153,22 @@ class Exchange:
         return near or host.has_address(flight.family, flight.saddr)
 
     def _host_socket(self, arrival: Arrival, listener: Listener) -> list[Ending]:
-        proxy = proxy_behind(self._view, listener)
+        proxy = self._view.holders.proxy_behind(listener)
         if proxy is not None:
             return self._proxied(arrival, listener, proxy)
         if listener.owner == DOCKER_PROXY:
             return [self._unknown(arrival.course, f"where docker-proxy on port {listener.port} leads")]
-        reason = hangs(self._view, listener)
-        if reason:
-            after = arrival.course.note(self._there.name, "socket", "hold", reason)
-            return [Ending(NO_ANSWER, TIMED_OUT, reason, after)]
-        return self._served(arrival, listener)
+        reason = self._view.holders.only_held(listener)
+        return [self._silent(arrival, reason)] if reason else self._served(arrival, listener)
+
+    def _silent(self, arrival: Arrival, reason: str) -> Ending:
+        return Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course.note(self._there.name, "socket", "hold", reason))
 
     def _served(self, arrival: Arrival, listener: Listener) -> list[Ending]:
         """Somebody listens, and answers."""
         assert arrival.stack is not None  # noqa: S101
+        if self._view.is_asleep(arrival.stack):
+            return [self._silent(arrival, f"{arrival.stack.label} is paused, so nobody answers")]
         reply = self._way_back.answer_to(arrival)
         program = f" ({listener.owner})" if listener.owner else ""
         if self._protocol == "udp":

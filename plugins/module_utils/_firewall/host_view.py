@@ -12,6 +12,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_rules import FrameRules
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.holder import Holders
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.port_choice import port_for_all
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook, RulesetError
@@ -59,6 +60,7 @@ class HostView:
         )
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
+        self.holders = Holders(snapshot.proxies, snapshot.containers)
         self.containers: dict[str, Container] = _by_name(snapshot)
         self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
         """Ids of the namespaces of running containers, as links refer to them."""
@@ -67,6 +69,7 @@ class HostView:
             (id(port.stack), port.device): (bridge, port) for bridge in self.bridges.values() for port in bridge.ports
         }
         """Where a container's link is plugged in, by its stack and the link's name inside."""
+        self._asleep = {id(stack) for netns, stack in self.inner.items() if self.holders.asleep(netns)}
 
     @classmethod
     def of(cls, snapshot: HostSnapshot) -> HostView:
@@ -80,6 +83,10 @@ class HostView:
         if self.snapshot.daemon is not None and container.netns == self.snapshot.daemon.netns:
             return self.host
         return self.inner.get(container.netns)
+
+    def is_asleep(self, stack: Stack) -> bool:
+        """Whether all containers in a namespace are paused."""
+        return id(stack) in self._asleep
 
     def unseen(self, container: Container) -> Stack:
         """Stands in for the namespace of a running container that was not read."""

@@ -1,6 +1,3 @@
-# Copyright (c) 2026, dockernet.baseline contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
 """Whole journeys on made-up hosts: what decides, what is seen, who answers and which source it sees."""
 
 from __future__ import annotations
@@ -394,3 +391,25 @@ def test_outside_machine_sent_back_to_its_own_link_is_answered_past_the_host() -
     host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp --dport 81 -j DNAT --to-destination 192.0.2.50:80"]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=81)
     assert (path.verdict, path.seen) == ("no answer", "timed out")
+
+
+def test_paused_container_answers_nothing_but_ping() -> None:
+    snapshot = small_host().snapshot()
+    paused = [replace(item, status="paused" if item.name == "web" else item.status) for item in snapshot.containers]
+    snapshot = replace(snapshot, containers=paused)
+    address = "172.18.0.2"
+    assert ask(snapshot, container("peer"), address, port=80).verdict == "no answer"
+    assert ask(snapshot, container("peer"), address, "icmp").seen == "answered"
+
+
+def test_bridge_that_is_down_leads_nowhere() -> None:
+    host = small_host()
+    host.links = [replace(link, up=link.kind != "bridge") for link in host.links]
+    path = ask(host.snapshot(), container("peer"), web_of(host), port=80)
+    assert (path.seen, "is down" in path.reason) == ("unreachable", True)
+
+
+def test_uplink_with_a_single_address_is_asked_from_the_next_router() -> None:
+    host = small_host()
+    host.links = [replace(link, addresses=[f"{ADDRESS}/32"]) if link.name == "eth0" else link for link in host.links]
+    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).source_at_end == "192.0.2.1"
