@@ -24,7 +24,7 @@ from tests.lab.proc import LabError
 
 MOST_UNKNOWN = 0.02
 _SAVED = Path(".build/rules")
-_TRIES = 80
+_TRIES = 60
 
 
 @dataclass
@@ -108,7 +108,7 @@ def smaller(case: RulesCase) -> Outcome:
     best = try_case(case, PATIENT_SECONDS)
     tries = 0
     for place in range(len(case.scripts)):
-        size = max(1, len(best.case.scripts[place].lines) // 2)
+        size = len(best.case.scripts[place].lines)
         while size:
             at = 0
             while at < len(best.case.scripts[place].lines) and tries < _TRIES:

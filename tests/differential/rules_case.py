@@ -86,7 +86,9 @@ def _routing(words: Words) -> tuple[str, ...]:
     """Now and then marks choose another table."""
     if words.some(0.75):
         return ()
-    kind, family = words.choice(("unreachable", "blackhole", "prohibit", "throw")), words.choice((4, 6))
+    family = words.choice((4, 6))
+    # ip_error() of net/ipv4/route.c sends each source only a few errors a second.
+    kind = words.choice(("blackhole", "throw") if family == 4 else ("unreachable", "blackhole", "prohibit", "throw"))
     mark = words.choice(("0x1", "0x10", "0x1/0x1"))
     return (
         f"-{family} rule add fwmark {mark} lookup 100 priority 500",

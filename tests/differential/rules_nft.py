@@ -201,7 +201,7 @@ class _Table:
 
         ports = words.sample(PORTS, 2)
         choices = [
-            f"{words.choice(('tcp', 'udp', 'th'))} dport vmap {{ {ports[0]} : {verdict()}, {ports[1]} : {verdict()} }}",
+            f"{words.choice(('tcp', 'udp'))} dport vmap {{ {ports[0]} : {verdict()}, {ports[1]} : {verdict()} }}",
             f"ct state vmap {{ established : {verdict()}, related : accept, new : {verdict()}, invalid : drop }}",
             f"meta l4proto vmap {{ tcp : {verdict()}, udp : {verdict()} }}",
             f"{ip} saddr . tcp dport vmap {{ {words.host(number)} . {ports[0]} : {verdict()} }}",
@@ -217,7 +217,7 @@ class _Table:
     def _condition(self, hook: str, number: int, below: list[str], priority: int) -> str:
         words = self.words
         ip, no = _NUMBER[number], words.choice(("", "", "", "!= "))
-        port, protocol = words.port(), words.choice(("tcp", "udp", "th"))
+        port, protocol = words.port(), words.choice(("tcp", "udp", "meta l4proto { tcp, udp } th"))
         low, high = words.ports()
         first, last = words.span(number)
         span = f"{first}-{last}" if first != last else first

@@ -60,7 +60,7 @@ class Words(random.Random):
 
     def target(self, family: int) -> str:
         """Where a destination is translated to."""
-        return NOWHERE[family] if self.some(0.05) else self.host(family)
+        return NOWHERE[family] if family == 6 and self.some(0.05) else self.host(family)
 
     def source(self, family: int) -> str:
         """What a source is translated to: the router's, so that answers come back."""

@@ -33,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routi
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID, CT_RELATED
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 
 TCP = 6
 
@@ -71,12 +71,10 @@ class Leg:
         flight.tracked = True
         flight.connection, flight.reply, flight.state = None, False, CT_INVALID
         known = course.tracked
-        error = flight.icmp_type is not None and not is_echo(flight)
         if known is not None:
             own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
             if own == known.reply and own != known.original:
                 flight.connection, flight.reply = known.copy(), True
-                flight.state = CT_RELATED if error else CT_INVALID
             elif own == known.original:
                 flight.connection = known.copy()
         return flight
@@ -139,8 +137,3 @@ class Leg:
             else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
         )
         return Arrival(UNSENT, course.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH")
-
-
-def is_echo(flight: Flight) -> bool:
-    """Whether it is a request or an answer of ping, and no error."""
-    return flight.icmp_type in ((0, 8) if flight.family == 4 else (128, 129))

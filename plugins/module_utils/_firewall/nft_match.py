@@ -105,6 +105,9 @@ def _value_tests(part: Part, op: str, right: object) -> Optional[list[Test]]:
         return [OneOf(frozenset({False}))] if right in (0, False) and op in ("==", "!=") else None
     if part.datatype.flags and (op in ("in", "!") or (part.field == "ct_state" and part.mask is None)):
         bits = nft_value.number_of(part.datatype, right)
+        if bits is not None and op in ("==", "!=") and bits & (bits - 1):
+            # Only with == and != several flags are one value, and a packet has just one state.
+            return [OneOf(frozenset())]
         return None if bits is None or part.mask is not None or op not in ("in", "!", *_LOOKUPS) else [AnyBit(bits)]
     span = nft_value.span_of(part.datatype, right)
     if span is None:

@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_ESTABLISHED,
     CT_INVALID,
     CT_NEW,
+    CT_RELATED,
     CT_UNTRACKED,
 )
 
@@ -21,6 +22,8 @@ _TCP = 6
 # Echo, timestamp, information and address mask requests (nf_conntrack_proto_icmp.c); echo requests of ICMPv6, whose
 # types of neighbour and listener discovery are never tracked (nf_conntrack_proto_icmpv6.c).
 _ICMP_REQUESTS = {1: (8, 13, 15, 17), 58: (128,)}
+# Errors belong to the connection of the packet that they quote (nf_conntrack_inet_error() and its callers).
+_ICMP_ERRORS = {1: (3, 4, 5, 11, 12), 58: range(128)}
 _NEVER_TRACKED = range(130, 138)
 _ICMPV6 = 58
 
@@ -38,6 +41,9 @@ def track(flight: Flight) -> None:
             tuple_ = (flight.saddr, flight.sport, flight.daddr, flight.dport)
             flight.connection = Connection(flight.protocol, tuple_)
             flight.state = CT_NEW
+        return
+    if flight.icmp_type is not None and flight.icmp_type in _ICMP_ERRORS.get(flight.protocol, ()):
+        flight.state = CT_RELATED
         return
     if _continues_unanswered(flight, connection):
         return
