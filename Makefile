@@ -156,7 +156,7 @@ prober: stage ## count connections lost while dockerd restarts, ours beside bare
 	PYTHONPATH=.build tools/with_lab prober '$(HOSTS)' $(PY) -m tests.prober --rounds '$(ROUNDS)'
 
 # Each prints its figures; they are compared within one run, never with a limit.
-bench: BENCHMARKS ?= evaluator matrix
+bench: BENCHMARKS ?= evaluator matrix readers
 bench: stage ## run the benchmarks (BENCHMARKS="name ...")
 	for name in $(BENCHMARKS); do PYTHONPATH=.:.build $(PY) -m "benchmarks.$$name" || exit 1; done
 
