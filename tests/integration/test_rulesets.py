@@ -12,12 +12,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
+from tests.differential.rules_iptables import restore_script
+from tests.differential.rules_words import Words
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 
 RECORDED = ROOT / "tests/unit/fixtures/rulesets"
 # In a network namespace of its own: the host's rules stay as they are.
 PROGRAM = "$1-$2-restore && $1-$2-save && printf '\\0' && nft -j list ruleset"
+
+LOAD_BOTH = """
+cd "$(mktemp -d)" && trap 'rm -r "$PWD"' EXIT && cat >both && sed '/^#6$/,$d' both >four && sed '1,/^#6$/d' both >six
+iptables-nft-restore <four >&2 && ip6tables-nft-restore <six >&2 || exit 1
+iptables-nft-save && printf '\\0' && ip6tables-nft-save && printf '\\0' && nft -j list ruleset
+"""
 
 Meanings = dict[tuple[str, str, int], str]
 
@@ -35,6 +43,22 @@ def test_every_rule_comes_back_with_its_meaning(engine_host: Host, program: str,
     joined = read_rulebook(Ruleset({source: save}, shown))
     assert joined.problems == ()
     assert doubtful(meanings(joined)) == doubtful(wanted)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_iptables_made_is_known_from_both_sources(engine_host: Host, seed: int) -> None:
+    """Rules of the differential's generator: each stands in both sources at one place, and they agree about it."""
+    words = Words(seed)
+    scripts = [restore_script(words, family, sets=False) for family in (4, 6)]
+    command = ["unshare", "--net", "sh", "-c", LOAD_BOTH]
+    four, six, shown = engine_host.run(command, stdin="#6\n".join(scripts)).out.split("\0")
+    save = {"iptables-nft-save": four, "ip6tables-nft-save": six}
+    joined = read_rulebook(Ruleset(save, shown))
+    assert joined.problems == ()
+    assert doubtful(meanings(joined)) == set()
+    words_of = [rule.text for chain in joined.chains.values() for rule in chain.rules]
+    saved = [line for text in save.values() for line in text.splitlines() if line.startswith("-A")]
+    assert sorted(words_of) == sorted(saved)
 
 
 def meanings(book: RuleBook) -> Meanings:
