@@ -1,4 +1,4 @@
-"""Lookups in routing tables by policy rules; tests/integration/test_routing.py compares them with the kernel's."""
+"""Lookups in routing tables by policy rules; tests/differential/route_lookups.py compares them with the kernel's."""
 
 from __future__ import annotations
 
