@@ -19,6 +19,6 @@ options:
     type: str
     default: unix:///var/run/docker.sock
 requirements:
-  - pyroute2 (Debian package python3-pyroute2)
+  - pyroute2 (Debian package python3-pyroute2), where bridge ports or links of containers are to be changed
   - docker SDK for Python (Debian package python3-docker)
 """
