@@ -141,7 +141,7 @@ class HostPath:
             return [self._dropped(course, reason, "EHOSTUNREACH")]
         obstacle = self._confined(flight, decision)
         if obstacle:
-            return [self._dropped(course, obstacle, "EINVAL")]
+            return [self._dropped(course, obstacle, "EINVAL" if flight.family == 4 else "")]
         return self.leave(self._routed(course, decision), decision)
 
     def _confined(self, flight: Flight, decision: Decision) -> str:
