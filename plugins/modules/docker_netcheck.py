@@ -275,6 +275,13 @@ reachability:
         text:
           description: All of it in one line.
           type: str
+    listing:
+      description: Who sees what of whom, for people, in 200 lines at most.
+      type: list
+      elements: str
+      sample:
+        - from outside, by eth0
+        - "  answered    web:80/tcp (published on 0.0.0.0) at 192.0.2.10"
     summary:
       description:
         - For each source and kind of destination, and for containers how they stand to each other, how many classes of

@@ -162,7 +162,7 @@ class DockerHost:
         for binding in container.published:
             self._publish(binding, next(iter(bridges)), str(endpoints[0].address))
         if self.layout == 28:
-            for bridge, endpoint in zip(bridges, endpoints, strict=True):
+            for bridge, endpoint in zip(bridges, endpoints):
                 self._add("raw", "PREROUTING", f"-d {endpoint.address}/32 ! -i {bridge.device} -j DROP")
         return container
 

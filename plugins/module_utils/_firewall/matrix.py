@@ -15,7 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_p
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exposure import exposures_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix_plan import (
-    OWN_GATEWAY,
     Asking,
     Key,
     Plan,
@@ -89,15 +88,11 @@ def _destination(wanted: Wanted, key: Key) -> Destination:
     if wanted.kind == BEYOND:
         return Destination(wanted.kind, f"machines outside (IPv{wanted.family})", "", wanted.protocol)
     members = list(dict.fromkeys(asked.label for ports in wanted.ports.values() for asked in ports))
-    at = key.at[0] or "its own address"
     if wanted.kind == INNER_PORT:
-        return Destination(
-            wanted.kind, f"{_and_more(members)} itself", f"{at} (IPv{wanted.family})", wanted.protocol, members
-        )
-    if at == OWN_GATEWAY:
-        at = "the gateway of its network"
-    bound = f", published on {wanted.host_ip or '0.0.0.0'}"  # noqa: S104 (compared, not bound)
-    return Destination(wanted.kind, f"{_and_more(members)} at {at}{bound}", at, wanted.protocol, members)
+        at = f"{'their' if len(members) > 1 else 'its'} own IPv{wanted.family} address"
+        return Destination(wanted.kind, _and_more(members), at, wanted.protocol, members)
+    name = f"{_and_more(members)} (published on {wanted.host_ip or '0.0.0.0'})"  # noqa: S104 (compared, not bound)
+    return Destination(wanted.kind, name, key.at[0], wanted.protocol, members)
 
 
 def _and_more(members: list[str]) -> str:

@@ -253,7 +253,7 @@ class Classes:
         label, common, shared = self._catalogue.standing(reference)
         if net is not None:
             names = {**names, **self._catalogue.chain_names.get(net.number, {})}
-            shared = reference.position if self._catalogue.owner(reference) is net else 0
+            shared = shared if self._catalogue.owner(reference) is net else 0
         return (label, common, shared, self._catalogue.form(reference, names))
 
     def _concerns_asking(self, reference: Reference, station: Station) -> bool:

@@ -46,9 +46,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 
 LOOPBACK = "lo"
-OWN_GATEWAY = "own gateway"
-ASKING_GATEWAY = "gateway of the asking network"
-OTHER_GATEWAY = "gateway of another network"
+OWN_GATEWAY = "the gateway of its network"
+ASKING_GATEWAY = "the gateway of the asking network"
+OTHER_GATEWAY = "gateways of other networks"
 
 
 @dataclass
@@ -142,6 +142,10 @@ class Plan:
             if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and address.device == LOOPBACK)
         ]
 
+    def can_ask(self, asking: Asking, family: int) -> bool:
+        """Whether machines beyond an uplink have a family of addresses in common with it."""
+        return asking.kind != OUTSIDE or family in self._families[asking.uplink]
+
     @property
     def asked(self) -> Iterable[Asked]:
         """All ports that are asked, those of the outside left out."""
@@ -208,7 +212,7 @@ class Plan:
         return Key(source, number, ("", None), None), packet
 
     def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
-        if asking.kind == OUTSIDE and wanted.family not in self._families[asking.uplink]:
+        if not self.can_ask(asking, wanted.family):
             return
         asked = next(iter(wanted.ports.values()))[0]
         yield from self._at_addresses(source, asking, None, asked)

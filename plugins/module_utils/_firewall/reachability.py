@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Exposure, Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
@@ -39,6 +40,7 @@ def reachability_of(snapshot: HostSnapshot, detail: str) -> dict[str, Any]:
 def _plain(matrix: Matrix, detail: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "exposures": [{**to_plain(item), "text": exposure_text(item)} for item in matrix.exposures],
+        "listing": listing_of(matrix),
         "summary": _summary(matrix),
         "problems": matrix.problems,
     }

@@ -47,9 +47,9 @@ class Destination:
     kind: str
     """``published port``, ``container port`` or ``outside``."""
     name: str
-    """For people: the first one and how many more there are, and where they are asked."""
+    """For people: the first one and how many more there are, and what they are published on."""
     at: str
-    """The address that is asked, or which one it is (``the gateway of its network``)."""
+    """The address that is asked, or which one it is (``the gateway of its network``); empty for the outside."""
     protocol: str
     members: list[str] = field(default_factory=list)
     """``CONTAINER:PORT/PROTOCOL`` each."""

@@ -99,7 +99,7 @@ def test_names_that_are_no_text_do_not_break_the_answer(run: Any) -> None:
 def test_who_reaches_what_comes_in_the_detail_that_is_asked_for(run: Any) -> None:
     host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
     assert "reachability" not in run(host, reachability="none")
-    assert set(run(host)["reachability"]) == {"exposures", "summary", "problems"}
+    assert set(run(host)["reachability"]) == {"exposures", "listing", "summary", "problems"}
     assert set(run(host, reachability="full")["reachability"]) >= {"sources", "destinations", "cells"}
 
 

@@ -121,7 +121,7 @@ def test_a_firewall_that_docker_does_not_pass_by_denies_for_both() -> None:
 def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     snapshot = web("127.0.0.1").snapshot()
     summary, full = (reachability_of(snapshot, detail) for detail in (SUMMARY, FULL))
-    assert set(summary) == {"exposures", "summary", "problems"}
+    assert set(summary) == {"exposures", "listing", "summary", "problems"}
     assert {key: full[key] for key in summary} == summary
     assert sum(sum(row["seen"].values()) for row in summary["summary"]) == len(full["cells"])
     assert summary["exposures"][0]["text"].startswith(f"{LOOPBACK_LEAK}, from outside by eth0: web:80/tcp (")
