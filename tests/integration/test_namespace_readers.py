@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
-from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
@@ -14,33 +11,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
+from tests.integration.inside import inside
 from tests.lab.identity import ROOT
 from tests.lab.proc import run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
-
-PREPARE = """
-import json, os, socket, subprocess, sys
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, listeners, policy_rules, routes
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import inner, legacy_tables, nftables, procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-
-def ip(text):
-    return subprocess.run(["ip", *text.split()], check=True, capture_output=True, text=True).stdout
-
-for line in SETUP.strip().splitlines():
-    ip(line)
-"""
-
-
-def inside(setup: str, program: str) -> Any:
-    """What a program prints as JSON that runs in a namespace of its own, set up by lines of arguments of ip(8)."""
-    start = f"import sys; sys.path.insert(0, {str(ROOT / '.build')!r}); SETUP = {setup!r}\n"
-    return json.loads(run(["unshare", "--net", sys.executable, "-c", start + PREPARE + program]).out)
-
-
 LINKS = """
 link set lo up
 link add br0 type bridge nf_call_iptables 1
@@ -286,42 +261,6 @@ print(json.dumps([inode, to_plain(found), same, container[1], [link.name for lin
     assert item.listeners == [Listener("tcp", "10.0.0.2", 80)]
     assert PolicyRule(9, 4, table=5, mark=1, mask=0xFFFFFFFF) in item.rules
     assert item.tables == []
-
-
-@pytest.mark.skipif(not shutil.which("iptables-legacy") or not shutil.which("nft"), reason="takes iptables and nft")
-def test_tables_that_decide_nothing_are_no_tables_of_a_container() -> None:
-    found = inside(
-        "link set lo up",
-        """
-def sh(line):
-    subprocess.run(line.split(), check=True, capture_output=True)
-    return [nftables.read_tables_with_effect(), legacy_tables.read_legacy_tables_with_effect()]
-
-before = sh("true")
-steps = [
-    sh("iptables-legacy -t filter -S"),
-    sh("ip6tables-legacy -t mangle -S"),
-    sh("nft add table inet empty"),
-    sh("nft add chain inet empty c { type filter hook input priority 0; policy accept; }"),
-    sh("nft add set inet empty s { type ipv4_addr; }"),
-]
-changes = [
-    sh("iptables-legacy -P FORWARD DROP"),
-    sh("ip6tables-legacy -t mangle -A OUTPUT -j MARK --set-mark 1"),
-    sh("nft add table ip6 full"),
-    sh("nft add chain ip6 full c { type filter hook input priority 0; policy drop; }"),
-    sh("nft add rule inet empty c counter"),
-]
-print(json.dumps([before, steps, changes]))
-""",
-    )
-    before, steps, changes = found
-    assert before == [[], []]
-    assert steps == [[[], []]] * 5
-    assert changes[0] == [[], ["ip filter"]]
-    assert changes[1] == [[], ["ip filter", "ip6 mangle"]]
-    assert changes[3] == [["ip6 full"], ["ip filter", "ip6 mangle"]]
-    assert set(changes[4][0]) == {"ip6 full", "inet empty"}
 
 
 def test_routes_are_looked_up_as_the_kernel_does() -> None:
