@@ -104,7 +104,7 @@ class BridgePath:
             return [self._leg.untold(course, decision.why)]
         forwards = flight.family == 6 or self._view.settings.forwards(4, bridge.name)
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
-            # Without forwarding the route is an error for IPv4, not one out by the bridge (no_route in net/ipv4/route.c).
+            # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
             return self._leg.host.route(course, bridge.name)
         problem = source_problem(self._view, flight, bridge.name, decision)
         if problem:
