@@ -79,9 +79,13 @@ class IpSets:
         by_fields: dict[tuple[str, ...], list[Element]] = defaultdict(list)
         for element in read_elements(of, directions, family):
             by_fields[element.fields].append(element)
-        return [_match(fields, _rows(elements, of, outcome=outcome)) for fields, elements in by_fields.items()] or [
-            _NOTHING
-        ]
+        if of.dimensions == ["net", "iface"]:
+            # The longest prefix that any device has is the only one looked at (hash_netiface4_data_equal(): multi).
+            own = _own_ranges({element.parts[0] for elements in by_fields.values() for element in elements})
+            rows = {fields: _rows_by_device(elements, own, outcome=outcome) for fields, elements in by_fields.items()}
+        else:
+            rows = {fields: _rows(elements, of, outcome=outcome) for fields, elements in by_fields.items()}
+        return [_match(fields, each) for fields, each in rows.items()] or [_NOTHING]
 
 
 def _match(fields: tuple[str, ...], rows: Iterable[tuple[Part, ...]]) -> Match:
@@ -110,6 +114,42 @@ def _rows(elements: list[Element], of: IpSet, *, outcome: bool) -> list[tuple[Pa
         for other, networks in others.items()
         for piece in _most_specific(networks, outcome=outcome)
     ]
+
+
+def _rows_by_device(
+    elements: list[Element], own: Mapping[Part, Sequence[Part]], *, outcome: bool
+) -> list[tuple[Part, ...]]:
+    """What network and device must hold for that outcome; ``own`` are the ranges in which a network is the longest."""
+    return [
+        (piece, device)
+        for (network, device), matches in ((element.parts, element.matches) for element in elements)
+        if matches == outcome
+        for piece in own.get(network, ())
+    ]
+
+
+def _own_ranges(networks: Collection[Part]) -> dict[Part, list[Part]]:
+    """The ranges of addresses for which each network has the longest prefix of all."""
+    own: dict[Part, list[Part]] = defaultdict(list)
+    open_ends: list[tuple[int, Part]] = []
+    at = 0
+
+    def until(end: int) -> None:
+        nonlocal at
+        if open_ends and at <= end:
+            own[open_ends[-1][1]].append((at, end))
+        at = end + 1
+
+    for low, high in sorted(((int(low), int(high)) for low, high in networks), key=lambda each: (each[0], -each[1])):
+        while open_ends and open_ends[-1][0] < low:
+            until(open_ends[-1][0])
+            open_ends.pop()
+        until(low - 1)
+        open_ends.append((high, (low, high)))
+    while open_ends:
+        until(open_ends[-1][0])
+        open_ends.pop()
+    return own
 
 
 def _most_specific(networks: list[tuple[int, int, bool]], *, outcome: bool) -> list[tuple[int, int]]:

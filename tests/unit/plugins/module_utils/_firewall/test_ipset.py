@@ -96,6 +96,16 @@ def test_devices() -> None:
     assert [match.fields for match in found.matches] == [("saddr", "oif"), ("saddr", "physout")]
 
 
+def test_a_longer_prefix_of_another_device_hides_a_shorter_one() -> None:
+    sets = "create d hash:net,iface family inet\nadd d 10.0.0.0/30,eth0\nadd d 10.0.0.1,eth1\n"
+    found = condition("--match-set d src,src", sets)
+    assert isinstance(found, Match)
+    assert isinstance(found.test, InElements)
+    first = 0x0A000000
+    assert found.test.exact == {(first, "eth0"), (first + 1, "eth1")}
+    assert found.test.elements == (((first + 2, first + 3), ("eth0", "eth0")),)
+
+
 def test_what_never_matches() -> None:
     """A set of the other family, and fewer directions than the set has parts (ip_set_test())."""
     assert condition("--match-set o src") == NOTHING
