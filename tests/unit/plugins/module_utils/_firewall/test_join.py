@@ -80,7 +80,8 @@ def test_the_join_says_what_the_save_command_says(name: str) -> None:
     saved = read_rulebook(replace(raw, nft_json=None))
     compared = 0
     for key, chain in saved.chains.items():
-        for line, rule in zip(chain.rules, joined.chains[key].rules, strict=True):
+        assert len(joined.chains[key].rules) == len(chain.rules)
+        for line, rule in zip(chain.rules, joined.chains[key].rules):
             assert rule.text == line.text
             assert rule.comment == line.comment
             assert rule.handle is not None
