@@ -48,7 +48,7 @@ _NETWORK = Network(
 def read_router(lab: RulesLab) -> model.HostSnapshot:
     """Read the namespace that this process is in. Raises what the readers raise."""
     links = read_links()
-    own = [process for process in procfs.processes() if process.pid == os.getpid()]
+    own = [process for process in [procfs.read_process(os.getpid())] if process]
     containers = with_namespaces([_container(leg, lab.pids[leg.machine]) for leg in LEGS if leg.bridged])
     return model.HostSnapshot(
         hostname="router",
@@ -60,7 +60,7 @@ def read_router(lab: RulesLab) -> model.HostSnapshot:
         links=links,
         routes=read_routes(),
         policy_rules=read_policy_rules(),
-        listeners=read_listeners(own, {link.index: link.name for link in links}),
+        listeners=read_listeners({link.index: link.name for link in links}, lambda: own),
         inner=read_inner(containers),
         sysctls=read_sysctls(),
         ruleset=read_ruleset(run_command),

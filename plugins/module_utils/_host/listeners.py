@@ -19,7 +19,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
@@ -52,17 +52,20 @@ class _Socket(NamedTuple):
     listener: Listener
 
 
-def read_listeners(processes: list[procfs.Process], links: Mapping[int, str]) -> list[Listener]:
+def read_listeners(
+    links: Mapping[int, str], processes: Callable[[], list[procfs.Process]] = procfs.processes
+) -> list[Listener]:
     """Return the listeners of the host's namespace with their owners, as far as those can be seen.
 
-    processes are those to look for owners among, links the names of the namespace's links by index. Raises
+    links has the names of the namespace's links by index; processes lists those to look for owners among. Raises
     UnreadableError when the kernel refuses.
     """
     try:
         found = _sockets(links)
     except OSError as error:
         raise UnreadableError(ERROR, f"the kernel did not list the listening sockets: {error}") from error
-    owners = _owners({item.inode for item in found}, processes)
+    # Listed behind the sockets: a docker-proxy that has just been given one is among them.
+    owners = _owners({item.inode for item in found}, processes())
     return [_with_owner(item.listener, owners.get(item.inode)) for item in found]
 
 

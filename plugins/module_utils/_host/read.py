@@ -149,9 +149,7 @@ def read_snapshot(
         links=links,
         routes=ledger.take(model.ROUTES, lambda: _beside(daemon, read_routes), no_routes),
         policy_rules=ledger.take(model.POLICY_RULES, lambda: _beside(daemon, read_policy_rules), no_policy_rules),
-        listeners=ledger.take(
-            model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(processes, names)), no_listeners
-        ),
+        listeners=ledger.take(model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(names)), no_listeners),
         inner=ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), no_inner),
         nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),
         sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),

@@ -18,21 +18,15 @@ def port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def own_process() -> list[procfs.Process]:
-    process = procfs.read_process(os.getpid())
-    assert process is not None
-    return [process]
-
-
 def test_a_listener_and_who_holds_it(port: int) -> None:
-    found = listeners.read_listeners(own_process(), {})
+    found = listeners.read_listeners({})
     program = os.path.basename(os.path.realpath("/proc/self/exe"))
     assert Listener("tcp", "127.0.0.1", port, owner=program, pid=os.getpid()) in found
 
 
 def test_an_owner_that_cannot_be_seen(port: int) -> None:
     gone = procfs.Process(2**22 + 1, "gone", 1, 10**9)
-    assert Listener("tcp", "127.0.0.1", port) in listeners.read_listeners([gone], {})
+    assert Listener("tcp", "127.0.0.1", port) in listeners.read_listeners({}, lambda: [gone])
 
 
 def test_udp_waits_until_it_is_connected(port: int) -> None:
@@ -50,4 +44,4 @@ def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(listeners, "_sockets", refuse)
     with pytest.raises(UnreadableError, match="did not list the listening sockets"):
-        listeners.read_listeners([], {})
+        listeners.read_listeners({})
