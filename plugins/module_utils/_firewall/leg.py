@@ -36,6 +36,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 
 TCP = 6
+ECHO_REPLY = {1: 0, 58: 129}
+"""By protocol: ICMP and ICMPv6."""
 
 
 class Leg:
@@ -73,7 +75,8 @@ class Leg:
         known = course.tracked
         if known is not None:
             own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
-            if own == known.reply and own != known.original:
+            # Of who asks itself the echo request and its reply have one tuple but for the type, which is part of it.
+            if own == known.reply and (own != known.original or _is_echo_reply(flight)):
                 flight.connection, flight.reply = known.copy(), True
             elif own == known.original:
                 flight.connection = known.copy()
@@ -137,3 +140,7 @@ class Leg:
             else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
         )
         return Arrival(UNSENT, course.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH")
+
+
+def _is_echo_reply(flight: Flight) -> bool:
+    return flight.icmp_type is not None and flight.icmp_type == ECHO_REPLY.get(flight.protocol)

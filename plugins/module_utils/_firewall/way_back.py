@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.error
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.leg import Leg
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.leg import ECHO_REPLY, Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, NO_ANSWER, TIMED_OUT
@@ -36,7 +36,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 NO_SOCKET = -1
 _SYN_ACK, _RESET_ACK = 0x12, 0x14
-_ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
 
 
@@ -65,8 +64,8 @@ class WayBack:
         reply = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
         if flight.protocol == TCP:
             reply.tcp_flags = _SYN_ACK
-        if flight.protocol in _ECHO_REPLY:
-            reply.icmp_type, reply.icmp_code = _ECHO_REPLY[flight.protocol], 0
+        if flight.protocol in ECHO_REPLY:
+            reply.icmp_type, reply.icmp_code = ECHO_REPLY[flight.protocol], 0
         return reply
 
     def refusal_of(self, arrival: Arrival) -> Flight:

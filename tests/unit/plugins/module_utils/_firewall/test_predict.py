@@ -137,6 +137,14 @@ def test_icc_off_counts_only_with_bridge_netfilter() -> None:
         assert ask(host.snapshot(), container("peer"), bridge.address(1), port=80).seen == seen
 
 
+@pytest.mark.parametrize(("state", "seen"), [("ESTABLISHED", "timed out"), ("INVALID", "answered")])
+def test_echo_of_the_host_to_itself(state: str, seen: str) -> None:
+    """Request and reply have the same addresses and identifier: only the type tells them apart."""
+    host = small_host()
+    host.own_rules["filter", "OUTPUT"] = [f"-o lo -m conntrack --ctstate {state} -j DROP"]
+    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", "icmp").seen == seen
+
+
 @pytest.mark.parametrize(("protocol", "seen"), [("tcp", "refused"), ("udp", "refused"), ("icmp", "answered")])
 def test_container_on_whose_port_nobody_listens(protocol: str, seen: str) -> None:
     host = small_host()
