@@ -16,7 +16,7 @@ from typing import Any
 from tests.differential.reachability_rules import Names, iptables_rule, neighbour_discovery, nft_table, own_chain
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
-from tests.lab.kinds import KINDS
+from tests.lab.kinds import GATEWAY, KINDS
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 Draw = random.Random
@@ -262,6 +262,7 @@ def _nft(draw: Draw, names: Names, number: int) -> tuple[str, str]:
 
 
 def _mark_routing(draw: Draw, names: Names) -> tuple[str, str]:
+    gateway = f"{names.host.rpartition('.')[0]}.{GATEWAY}"
     where = draw.choice(["PREROUTING", "PREROUTING", "OUTPUT"])
     what = draw.choice(
         [
@@ -272,7 +273,7 @@ def _mark_routing(draw: Draw, names: Names) -> tuple[str, str]:
         ]
     )
     route = draw.choice(
-        ["blackhole default", "unreachable default", "prohibit default", f"default via {names.outside} dev eth0"]
+        ["blackhole default", "unreachable default", "prohibit default", f"default via {gateway} dev eth0"]
     )
     return _line(
         f"iptables -w 10 -t mangle -A {where} {what} -j MARK --set-mark 5; "
