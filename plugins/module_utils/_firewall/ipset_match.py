@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_elements import (
     Element,
@@ -79,13 +80,16 @@ class IpSets:
         by_fields: dict[tuple[str, ...], list[Element]] = defaultdict(list)
         for element in read_elements(of, directions, family):
             by_fields[element.fields].append(element)
-        if of.dimensions == ["net", "iface"]:
-            # The longest prefix that any device has is the only one looked at (hash_netiface4_data_equal(): multi).
-            own = _own_ranges({element.parts[0] for elements in by_fields.values() for element in elements})
-            rows = {fields: _rows_by_device(elements, own, outcome=outcome) for fields, elements in by_fields.items()}
-        else:
-            rows = {fields: _rows(elements, of, outcome=outcome) for fields, elements in by_fields.items()}
-        return [_match(fields, each) for fields, each in rows.items()] or [_NOTHING]
+        # Of networks with devices the longest prefix that any device has is the only one looked at
+        # (hash_netiface4_data_equal() in ip_set_hash_netiface.c: multi).
+        shared = (
+            longest_prefixes(element.parts[0] for elements in by_fields.values() for element in elements)
+            if of.dimensions == ["net", "iface"]
+            else None
+        )
+        return [
+            _match(fields, _rows(elements, of, shared, outcome=outcome)) for fields, elements in by_fields.items()
+        ] or [_NOTHING]
 
 
 def _match(fields: tuple[str, ...], rows: Iterable[tuple[Part, ...]]) -> Match:
@@ -98,79 +102,48 @@ def _match(fields: tuple[str, ...], rows: Iterable[tuple[Part, ...]]) -> Match:
     return Match(fields, InElements(tuple(row for row in rows if any(low != high for low, high in row)), exact))
 
 
-def _rows(elements: list[Element], of: IpSet, *, outcome: bool) -> list[tuple[Part, ...]]:
-    """What the fields must hold for that outcome."""
-    if all(element.matches for element in elements):
+def _rows(
+    elements: list[Element], of: IpSet, shared: Optional[Mapping[Part, list[Part]]], *, outcome: bool
+) -> list[tuple[Part, ...]]:
+    """What the fields must hold for that outcome; ``shared``: where each network has the longest prefix of the set."""
+    if shared is None and all(element.matches for element in elements):
         return [element.parts for element in elements] if outcome else []
     if of.dimensions.count("net") != 1:
         raise ValueError("depends on a set with exceptions from two networks")
     at = next(index for index, field in enumerate(elements[0].fields) if field in ("saddr", "daddr"))
-    others: dict[tuple[Part, ...], list[tuple[int, int, bool]]] = defaultdict(list)
+    others: dict[tuple[Part, ...], list[Element]] = defaultdict(list)
     for element in elements:
-        low, high = element.parts[at]
-        others[element.parts[:at] + element.parts[at + 1 :]].append((int(low), int(high), element.matches))
-    return [
-        (*other[:at], piece, *other[at:])
-        for other, networks in others.items()
-        for piece in _most_specific(networks, outcome=outcome)
-    ]
+        others[element.parts[:at] + element.parts[at + 1 :]].append(element)
+    rows: list[tuple[Part, ...]] = []
+    for other, same in others.items():
+        longest = shared or longest_prefixes(element.parts[at] for element in same)
+        pieces = [
+            piece for element in same if element.matches == outcome for piece in longest.get(element.parts[at], ())
+        ]
+        rows += [(*other[:at], piece, *other[at:]) for piece in pieces]
+    return rows
 
 
-def _rows_by_device(
-    elements: list[Element], own: Mapping[Part, Sequence[Part]], *, outcome: bool
-) -> list[tuple[Part, ...]]:
-    """What network and device must hold for that outcome; ``own`` are the ranges in which a network is the longest."""
-    return [
-        (piece, device)
-        for (network, device), matches in ((element.parts, element.matches) for element in elements)
-        if matches == outcome
-        for piece in own.get(network, ())
-    ]
-
-
-def _own_ranges(networks: Collection[Part]) -> dict[Part, list[Part]]:
-    """The ranges of addresses for which each network has the longest prefix of all."""
-    own: dict[Part, list[Part]] = defaultdict(list)
-    open_ends: list[tuple[int, Part]] = []
+def longest_prefixes(networks: Iterable[Part]) -> dict[Part, list[Part]]:
+    """For each of these networks the ranges of addresses for which no other has a longer prefix."""
+    found: dict[Part, list[Part]] = defaultdict(list)
+    # Last addresses of the networks that hold the present one, the shortest prefix first.
+    around: list[tuple[int, Part]] = []
     at = 0
 
     def until(end: int) -> None:
         nonlocal at
-        if open_ends and at <= end:
-            own[open_ends[-1][1]].append((at, end))
+        if around and at <= end:
+            found[around[-1][1]].append((at, end))
         at = end + 1
 
-    for low, high in sorted(((int(low), int(high)) for low, high in networks), key=lambda each: (each[0], -each[1])):
-        while open_ends and open_ends[-1][0] < low:
-            until(open_ends[-1][0])
-            open_ends.pop()
+    for low, high in sorted({(int(low), int(high)) for low, high in networks}, key=lambda each: (each[0], -each[1])):
+        while around and around[-1][0] < low:
+            until(around[-1][0])
+            around.pop()
         until(low - 1)
-        open_ends.append((high, (low, high)))
-    while open_ends:
-        until(open_ends[-1][0])
-        open_ends.pop()
-    return own
-
-
-def _most_specific(networks: list[tuple[int, int, bool]], *, outcome: bool) -> list[tuple[int, int]]:
-    """Ranges of the addresses for which the longest of their prefixes has that outcome."""
-    pieces: list[tuple[int, int]] = []
-    open_ends: list[tuple[int, bool]] = []
-    at = 0
-
-    def until(end: int) -> None:
-        nonlocal at
-        if open_ends and open_ends[-1][1] == outcome and at <= end:
-            pieces.append((at, end))
-        at = end + 1
-
-    for low, high, matches in sorted(networks, key=lambda network: (network[0], -network[1])):
-        while open_ends and open_ends[-1][0] < low:
-            until(open_ends[-1][0])
-            open_ends.pop()
-        until(low - 1)
-        open_ends.append((high, matches))
-    while open_ends:
-        until(open_ends[-1][0])
-        open_ends.pop()
-    return pieces
+        around.append((high, (low, high)))
+    while around:
+        until(around[-1][0])
+        around.pop()
+    return found
