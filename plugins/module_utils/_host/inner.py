@@ -22,7 +22,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ERROR,
+    UnreadableError,
+    from_os_error,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
@@ -41,12 +45,16 @@ _FROM_THE_BEGINNING = [
 def read_inner(containers: list[Container]) -> list[InnerNamespace]:
     """Return the namespaces of running containers, each once, that of the host left out.
 
-    containers have their namespaces' inode numbers. One that ends meanwhile is left out. Raises OSError where the
-    kernel refuses (PermissionError without root).
+    containers have their namespaces' inode numbers. One that ends meanwhile is left out. Raises UnreadableError where
+    the kernel refuses, as it does without root.
     """
     own = procfs.namespace("self", "net")
     pids = {item.netns: item.pid for item in containers if item.netns is not None and item.pid is not None}
-    return list(read_in_namespaces({inode: pid for inode, pid in pids.items() if inode != own}, _read).values())
+    try:
+        found = read_in_namespaces({inode: pid for inode, pid in pids.items() if inode != own}, _read)
+    except OSError as error:
+        raise from_os_error(error, "the network namespaces of containers") from error
+    return list(found.values())
 
 
 def read_container_links(pid: int) -> tuple[list[Link], str]:
