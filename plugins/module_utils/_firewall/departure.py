@@ -135,8 +135,7 @@ def _neighbour(view: HostView, device: str, family: int, destination: int) -> in
     Where the uplink has an address of its own alone (as in many clouds) the next router stands in.
     """
     routers = [parse_address(gateway)[1] for gateway in _routers(view, device, family)]
-    taken = {item.number for name in view.host.links for item in view.host.addresses(family, name)}
-    taken.update(routers, (destination,))
+    taken = {*view.host.numbers(family), *routers, destination}
     own = view.host.addresses(family, device)
     for address in sorted(own, key=lambda item: is_link_local(family, item.number)):
         last = address.number | (1 << BITS[family] - address.length) - 1

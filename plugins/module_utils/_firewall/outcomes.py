@@ -70,8 +70,10 @@ def group(passages: list[Passage]) -> list[Passage]:
 
 def conclude(passages: list[Passage]) -> list[Passage]:
     """One passage for each outcome of all ways there are: a single one that can be told is in no doubt."""
+    if len(passages) == 1:
+        return passages
     ends = group(passages)
-    if len(ends) == 1 and len(passages) > 1 and ends[0].verdict != UNPREDICTABLE:
+    if len(ends) == 1 and ends[0].verdict != UNPREDICTABLE:
         return [ends[0]._replace(doubts=())]
     return ends
 

@@ -52,17 +52,23 @@ class Stack:
         self.fib = Fib(routes, rules, links)
         self.sockets = None if listeners is None else Sockets(listeners)
         self._addresses: dict[tuple[int, str], list[Address]] = {}
+        self._numbers: dict[int, set[int]] = {4: set(), 6: set()}
         self._broadcasts: set[int] = set()
         for link in links:
             for text in link.addresses:
                 family, number, length = parse_prefix(text)
                 self._addresses.setdefault((family, link.name), []).append(Address(number, length))
+                self._numbers[family].add(number)
                 if family == 4 and length < 31:
                     self._broadcasts.add(number | (1 << (BITS[4] - length)) - 1)
 
     def addresses(self, family: int, device: str) -> list[Address]:
         """The addresses of a link, in the kernel's order."""
         return self._addresses.get((family, device), [])
+
+    def numbers(self, family: int) -> set[int]:
+        """The addresses of all its links."""
+        return self._numbers[family]
 
     def has_address(self, family: int, number: int) -> bool:
         """Whether it takes packets for this address."""
