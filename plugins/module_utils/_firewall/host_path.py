@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import (
@@ -18,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
     Arrival,
     Course,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
     address_text,
     is_loopback,
@@ -123,12 +124,9 @@ class HostPath:
 
     def leave(self, course: Course, decision: Decision) -> list[Arrival]:
         """POSTROUTING, and out by a device."""
-        flight = course.flight.copy()
-        flight.oif = _device(decision)
-        own_call = "" if flight.iif else "EPERM"
+        own_call = "" if course.flight.iif else "EPERM"
         arrivals: list[Arrival] = []
-        own_call = "" if flight.iif else "EPERM"
-        for passage, after in self._leg.hook(POSTROUTING, course, flight):
+        for passage, after in self._postrouting(course, decision):
             arrivals += self._leg.ended(passage, after, own_call) or self._emit(after, decision)
         return arrivals
 
@@ -139,25 +137,34 @@ class HostPath:
         if decision.kind not in (UNICAST, LOCAL):
             reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
             return [self._dropped(course, reason, "EHOSTUNREACH")]
-        obstacle = self._confined(flight, decision)
-        if obstacle:
-            return [self._dropped(course, obstacle, "EINVAL" if flight.family == 4 else "")]
-        return self.leave(self._routed(course, decision), decision)
+        routed = self._routed(course, decision)
+        if decision.kind != LOCAL and is_loopback(flight.family, flight.saddr):
+            return self._leave_with_loopback(routed, decision)
+        return self.leave(routed, decision)
 
-    def _confined(self, flight: Flight, decision: Decision) -> str:
-        """Why a loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c).
+    def _leave_with_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
+        """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c).
 
-        IPv6 has no setting for it: what comes with ::1 from elsewhere than the loopback is dropped by whoever gets it.
+        IPv6 has no setting for it: it passes POSTROUTING, and whoever gets what comes from ::1 drops it.
         """
-        if decision.kind == LOCAL or not is_loopback(flight.family, flight.saddr):
-            return ""
+        flight = course.flight
         source = address_text(flight.family, flight.saddr)
-        if flight.family == 6:
-            return f"IPv6 lets nothing from {source} leave the host"
-        if self._view.settings.either(decision.device, "route_localnet"):
-            return ""
-        key = sysctl_key(4, decision.device, "route_localnet")
-        return f"{key} is 0: nothing from {source} leaves by {decision.device}"
+        if flight.family == 4:
+            if self._view.settings.either(decision.device, "route_localnet"):
+                return self.leave(course, decision)
+            key = sysctl_key(4, decision.device, "route_localnet")
+            return [self._dropped(course, f"{key} is 0: nothing from {source} leaves by {decision.device}", "EINVAL")]
+        arrivals: list[Arrival] = []
+        for passage, after in self._postrouting(course, decision):
+            arrivals += self._leg.ended(passage, after, "EPERM") or (
+                self._dropped(after, f"IPv6 lets nothing from {source} leave the host"),
+            )
+        return arrivals
+
+    def _postrouting(self, course: Course, decision: Decision) -> Iterator[tuple[Passage, Course]]:
+        flight = course.flight.copy()
+        flight.oif = _device(decision)
+        return self._leg.hook(POSTROUTING, course, flight)
 
     def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:
         flight = course.flight.copy()
