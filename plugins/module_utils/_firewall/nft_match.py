@@ -101,7 +101,7 @@ def _set_tests(operand: Operand, right: object, elements: list[object], table: T
 
 def _value_tests(part: Part, op: str, right: object) -> Optional[list[Test]]:
     if part.field == "fragment":
-        # No probe is a fragment: the offset is 0, and there is no fragment header.
+        # No packet that is asked about is a fragment: the offset is 0, and there is no fragment header.
         return [OneOf(frozenset({False}))] if right in (0, False) and op in ("==", "!=") else None
     if part.datatype.flags and (op in ("in", "!") or (part.field == "ct_state" and part.mask is None)):
         bits = nft_value.number_of(part.datatype, right)

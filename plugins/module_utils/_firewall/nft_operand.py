@@ -109,6 +109,12 @@ _CT: dict[str, Part] = {
 _CT_TUPLE = {"saddr": "saddr", "daddr": "daddr", "proto-src": "sport", "proto-dst": "dport"}
 _CT_DIRECTION = {"original": "orig", "reply": "reply"}
 
+# Whether there are extension headers or options: no packet that is asked about has any, nor is it a fragment.
+_HEADERS = {
+    "exthdr": Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV6,)),
+    "ip option": Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV4,)),
+}
+
 _FIB_TYPES = {
     ("daddr",): "daddr_type",
     ("saddr",): "saddr_type",
@@ -138,8 +144,8 @@ def operand_of(node: object) -> Optional[Operand]:
         return _ct(body)
     if kind == "fib":
         return _fib(body)
-    if kind == "exthdr" and body.get("name") == "frag" and "field" not in body:
-        return Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV6,))
+    if kind in _HEADERS and "field" not in body:
+        return _HEADERS[kind]
     return None
 
 

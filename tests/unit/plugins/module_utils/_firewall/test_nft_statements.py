@@ -188,6 +188,9 @@ TEN_SLASH_8 = {"prefix": {"addr": "10.0.0.0", "len": 8}}
             asks({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, True),
             [("saddr_route_iif", True, one_of(""))],
         ),
+        (asks({"exthdr": {"name": "frag"}}, True), [IPV6, ("fragment", True, one_of(False))]),
+        (asks({"exthdr": {"name": "hbh"}}, False), [IPV6, ("fragment", False, one_of(False))]),
+        (asks({"ip option": {"name": "lsrr"}}, True), [IPV4, ("fragment", True, one_of(False))]),
         (
             asks({"&": [payload("ip", "frag-off"), 0x1FFF]}, 0, "!="),
             [IPV4, ("fragment", True, one_of(False))],
