@@ -18,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     ANSWERED,
     DROPPED,
     NO_ANSWER,
-    TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
     Path,
@@ -94,9 +93,10 @@ def _compare(view: HostView, probe: Probe, observed: Observation) -> Comparison:
 
 
 def _alike(probe: Probe, path: Path, word: str) -> bool:
-    # A raw socket is told what OUTPUT drops, a ping socket of IPv6 is not (ping_v6_sendmsg() of net/ipv6/ping.c).
+    # A raw socket is told that OUTPUT did not let it through, a ping socket of IPv6 only hears what a REJECT says
+    # (ping_v6_sendmsg() of net/ipv6/ping.c).
     if probe.protocol == "icmp" and probe.family == 6 and probe.machine == ROUTER and path.verdict == DROPPED:
-        return word in (TIMED_OUT, UNREACHABLE)
+        return word != ANSWERED
     return path.seen == word
 
 

@@ -13,6 +13,9 @@ _PRIORITIES = {
     "nat": (-110, -100, -100, -90, 90, 100, 100, 110),
 }
 _NAT_HOOKS = ("prerouting", "input", "output", "postrouting")
+# Chains for nat chains to jump to. They drop nothing: what becomes of a first packet that a nat chain drops is nowhere
+# defined (of TCP that is tracked in one direction alone the kernel lets the second one through).
+_NAT_CHAINS = {"prerouting": "to", "output": "to", "postrouting": "from"}
 _WITHOUT_INCOMING = ("output",)
 _WITHOUT_OUTGOING = ("prerouting", "input")
 _REJECTS = {
@@ -48,6 +51,9 @@ class _Table:
             lines += [
                 f"add rule {self.where} {name} {self._rule('', '', below)}" for dummy in range(words.randint(1, 4))
             ]
+        for hook, name in (("prerouting", "to"), ("postrouting", "from")):
+            lines.append(f"add chain {self.where} {name}")
+            lines += [f"add rule {self.where} {name} {self._rule(hook, 'nat', [])}" for dummy in range(2)]
         for number in range(words.randint(1, 5)):
             lines += self._base_chain(f"base{number}")
         return lines
@@ -63,7 +69,8 @@ class _Table:
             kind = "route"
         policy = "drop" if kind != "nat" and words.some(0.05) else "accept"
         lines = [f"add chain {self.where} {name} {{ type {kind} hook {hook} priority {priority}; policy {policy}; }}"]
-        rules = [self._rule(hook, kind, self.own, priority) for dummy in range(words.randint(1, 4))]
+        below = self.own if kind != "nat" else [_NAT_CHAINS[hook]] if hook in _NAT_CHAINS else []
+        rules = [self._rule(hook, kind, below, priority) for dummy in range(words.randint(1, 4))]
         return [*lines, *(f"add rule {self.where} {name} {rule}" for rule in rules)]
 
     # ---- sets and maps -----------------------------------------------------------------------------------------------
@@ -128,8 +135,8 @@ class _Table:
         words = self.words
         if below and words.some(0.25):
             return f"{words.choice(('jump', 'jump', 'goto'))} {words.choice(below)}"
-        if kind == "nat" and words.some(0.85):
-            return self._nat(hook, number)
+        if kind == "nat":
+            return self._nat(hook, number) if words.some(0.85) else words.choice(("accept", "return"))
         if priority < -200 and hook in ("prerouting", "output") and words.some(0.3):
             return "notrack"
         if words.some(0.35):

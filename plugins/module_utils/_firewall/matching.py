@@ -136,8 +136,9 @@ def _ct_status(flight: Flight) -> Any:
     bits = CT_STATUS_SNAT * connection.snat | CT_STATUS_DNAT * connection.dnat
     if connection.seen_reply:
         bits |= CT_STATUS_SEEN_REPLY
-    # nf_confirm runs last in INPUT and POSTROUTING: the first packet finds its connection unconfirmed until then.
-    if connection.seen_reply or flight.reply or flight.state != CT_NEW:
+    # nf_confirm runs last in INPUT and POSTROUTING: the first packet finds its connection unconfirmed until then, but
+    # what comes in by the loopback has been through POSTROUTING.
+    if connection.seen_reply or flight.reply or flight.state != CT_NEW or flight.iif == "lo":
         bits |= CT_STATUS_CONFIRMED
     return bits
 
