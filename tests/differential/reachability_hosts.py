@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.differential.reachability_rules import Names, iptables_rule, neighbour_discovery, nft_table, own_chain
+from tests.differential.reachability_rules import (
+    DISCOVERED,
+    Names,
+    iptables_rule,
+    neighbour_discovery,
+    nft_table,
+    own_chain,
+)
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
 from tests.lab.kinds import GATEWAY, KINDS
@@ -252,7 +259,8 @@ def _line(script: str) -> tuple[str, str]:
 
 def _own_rules(draw: Draw, names: Names, program: str) -> list[tuple[str, str]]:
     rules = [*own_chain(draw, names), *(iptables_rule(draw, names) for dummy in range(draw.randint(1, 3)))]
-    return [*(_line(f"{program} -w 10 {rule}") for rule in rules), *([_discovery()] if names.family == 6 else [])]
+    keeps = names.family == 6 and draw.random() < DISCOVERED
+    return [*(_line(f"{program} -w 10 {rule}") for rule in rules), *([_discovery()] if keeps else [])]
 
 
 def _nft(draw: Draw, names: Names, number: int) -> tuple[str, str]:

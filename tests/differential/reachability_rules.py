@@ -250,6 +250,8 @@ def neighbour_discovery() -> list[str]:
 
 # ---- nftables --------------------------------------------------------------------------------------------------------
 
+DISCOVERED = 0.9
+"""On how many hosts neighbour discovery is let through; on the others it cannot be known what happens."""
 DISCOVERY = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }"
 HOOKS = {
     "prerouting": ("raw", "mangle", "filter", "-250", "-150"),
@@ -285,7 +287,8 @@ def nft_table(draw: Draw, names: Names, number: int) -> tuple[str, list[str]]:
             f"  chain {hook} {{ type {kind} hook {hook} priority {draw.choice(HOOKS[hook])}; policy {policy}; }}"
         )
     # A chain that drops neighbour discovery cuts off IPv6 as soon as a neighbour is forgotten, whenever that is.
-    rules = [f"add rule {table} {hook} {DISCOVERY} accept" for hook in chains[1:] if family != "ip"]
+    keeps = family != "ip" and draw.random() < DISCOVERED
+    rules = [f"add rule {table} {hook} {DISCOVERY} accept" for hook in chains[1:] if keeps]
     rules += [
         f"add rule {table} {chain} {rule}"
         for chain in chains

@@ -46,6 +46,10 @@ class BridgePath:
         family = course.flight.family
         port = bridge.holder(family, towards)
         if port is not None:
+            if family == 6 and self._leg.is_request:
+                doubt = self._view.neighbours.doubt_about(bridge.name, _shown(bridge, port), towards)
+                if doubt:
+                    return [self._leg.untold(course, doubt)]
             return [self._into(course, port)]
         return [self._elsewhere(course, bridge, towards)]
 
@@ -62,6 +66,11 @@ class BridgePath:
             return [Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(family))]
         if self._view.host.has_address(family, towards):
             target = None
+            if family == 6 and self._leg.is_request:
+                shown, asking = _shown(bridge, port), course.flight.saddr
+                doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards)
+                if doubt:
+                    return [self._leg.untold(course, doubt)]
         else:
             target = bridge.holder(family, towards)
             # The question who has the address stops where the frame would stop.
@@ -172,3 +181,8 @@ class BridgePath:
 def _nobody(family: int) -> str:
     """The error for a neighbour that does not answer."""
     return "host-unreachable" if family == 4 else "addr-unreachable"
+
+
+def _shown(bridge: Bridge, port: Port) -> str:
+    """The bridge port as rules see it in neighbour discovery."""
+    return port.link.name if bridge.calls[6] else ""

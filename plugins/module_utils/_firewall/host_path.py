@@ -204,6 +204,10 @@ class HostPath:
             return [self._dropped(course, f"{device} is a {kind} device: what is sent there vanishes")]
         if kind in _ELSEWHERE and link is not None and link.peer_nsid in self._view.namespaces:
             return [self._leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
+        if flight.family == 6 and self._leg.is_request:
+            doubt = self._view.neighbours.doubt_about(device, "", next_hop(flight, decision))
+            if doubt:
+                return [self._leg.untold(course, doubt)]
         return [Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=device)]
 
     def _loop(self, course: Course) -> list[Arrival]:

@@ -13,6 +13,7 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_rules import FrameRules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.holder import Holders
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.neighbours import Neighbours
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.port_choice import port_for_all
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook, RulesetError
@@ -59,6 +60,7 @@ class HostView:
             snapshot.listeners if snapshot.was_read(LISTENERS) else None,
         )
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
+        self.neighbours = Neighbours(self.host, self.traverser)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
         self.holders = Holders(snapshot.proxies, snapshot.containers)
         self.containers: dict[str, Container] = _by_name(snapshot)

@@ -34,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
 
 TCP = 6
 ECHO_REPLY = {1: 0, 58: 129}
@@ -51,6 +52,11 @@ class Leg:
         self.bridge = BridgePath(self)
         self.container = ContainerPath(self)
 
+    @property
+    def is_request(self) -> bool:
+        """Whether it is the first packet's: who answers has just been told who asks."""
+        return self.name in (REQUEST, PROXY_REQUEST)
+
     def from_stack(self, stack: Stack, course: Course) -> list[Arrival]:
         """A packet that a program (or the kernel) in a namespace sends; it has its source address."""
         return self.host.send(course) if stack is self.view.host else self.container.send(stack, course)
@@ -60,10 +66,24 @@ class Leg:
         doubt = self.view.frame_rules.on_device(device)
         if doubt:
             return [self.untold(course, doubt)]
+        flight = course.flight
+        if flight.family == 6 and self.is_request:
+            doubt = self.view.neighbours.doubt_about_host(
+                device, "", flight.saddr, self._asked_on(device, flight.daddr)
+            )
+            if doubt:
+                return [self.untold(course, doubt)]
         bridge = self.view.bridges.get(device)
         if bridge is not None and bridge.calls[course.flight.family]:
             return self.bridge.from_uplink(course.note(self.name, "wire", "receive"), bridge)
         return self.host.receive(course.note(self.name, "wire", "receive"), device)
+
+    def _asked_on(self, device: str, destination: int) -> int:
+        """The address of the host that a neighbour sends to: the destination, or the host as the way to it."""
+        if self.view.host.has_address(6, destination):
+            return destination
+        own = [item.number for item in self.view.host.addresses(6, device)]
+        return own[0] if own else destination
 
     def fresh(self, course: Course) -> Flight:
         """The packet as the host's stack first sees it, with the connection that it belongs to."""
