@@ -49,7 +49,14 @@ def in_disorder(dice: random.Random, snapshot: HostSnapshot) -> HostSnapshot:
 
 def broken(dice: random.Random, link: Link) -> Link:
     name = dice.choice([field.name for field in fields(Link)])
-    other = {"master": 999, "peer_index": 1, "peer_nsid": 3, "up": False, "addresses": [], "kind": "dummy"}
+    other: dict[str, Any] = {
+        "master": 999,
+        "peer_index": 1,
+        "peer_nsid": 3,
+        "up": False,
+        "addresses": [],
+        "kind": "dummy",
+    }
     return replace(link, **{name: other[name]}) if name in other else link
 
 
