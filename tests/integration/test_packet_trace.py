@@ -23,6 +23,7 @@ SCENARIO = Scenario(
     [
         Workload("web", ["front"], publish=["8080:80", "127.0.0.1:8081:81"], serve=[80, 81, 9000]),
         Workload("twin", ["front"], publish=["8082:80"], serve=[80]),
+        Workload("other", ["front"], publish=["8083:80"], serve=[80]),
         Workload("db", ["back"], serve=[5432]),
     ],
 )
@@ -65,6 +66,7 @@ def test_the_matrix_says_of_each_class_what_a_real_connection_meets(fresh_host: 
         answers = vantage(fresh_host, lab, origin).probe(targets)
         for cell, answer in zip(cells, answers, strict=True):
             assert answer.outcome == cell["seen"], cell
+    assert {"twin", "other"} in [set(item["members"]) & {"twin", "other"} for item in result["sources"]]
     exposed = {(item["kind"], port) for item in result["exposures"] for port in item["ports"]}
     assert ("open though the host's own rules deny it", "twin:80/tcp") in exposed
     assert not {port for kind, port in exposed if port == "web:80/tcp"}

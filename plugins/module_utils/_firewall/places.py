@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import RANGE, Mention
@@ -19,6 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,7 @@ def places_of(snapshot: HostSnapshot) -> Places:
     spaces = {space.inode: space for space in snapshot.inner}
     host = snapshot.daemon.netns if snapshot.daemon else None
     groups: dict[object, list[Container]] = {}
-    for container in snapshot.containers:
+    for container in sorted(snapshot.containers, key=lambda item: item.name):
         if container.running and not (host is not None and container.netns == host):
             groups.setdefault(container.netns or container.id, []).append(container)
     stations = []
@@ -113,7 +115,7 @@ def _net(number: int, network: Network, link: Link) -> Net:
         except ValueError:
             continue
         if address.is_link_local:
-            texts[text] = texts[str(address.ip)] = "@link-local"
+            texts.update(dict.fromkeys(_spellings(address), "@link-local"))
             continue
         subnet = address.network
         names[(ADDRESS, int(address.ip))] = f"@gateway{place}"
@@ -158,12 +160,17 @@ def _station(
             address = ipaddress.ip_interface(text)
             label = f"@own{place}.{address.version}"
             if address.is_link_local:
-                texts[text] = texts[str(address.ip)] = "@link-local"
+                texts.update(dict.fromkeys(_spellings(address), "@link-local"))
                 continue
             addresses.append(str(address.ip))
             names[(ADDRESS, int(address.ip))] = label
             texts.update({text: f"{label}/", str(address.ip): label, f"{address.ip}/{address.max_prefixlen}": label})
     return Station(number, members, space, tuple(plugs), tuple(addresses), names, texts)
+
+
+def _spellings(address: Interface) -> list[str]:
+    """An address as links and routes write it."""
+    return [str(address), str(address.ip), f"{address.ip}/{address.max_prefixlen}"]
 
 
 def _forget_shared(nets: list[Net], stations: list[Station]) -> None:
