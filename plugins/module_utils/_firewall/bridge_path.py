@@ -115,7 +115,7 @@ class BridgePath:
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
             # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
             return self._leg.host.route(course, bridge.name)
-        problem = source_problem(self._view, flight, bridge.name, decision)
+        problem = source_problem(self._view.host, flight, bridge.name, decision)
         if problem:
             return [Arrival(LOST, course.note(self._leg.name, "routing", "drop", problem), problem)]
         # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
@@ -164,6 +164,11 @@ class BridgePath:
             return self._leg.untold(
                 kept, f"what {port.stack.label} does with a packet for {text}, which is not its own"
             )
+        # Marks stay in the namespace that they were made in.
+        question = asked(flight, port.device)._replace(mark=0)
+        problem = source_problem(port.stack, flight, port.device, port.stack.fib.lookup(question))
+        if problem:
+            return Arrival(LOST, kept.note(self._leg.name, "container", "drop", problem), problem)
         return Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
 
     def _elsewhere(self, course: Course, bridge: Bridge, towards: int) -> Arrival:

@@ -59,10 +59,13 @@ class Exchange:
         if arrival.kind != ARRIVED or arrival.stack is None:
             return [ending_of_request(arrival, self._protocol)]
         if self._protocol == "icmp":
-            if arrival.stack is self._view.host and self._view.settings.ignores_echo(arrival.course.flight.family):
-                key = self._view.settings.echo_key(arrival.course.flight.family)
+            settings = arrival.stack.settings
+            if settings.ignores_echo(arrival.course.flight.family):
+                key = settings.echo_key(arrival.course.flight.family)
                 after = arrival.course.note(self._talk.there.name, "socket", "drop", f"{key} is 1")
-                return [Ending(DROPPED, TIMED_OUT, f"{key} is 1: the host answers no echo requests", after)]
+                return [
+                    Ending(DROPPED, TIMED_OUT, f"{key} is 1: the {arrival.stack.label} answers no echo requests", after)
+                ]
             return self._talk.answered(arrival, arrival.stack.label, self._talk.way_back.answer_to(arrival))
         stack = arrival.stack
         if stack.sockets is None:

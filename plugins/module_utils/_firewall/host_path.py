@@ -99,7 +99,7 @@ class HostPath:
         decision = self._view.host.fib.lookup(asked(flight, device))
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
-        problem = source_problem(self._view, flight, device, decision)
+        problem = source_problem(self._view.host, flight, device, decision)
         if problem:
             return [self._dropped(course, problem)]
         if decision.kind == LOCAL:

@@ -58,6 +58,7 @@ class HostView:
             snapshot.routes,
             snapshot.policy_rules,
             snapshot.listeners if snapshot.was_read(LISTENERS) else None,
+            settings=self.settings,
         )
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
         self.neighbours = Neighbours(self.host, self.traverser)
@@ -181,7 +182,8 @@ def _inner_stack(space: InnerNamespace, name: str) -> Stack:
     # dockerd itself makes a nat table for its name server at 127.0.0.11 (libnetwork/resolver_unix.go).
     foreign = [table for table in space.tables if table.split()[-1] != "nat"]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
-    return Stack(f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt)
+    settings = Settings(space.sysctls)
+    return Stack(f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings)
 
 
 def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:

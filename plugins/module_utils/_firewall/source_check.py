@@ -12,7 +12,6 @@ net/ipv4/route.c (ip_route_input_slow()) and net/ipv4/fib_frontend.c (fib_valida
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
     address_text,
     is_loopback,
@@ -21,13 +20,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import LOCAL, UNICAST, Decision
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stack import Stack
 
 
-def source_problem(view: HostView, flight: Flight, device: str, decision: Decision) -> str:
-    """Why the host drops a packet that came in by device and has this route; empty when it does not."""
+def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+    """Why a stack drops a packet that came in by device and has this route; empty when it does not."""
     if flight.family == 6:
         return ""
-    settings = view.settings
+    settings = stack.settings
     for role, address in (("source", flight.saddr), ("destination", flight.daddr)):
         if is_loopback(4, address) and not settings.either(device, "route_localnet"):
             key = sysctl_key(4, device, "route_localnet")
@@ -36,30 +36,30 @@ def source_problem(view: HostView, flight: Flight, device: str, decision: Decisi
         return f"martian source {address_text(4, flight.saddr)}"
     if decision.kind not in (LOCAL, UNICAST) or (decision.kind == UNICAST and not settings.forwards(4, device)):
         return ""
-    return _reverse_path(view, flight, device, decision)
+    return _reverse_path(stack, flight, device, decision)
 
 
-def _reverse_path(view: HostView, flight: Flight, device: str, decision: Decision) -> str:
-    settings, fib = view.settings, view.host.fib
+def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+    settings, fib = stack.settings, stack.fib
     strictness = settings.reverse_path(device)
     source = address_text(4, flight.saddr)
     if not strictness and not fib.has_custom_rules(4):
-        if not settings.either(device, "accept_local") and view.host.has_address(4, flight.saddr):
-            return f"martian source {source}: it is an address of the host itself"
+        if not settings.either(device, "accept_local") and stack.has_address(4, flight.saddr):
+            return f"martian source {source}: it is an address of the {stack.label} itself"
         return ""
     mark = flight.mark if settings.either(device, "src_valid_mark") else 0
     incoming = decision.device if decision.kind == UNICAST else "lo"
     back = fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, flight.dport, flight.sport))
     if back.kind == LOCAL and not settings.either(device, "accept_local"):
-        return f"martian source {source}: it is an address of the host itself"
+        return f"martian source {source}: it is an address of the {stack.label} itself"
     key = f"rp_filter of {device} is {strictness}"
     if back.kind not in (LOCAL, UNICAST):
         if back.kind == "no route":
-            return f"{key} and the host has no route back to {source}" if strictness else ""
+            return f"{key} and the {stack.label} has no route back to {source}" if strictness else ""
         return f"martian source {source}: the route back is of the kind {back.kind}"
     if back.device == device or (back.kind == LOCAL and device == "lo"):
         return ""
-    has_addresses = bool(view.host.addresses(4, device))
+    has_addresses = bool(stack.addresses(4, device))
     if strictness == 1 or (strictness and not has_addresses):
         return f"{key} and the route back to {source} leads to {back.device}"
     return ""

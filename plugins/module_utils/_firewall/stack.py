@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import LOCAL, Decision, Fib
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.sockets import Sockets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
@@ -44,10 +45,12 @@ class Stack:
         rules: Sequence[PolicyRule],
         listeners: Optional[Iterable[Listener]],
         doubt: str = "",
+        settings: Optional[Settings] = None,
     ) -> None:
         """Take what was read of it; listeners is None when they were not read, doubt what else is not known of it."""
         self.label = label
         self.doubt = doubt
+        self.settings = settings or Settings({})
         self.links = {link.name: link for link in links}
         self.fib = Fib(routes, rules, links)
         self.sockets = None if listeners is None else Sockets(listeners)

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_reception
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ERROR,
     UnreadableError,
@@ -94,6 +95,7 @@ def _read(inode: int) -> InnerNamespace:
         routes=routes,
         rules=[] if rules == _FROM_THE_BEGINNING else rules,
         listeners=listeners_of({link.index: link.name for link in links}),
+        sysctls=read_reception(),
         tables=_tables(),
     )
 

@@ -29,3 +29,5 @@ class InnerNamespace:
     tables: list[str] = field(default_factory=list)
     """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say; dockerd itself makes
     one for its name server."""
+    sysctls: dict[str, str] = field(default_factory=dict)
+    """Its own settings for what it takes in, under the keys of HostSnapshot.sysctls; what is 0 is left out."""
