@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import behind, conclude
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import behind, conclude, merge
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     DNAT,
@@ -60,6 +60,31 @@ class Tracking:
         """Let the flight belong to its connection."""
         track(flight)
         return [Passage(ACCEPT, flight, (), ())]
+
+
+class EitherFirst:
+    """Base chains of iptables-legacy and of nftables with one priority.
+
+    The one that was registered last comes first (nf_hook_entries_grow()), and no program tells when they were.
+    """
+
+    def __init__(self, some: list[Stage], others: list[Stage], doubt: str) -> None:
+        self._orders = ([*some, *others], [*others, *some])
+        self._doubt = doubt
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Go both ways; the doubt counts where they end otherwise."""
+        return merge([_one_by_one(order, flight.copy()) for order in self._orders], self._doubt)
+
+
+def _one_by_one(stages: list[Stage], flight: Flight) -> list[Passage]:
+    under_way = [Passage(ACCEPT, flight, (), ())]
+    ended: list[Passage] = []
+    for stage in stages:
+        outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
+        ended += (one for one in outcomes if one.verdict != ACCEPT)
+        under_way = [one for one in outcomes if one.verdict == ACCEPT]
+    return conclude(under_way + ended)
 
 
 class Translation:

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
     Flight,
@@ -22,11 +23,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outco
     group,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ready_chain import ReadyTable
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, Chain, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, LEGACY, Chain, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stages import (
     CONNTRACK_PRIORITY,
     NAT_PRIORITIES,
     TRACKING_HOOKS,
+    EitherFirst,
     Stage,
     Tracking,
     Translation,
@@ -87,8 +89,19 @@ class Traverser:
         if hook in NAT_PRIORITIES:
             nat = tuple(self._walk(hook, chain) for chain in chains if chain.kind == "nat")
             stages.append((NAT_PRIORITIES[hook], Translation(hook, nat)))
-        stages += ((chain.priority, self._walk(hook, chain)) for chain in chains if chain.kind != "nat")
+        plain = (chain for chain in chains if chain.kind != "nat")
+        for priority, equal in groupby(plain, key=attrgetter("priority")):
+            stages += ((priority, stage) for stage in self._of_one_priority(hook, list(equal)))
         return [stage for dummy_priority, stage in sorted(stages, key=itemgetter(0))]
+
+    def _of_one_priority(self, hook: str, chains: list[Chain]) -> list[Stage]:
+        deciding = [chain for chain in chains if chain.rules or chain.unreadable or chain.policy != ACCEPT]
+        if len({chain.backend for chain in deciding}) < 2:
+            return [self._walk(hook, chain) for chain in chains]
+        legacy: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend == LEGACY]
+        nft: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend != LEGACY]
+        names = " or ".join(f"{chain.table_name} {chain.name}" for chain in deciding)
+        return [EitherFirst(nft, legacy, f"which comes first, {names}")]
 
     def _walk(self, hook: str, chain: Chain) -> Walk:
         ready = self._tables[chain.key[:3]].find(chain.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
@@ -124,3 +125,21 @@ def test_before_connection_tracking_a_packet_belongs_to_none() -> None:
     for priority, verdict in ((-300, DROP), (-150, ACCEPT)):
         host = traverser(chain("f", "pre", (state, Verdict(DROP)), hook="prerouting", priority=priority))
         assert only(host.pass_hook("prerouting", syn())).verdict == verdict
+
+
+def test_which_of_legacy_and_nft_comes_first_is_not_known() -> None:
+    """At one priority: it matters only where both decide, and otherwise."""
+    drop, reject, accept = (Verdict(DROP),), (Verdict(REJECT, reject_with="tcp reset"),), (Verdict(ACCEPT),)
+
+    def passages(first: tuple[Statement, ...], second: tuple[Statement, ...], priority: int = 0) -> list[Passage]:
+        nft = chain("filter", "in", first, hook="input")
+        legacy = replace(chain("filter", "INPUT", second, hook="input", priority=priority), backend="legacy")
+        return traverser(nft, legacy).pass_hook("input", syn())
+
+    assert [one.verdict for one in passages(drop, accept)] == [DROP]
+    assert only(passages(drop, accept)).doubts == ()
+    assert only(passages(drop, drop)).doubts == ()
+    assert only(passages(drop, reject, priority=1)).verdict == DROP
+    both = passages(drop, reject)
+    assert {one.verdict for one in both} == {DROP, REJECT}
+    assert all("legacy ip filter INPUT" in one.doubts[0] for one in both)
