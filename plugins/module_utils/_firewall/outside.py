@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endin
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
     address_text,
+    is_loopback,
     is_private,
     same_prefix,
 )
@@ -29,6 +30,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 def reached_outside(talk: Conversation, arrival: Arrival) -> list[Ending]:
     """Machines outside are taken to answer, if they can know the way back."""
     flight = arrival.course.flight
+    if is_loopback(flight.family, flight.saddr):
+        source = address_text(flight.family, flight.saddr)
+        reason = f"it leaves with the source {source}, which machines outside do not believe"
+        return [Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course, source_at_end=source)]
     if talk.start.stack is not None and not _is_known(talk, flight, arrival.device):
         source = address_text(flight.family, flight.saddr)
         if is_private(flight.family, flight.saddr):

@@ -421,3 +421,11 @@ def test_uplink_with_a_single_address_is_asked_from_the_next_router() -> None:
     host = small_host()
     host.links = [replace(link, addresses=[f"{ADDRESS}/32"]) if link.name == "eth0" else link for link in host.links]
     assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).source_at_end == "192.0.2.1"
+
+
+def test_machine_outside_does_not_believe_a_source_of_the_loopback() -> None:
+    host = small_host()
+    host.own_rules["nat", "OUTPUT"] = ["-p tcp -m tcp --dport 9 -j DNAT --to-destination 192.0.2.50:9"]
+    host.sysctls["net.ipv4.conf.eth0.route_localnet"] = "1"
+    path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=9)
+    assert (path.verdict, path.seen, path.source_at_end) == ("no answer", "timed out", "127.0.0.1")
