@@ -26,6 +26,12 @@ cd "$(mktemp -d)" && trap 'rm -r "$PWD"' EXIT && cat >both && sed '/^#6$/,$d' bo
 iptables-nft-restore <four >&2 && ip6tables-nft-restore <six >&2 || exit 1
 iptables-nft-save && printf '\\0' && ip6tables-nft-save && printf '\\0' && nft -j list ruleset
 """
+# A rule that another program wrote in nft's own words into a table of iptables: what is shown before and after asking.
+FOREIGN = """
+iptables-nft -N OWN && iptables-nft -A OWN -m conntrack --ctstate NEW -m comment --comment "a b" -j DROP
+iptables-nft -A FORWARD -j OWN && nft add rule ip filter FORWARD $1 && nft list ruleset && printf '\\0'
+iptables-nft -S OWN && printf '\\0' && nft -j list ruleset && printf '\\0' && nft list ruleset
+"""
 
 Meanings = dict[tuple[str, str, int], str]
 
@@ -59,6 +65,18 @@ def test_what_iptables_made_is_known_from_both_sources(engine_host: Host, seed: 
     words_of = [rule.text for chain in joined.chains.values() for rule in chain.rules]
     saved = [line for text in save.values() for line in text.splitlines() if line.startswith("-A")]
     assert sorted(words_of) == sorted(saved)
+
+
+@pytest.mark.parametrize("rule", ["ct state new accept", "ip saddr 10.0.0.1-10.0.0.9 accept"])
+def test_a_chain_is_known_beside_one_that_iptables_cannot_show(engine_host: Host, rule: str) -> None:
+    """The chain alone is shown by iptables -S, which leaves the ruleset as it was."""
+    command = ["unshare", "--net", "sh", "-c", FOREIGN, "sh", rule]
+    before, listed, shown, after = engine_host.run(command).out.split("\0")
+    assert after == before
+    book = read_rulebook(Ruleset({}, shown, listed={"ip filter": listed}))
+    assert doubtful(meanings(book)) == set()
+    (own,) = (chain for chain in book.chains.values() if chain.name == "OWN")
+    assert [each.comment for each in own.rules] == ["a b"]
 
 
 def meanings(book: RuleBook) -> Meanings:

@@ -63,6 +63,8 @@ TABLES = frozenset(_BASE)
 
 # What iptables-nft-save says where it cannot show everything (xtables-save.c, nft.c).
 _INCOMPATIBLE = re.compile(r"# Table `(?P<table>[^']*)' (?:is incompatible|contains incompatible)")
+# Lines of ``iptables -S`` that say of a chain no more than that it is there.
+_LISTED = ("-N", "-P")
 _POLICIES = {"ACCEPT": ACCEPT, "DROP": DROP}
 
 
@@ -130,7 +132,7 @@ class _SaveReader:
         elif words[0] == "COMMIT":
             self.chains += _chains(self._table, self._family, self._backend)
             self._table = None
-        else:
+        elif words[0] not in _LISTED:
             _add_rule(self._table, line, words, self._rules)
 
     def end(self) -> None:

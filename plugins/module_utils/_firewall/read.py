@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_match import IpSets
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_save import parse_ipsets
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_save import parse_save
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.join import join_tables, lost_chains
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_json import parse_nft
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_json import NftChain, parse_nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     LEGACY,
@@ -24,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
+_SPACES = frozenset(" \t\n")
 # A rule that adds to or removes from a set, as iptables-save prints it.
 _CHANGED_SET = re.compile(r" -j SET (?:--add-set|--del-set) (\S+)")
 
@@ -46,10 +48,22 @@ def read_rulebook(raw: Ruleset) -> RuleBook:
         chains = [chain for chain in chains if chain.backend == LEGACY or not _is_idle(chain)]
     else:
         shown = parse_nft(raw.nft_json).chains
+        chains = [*_listed(raw, shown, sets), *chains]
         problems += lost_chains(chains, shown)
         legacy = [chain for chain in chains if chain.backend == LEGACY]
         chains = legacy + join_tables({chain.key: chain for chain in chains}, shown)
     return RuleBook({chain.key: chain for chain in chains}, tuple(problems))
+
+
+def _listed(raw: Ruleset, shown: Sequence[NftChain], sets: IpSets) -> Iterator[Chain]:
+    """Chains of iptables-nft that were read one by one, since their table could not be shown as a whole."""
+    for place, text in raw.listed.items():
+        family, dummy, table = place.partition(" ")
+        names = [each.chain.name for each in shown if (each.chain.family, each.chain.table) == (family, table)]
+        # The lines jump to chains that are not listed themselves.
+        declared = "".join(f":{name} - [0:0]\n" for name in names if not set(name) & _SPACES)
+        whole = f"*{table}\n{declared}{text}COMMIT\n"
+        yield from parse_save(whole, f"iptables -S of {place}", 6 if family == "ip6" else 4, NFT, sets).chains
 
 
 def _is_idle(chain: Chain) -> bool:
@@ -57,7 +71,7 @@ def _is_idle(chain: Chain) -> bool:
 
 
 def _sets(raw: Ruleset) -> IpSets:
-    changing = {name for text in raw.save.values() for name in _CHANGED_SET.findall(text)}
+    changing = {name for text in (*raw.save.values(), *raw.listed.values()) for name in _CHANGED_SET.findall(text)}
     return IpSets(parse_ipsets(raw.ipsets or ""), changing, raw.ipsets_unread)
 
 

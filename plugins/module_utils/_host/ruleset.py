@@ -17,6 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.chain_lists import (
+    FAMILIES,
+    OWN_TABLES,
+    list_chains,
+    unshown_chains,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
@@ -34,9 +40,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 
 # Names of the legacy tables of this network namespace; missing or empty where there are none.
 _LEGACY_TABLES = {"iptables": Path("/proc/net/ip_tables_names"), "ip6tables": Path("/proc/net/ip6_tables_names")}
-# The families whose tables they show, by the names of nft(8), and those tables (xtables-nft(8)).
-_FAMILIES = {"iptables": "ip", "ip6tables": "ip6"}
-_OWN_TABLES = ("raw", "mangle", "nat", "filter", "security")
 # A dockerd that is just starting containers changes the rules again and again.
 _ATTEMPTS = 5
 
@@ -86,15 +89,27 @@ def _read_nftables(run: Run) -> Ruleset:
     tables = read_tables()
     nft_json = _output(run, ["nft", "-j", "list", "ruleset"])
     save: dict[str, str] = {}
-    for program in _FAMILIES:
+    for program in FAMILIES:
         try:
             save.update(_saved(run, program, "nft"))
         except _UnfitError:
             # nft shows them all the same.
             if nft_json is None:
                 raise
-    hidden = _hidden_tables(tables, save) if nft_json is None else []
-    return Ruleset(save, nft_json, nft_tables=tables, unread=hidden)
+    if nft_json is None:
+        return Ruleset(save, nft_tables=tables, unread=_hidden_tables(tables, save))
+    return Ruleset(save, nft_json, nft_tables=tables, listed=_listed(run, save, nft_json))
+
+
+def _listed(run: Run, save: dict[str, str], nft_json: str) -> dict[str, str]:
+    """Chains one by one, of tables that the save commands do not show."""
+    listed: dict[str, str] = {}
+    for program, family in FAMILIES.items():
+        chains = unshown_chains(save.get(f"{program}-nft-save"), nft_json, family)
+        if chains:
+            command = program if _backend(run, program) == "nft" else f"{program}-nft"
+            listed.update(list_chains(run, command, chains, family))
+    return listed
 
 
 def _saved(run: Run, program: str, backend: str) -> dict[str, str]:
@@ -126,8 +141,8 @@ def _hidden_tables(tables: list[str], save: dict[str, str]) -> list[str]:
     """One sentence for each table that only nft could show."""
     shown = {
         f"{family} {name}"
-        for program, family in _FAMILIES.items()
-        for name in _OWN_TABLES
+        for program, family in FAMILIES.items()
+        for name in OWN_TABLES
         if f"{program}-nft-save" in save
     }
     return [
@@ -137,7 +152,7 @@ def _hidden_tables(tables: list[str], save: dict[str, str]) -> list[str]:
 
 def _with_sets(run: Run, found: Ruleset) -> Ruleset:
     """Add the sets of ipset(8) where rules refer to them."""
-    if not any("--match-set " in text for text in found.save.values()):
+    if not any("--match-set " in text for text in (*found.save.values(), *found.listed.values())):
         return found
     status, output, problem = run(["ipset", "save"])
     if status == 0:

@@ -161,3 +161,6 @@ class Ruleset:
     """Parts that exist and could not be read, one sentence each."""
     ipsets_unread: str = ""
     """Why sets that rules refer to could not be read: only those rules are undecided, so it is not in ``unread``."""
+    listed: dict[str, str] = field(default_factory=dict)
+    """Of tables that a save command of iptables-nft could not show: what ``iptables-nft -S`` shows of their chains, by
+    family and table (``ip filter``)."""

@@ -113,6 +113,16 @@ def test_a_table_that_the_save_command_cannot_show() -> None:
     assert len(rules_of(book, "FORWARD")) == 6
 
 
+def test_chains_that_were_read_one_by_one() -> None:
+    """A chain counts as iptables -S shows it where the table as a whole could not be shown."""
+    raw = recorded("foreign")
+    assert not is_known(rules_of(read_rulebook(replace(raw, save={})), "FORWARD")[0])
+    lines = [line for line in raw.save["iptables-nft-save"].splitlines() if line.startswith("-A FORWARD")]
+    listed = {"ip filter": "\n".join(["-P FORWARD ACCEPT", *lines, ""])}
+    book = read_rulebook(replace(raw, save={}, listed=listed))
+    assert book == read_rulebook(raw)
+
+
 def test_rules_that_nft_does_not_know() -> None:
     """Two sources that do not belong to one ruleset are said to be so."""
     raw = replace(recorded("foreign"), nft_json=json.dumps({"nftables": []}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Callable
 
@@ -126,6 +127,45 @@ def test_a_kernel_without_rules_and_no_program_are_an_empty_ruleset(kernel: Kern
     kernel.tables = []
     found = ruleset.read_ruleset(host_with())
     assert (found.save, found.nft_json, found.unread) == ({}, None, [])
+
+
+def shown_by_nft(*chains: str) -> str:
+    """What nft says of a table in which each of these chains has a rule with an extension of iptables."""
+    rules = [
+        {"rule": {"family": "ip", "table": "filter", "chain": chain, "expr": [{"xt": {"type": "match"}}]}}
+        for chain in chains
+    ]
+    plain = {"rule": {"family": "ip", "table": "filter", "chain": "PLAIN", "expr": [{"drop": None}]}}
+    return json.dumps({"nftables": [*rules, *rules, plain]})
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [(0, "# Table `filter' is incompatible, use 'nft' tool.\n", ""), (3, "*filter\n", "Parsing nftables rule failed")],
+)
+def test_chains_of_a_table_that_cannot_be_shown_are_read_one_by_one(
+    legacy_tables: Path, saved: tuple[int, str, str]
+) -> None:
+    """A name that looks like an option is never given to the program: -F would flush."""
+    asked: list[list[str]] = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        answers = {"iptables-nft-save": saved, "nft": (0, shown_by_nft("DOCKER", "-F", "! x", "OTHER"), "")}
+        if argv[0] in answers:
+            return answers[argv[0]]
+        if argv[0] != "iptables-nft":
+            return NOT_FOUND, "", ""
+        asked.append(argv)
+        return (0, f"-N {argv[-1]}\n", "") if argv[-1] == "DOCKER" else (1, "", "incompatible")
+
+    found = ruleset.read_ruleset(run)
+    assert found.listed == {"ip filter": "-N DOCKER\n"}
+    assert asked == [["iptables-nft", "-t", "filter", "-S", chain] for chain in ("DOCKER", "OTHER")]
+
+
+def test_no_chain_is_read_alone_where_the_table_is_shown(legacy_tables: Path) -> None:
+    answers = host_with(iptables_nft_save=(0, "*filter\nCOMMIT\n", ""), nft=(0, shown_by_nft("DOCKER"), ""))
+    assert ruleset.read_ruleset(answers).listed == {}
 
 
 @pytest.mark.parametrize(
