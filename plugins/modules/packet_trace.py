@@ -246,6 +246,8 @@ def main() -> None:
         way = predict(HostView.of(snapshot), packet)
     except (QuestionError, BadPacketError) as error:
         module.fail_json(msg=encodable(str(error)))
+    except ValueError as error:
+        module.fail_json(msg=encodable(f"what was read of the host cannot be so: {error}"))
     result = {
         "msg": line_of(packet, way),
         "packet": to_plain(packet),

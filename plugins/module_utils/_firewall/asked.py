@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.place
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
+PROTOCOLS = ("tcp", "udp")
 _WILDCARDS = {"": 4, "0.0.0.0": 4, "::": 6}  # noqa: S104 (compared, not bound)
 BEYOND_ADDRESSES = {4: "203.0.113.9", 6: "2001:db8:ffff::9"}
 """Stand for any machine on the internet (RFC 5737, RFC 3849)."""
@@ -42,12 +43,13 @@ class Asked(NamedTuple):
 
 
 def published_ports(places: Places) -> Iterator[Asked]:
-    """All bindings, each container's own; those to what is no address are left out."""
+    """All bindings, each container's own; those of other protocols and to what is no address are left out."""
     for station in places.stations:
         for container in station.containers:
             for binding in container.published:
                 address = binding.host_ip.strip("[]")
-                if address in _WILDCARDS or _is_address(address):
+                whole = binding.protocol in PROTOCOLS and binding.host_port
+                if whole and (address in _WILDCARDS or _is_address(address)):
                     yield Asked(station, binding.protocol, binding.container_port, binding.host_port, address, "")
 
 

@@ -12,7 +12,6 @@ been replaced by names: links, settings, routes, listeners, and the rules that s
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Hashable, Iterable
 from typing import Optional
 
@@ -21,12 +20,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.catal
     Catalogue,
     Reference,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE, PORT
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.places import Net, Places, Plug, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import PORT
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.place_forms import PlaceForms
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.places import Net, Places, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import Mention
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.settings import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
@@ -38,32 +37,21 @@ class Classes:
 
     def __init__(self, snapshot: HostSnapshot, places: Places, catalogue: Catalogue) -> None:
         """Index what is asked for each container and port."""
-        self._snapshot = snapshot
-        self._places = places
         self._catalogue = catalogue
-        self._settings = _settings_by_device(snapshot)
-        self._listeners = _by_port(snapshot.listeners)
+        self._listeners: dict[tuple[str, int], list[Listener]] = {}
+        for listener in snapshot.listeners:
+            self._listeners.setdefault((listener.protocol, listener.port), []).append(listener)
         self._proxies: dict[tuple[str, int], list[ProxyProcess]] = {}
         for proxy in snapshot.proxies:
             self._proxies.setdefault((proxy.protocol, proxy.host_port), []).append(proxy)
-        self._by_link: dict[int, list[int]] = {}
-        self._by_destination: dict[str, list[int]] = {}
-        for place, route in enumerate(snapshot.routes):
-            self._by_destination.setdefault(route.destination, []).append(place)
-            for index in route.interfaces:
-                self._by_link.setdefault(index, []).append(place)
         first, last = Settings(snapshot.sysctls).ephemeral_ports()
         self._ephemeral = range(first, last + 1)
         self._numbers: dict[Hashable, int] = {}
         self._plain_ports: dict[int, Hashable] = {}
         self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
-        for route in snapshot.routes:
-            self._add_prefix(route.destination)
-        for rule in snapshot.policy_rules:
-            self._add_prefix(rule.source)
-            self._add_prefix(rule.destination)
-        self.nets = [self._number(self._net(net)) for net in places.nets]
-        self._inner = [self._number(self._inside(station)) for station in places.stations]
+        forms = PlaceForms(snapshot, catalogue)
+        self.nets = [self._number((forms.net(net), self._rules_of(net))) for net in places.nets]
+        self._inner = [self._number(forms.station(station, self.nets)) for station in places.stations]
 
     def source(self, station: Station) -> int:
         """The class of a namespace as one that asks."""
@@ -118,87 +106,6 @@ class Classes:
             self._waiting(inside, station.texts),
         )
 
-    def _net(self, net: Net) -> Hashable:
-        network, link = net.network, net.link
-        options = {key: value for key, value in network.options.items() if value != link.name}
-        signature = self._catalogue.partition.signature
-        return (
-            (network.driver, network.internal, network.ipv6, tuple(sorted(options.items()))),
-            (link.kind, link.up, link.operstate, link.mtu, link.calls_iptables, link.calls_ip6tables),
-            tuple(net.texts.get(text, text) for text in link.addresses),
-            self._settings.get(link.name, ()),
-            tuple(sorted((self._route(route, net) for route in self._routes_of(net)), key=str)),
-            self._policy(net.texts, link.name),
-            tuple(signature(kind, value) for kind, value in net.names if not isinstance(value, tuple)),
-            tuple(sorted(value for value in _unnamed(net))),
-            tuple(self._rule(item, net.names, net) for item in self._catalogue.of_net(net)),
-        )
-
-    def _routes_of(self, net: Net) -> list[Route]:
-        places = {place for text in net.texts for place in self._by_destination.get(text, ())}
-        return [self._snapshot.routes[place] for place in sorted(places.union(self._by_link.get(net.link.index, ())))]
-
-    def _route(self, route: Route, net: Net) -> Hashable:
-        """A route of the host with a network's values replaced; the order of routes says nothing."""
-        return (
-            (net.texts.get(route.destination, route.destination), route.table, route.kind, tuple(route.gateways)),
-            (net.texts.get(route.source or "", route.source), route.metric, route.usable),
-            tuple("@bridge" if index == net.link.index else index for index in route.interfaces),
-        )
-
-    def _policy(self, texts: dict[str, str], device: str) -> Hashable:
-        """The policy rules that speak of a device or of exactly these addresses, by their places."""
-        return tuple(
-            (number, texts.get(rule.source), texts.get(rule.destination))
-            for number, rule in enumerate(self._snapshot.policy_rules)
-            if (device and device in (rule.incoming, rule.outgoing))
-            or rule.source in texts
-            or rule.destination in texts
-        )
-
-    def _inside(self, station: Station) -> Hashable:
-        space = station.space
-        if space is None:
-            return ("unread", station.number)
-        texts: dict[str, str] = dict(station.texts)
-        for place, plug in enumerate(station.plugs):
-            texts.update({text: f"{name}.{place}" for text, name in plug.net.texts.items()})
-        devices = {link.index: link.name for link in space.links}
-        signature = self._catalogue.partition.signature
-        return (
-            tuple(self._plug(plug) for plug in station.plugs),
-            tuple(
-                (link.name, link.kind, link.up, tuple(texts.get(text, text) for text in link.addresses))
-                for link in space.links
-            ),
-            tuple(
-                (
-                    (texts.get(item.destination, item.destination), item.table, item.kind, item.metric, item.usable),
-                    (tuple(texts.get(text, text) for text in item.gateways), texts.get(item.source or "", item.source)),
-                    tuple(devices.get(index, index) for index in item.interfaces),
-                )
-                for item in space.routes
-            ),
-            str(to_plain(space.rules)),
-            tuple(space.tables),
-            tuple(signature(ADDRESS, int(ipaddress.ip_address(text))) for text in station.addresses),
-            self._policy(station.texts, ""),
-            tuple(place for text in station.texts for place in self._by_destination.get(text, ())),
-            tuple(
-                text for text in station.addresses if (ADDRESS, int(ipaddress.ip_address(text))) not in station.names
-            ),
-            len({plug.net.number for plug in station.plugs}) == len(station.plugs),
-        )
-
-    def _plug(self, plug: Plug) -> Hashable:
-        link = plug.link
-        return (
-            self.nets[plug.net.number],
-            (link.up, link.operstate, link.hairpin, link.isolated, plug.inside.up),
-            self._settings.get(link.name, ()),
-            self._catalogue.partition.signature(DEVICE, link.name),
-        )
-
     def _port(self, port: int, station: Station, names: dict[Mention, str]) -> Hashable:
         """What the rules say of a port that belongs to no other container."""
         own = [
@@ -230,6 +137,9 @@ class Classes:
         )
 
     # ---- rules
+
+    def _rules_of(self, net: Net) -> Hashable:
+        return tuple(self._rule(item, net.names, net) for item in self._catalogue.of_net(net))
 
     def _about(self, station: Station) -> list[Reference]:
         return self._catalogue.about(station.names)
@@ -271,42 +181,7 @@ class Classes:
         facts = self._catalogue.facts(reference)
         asked = [value for kind, value in facts.keys.values() if kind == PORT]
         wanted = facts.protocols
-        return all(value in ports for value in asked) and (not wanted or _NUMBERS[protocol] in wanted)
-
-    def _add_prefix(self, prefix: str) -> None:
-        """Let addresses inside and outside a route's destination be told apart, unless it is a network's own."""
-        if not prefix:
-            return
-        network = ipaddress.ip_network(prefix, strict=False)
-        first, last = int(network[0]), int(network[-1])
-        if not self._catalogue.is_net_range((first, last)) and not (first == last and self._catalogue.is_named(first)):
-            self._catalogue.partition.add_range(ADDRESS, first, last)
+        return all(value in ports for value in asked) and (not wanted or _NUMBERS.get(protocol) in wanted)
 
     def _number(self, of: Hashable) -> int:
         return self._numbers.setdefault(of, len(self._numbers))
-
-
-def _unnamed(net: Net) -> list[str]:
-    """Addresses of a bridge that another one has, too."""
-    found = []
-    for text in net.link.addresses:
-        address = ipaddress.ip_interface(text)
-        if (ADDRESS, int(address.ip)) not in net.names and not address.is_link_local:
-            found.append(text)
-    return found
-
-
-def _settings_by_device(snapshot: HostSnapshot) -> dict[str, tuple[tuple[str, str], ...]]:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for key, value in snapshot.sysctls.items():
-        parts = key.split(".")
-        if len(parts) == 5 and parts[2] == "conf":
-            found.setdefault(parts[3].replace("/", "."), []).append((f"{parts[1]}.{parts[4]}", value))
-    return {device: tuple(sorted(values)) for device, values in found.items()}
-
-
-def _by_port(listeners: Iterable[Listener]) -> dict[tuple[str, int], list[Listener]]:
-    found: dict[tuple[str, int], list[Listener]] = {}
-    for item in listeners:
-        found.setdefault((item.protocol, item.port), []).append(item)
-    return found

@@ -89,3 +89,11 @@ def test_a_file_that_is_no_snapshot_is_an_error(run: Any, tmp_path: Path, text: 
     result = run(**{"from": "outside", "to": "host", "port": 80}, snapshot_path=str(saved))
     assert result["failed"] is True
     assert "is no snapshot of docker_netcheck" in result["msg"]
+
+
+def test_a_snapshot_with_values_that_cannot_be_is_an_error(run: Any, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    saved.write_text(web().snapshot().to_json().replace(f"{HOST_ADDRESS}/24", "banana"), "utf-8")
+    result = run(**{"from": "outside", "to": "192.0.2.10", "port": 80}, snapshot_path=str(saved))
+    assert result["failed"] is True
+    assert "banana" in result["msg"]

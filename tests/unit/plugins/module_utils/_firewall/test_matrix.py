@@ -141,3 +141,11 @@ def test_hostile_names_are_harmless_in_what_is_shown() -> None:
     hostile = [replace(item, name="\x1b[2Jweb\n") for item in snapshot.containers]
     for item in reachability_of(replace(snapshot, containers=hostile), SUMMARY)["exposures"]:
         assert item["text"].isprintable()
+
+
+def test_bindings_that_nobody_can_ask_are_left_out() -> None:
+    bindings = [PublishedPort("sctp", 80, WILDCARD, 8080), PublishedPort("tcp", 81, "nonsense", 8081)]
+    snapshot = web(WILDCARD).snapshot()
+    containers = [replace(item, published=[*item.published, *bindings]) for item in snapshot.containers]
+    found = matrix_of(HostView.of(replace(snapshot, containers=containers)))
+    assert found.cells == matrix(web(WILDCARD)).cells
