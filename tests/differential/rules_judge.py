@@ -45,7 +45,8 @@ class Comparison:
 
     @property
     def is_unknown(self) -> bool:
-        return self.path.verdict == UNKNOWN
+        """Whether the end, or the source that whoever answers sees, could not be told."""
+        return self.path.verdict == UNKNOWN or (bool(self.path.answered_by) and not self.path.source_at_end)
 
     def __str__(self) -> str:
         head = "\n".join(f"  * {complaint}" for complaint in self.complaints)
@@ -103,7 +104,7 @@ def _alike(probe: Probe, path: Path, word: str) -> bool:
 def _at_the_end(path: Path, sighting: Sighting) -> list[str]:
     """Who answered, and the source that he saw."""
     complaints = []
-    if path.source_at_end != sighting.source:
+    if path.source_at_end and path.source_at_end != sighting.source:
         complaints.append(f"predicted source {path.source_at_end!r}, seen {sighting.source!r}")
     who = {ROUTER: "host", CLIENT: "outside", SERVER: "outside"}.get(sighting.machine, f"container {sighting.machine}")
     if path.answered_by.partition(" (")[0] != who and not path.answered_by.startswith(f"{who} "):

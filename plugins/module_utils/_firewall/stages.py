@@ -12,7 +12,8 @@ Base chains run by priority; connection tracking comes at -200 (nf_conntrack_pro
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Callable, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import behind, conclude, merge
@@ -46,6 +47,9 @@ NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
 _ICMP = (1, 58)  # nf_nat_inet_fn: errors about a connection take its translation and ask no rule
 
 
+GoesOn = Callable[[Passage], bool]
+
+
 class Stage(Protocol):
     """One thing that a packet goes through."""
 
@@ -68,23 +72,40 @@ class EitherFirst:
     The one that was registered last comes first (nf_hook_entries_grow()), and no program tells when they were.
     """
 
-    def __init__(self, some: list[Stage], others: list[Stage], doubt: str) -> None:
+    def __init__(self, some: list[Stage], others: list[Stage], doubt: str, goes_on: GoesOn) -> None:
         self._orders = ([*some, *others], [*others, *some])
         self._doubt = doubt
+        self._goes_on = goes_on
 
     def run(self, flight: Flight) -> list[Passage]:
         """Go both ways; the doubt counts where they end otherwise."""
-        return merge([_one_by_one(order, flight.copy()) for order in self._orders], self._doubt)
+        return merge([one_by_one(order, flight.copy(), self._goes_on) for order in self._orders], self._doubt)
 
 
-def _one_by_one(stages: list[Stage], flight: Flight) -> list[Passage]:
+def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:
+    """Through each, as long as it goes on."""
     under_way = [Passage(ACCEPT, flight, (), ())]
     ended: list[Passage] = []
     for stage in stages:
         outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
-        ended += (one for one in outcomes if one.verdict != ACCEPT)
-        under_way = [one for one in outcomes if one.verdict == ACCEPT]
+        ended += (one for one in outcomes if not goes_on(one))
+        under_way = [one for one in outcomes if goes_on(one)]
     return conclude(under_way + ended)
+
+
+def is_accepted(passage: Passage) -> bool:
+    """Whether it goes on to the next base chain."""
+    return passage.verdict == ACCEPT
+
+
+def is_open(hook: str) -> GoesOn:
+    """Whether it goes on to the next nat chain: none has decided yet."""
+
+    def check(passage: Passage) -> bool:
+        connection = passage.flight.connection
+        return passage.verdict == ACCEPT and connection is not None and not is_decided(connection, hook)
+
+    return check
 
 
 class Translation:
@@ -93,6 +114,7 @@ class Translation:
     def __init__(self, hook: str, chains: tuple[Stage, ...]) -> None:
         self._hook = hook
         self._chains = chains
+        self._is_open = is_open(hook)
 
     def run(self, flight: Flight) -> list[Passage]:
         """Ask the nat chains for the first packet of a connection, until one decides; then translate."""
@@ -102,19 +124,11 @@ class Translation:
         error = flight.state == CT_RELATED and flight.protocol in _ICMP
         if flight.state == CT_ESTABLISHED or error or is_decided(connection, self._hook):
             return [self._translated(flight)]
-        under_way = [Passage(ACCEPT, flight, (), ())]
-        done: list[Passage] = []
-        for chain in self._chains:
-            outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in chain.run(one.flight)]
-            under_way = [one for one in outcomes if self._is_open(one)]
-            done += (one for one in outcomes if not self._is_open(one))
-        for passage in under_way:
-            settle(passage.flight, self._hook)
-        return conclude(under_way + done)
-
-    def _is_open(self, passage: Passage) -> bool:
-        connection = passage.flight.connection
-        return passage.verdict == ACCEPT and connection is not None and not is_decided(connection, self._hook)
+        passages = one_by_one(self._chains, flight, self._is_open)
+        for passage in passages:
+            if self._is_open(passage):
+                settle(passage.flight, self._hook)
+        return conclude(passages)
 
     def _translated(self, flight: Flight) -> Passage:
         """What happens to a packet of a connection that is known."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
@@ -29,9 +30,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stage
     NAT_PRIORITIES,
     TRACKING_HOOKS,
     EitherFirst,
+    GoesOn,
     Stage,
     Tracking,
     Translation,
+    is_accepted,
+    is_open,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.walk import MARK, Walk
@@ -87,21 +91,25 @@ class Traverser:
         if hook in TRACKING_HOOKS:
             stages.append((CONNTRACK_PRIORITY, Tracking()))
         if hook in NAT_PRIORITIES:
-            nat = tuple(self._walk(hook, chain) for chain in chains if chain.kind == "nat")
-            stages.append((NAT_PRIORITIES[hook], Translation(hook, nat)))
-        plain = (chain for chain in chains if chain.kind != "nat")
-        for priority, equal in groupby(plain, key=attrgetter("priority")):
-            stages += ((priority, stage) for stage in self._of_one_priority(hook, list(equal)))
+            nat = [chain for chain in chains if chain.kind == "nat"]
+            translating = tuple(stage for _, stage in self._by_priority(hook, nat, is_open(hook)))
+            stages.append((NAT_PRIORITIES[hook], Translation(hook, translating)))
+        stages += self._by_priority(hook, [chain for chain in chains if chain.kind != "nat"], is_accepted)
         return [stage for dummy_priority, stage in sorted(stages, key=itemgetter(0))]
 
-    def _of_one_priority(self, hook: str, chains: list[Chain]) -> list[Stage]:
+    def _by_priority(self, hook: str, chains: list[Chain], goes_on: GoesOn) -> Iterator[tuple[int, Stage]]:
+        for priority, equal in groupby(chains, key=attrgetter("priority")):
+            for stage in self._of_one_priority(hook, list(equal), goes_on):
+                yield priority, stage
+
+    def _of_one_priority(self, hook: str, chains: list[Chain], goes_on: GoesOn) -> list[Stage]:
         deciding = [chain for chain in chains if chain.rules or chain.unreadable or chain.policy != ACCEPT]
         if len({chain.backend for chain in deciding}) < 2:
             return [self._walk(hook, chain) for chain in chains]
         legacy: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend == LEGACY]
         nft: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend != LEGACY]
         names = " or ".join(f"{chain.table_name} {chain.name}" for chain in deciding)
-        return [EitherFirst(nft, legacy, f"which comes first, {names}")]
+        return [EitherFirst(nft, legacy, f"which comes first, {names}", goes_on)]
 
     def _walk(self, hook: str, chain: Chain) -> Walk:
         ready = self._tables[chain.key[:3]].find(chain.name)

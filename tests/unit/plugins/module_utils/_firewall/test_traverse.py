@@ -143,3 +143,14 @@ def test_which_of_legacy_and_nft_comes_first_is_not_known() -> None:
     both = passages(drop, reject)
     assert {one.verdict for one in both} == {DROP, REJECT}
     assert all("legacy ip filter INPUT" in one.doubts[0] for one in both)
+
+
+def test_which_of_legacy_and_nft_translates_is_not_known() -> None:
+    first, second = (Nat("dnat", (address, address)) for address in (WEB, WEB + 1))
+    nft = chain("nat", "pre", (equals("dport", 80), first), hook="prerouting", priority=-100)
+    legacy = replace(chain("nat", "PREROUTING", (second,), hook="prerouting", priority=-100), backend="legacy")
+    passages = traverser(nft, legacy).pass_hook("prerouting", syn())
+    assert {one.flight.daddr for one in passages} == {WEB, WEB + 1}
+    assert all(one.doubts for one in passages)
+    other = only(traverser(nft, legacy).pass_hook("prerouting", syn(81)))
+    assert (other.flight.daddr, other.doubts) == (WEB + 1, ())
