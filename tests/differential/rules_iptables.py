@@ -234,7 +234,9 @@ class _Table:
         return f"-j {plain if self.table != 'nat' or plain != 'DROP' else 'ACCEPT'}", protocol
 
     def _raw(self, chain: str, protocol: str) -> tuple[str, str]:
-        return ("-j CT --notrack" if chain else "-j RETURN"), protocol
+        """Not for TCP: what is tracked in one direction alone depends on windows and retransmissions."""
+        own = self.words.choice(("-p udp", f"-p {_ICMP[self.family][0]}"))
+        return ("-j CT --notrack", own) if chain else ("-j RETURN", protocol)
 
     def _mangle(self, chain: str, protocol: str) -> tuple[str, str]:
         words = self.words

@@ -8,10 +8,14 @@ from tests.differential.rules_servers import PORTS
 from tests.differential.rules_words import DEVICES, Words
 
 _HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+# None of iptables' own: among equals the kernel asks the chain first that was registered last, and whether
+# that was one of nftables or of ip_tables is nowhere to be seen.
 _PRIORITIES = {
-    "filter": (-310, -300, -150, -10, -1, 0, 0, 1, 10, 50, 150),
-    "nat": (-110, -100, -100, -90, 90, 100, 100, 110),
+    "filter": (-310, -290, -160, -140, -10, -1, -1, 1, 1, 10, 40, 160),
+    "nat": (-110, -101, -101, -90, 90, 101, 101, 110),
 }
+# What becomes of TCP that is tracked in one direction alone depends on windows and retransmissions.
+_UNTRACKED = ("udp", "icmp", "ipv6-icmp")
 _NAT_HOOKS = ("prerouting", "input", "output", "postrouting")
 # Chains for nat chains to jump to. They drop nothing: what becomes of a first packet that a nat chain drops is nowhere
 # defined (of TCP that is tracked in one direction alone the kernel lets the second one through).
@@ -138,7 +142,7 @@ class _Table:
         if kind == "nat":
             return self._nat(hook, number) if words.some(0.85) else words.choice(("accept", "return"))
         if priority < -200 and hook in ("prerouting", "output") and words.some(0.3):
-            return "notrack"
+            return f"meta l4proto {words.choice(_UNTRACKED)} notrack"
         if words.some(0.35):
             return self._mark(tracked=priority > -200)
         if kind in ("filter", "") and hook in ("input", "forward", "output") and words.some(0.25):

@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_path import asked, next_hop, remembered
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import NO_SOCKET
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import UNCERTAIN, UNICAST
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import LOCAL, UNCERTAIN, UNICAST
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.source_check import source_problem
 
@@ -111,6 +111,10 @@ class BridgePath:
         decision = self._view.host.fib.lookup(asked(flight, bridge.name))
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
+        if flight.family == 6 and decision.kind not in (UNICAST, LOCAL):
+            # br_nf_pre_routing_finish_ipv6() frees it where the route is an error.
+            reason = f"after PREROUTING the host has no way to {address_text(6, flight.daddr)}"
+            return [Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason)]
         forwards = flight.family == 6 or self._view.settings.forwards(4, bridge.name)
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
             # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
