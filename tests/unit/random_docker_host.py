@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
@@ -47,6 +48,10 @@ def random_docker_host(seed: int) -> DockerHost:
         host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.rp_filter"] = "1"
     if dice.random() < 0.1:
         host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.forwarding"] = "0"
+    for place, space in enumerate(host.inner):
+        if dice.random() < 0.2:
+            # As docker run --sysctl does it.
+            host.inner[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
     return host
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.asked import Address, Asked, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix_plan import Key, Plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
 
+from tests.unit.docker_host import DockerHost
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 
@@ -83,3 +86,13 @@ def test_on_recorded_hosts_of_engine_29_all_packets_do(name: str) -> None:
     for key, packet in packets:
         expected, example = answers[key]
         assert fate(view, packet) == expected, f"{packet}, unlike {example}"
+
+
+def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
+    host = DockerHost()
+    bridges = [host.network(), host.network()]
+    for name in ("one", "two", "three"):
+        host.container(name, bridges, listen=[("tcp", 80)])
+    host.inner[1] = replace(host.inner[1], sysctls={"net.ipv4.conf.all.rp_filter": "1"})
+    found = [source.members for source in matrix_of(HostView.of(host.snapshot())).sources if source.kind == CONTAINER]
+    assert found == [["one", "three"], ["two"]]
