@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import TURNED_AWAY, Arrival, Course
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.courses import Courses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endings import Ending, ending_of_request
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
@@ -39,14 +40,23 @@ _ACK_PUSH = 0x18
 class Conversation:
     """What the two ends of one connection send each other."""
 
-    def __init__(self, view: HostView, start: Start, first: Flight, protocol: str, *, by_proxy: bool = False) -> None:
-        """Take the first packet; by_proxy only names the legs."""
+    def __init__(
+        self,
+        view: HostView,
+        start: Start,
+        first: Flight,
+        protocol: str,
+        courses: Courses,
+        *,
+        by_proxy: bool = False,
+    ) -> None:
+        """Take the first packet; by_proxy only names the legs, courses are those of the whole prediction."""
         self.view = view
         self.start = start
         self.first = first
         self.protocol = protocol
-        self.there = Leg(view, PROXY_REQUEST if by_proxy else REQUEST)
-        self.way_back = WayBack(view, start, first, Leg(view, PROXY_REPLY if by_proxy else REPLY))
+        self.there = Leg(view, PROXY_REQUEST if by_proxy else REQUEST, courses)
+        self.way_back = WayBack(view, start, first, Leg(view, PROXY_REPLY if by_proxy else REPLY, courses))
 
     def send(self, course: Course) -> list[Arrival]:
         """Send a packet from where the connection begins."""

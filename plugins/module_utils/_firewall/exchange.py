@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
     Arrival,
     Course,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.courses import Courses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endings import Ending, ending_of_request
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.holder import DOCKER_PROXY
@@ -40,11 +41,21 @@ NUMBERS = {"tcp": TCP, "udp": UDP}
 class Exchange:
     """One connection. docker-proxy makes a second one, which is an exchange of its own."""
 
-    def __init__(self, view: HostView, start: Start, first: Flight, protocol: str, *, by_proxy: bool = False) -> None:
-        """Take the first packet; by_proxy only names the legs."""
+    def __init__(
+        self,
+        view: HostView,
+        start: Start,
+        first: Flight,
+        protocol: str,
+        courses: Courses,
+        *,
+        by_proxy: bool = False,
+    ) -> None:
+        """Take the first packet; by_proxy only names the legs, courses are those of the whole prediction."""
+        self._courses = courses
         self._view = view
         self._protocol = protocol
-        self._talk = Conversation(view, start, first, protocol, by_proxy=by_proxy)
+        self._talk = Conversation(view, start, first, protocol, courses, by_proxy=by_proxy)
 
     def run(self, before: Course) -> list[Ending]:
         """All ways in which it can end, each with its course; before is what happened until now."""
@@ -126,4 +137,5 @@ class Exchange:
         port = self._view.free_port(*self._view.settings.ephemeral_ports())
         flight = Flight(family, NUMBERS[self._protocol], source, port, address, proxy.container_port)
         flight.skuid = flight.skgid = ROOT
-        return Exchange(self._view, Start(host), flight, self._protocol, by_proxy=True).run(course)
+        exchange = Exchange(self._view, Start(host), flight, self._protocol, self._courses, by_proxy=True)
+        return exchange.run(course)

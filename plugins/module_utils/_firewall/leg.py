@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
     Course,
     Event,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.courses import Courses, united
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_path import HostPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
@@ -44,10 +45,11 @@ ECHO_REPLY = {1: 0, 58: 129}
 class Leg:
     """Follows one packet; where a condition cannot be decided it follows both courses."""
 
-    def __init__(self, view: HostView, name: str) -> None:
-        """Name is the leg's, see _model/path.py."""
+    def __init__(self, view: HostView, name: str, courses: Courses) -> None:
+        """Name is the leg's, see _model/path.py; courses are those of the whole prediction."""
         self.view = view
         self.name = name
+        self._courses = courses
         self.host = HostPath(self)
         self.bridge = BridgePath(self)
         self.container = ContainerPath(self)
@@ -59,10 +61,20 @@ class Leg:
 
     def from_stack(self, stack: Stack, course: Course) -> list[Arrival]:
         """A packet that a program (or the kernel) in a namespace sends; it has its source address."""
-        return self.host.send(course) if stack is self.view.host else self.container.send(stack, course)
+        self._courses.begin()
+        return united(self.host.send(course) if stack is self.view.host else self.container.send(stack, course))
+
+    def error_from_host(self, course: Course) -> list[Arrival]:
+        """An error that the host sends about a packet."""
+        self._courses.begin()
+        return united(self.host.send_error(course))
 
     def from_wire(self, device: str, course: Course) -> list[Arrival]:
         """A packet that comes in by an uplink of the host."""
+        self._courses.begin()
+        return united(self._from_wire(device, course))
+
+    def _from_wire(self, device: str, course: Course) -> list[Arrival]:
         doubt = self.view.frame_rules.on_device(device)
         if doubt:
             return [self.untold(course, doubt)]
@@ -104,6 +116,8 @@ class Leg:
 
     def hook(self, name: str, course: Course, flight: Flight) -> Iterator[tuple[Passage, Course]]:
         """Send it through the rules of a hook: each way out, with the course up to there."""
+        if self._courses.is_known(name, course, flight):
+            return
         problems = tuple(self.view.problems)
         for passage in self.view.traverser.pass_hook(name, flight):
             events = tuple(

@@ -32,11 +32,12 @@ def flight_key(flight: Flight) -> tuple[Any, ...]:
         flight.mark,
         flight.state,
         flight.tracked,
-        None if connection is None else _connection_key(connection),
+        None if connection is None else connection_key(connection),
     )
 
 
-def _connection_key(connection: Connection) -> tuple[Any, ...]:
+def connection_key(connection: Connection) -> tuple[Any, ...]:
+    """All of a connection."""
     return tuple(getattr(connection, name) for name in Connection.__slots__)
 
 

@@ -12,6 +12,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.course import Course, Event
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.courses import Courses, TooManyCoursesError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.departure import departure
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.endings import Ending
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.exchange import Exchange
@@ -31,7 +32,11 @@ def predict(view: HostView, packet: Packet) -> Path:
     Raises BadPacketError for a packet that nobody can send; never for a host that is in disorder.
     """
     start, first = departure(view, packet)
-    endings = Exchange(view, start, first, packet.protocol).run(Course(first))
+    try:
+        endings = Exchange(view, start, first, packet.protocol, Courses()).run(Course(first))
+    except TooManyCoursesError:
+        why = "too many conditions that cannot be decided"
+        return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
     nameless = view.stand_ins if packet.source_port is None else set()
     return _path(endings, nameless, view.problems)
 

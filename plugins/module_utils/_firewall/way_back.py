@@ -122,7 +122,7 @@ class WayBack:
         if flight.physin and reply.protocol == TCP:
             return [ending]  # nf_send_reset() puts it on the bridge port it came from, past all hooks.
         endings = []
-        for end in self._leg.host.send_error(arrival.course._replace(flight=reply)):
+        for end in self._leg.error_from_host(arrival.course._replace(flight=reply)):
             if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
                 endings.append(ending._replace(course=end.course._replace(events=arrival.course.events)))
             elif end.kind == UNTOLD:

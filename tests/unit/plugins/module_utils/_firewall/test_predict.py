@@ -429,3 +429,18 @@ def test_machine_outside_does_not_believe_a_source_of_the_loopback() -> None:
     host.sysctls["net.ipv4.conf.eth0.route_localnet"] = "1"
     path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=9)
     assert (path.verdict, path.seen, path.source_at_end) == ("no answer", "timed out", "127.0.0.1")
+
+
+@pytest.mark.parametrize(("bits", "seen"), [(3, "answered"), (8, "unknown")])
+def test_many_open_conditions_are_followed_together_or_not_at_all(bits: int, seen: str) -> None:
+    """Marks at random in every hook: what they make of a packet is the same, if there are not too many to follow."""
+    host = small_host()
+    rules = [
+        f"-m statistic --mode random --probability 0.5 -j MARK --set-xmark {1 << bit:#x}/{1 << bit:#x}"
+        for bit in range(bits)
+    ]
+    for chain in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"):
+        host.own_rules["mangle", chain] = rules
+    path = ask(host.snapshot(), container("peer"), ADDRESS)
+    assert path.seen == seen
+    assert bool(path.doubts) == (seen == "unknown")
