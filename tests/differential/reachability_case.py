@@ -111,7 +111,7 @@ def compare(snapshot: HostSnapshot, probes: Sequence[Probe], containers: Sequenc
     paths = [predict(view, probe.packet) for probe in probes]
     outcomes = observe([probe.attempt for probe in probes])
     return [
-        Comparison(probe, path, outcome, _complaint(probe, path, outcome, containers))
+        Comparison(probe, path, outcome, complaint(probe, path, outcome, containers))
         for probe, path, outcome in zip(probes, paths, outcomes)
     ]
 
@@ -131,7 +131,8 @@ def _ask_again(host: Host, report: Report, containers: Sequence[Place]) -> None:
             first.path, first.outcome, first.complaint = second.path, second.outcome, ""
 
 
-def _complaint(probe: Probe, path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -> str:
+def complaint(probe: Probe, path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -> str:
+    """Why a prediction and an attempt disagree; empty when they agree, or nothing was predicted."""
     if UNKNOWN in (path.verdict, path.seen):
         return ""
     if path.answered_by == "outside" and probe.packet.destination.startswith((SUBNETS, SUBNETS6)):

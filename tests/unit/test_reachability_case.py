@@ -1,0 +1,80 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The comparison of predictions with attempts sees what differs, and the page says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
+
+from tests.differential import reachability_page
+from tests.differential.observing import Attempt, Outcome
+from tests.differential.reachability_case import Comparison, Report, complaint
+from tests.differential.reachability_hosts import SUBNETS, host_case
+from tests.differential.reachability_probes import Place, Probe
+
+PLACES = [Place("web", "", (f"{SUBNETS}.1.2",), (), False, 1), Place("inmate", "", (), (), True, 0)]
+
+
+def probe(destination: str = "198.18.1.13") -> Probe:
+    return Probe(Packet(Origin(HOST), destination, "tcp", 80), Attempt("", "tcp", destination, 80))
+
+
+def path(seen: str, who: str = "", source: str = "", verdict: str = "delivered") -> PacketPath:
+    return PacketPath(verdict, seen, "because", answered_by=who, source_at_end=source)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "seen", "body", "agrees"),
+    [
+        (path("refused"), "refused", "", True),
+        (path("refused"), "timed out", "", False),
+        (path("answered", "container web", "10.0.0.1"), "answered", "web saw 10.0.0.1\n", True),
+        (path("answered", "container web", "10.0.0.1"), "answered", "web saw 10.0.0.2\n", False),
+        (path("answered", "container web"), "answered", "web saw 10.0.0.2\n", True),
+        (path("answered", "container web"), "answered", "host saw 10.0.0.1\n", False),
+        (path("answered", "container inmate"), "answered", "web saw 10.0.0.1\n", True),
+        (path("answered", "host (sshd)"), "answered", "host saw 10.0.0.1\n", True),
+        (
+            path("answered", "outside"),
+            "answered",
+            "HTTP/1.0 200 OK\r\n\r\ninternet saw 10.0.0.1 port 7 at 1.1.1.1",
+            True,
+        ),
+        (path("answered", "container web"), "answered", "", True),
+        (path("unknown", verdict="unknown"), "answered", "web saw 10.0.0.1\n", True),
+    ],
+)
+def test_outcome_name_and_source_count(predicted: PacketPath, seen: str, body: str, agrees: bool) -> None:
+    assert (complaint(probe(), predicted, Outcome(seen, "", body), PLACES) == "") is agrees
+
+
+@pytest.mark.parametrize(("seen", "agrees"), [("timed out", True), ("unreachable", True), ("refused", False)])
+def test_what_leaves_for_an_address_that_nobody_outside_has_is_lost(seen: str, agrees: bool) -> None:
+    there = probe(f"{SUBNETS}.1.2")
+    assert (complaint(there, path("answered", "outside"), Outcome(seen), PLACES) == "") is agrees
+
+
+def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{reachability_page.BEGIN}\nold\n{reachability_page.END}\nafter\n")
+    wrong = Comparison(probe(), path("refused"), Outcome("timed out"), "seen: other")
+    unknown = Comparison(probe(), path("unknown", verdict="unknown"), Outcome("refused"))
+    report = Report(host_case(1, 2), [wrong, unknown], repeated=1)
+    reachability_page.write([report, Report(host_case(1, 3), void="no host")], 1, 9.0, page)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "seed 1: 2 comparisons on 1 hosts of 1 kinds: 1 disagreements, 1 unknown (50.0%)" in text
+    assert "| debian13 | 1 | 2 | 1 | 1 |" in text
+    with pytest.raises(ValueError, match="markers"):
+        reachability_page.write([report], 1, 9.0, Path(__file__))
+
+
+def test_nothing_asked_is_nothing_known() -> None:
+    assert reachability_page.share_unknown([]) == 1.0
