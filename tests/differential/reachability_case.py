@@ -10,6 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
+    REQUEST,
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
@@ -111,7 +112,7 @@ def compare(snapshot: HostSnapshot, probes: Sequence[Probe], containers: Sequenc
     paths = [predict(view, probe.packet) for probe in probes]
     outcomes = observe([probe.attempt for probe in probes])
     return [
-        Comparison(probe, path, outcome, complaint(probe, path, outcome, containers))
+        Comparison(probe, path, outcome, complaint(path, outcome, containers))
         for probe, path, outcome in zip(probes, paths, outcomes)
     ]
 
@@ -131,11 +132,11 @@ def _ask_again(host: Host, report: Report, containers: Sequence[Place]) -> None:
             first.path, first.outcome, first.complaint = second.path, second.outcome, ""
 
 
-def complaint(probe: Probe, path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -> str:
+def complaint(path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -> str:
     """Why a prediction and an attempt disagree; empty when they agree, or nothing was predicted."""
     if UNKNOWN in (path.verdict, path.seen):
         return ""
-    if path.answered_by == "outside" and probe.packet.destination.startswith((SUBNETS, SUBNETS6)):
+    if _leaves_for_nobody(path):
         # Routes that rules chose lead it out of the host, and in the lab nobody out there has such an address.
         is_lost = outcome.seen in (TIMED_OUT, UNREACHABLE)
         return "" if is_lost else f"seen: predicted to leave the host, observed {outcome.seen!r} {outcome.body}"
@@ -150,6 +151,11 @@ def complaint(probe: Probe, path: PacketPath, outcome: Outcome, containers: Sequ
     if path.source_at_end and path.source_at_end != source:
         return f"source seen by {who}: predicted {path.source_at_end}, observed {source}"
     return ""
+
+
+def _leaves_for_nobody(path: PacketPath) -> bool:
+    sent = [hop.destination for hop in path.hops if (hop.leg, hop.place, hop.action) == (REQUEST, "wire", "send")]
+    return any(destination.lstrip("[").startswith((SUBNETS, SUBNETS6)) for destination in sent)
 
 
 def _is(predicted: str, observed: str, containers: Sequence[Place]) -> bool:

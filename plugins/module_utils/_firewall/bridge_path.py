@@ -64,19 +64,10 @@ class BridgePath:
             reason = f"{down} is down"
             note = course.note(self._leg.name, "bridge", "unreachable", reason)
             return [Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(family))]
-        if self._view.host.has_address(family, towards):
-            target = None
-            if family == 6 and self._leg.is_request:
-                shown, asking = _shown(bridge, port), course.flight.saddr
-                doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards)
-                if doubt:
-                    return [self._leg.untold(course, doubt)]
-        else:
-            target = bridge.holder(family, towards)
-            # The question who has the address stops where the frame would stop.
-            if target is None or separated(port, target):
-                # It is the container that asks in vain, and tells its own program.
-                return [self._elsewhere(course, bridge, towards)._replace(stack=port.stack)]
+        target = None if self._view.host.has_address(family, towards) else bridge.holder(family, towards)
+        unfound = self._unfound(course, bridge, port, target, towards)
+        if unfound is not None:
+            return [unfound]
         flight = self._leg.fresh(course)
         flight.iif = bridge.name
         if not bridge.calls[family]:
@@ -88,6 +79,38 @@ class BridgePath:
         for passage, after in self._leg.hook(PREROUTING, course, flight):
             arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, target, flight.daddr)
         return arrivals
+
+    def _unfound(
+        self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], towards: int
+    ) -> Optional[Arrival]:
+        """Why a container does not learn the hardware address of its neighbour; None if it does.
+
+        target: the port that the neighbour is behind; None for the host, and for nobody.
+        """
+        is_host = self._view.host.has_address(course.flight.family, towards)
+        # The question who has the address stops where the frame would stop.
+        if not is_host and (target is None or separated(port, target)):
+            # It is the container that asks in vain, and tells its own program.
+            return self._elsewhere(course, bridge, towards)._replace(stack=port.stack)
+        if course.flight.family == 4 or not self._leg.is_request:
+            return None
+        if target is not None:
+            return self._strangers(course, bridge, port, target, towards) if bridge.calls[6] else None
+        shown, asking = _shown(bridge, port), course.flight.saddr
+        doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards)
+        return self._leg.untold(course, doubt) if doubt else None
+
+    def _strangers(self, course: Course, bridge: Bridge, port: Port, target: Port, towards: int) -> Optional[Arrival]:
+        """Containers that cannot learn each other's hardware address, or of which it is not known; None if they can."""
+        ends, asking = (port.link.name, target.link.name), course.flight.saddr
+        obstacle = self._view.neighbours.obstacle_between(bridge.name, ends, asking, towards)
+        if not obstacle:
+            return None
+        reason = f"neighbour discovery for {address_text(6, towards)} is stopped: {obstacle}"
+        if not self._view.neighbours.obstacle_between(bridge.name, ends[::-1], towards, asking):
+            return self._leg.untold(course, f"whether the hardware address is known all the same: {reason}")
+        note = course.note(self._leg.name, "bridge", "unreachable", reason)
+        return Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(6))
 
     def from_uplink(self, course: Course, bridge: Bridge) -> list[Arrival]:
         """A frame for the host from a port that leads to no container, of a bridge that is an uplink."""

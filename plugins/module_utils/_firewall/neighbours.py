@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
+    FORWARD,
     INPUT,
     OUTPUT,
     POSTROUTING,
@@ -28,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 
 _ICMPV6, _SOLICITATION, _ADVERTISEMENT = 58, 135, 136
 _SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
-_IN, _OUT = (PREROUTING, INPUT), (OUTPUT, POSTROUTING)
+_IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FORWARD, POSTROUTING)
 
 
 class Neighbours:
@@ -64,6 +65,30 @@ class Neighbours:
             )
             self._known[key] = _words(obstacle, asking, asked)
         return self._known[key]
+
+    def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
+        """What stops that somebody behind the first port of a bridge finds somebody behind the second one.
+
+        Only where bridge netfilter shows the frames to the rules.
+        """
+        key = (bridge, " ".join(ports), asking, asked)
+        if key not in self._known:
+            self._known[key] = self._across(_solicitation(asking, asked), bridge, ports) or self._across(
+                _advertisement(asked, asking), bridge, ports[::-1]
+            )
+        return self._known[key]
+
+    def _across(self, flight: Flight, bridge: str, ports: tuple[str, str]) -> str:
+        flight.iif, flight.physin = bridge, ports[0]
+        for hook in _ACROSS:
+            if hook == FORWARD:
+                flight.oif, flight.physout = bridge, ports[1]
+            passages = self._traverser.pass_hook(hook, flight)
+            stopped = [passage for passage in passages if passage.verdict != ACCEPT]
+            if stopped:
+                return decision_text(stopped[0])
+            flight = passages[0].flight.copy()
+        return ""
 
     def _obstacle(self, hooks: tuple[str, str], flight: Flight, device: str, port: str) -> str:
         if hooks is _IN:

@@ -72,3 +72,19 @@ def test_the_doubt_names_the_rule() -> None:
         "whether fd00::2 knows the hardware address of fd00::1: neighbour discovery is stopped, "
         "the policy of legacy ip6 filter, chain INPUT drops it"
     )
+
+
+@pytest.mark.parametrize(
+    ("rules", "stopped"),
+    [
+        ("", False),
+        ("-A FORWARD -i br0 -o br0 -j DROP\n", True),
+        ("-A FORWARD -m physdev --physdev-in veth1 --physdev-is-bridged -j DROP\n", True),
+        ("-A FORWARD -m physdev --physdev-in veth3 -j DROP\n", False),
+        ("-A FORWARD -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j DROP\n", True),
+        ("-A INPUT -j DROP\n", False),
+    ],
+)
+def test_between_two_ports_forward_counts(rules: str, stopped: bool) -> None:
+    known = neighbours(rules, policy="ACCEPT")
+    assert bool(known.obstacle_between("br0", ("veth1", "veth2"), CONTAINER, CONTAINER + 1)) is stopped
