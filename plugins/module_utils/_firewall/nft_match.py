@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import nft_sets, nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_operand import (
@@ -130,13 +130,14 @@ def _compared(op: str, value: int, highest: int) -> Test:
     return InRanges(((first, last),)) if first <= last else OneOf(frozenset())
 
 
-def map_entries(
-    key: object, data: object, table: Table
-) -> Optional[tuple[Operand, list[tuple[Test, Union[object, None]]]]]:
+def map_entries(key: object, data: object, table: Table) -> Optional[tuple[Operand, nft_sets.Pairs]]:
     """What is looked up, and the pairs of a map with their keys as tests; None where one is not understood."""
     operand = operand_of(key)
     elements = set_elements(data, table)
     if operand is None or elements is None:
         return None
-    entries = nft_sets.entries_of(operand, elements)
+    if isinstance(data, str):
+        entries = table.sets.entries(table.family, table.name, data[1:], operand)
+    else:
+        entries = nft_sets.entries_of(operand, elements)
     return None if entries is None else (operand, entries)

@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_operand import Operand, Part
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_value import Beginning, Span
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Verdict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     AnyBit,
     InElements,
@@ -21,6 +22,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     OneOf,
     Test,
 )
+
+Pairs = tuple[tuple[Test, object], ...]
+"""Keys of a map as tests, and what stands beside them in the document."""
+
+Verdicts = tuple[tuple[Test, Verdict], ...]
 
 _HIGHEST_NAME = "\U0010ffff"
 
@@ -34,6 +40,8 @@ class NamedSets:
         self._looked_up: Optional[set[tuple[str, str, str]]] = None
         self._elements: dict[tuple[str, str, str], list[object]] = {}
         self._tests: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[list[Test]]] = {}
+        self._verdicts: dict[int, tuple[Pairs, Optional[Verdicts]]] = {}
+        self._entries: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[Pairs]] = {}
 
     def add(self, family: str, table: str, name: str, elements: list[object]) -> None:
         """Take up a set or a map; elements of a map are pairs."""
@@ -60,6 +68,27 @@ class NamedSets:
             elements = self.elements(family, table, name)
             self._tests[key] = None if elements is None else tests_for(operand, elements)
         return self._tests[key]
+
+    def entries(self, family: str, table: str, name: str, operand: Operand) -> Optional[Pairs]:
+        """The pairs of a map with their keys as tests; None where one is not understood.
+
+        Each time the same tuple, so that whoever makes something of it can remember it by its identity.
+        """
+        key = ((family, table, name), operand.parts)
+        if key not in self._entries:
+            elements = self.elements(family, table, name)
+            self._entries[key] = None if elements is None else entries_of(operand, elements)
+        return self._entries[key]
+
+    def verdicts(self, pairs: Pairs, verdict_of: Callable[[object], Optional[Verdict]]) -> Optional[Verdicts]:
+        """The pairs with their verdicts; None where one is none."""
+        # The pairs are kept, so that no other tuple can get their identity.
+        known = self._verdicts.get(id(pairs))
+        if known is None:
+            found = [(test, verdict_of(node)) for test, node in pairs]
+            entries = tuple((test, verdict) for test, verdict in found if verdict is not None)
+            known = self._verdicts[id(pairs)] = (pairs, entries if len(entries) == len(found) else None)
+        return known[1]
 
 
 def _names_in(node: object) -> Iterator[str]:
@@ -145,7 +174,7 @@ def _everything(part: Part) -> Span:
     return Span(0, part.datatype.highest) if part.datatype.width else Span("", _HIGHEST_NAME)
 
 
-def entries_of(operand: Operand, elements: list[object]) -> Optional[list[tuple[Test, object]]]:
+def entries_of(operand: Operand, elements: list[object]) -> Optional[Pairs]:
     """A map's pairs with the key as a test, the one for everything else last; None where one is not understood."""
     entries: list[tuple[Test, object]] = []
     for pair in sorted(elements, key=_is_catchall):
@@ -155,7 +184,7 @@ def entries_of(operand: Operand, elements: list[object]) -> Optional[list[tuple[
         if tests is None:
             return None
         entries.extend((test, pair[1]) for test in tests)
-    return entries
+    return tuple(entries)
 
 
 def _is_catchall(pair: object) -> bool:

@@ -153,13 +153,10 @@ def _vmap(_: str, body: Body, at: Setting) -> list[Statement]:
     if found is None:
         return _undecidable_vmap(body, at)
     operand, pairs = found
-    entries = []
-    for test, node in pairs:
-        verdict = verdict_of(node)
-        if verdict is None:
-            return [Unpredictable(at.text)]
-        entries.append((test, verdict))
-    return [*needs_in(at.table.family, operand.needs), VerdictMap(operand.fields, tuple(entries), at.text)]
+    entries = at.table.sets.verdicts(pairs, verdict_of)
+    if entries is None:
+        return [Unpredictable(at.text)]
+    return [*needs_in(at.table.family, operand.needs), VerdictMap(operand.fields, entries, at.text)]
 
 
 def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:

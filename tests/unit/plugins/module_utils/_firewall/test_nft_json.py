@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     RulesetError,
     Unpredictable,
     Verdict,
+    VerdictMap,
 )
 
 PLACE = {"family": "ip", "table": "filter"}
@@ -222,3 +223,15 @@ def test_cut_and_spliced_text_is_a_ruleset_or_an_error(seed: int) -> None:
     text = document(BASE_CHAIN, rule({"drop": None}), rule({"limit": {"rate": 5}}))
     first, second = sorted(chance.sample(range(len(text)), 2))
     parsed_or_refused(text[:first] + text[second:])
+
+
+def test_a_large_map_is_read_once_for_all_rules_that_ask_it() -> None:
+    """Otherwise rules times elements would take minutes here."""
+    elements = [[number, {"drop": None}] for number in range(1, 20_001)]
+    verdicts = {"map": {**PLACE, "name": "m", "type": "inet_service", "map": "verdict", "elem": elements}}
+    asks = {"vmap": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "data": "@m"}}
+    rules = only_chain(verdicts, *(rule(asks) for __ in range(5_000))).chain.rules
+    first, last = (found.statements[-1] for found in (rules[0], rules[-1]))
+    assert isinstance(first, VerdictMap)
+    assert isinstance(last, VerdictMap)
+    assert first.entries is last.entries
