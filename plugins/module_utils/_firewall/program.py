@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union, cast
+from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Surroundings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import (
@@ -102,6 +102,7 @@ def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
 
 Change = Union[SetMark, Notrack]
 Terminal = Union[Verdict, Nat, Lookup[Verdict], Lookup[Nat], Lookup[SetMark], Unpredictable]
+_Piece = tuple[list[Union[Match, AnyOf]], list[Change], Optional[Terminal]]
 
 
 class Program(NamedTuple):
@@ -119,32 +120,64 @@ class Program(NamedTuple):
     """What follows when all conditions hold and nothing ended the rule, at most one; a map without an entry ends it."""
 
 
-def compile_rule(place: int, rule: Rule, around: Surroundings) -> Optional[Program]:
-    """A rule as a program; None for one that neither decides nor changes anything."""
-    return _compile(place, rule, rule.statements, around)
+class Compiler:
+    """Makes programs of rules; conditions that many rules have are made once."""
 
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._conditions: dict[Union[Match, AnyOf], Condition] = {}
 
-def _compile(place: int, rule: Rule, statements: tuple[Statement, ...], around: Surroundings) -> Optional[Program]:
-    at = 0
-    matches: list[Union[Match, AnyOf]] = []
-    while at < len(statements) and isinstance(statements[at], (Match, AnyOf)):
-        matches.append(cast("Union[Match, AnyOf]", statements[at]))
-        at += 1
-    changes: list[Change] = []
-    while at < len(statements) and isinstance(statements[at], (SetMark, Notrack)):
-        changes.append(cast("Change", statements[at]))
-        at += 1
-    terminal: Optional[Terminal] = None
-    if at < len(statements) and not isinstance(statements[at], (Match, AnyOf)):
-        terminal = _terminal(statements[at], around)
-        at += 1
-    rest = None
-    if at < len(statements) and (terminal is None or isinstance(terminal, Lookup)):
-        rest = _compile(place, rule, statements[at:], around)
-    if not changes and terminal is None and rest is None:
-        return None
-    conditions = tuple(condition(match, around) for match in matches)
-    return Program(place, rule, conditions, tuple(matches), tuple(changes), terminal, (rest,) if rest else ())
+    def rule(self, place: int, rule: Rule) -> Optional[Program]:
+        """A rule as a program; None for one that neither decides nor changes anything."""
+        program: Optional[Program] = None
+        for matches, changes, terminal in reversed(self._pieces(rule.statements)):
+            if changes or terminal is not None or program is not None:
+                conditions = tuple(self._condition(match) for match in matches)
+                rest = (program,) if program is not None else ()
+                program = Program(place, rule, conditions, tuple(matches), tuple(changes), terminal, rest)
+        return program
+
+    def _pieces(self, statements: tuple[Statement, ...]) -> list[_Piece]:
+        """A rule in pieces of conditions, changes and a decision; what can never be reached is left out."""
+        pieces: list[_Piece] = []
+        matches: list[Union[Match, AnyOf]] = []
+        changes: list[Change] = []
+        for statement in statements:
+            if isinstance(statement, (Match, AnyOf)):
+                if changes:
+                    pieces.append((matches, changes, None))
+                    matches, changes = [], []
+                matches.append(statement)
+            elif isinstance(statement, (SetMark, Notrack)):
+                changes.append(statement)
+            else:
+                terminal = self._terminal(statement)
+                if terminal is None:
+                    continue
+                pieces.append((matches, changes, terminal))
+                matches, changes = [], []
+                if not isinstance(terminal, Lookup):
+                    return pieces
+        return [*pieces, (matches, changes, None)]
+
+    def _condition(self, match: Union[Match, AnyOf]) -> Condition:
+        known = self._conditions.get(match)
+        if known is None:
+            known = self._conditions[match] = condition(match, self._around)
+        return known
+
+    def _terminal(
+        self, statement: Union[Verdict, VerdictMap, MarkMap, Nat, NatMap, Unpredictable]
+    ) -> Optional[Terminal]:
+        if isinstance(statement, Verdict):
+            return None if statement.kind == CONTINUE else statement
+        if isinstance(statement, (Nat, Unpredictable)):
+            return statement
+        if isinstance(statement, VerdictMap):
+            return Lookup(statement.fields, statement.entries, self._around)
+        if isinstance(statement, MarkMap):
+            return Lookup(statement.fields, statement.entries, self._around)
+        return Lookup(statement.fields, statement.entries, self._around)
 
 
 def open_condition(program: Program, flight: Flight) -> Optional[str]:
@@ -157,17 +190,3 @@ def open_condition(program: Program, flight: Flight) -> Optional[str]:
         if answer is None:
             texts.append(match.text or "a condition")
     return texts[0]
-
-
-def _terminal(statement: Statement, around: Surroundings) -> Optional[Terminal]:
-    if isinstance(statement, Verdict):
-        return None if statement.kind == CONTINUE else statement
-    if isinstance(statement, (Nat, Unpredictable)):
-        return statement
-    if isinstance(statement, VerdictMap):
-        return Lookup(statement.fields, statement.entries, around)
-    if isinstance(statement, MarkMap):
-        return Lookup(statement.fields, statement.entries, around)
-    if isinstance(statement, NatMap):
-        return Lookup(statement.fields, statement.entries, around)
-    raise TypeError(f"{type(statement).__name__} is no statement")

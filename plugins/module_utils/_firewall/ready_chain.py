@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Surroundings
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import compile_rule
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import Compiler
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_index import rule_index
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain
 
@@ -21,18 +20,18 @@ class ReadyChain:
 
     __slots__ = ("chain", "programs_for", "table")
 
-    def __init__(self, chain: Chain, table: ReadyTable, around: Surroundings) -> None:
+    def __init__(self, chain: Chain, table: ReadyTable, compiler: Compiler) -> None:
         self.chain = chain
         self.table = table
-        compiled = (compile_rule(place, rule, around) for place, rule in enumerate(chain.rules))
+        compiled = (compiler.rule(place, rule) for place, rule in enumerate(chain.rules))
         self.programs_for = rule_index(tuple(program for program in compiled if program is not None))
 
 
 class ReadyTable:
     """The chains of a table by name."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler = compiler
         self._chains: dict[str, Chain] = {}
         self._ready: dict[str, ReadyChain] = {}
 
@@ -44,5 +43,5 @@ class ReadyTable:
         """The chain of that name, None if there is none."""
         ready = self._ready.get(name)
         if ready is None and name in self._chains:
-            ready = self._ready[name] = ReadyChain(self._chains[name], self, self._around)
+            ready = self._ready[name] = ReadyChain(self._chains[name], self, self._compiler)
         return ready

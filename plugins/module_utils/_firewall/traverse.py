@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outco
     conclude,
     group,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import Compiler
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ready_chain import ReadyTable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, LEGACY, Chain, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stages import (
@@ -50,8 +51,9 @@ class Traverser:
         self._book = book
         self._around = around
         self._tables: dict[tuple[str, str, str], ReadyTable] = {}
+        compiler = Compiler(around)
         for chain in book.chains.values():
-            self._tables.setdefault(chain.key[:3], ReadyTable(around)).add(chain)
+            self._tables.setdefault(chain.key[:3], ReadyTable(compiler)).add(chain)
         self._stages: dict[tuple[str, int], list[Stage]] = {}
 
     def pass_hook(self, hook: str, flight: Flight) -> list[Passage]:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import Program, compile_rule
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.program import Compiler, Program
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_index import rule_index
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import DROP, Match, Rule, Verdict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
@@ -36,10 +36,11 @@ def random_test(random: Random, field: str) -> Test:
 
 def random_programs(random: Random, count: int) -> tuple[Program, ...]:
     programs: list[Program] = []
+    compiler = Compiler(FixedSurroundings())
     for place in range(count):
         fields = random.sample([*FIELDS, "iif", "oif"], random.choice((0, 1, 1, 2, 2, 3)))
         matches = [Match((field,), random_test(random, field), random.random() < 0.2) for field in fields]
-        program = compile_rule(place, Rule(place + 1, (*matches, Verdict(DROP)), ""), FixedSurroundings())
+        program = compiler.rule(place, Rule(place + 1, (*matches, Verdict(DROP)), ""))
         assert program is not None
         programs.append(program)
     return tuple(programs)
@@ -71,7 +72,7 @@ def test_finds_the_same_rules_as_trying_all(seed: int) -> None:
 
 def test_looks_at_few_rules_where_each_wants_another_address() -> None:
     rules = [Rule(number, (Match(("daddr",), OneOf(frozenset({number}))), Verdict(DROP)), "") for number in range(5000)]
-    compiled = [compile_rule(place, rule, FixedSurroundings()) for place, rule in enumerate(rules)]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
     find = rule_index(tuple(program for program in compiled if program is not None))
     assert [program.place for program in find(Flight(4, 6, 1, 2, 1234, 80))] == [1234]
     assert find(Flight(4, 6, 1, 2, 9999, 80)) == ()
@@ -82,7 +83,7 @@ def test_ranges_within_ranges_do_not_fill_the_memory() -> None:
         Rule(number, (Match(("daddr",), InRanges(((number, 100_000 - number),))), Verdict(DROP)), "")
         for number in range(3000)
     ]
-    compiled = [compile_rule(place, rule, FixedSurroundings()) for place, rule in enumerate(rules)]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
     programs = tuple(program for program in compiled if program is not None)
     flight = Flight(4, 6, 1, 2, 1500, 80)
     assert not_refuted(rule_index(programs)(flight), flight) == list(range(1501))

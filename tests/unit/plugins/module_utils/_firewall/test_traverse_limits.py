@@ -62,6 +62,12 @@ def test_chains_that_multiply_their_jumps_end() -> None:
     assert passage.verdict == "unpredictable"
 
 
+def test_a_rule_of_very_many_statements() -> None:
+    port = Match(("dport",), OneOf(frozenset({80})))
+    (passage,) = forward(chain("FORWARD", (port, SetMark("mark", 0, 1)) * 20_000 + (Verdict(DROP),)))
+    assert passage.verdict == DROP
+
+
 def test_a_jump_to_a_chain_that_is_missing_is_unpredictable() -> None:
     (passage,) = forward(chain("FORWARD", (Verdict(JUMP, "gone"),)))
     assert passage.verdict == "unpredictable"
