@@ -22,7 +22,7 @@ def test_tables_that_decide_nothing_are_no_tables_of_a_container() -> None:
         """
 def sh(line):
     subprocess.run(line.split(), check=True, capture_output=True)
-    return [nftables.read_tables_with_effect(), legacy_tables.read_legacy_tables_with_effect()]
+    return [nftables.read_chains_with_effect(), legacy_tables.read_legacy_tables_with_effect()]
 
 before = sh("true")
 steps = [
@@ -39,16 +39,29 @@ changes = [
     sh("nft add chain ip6 full c { type filter hook input priority 0; policy drop; }"),
     sh("nft add rule inet empty c counter"),
 ]
-print(json.dumps([before, steps, changes]))
+# As dockerd does it for its name server.
+for line in (
+    "-N DOCKER_OUTPUT",
+    "-I OUTPUT -d 127.0.0.11 -j DOCKER_OUTPUT",
+    "-N DOCKER_POSTROUTING",
+    "-I POSTROUTING -d 127.0.0.11 -j DOCKER_POSTROUTING",
+    "-I DOCKER_OUTPUT -d 127.0.0.11 -p udp --dport 53 -j DNAT --to-destination 127.0.0.11:1053",
+    "-I DOCKER_POSTROUTING -s 127.0.0.11 -p udp --sport 1053 -j SNAT --to-source :53",
+    "-I DOCKER_OUTPUT -d 127.0.0.11 -p tcp --dport 53 -j DNAT --to-destination 127.0.0.11:1053",
+    "-I DOCKER_POSTROUTING -s 127.0.0.11 -p tcp --sport 1053 -j SNAT --to-source :53",
+):
+    told = sh(f"iptables-legacy -t nat {line}")
+print(json.dumps([before, steps, changes, told[1]["ip nat"]]))
 """,
     )
-    before, steps, changes = found
-    assert before == [[], []]
-    assert steps == [[[], []]] * 5
-    assert changes[0] == [[], ["ip filter"]]
-    assert changes[1] == [[], ["ip filter", "ip6 mangle"]]
-    assert changes[3] == [["ip6 full"], ["ip filter", "ip6 mangle"]]
-    assert set(changes[4][0]) == {"ip6 full", "inet empty"}
+    before, steps, changes, names = found
+    assert before == [{}, {}]
+    assert steps == [[{}, {}]] * 5
+    assert changes[0] == [{}, {"ip filter": 0}]
+    assert changes[1] == [{}, {"ip filter": 0, "ip6 mangle": 1}]
+    assert changes[3] == [{"ip6 full c": 0}, {"ip filter": 0, "ip6 mangle": 1}]
+    assert changes[4][0] == {"ip6 full c": 0, "inet empty c": 1}
+    assert names == 10
 
 
 def test_reading_rules_makes_no_table_and_takes_one_generation() -> None:

@@ -39,6 +39,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 # Without these nothing can be said of any packet that passes the host.
 _NEEDED = (LINKS, ROUTES, POLICY_RULES, SYSCTL)
 
+# The rules for the name server at 127.0.0.11 inside a container (moby, libnetwork/resolver_unix.go): by iptables-nft,
+# by nftables, and by iptables-legacy, whose two chains have two entries of their own each.
+_NAME_SERVER = (
+    {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2, "ip nat DOCKER_POSTROUTING": 2},
+    {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2},
+    {"ip nat": 10},
+)
+_NAME_SERVER_TABLES = ("ip nat", "ip docker-dns")
+
 
 class HostView:
     """One host, parsed, compiled and indexed once; it does not change after that."""
@@ -179,11 +188,16 @@ def _inner_stacks(snapshot: HostSnapshot) -> dict[int, Stack]:
 
 
 def _inner_stack(space: InnerNamespace, name: str) -> Stack:
-    # dockerd itself makes a nat table for its name server at 127.0.0.11 (libnetwork/resolver_unix.go).
-    foreign = [table for table in space.tables if table.split()[-1] != "nat"]
+    foreign = [table for table in space.tables if not _is_for_names(space, table)]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     settings = Settings(space.sysctls)
     return Stack(f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings)
+
+
+def _is_for_names(space: InnerNamespace, table: str) -> bool:
+    """Whether a table is the one that dockerd makes for its name server; older snapshots tell by the name alone."""
+    chains = {name: count for name, count in space.chains.items() if f"{name} ".startswith(f"{table} ")}
+    return chains in _NAME_SERVER or (not space.chains and table in _NAME_SERVER_TABLES)
 
 
 def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:

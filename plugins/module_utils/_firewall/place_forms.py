@@ -84,6 +84,7 @@ class PlaceForms:
             str(to_plain(space.rules)),
             tuple(space.tables),
             tuple(sorted(space.sysctls.items())),
+            tuple(sorted(space.chains.items())),
             tuple(signature(ADDRESS, int(ipaddress.ip_address(text))) for text in station.addresses),
             self._policy(station.texts, ""),
             tuple(place for text in station.texts for place in self._by_destination.get(text, ())),

@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace, read_in_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
-    read_tables_with_effect,
+    read_chains_with_effect,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
@@ -89,6 +89,7 @@ def _read(inode: int) -> InnerNamespace:
         links = links_of(route)
         routes = routes_of(route)
         rules = policy_rules_of(route)
+    chains = {**(read_chains_with_effect() if nftables_is_there() else {}), **read_legacy_tables_with_effect()}
     return InnerNamespace(
         inode=inode,
         links=links,
@@ -96,10 +97,6 @@ def _read(inode: int) -> InnerNamespace:
         rules=[] if rules == _FROM_THE_BEGINNING else rules,
         listeners=listeners_of({link.index: link.name for link in links}),
         sysctls=read_reception(),
-        tables=_tables(),
+        chains=chains,
+        tables=list(dict.fromkeys(" ".join(name.split(" ")[:2]) for name in chains)),
     )
-
-
-def _tables() -> list[str]:
-    native = read_tables_with_effect() if nftables_is_there() else []
-    return list(dict.fromkeys(native + read_legacy_tables_with_effect()))

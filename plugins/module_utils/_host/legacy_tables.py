@@ -18,6 +18,7 @@ import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 # /proc/net is that of the process's first thread, this is that of the one who asks.
 _NAMES = Path("/proc/thread-self/net")
@@ -53,12 +54,14 @@ _FAMILIES = (
 )
 
 
-def read_legacy_tables_with_effect() -> list[str]:
-    """Tables of this thread's namespace that have a rule or a policy other than ACCEPT, ``ip nat`` say.
+def read_legacy_tables_with_effect() -> dict[str, int]:
+    """Number of entries beside the policies of tables that have some or another policy than ACCEPT, by ``ip nat`` say.
 
+    An entry is a rule, and each chain of a user's has two of its own. The tables are of this thread's namespace.
     Raises OSError, PermissionError among them without CAP_NET_ADMIN.
     """
-    return [f"{family.name} {name}" for family in _FAMILIES for name in _registered(family) if _decides(family, name)]
+    counts = {f"{family.name} {name}": _entries(family, name) for family in _FAMILIES for name in _registered(family)}
+    return {table: count for table, count in counts.items() if count is not None}
 
 
 def _registered(family: _Family) -> list[str]:
@@ -68,15 +71,16 @@ def _registered(family: _Family) -> list[str]:
         return []
 
 
-def _decides(family: _Family, name: str) -> bool:
+def _entries(family: _Family, name: str) -> Optional[int]:
+    """None for a table that decides nothing."""
     with socket.socket(family.family, socket.SOCK_RAW, socket.IPPROTO_RAW) as asked:
         info = _INFO.unpack(_get(asked, family.level, _GET_INFO, _INFO.pack(name.encode(), *[0] * 13)))
         hooks, policies, (entries, size) = info[1], info[7:12], info[12:]
         chains = [policies[hook] for hook in range(len(policies)) if hooks & 1 << hook]
         if entries > len(chains) + _ERROR_ENTRIES:
-            return True
+            return int(entries - len(chains) - _ERROR_ENTRIES)
         table = _get(asked, family.level, _GET_ENTRIES, _ENTRIES.pack(name.encode(), size) + bytes(size))
-    return any(_verdict(table[_ENTRIES.size :], at, family) != _NF_ACCEPT for at in chains)
+    return 0 if any(_verdict(table[_ENTRIES.size :], at, family) != _NF_ACCEPT for at in chains) else None
 
 
 def _verdict(entries: bytes, at: int, family: _Family) -> int:

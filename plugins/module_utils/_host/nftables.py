@@ -32,8 +32,10 @@ _NFT_MSG_GETRULE = _SUBSYSTEM | 7
 _NFT_MSG_GETGEN = _SUBSYSTEM | 16
 _NFTA_TABLE_NAME = 1
 _NFTA_CHAIN_TABLE = 1
+_NFTA_CHAIN_NAME = 3
 _NFTA_CHAIN_POLICY = 5
 _NFTA_RULE_TABLE = 1
+_NFTA_RULE_CHAIN = 2
 _NFTA_GEN_ID = 1
 # linux/netfilter.h, by the names of nft(8).
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
@@ -77,15 +79,20 @@ def read_tables() -> list[str]:
         return [_named(message, _NFTA_TABLE_NAME) for message in _dump(netlink, _NFT_MSG_GETTABLE)]
 
 
-def read_tables_with_effect() -> list[str]:
-    """Those of them that have a rule, or a chain whose policy is to drop. Raises OSError as read_generation() does."""
+def read_chains_with_effect() -> dict[str, int]:
+    """Number of rules of the chains that have some or whose policy is to drop, by ``ip filter INPUT`` say.
+
+    Raises OSError as read_generation() does.
+    """
     with Netlink(NETFILTER) as netlink:
         if not _dump(netlink, _NFT_MSG_GETTABLE):
-            return []
+            return {}
         dropping = [item for item in _dump(netlink, _NFT_MSG_GETCHAIN) if _policy(item) == _NF_DROP]
-        found = [_named(message, _NFTA_CHAIN_TABLE) for message in dropping]
-        found += [_named(message, _NFTA_RULE_TABLE) for message in _dump(netlink, _NFT_MSG_GETRULE)]
-    return list(dict.fromkeys(found))
+        found = {_named(item, _NFTA_CHAIN_TABLE, _NFTA_CHAIN_NAME): 0 for item in dropping}
+        for rule in _dump(netlink, _NFT_MSG_GETRULE):
+            chain = _named(rule, _NFTA_RULE_TABLE, _NFTA_RULE_CHAIN)
+            found[chain] = found.get(chain, 0) + 1
+    return found
 
 
 def _dump(netlink: Netlink, kind: int) -> list[bytes]:
@@ -96,7 +103,7 @@ def _policy(message: bytes) -> Optional[bytes]:
     return attributes(message, _HEADER.size).get(_NFTA_CHAIN_POLICY)
 
 
-def _named(message: bytes, kind: int) -> str:
-    """Family and name of a table from the attribute of that number."""
-    family = _FAMILIES.get(message[0], str(message[0]))
-    return f"{family} {text(attributes(message, _HEADER.size).get(kind))}"
+def _named(message: bytes, *kinds: int) -> str:
+    """Family and names from the attributes of these numbers."""
+    found = attributes(message, _HEADER.size)
+    return " ".join([_FAMILIES.get(message[0], str(message[0])), *(text(found.get(kind)) for kind in kinds)])
