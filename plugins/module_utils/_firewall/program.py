@@ -101,7 +101,8 @@ def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
 
 
 Change = Union[SetMark, Notrack]
-Terminal = Union[Verdict, Nat, Lookup[Verdict], Lookup[Nat], Lookup[SetMark], Unpredictable]
+AnyLookup = Union[Lookup[Verdict], Lookup[Nat], Lookup[SetMark]]
+Terminal = Union[Verdict, Nat, AnyLookup, Unpredictable]
 _Piece = tuple[list[Union[Match, AnyOf]], list[Change], Optional[Terminal]]
 
 
@@ -126,6 +127,7 @@ class Compiler:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._conditions: dict[Union[Match, AnyOf], Condition] = {}
+        self._lookups: dict[tuple[tuple[str, ...], int], AnyLookup] = {}
 
     def rule(self, place: int, rule: Rule) -> Optional[Program]:
         """A rule as a program; None for one that neither decides nor changes anything."""
@@ -173,11 +175,20 @@ class Compiler:
             return None if statement.kind == CONTINUE else statement
         if isinstance(statement, (Nat, Unpredictable)):
             return statement
-        if isinstance(statement, VerdictMap):
-            return Lookup(statement.fields, statement.entries, self._around)
-        if isinstance(statement, MarkMap):
-            return Lookup(statement.fields, statement.entries, self._around)
-        return Lookup(statement.fields, statement.entries, self._around)
+        # Rules that ask the same named map share its entries; the rules, and so these, outlive the compiler.
+        key = (statement.fields, id(statement.entries))
+        known = self._lookups.get(key)
+        if known is None:
+            known = self._lookups[key] = _lookup(statement, self._around)
+        return known
+
+
+def _lookup(statement: Union[VerdictMap, MarkMap, NatMap], around: Surroundings) -> AnyLookup:
+    if isinstance(statement, VerdictMap):
+        return Lookup(statement.fields, statement.entries, around)
+    if isinstance(statement, MarkMap):
+        return Lookup(statement.fields, statement.entries, around)
+    return Lookup(statement.fields, statement.entries, around)
 
 
 def open_condition(program: Program, flight: Flight) -> Optional[str]:
