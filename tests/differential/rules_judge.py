@@ -72,6 +72,9 @@ class _Known(Neighbours):
     def doubt_about(self, device: str, port: str, asked: int) -> str:
         return ""
 
+    def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
+        return ""
+
 
 def try_case(case: RulesCase, quiet: float = QUIET_SECONDS) -> Outcome:
     """Set a lab up, send the probes, compare. Raises LabError when the rules cannot be loaded."""
