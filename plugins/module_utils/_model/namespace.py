@@ -32,5 +32,5 @@ class InnerNamespace:
     sysctls: dict[str, str] = field(default_factory=dict)
     """Its own settings for what it takes in, under the keys of HostSnapshot.sysctls; what is 0 is left out."""
     chains: dict[str, int] = field(default_factory=dict)
-    """How many rules each chain of these tables has, by ``ip nat OUTPUT`` say; for a table of ip_tables all its entries,
+    """How many rules each chain of these tables has, by ``ip nat OUTPUT`` say; of a table of ip_tables all its entries,
     by ``ip nat``."""
