@@ -144,8 +144,9 @@ class _Attempt:
 
     def _fail(self, error: OSError) -> None:
         self.detail = f"errno {error.errno}"
-        refused = isinstance(error, ConnectionError)
-        self.word = ("closed" if self.connected else "refused") if refused else "unreachable"
+        # A reset of what is not connected yet is ECONNREFUSED; later it is ECONNRESET, which select() can show first.
+        refused = isinstance(error, ConnectionRefusedError) and not self.connected
+        self.word = "refused" if refused else "closed" if isinstance(error, ConnectionError) else "unreachable"
         self.over = True
 
 
