@@ -11,6 +11,7 @@ is 1 after a disagreement, or when more than 2 % are unknown.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ from tests.differential.rules_probe import PATIENT_SECONDS
 from tests.lab.proc import LabError
 
 MOST_UNKNOWN = 0.02
+_PROGRAMS = ("ip", "ipset", "nft", "iptables-nft-restore", "iptables-legacy-restore")
 _SAVED = Path(".build/rules")
 _TRIES = 60
 
@@ -69,6 +71,9 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="only the ruleset of this number, with all that was seen")
     parser.add_argument("--seconds", type=float, default=0, help="begin no ruleset after so many")
     asked = parser.parse_args()
+    missing = [program for program in _PROGRAMS if not shutil.which(program)]
+    if missing:
+        parser.error(f"not installed: {', '.join(missing)}")
     if asked.case is not None:
         return _show(rules_case(asked.seed, asked.case))
     totals, started, number = Totals(), time.monotonic(), asked.first

@@ -16,6 +16,7 @@ NEEDED = {
     "iptables": "iptables",
     "nft": "nftables",
     "ip": "iproute2",
+    "ipset": "ipset",
     "busybox": "busybox-static",
     "mmdebstrap": "mmdebstrap",
     "ssh": "openssh-client",

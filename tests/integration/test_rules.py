@@ -1,0 +1,29 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The evaluator against the kernel, with random rulesets in network namespaces; `make rules` tries more of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPARISONS = 3000
+SEED = 7
+
+
+def test_the_kernel_does_to_probes_what_the_evaluator_predicts() -> None:
+    # In a process of its own: it moves from one network namespace to another.
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.differential.rules", f"--cases={COMPARISONS}", f"--seed={SEED}", "--seconds=20"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".build")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
