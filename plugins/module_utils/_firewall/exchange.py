@@ -99,7 +99,8 @@ class Exchange:
 
     def _served(self, arrival: Arrival, listener: Listener) -> list[Ending]:
         """Somebody listens, and answers."""
-        assert arrival.stack is not None  # noqa: S101
+        if arrival.stack is None:
+            raise AssertionError("only what came to a stack can be answered by one")
         if self._view.is_asleep(arrival.stack):
             return [self._talk.silent(arrival, f"{arrival.stack.label} is paused, so nobody answers")]
         reply = self._talk.way_back.answer_to(arrival)
@@ -114,7 +115,8 @@ class Exchange:
 
     def _turned_away(self, arrival: Arrival) -> list[Ending]:
         """Nobody listens: TCP sends a reset, UDP an ICMP error, which have to come back, too."""
-        assert arrival.stack is not None  # noqa: S101
+        if arrival.stack is None:
+            raise AssertionError("only what came to a stack can be answered by one")
         flight = arrival.course.flight
         where = f"{arrival.stack.label} on {self._protocol} port {flight.dport}"
         reason = f"nobody listens at {where}"

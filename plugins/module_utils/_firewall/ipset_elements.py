@@ -67,8 +67,8 @@ def read_elements(of: IpSet, directions: Sequence[str], family: int) -> Iterator
             for dimension, direction, value in zip(of.dimensions, directions, values)
         ]
         for chosen in product(*ways):
-            fields = tuple(field for way, _ in chosen for field in way)
-            yield Element(fields, tuple(part for _, parts in chosen for part in parts), "nomatch" not in words)
+            fields = tuple(field for way, dummy in chosen for field in way)
+            yield Element(fields, tuple(part for dummy, parts in chosen for part in parts), "nomatch" not in words)
 
 
 def _part(dimension: str, direction: str, value: str, options: dict[str, str], family: int) -> Ways:

@@ -63,7 +63,7 @@ class IpSets:
     def _members(self, name: str) -> list[IpSet]:
         """The set itself, or for a list those in it, which are no lists themselves (ip_set_list_set.c)."""
         found = self._set(name)
-        return [self._set(member) for member, _ in found.elements] if found.kind == "list:set" else [found]
+        return [self._set(member) for member, dummy in found.elements] if found.kind == "list:set" else [found]
 
     def _set(self, name: str) -> IpSet:
         if name not in self._sets:
@@ -98,7 +98,7 @@ def _match(fields: tuple[str, ...], rows: Iterable[tuple[Part, ...]]) -> Match:
         return _NOTHING
     if len(fields) == 1:
         return Match(fields, in_ranges((int(low), int(high)) for ((low, high),) in rows))
-    exact = frozenset(tuple(low for low, _ in row) for row in rows if all(low == high for low, high in row))
+    exact = frozenset(tuple(low for low, dummy in row) for row in rows if all(low == high for low, high in row))
     return Match(fields, InElements(tuple(row for row in rows if any(low != high for low, high in row)), exact))
 
 

@@ -82,7 +82,7 @@ def _direction(values: tuple[str, ...], _family: int) -> tuple[tuple[str, ...], 
 _CONNTRACK = {
     "--ctstate": any_bit("ct_state", STATES),
     "--ctstatus": any_bit("ct_status", _STATUSES),
-    "--ctproto": Single(1, lambda values, _: (("ct_protocol",), OneOf(frozenset((protocol(values[0]),))))),
+    "--ctproto": Single(1, lambda values, dummy: (("ct_protocol",), OneOf(frozenset((protocol(values[0]),))))),
     "--ctorigsrc": network_of("ct_orig_saddr"),
     "--ctorigdst": network_of("ct_orig_daddr"),
     "--ctreplsrc": network_of("ct_reply_saddr"),

@@ -80,7 +80,7 @@ def bits_of(words: str, known: dict[str, int]) -> int:
 
 def port(field: str) -> Single:
     """A list of ports and ranges."""
-    return Single(1, lambda values, _: ((field,), ports(values[0])))
+    return Single(1, lambda values, dummy: ((field,), ports(values[0])))
 
 
 def network_of(field: str) -> Single:
@@ -95,12 +95,12 @@ def range_of(field: str) -> Single:
 
 def any_bit(field: str, known: dict[str, int]) -> Single:
     """Words of which one must hold."""
-    return Single(1, lambda values, _: ((field,), AnyBit(bits_of(values[0], known))))
+    return Single(1, lambda values, dummy: ((field,), AnyBit(bits_of(values[0], known))))
 
 
 def identity(field: str) -> Single:
     """A number of a user or group, or a range."""
-    return Single(1, lambda values, _: ((field,), in_ranges([number_range(values[0], 0xFFFFFFFF, "-")])))
+    return Single(1, lambda values, dummy: ((field,), in_ranges([number_range(values[0], 0xFFFFFFFF, "-")])))
 
 
 def unknown(arguments: int, why: str) -> Single:
@@ -110,4 +110,4 @@ def unknown(arguments: int, why: str) -> Single:
 
 def mark(field: str) -> Single:
     """A mark, with a mask or without."""
-    return Single(1, lambda values, _: ((field,), masked(values[0])))
+    return Single(1, lambda values, dummy: ((field,), masked(values[0])))

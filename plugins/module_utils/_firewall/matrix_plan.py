@@ -214,8 +214,8 @@ class Plan:
     def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
         if not self.can_ask(asking, wanted.family):
             return
-        asked = next(iter(wanted.ports.values()))[0]
-        yield from self._at_addresses(source, asking, None, asked)
+        first, *dummy = wanted.ports.values()
+        yield from self._at_addresses(source, asking, None, first[0])
 
     def _from_stations(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
         """A pair for every relation that there is between one of the class and one of the other."""

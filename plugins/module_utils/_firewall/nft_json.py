@@ -163,14 +163,14 @@ def _chain(place: int, body: dict[str, object]) -> Chain:
 
 def _version(entries: list[tuple[int, str, dict[str, object]]]) -> tuple[int, ...]:
     """The version of nft that the document names, empty for none."""
-    named = [str(body.get("version", "")) for _, kind, body in entries if kind == "metainfo"]
+    named = [str(body.get("version", "")) for dummy, kind, body in entries if kind == "metainfo"]
     return tuple(int(part) for part in re.findall(r"\d{1,9}", named[0])) if named else ()
 
 
 def _sets(entries: list[tuple[int, str, dict[str, object]]]) -> NamedSets:
     expressions = [
         (str(body.get("family")), str(body.get("table")), body.get("expr"))
-        for _, kind, body in entries
+        for dummy, kind, body in entries
         if kind == "rule"
     ]
     sets = NamedSets(expressions)

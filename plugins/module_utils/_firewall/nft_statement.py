@@ -103,11 +103,11 @@ def verdict_of(node: object) -> Optional[Verdict]:
     return None
 
 
-def _match(_: str, body: Body, at: Setting) -> list[Statement]:
+def _match(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return nft_match.match_statements(body, at.table, at.text)
 
 
-def _mangle(_: str, body: Body, at: Setting) -> list[Statement]:
+def _mangle(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return mangle_statements(body, at.table, at.text)
 
 
@@ -115,11 +115,11 @@ def _nat(kind: str, body: Body, at: Setting) -> list[Statement]:
     return nat_statements(kind, body, at.table, at.text)
 
 
-def _notrack(_: str, __: Body, ___: Setting) -> list[Statement]:
+def _notrack(dummy: str, __: Body, ___: Setting) -> list[Statement]:
     return [Notrack()]
 
 
-def _reject(_: str, body: Body, at: Setting) -> list[Statement]:
+def _reject(dummy: str, body: Body, at: Setting) -> list[Statement]:
     kind = str(body.get("type", "icmpx"))
     if kind == "tcp reset":
         return [TCP_NEED, Verdict(rules.REJECT, reject_with="tcp reset")]
@@ -128,14 +128,14 @@ def _reject(_: str, body: Body, at: Setting) -> list[Statement]:
     return [*needs, Verdict(rules.REJECT, reject_with=nft_text.expression_text(reason))]
 
 
-def _xt(_: str, body: Body, at: Setting) -> list[Statement]:
+def _xt(dummy: str, body: Body, at: Setting) -> list[Statement]:
     kind = body.get("type")
     if kind == _XT_WATCHER:
         return []
     return [undecidable(at.text) if kind == _XT_MATCH else Unpredictable(at.text)]
 
 
-def _counter(_: str, body: Body, at: Setting) -> list[Statement]:
+def _counter(dummy: str, body: Body, at: Setting) -> list[Statement]:
     """A counter counts; one that is looked up in a map ends the rule where the map has none."""
     looked_up = body.get("map")
     if not isinstance(looked_up, dict):
@@ -144,11 +144,11 @@ def _counter(_: str, body: Body, at: Setting) -> list[Statement]:
     if found is None:
         return [undecidable(at.text)]
     operand, entries = found
-    condition = nft_match.one_of_tests(operand, [test for test, _ in entries], at.text, negated=False)
+    condition = nft_match.one_of_tests(operand, [test for test, dummy in entries], at.text, negated=False)
     return [*needs_in(at.table.family, operand.needs), condition]
 
 
-def _vmap(_: str, body: Body, at: Setting) -> list[Statement]:
+def _vmap(dummy: str, body: Body, at: Setting) -> list[Statement]:
     found = nft_match.map_entries(body.get("key"), body.get("data"), at.table)
     if found is None:
         return _undecidable_vmap(body, at)
@@ -170,7 +170,7 @@ def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:
     return [VerdictMap((), entries, at.text)]
 
 
-def _dynamic_set(_: str, body: Body, at: Setting) -> list[Statement]:
+def _dynamic_set(dummy: str, body: Body, at: Setting) -> list[Statement]:
     """A rule that writes to a set: later packets may find it there, and so may this one, in another rule."""
     if not at.last and at.table.version < _PRINTS_CONDITIONS_OF_SETS:
         return [undecidable(at.text)]
@@ -187,7 +187,7 @@ def _is_condition(node: object) -> bool:
     return not (isinstance(node, dict) and set(node) <= set(_COUNTING))
 
 
-def _flow(_: str, __: Body, at: Setting) -> list[Statement]:
+def _flow(dummy: str, __: Body, at: Setting) -> list[Statement]:
     """Offloading: it ends the rule for what is no established connection (nft_flow_offload_eval: NFT_BREAK).
 
     Connections that it takes have come this way already, in both directions, so that it changes nothing for them.

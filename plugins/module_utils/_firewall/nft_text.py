@@ -43,44 +43,44 @@ def _jump(kind: str, body: Body) -> str:
     return f"{kind} {body.get('target')}"
 
 
-def _vmap(_: str, body: Body) -> str:
+def _vmap(dummy: str, body: Body) -> str:
     return f"{expression_text(body.get('key'))} vmap {expression_text(body.get('data'))}"
 
 
-def _mangle(_: str, body: Body) -> str:
+def _mangle(dummy: str, body: Body) -> str:
     return f"{expression_text(body.get('key'))} set {expression_text(body.get('value'))}"
 
 
-def _counter(_: str, body: Body) -> str:
+def _counter(dummy: str, body: Body) -> str:
     return f"counter name {expression_text({'map': body['map']})}" if "map" in body else "counter"
 
 
-def _quota(_: str, body: Body) -> str:
+def _quota(dummy: str, body: Body) -> str:
     return f"quota {_over(body)}{body.get('val')} {body.get('val_unit')}"
 
 
-def _ct_count(_: str, body: Body) -> str:
+def _ct_count(dummy: str, body: Body) -> str:
     return f"ct count {_over(body)}{body.get('val')}"
 
 
-def _log(_: str, body: Body) -> str:
+def _log(dummy: str, body: Body) -> str:
     words = [f"{key} {_quoted(value) if key == 'prefix' else expression_text(value)}" for key, value in body.items()]
     return " ".join(["log", *words])
 
 
-def _reset(_: str, body: Body) -> str:
+def _reset(dummy: str, body: Body) -> str:
     return f"reset {expression_text(body)}"
 
 
-def _flow(_: str, body: Body) -> str:
+def _flow(dummy: str, body: Body) -> str:
     return f"flow {body.get('op')} {body.get('flowtable')}"
 
 
-def _xt(_: str, body: Body) -> str:
+def _xt(dummy: str, body: Body) -> str:
     return f'xt {body.get("type")} "{body.get("name")}"'
 
 
-def _match(_: str, body: Body) -> str:
+def _match(dummy: str, body: Body) -> str:
     op = body.get("op")
     sign = "" if op in ("==", "in") else f"{op} "
     left, right = body.get("left"), body.get("right")
@@ -110,13 +110,13 @@ def _nat(kind: str, body: Body) -> str:
     return " ".join(words)
 
 
-def _reject(_: str, body: Body) -> str:
+def _reject(dummy: str, body: Body) -> str:
     kind = body.get("type")
     reason = "" if "expr" not in body else f" {expression_text(body['expr'])}"
     return f"reject with {kind}{reason}" if kind is not None else "reject"
 
 
-def _limit(_: str, body: Body) -> str:
+def _limit(dummy: str, body: Body) -> str:
     unit = body.get("rate_unit")
     rate = body.get("rate") if unit in (None, "packets") else f"{body.get('rate')} {unit}"
     burst = f" burst {body['burst']} {body.get('burst_unit', 'packets')}" if "burst" in body else ""
@@ -131,13 +131,13 @@ def _over(body: Body) -> str:
     return "over " if body.get("inv") is True else ""
 
 
-def _set_statement(_: str, body: Body) -> str:
+def _set_statement(dummy: str, body: Body) -> str:
     conditions = body.get("stmt")
     inner = [statement_text(node) for node in conditions] if isinstance(conditions, list) else []
     return f"{body.get('op')} {body.get('set')} {{ {' '.join([expression_text(body.get('elem')), *inner])} }}"
 
 
-def _map_statement(_: str, body: Body) -> str:
+def _map_statement(dummy: str, body: Body) -> str:
     pair = f"{expression_text(body.get('elem'))} : {expression_text(body.get('data'))}"
     return f"{body.get('op')} {body.get('map')} {{ {pair} }}"
 
@@ -213,13 +213,13 @@ def _primary(kind: str, body: Body) -> str:
     return _as_json({kind: body})
 
 
-def _payload(_: str, body: Body) -> str:
+def _payload(dummy: str, body: Body) -> str:
     if "base" in body:
         return f"@{body['base']},{body.get('offset')},{body.get('len')}"
     return f"{body.get('protocol')} {body.get('field')}"
 
 
-def _meta(_: str, body: Body) -> str:
+def _meta(dummy: str, body: Body) -> str:
     key = str(body.get("key"))
     return key if key in ("iif", "iifname", "oif", "oifname") else f"meta {key}"
 
@@ -229,21 +229,21 @@ def _keyed(kind: str, body: Body) -> str:
     return " ".join(str(word) for word in words if word is not None)
 
 
-def _fib(_: str, body: Body) -> str:
+def _fib(dummy: str, body: Body) -> str:
     flags = body.get("flags")
     asked = " . ".join(str(flag) for flag in flags) if isinstance(flags, list) else str(flags)
     return f"fib {asked} {body.get('result')}"
 
 
-def _prefix(_: str, body: Body) -> str:
+def _prefix(dummy: str, body: Body) -> str:
     return f"{expression_text(body.get('addr'))}/{body.get('len')}"
 
 
-def _map(_: str, body: Body) -> str:
+def _map(dummy: str, body: Body) -> str:
     return f"{expression_text(body.get('key'))} map {expression_text(body.get('data'))}"
 
 
-def _element(_: str, body: Body) -> str:
+def _element(dummy: str, body: Body) -> str:
     timeout = f" timeout {body['timeout']}s" if "timeout" in body else ""
     return expression_text(body.get("val")) + timeout
 
@@ -252,7 +252,7 @@ def _header(kind: str, body: Body) -> str:
     return " ".join(str(word) for word in (kind, body.get("name"), body.get("field")) if word is not None)
 
 
-def _numgen(_: str, body: Body) -> str:
+def _numgen(dummy: str, body: Body) -> str:
     return f"numgen {body.get('mode')} mod {body.get('mod')}"
 
 

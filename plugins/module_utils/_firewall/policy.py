@@ -51,7 +51,7 @@ class Policy:
         if not own:
             own = [PolicyRule(priority, family, table=table) for priority, table in _INITIAL[family]]
         self._rules = [rule for rule in own if has_vrf or "l3mdev" not in rule.other]
-        initial = {(priority, table) for priority, table in _INITIAL[family]}
+        initial = set(_INITIAL[family])
         self.custom = any(not _plain(rule) or (rule.priority, rule.table) not in initial for rule in self._rules)
         self._plain = [Step("lookup", rule.table) for rule in self._rules]
 

@@ -40,7 +40,8 @@ def proxied(talk: Conversation, arrival: Arrival, listener: Listener, proxy: Pro
     reply.skuid = reply.skgid = ROOT
     if talk.protocol == "udp":
         if talk.view.snapshot.engine is None or talk.view.snapshot.engine.release < _KEEPS_ADDRESS:
-            assert arrival.stack is not None  # noqa: S101
+            if arrival.stack is None:
+                raise AssertionError("only what came to a stack can be answered by one")
             reply.saddr = datagram_source(arrival.stack, listener, reply)
         return _relayed(talk, arrival, course, reply, dial(course))
     endings: list[Ending] = []

@@ -164,7 +164,7 @@ def in_ranges(ranges: Iterable[tuple[int, int]]) -> Test:
     merged: list[tuple[int, int]] = []
     parts = sorted(ranges)
     if all(low == high for low, high in parts):
-        return OneOf(frozenset(low for low, _ in parts))
+        return OneOf(frozenset(low for low, dummy in parts))
     for low, high in parts:
         if merged and low <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(high, merged[-1][1]))

@@ -94,7 +94,7 @@ class Traverser:
             stages.append((CONNTRACK_PRIORITY, Tracking()))
         if hook in NAT_PRIORITIES:
             nat = [chain for chain in chains if chain.kind == "nat"]
-            translating = tuple(stage for _, stage in self._by_priority(hook, nat, is_open(hook)))
+            translating = tuple(stage for dummy, stage in self._by_priority(hook, nat, is_open(hook)))
             stages.append((NAT_PRIORITIES[hook], Translation(hook, translating)))
         stages += self._by_priority(hook, [chain for chain in chains if chain.kind != "nat"], is_accepted)
         return [stage for dummy_priority, stage in sorted(stages, key=itemgetter(0))]
