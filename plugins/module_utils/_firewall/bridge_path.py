@@ -22,9 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.cours
     Arrival,
     Course,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_path import asked, next_hop, remembered
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import LOCAL, UNCERTAIN, UNICAST
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.source_check import source_problem

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import SetMark
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fields import ABSENT, reader
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Surroundings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import (
-    ABSENT,
     Condition,
     checker,
     condition,
     in_elements,
-    reader,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     CONTINUE,

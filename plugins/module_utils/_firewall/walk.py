@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
     Flight,
     Passage,
@@ -29,7 +30,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame
     where,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.marks import set_mark
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matching import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.outcomes import (
     UNPREDICTABLE,
     behind,
