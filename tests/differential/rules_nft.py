@@ -147,7 +147,8 @@ class _Table:
             return self._mark(tracked=priority > -200)
         if kind in ("filter", "") and hook in ("input", "forward", "output") and words.some(0.25):
             if words.some(0.2):
-                return "meta l4proto tcp reject with tcp reset"
+                # Without the counter nft 1.1.3 does not show a "meta nfproto" that stands before it.
+                return "meta l4proto tcp counter reject with tcp reset"
             return f"reject{words.choice(_REJECTS[self.family])}"
         return words.choice(("accept", "accept", "accept", "drop", "return"))
 
