@@ -44,6 +44,9 @@ def random_docker_host(seed: int) -> DockerHost:
         ending = dice.choice(_ENDINGS[:2] if table != "filter" else _ENDINGS)
         rule = f"{_condition(dice, host, bridges, addresses)} {ending}"
         host.own_rules.setdefault((table, chain), []).append(rule)
+    if dice.random() < 0.6:
+        table, chain = dice.choice((("filter", "DOCKER-USER"), ("filter", "FORWARD"), ("raw", "PREROUTING")))
+        host.own_rules.setdefault((table, chain), []).extend(_ladder(dice, bridges, addresses))
     if dice.random() < 0.2:
         host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.rp_filter"] = "1"
     if dice.random() < 0.1:
@@ -65,6 +68,27 @@ def _container(host: DockerHost, dice: random.Random, number: int, bridges: list
     ]
     listen = [("tcp", port) for port in ports if dice.random() < 0.8]
     host.container(f"c{number}", chosen, publish, listen, isolated=dice.random() < 0.1)
+
+
+def _ladder(dice: random.Random, bridges: list[Bridge], addresses: list[str]) -> list[str]:
+    """Rules of one kind about several containers or networks, with a rule about all of them somewhere between."""
+    kinds = (
+        [f"-s {address}/32 -j ACCEPT" for address in addresses],
+        [f"-d {address}/32 -p tcp -m tcp --dport {dice.choice(_INNER)} -j ACCEPT" for address in addresses],
+        [f"-p tcp -m tcp --dport {port} -j ACCEPT" for port in _INNER],
+        [f"-i {bridge.device} -j ACCEPT" for bridge in bridges]
+        + [f"-s {bridge.subnet} -d {other.subnet} -j DROP" for bridge in bridges for other in bridges[:2]],
+        [f"-i {bridge.device} -j {dice.choice(('ACCEPT', 'DROP'))}" for bridge in bridges]
+        + [f"-d {bridge.subnet} -j {dice.choice(('ACCEPT', 'DROP'))}" for bridge in bridges],
+    )
+    rules = list(dice.choice(kinds))
+    dice.shuffle(rules)
+    rules = rules[: dice.randint(2, 8)]
+    rules.insert(
+        dice.randint(0, len(rules)),
+        dice.choice(("-p tcp -j DROP", "-i br-+ -j DROP", "-m conntrack --ctstate NEW -j DROP")),
+    )
+    return rules
 
 
 def _condition(dice: random.Random, host: DockerHost, bridges: list[Bridge], addresses: list[str]) -> str:

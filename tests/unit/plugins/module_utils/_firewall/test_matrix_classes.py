@@ -15,13 +15,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-from tests.unit.docker_host import DockerHost
+from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 
-SAMPLE = 60
-HOSTS = 60
+SAMPLE = 150
+HOSTS = 80
 
 
 def fate(view: HostView, packet: Packet) -> tuple[str, str]:
@@ -75,9 +76,24 @@ def test_every_packet_fares_like_the_one_that_stands_for_it(seed: int) -> None:
         assert fate(view, packet) == expected, f"{packet}, unlike {example}"
 
 
+def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first() -> None:
+    host = big_host(3, 6)
+    host.own_rules["filter", "DOCKER-USER"] = [
+        rule
+        for bridge in host.networks
+        for rule in (f"-i {bridge.device} -j ACCEPT", f"-d {bridge.subnet} -m conntrack --ctstate NEW -j DROP")
+    ]
+    plan = every_packet_fares_like_its_class(host.snapshot())
+    assert [len(asking.stations) for asking in plan.asking if asking.kind == CONTAINER] == [3]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_on_recorded_hosts_of_engine_29_all_packets_do(name: str) -> None:
-    view = HostView.of(recorded_host(name))
+    every_packet_fares_like_its_class(recorded_host(name))
+
+
+def every_packet_fares_like_its_class(snapshot: HostSnapshot) -> Plan:
+    view = HostView.of(snapshot)
     assert not view.problems
     plan = Plan(view)
     answers = {key: (fate(view, packet), packet) for key, packet in plan.questions()}
@@ -86,6 +102,7 @@ def test_on_recorded_hosts_of_engine_29_all_packets_do(name: str) -> None:
     for key, packet in packets:
         expected, example = answers[key]
         assert fate(view, packet) == expected, f"{packet}, unlike {example}"
+    return plan
 
 
 def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
