@@ -70,7 +70,9 @@ class Catalogue:
         self.partition = Partition()
         self._ports = ports
         self._nets: dict[Mention, Net] = {value: net for net in places.nets for value in net.names}
-        self._singles = frozenset(value for station in places.stations for value in station.names)
+        self._singles: dict[Mention, frozenset[int]] = {
+            value: frozenset(station.nets) for station in places.stations for value in station.names
+        }
         self._by_value: dict[Mention, list[Reference]] = {}
         self._entries: dict[Reference, RuleFacts] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
@@ -86,12 +88,19 @@ class Catalogue:
         return sorted({reference for value in values for reference in self._by_value.get(value, ())})
 
     def of_net(self, net: Net) -> list[Reference]:
-        """References that speak of a network and of no single container."""
+        """References that speak of a network, those left out that ask for one of its containers."""
         found = set(self.about(net.names))
         for number, standing in enumerate(self._standings):
             if standing.owner is net:
                 found.update(Reference(number, place, -1) for place in range(len(standing.facts)))
-        return sorted(item for item in found if not self.mentions(item) & self._singles)
+        return sorted(item for item in found if not self._asks_for_one_on(net, self.facts(item)))
+
+    def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
+        """Whether a rule is for a container's address, or for a port that is translated to one."""
+        asked = set(facts.keys.values())
+        if any(kind == PORT for kind, dummy in asked):
+            asked |= facts.mentions - facts.conditions
+        return any(net.number in self._singles.get(value, ()) for value in asked)
 
     def facts(self, reference: Reference) -> RuleFacts:
         """What a reference says."""

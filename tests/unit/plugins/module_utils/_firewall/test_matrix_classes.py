@@ -21,7 +21,7 @@ from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 
-SAMPLE = 150
+SAMPLE = 100
 HOSTS = 80
 
 
@@ -85,6 +85,26 @@ def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first() -> Non
     ]
     plan = every_packet_fares_like_its_class(host.snapshot())
     assert [len(asking.stations) for asking in plan.asking if asking.kind == CONTAINER] == [3]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "! -s {one} -d {net} -j DROP",
+        "-s {other} -d {net} -j DROP",
+        "-d {net} -p tcp -m tcp --dport 80 ! -s {one} -j DROP",
+        "-s {one} -p tcp -m tcp --dport 80 -j DROP",
+        "-s {net} -d {one} -j REJECT --reject-with icmp-port-unreachable",
+        "! -i {device} -p tcp -m tcp --dport 443 -j DROP",
+    ],
+)
+def test_rules_about_one_container_and_a_network_set_both_apart(rule: str) -> None:
+    host = big_host(3, 9)
+    one, other = (str(host.containers[number].endpoints[0].address) for number in (0, 1))
+    net = host.networks[0]
+    text = rule.format(one=f"{one}/32", other=f"{other}/32", net=net.subnet, device=net.device)
+    host.own_rules["mangle", "FORWARD"] = [text]
+    every_packet_fares_like_its_class(host.snapshot())
 
 
 @pytest.mark.parametrize("name", NAMES)
