@@ -42,8 +42,8 @@ def _listed(host: Host, rules: list[tuple[str, str]]) -> str:
 
 
 def _catalogued(host: Host, name: str) -> list[tuple[str, str]]:
-    pairs = (line.split(" ", 1) for line in _lines(host, name))
-    return [(family, rule) for family, rule in pairs]
+    parts = (line.partition(" ") for line in _lines(host, name))
+    return [(family, rule) for family, dummy, rule in parts]
 
 
 def _expressions(text: str) -> list[Any]:

@@ -53,18 +53,18 @@ def cut(text: str, chance: random.Random) -> str:
 
 
 def splice(text: str, chance: random.Random) -> str:
-    start, end = sorted(chance.randrange(len(text)) for _ in range(2))
+    start, end = sorted(chance.randrange(len(text)) for dummy in range(2))
     at = chance.randrange(len(text))
     return text[:at] + text[start:end] + text[at:]
 
 
 def drop(text: str, chance: random.Random) -> str:
-    start, end = sorted(chance.randrange(len(text)) for _ in range(2))
+    start, end = sorted(chance.randrange(len(text)) for dummy in range(2))
     return text[:start] + text[min(end, start + 50) :]
 
 
 def strange(text: str, chance: random.Random) -> str:
-    places = [chance.randrange(len(text)) for _ in range(chance.randrange(1, 5))]
+    places = [chance.randrange(len(text)) for dummy in range(chance.randrange(1, 5))]
     for at in places:
         text = text[:at] + chance.choice(STRANGE) + text[at + chance.randrange(2) :]
     return text

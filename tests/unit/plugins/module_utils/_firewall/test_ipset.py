@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
-from .rulesets import RECORDED, filter_rules
+from .rulesets import RECORDED, filter_rules, rules_of
 
 SETS = (RECORDED / "ipset-7.22.save").read_text(encoding="utf-8")
 NOTHING = Match(("protocol",), OneOf(frozenset()))
@@ -134,8 +134,8 @@ def test_sets_that_rules_change() -> None:
     """What a rule adds while the packet passes is not in the snapshot."""
     lines = "-A INPUT -j SET --add-set a src\n-A INPUT -m set --match-set a src -j DROP\n"
     save = f"*filter\n:INPUT ACCEPT [0:0]\n{lines}COMMIT\n"
-    (chain,) = read_rulebook(Ruleset({"iptables-legacy-save": save}, ipsets=SETS)).chains.values()
-    found = chain.rules[1].statements[0]
+    rules = rules_of(read_rulebook(Ruleset({"iptables-legacy-save": save}, ipsets=SETS)), "INPUT")
+    found = rules[1].statements[0]
     assert isinstance(found, Match)
     assert isinstance(found.test, Undecidable)
     assert "which rules change" in found.test.why

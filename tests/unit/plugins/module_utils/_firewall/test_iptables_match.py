@@ -87,7 +87,7 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(("line", "conditions"), CONDITIONS, ids=[line for line, _ in CONDITIONS])
+@pytest.mark.parametrize(("line", "conditions"), CONDITIONS, ids=[line for line, dummy in CONDITIONS])
 def test_conditions(line: str, conditions: list[Match | AnyOf]) -> None:
     (rule,) = filter_rules(f"{line} -j DROP")
     assert [wordless(statement) for statement in rule.statements] == [*conditions, Verdict("drop")]

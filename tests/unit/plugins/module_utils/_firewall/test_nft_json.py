@@ -145,7 +145,7 @@ def test_deep_expressions_are_unpredictable() -> None:
 
 def test_many_rules_and_long_lines() -> None:
     drop = {"drop": None}
-    chain = only_chain(*(rule(drop) for _ in range(20_000)), rule({"log": {"prefix": "x" * 5_000_000}}, drop)).chain
+    chain = only_chain(*(rule(drop) for dummy in range(20_000)), rule({"log": {"prefix": "x" * 5_000_000}}, drop)).chain
     assert len(chain.rules) == 20_001
     assert chain.rules[-1].statements == (Verdict("drop"),)
 
