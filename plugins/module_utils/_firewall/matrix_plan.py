@@ -71,6 +71,11 @@ class Wanted:
     family: int = 4
     ports: dict[Nets, list[Asked]] = field(default_factory=dict)
 
+    @property
+    def first(self) -> Asked:
+        """One of the ports."""
+        return next(iter(self.ports.values()))[0]
+
 
 class Key(NamedTuple):
     """All packets with the same key fare the same."""
