@@ -123,7 +123,11 @@ class WayBack:
         )
         reply = error_for(flight, arrival.error, source)
         if flight.physin and reply.protocol == TCP:
-            return [ending]  # nf_send_reset() puts it on the bridge port it came from, past all hooks.
+            # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
+            if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
+                return [ending]
+            reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
+            return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
         endings = []
         for end in self._leg.error_from_host(arrival.course._replace(flight=reply)):
             if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
