@@ -16,8 +16,8 @@ from ipaddress import ip_address
 from random import Random
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

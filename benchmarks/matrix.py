@@ -16,8 +16,8 @@ import sys
 import time
 from typing import Protocol
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
 from tests.unit.docker_host import WILDCARD, DockerHost, big_host

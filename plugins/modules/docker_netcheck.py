@@ -335,7 +335,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine, run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.summary import sentence_of, summary_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.reachability import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
     FULL,
     NONE,
     SUMMARY,

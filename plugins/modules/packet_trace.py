@@ -196,16 +196,19 @@ from pathlib import Path as FilePath
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import BadPacketError, predict
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.question import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import (
+    BadPacketError,
+    predict,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.question import (
     PROTOCOLS,
     Question,
     QuestionError,
     packet_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     REQUEST,

@@ -19,8 +19,12 @@ import time
 from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.policy import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.routing import UNCERTAIN, Decision, Fib
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
+    UNCERTAIN,
+    Decision,
+    Fib,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.neighbours import Neighbours
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import Neighbours
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import listing_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
     HOST,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
 
 from tests.integration.snapshots import install_readers, read_host

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_save import TABLES
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_json import NftChain
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.iptables_save import TABLES
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_json import NftChain
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     NFT,
     Chain,

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_match import IpSets
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ipset_save import parse_ipsets
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables_save import parse_save
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.ipset_match import IpSets
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.ipset_save import parse_ipsets
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.iptables_save import parse_save
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.join import join_tables, lost_chains
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft_json import NftChain, parse_nft
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_json import NftChain, parse_nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     LEGACY,

@@ -80,7 +80,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class VerdictMap:
-    """A verdict looked up by one field or a concatenation; without an entry the rule goes on."""
+    """A verdict looked up by one field or a concatenation; without an entry the rule ends (nft_lookup_eval)."""
 
     fields: tuple[str, ...]
     entries: tuple[tuple[Test, Verdict], ...]

@@ -10,7 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook, RulesetError, Verdict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
-from .rulesets import RECORDED, filter_rules
+from tests.unit.plugins.module_utils._firewall.rulesets import RECORDED, filter_rules
 
 SAVE = (RECORDED / "iptables-1.8.11.save").read_text(encoding="utf-8")
 SHOWN = (RECORDED / "iptables-1.8.11.json").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import NameStarts, OneOf, Undecidable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
-from .rulesets import recorded, rules_of, wordless
+from tests.unit.plugins.module_utils._firewall.rulesets import recorded, rules_of, wordless
 
 
 def compared_in(rule: Rule) -> dict[str, Any]:

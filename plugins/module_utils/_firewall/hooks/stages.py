@@ -1,0 +1,139 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a packet goes through in a hook: base chains, connection tracking, address translation.
+
+Base chains run by priority; connection tracking comes at -200 (nf_conntrack_proto.c), address translation at -100 and
+100 for all nat chains together, whatever their own priorities (nf_nat_proto.c, nf_nat_register_fn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, Protocol
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import behind, conclude, merge
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.tracking import track
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.translation import (
+    apply_known,
+    changes_source,
+    is_decided,
+    settle,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    ACCEPT,
+    DNAT,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+    SNAT,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
+    CT_ESTABLISHED,
+    CT_INVALID,
+    CT_RELATED,
+    CT_UNTRACKED,
+)
+
+CONNTRACK_PRIORITY = -200
+TRACKING_HOOKS = (PREROUTING, OUTPUT)
+# NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
+NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
+_ICMP = (1, 58)  # nf_nat_inet_fn: errors about a connection take its translation and ask no rule
+
+
+GoesOn = Callable[[Passage], bool]
+
+
+class Stage(Protocol):
+    """One thing that a packet goes through."""
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """The ways out of it; the flight is changed."""
+
+
+class Tracking:
+    """Connection tracking."""
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Let the flight belong to its connection."""
+        track(flight)
+        return [Passage(ACCEPT, flight, (), ())]
+
+
+class EitherFirst:
+    """Base chains of iptables-legacy and of nftables with one priority.
+
+    The one that was registered last comes first (nf_hook_entries_grow()), and no program tells when they were.
+    """
+
+    def __init__(self, some: list[Stage], others: list[Stage], doubt: str, goes_on: GoesOn) -> None:
+        self._orders = ([*some, *others], [*others, *some])
+        self._doubt = doubt
+        self._goes_on = goes_on
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Go both ways; the doubt counts where they end otherwise."""
+        return merge([one_by_one(order, flight.copy(), self._goes_on) for order in self._orders], self._doubt)
+
+
+def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:
+    """Through each, as long as it goes on."""
+    under_way = [Passage(ACCEPT, flight, (), ())]
+    ended: list[Passage] = []
+    for stage in stages:
+        outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
+        ended += (one for one in outcomes if not goes_on(one))
+        under_way = [one for one in outcomes if goes_on(one)]
+    return conclude(under_way + ended)
+
+
+def is_accepted(passage: Passage) -> bool:
+    """Whether it goes on to the next base chain."""
+    return passage.verdict == ACCEPT
+
+
+def is_open(hook: str) -> GoesOn:
+    """Whether it goes on to the next nat chain: none has decided yet."""
+
+    def check(passage: Passage) -> bool:
+        connection = passage.flight.connection
+        return passage.verdict == ACCEPT and connection is not None and not is_decided(connection, hook)
+
+    return check
+
+
+class Translation:
+    """The nat chains of a hook, and the translation that they decide."""
+
+    def __init__(self, hook: str, chains: tuple[Stage, ...]) -> None:
+        self._hook = hook
+        self._chains = chains
+        self._is_open = is_open(hook)
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Ask the nat chains for the first packet of a connection, until one decides; then translate."""
+        connection = flight.connection
+        if connection is None or flight.state in (CT_INVALID, CT_UNTRACKED):
+            return [Passage(ACCEPT, flight, (), ())]
+        error = flight.state == CT_RELATED and flight.protocol in _ICMP
+        if flight.state == CT_ESTABLISHED or error or is_decided(connection, self._hook):
+            return [self._translated(flight)]
+        passages = one_by_one(self._chains, flight, self._is_open)
+        for passage in passages:
+            if self._is_open(passage):
+                settle(passage.flight, self._hook)
+        return conclude(passages)
+
+    def _translated(self, flight: Flight) -> Passage:
+        """What happens to a packet of a connection that is known."""
+        if not apply_known(flight, self._hook):
+            return Passage(ACCEPT, flight, (), ())
+        action = SNAT if changes_source(self._hook) else DNAT
+        step = Step(self._hook, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport)
+        return Passage(ACCEPT, flight, (step,), ())

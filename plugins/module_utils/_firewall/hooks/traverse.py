@@ -1,0 +1,131 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What all rules of one hook do to a packet, in the kernel's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter, itemgetter
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
+    Flight,
+    Passage,
+    Surroundings,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import (
+    UNPREDICTABLE,
+    behind,
+    conclude,
+    group,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.program import Compiler
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.ready_chain import ReadyTable
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.stages import (
+    CONNTRACK_PRIORITY,
+    NAT_PRIORITIES,
+    TRACKING_HOOKS,
+    EitherFirst,
+    GoesOn,
+    Stage,
+    Tracking,
+    Translation,
+    is_accepted,
+    is_open,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.walk import MARK, Walk
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, LEGACY, Chain, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
+
+MOST_WAYS = 64
+
+
+class Traverser:
+    """Sends packets through the hooks of a host. Rules are compiled when the first packet comes by them."""
+
+    def __init__(self, book: RuleBook, around: Surroundings) -> None:
+        self._book = book
+        self._around = around
+        self._tables: dict[tuple[str, str, str], ReadyTable] = {}
+        compiler = Compiler(around)
+        for chain in book.chains.values():
+            self._tables.setdefault(chain.key[:3], ReadyTable(compiler)).add(chain)
+        self._stages: dict[tuple[str, int], list[Stage]] = {}
+
+    def pass_hook(self, hook: str, flight: Flight) -> list[Passage]:
+        """The ways in which a packet can leave a hook; the flight itself stays as it is.
+
+        A flight that connection tracking has not seen has no connection, or (a reply, a later packet) the one that it
+        belongs to with the state CT_INVALID; it gets its state here.
+        """
+        flight = flight.copy()
+        if flight.connection is None and flight.tracked and hook in TRACKING_HOOKS:
+            flight.state = CT_INVALID
+        under_way = [Passage(ACCEPT, flight, (), ())]
+        ended: list[Passage] = []
+        for stage in self._stages_of(hook, flight.family):
+            outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
+            if len(outcomes) == 1 and not ended:
+                if outcomes[0].verdict != ACCEPT:
+                    return outcomes
+                under_way = outcomes
+                continue
+            ended += (passage for passage in outcomes if passage.verdict != ACCEPT)
+            going_on = [passage for passage in outcomes if passage.verdict == ACCEPT]
+            under_way = group(going_on) if ended else conclude(going_on)
+            if len(under_way) > MOST_WAYS:
+                return [Passage(UNPREDICTABLE, flight, (), ("too many open conditions",))]
+        return conclude(under_way + ended)
+
+    def _stages_of(self, hook: str, family: int) -> list[Stage]:
+        key = (hook, family)
+        stages = self._stages.get(key)
+        if stages is None:
+            stages = self._stages[key] = self._in_order(hook, self._book.base_chains(hook, family))
+        return stages
+
+    def _in_order(self, hook: str, chains: list[Chain]) -> list[Stage]:
+        stages: list[tuple[int, Stage]] = []
+        if hook in TRACKING_HOOKS:
+            stages.append((CONNTRACK_PRIORITY, Tracking()))
+        if hook in NAT_PRIORITIES:
+            nat = [chain for chain in chains if chain.kind == "nat"]
+            translating = tuple(stage for dummy, stage in self._by_priority(hook, nat, is_open(hook)))
+            stages.append((NAT_PRIORITIES[hook], Translation(hook, translating)))
+        stages += self._by_priority(hook, [chain for chain in chains if chain.kind != "nat"], is_accepted)
+        return [stage for dummy_priority, stage in sorted(stages, key=itemgetter(0))]
+
+    def _by_priority(self, hook: str, chains: list[Chain], goes_on: GoesOn) -> Iterator[tuple[int, Stage]]:
+        for priority, equal in groupby(chains, key=attrgetter("priority")):
+            for stage in self._of_one_priority(hook, list(equal), goes_on):
+                yield priority, stage
+
+    def _of_one_priority(self, hook: str, chains: list[Chain], goes_on: GoesOn) -> list[Stage]:
+        deciding = [chain for chain in chains if chain.rules or chain.unreadable or chain.policy != ACCEPT]
+        if len({chain.backend for chain in deciding}) < 2:
+            return [self._walk(hook, chain) for chain in chains]
+        legacy: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend == LEGACY]
+        nft: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend != LEGACY]
+        names = " or ".join(f"{chain.table_name} {chain.name}" for chain in deciding)
+        return [EitherFirst(nft, legacy, f"which comes first, {names}", goes_on)]
+
+    def _walk(self, hook: str, chain: Chain) -> Walk:
+        ready = self._tables[chain.key[:3]].find(chain.name)
+        if ready is None:
+            raise KeyError(chain.key)
+        return Walk(hook, ready, self._around)
+
+
+def must_route_again(before: Flight, passage: Passage) -> bool:
+    """Whether what a passage of OUTPUT changed makes the kernel look for a route again (ip_route_me_harder).
+
+    A new destination does, and a new mark if a chain of type route set it (nf_route_table_hook4, nf_nat_local_fn).
+    """
+    if passage.flight.daddr != before.daddr:
+        return True
+    marked = any(step.action == MARK and step.chain and step.chain.kind == "route" for step in passage.steps)
+    return marked and passage.flight.mark != before.mark

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A frame on a bridge: to the host, to another port, with the hooks of IP where bridge netfilter hands it to them.
+
+The kernel's side of it: net/bridge/br_input.c, br_forward.c and br_netfilter_hooks.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import (
+    Bridge,
+    Port,
+    separated,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    ARRIVED,
+    LOST,
+    OUTSIDE,
+    TURNED_AWAY,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import (
+    asked,
+    next_hop,
+    remembered,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
+    LOCAL,
+    UNCERTAIN,
+    UNICAST,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import source_problem
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
+
+
+class BridgePath:
+    """The bridge's part of a leg."""
+
+    def __init__(self, leg: Leg) -> None:
+        """Take the leg that it is part of."""
+        self._leg = leg
+        self._view = leg.view
+
+    def send(self, course: Course, bridge: Bridge, towards: int) -> list[Arrival]:
+        """The host sends out by the bridge device, to the neighbour with that address."""
+        family = course.flight.family
+        port = bridge.holder(family, towards)
+        if port is not None:
+            if family == 6 and self._leg.is_request:
+                doubt = self._view.neighbours.doubt_about(bridge.name, _shown(bridge, port), towards)
+                if doubt:
+                    return [self._leg.untold(course, doubt)]
+            return [self._into(course, port)]
+        return [self._elsewhere(course, bridge, towards)]
+
+    def receive(self, course: Course, bridge: Bridge, port: Port, towards: int) -> list[Arrival]:
+        """A frame from a container, to the neighbour with that address."""
+        family = course.flight.family
+        doubt = self._view.frame_rules.on_bridge(bridge.name, port.link.name)
+        if doubt:
+            return [self._leg.untold(course, doubt)]
+        if not bridge.link.up or not port.link.up:
+            down = bridge.name if port.link.up else port.link.name
+            reason = f"{down} is down"
+            note = course.note(self._leg.name, "bridge", "unreachable", reason)
+            return [Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(family))]
+        target = None if self._view.host.has_address(family, towards) else bridge.holder(family, towards)
+        unfound = self._unfound(course, bridge, port, target, towards)
+        if unfound is not None:
+            return [unfound]
+        flight = self._leg.fresh(course)
+        flight.iif = bridge.name
+        if not bridge.calls[family]:
+            if target is None:
+                return self._leg.host.receive(course, bridge.name)
+            return self._switch(course, bridge, port, target)
+        flight.physin = port.link.name
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, target, flight.daddr)
+        return arrivals
+
+    def _unfound(
+        self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], towards: int
+    ) -> Optional[Arrival]:
+        """Why a container does not learn the hardware address of its neighbour; None if it does.
+
+        target: the port that the neighbour is behind; None for the host, and for nobody.
+        """
+        is_host = self._view.host.has_address(course.flight.family, towards)
+        # The question who has the address stops where the frame would stop.
+        if not is_host and (target is None or separated(port, target)):
+            # It is the container that asks in vain, and tells its own program.
+            return self._elsewhere(course, bridge, towards)._replace(stack=port.stack)
+        if course.flight.family == 4 or not self._leg.is_request:
+            return None
+        if target is not None:
+            return self._strangers(course, bridge, port, target, towards) if bridge.calls[6] else None
+        shown, asking = _shown(bridge, port), course.flight.saddr
+        doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards)
+        return self._leg.untold(course, doubt) if doubt else None
+
+    def _strangers(self, course: Course, bridge: Bridge, port: Port, target: Port, towards: int) -> Optional[Arrival]:
+        """Containers that cannot learn each other's hardware address, or of which it is not known; None if they can."""
+        ends, asking = (port.link.name, target.link.name), course.flight.saddr
+        obstacle = self._view.neighbours.obstacle_between(bridge.name, ends, asking, towards)
+        if not obstacle:
+            return None
+        reason = f"neighbour discovery for {address_text(6, towards)} is stopped: {obstacle}"
+        if not self._view.neighbours.obstacle_between(bridge.name, ends[::-1], towards, asking):
+            return self._leg.untold(course, f"whether the hardware address is known all the same: {reason}")
+        note = course.note(self._leg.name, "bridge", "unreachable", reason)
+        return Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(6))
+
+    def from_uplink(self, course: Course, bridge: Bridge) -> list[Arrival]:
+        """A frame for the host from a port that leads to no container, of a bridge that is an uplink."""
+        flight = self._leg.fresh(course)
+        flight.iif = bridge.name
+        flight.physin = bridge.foreign[0] if bridge.foreign else ""
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self._leg.host.route(after, bridge.name)
+        return arrivals
+
+    def _bridged(
+        self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], destination: int
+    ) -> list[Arrival]:
+        """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
+        flight = course.flight
+        if flight.daddr == destination:
+            if target is None:
+                return self._leg.host.route(course, bridge.name)
+            return self._switch(course, bridge, port, target)
+        decision = self._view.host.fib.lookup(asked(flight, bridge.name))
+        if decision.kind == UNCERTAIN:
+            return [self._leg.untold(course, decision.why)]
+        if flight.family == 6 and decision.kind not in (UNICAST, LOCAL):
+            # br_nf_pre_routing_finish_ipv6() frees it where the route is an error.
+            reason = f"after PREROUTING the host has no way to {address_text(6, flight.daddr)}"
+            return [Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason)]
+        forwards = flight.family == 6 or self._view.settings.forwards(4, bridge.name)
+        if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
+            # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
+            return self._leg.host.route(course, bridge.name)
+        problem = source_problem(self._view.host, flight, bridge.name, decision)
+        if problem:
+            return [Arrival(LOST, course.note(self._leg.name, "routing", "drop", problem), problem)]
+        # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
+        towards = next_hop(flight, decision)
+        translated = bridge.holder(flight.family, towards)
+        if translated is None:
+            return [self._elsewhere(course, bridge, towards)]
+        return self._switch(course, bridge, port, translated)
+
+    def _switch(self, course: Course, bridge: Bridge, port: Port, target: Port) -> list[Arrival]:
+        """From one port to another."""
+        obstacle = separated(port, target)
+        if obstacle:
+            return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", obstacle), obstacle)]
+        flight = course.flight.copy()
+        flight.iif = flight.oif = bridge.name
+        switched = course._replace(flight=flight).note(self._leg.name, "bridge", "switch")
+        if not bridge.calls[flight.family]:
+            return [self._into(switched, target)]
+        flight.physin, flight.physout = port.link.name, target.link.name
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(FORWARD, switched, flight):
+            arrivals += self._leg.ended(passage, after) or self._last(after, target)
+        return arrivals
+
+    def _last(self, course: Course, target: Port) -> list[Arrival]:
+        flight = course.flight.copy()
+        # br_nf_post_routing() names no device that it came in by.
+        flight.iif, flight.skuid, flight.skgid = "", NO_SOCKET, NO_SOCKET
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(POSTROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or (self._into(after, target),)
+        return arrivals
+
+    def _into(self, course: Course, port: Port) -> Arrival:
+        """Through a port into a container."""
+        flight = course.flight
+        doubt = self._view.frame_rules.on_bridge(port.link.name)
+        if doubt:
+            return self._leg.untold(course, doubt)
+        if port.stack.doubt:
+            return self._leg.untold(course, port.stack.doubt)
+        kept = remembered(course)
+        if not port.stack.has_address(flight.family, flight.daddr):
+            text = address_text(flight.family, flight.daddr)
+            return self._leg.untold(
+                kept, f"what {port.stack.label} does with a packet for {text}, which is not its own"
+            )
+        # Marks stay in the namespace that they were made in.
+        question = asked(flight, port.device)._replace(mark=0)
+        problem = source_problem(port.stack, flight, port.device, port.stack.fib.lookup(question))
+        if problem:
+            return Arrival(LOST, kept.note(self._leg.name, "container", "drop", problem), problem)
+        return Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
+
+    def _elsewhere(self, course: Course, bridge: Bridge, towards: int) -> Arrival:
+        """No container on the bridge has the address."""
+        outer = [name for name in bridge.foreign if self._view.host.links[name].kind != "veth"]
+        if outer:
+            return Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=bridge.name)
+        if bridge.foreign:
+            return self._leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
+        reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}"
+        note = course.note(self._leg.name, "bridge", "unreachable", reason)
+        return Arrival(TURNED_AWAY, note, reason, error=_nobody(course.flight.family))
+
+
+def _nobody(family: int) -> str:
+    """The error for a neighbour that does not answer."""
+    return "host-unreachable" if family == 4 else "addr-unreachable"
+
+
+def _shown(bridge: Bridge, port: Port) -> str:
+    """The bridge port as rules see it in neighbour discovery."""
+    return port.link.name if bridge.calls[6] else ""

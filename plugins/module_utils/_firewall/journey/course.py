@@ -1,0 +1,88 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The nouns of a journey: what happened to a packet, one possible course of it, and where a leg ends."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule
+
+# Where a leg ends.
+ARRIVED = "arrived"  # in a network namespace that has its destination address
+OUTSIDE = "outside"  # on the wire, to a machine that is not this host
+LOST = "lost"  # dropped without a word
+TURNED_AWAY = "turned away"  # an error or a reset goes back to the sender
+UNSENT = "unsent"  # the sender's own namespace has no way
+UNTOLD = "untold"  # it cannot be known
+
+
+class Event(NamedTuple):
+    """One thing that happened, kept small: it becomes a Hop only when somebody wants to read the path."""
+
+    leg: str
+    place: str
+    action: str
+    family: int
+    saddr: int
+    sport: Optional[int]
+    daddr: int
+    dport: Optional[int]
+    incoming: str
+    outgoing: str
+    chain: Optional[Chain] = None
+    rule: Optional[Rule] = None
+    note: str = ""
+
+
+class Course(NamedTuple):
+    """One possible course of events, up to now."""
+
+    flight: Flight
+    events: tuple[Event, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What was assumed on it, each with its rule."""
+    tracked: Optional[Connection] = None
+    """What the host's connection tracking keeps of the packets before this one."""
+
+    def note(self, leg: str, place: str, action: str, note: str = "") -> Course:
+        """The same with one more event."""
+        flight = self.flight
+        event = Event(
+            leg,
+            place,
+            action,
+            flight.family,
+            flight.saddr,
+            flight.sport,
+            flight.daddr,
+            flight.dport,
+            flight.iif,
+            flight.oif,
+            None,
+            None,
+            note,
+        )
+        return self._replace(events=(*self.events, event))
+
+
+class Arrival(NamedTuple):
+    """How one leg ended, on one course."""
+
+    kind: str
+    course: Course
+    reason: str = ""
+    """One sentence, where it did not arrive."""
+    stack: Optional[Stack] = None
+    """Namespace that it arrived in; for ``turned away`` that of a sender whose own stack says so."""
+    device: str = ""
+    """Device that it arrived by, or left by."""
+    error: str = ""
+    """For ``turned away``: what the sender is told, in the words of reject (nft(8)); for others what its
+    own system call says, empty if nothing."""

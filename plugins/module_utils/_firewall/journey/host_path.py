@@ -1,0 +1,260 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A packet in the IP stack of the host: hooks, routing, what leaves by which device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import must_route_again
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
+    address_text,
+    is_loopback,
+    parse_address,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    ARRIVED,
+    LOST,
+    OUTSIDE,
+    TURNED_AWAY,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
+    LOCAL,
+    NO_ROUTE,
+    UNCERTAIN,
+    UNICAST,
+    Decision,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import source_problem
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    FORWARD,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
+
+# Kinds of links whose other end is in another namespace, where nothing is known of it but for ports of bridges.
+_ELSEWHERE = ("veth", "netkit")
+_NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
+
+
+class HostPath:
+    """The host's part of a leg."""
+
+    def __init__(self, leg: Leg) -> None:
+        """Take the leg that it is part of."""
+        self._leg = leg
+        self._view = leg.view
+
+    def send(self, course: Course) -> list[Arrival]:
+        """A packet that the host itself sends (__ip_local_out(), ip6_local_out())."""
+        return self._output(course, self._leg.fresh(course))
+
+    def send_error(self, course: Course) -> list[Arrival]:
+        """An error that the host sends about a packet; it has its connection already."""
+        return self._output(course, course.flight)
+
+    def _output(self, course: Course, flight: Flight) -> list[Arrival]:
+        flight = flight.copy()
+        decision = self._view.host.fib.lookup(asked(flight))
+        if decision.kind not in (UNICAST, LOCAL):
+            return [self._leg.unroutable(course, decision, "the host")]
+        flight.oif = _device(decision)
+        course = self._routed(course._replace(flight=flight), decision)
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(OUTPUT, course, flight):
+            arrivals += self._leg.ended(passage, after, "EPERM") or (
+                self._send_elsewhere(after) if must_route_again(flight, passage) else self.leave(after, decision)
+            )
+        return arrivals
+
+    def receive(self, course: Course, device: str) -> list[Arrival]:
+        """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
+        flight = self._leg.fresh(course)
+        flight.iif = device
+        if flight.family == 6 and (is_loopback(6, flight.saddr) or is_loopback(6, flight.daddr)):
+            return [self._dropped(course, "the kernel takes packets with the address ::1 from the loopback alone")]
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self.route(after, device)
+        return arrivals
+
+    def route(self, course: Course, device: str) -> list[Arrival]:
+        """After PREROUTING: for the host itself, or to be sent on (ip_route_input_slow(), ip6_route_input())."""
+        flight = course.flight
+        decision = self._view.host.fib.lookup(asked(flight, device))
+        if decision.kind == UNCERTAIN:
+            return [self._leg.untold(course, decision.why)]
+        problem = source_problem(self._view.host, flight, device, decision)
+        if problem:
+            return [self._dropped(course, problem)]
+        if decision.kind == LOCAL:
+            return self.deliver(self._routed(course, decision), device)
+        if not self._view.settings.forwards(flight.family, device):
+            key = self._view.settings.forwarding_key(flight.family, device)
+            return [self._dropped(course, f"{key} is 0: the host sends nothing on that comes in by {device}")]
+        if decision.kind != UNICAST:
+            return [self._turned_away(course, decision)]
+        return self._forward(self._routed(course, decision), device, decision)
+
+    def deliver(self, course: Course, device: str) -> list[Arrival]:
+        """To the host's own sockets (ip_local_deliver())."""
+        flight = course.flight.copy()
+        flight.iif, flight.oif = device, ""
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(INPUT, course, flight):
+            arrivals += self._leg.ended(passage, after) or (
+                Arrival(ARRIVED, remembered(after), stack=self._view.host, device=device),
+            )
+        return arrivals
+
+    def leave(self, course: Course, decision: Decision) -> list[Arrival]:
+        """POSTROUTING, and out by a device."""
+        own_call = "" if course.flight.iif else "EPERM"
+        arrivals: list[Arrival] = []
+        for passage, after in self._postrouting(course, decision):
+            arrivals += self._leg.ended(passage, after, own_call) or self._emit(after, decision)
+        return arrivals
+
+    def _send_elsewhere(self, course: Course) -> list[Arrival]:
+        """OUTPUT changed the destination or the mark (ip_route_me_harder() of net/ipv4/netfilter.c)."""
+        flight = course.flight
+        decision = self._view.host.fib.lookup(asked(flight))
+        if decision.kind not in (UNICAST, LOCAL):
+            reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
+            return [self._dropped(course, reason, "EHOSTUNREACH")]
+        routed = self._routed(course, decision)
+        if decision.kind != LOCAL and is_loopback(flight.family, flight.saddr):
+            return self._leave_with_loopback(routed, decision)
+        return self.leave(routed, decision)
+
+    def _leave_with_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
+        """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c).
+
+        IPv6 has no setting for it: it passes POSTROUTING, and whoever gets what comes from ::1 drops it.
+        """
+        flight = course.flight
+        source = address_text(flight.family, flight.saddr)
+        if flight.family == 4:
+            if self._view.settings.either(decision.device, "route_localnet"):
+                return self.leave(course, decision)
+            key = sysctl_key(4, decision.device, "route_localnet")
+            return [self._dropped(course, f"{key} is 0: nothing from {source} leaves by {decision.device}", "EINVAL")]
+        arrivals: list[Arrival] = []
+        for passage, after in self._postrouting(course, decision):
+            arrivals += self._leg.ended(passage, after, "EPERM") or (
+                self._dropped(after, f"IPv6 lets nothing from {source} leave the host"),
+            )
+        return arrivals
+
+    def _postrouting(self, course: Course, decision: Decision) -> Iterator[tuple[Passage, Course]]:
+        flight = course.flight.copy()
+        flight.oif = _device(decision)
+        return self._leg.hook(POSTROUTING, course, flight)
+
+    def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:
+        flight = course.flight.copy()
+        flight.iif, flight.oif = device, decision.device
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(FORWARD, course, flight):
+            arrivals += self._leg.ended(passage, after) or self.leave(after, decision)
+        return arrivals
+
+    def _turned_away(self, course: Course, decision: Decision) -> Arrival:
+        """ip_error() of net/ipv4/route.c and ip6_pkt_drop() of net/ipv6/route.c."""
+        flight = course.flight
+        text = address_text(flight.family, flight.daddr)
+        if decision.kind == NO_ROUTE:
+            reason = f"the host has no route to {text}"
+        else:
+            reason = f"the host's route to {decision.destination or text} is of the kind {decision.kind}"
+        if decision.kind == "blackhole":
+            return self._dropped(course, reason)
+        errors = {"prohibit": "admin-prohibited"}
+        if flight.family == 4:
+            errors["unreachable"] = "host-unreachable"
+        error = errors.get(decision.kind, "net-unreachable" if flight.family == 4 else "no-route")
+        return Arrival(TURNED_AWAY, course.note(self._leg.name, "routing", decision.kind, reason), reason, error=error)
+
+    def _emit(self, course: Course, decision: Decision) -> list[Arrival]:
+        """It has left the IP stack by a device."""
+        if decision.kind == LOCAL:
+            return self._loop(course)
+        flight, device = course.flight, decision.device
+        bridge = self._view.bridges.get(device)
+        if bridge is not None:
+            return self._leg.bridge.send(course, bridge, next_hop(flight, decision))
+        link = self._view.host.links.get(device)
+        kind = link.kind if link else ""
+        if kind in _NOWHERE:
+            return [self._dropped(course, f"{device} is a {kind} device: what is sent there vanishes")]
+        if kind in _ELSEWHERE and link is not None and link.peer_nsid in self._view.namespaces:
+            return [self._leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
+        if flight.family == 6 and self._leg.is_request:
+            doubt = self._view.neighbours.doubt_about(device, "", next_hop(flight, decision))
+            if doubt:
+                return [self._leg.untold(course, doubt)]
+        return [Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=device)]
+
+    def _loop(self, course: Course) -> list[Arrival]:
+        """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""
+        flight = course.flight.copy()
+        flight.iif, flight.oif = "lo", ""
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self.deliver(after, "lo")
+        return arrivals
+
+    def _routed(self, course: Course, decision: Decision) -> Course:
+        what = "to the host itself" if decision.kind == LOCAL else f"by {decision.device}"
+        if decision.gateway:
+            what += f", next hop {decision.gateway}"
+        return course.note(
+            self._leg.name, "routing", "route", f"{decision.destination} in table {decision.table}: {what}"
+        )
+
+    def _dropped(self, course: Course, reason: str, own_call: str = "") -> Arrival:
+        return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
+
+
+def asked(flight: Flight, incoming: str = "lo") -> Asked:
+    """What a packet asks the host's routes."""
+    return Asked(
+        flight.family,
+        flight.daddr,
+        flight.saddr,
+        incoming,
+        flight.mark,
+        flight.protocol,
+        flight.sport,
+        flight.dport,
+    )
+
+
+def next_hop(flight: Flight, decision: Decision) -> int:
+    """The neighbour that it goes to on the device."""
+    return parse_address(decision.gateway)[1] if decision.gateway else flight.daddr
+
+
+def remembered(course: Course) -> Course:
+    """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
+    connection = course.flight.connection
+    return course if connection is None else course._replace(tracked=connection)
+
+
+def _device(decision: Decision) -> str:
+    return "lo" if decision.kind == LOCAL else decision.device

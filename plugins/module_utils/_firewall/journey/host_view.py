@@ -1,0 +1,212 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""HostView: a snapshot made ready to be asked where packets go."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_rules import FrameRules
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.holder import Holders
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import Neighbours
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.port_choice import port_for_all
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.surroundings import HostSurroundings
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook, RulesetError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    INNER,
+    LINKS,
+    LISTENERS,
+    POLICY_RULES,
+    ROUTES,
+    RULESET,
+    SYSCTL,
+    HostSnapshot,
+)
+
+# Without these nothing can be said of any packet that passes the host.
+_NEEDED = (LINKS, ROUTES, POLICY_RULES, SYSCTL)
+
+# The rules for the name server at 127.0.0.11 inside a container (moby, libnetwork/resolver_unix.go): by iptables-nft,
+# by nftables, and by iptables-legacy, whose two chains have two entries of their own each.
+_NAME_SERVER = (
+    {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2, "ip nat DOCKER_POSTROUTING": 2},
+    {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2},
+    {"ip nat": 10},
+)
+_NAME_SERVER_TABLES = ("ip nat", "ip docker-dns")
+
+
+class HostView:
+    """One host, parsed, compiled and indexed once; it does not change after that."""
+
+    def __init__(self, snapshot: HostSnapshot) -> None:
+        """Index a snapshot; use HostView.of()."""
+        self.snapshot = snapshot
+        self.problems: list[str] = [_unread(snapshot, name) for name in _NEEDED if not snapshot.was_read(name)]
+        """What was not read and could change the way of any packet on the host, one sentence each."""
+        self.settings = Settings(snapshot.sysctls)
+        self.book = self._read_rules()
+        self.frame_rules = FrameRules(self.book)
+        self._free_ports: dict[tuple[int, int], Optional[int]] = {}
+        self.host = Stack(
+            "host",
+            snapshot.links,
+            snapshot.routes,
+            snapshot.policy_rules,
+            snapshot.listeners if snapshot.was_read(LISTENERS) else None,
+            settings=self.settings,
+        )
+        self.traverser = Traverser(self.book, HostSurroundings(self.host))
+        self.neighbours = Neighbours(self.host, self.traverser)
+        self.inner: dict[int, Stack] = _inner_stacks(snapshot)
+        self.holders = Holders(snapshot.proxies, snapshot.containers)
+        self.containers: dict[str, Container] = _by_name(snapshot)
+        self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
+        """Ids of the namespaces of running containers, as links refer to them."""
+        self.bridges: dict[str, Bridge] = self._find_bridges()
+        self.ports: dict[tuple[int, str], tuple[Bridge, Port]] = {
+            (id(port.stack), port.device): (bridge, port) for bridge in self.bridges.values() for port in bridge.ports
+        }
+        """Where a container's link is plugged in, by its stack and the link's name inside."""
+        self._asleep = {id(stack) for netns, stack in self.inner.items() if self.holders.asleep(netns)}
+
+    @classmethod
+    def of(cls, snapshot: HostSnapshot) -> HostView:
+        """Make a snapshot ready. What could not be read or parsed does not fail: it is in ``problems``."""
+        return cls(snapshot)
+
+    def stack_of(self, container: Container) -> Optional[Stack]:
+        """The namespace of a running container; None when it was not read."""
+        if container.netns is None:
+            return None
+        if self.snapshot.daemon is not None and container.netns == self.snapshot.daemon.netns:
+            return self.host
+        return self.inner.get(container.netns)
+
+    def is_asleep(self, stack: Stack) -> bool:
+        """Whether all containers in a namespace are paused."""
+        return id(stack) in self._asleep
+
+    def unseen(self, container: Container) -> Stack:
+        """Stands in for the namespace of a running container that was not read."""
+        why = "was not read" if container.netns is not None else "is not known"
+        reason = f"what is inside container {container.name}, whose network namespace {why}"
+        return Stack(f"container {container.name}", [], [], [], None, reason)
+
+    def free_port(self, first: int, last: int) -> Optional[int]:
+        """A source port that stands for all of a range; None when rules tell them apart."""
+        key = (first, last)
+        if key not in self._free_ports:
+            self._free_ports[key] = port_for_all(self.book, first, last)
+        return self._free_ports[key]
+
+    @property
+    def stand_ins(self) -> set[Optional[int]]:
+        """The ports that free_port() has given: nobody's in particular."""
+        return set(self._free_ports.values())
+
+    def uplink(self, family: int) -> str:
+        """Name of the link that the default route of a family leads to, empty without one."""
+        default = "0.0.0.0/0" if family == 4 else "::/0"
+        found = [route for route in self.snapshot.routes if route.destination == default and route.interfaces]
+        if not found:
+            return ""
+        best = min(found, key=lambda route: (route.table != 254, route.metric))
+        return next((link.name for link in self.snapshot.links if link.index == best.interfaces[0]), "")
+
+    def _read_rules(self) -> RuleBook:
+        ruleset = self.snapshot.ruleset
+        if ruleset is None or not self.snapshot.was_read(RULESET):
+            self.problems.append(_unread(self.snapshot, RULESET))
+            return RuleBook()
+        try:
+            book = read_rulebook(ruleset)
+        except RulesetError as error:
+            self.problems.append(f"the ruleset could not be understood: {error}")
+            return RuleBook()
+        self.problems.extend(book.problems)
+        return book
+
+    def _find_bridges(self) -> dict[str, Bridge]:
+        links = self.snapshot.links
+        found = {link.index: self._bridge(link) for link in links if link.kind == "bridge"}
+        stacks = {
+            container.nsid: stack
+            for container in self.containers.values()
+            for stack in [self.inner.get(container.netns or 0)]
+            if container.nsid is not None and stack is not None
+        }
+        for link in links:
+            bridge = found.get(link.master or 0)
+            if bridge is None:
+                continue
+            stack = None if link.peer_nsid is None else stacks.get(link.peer_nsid)
+            inside = _by_index(stack, link.peer_index)
+            if stack is not None and inside is not None:
+                bridge.add(Port(link, stack, inside.name))
+            else:
+                bridge.foreign.append(link.name)
+        return {bridge.name: bridge for bridge in found.values()}
+
+    def _bridge(self, link: Link) -> Bridge:
+        return Bridge(
+            link,
+            {
+                4: bool(link.calls_iptables) or self.settings.number("net.bridge.bridge-nf-call-iptables") == 1,
+                6: bool(link.calls_ip6tables) or self.settings.number("net.bridge.bridge-nf-call-ip6tables") == 1,
+            },
+        )
+
+
+def _unread(snapshot: HostSnapshot, name: str) -> str:
+    source = snapshot.sources.get(name)
+    return f"{name.replace('_', ' ')} of the host could not be read" + (f": {source.reason}" if source else "")
+
+
+def _inner_stacks(snapshot: HostSnapshot) -> dict[int, Stack]:
+    labels: dict[int, str] = {}
+    # Those that joined another one's namespace come last.
+    for container in sorted(snapshot.containers, key=lambda item: item.network_mode.startswith("container:")):
+        if container.running and container.netns is not None:
+            labels.setdefault(container.netns, container.name)
+    if not snapshot.was_read(INNER):
+        return {}
+    return {space.inode: _inner_stack(space, labels.get(space.inode, "")) for space in snapshot.inner}
+
+
+def _inner_stack(space: InnerNamespace, name: str) -> Stack:
+    foreign = [table for table in space.tables if not _is_for_names(space, table)]
+    doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
+    settings = Settings(space.sysctls)
+    return Stack(f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings)
+
+
+def _is_for_names(space: InnerNamespace, table: str) -> bool:
+    """Whether a table is the one that dockerd makes for its name server; older snapshots tell by the name alone."""
+    chains = {name: count for name, count in space.chains.items() if f"{name} ".startswith(f"{table} ")}
+    return chains in _NAME_SERVER or (not space.chains and table in _NAME_SERVER_TABLES)
+
+
+def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:
+    if not snapshot.was_read(ENGINE):
+        return {}
+    return {container.name: container for container in snapshot.containers}
+
+
+def _by_index(stack: Optional[Stack], index: Optional[int]) -> Optional[Link]:
+    if stack is None:
+        return None
+    return next((link for link in stack.links.values() if link.index == index), None)

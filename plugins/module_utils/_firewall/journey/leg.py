@@ -1,0 +1,180 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""One leg of a journey: from a namespace or the wire to where the packet comes to rest.
+
+It passes containers (container_path), bridges (bridge_path) and the host's own stack (host_path); each hands it on to
+the others through the leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridge_path import BridgePath
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.container_path import ContainerPath
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    LOST,
+    TURNED_AWAY,
+    UNSENT,
+    UNTOLD,
+    Arrival,
+    Course,
+    Event,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import Courses, united
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import HostPath
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import UNCERTAIN, Decision
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
+
+TCP = 6
+ECHO_REPLY = {1: 0, 58: 129}
+"""By protocol: ICMP and ICMPv6."""
+
+
+class Leg:
+    """Follows one packet; where a condition cannot be decided it follows both courses."""
+
+    def __init__(self, view: HostView, name: str, courses: Courses) -> None:
+        """Name is the leg's, see _model/path.py; courses are those of the whole prediction."""
+        self.view = view
+        self.name = name
+        self._courses = courses
+        self.host = HostPath(self)
+        self.bridge = BridgePath(self)
+        self.container = ContainerPath(self)
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is the first packet's: who answers has just been told who asks."""
+        return self.name in (REQUEST, PROXY_REQUEST)
+
+    def from_stack(self, stack: Stack, course: Course) -> list[Arrival]:
+        """A packet that a program (or the kernel) in a namespace sends; it has its source address."""
+        self._courses.begin()
+        return united(self.host.send(course) if stack is self.view.host else self.container.send(stack, course))
+
+    def error_from_host(self, course: Course) -> list[Arrival]:
+        """An error that the host sends about a packet."""
+        self._courses.begin()
+        return united(self.host.send_error(course))
+
+    def from_wire(self, device: str, course: Course) -> list[Arrival]:
+        """A packet that comes in by an uplink of the host."""
+        self._courses.begin()
+        return united(self._from_wire(device, course))
+
+    def _from_wire(self, device: str, course: Course) -> list[Arrival]:
+        doubt = self.view.frame_rules.on_device(device)
+        if doubt:
+            return [self.untold(course, doubt)]
+        flight = course.flight
+        if flight.family == 6 and self.is_request:
+            doubt = self.view.neighbours.doubt_about_host(
+                device, "", flight.saddr, self._asked_on(device, flight.daddr)
+            )
+            if doubt:
+                return [self.untold(course, doubt)]
+        bridge = self.view.bridges.get(device)
+        if bridge is not None and bridge.calls[course.flight.family]:
+            return self.bridge.from_uplink(course.note(self.name, "wire", "receive"), bridge)
+        return self.host.receive(course.note(self.name, "wire", "receive"), device)
+
+    def _asked_on(self, device: str, destination: int) -> int:
+        """The address of the host that a neighbour sends to: the destination, or the host as the way to it."""
+        if self.view.host.has_address(6, destination):
+            return destination
+        own = [item.number for item in self.view.host.addresses(6, device)]
+        return own[0] if own else destination
+
+    def fresh(self, course: Course) -> Flight:
+        """The packet as the host's stack first sees it, with the connection that it belongs to."""
+        flight = course.flight.copy()
+        flight.iif = flight.oif = flight.physin = flight.physout = ""
+        flight.mark = 0
+        flight.tracked = True
+        flight.connection, flight.reply, flight.state = None, False, CT_INVALID
+        known = course.tracked
+        if known is not None:
+            own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
+            # Of who asks itself the echo request and its reply have one tuple but for the type, which is part of it.
+            if own == known.reply and (own != known.original or _is_echo_reply(flight)):
+                flight.connection, flight.reply = known.copy(), True
+            elif own == known.original:
+                flight.connection = known.copy()
+        return flight
+
+    def hook(self, name: str, course: Course, flight: Flight) -> Iterator[tuple[Passage, Course]]:
+        """Send it through the rules of a hook: each way out, with the course up to there."""
+        if self._courses.is_known(name, course, flight):
+            return
+        problems = tuple(self.view.problems)
+        for passage in self.view.traverser.pass_hook(name, flight):
+            events = tuple(
+                Event(
+                    self.name,
+                    step.hook,
+                    step.action,
+                    flight.family,
+                    step.saddr,
+                    step.sport,
+                    step.daddr,
+                    step.dport,
+                    flight.iif,
+                    flight.oif,
+                    step.chain,
+                    step.rule,
+                )
+                for step in passage.steps
+            )
+            yield (
+                passage,
+                course._replace(
+                    flight=passage.flight,
+                    events=course.events + events,
+                    doubts=course.doubts + passage.doubts + problems,
+                ),
+            )
+
+    def ended(self, passage: Passage, course: Course, own_call: str = "") -> tuple[Arrival, ...]:
+        """The end, if the rules ended it; own_call is what the system call of a local sender says to a drop."""
+        if passage.verdict == ACCEPT:
+            return ()
+        reason = decision_text(passage)
+        if passage.verdict == DROP or (passage.verdict == REJECT and own_call and course.flight.protocol != TCP):
+            # Whoever sends a datagram is told at once, before any error that comes back.
+            return (Arrival(LOST, course, reason, error=own_call),)
+        if passage.verdict == REJECT:
+            return (Arrival(TURNED_AWAY, course, reason, error=passage.reject_with),)
+        return (Arrival(UNTOLD, course, reason),)
+
+    def untold(self, course: Course, what: str) -> Arrival:
+        """It cannot be known how it goes on."""
+        return Arrival(UNTOLD, course._replace(doubts=(*course.doubts, what)), f"it is not known {what}")
+
+    def unroutable(self, course: Course, decision: Decision, who: str) -> Arrival:
+        """The sender's own stack has no way for it."""
+        if decision.kind == UNCERTAIN:
+            return self.untold(course, decision.why)
+        flight = course.flight
+        text = address_text(flight.family, flight.daddr)
+        reason = (
+            f"{who} has no route to {text}"
+            if decision.kind == "no route"
+            else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
+        )
+        return Arrival(UNSENT, course.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH")
+
+
+def _is_echo_reply(flight: Flight) -> bool:
+    return flight.icmp_type is not None and flight.icmp_type == ECHO_REPLY.get(flight.protocol)

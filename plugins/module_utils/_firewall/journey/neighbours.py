@@ -1,0 +1,129 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Neighbour discovery of IPv6, which passes the rules of the host as any packet does (RFC 4861, net/ipv6/ndisc.c).
+
+Where rules stop it, a neighbour is reached only as long as the kernel remembers its hardware address, so that it cannot
+be told from a snapshot what happens. IPv4 is not concerned: ARP does not pass the hooks of IP.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    ACCEPT,
+    FORWARD,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
+
+_ICMPV6, _SOLICITATION, _ADVERTISEMENT = 58, 135, 136
+_SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
+_IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FORWARD, POSTROUTING)
+
+
+class Neighbours:
+    """What rules of the host do to its neighbour discovery."""
+
+    def __init__(self, host: Stack, traverser: Traverser) -> None:
+        """Take the host and its rules."""
+        self._host = host
+        self._traverser = traverser
+        self._known: dict[tuple[str, str, int, int], str] = {}
+
+    def doubt_about_host(self, device: str, port: str, asking: int, asked: int) -> str:
+        """Why it is open whether somebody on a link finds an address of the host; empty when nothing stops it.
+
+        port: the bridge port that the question comes in by, where bridge netfilter shows it to the rules.
+        """
+        key = (device, port, asking, asked)
+        if key not in self._known:
+            obstacle = self._obstacle(_IN, _solicitation(asking, asked), device, port) or self._obstacle(
+                _OUT, _advertisement(asked, asking), device, ""
+            )
+            self._known[key] = _words(obstacle, asking, asked)
+        return self._known[key]
+
+    def doubt_about(self, device: str, port: str, asked: int) -> str:
+        """Why it is open whether the host finds somebody on a link; empty when nothing stops it."""
+        own = [item.number for item in self._host.addresses(6, device)]
+        asking = next((number for number in own if is_link_local(6, number)), own[0] if own else 0)
+        key = (device, port, asking, asked)
+        if key not in self._known:
+            obstacle = self._obstacle(_OUT, _solicitation(asking, asked), device, "") or self._obstacle(
+                _IN, _advertisement(asked, asking), device, port
+            )
+            self._known[key] = _words(obstacle, asking, asked)
+        return self._known[key]
+
+    def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
+        """What stops that somebody behind the first port of a bridge finds somebody behind the second one.
+
+        Only where bridge netfilter shows the frames to the rules.
+        """
+        key = (bridge, " ".join(ports), asking, asked)
+        if key not in self._known:
+            self._known[key] = self._across(_solicitation(asking, asked), bridge, ports) or self._across(
+                _advertisement(asked, asking), bridge, ports[::-1]
+            )
+        return self._known[key]
+
+    def _across(self, flight: Flight, bridge: str, ports: tuple[str, str]) -> str:
+        flight.iif, flight.physin = bridge, ports[0]
+        for hook in _ACROSS:
+            if hook == FORWARD:
+                flight.oif, flight.physout = bridge, ports[1]
+            passages = self._traverser.pass_hook(hook, flight)
+            stopped = [passage for passage in passages if passage.verdict != ACCEPT]
+            if stopped:
+                return decision_text(stopped[0])
+            flight = passages[0].flight.copy()
+        return ""
+
+    def _obstacle(self, hooks: tuple[str, str], flight: Flight, device: str, port: str) -> str:
+        if hooks is _IN:
+            flight.iif, flight.physin = device, port
+        else:
+            flight.oif = device
+            flight.skuid = flight.skgid = -1
+        for hook in hooks:
+            passages = self._traverser.pass_hook(hook, flight)
+            stopped = [passage for passage in passages if passage.verdict != ACCEPT]
+            if stopped:
+                return decision_text(stopped[0])
+            flight = passages[0].flight
+        return ""
+
+
+def _solicitation(asking: int, asked: int) -> Flight:
+    flight = _message(asking, _SOLICITED_NODE | (asked & 0xFFFFFF), _SOLICITATION)
+    flight.pkttype = "multicast"
+    return flight
+
+
+def _advertisement(asked: int, asking: int) -> Flight:
+    return _message(asked, asking, _ADVERTISEMENT)
+
+
+def _message(source: int, destination: int, kind: int) -> Flight:
+    flight = Flight(6, _ICMPV6, source, None, destination, None)
+    flight.icmp_type, flight.icmp_code = kind, 0
+    flight.state = CT_INVALID
+    return flight
+
+
+def _words(obstacle: str, asking: int, asked: int) -> str:
+    if not obstacle:
+        return ""
+    who, whom = address_text(6, asking), address_text(6, asked)
+    return f"whether {who} knows the hardware address of {whom}: neighbour discovery is stopped, {obstacle}"

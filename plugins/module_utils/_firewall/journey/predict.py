@@ -1,0 +1,87 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Where a packet goes, and whether its answer comes back."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Course, Event
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import (
+    Courses,
+    TooManyCoursesError,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.departure import departure
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.endings import Ending
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.exchange import Exchange
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Hop, Path
+
+__all__ = ["BadPacketError", "predict"]
+
+
+def predict(view: HostView, packet: Packet) -> Path:
+    """Follow a packet from its origin to its end, and its answer back.
+
+    Machines outside are taken to send whatever they are asked for to this host, to answer on every port, and to have no
+    way back to private addresses other than those of their own network. Programs that listen are taken to answer.
+    Raises BadPacketError for a packet that nobody can send; never for a host that is in disorder.
+    """
+    start, first = departure(view, packet)
+    try:
+        endings = Exchange(view, start, first, packet.protocol, Courses()).run(Course(first))
+    except TooManyCoursesError:
+        why = "too many conditions that cannot be decided"
+        return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
+    nameless = view.stand_ins if packet.source_port is None else set()
+    return _path(endings, nameless, view.problems)
+
+
+def _path(endings: list[Ending], nameless: set[Optional[int]], problems: list[str]) -> Path:
+    """One path of all courses: what they agree on is so, whichever is the real one."""
+    first = min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
+    known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
+    hops = [_hop(event, nameless) for event in first.course.events]
+    decided = len(hops) - 1 if hops else None
+    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
+    # What was not read of the rules could have ended any course that passed a hook.
+    if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(doubts):
+        sources = {ending.source_at_end for ending in endings}
+        source = first.source_at_end if len(sources) == 1 else ""
+        return Path(first.verdict, first.seen, first.reason, hops, first.answered_by, source, [], decided)
+    seen = {ending.seen for ending in endings} if not problems else set()
+    reason = f"it depends on {doubts[0]}" if doubts else first.reason
+    return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, hops, doubts=doubts, decided_at=decided)
+
+
+def _hop(event: Event, nameless: set[Optional[int]]) -> Hop:
+    chain, rule = event.chain, event.rule
+    return Hop(
+        event.leg,
+        event.place,
+        event.action,
+        _endpoint(event.family, event.saddr, None if event.sport in nameless else event.sport),
+        _endpoint(event.family, event.daddr, None if event.dport in nameless else event.dport),
+        event.incoming,
+        event.outgoing,
+        chain.table_name if chain else "",
+        chain.name if chain else "",
+        rule.text if rule else "",
+        rule.number if rule else None,
+        rule.handle if rule else None,
+        event.note,
+    )
+
+
+def _endpoint(family: int, address: int, port: Optional[int]) -> str:
+    text = address_text(family, address)
+    if not port:
+        return text
+    return f"[{text}]:{port}" if family == 6 else f"{text}:{port}"

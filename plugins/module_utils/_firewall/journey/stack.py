@@ -1,0 +1,129 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A network namespace as its own small host: links, addresses, routes and sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
+    BITS,
+    is_link_local,
+    is_loopback,
+    parse_address,
+    parse_prefix,
+    same_prefix,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import LOCAL, Decision, Fib
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.sockets import Sockets
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+
+class Address(NamedTuple):
+    """An address of a link."""
+
+    number: int
+    length: int
+
+
+class Stack:
+    """The IP stack of one namespace. Two are the same if they are one object."""
+
+    def __init__(
+        self,
+        label: str,
+        links: Sequence[Link],
+        routes: Iterable[Route],
+        rules: Sequence[PolicyRule],
+        listeners: Optional[Iterable[Listener]],
+        doubt: str = "",
+        settings: Optional[Settings] = None,
+    ) -> None:
+        """Take what was read of it; listeners is None when they were not read, doubt what else is not known of it."""
+        self.label = label
+        self.doubt = doubt
+        self.settings = settings or Settings({})
+        self.links = {link.name: link for link in links}
+        self.fib = Fib(routes, rules, links)
+        self.sockets = None if listeners is None else Sockets(listeners)
+        self._addresses: dict[tuple[int, str], list[Address]] = {}
+        self._numbers: dict[int, set[int]] = {4: set(), 6: set()}
+        self._broadcasts: set[int] = set()
+        for link in links:
+            for text in link.addresses:
+                family, number, length = parse_prefix(text)
+                self._addresses.setdefault((family, link.name), []).append(Address(number, length))
+                self._numbers[family].add(number)
+                if family == 4 and length < 31:
+                    self._broadcasts.add(number | (1 << (BITS[4] - length)) - 1)
+
+    def addresses(self, family: int, device: str) -> list[Address]:
+        """The addresses of a link, in the kernel's order."""
+        return self._addresses.get((family, device), [])
+
+    def numbers(self, family: int) -> set[int]:
+        """The addresses of all its links."""
+        return self._numbers[family]
+
+    def has_address(self, family: int, number: int) -> bool:
+        """Whether it takes packets for this address."""
+        return self.fib.local_kind(family, number) == LOCAL
+
+    def is_broadcast(self, family: int, number: int) -> bool:
+        """Whether an address is the broadcast address of a subnet of its links (fib_add_ifaddr())."""
+        return family == 4 and (number in self._broadcasts or number == (1 << 32) - 1)
+
+    def source_for(self, asked: Asked, decision: Decision) -> Optional[int]:
+        """The source address that the kernel chooses for what the namespace itself sends; None when there is none."""
+        if decision.source:
+            return parse_address(decision.source)[1]
+        if decision.kind == LOCAL:
+            return asked.destination
+        towards = parse_address(decision.gateway)[1] if decision.gateway else asked.destination
+        return self.select_source(asked.family, decision.device, towards)
+
+    def select_source(self, family: int, device: str, towards: int) -> Optional[int]:
+        """The address of a device for a way to a neighbour (inet_select_addr(), ipv6_dev_get_saddr()).
+
+        One of another device stands in when it has none.
+        """
+        own = self._global(family, device, towards)
+        if own:
+            return self._best(family, own, towards)
+        for name in self.links:
+            others = self._global(family, name, towards)
+            if others:
+                return self._best(family, others, towards)
+        return None
+
+    def _global(self, family: int, device: str, towards: int) -> list[Address]:
+        found = [item for item in self.addresses(family, device) if not is_loopback(family, item.number)]
+        if family == 4:
+            return found
+        # One that is tentative has no local route yet, and is no source (ipv6_dev_get_saddr()).
+        found = [item for item in found if self.has_address(6, item.number)]
+        if is_link_local(family, towards):
+            return found
+        return [item for item in found if not is_link_local(family, item.number)]
+
+    def _best(self, family: int, addresses: list[Address], towards: int) -> int:
+        if family == 4:
+            near = (item for item in addresses if same_prefix(4, item.number, towards, item.length))
+            return next(near, addresses[0]).number
+        # RFC 6724: the same label (of which only that of unique local addresses matters here), then the longest prefix.
+        local = towards >> 121 == 0x7E
+        return max(
+            addresses, key=lambda item: ((item.number >> 121 == 0x7E) == local, -_differing(item, towards))
+        ).number
+
+
+def _differing(address: Address, towards: int) -> int:
+    return (address.number ^ towards).bit_length()

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What rules ask of the host around them: types of addresses, devices of routes, the host's own addresses."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import is_multicast, parse_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
+    LOCAL,
+    UNCERTAIN,
+    UNICAST,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+
+
+class HostSurroundings:
+    """The host's routes and addresses, as rules of its namespace see them."""
+
+    def __init__(self, host: Stack) -> None:
+        """Take the host's stack."""
+        self._host = host
+
+    def address_type(self, family: int, address: int, device: str) -> Optional[str]:
+        """Type of the route to an address; with a device, asked of that device only.
+
+        IPv4 asks the local table alone (inet_addr_type_dev_table()), IPv6 all routes (xt_addrtype.c, nft_fib_ipv6.c).
+        """
+        if is_multicast(family, address):
+            return "multicast"
+        if self._host.is_broadcast(family, address) or (family == 4 and address >> 24 == 0):
+            return "broadcast"
+        kind = self._host.fib.local_kind(family, address, device)
+        if family == 4 or kind == LOCAL:
+            return kind
+        decision = self._host.fib.lookup(Asked(family, address))
+        if decision.kind == UNCERTAIN:
+            return None
+        # A local address that belongs to another device than the one that is asked.
+        return UNICAST if decision.kind == LOCAL else decision.kind.replace("no route", "unreachable")
+
+    def device_towards(self, family: int, address: int, incoming: str) -> Optional[str]:
+        """Device that the route to an address leads to, empty without one, or if it is not the one it came in by."""
+        decision = self._host.fib.lookup(Asked(family, address, incoming=incoming or "lo"))
+        if decision.kind == UNCERTAIN:
+            return None
+        is_back = decision.kind == UNICAST and incoming in ("", decision.device)
+        return decision.device if is_back else ""
+
+    def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
+        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); of REDIRECT with towards 0 the first.
+
+        For what goes to an address of the host itself IPv6 takes that very address (RFC 6724, rule 1).
+        """
+        if family == 6 and self._host.has_address(6, towards):
+            return towards
+        decision = self._host.fib.lookup(Asked(family, towards))
+        if decision.device == device and decision.gateway:
+            towards = parse_address(decision.gateway)[1]
+        return self._host.select_source(family, device, towards)

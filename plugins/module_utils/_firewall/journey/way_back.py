@@ -1,0 +1,161 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The way back: answers, resets and errors, and whether whoever asked takes them for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Optional, Union
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    ARRIVED,
+    OUTSIDE,
+    UNTOLD,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.endings import (
+    Ending,
+    ending_of_reply,
+    ending_of_request,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.errors_seen import error_for
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import ECHO_REPLY, Leg
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, NO_ANSWER, TIMED_OUT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+NO_SOCKET = -1
+_SYN_ACK, _RESET_ACK = 0x12, 0x14
+_PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
+
+
+class Start(NamedTuple):
+    """Where a connection begins."""
+
+    stack: Optional[Stack]
+    """None for outside."""
+    device: str = ""
+    """Uplink, for outside."""
+
+
+class WayBack:
+    """The way back of one connection."""
+
+    def __init__(self, view: HostView, start: Start, first: Flight, leg: Leg) -> None:
+        """Take the packet that it answers, as its sender sent it."""
+        self._view = view
+        self._start = start
+        self._first = first
+        self._leg = leg
+
+    def answer_to(self, arrival: Arrival) -> Flight:
+        """The packet that answers one that arrived."""
+        flight = arrival.course.flight
+        reply = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
+        if flight.protocol == TCP:
+            reply.tcp_flags = _SYN_ACK
+        if flight.protocol in ECHO_REPLY:
+            reply.icmp_type, reply.icmp_code = ECHO_REPLY[flight.protocol], 0
+        return reply
+
+    def refusal_of(self, arrival: Arrival) -> Flight:
+        """What the kernel sends where nobody listens: a reset, or an ICMP error."""
+        reply = self.answer_to(arrival)
+        if reply.protocol == TCP:
+            reply.tcp_flags = _RESET_ACK
+        else:
+            # Its ports stay those of the datagram that it quotes, which connection tracking knows it by.
+            reply.protocol, reply.icmp_type, reply.icmp_code = _PORT_UNREACHABLE[reply.family]
+        reply.skuid = reply.skgid = NO_SOCKET
+        return reply
+
+    def send(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
+        """Send an answer from where a packet arrived: the course of one that came back, or how it ended."""
+        back = course._replace(flight=reply)
+        if arrival.stack is not None:
+            arrivals = self._leg.from_stack(arrival.stack, back)
+        else:
+            arrivals = self._leg.from_wire(arrival.device, back)
+        for end in arrivals:
+            if end.kind not in (ARRIVED, OUTSIDE):
+                yield ending_of_reply(end)
+                continue
+            stray = self._stray(end)
+            yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course) if stray else end.course
+
+    def _stray(self, end: Arrival) -> str:
+        """Why an answer is none for whoever asked; empty when it is one."""
+        first, flight = self._first, end.course.flight
+        if (end.kind == OUTSIDE) != (self._start.stack is None) or end.stack is not self._start.stack:
+            where = end.stack.label if end.stack else f"the wire behind {end.device}"
+            return f"it ends at {where}"
+        wanted = (first.daddr, first.dport, first.saddr, first.sport)
+        if (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted:
+            return ""
+        came, asked = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
+        return f"it comes back past connection tracking, from {came} instead of {asked}"
+
+    def send_error(self, arrival: Arrival, protocol: str) -> list[Ending]:
+        """The host says no on the way: what it sends has to come back."""
+        ending = ending_of_request(arrival, protocol)
+        if arrival.stack is not None and arrival.stack is self._start.stack:
+            return [ending]
+        flight = arrival.course.flight
+        host = self._view.host
+        if self._has_no_source(arrival):
+            reason = f"{ending.reason}; the error would have an address that is not the host's, and is not sent"
+            return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
+        asked = Asked(flight.family, flight.saddr)
+        source = (
+            flight.daddr
+            if host.has_address(flight.family, flight.daddr)
+            else (host.source_for(asked, host.fib.lookup(asked)) or 0)
+        )
+        reply = error_for(flight, arrival.error, source)
+        if flight.physin and reply.protocol == TCP:
+            # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
+            if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
+                return [ending]
+            reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
+            return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
+        endings = []
+        for end in self._leg.error_from_host(arrival.course._replace(flight=reply)):
+            if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
+                endings.append(ending._replace(course=end.course._replace(events=arrival.course.events)))
+            elif end.kind == UNTOLD:
+                endings.append(ending_of_reply(end))
+            else:
+                reason = f"{ending.reason}; what says so is lost: {end.reason or 'it goes elsewhere'}"
+                endings.append(Ending(DROPPED, TIMED_OUT, reason, end.course))
+        return endings
+
+    def _has_no_source(self, arrival: Arrival) -> bool:
+        """Whether OUTPUT rejects by ICMP what it has just translated to another machine.
+
+        Its route is still that of the host's own address, so icmp_send() takes the new destination for one.
+        """
+        flight = arrival.course.flight
+        by_icmp = flight.family == 4 and "reset" not in arrival.error
+        local = not flight.iif and flight.oif == "lo" and not self._view.host.has_address(4, flight.daddr)
+        return by_icmp and local
+
+
+def datagram_source(stack: Stack, listener: Listener, reply: Flight) -> int:
+    """The source of an answer from a plain UDP socket: what it is bound to, or what the route gives."""
+    bound = parse_address(listener.address)[1]
+    if bound:
+        return bound
+    asked = Asked(reply.family, reply.daddr, 0, "lo", 0, UDP, reply.sport, reply.dport)
+    decision = stack.fib.lookup(asked)
+    chosen = stack.source_for(asked, decision)
+    return reply.saddr if chosen is None else chosen

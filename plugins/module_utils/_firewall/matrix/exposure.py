@@ -1,0 +1,95 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What machines outside reach although it is not published, not for them, or denied by the host's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.departure import departure
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, is_loopback
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key, Plan
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import DROP, INPUT, REJECT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
+    DENIED_BY_HOST,
+    LOOPBACK_LEAK,
+    NOT_PUBLISHED,
+    PUBLISHED,
+    Exposure,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
+
+Answer = tuple[Key, Packet, Path]
+
+
+def exposures_of(view: HostView, plan: Plan, answers: Iterable[Answer]) -> list[Exposure]:
+    """Go through what machines outside reach, given the answers to the questions of a plan."""
+    found: dict[tuple[str, str, tuple[str, ...]], Exposure] = {}
+    for key, packet, path in answers:
+        asking, wanted = plan.asking[key.source], plan.wanted[key.wanted]
+        if asking.kind != OUTSIDE or path.verdict != DELIVERED:
+            continue
+        asked = [item for ports in wanted.ports.values() for item in ports]
+        judged = _published(view, wanted.host_ip, packet) if wanted.kind == PUBLISHED else _inner(asked, packet)
+        for kind, ports, reason in judged:
+            labels = list(dict.fromkeys(item.label for item in (asked if ports is None else ports)))
+            exposure = Exposure(kind, asking.uplink, labels, reason, packet)
+            found.setdefault((kind, asking.uplink, tuple(labels)), exposure)
+    return sorted(found.values(), key=lambda item: (item.kind, item.uplink, item.ports))
+
+
+def _published(view: HostView, host_ip: str, packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:
+    """How a published port that machines outside reach is exposed."""
+    if is_loopback(host_ip):
+        return [(LOOPBACK_LEAK, None, f"published on {host_ip}, and reached at {packet.destination}")]
+    if is_loopback(packet.destination):
+        return []
+    reason = denied_by_host(view, packet)
+    return [(DENIED_BY_HOST, None, reason)] if reason else []
+
+
+def _inner(asked: list[Asked], packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:
+    """How ports are exposed that machines outside reach at the container's own address."""
+    reason = f"a machine that sends packets for {packet.destination} to this host reaches it"
+    found: list[tuple[str, Optional[list[Asked]], str]] = []
+    for kind in (NOT_PUBLISHED, LOOPBACK_LEAK):
+        ports = [item for item in asked if _kind_of(item) == kind]
+        if ports:
+            found.append((kind, ports, reason))
+    return found
+
+
+def _kind_of(asked: Asked) -> str:
+    """How a port is exposed that can be reached at its container; empty if it is published for everybody anyway."""
+    addresses = [
+        binding.host_ip
+        for container in asked.station.containers
+        for binding in container.published
+        if (binding.protocol, binding.container_port) == (asked.protocol, asked.port)
+    ]
+    if not addresses:
+        return NOT_PUBLISHED
+    return LOOPBACK_LEAK if all(is_loopback(address) for address in addresses) else ""
+
+
+def denied_by_host(view: HostView, packet: Packet) -> str:
+    """The rule of INPUT that would keep this packet from a program of the host; empty if none surely would.
+
+    Docker's packets are translated before that and pass FORWARD instead, so that a firewall which guards INPUT alone,
+    as ufw and firewalld do with their ordinary rules, does not see them.
+    """
+    start, flight = departure(view, packet)
+    flight.iif = start.device
+    flight.connection = Connection(flight.protocol, (flight.saddr, flight.sport, flight.daddr, flight.dport))
+    passages = view.traverser.pass_hook(INPUT, flight)
+    denied = all(passage.verdict in (DROP, REJECT) for passage in passages)
+    return f"for a program of the host, {decision_text(passages[0])}" if passages and denied else ""

@@ -1,0 +1,278 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The questions that a matrix asks: one packet for all that the host treats alike."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import addresses_of, uplinks
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
+    BEYOND_ADDRESSES,
+    BEYOND_PORT,
+    Address,
+    Asked,
+    family_of,
+    host_addresses,
+    is_asked_at,
+    listening_ports,
+    published_ports,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_classes import Classes
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station, places_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.relations import Nets, Relations
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
+    BEYOND,
+    INNER_PORT,
+    ITSELF,
+    OTHER_NETWORK,
+    PUBLISHED,
+    SAME_NETWORK,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+
+LOOPBACK = "lo"
+OWN_GATEWAY = "the gateway of its network"
+ASKING_GATEWAY = "the gateway of the asking network"
+OTHER_GATEWAY = "gateways of other networks"
+
+
+@dataclass
+class Asking:
+    """Origins that are treated alike."""
+
+    kind: str
+    uplink: str = ""
+    stations: dict[Nets, list[Station]] = field(default_factory=dict)
+    """For containers, by their networks."""
+
+
+@dataclass
+class Wanted:
+    """Ports that are treated alike; no ports at all for the outside."""
+
+    kind: str
+    protocol: str
+    host_ip: str = ""
+    family: int = 4
+    ports: dict[Nets, list[Asked]] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Asked:
+        """One of the ports."""
+        return next(iter(self.ports.values()))[0]
+
+
+class Key(NamedTuple):
+    """All packets with the same key fare the same."""
+
+    source: int
+    wanted: int
+    at: tuple[str, Hashable]
+    relation: Hashable
+
+
+class Plan:
+    """Sources, destinations and questions of one host."""
+
+    def __init__(self, view: HostView) -> None:
+        """Sort all origins and ports of the host into classes."""
+        snapshot = view.snapshot
+        self.places = places_of(snapshot)
+        published = list(published_ports(self.places))
+        listening = list(listening_ports(self.places))
+        ports = {asked.port for asked in (*published, *listening)} | {asked.host_port for asked in published}
+        catalogue = Catalogue(view.book, self.places, frozenset(ports))
+        self._classes = Classes(snapshot, self.places, catalogue)
+        self._relations = Relations(self.places, catalogue)
+        self.addresses = host_addresses(snapshot, self.places)
+        self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in uplinks(snapshot)]
+        self._families = {
+            link.name: [family for family in (4, 6) if addresses_of(link, family)] for link in uplinks(snapshot)
+        }
+        self.asking.append(Asking(HOST))
+        self._source_of: dict[int, int] = {}
+        self._sort_stations()
+        self.wanted: list[Wanted] = [Wanted(BEYOND, "tcp", family=family) for family in (4, 6) if view.uplink(family)]
+        self._wanted_of: dict[Asked, int] = {}
+        self._sort_ports([*published, *listening])
+
+    def questions(self) -> Iterator[tuple[Key, Packet]]:
+        """One packet for every key that there is."""
+        for source, asking in enumerate(self.asking):
+            for number, wanted in enumerate(self.wanted):
+                if wanted.kind == BEYOND:
+                    if asking.kind != OUTSIDE:
+                        yield self._beyond(source, asking, number, wanted)
+                elif asking.kind == CONTAINER:
+                    yield from self._from_stations(source, asking, wanted)
+                else:
+                    yield from self._from_one(source, asking, wanted)
+
+    def key(self, station: Optional[Station], source: int, asked: Asked, address: Optional[Address]) -> Key:
+        """The key of a packet; station: the container that asks, address: None for one asked at the container."""
+        nets = () if station is None else station.nets
+        relation: Hashable = None
+        if station is not None:
+            relation = self._relations.between(nets, asked.station.nets)
+            if station.number == asked.station.number:
+                relation = ITSELF
+        return Key(source, self._wanted_of[asked], self._at(nets, asked, address), relation)
+
+    def source_of(self, station: Station) -> int:
+        """Index of the source that a namespace belongs to."""
+        return self._source_of[station.number]
+
+    def addresses_for(self, asked: Asked, source: Asking) -> list[Optional[Address]]:
+        """Where a port is asked: a published one at addresses of the host, others at the container."""
+        if not asked.host_port:
+            return [None]
+        return [
+            address
+            for address in self.addresses
+            if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and address.device == LOOPBACK)
+        ]
+
+    def can_ask(self, asking: Asking, family: int) -> bool:
+        """Whether machines beyond an uplink have a family of addresses in common with it."""
+        return asking.kind != OUTSIDE or family in self._families[asking.uplink]
+
+    @property
+    def asked(self) -> Iterable[Asked]:
+        """All ports that are asked, those of the outside left out."""
+        return self._wanted_of
+
+    @staticmethod
+    def relation_label(key: Key) -> str:
+        """The relation for people."""
+        if key.relation is None or isinstance(key.relation, str):
+            return key.relation or ""
+        shared = getattr(key.relation, "shared", ())
+        return SAME_NETWORK if any(place >= 0 for place in shared) else OTHER_NETWORK
+
+    # ---- classes
+
+    def _sort_stations(self) -> None:
+        found: dict[int, int] = {}
+        for station in self.places.stations:
+            number = self._classes.source(station)
+            if number not in found:
+                found[number] = len(self.asking)
+                self.asking.append(Asking(CONTAINER))
+            self._source_of[station.number] = found[number]
+            self.asking[found[number]].stations.setdefault(station.nets, []).append(station)
+
+    def _sort_ports(self, ports: list[Asked]) -> None:
+        found: dict[Hashable, int] = {}
+        for asked in ports:
+            label: Hashable
+            if asked.host_port:
+                kind, family = PUBLISHED, family_of(asked.host_ip)
+                label = (
+                    asked.host_ip,
+                    self._classes.published(asked.station, asked.protocol, asked.port, asked.host_port),
+                )
+            else:
+                kind, family = INNER_PORT, family_of(asked.address)
+                own = asked.station.texts.get(asked.address, asked.address)
+                label = (own, self._classes.inner_port(asked.station, asked.protocol, asked.port))
+            if label not in found:
+                found[label] = len(self.wanted)
+                self.wanted.append(Wanted(kind, asked.protocol, asked.host_ip, family))
+            self._wanted_of[asked] = found[label]
+            self.wanted[found[label]].ports.setdefault(asked.station.nets, []).append(asked)
+
+    def _at(self, nets: Nets, asked: Asked, address: Optional[Address]) -> tuple[str, Hashable]:
+        if address is None:
+            return ("", None)
+        if address.net is None or asked.host_ip == address.text:
+            return (address.text, None)
+        number = address.net.number
+        place = address.net.texts.get(address.text)
+        if number in asked.station.nets:
+            return (OWN_GATEWAY, (asked.station.nets.index(number), place))
+        if number in nets:
+            return (ASKING_GATEWAY, (nets.index(number), place))
+        return (OTHER_GATEWAY, (self._classes.nets[number], place))
+
+    # ---- questions
+
+    def _beyond(self, source: int, asking: Asking, number: int, wanted: Wanted) -> tuple[Key, Packet]:
+        origin = self._origin(asking, next(iter(asking.stations.values()), [None])[0])
+        packet = Packet(origin, BEYOND_ADDRESSES[wanted.family], wanted.protocol, BEYOND_PORT)
+        return Key(source, number, ("", None), None), packet
+
+    def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
+        if not self.can_ask(asking, wanted.family):
+            return
+        first, *dummy = wanted.ports.values()
+        yield from self._at_addresses(source, asking, None, first[0])
+
+    def _from_stations(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
+        """A pair for every relation that there is between one of the class and one of the other."""
+        pairs: dict[Hashable, tuple[Station, Asked]] = {}
+        for nets, stations in asking.stations.items():
+            for other_nets, ports in wanted.ports.items():
+                relation = self._relations.between(nets, other_nets)
+                if relation not in pairs:
+                    pair = _different(stations, ports)
+                    if pair is not None:
+                        pairs[relation] = pair
+        own = self._own_port(source, wanted)
+        if own is not None:
+            pairs[ITSELF] = own
+        for station, asked in pairs.values():
+            yield from self._at_addresses(source, asking, station, asked)
+
+    def _own_port(self, source: int, wanted: Wanted) -> Optional[tuple[Station, Asked]]:
+        for ports in wanted.ports.values():
+            for asked in ports:
+                if self.source_of(asked.station) == source:
+                    return asked.station, asked
+        return None
+
+    def _at_addresses(
+        self, source: int, asking: Asking, station: Optional[Station], asked: Asked
+    ) -> Iterator[tuple[Key, Packet]]:
+        done: set[Key] = set()
+        for address in self.addresses_for(asked, asking):
+            key = self.key(station, source, asked, address)
+            if key not in done:
+                done.add(key)
+                yield key, self.packet(asking, station, asked, address)
+
+    def packet(self, asking: Asking, station: Optional[Station], asked: Asked, address: Optional[Address]) -> Packet:
+        """The packet itself."""
+        destination, port = (asked.address, asked.port) if address is None else (address.text, asked.host_port)
+        return Packet(self._origin(asking, station), destination, asked.protocol, port)
+
+    @staticmethod
+    def _origin(asking: Asking, station: Optional[Station]) -> Origin:
+        return Origin(asking.kind, station.name if station is not None else asking.uplink)
+
+
+def _different(stations: list[Station], ports: list[Asked]) -> Optional[tuple[Station, Asked]]:
+    """One that asks and another one's port, None if there is but one container in both."""
+    for asked in ports[:2]:
+        for station in stations[:2]:
+            if station.number != asked.station.number:
+                return station, asked
+    first = ports[0].station.number
+    other = next((asked for asked in ports if asked.station.number != first), None)
+    if other is not None:
+        return stations[0], other
+    return next(((station, ports[0]) for station in stations if station.number != first), None)

@@ -1,0 +1,151 @@
+"""The matrix of hosts, and what it says is open to other machines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
+    FULL,
+    SUMMARY,
+    reachability_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
+    DENIED_BY_HOST,
+    INNER_PORT,
+    ITSELF,
+    LOOPBACK_LEAK,
+    NOT_PUBLISHED,
+    OTHER_NETWORK,
+    PUBLISHED,
+    SAME_NETWORK,
+    Matrix,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
+
+
+def matrix(host: DockerHost) -> Matrix:
+    return matrix_of(HostView.of(host.snapshot()))
+
+
+def web(host_ip: str, **options: object) -> DockerHost:
+    host = DockerHost(**options)  # type: ignore[arg-type]
+    host.container("web", [host.network()], [PublishedPort("tcp", 80, host_ip, 8080)], [("tcp", 80), ("tcp", 9000)])
+    return host
+
+
+def exposures(host: DockerHost) -> dict[str, list[str]]:
+    return {item.kind: item.ports for item in matrix(host).exposures}
+
+
+@pytest.mark.parametrize("layout", [27, 28])
+@pytest.mark.parametrize("proxy", [True, False])
+def test_more_containers_and_networks_of_the_same_kind_add_no_cells(layout: int, proxy: bool) -> None:
+    small = matrix(big_host(3, 12, layout=layout, proxy=proxy))
+    large = matrix(big_host(9, 90, layout=layout, proxy=proxy))
+    assert len(large.cells) == len(small.cells)
+    assert sorted(len(item.members) for item in large.sources) == [0, 0, 90]
+
+
+def test_containers_reach_their_own_network_and_no_other_one() -> None:
+    found = matrix(big_host(3, 12))
+    (place,) = [index for index, item in enumerate(found.destinations) if item.kind == INNER_PORT]
+    (source,) = [index for index, item in enumerate(found.sources) if item.kind == "container"]
+    seen = {relation: found.cell(source, place, relation) for relation in (ITSELF, SAME_NETWORK, OTHER_NETWORK)}
+    assert {relation: cell and cell.seen for relation, cell in seen.items()} == {
+        ITSELF: "answered",
+        SAME_NETWORK: "answered",
+        OTHER_NETWORK: "timed out",
+    }
+    assert "DOCKER-ISOLATION-STAGE-2" in (found.cell(source, place, OTHER_NETWORK) or found.cells[0]).reason
+
+
+def test_a_published_port_is_asked_at_each_address_of_the_host() -> None:
+    found = matrix(web(WILDCARD))
+    at = {item.at for item in found.destinations if item.kind == PUBLISHED}
+    assert at == {"127.0.0.1", ADDRESS, "the gateway of its network"}
+
+
+def test_a_container_with_a_rule_of_its_own_is_in_no_class_with_others() -> None:
+    host = big_host(2, 10)
+    address = host.containers[3].endpoints[0].address
+    host.own_rules["filter", "DOCKER-USER"] = [f"-s {address}/32 -j DROP"]
+    found = [item.members for item in matrix(host).sources if item.kind == "container"]
+    assert ["app3"] in found
+    assert sorted(map(len, found)) == [1, 9]
+
+
+def test_a_host_that_publishes_as_it_is_meant_exposes_nothing() -> None:
+    assert exposures(web(WILDCARD)) == {}
+    assert exposures(web("127.0.0.1", layout=28)) == {}
+
+
+def test_a_port_that_is_open_by_routing_though_not_published_is_told() -> None:
+    assert exposures(web(WILDCARD, forward_policy="ACCEPT")) == {NOT_PUBLISHED: ["web:9000/tcp"]}
+    assert exposures(web(WILDCARD, forward_policy="ACCEPT", layout=28)) == {}
+
+
+def test_a_port_published_on_loopback_that_leaks_is_told() -> None:
+    assert exposures(web("127.0.0.1")) == {LOOPBACK_LEAK: ["web:80/tcp"]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "exposed"),
+    [
+        (["-p tcp -m tcp --dport 8080 -j DROP"], True),
+        (["-p tcp -m tcp --dport 22 -j ACCEPT", "-j REJECT --reject-with icmp-host-prohibited"], True),
+        (["-p tcp -m tcp --dport 8080 -j ACCEPT", "-j DROP"], False),
+        (["-m recent --rcheck --name x --rsource -j DROP"], False),
+    ],
+)
+def test_what_the_rules_of_the_host_deny_and_docker_opens_is_told(rules: list[str], exposed: bool) -> None:
+    host = web(WILDCARD)
+    host.own_rules["filter", "INPUT"] = rules
+    assert exposures(host) == ({DENIED_BY_HOST: ["web:80/tcp"]} if exposed else {})
+    for item in matrix(host).exposures:
+        assert f"-A INPUT {rules[-1]}" in item.reason
+
+
+def test_a_firewall_that_docker_does_not_pass_by_denies_for_both() -> None:
+    host = web(WILDCARD)
+    host.own_rules["filter", "INPUT"] = ["-j DROP"]
+    host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -j DROP"]
+    assert exposures(host) == {}
+
+
+def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
+    snapshot = web("127.0.0.1").snapshot()
+    summary, full = (reachability_of(snapshot, detail) for detail in (SUMMARY, FULL))
+    assert set(summary) == {"exposures", "listing", "summary", "problems"}
+    assert {key: full[key] for key in summary} == summary
+    assert sum(sum(row["seen"].values()) for row in summary["summary"]) == len(full["cells"])
+    assert summary["exposures"][0]["text"].startswith(f"{LOOPBACK_LEAK}, from outside by eth0: web:80/tcp (")
+
+
+def test_with_rules_unread_nothing_is_told_but_that() -> None:
+    snapshot = web(WILDCARD).snapshot()
+    sources = {**snapshot.sources, RULESET: Source(read=False, kind="denied", reason="run with become")}
+    result = reachability_of(replace(snapshot, sources=sources, ruleset=None), FULL)
+    assert result["cells"] == []
+    assert "run with become" in " ".join(result["problems"])
+
+
+def test_hostile_names_are_harmless_in_what_is_shown() -> None:
+    host = web("127.0.0.1")
+    snapshot = host.snapshot()
+    hostile = [replace(item, name="\x1b[2Jweb\n") for item in snapshot.containers]
+    for item in reachability_of(replace(snapshot, containers=hostile), SUMMARY)["exposures"]:
+        assert item["text"].isprintable()
+
+
+def test_bindings_that_nobody_can_ask_are_left_out() -> None:
+    bindings = [PublishedPort("sctp", 80, WILDCARD, 8080), PublishedPort("tcp", 81, "nonsense", 8081)]
+    snapshot = web(WILDCARD).snapshot()
+    containers = [replace(item, published=[*item.published, *bindings]) for item in snapshot.containers]
+    found = matrix_of(HostView.of(replace(snapshot, containers=containers)))
+    assert found.cells == matrix(web(WILDCARD)).cells
