@@ -249,7 +249,7 @@ class _Table:
                 f"-j MARK --and-mark {mask:#x}",
                 f"-j MARK --xor-mark {value:#x}",
                 f"-j CONNMARK --set-mark {value:#x}",
-                f"-j CONNMARK --set-xmark {value:#x}/{mask:#x}",
+                f"-j CONNMARK --set-xmark {value & mask:#x}/{mask:#x}",
                 "-j CONNMARK --save-mark",
                 "-j CONNMARK --restore-mark",
                 f"-j CONNMARK --restore-mark --nfmask {mask:#x} --ctmask {mask:#x}",
