@@ -61,6 +61,8 @@ ATTRIBUTES = frozenset(
 ALWAYS_KNOWN = frozenset(("family", "protocol", "saddr", "daddr", "iif", "oif", "physin", "physout", "pkttype"))
 """Those that are never None."""
 
+_ICMP = (1, 58)
+
 # Field, tuple of the connection, place in it.
 _TUPLES = {
     f"ct_{name}_{part}": (attribute, place)
@@ -90,7 +92,11 @@ def reader(field: str, around: Surroundings) -> Reader:
 def _tuple_reader(attribute: str, place: int) -> Reader:
     def read(flight: Flight) -> Any:
         connection = tracked_connection(flight)
-        return ABSENT if connection is None else getattr(connection, attribute)[place]
+        if connection is None:
+            return ABSENT
+        value = getattr(connection, attribute)[place]
+        # An echo has its type and identifier in the place of ports: none that a rule would name.
+        return 0 if value is None and connection.protocol in _ICMP else value
 
     return read
 

@@ -49,7 +49,8 @@ def departure(view: HostView, packet: Packet) -> tuple[Start, Flight]:
     source = _source(view, packet, start, family, destination, number)
     flight = Flight(family, number, source, source_port(view, packet, start), destination, packet.port)
     if packet.protocol == "icmp":
-        flight.sport = flight.dport = 0
+        # What `th dport` of nft reads there is the checksum.
+        flight.sport = flight.dport = None
         flight.icmp_type, flight.icmp_code = _ECHO_REQUEST[number], 0
     return start, flight
 

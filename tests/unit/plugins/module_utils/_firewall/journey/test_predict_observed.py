@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
@@ -108,3 +111,36 @@ def test_what_is_answered_past_the_host_is_invalid_when_it_goes_on() -> None:
     host.own_rules["filter", "FORWARD"] = ["-m conntrack --ctstate INVALID -j DROP"]
     path = ask(host, OUTSIDE, "203.0.113.9")
     assert (path.verdict, path.seen) == ("dropped", "timed out")
+
+
+def test_port_of_any_protocol_is_not_known_of_an_echo() -> None:
+    """For nft's ``th dport`` it is the checksum, which nobody knows beforehand."""
+    host = host_with_web()
+    rule = {
+        "match": {"op": "==", "left": {"payload": {"protocol": "th", "field": "dport"}}, "right": {"range": [0, 99]}}
+    }
+    table = {"family": "inet", "table": "own"}
+    document = [
+        {"table": {"family": "inet", "name": "own", "handle": 1}},
+        {
+            "chain": {
+                **table,
+                "name": "in",
+                "handle": 1,
+                "type": "filter",
+                "hook": "input",
+                "prio": 0,
+                "policy": "accept",
+            }
+        },
+        {"rule": {**table, "chain": "in", "handle": 2, "expr": [rule, {"drop": None}]}},
+    ]
+    snapshot = host.snapshot()
+    assert snapshot.ruleset is not None
+    rules = dataclasses.replace(snapshot.ruleset, save={}, nft_json=json.dumps({"nftables": document}))
+    view = HostView.of(dataclasses.replace(snapshot, ruleset=rules))
+
+    def seen(protocol: str, port: int) -> str:
+        return predict(view, Packet(Origin(OUTSIDE, ""), ADDRESS, protocol, port)).seen
+
+    assert [seen("icmp", 0), seen("tcp", 122), seen("tcp", 99)] == ["unknown", "refused", "timed out"]
