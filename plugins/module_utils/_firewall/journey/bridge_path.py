@@ -143,7 +143,7 @@ class BridgePath:
             if target is None:
                 return self._leg.host.route(course, bridge.name)
             return self._switch(course, bridge, port, target)
-        decision = self._view.host.fib.lookup(asked(flight, bridge.name))
+        decision = self._leg.host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
         if flight.family == 6 and decision.kind not in (UNICAST, LOCAL):

@@ -96,7 +96,7 @@ class HostPath:
     def route(self, course: Course, device: str) -> list[Arrival]:
         """After PREROUTING: for the host itself, or to be sent on (ip_route_input_slow(), ip6_route_input())."""
         flight = course.flight
-        decision = self._view.host.fib.lookup(asked(flight, device))
+        decision = self.incoming_route(flight, device)
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
         problem = source_problem(self._view.host, flight, device, decision)
@@ -110,6 +110,11 @@ class HostPath:
         if decision.kind != UNICAST:
             return [self._turned_away(course, decision)]
         return self._forward(self._routed(course, decision), device, decision)
+
+    def incoming_route(self, flight: Flight, device: str) -> Decision:
+        """The route of what came in by a device; to ::1 only one by that device (rt6_need_strict() of ip6_route.h)."""
+        only = device if flight.family == 6 and is_loopback(6, flight.daddr) else ""
+        return self._view.host.fib.lookup(asked(flight, device), only)
 
     def deliver(self, course: Course, device: str) -> list[Arrival]:
         """To the host's own sockets (ip_local_deliver())."""
@@ -145,7 +150,7 @@ class HostPath:
     def _leave_with_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
         """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c).
 
-        IPv6 has no setting for it: it passes POSTROUTING, and whoever gets what comes from ::1 drops it.
+        IPv6 has no setting for it: it passes POSTROUTING, and whoever gets what still comes from ::1 drops it.
         """
         flight = course.flight
         source = address_text(flight.family, flight.saddr)
@@ -156,9 +161,11 @@ class HostPath:
             return [self._dropped(course, f"{key} is 0: nothing from {source} leaves by {decision.device}", "EINVAL")]
         arrivals: list[Arrival] = []
         for passage, after in self._postrouting(course, decision):
-            arrivals += self._leg.ended(passage, after, "EPERM") or (
-                self._dropped(after, f"IPv6 lets nothing from {source} leave the host"),
-            )
+            ended = self._leg.ended(passage, after, "EPERM")
+            if ended or not is_loopback(6, after.flight.saddr):
+                arrivals += ended or self._emit(after, decision)
+            else:
+                arrivals.append(self._dropped(after, f"IPv6 lets nothing from {source} leave the host"))
         return arrivals
 
     def _postrouting(self, course: Course, decision: Decision) -> Iterator[tuple[Passage, Course]]:
