@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_ESTABLISHED,
     CT_INVALID,
     CT_NEW,
+    CT_STATUS_CONFIRMED,
     AnyBit,
     OneOf,
     Undecidable,
@@ -106,6 +107,35 @@ def test_drop_ends_all_and_accept_only_its_base_chain() -> None:
     refused = only(host.pass_hook("forward", syn(81)))
     assert (refused.verdict, refused.reject_with) == (REJECT, "tcp reset")
     assert [step.action for step in refused.steps] == [ACCEPT, "accept", REJECT]
+
+
+def test_of_equal_priority_the_base_chain_that_was_made_last_comes_first() -> None:
+    """nf_hook_entries_grow(); where they differ the order shows, for filter and for nat."""
+    drop, reject = (Verdict(DROP),), (Verdict(REJECT, reject_with="tcp reset"),)
+    early, late = chain("a", "early", drop, hook="forward"), chain("b", "late", reject, hook="forward")
+    assert only(traverser(early, late).pass_hook("forward", syn())).verdict == REJECT
+    assert only(traverser(late, early).pass_hook("forward", syn())).verdict == DROP
+    one, other = (
+        replace(PUBLISHED, table=name, rules=(Rule(1, (Nat("dnat", (address, address)),), "rule 1"),))
+        for name, address in (("one", WEB), ("other", WEB + 1))
+    )
+    assert only(traverser(one, other).pass_hook("prerouting", syn())).flight.daddr == WEB + 1
+    assert only(traverser(other, one).pass_hook("prerouting", syn())).flight.daddr == WEB
+
+
+def test_what_comes_in_by_the_loopback_has_a_confirmed_connection() -> None:
+    """It has been through POSTROUTING, where its first packet confirmed it; from another device it is not yet."""
+    confirmed = Match(("ct_status",), AnyBit(CT_STATUS_CONFIRMED), text="ct status confirmed")
+    host = traverser(*(chain("f", hook, (confirmed, Verdict(DROP)), hook=hook) for hook in ("output", "prerouting")))
+    flight = syn()
+    flight.iif = ""
+    sent = only(host.pass_hook("output", flight))
+    assert sent.verdict == ACCEPT
+    for device, verdict in (("lo", DROP), ("eth0", ACCEPT)):
+        came = sent.flight.copy() if device == "lo" else syn()
+        came.iif = device
+        passage = only(host.pass_hook("prerouting", came))
+        assert (passage.verdict, passage.flight.state) == (verdict, CT_NEW)
 
 
 def test_an_undecidable_condition_counts_only_where_it_matters() -> None:

@@ -142,6 +142,9 @@ TEN_SLASH_8 = {"prefix": {"addr": "10.0.0.0", "len": 8}}
         (asks(ct("state"), ["established", "related"], "in"), [("ct_state", False, AnyBit(6))]),
         (asks(ct("state"), "new", "in"), [("ct_state", False, AnyBit(8))]),
         (asks(ct("state"), "new", "!="), [("ct_state", True, AnyBit(8))]),
+        # Several flags are one value then, which no packet's state equals.
+        (asks(ct("state"), {"|": ["established", "new"]}, "!="), [("ct_state", True, one_of())]),
+        (asks(ct("state"), {"|": ["established", "new"]}, "=="), [("ct_state", False, one_of())]),
         (asks(ct("state"), {"set": ["new", "untracked"]}), [("ct_state", False, AnyBit(72))]),
         (asks(ct("status"), "dnat", "in"), [TRACKED, ("ct_status", False, AnyBit(32))]),
         (asks({"&": [ct("status"), "dnat"]}, "dnat"), [TRACKED, ("ct_status", False, Masked(32, 32))]),
