@@ -22,7 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from tests.differential.answering import Servers, answer_of
 from tests.differential.namespaces import answer_soon
 from tests.differential.observing import Outcome, observe
-from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, HostCase, apply
+from tests.differential.reachability_apply import apply
+from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, HostCase
 from tests.differential.reachability_probes import Place, Probe, draw_probes, places, servers
 from tests.integration.snapshots import read_host
 from tests.lab.host import Host

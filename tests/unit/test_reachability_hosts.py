@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import shlex
 
-from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, host_case, steps
-from tests.differential.reachability_rules import Names
+from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, host_case
+from tests.differential.reachability_names import Names
+from tests.differential.reachability_steps import steps
 from tests.lab.kinds import KINDS
 
 NAMES = {

@@ -1,0 +1,132 @@
+"""Draws what is done to a running host of reachability_hosts.py: kernel settings, firewall rules, routing by marks."""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Callable
+
+from tests.differential.reachability_hosts import HostCase
+from tests.differential.reachability_iptables import iptables_rule, neighbour_discovery, own_chain
+from tests.differential.reachability_names import DISCOVERED, Names
+from tests.differential.reachability_nft import nft_table
+from tests.lab.kinds import GATEWAY
+
+Draw = random.Random
+
+
+def steps(case: HostCase, names: dict[int, Names]) -> list[tuple[str, str]]:
+    """Settings and rules on top, drawn once addresses are known."""
+    draw = case.draw
+    found = [maker(draw, names[4]) for maker in draw.sample(_KERNEL, draw.choice([0, 1, 1, 2, 3]))]
+    for family in (4, 4, 4, 6):
+        if draw.random() < 0.55:
+            found += _own_rules(draw, names[family], "iptables" if family == 4 else "ip6tables")
+    if draw.random() < 0.35:
+        family = draw.choice([4, 4, 6])
+        found.append(_nft(draw, names[family], draw.randint(0, 9)))
+    if draw.random() < 0.2:
+        found.append(_mark_routing(draw, names[4]))
+    if draw.random() < 0.05:
+        found.append(
+            _line(draw.choice(["iptables -w 10 -F FORWARD", "iptables -w 10 -t nat -F", "iptables -w 10 -F DOCKER"]))
+        )
+    return found
+
+
+def _line(script: str) -> tuple[str, str]:
+    return script, script + "\n"
+
+
+def _own_rules(draw: Draw, names: Names, program: str) -> list[tuple[str, str]]:
+    rules = [*own_chain(draw, names), *(iptables_rule(draw, names) for dummy in range(draw.randint(1, 3)))]
+    keeps = names.family == 6 and draw.random() < DISCOVERED
+    return [*(_line(f"{program} -w 10 {rule}") for rule in rules), *([_discovery()] if keeps else [])]
+
+
+def _nft(draw: Draw, names: Names, number: int) -> tuple[str, str]:
+    skeleton, rules = nft_table(draw, names, number)
+    script = f"nft -f - <<'END'\n{skeleton}END\n" + "".join(f"nft {shlex.quote(rule)}\n" for rule in rules)
+    return "\n    ".join([*skeleton.splitlines(), *rules]), script
+
+
+def _mark_routing(draw: Draw, names: Names) -> tuple[str, str]:
+    gateway = f"{names.host.rpartition('.')[0]}.{GATEWAY}"
+    where = draw.choice(["PREROUTING", "PREROUTING", "OUTPUT"])
+    what = draw.choice(
+        [
+            f"-s {draw.choice([*names.networks, *names.containers])}",
+            f"-d {names.outside}",
+            "-p udp",
+            f"-d {draw.choice(list(names.networks))}",
+        ]
+    )
+    route = draw.choice(
+        ["blackhole default", "unreachable default", "prohibit default", f"default via {gateway} dev eth0"]
+    )
+    return _line(
+        f"iptables -w 10 -t mangle -A {where} {what} -j MARK --set-mark 5; "
+        f"ip rule add fwmark 5 lookup 105 priority 1005; ip route add {route} table 105"
+    )
+
+
+def _bridge_netfilter(draw: Draw, dummy: Names) -> tuple[str, str]:
+    value = draw.choice("0001")
+    return _line(f"for f in iptables ip6tables; do echo {value} > /proc/sys/net/bridge/bridge-nf-call-$f; done")
+
+
+def _hairpin(draw: Draw, dummy: Names) -> tuple[str, str]:
+    return _line(
+        "n=0; for port in /sys/class/net/*/brport/hairpin_mode; do [ -e $port ] || continue; n=$((n + 1)); "
+        f"[ $((n % {draw.choice([1, 2])})) = 0 ] && {{ read old <$port; echo $((1 - old)) >$port; }}; done"
+    )
+
+
+def _isolated(draw: Draw, dummy: Names) -> tuple[str, str]:
+    return _line(
+        "n=0; for port in /sys/class/net/*/brport/isolated; do [ -e $port ] || continue; n=$((n + 1)); "
+        f"[ $((n % {draw.choice([1, 2])})) = 0 ] && echo 1 >$port; done"
+    )
+
+
+def _policy(draw: Draw, dummy: Names) -> tuple[str, str]:
+    chain = draw.choice(["FORWARD", "FORWARD", "INPUT", "OUTPUT"])
+    program = draw.choice(["iptables", "iptables", "ip6tables"])
+    words = f"{program} -w 10 -P {chain} {draw.choice(['DROP', 'ACCEPT'])}"
+    return words, words + "\n" + (_discovery()[1] if program == "ip6tables" else "")
+
+
+def _discovery() -> tuple[str, str]:
+    script = "".join(f"ip6tables -w 10 {rule}\n" for rule in neighbour_discovery())
+    return "ip6tables lets neighbour discovery pass in every chain", script
+
+
+def _sysctl(pattern: str) -> Callable[[Draw, Names], tuple[str, str]]:
+    def make(draw: Draw, names: Names) -> tuple[str, str]:
+        device = draw.choice(["eth0", *names.bridges])
+        key, dummy, value = pattern.replace("DEVICE", device).partition("=")
+        return _line(f"echo {value} > /proc/sys/{key}")
+
+    return make
+
+
+_KERNEL = [
+    _bridge_netfilter,
+    _bridge_netfilter,
+    _hairpin,
+    _isolated,
+    _policy,
+    _policy,
+    _policy,
+    _sysctl("net/ipv4/ip_forward=0"),
+    _sysctl("net/ipv4/conf/DEVICE/forwarding=0"),
+    _sysctl("net/ipv4/conf/DEVICE/rp_filter=1"),
+    _sysctl("net/ipv4/conf/all/rp_filter=1"),
+    _sysctl("net/ipv4/conf/all/rp_filter=2"),
+    _sysctl("net/ipv4/conf/DEVICE/route_localnet=1"),
+    _sysctl("net/ipv4/conf/all/route_localnet=1"),
+    _sysctl("net/ipv6/conf/all/forwarding=0"),
+    _sysctl("net/ipv6/conf/all/forwarding=1"),
+    _sysctl("net/ipv6/conf/DEVICE/forwarding=0"),
+    _sysctl("net/ipv4/icmp_echo_ignore_all=1"),
+]
