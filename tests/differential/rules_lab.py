@@ -21,13 +21,16 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
-from tests.lab.proc import run
+from tests.lab.proc import run, wait_for
 
 ROUTER, CLIENT, SERVER, ONE, TWO = "router", "client", "server", "one", "two"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
+_RTF_LOCAL = 0x80000000  # linux/ipv6_route.h
+SETTLED_SECONDS = 10.0
 
 # Longer than any batch of probes; resolution is not what is tested.
 _NEIGHBOUR = "nud permanent"
@@ -169,6 +172,22 @@ class RulesLab:
         for leg in LEGS:
             with self.inside(leg.machine):
                 _ip(_commands_of(leg))
+        self._await_addresses(ROUTER, ROUTER_ADDRESSES[6])
+        for leg in LEGS:
+            self._await_addresses(leg.machine, leg.addresses[6])
+
+    def _await_addresses(self, name: str, addresses: list[str]) -> None:
+        """The kernel makes the local route of an IPv6 address later, in a work queue (addrconf_dad_work())."""
+        wanted = {ip_address(text).packed.hex() for text in addresses}
+        with self.inside(name):
+            wait_for(lambda: wanted <= _local_routes(), SETTLED_SECONDS, f"the addresses of {name}")
+
+
+def _local_routes() -> set[str]:
+    """The IPv6 addresses that the namespace of this thread takes for its own, in hexadecimal digits."""
+    with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as file:
+        entries = [line.split() for line in file]
+    return {entry[0] for entry in entries if entry[1] == "80" and int(entry[8], 16) & _RTF_LOCAL}
 
 
 def _commands_of(leg: Leg) -> list[str]:
