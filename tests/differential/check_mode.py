@@ -123,6 +123,8 @@ def unforeseen_by_readers(found: Prediction, before: HostSnapshot, after: HostSn
         free |= {"engine"}
     if found.restart:
         free |= {"daemon", "service", "proxies", "ruleset", "sysctls", "networks", "routes"}
+        # docker-proxy, or dockerd in its place, listens anew; so does dockerd's name server inside the containers.
+        free |= {"listeners", "inner"}
     if found.restart and found.disrupted:
         free |= {"containers", "links", "routes"}
     one, other = _still(before), _still(after)

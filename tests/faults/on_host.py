@@ -83,10 +83,11 @@ def main() -> None:
     os.close(writing)
     began = time.monotonic()
     limit = kill.get("seconds", LIMIT)
-    said = read_all(reading, began + limit)
-    if said is None:
+    said, complete = read_all(reading, began + limit)
+    if not complete:
         os.kill(child, signal.SIGKILL)
-        said = read_all(reading, time.monotonic() + LIMIT) or b""
+        # It may have ended at that very moment, and what it said counts then.
+        said += read_all(reading, time.monotonic() + LIMIT)[0]
     seconds = time.monotonic() - began
     status = ended(child)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
@@ -149,16 +150,16 @@ def in_child(module: ModuleType, watch: Watch, writing: int) -> None:
     os._exit(0)
 
 
-def read_all(descriptor: int, deadline: float) -> Optional[bytes]:
-    """What comes until the other end is closed; None when the deadline passes first."""
+def read_all(descriptor: int, deadline: float) -> tuple[bytes, bool]:
+    """What comes until the deadline, and whether the other end was closed before it."""
     data = b""
     while True:
         ready = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]
         if not ready:
-            return None
+            return data, False
         more = os.read(descriptor, 65536)
         if not more:
-            return data
+            return data, True
         data += more
 
 

@@ -59,11 +59,24 @@ def lasting(found: dict[str, Any]) -> dict[str, Any]:
         {**item, "published": [port for port in item["published"] if port["host_ip"] != "::"]}
         for item in sorted(found["containers"], key=lambda item: item["name"])
     ]
+    kept["listeners"] = sorted(_address(item) for item in found["listeners"] if item["address"] != "::")
+    kept["inner"] = [_without_name_server(item) for item in found["inner"]]
     # What the engine tells of docker0 it tells more fully once it was restarted.
     default = next(network for network in kept["networks"] if network["name"] == "bridge")
     default["subnets"] = [{**subnet, "gateway": ""} for subnet in default["subnets"]]
     kept["programs"] = sorted(_line(line) for line in _without_empty_tables(found["programs"]) if not _moves(line))
     return kept
+
+
+def _address(listener: dict[str, Any]) -> tuple[str, str, int]:
+    """Without the process, which docker-proxy and dockerd change at a restart."""
+    return listener["protocol"], listener["address"], listener["port"]
+
+
+def _without_name_server(inner: dict[str, Any]) -> dict[str, Any]:
+    """A container's namespace without dockerd's name server, which gets new ports and rules at a restart."""
+    own = sorted(_address(item) for item in inner["listeners"] if item["address"] != "127.0.0.11")
+    return {**inner, "listeners": own, "chains": {}}
 
 
 def _without_empty_tables(lines: list[str]) -> list[str]:

@@ -32,6 +32,7 @@ TREES = ("/usr/local", "/root", "/opt", "/srv")
 LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
 RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d")
 SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge")
+DEFAULT_RULES = (0, 32766, 32767)
 VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush")
 SYSCTL_PASSES = 3
 REMOVALS = 20
@@ -179,9 +180,17 @@ def restore_network(wanted_links: set[str], sysctls: dict[str, str]) -> None:
     flush_legacy()
     run("conntrack", "--flush", check=False)
     for family in ("-4", "-6"):
+        remove_policy_rules(family)
         for origin in ("boot", "static"):
             run("ip", family, "route", "flush", "table", "all", "proto", origin, check=False)
     write_sysctls(sysctls)
+
+
+def remove_policy_rules(family: str) -> None:
+    """All but the rules that every namespace has from the start."""
+    for rule in json.loads(run("ip", family, "-json", "rule", "show") or "[]"):
+        if rule["priority"] not in DEFAULT_RULES:
+            run("ip", family, "rule", "delete", "priority", str(rule["priority"]), check=False)
 
 
 def flush_legacy() -> None:

@@ -112,7 +112,11 @@ class Netlink:
 
     def _receive(self) -> Iterator[tuple[int, int, bytes]]:
         """Type, flags and payload of the messages of one datagram that answer the last request."""
-        data, dummy, flags, dummy2 = self._socket.recvmsg(_RECEIVED)
+        try:
+            data, dummy, flags, dummy2 = self._socket.recvmsg(_RECEIVED)
+        except socket.timeout as error:
+            # Before Python 3.10 it is no TimeoutError, and it never says anything of use.
+            raise TimeoutError(errno.ETIMEDOUT, f"the kernel did not answer within {TIME_LIMIT:g} s") from error
         if flags & _MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")
         at = 0

@@ -39,13 +39,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 # Without these nothing can be said of any packet that passes the host.
 _NEEDED = (LINKS, ROUTES, POLICY_RULES, SYSCTL)
 
-# The rules for the name server at 127.0.0.11 inside a container (moby, libnetwork/resolver_unix.go): by iptables-nft,
-# by nftables, and by iptables-legacy, whose two chains have two entries of their own each.
+# The rules for the name server at 127.0.0.11 inside a container (moby, libnetwork/resolver_unix.go), chain by chain: by
+# iptables-nft and by nftables. A restart of dockerd under live-restore can add all of them once more (seen on 20.10).
 _NAME_SERVER = (
     {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2, "ip nat DOCKER_POSTROUTING": 2},
     {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2},
-    {"ip nat": 10},
 )
+# By iptables-legacy, where only a table's entries are counted: six rules, and two for each of the two chains.
+_LEGACY_TABLE = "ip nat"
+_LEGACY_RULES, _LEGACY_CHAINS = 6, 4
 _NAME_SERVER_TABLES = ("ip nat", "ip docker-dns")
 
 
@@ -197,7 +199,19 @@ def _inner_stack(space: InnerNamespace, name: str) -> Stack:
 def _is_for_names(space: InnerNamespace, table: str) -> bool:
     """Whether a table is the one that dockerd makes for its name server; older snapshots tell by the name alone."""
     chains = {name: count for name, count in space.chains.items() if f"{name} ".startswith(f"{table} ")}
-    return chains in _NAME_SERVER or (not space.chains and table in _NAME_SERVER_TABLES)
+    return _serves_names(chains) or (not space.chains and table in _NAME_SERVER_TABLES)
+
+
+def _serves_names(chains: dict[str, int]) -> bool:
+    """Whether these numbers of rules are those for dockerd's name server, or a multiple of them."""
+    if set(chains) == {_LEGACY_TABLE}:
+        rules = chains[_LEGACY_TABLE] - _LEGACY_CHAINS
+        return rules > 0 and rules % _LEGACY_RULES == 0
+    for once in _NAME_SERVER:
+        if set(chains) == set(once):
+            times = min(chains[name] // count for name, count in once.items())
+            return times > 0 and chains == {name: times * count for name, count in once.items()}
+    return False
 
 
 def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:

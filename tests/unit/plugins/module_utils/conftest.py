@@ -10,8 +10,6 @@ import pytest
 
 # What the libraries of managed hosts do that pytest would take for a fault of ours.
 LIBRARIES = (
-    # pyroute2 0.5.14 and docker 4.1.0, when they are loaded.
-    "ignore:distutils Version classes:DeprecationWarning",
     # The docker SDK does not close a socket that it could not connect.
     "ignore::ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
@@ -29,8 +27,13 @@ def _on_a_managed_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
 
 
+# pyroute2 0.5.14 and docker 4.1.0, when they are loaded: by whichever test is the first to need them.
+LOADING = "ignore:distutils Version classes:DeprecationWarning"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        item.add_marker(pytest.mark.filterwarnings(LOADING))
         if item.path.name in USERS:
             for warning in LIBRARIES:
                 item.add_marker(pytest.mark.filterwarnings(warning))

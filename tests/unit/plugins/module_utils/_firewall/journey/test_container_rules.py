@@ -20,6 +20,9 @@ NAMES = {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2,
         ([], {}, True),
         (["ip nat"], NAMES, True),
         (["ip nat"], {"ip nat": 10}, True),
+        # Once more for each restart of dockerd under live-restore.
+        (["ip nat"], {name: 3 * count for name, count in NAMES.items()}, True),
+        (["ip nat"], {"ip nat": 22}, True),
         (["ip docker-dns"], {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2}, True),
         # Snapshots of releases that counted no rules.
         (["ip nat"], {}, True),
