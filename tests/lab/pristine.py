@@ -44,7 +44,8 @@ def note() -> None:
         return
     shutil.rmtree(KEPT, ignore_errors=True)
     KEPT.mkdir(parents=True)
-    shutil.copytree("/etc", ETC_KEPT, symlinks=True)
+    # Keys in the making come and go under other names while the tree is read.
+    shutil.copytree("/etc", ETC_KEPT, symlinks=True, ignore=shutil.ignore_patterns("ssh_host_*"))
     facts = {
         "sysctls": read_sysctls(),
         "links": links(),
