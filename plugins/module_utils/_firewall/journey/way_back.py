@@ -112,9 +112,6 @@ class WayBack:
             return [ending]
         flight = arrival.course.flight
         host = self._view.host
-        if self._has_no_source(arrival):
-            reason = f"{ending.reason}; the error would have an address that is not the host's, and is not sent"
-            return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
         asked = Asked(flight.family, flight.saddr)
         source = (
             flight.daddr
@@ -138,16 +135,6 @@ class WayBack:
                 reason = f"{ending.reason}; what says so is lost: {end.reason or 'it goes elsewhere'}"
                 endings.append(Ending(DROPPED, TIMED_OUT, reason, end.course))
         return endings
-
-    def _has_no_source(self, arrival: Arrival) -> bool:
-        """Whether OUTPUT rejects by ICMP what it has just translated to another machine.
-
-        Its route is still that of the host's own address, so icmp_send() takes the new destination for one.
-        """
-        flight = arrival.course.flight
-        by_icmp = flight.family == 4 and "reset" not in arrival.error
-        local = not flight.iif and flight.oif == "lo" and not self._view.host.has_address(4, flight.daddr)
-        return by_icmp and local
 
 
 def datagram_source(stack: Stack, listener: Listener, reply: Flight) -> int:
