@@ -13,16 +13,15 @@ import struct
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
-    ROUTE,
     Netlink,
     address,
     attribute,
     attributes,
     flag,
+    listed,
     text,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 # linux/rtnetlink.h
@@ -66,11 +65,7 @@ def read_links() -> list[Link]:
 
     Raises UnreadableError when the kernel refuses.
     """
-    try:
-        with Netlink(ROUTE) as route:
-            return links_of(route)
-    except OSError as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the links: {error}") from error
+    return listed("links", links_of)
 
 
 def links_of(route: Netlink) -> list[Link]:

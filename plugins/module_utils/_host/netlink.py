@@ -21,7 +21,11 @@ import socket
 import struct
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Optional
+from typing import Callable, Optional, TypeVar
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+
+T = TypeVar("T")
 
 # linux/netlink.h
 ROUTE = 0
@@ -125,6 +129,15 @@ class Netlink:
             if sequence == self._sequence:
                 yield kind, flags, data[at + _HEADER.size : at + length]
             at += max((length + 3) & ~3, _HEADER.size)
+
+
+def listed(what: str, list_of: Callable[[Netlink], list[T]]) -> list[T]:
+    """Return what rtnetlink(7) lists of the host's own namespace. Raises UnreadableError when the kernel refuses."""
+    try:
+        with Netlink(ROUTE) as route:
+            return list_of(route)
+    except OSError as error:
+        raise UnreadableError(ERROR, f"the kernel did not list the {what}: {error}") from error
 
 
 def _raise(payload: bytes) -> None:

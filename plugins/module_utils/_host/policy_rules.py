@@ -13,14 +13,13 @@ import struct
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
-    ROUTE,
     Netlink,
     address,
     attributes,
+    listed,
     text,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import PolicyRule
 
 # linux/rtnetlink.h, linux/fib_rules.h
@@ -97,11 +96,7 @@ def read_policy_rules() -> list[PolicyRule]:
 
     Raises UnreadableError when the kernel refuses.
     """
-    try:
-        with Netlink(ROUTE) as route:
-            return policy_rules_of(route)
-    except OSError as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the routing policy: {error}") from error
+    return listed("routing policy", policy_rules_of)
 
 
 def policy_rules_of(route: Netlink) -> list[PolicyRule]:

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
-    ROUTE,
     Netlink,
     address,
     attributes,
+    listed,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 
 # linux/rtnetlink.h
@@ -68,11 +67,7 @@ def read_routes() -> list[Route]:
 
     Raises UnreadableError when the kernel refuses.
     """
-    try:
-        with Netlink(ROUTE) as route:
-            return routes_of(route)
-    except OSError as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the routes: {error}") from error
+    return listed("routes", routes_of)
 
 
 def routes_of(route: Netlink) -> list[Route]:

@@ -100,10 +100,9 @@ class Plan:
         self._classes = Classes(snapshot, self.places, catalogue)
         self._relations = Relations(self.places, catalogue)
         self.addresses = host_addresses(snapshot, self.places)
-        self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in uplinks(snapshot)]
-        self._families = {
-            link.name: [family for family in (4, 6) if addresses_of(link, family)] for link in uplinks(snapshot)
-        }
+        ways_out = uplinks(snapshot)
+        self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in ways_out]
+        self._families = {link.name: [family for family in (4, 6) if addresses_of(link, family)] for link in ways_out}
         self.asking.append(Asking(HOST))
         self._source_of: dict[int, int] = {}
         self._sort_stations()
