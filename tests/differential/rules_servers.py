@@ -20,6 +20,8 @@ ECHO_REQUEST = {4: 8, 6: 128}
 _IPV6_HEADER = 40
 _LEAST = {4: 28, 6: 48}
 _MAPPED = "::ffff:"
+_ANSWER = b"!"
+"""In place of a question's blank. A rule can send an answer to another server, and they would answer each other."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,11 @@ class Servers:
                     data, peer = server.recvfrom(MAX_BYTES)
                 except ConnectionError:
                     continue
+                if data.endswith(_ANSWER):
+                    continue
                 self._note(data, machine, peer, host, port)
                 with contextlib.suppress(OSError):
-                    server.sendto(data, peer)
+                    server.sendto(data.replace(b" ", _ANSWER), peer)
 
     def _watch_pings(self, machine: str, family: int) -> None:
         """Only watches: the kernel answers."""

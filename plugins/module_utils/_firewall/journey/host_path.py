@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import must_route_again
@@ -77,10 +77,28 @@ class HostPath:
         course = self._routed(course._replace(flight=flight), decision)
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(OUTPUT, course, flight):
+            lost = self._lost_in_translation(course, flight, passage, after)
+            if lost is not None:
+                arrivals.append(lost)
+                continue
             arrivals += self._leg.ended(passage, after, "EPERM") or (
                 self._send_elsewhere(after) if must_route_again(flight, passage) else self.leave(after, decision)
             )
         return arrivals
+
+    def _lost_in_translation(
+        self, before: Course, flight: Flight, passage: Passage, after: Course
+    ) -> Optional[Arrival]:
+        """A new destination without a way ends the packet there and then (nf_nat_ipv4_local_fn() of nf_nat_proto.c).
+
+        No later chain of OUTPUT sees it, so none rejects it.
+        """
+        if passage.flight.daddr == flight.daddr:
+            return None
+        decision = self._view.host.fib.lookup(asked(passage.flight))
+        translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
+        course = after._replace(events=after.events[: len(before.events) + translated])
+        return self._without_way(course, decision) or self._kept_by_loopback(course, decision)
 
     def receive(self, course: Course, device: str) -> list[Arrival]:
         """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
@@ -139,26 +157,40 @@ class HostPath:
         """OUTPUT changed the destination or the mark (ip_route_me_harder() of net/ipv4/netfilter.c)."""
         flight = course.flight
         decision = self._view.host.fib.lookup(asked(flight))
-        if decision.kind not in (UNICAST, LOCAL):
-            reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
-            return [self._dropped(course, reason, "EHOSTUNREACH")]
+        lost = self._without_way(course, decision)
+        if lost is not None:
+            return [lost]
         routed = self._routed(course, decision)
-        if decision.kind != LOCAL and is_loopback(flight.family, flight.saddr):
-            return self._leave_with_loopback(routed, decision)
+        lost = self._kept_by_loopback(routed, decision)
+        if lost is not None:
+            return [lost]
+        if flight.family == 6 and decision.kind != LOCAL and is_loopback(6, flight.saddr):
+            return self._leave_as_loopback(routed, decision)
         return self.leave(routed, decision)
 
-    def _leave_with_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
-        """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c).
-
-        IPv6 has no setting for it: it passes POSTROUTING, and whoever gets what still comes from ::1 drops it.
-        """
+    def _without_way(self, course: Course, decision: Decision) -> Optional[Arrival]:
+        if decision.kind == UNCERTAIN:
+            return self._leg.untold(course, decision.why)
+        if decision.kind in (UNICAST, LOCAL):
+            return None
         flight = course.flight
-        source = address_text(flight.family, flight.saddr)
-        if flight.family == 4:
-            if self._view.settings.either(decision.device, "route_localnet"):
-                return self.leave(course, decision)
-            key = sysctl_key(4, decision.device, "route_localnet")
-            return [self._dropped(course, f"{key} is 0: nothing from {source} leaves by {decision.device}", "EINVAL")]
+        reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
+        return self._dropped(course, reason, "EHOSTUNREACH")
+
+    def _kept_by_loopback(self, course: Course, decision: Decision) -> Optional[Arrival]:
+        """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
+        flight = course.flight
+        if flight.family != 4 or decision.kind == LOCAL or not is_loopback(4, flight.saddr):
+            return None
+        if self._view.settings.either(decision.device, "route_localnet"):
+            return None
+        key = sysctl_key(4, decision.device, "route_localnet")
+        source = address_text(4, flight.saddr)
+        return self._dropped(course, f"{key} is 0: nothing from {source} leaves by {decision.device}", "EINVAL")
+
+    def _leave_as_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
+        """IPv6 has no such setting: it passes POSTROUTING, and whoever gets what still comes from ::1 drops it."""
+        source = address_text(6, course.flight.saddr)
         arrivals: list[Arrival] = []
         for passage, after in self._postrouting(course, decision):
             ended = self._leg.ended(passage, after, "EPERM")

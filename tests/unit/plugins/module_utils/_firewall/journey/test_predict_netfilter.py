@@ -96,6 +96,17 @@ def test_output_tells_the_sender_of_what_it_has_just_translated(port: int, targe
     assert ask(host, HOST, ADDRESS, port).seen == seen
 
 
+@pytest.mark.parametrize(("allowed", "seen"), [("0", "timed out"), ("1", "unreachable")])
+def test_a_loopback_address_that_cannot_leave_is_lost_before_a_later_chain_rejects_it(allowed: str, seen: str) -> None:
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.eth0.route_localnet"] = allowed
+    host.own_rules["nat", "OUTPUT"] = ["-p tcp -m tcp --dport 2222 -j DNAT --to-destination 192.0.2.254"]
+    host.own_rules["filter", "OUTPUT"] = ["-p tcp -j REJECT --reject-with icmp-host-unreachable"]
+    path = ask(host, HOST, "127.0.0.1", 2222)
+    assert path.seen == seen
+    assert ("route_localnet is 0" in path.reason) is (allowed == "0")
+
+
 # ---- IPv6 ------------------------------------------------------------------------------------------------------------
 
 UPLINK6, NEIGHBOUR6, GATEWAY6, WEB6 = "2001:db8::10", "2001:db8::9", "fd00::1", "fd00::2"
