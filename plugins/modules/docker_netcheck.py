@@ -199,6 +199,14 @@ checks:
     rationale:
       description: Why it matters.
       type: str
+    mended_by:
+      description: Modules of this collection that its remedies may name.
+      type: list
+      elements: str
+    parameters:
+      description: What it can be told, with the defaults.
+      type: list
+      elements: dict
     cis:
       description: Number of the item in the CIS Docker Benchmark, by version of the benchmark; empty when it has none.
       type: dict
@@ -326,6 +334,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import DISABLED, ENABLED, KEEP, Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import (
@@ -346,14 +355,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
-def audit(snapshot: HostSnapshot, settings: Settings) -> dict[str, Any]:
+def audit(examined: Examined) -> dict[str, Any]:
     """Return what the module returns about a snapshot."""
-    findings = run_checks(snapshot, settings)
+    snapshot, settings = examined.snapshot, examined.settings
+    findings = run_checks(examined)
     return {
         "msg": no_engine(snapshot) or sentence_of(snapshot, findings),
         "findings": to_plain(findings),
         "summary": summary_of(findings),
-        "checks": [describe(check) for check in select(settings.checks)],
+        "checks": [describe(check) for check in select(settings.checks, settings.exclude)],
         "facts": facts_of(snapshot),
         "sources": to_plain(snapshot.sources),
     }
@@ -392,9 +402,10 @@ def main() -> None:
         module.fail_json(msg=f"snapshot_path: {path} is a directory")
 
     snapshot = read_snapshot(docker_host=module.params["docker_host"])
-    result = audit(snapshot, settings)
+    examined = Examined(snapshot, settings)
+    result = audit(examined)
     if module.params["reachability"] != NONE and not no_engine(snapshot):
-        result["reachability"] = reachability_of(snapshot, module.params["reachability"])
+        result["reachability"] = reachability_of(examined.matrix, module.params["reachability"])
     if path is not None:
         result["snapshot_path"] = path
         if not module.check_mode:

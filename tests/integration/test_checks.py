@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
@@ -68,7 +69,7 @@ class Audit:
 def audit(host: Host, *checks: str, proxy: str = "keep") -> Audit:
     """Read a host with its own Python, and judge what was read."""
     snapshot = read_host(host)
-    return Audit(run_checks(snapshot, Settings(proxy, checks or ("*",))), facts_of(snapshot))
+    return Audit(run_checks(Examined(snapshot, Settings(proxy, checks or ("*",)))), facts_of(snapshot))
 
 
 def only(host: Host, check: str) -> Finding:

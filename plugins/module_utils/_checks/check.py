@@ -6,14 +6,15 @@
 
 """What a check is made of.
 
-A check is a function from a snapshot to verdicts, with its metadata beside it. It never touches the host, so the same
-snapshot always gives the same verdicts.
+A check is a function from an examined snapshot to verdicts, with its metadata beside it. It never touches the
+host, so the same snapshot always gives the same verdicts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
@@ -23,11 +24,32 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remedy,
     Resource,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 
 KEEP = "keep"
 DISABLED = "disabled"
 ENABLED = "enabled"
+
+
+INTEGER = "integer"
+NAMES = "names"
+NETWORKS = "networks"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Something that a check is told, such as a limit."""
+
+    name: str
+    kind: str
+    """``integer``, ``names`` (a list of words) or ``networks`` (a list of networks in CIDR notation)."""
+    default: Any
+    text: str
+    """What it is for, with its unit."""
+    least: Optional[int] = None
+    most: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,10 @@ class Settings:
     """``keep``: whichever is in force is right; ``disabled`` or ``enabled``."""
     checks: tuple[str, ...] = ("*",)
     """Patterns of the ids of the checks to run."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of ids that are left out of these."""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By check and by name; what is not named has the check's own default."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +90,13 @@ class Check:
     rationale: str
     needs: tuple[str, ...]
     """Sources without which there is no verdict; the runner answers unknown for them."""
-    judge: Callable[[HostSnapshot, Settings], list[Verdict]]
+    judge: Callable[[Examined], list[Verdict]]
     """Returns one verdict at least: for the host when nothing is wrong, else one a resource."""
     cis: dict[str, str] = field(default_factory=dict)
-    """Number of the item in the CIS Docker Benchmark, by the benchmark's version."""
-
-
-def host(snapshot: HostSnapshot) -> Resource:
-    """The host itself, as what a finding is about."""
-    return Resource("host", snapshot.hostname)
-
-
-def daemon() -> Resource:
-    """The daemon, as what a finding is about."""
-    return Resource("daemon", "dockerd")
+    """Number of the item in the CIS Docker Benchmark, by the benchmark's version; empty where there is no such item."""
+    mended_by: tuple[str, ...] = ()
+    """Modules of this collection that its remedies may name; empty where a human decides."""
+    parameters: tuple[Parameter, ...] = ()
 
 
 def passed(resource: Resource, summary: str, evidence: dict[str, Any]) -> Verdict:

@@ -11,33 +11,29 @@ from __future__ import annotations
 import fnmatch
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks import (
-    daemon,
-    forwarding,
-    hairpin,
-    mode,
-    network,
-    proxy,
-    publish,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bridge import area as bridge
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.conntrack import area as conntrack
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon import area as daemon
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall import area as firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.forwarding import area as forwarding
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.hairpin import area as hairpin
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.mode import area as mode
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network import area as network
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.proxy import area as proxy
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish import area as publish
 
 CHECKS: tuple[Check, ...] = (
-    forwarding.IPV4,
-    forwarding.PERSISTENT,
-    hairpin.MISSING,
-    hairpin.STALE,
-    proxy.IN_FORCE,
-    proxy.PENDING,
-    proxy.MEMORY,
-    publish.WILDCARD,
-    network.DEFAULT_BRIDGE,
-    mode.HOST,
-    mode.CONTAINER,
-    mode.NONE,
-    daemon.CONFIG,
-    daemon.RELOAD_BLOCKED,
-    daemon.LIVE_RESTORE,
+    *forwarding.CHECKS,
+    *bridge.CHECKS,
+    *hairpin.CHECKS,
+    *proxy.CHECKS,
+    *firewall.CHECKS,
+    *publish.CHECKS,
+    *network.CHECKS,
+    *mode.CHECKS,
+    *daemon.CHECKS,
+    *conntrack.CHECKS,
 )
 
 
@@ -45,16 +41,28 @@ class UnknownCheckError(ValueError):
     """A pattern that matches no check; the message names it and what there is."""
 
 
-def select(patterns: tuple[str, ...]) -> list[Check]:
-    """Return the checks whose id matches one of the patterns (as in a shell), in the order of the registry.
+def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> list[Check]:
+    """Return the checks whose id matches one of the patterns (as in a shell) and none of exclude, in their order.
 
-    Raises UnknownCheckError for a pattern that matches none, and for no patterns: an audit of nothing finds nothing.
+    Raises UnknownCheckError for a pattern that matches no check, and when nothing is left: an audit of nothing finds
+    nothing.
     """
-    unmatched = [pattern for pattern in patterns if not any(fnmatch.fnmatchcase(check.id, pattern) for check in CHECKS)]
-    if unmatched or not patterns:
-        problem = f"no check matches {', '.join(map(repr, unmatched))}" if unmatched else "no check was asked for"
-        raise UnknownCheckError(f"{problem}. There are: {', '.join(check.id for check in CHECKS)}")
-    return [check for check in CHECKS if any(fnmatch.fnmatchcase(check.id, pattern) for pattern in patterns)]
+    unmatched = [pattern for pattern in (*patterns, *exclude) if not any(_matches(item, (pattern,)) for item in CHECKS)]
+    if unmatched:
+        raise UnknownCheckError(f"no check matches {', '.join(map(repr, unmatched))}. {_there_are()}")
+    chosen = [check for check in CHECKS if _matches(check, patterns) and not _matches(check, exclude)]
+    if not chosen:
+        reason = "all that were asked for are excluded" if patterns else "none was asked for"
+        raise UnknownCheckError(f"no check is left to run: {reason}. {_there_are()}")
+    return chosen
+
+
+def _matches(check: Check, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(check.id, pattern) for pattern in patterns)
+
+
+def _there_are() -> str:
+    return f"There are: {', '.join(check.id for check in CHECKS)}"
 
 
 def describe(check: Check) -> dict[str, Any]:
@@ -65,4 +73,15 @@ def describe(check: Check) -> dict[str, Any]:
         "title": check.title,
         "rationale": check.rationale,
         "cis": check.cis,
+        "mended_by": list(check.mended_by),
+        "parameters": [_described(parameter) for parameter in check.parameters],
+    }
+
+
+def _described(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "kind": parameter.kind,
+        "default": parameter.default,
+        "text": parameter.text,
     }

@@ -8,14 +8,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
-    Check,
-    Settings,
-    Verdict,
-    host,
-    unknown,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Verdict, unknown
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import select
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.resources import host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
@@ -29,15 +25,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 _OF_THE_HOST = frozenset({LINKS, SYSCTL, BOOT})
 
 
-def run_checks(snapshot: HostSnapshot, settings: Settings) -> list[Finding]:
-    """Judge the snapshot by the checks that settings choose, one finding of each at least.
+def run_checks(examined: Examined) -> list[Finding]:
+    """Judge a snapshot by the checks that its settings choose, one finding of each at least.
 
     Raises UnknownCheckError for a pattern that matches no check.
     """
     return [
         _finding(check, verdict)
-        for check in select(settings.checks)
-        for verdict in _blind(check, snapshot) or check.judge(snapshot, settings)
+        for check in select(examined.settings.checks, examined.settings.exclude)
+        for verdict in _blind(check, examined.snapshot) or check.judge(examined)
     ]
 
 

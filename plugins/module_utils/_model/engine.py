@@ -34,8 +34,13 @@ class Engine:
     @property
     def release(self) -> tuple[int, int]:
         """Major and minor number of the version, (0, 0) where it does not begin with numbers."""
-        found = re.match(r"(\d+)\.(\d+)", self.version)
-        return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+        return self.full_release[:2]
+
+    @property
+    def full_release(self) -> tuple[int, int, int]:
+        """All three numbers of the version, zeros where it does not begin with numbers."""
+        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.version)
+        return (int(found.group(1)), int(found.group(2)), int(found.group(3) or 0)) if found else (0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,20 @@ SEVERITIES = (HIGH, MEDIUM, LOW, INFO)
 class Resource:
     """What a finding is about.
 
-    kind is ``host``, ``daemon``, ``container``, ``network``, ``port``, ``interface`` or ``file``.
+    Two are the same when kind and name are; the rest is what a waiver can choose by.
     """
 
     kind: str
+    """``host``, ``daemon``, ``container``, ``network``, ``port``, ``interface`` or ``file``."""
     name: str
+    container: str = field(default="", compare=False)
+    """Name of the container that it is, or is part of; empty where there is none."""
+    image: str = field(default="", compare=False)
+    """Of that container."""
+    networks: list[str] = field(default_factory=list, compare=False)
+    """Names of the Docker networks that it is, or is on."""
+    labels: dict[str, str] = field(default_factory=dict, compare=False)
+    """Of the container or network."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,16 @@ class Remedy:
     module: Optional[str] = None
     """Short name inside the collection, e.g. ``ip_forward``."""
     args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AppliedWaiver:
+    """What somebody decided about a finding that failed: it is known, and accepted until a day."""
+
+    reason: str
+    owner: str
+    expires: str
+    """Last day on which it holds, ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +80,7 @@ class Finding:
     impact: str = ""
     """What it means for those who use the host; empty for a pass."""
     remedy: Optional[Remedy] = None
+    severity_of_check: str = ""
+    """What the catalogue says, where the policy says otherwise; empty where it does not."""
+    waiver: Optional[AppliedWaiver] = None
+    """Set on the controller. The outcome stays what it is."""

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Exposure, Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 NONE = "none"
 SUMMARY = "summary"
@@ -25,19 +22,8 @@ _NAMED = 5
 """Ports that are named where an exposure is told to people; the rest is counted."""
 
 
-def reachability_of(snapshot: HostSnapshot, detail: str) -> dict[str, Any]:
+def reachability_of(matrix: Matrix, detail: str) -> dict[str, Any]:
     """The matrix of a host in the wanted detail. Where nothing could be told, the problems say why."""
-    rootless = snapshot.engine is not None and snapshot.engine.rootless
-    if rootless:
-        return _plain(
-            Matrix(problems=["the engine runs rootless, in a namespace of its own that was not read"]), detail
-        )
-    view = HostView.of(snapshot)
-    # With something unread, every packet's fate would be unknown for that reason.
-    return _plain(Matrix(problems=list(view.problems)) if view.problems else matrix_of(view), detail)
-
-
-def _plain(matrix: Matrix, detail: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "exposures": [{**to_plain(item), "text": exposure_text(item)} for item in matrix.exposures],
         "listing": listing_of(matrix),

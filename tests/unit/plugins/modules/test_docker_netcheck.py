@@ -51,9 +51,7 @@ def test_checks_and_the_wish_for_the_proxy_are_passed_on(run: Any) -> None:
     assert [(item["check"], item["outcome"]) for item in result["findings"]] == [("proxy.enabled", "fail")]
 
 
-@pytest.mark.parametrize(
-    ("checks", "words"), [(["forwarding.ipv5"], "'forwarding.ipv5'"), ([], "no check was asked for")]
-)
+@pytest.mark.parametrize(("checks", "words"), [(["forwarding.ipv5"], "'forwarding.ipv5'"), ([], "none was asked for")])
 def test_a_check_that_there_is_not_is_an_error_with_the_ids(run: Any, checks: list[str], words: str) -> None:
     result = run(checks=checks)
     assert result["failed"] is True

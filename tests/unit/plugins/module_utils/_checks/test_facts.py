@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
@@ -103,7 +104,7 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
 
         sys.setprofile(count)
         try:
-            run_checks(snapshot, Settings())
+            run_checks(Examined(snapshot, Settings()))
             facts_of(snapshot)
         finally:
             sys.setprofile(None)

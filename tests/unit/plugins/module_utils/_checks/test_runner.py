@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import (
     CHECKS,
     UnknownCheckError,
@@ -26,7 +27,7 @@ from tests.unit.synthetic_host import SOURCES, SyntheticHost
 
 def outcomes(host: SyntheticHost, **settings: object) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for finding in run_checks(host.snapshot(), Settings(**settings)):  # type: ignore[arg-type]
+    for finding in run_checks(Examined(host.snapshot(), Settings(**settings))):  # type: ignore[arg-type]
         found.setdefault(finding.check, set()).add(finding.outcome)
     return found
 
@@ -49,7 +50,7 @@ def test_a_healthy_host_fails_nothing_and_leaves_nothing_unknown() -> None:
 
 @pytest.mark.parametrize("host", [SyntheticHost(), SyntheticHost(proxy=False), troubled()])
 def test_every_check_has_at_least_one_finding_with_all_its_parts(host: SyntheticHost) -> None:
-    findings = run_checks(host.snapshot(), Settings())
+    findings = run_checks(Examined(host.snapshot(), Settings()))
     assert [check.id for check in CHECKS] == list(dict.fromkeys(item.check for item in findings))
     for finding in findings:
         assert finding.outcome in OUTCOMES
@@ -64,7 +65,7 @@ def test_every_check_has_at_least_one_finding_with_all_its_parts(host: Synthetic
 
 
 def test_a_finding_is_known_by_its_check_and_resource() -> None:
-    findings = run_checks(troubled().snapshot(), Settings())
+    findings = run_checks(Examined(troubled().snapshot(), Settings()))
     keys = [(item.check, item.resource) for item in findings]
     assert len(keys) == len(set(keys))
 
@@ -72,7 +73,7 @@ def test_a_finding_is_known_by_its_check_and_resource() -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_check_without_a_source_that_it_needs_is_unknown_with_the_reason(source: str) -> None:
     host = SyntheticHost().unread(source, reason="the reader's words")
-    findings = {item.check: item for item in run_checks(host.snapshot(), Settings())}
+    findings = {item.check: item for item in run_checks(Examined(host.snapshot(), Settings()))}
     for check in CHECKS:
         if source in check.needs:
             assert findings[check.id].outcome == "unknown"
@@ -87,7 +88,7 @@ def test_what_could_not_be_read_at_all_never_passes() -> None:
 def test_without_an_engine_everything_is_unknown_for_one_reason() -> None:
     reason = "no Docker Engine: /var/run/docker.sock does not exist and no dockerd runs"
     snapshot = SyntheticHost().unread("engine", kind="absent", reason=reason).snapshot()
-    findings = run_checks(snapshot, Settings())
+    findings = run_checks(Examined(snapshot, Settings()))
     assert {item.outcome for item in findings} == {"unknown"}
     assert {item.summary for item in findings} == {f"Not judged: {reason}"}
     assert no_engine(snapshot) == reason
@@ -109,7 +110,8 @@ def test_the_kernel_of_a_rootless_engine_is_not_taken_for_the_host_s() -> None:
 
 def test_a_saved_snapshot_gives_the_same_findings() -> None:
     snapshot = troubled().snapshot()
-    assert run_checks(load_snapshot(snapshot.to_json()), Settings()) == run_checks(snapshot, Settings())
+    again = load_snapshot(snapshot.to_json())
+    assert run_checks(Examined(again, Settings())) == run_checks(Examined(snapshot, Settings()))
 
 
 def test_checks_are_chosen_by_patterns_in_the_order_of_the_registry() -> None:
@@ -148,7 +150,7 @@ def test_numbers_of_cis_items_name_their_benchmark() -> None:
 
 def test_counts_and_words_agree() -> None:
     host = troubled().unread("boot", reason="no permission")
-    findings = run_checks(host.snapshot(), Settings())
+    findings = run_checks(Examined(host.snapshot(), Settings()))
     counts = summary_of(findings)
     assert sum(counts[outcome] for outcome in OUTCOMES) == len(findings)
     assert sum(counts["by_severity"].values()) == counts["fail"]

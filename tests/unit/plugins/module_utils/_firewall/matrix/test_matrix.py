@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
@@ -120,7 +122,7 @@ def test_a_firewall_that_docker_does_not_pass_by_denies_for_both() -> None:
 
 def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     snapshot = web("127.0.0.1").snapshot()
-    summary, full = (reachability_of(snapshot, detail) for detail in (SUMMARY, FULL))
+    summary, full = (reachability_of(Examined(snapshot, Settings()).matrix, detail) for detail in (SUMMARY, FULL))
     assert set(summary) == {"exposures", "listing", "summary", "problems"}
     assert {key: full[key] for key in summary} == summary
     assert sum(sum(row["seen"].values()) for row in summary["summary"]) == len(full["cells"])
@@ -130,7 +132,7 @@ def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
 def test_with_rules_unread_nothing_is_told_but_that() -> None:
     snapshot = web(WILDCARD).snapshot()
     sources = {**snapshot.sources, RULESET: Source(read=False, kind="denied", reason="run with become")}
-    result = reachability_of(replace(snapshot, sources=sources, ruleset=None), FULL)
+    result = reachability_of(Examined(replace(snapshot, sources=sources, ruleset=None), Settings()).matrix, FULL)
     assert result["cells"] == []
     assert "run with become" in " ".join(result["problems"])
 
@@ -139,7 +141,9 @@ def test_hostile_names_are_harmless_in_what_is_shown() -> None:
     host = web("127.0.0.1")
     snapshot = host.snapshot()
     hostile = [replace(item, name="\x1b[2Jweb\n") for item in snapshot.containers]
-    for item in reachability_of(replace(snapshot, containers=hostile), SUMMARY)["exposures"]:
+    for item in reachability_of(Examined(replace(snapshot, containers=hostile), Settings()).matrix, SUMMARY)[
+        "exposures"
+    ]:
         assert item["text"].isprintable()
 
 

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
-    Settings,
     Verdict,
     failed,
-    host,
     not_applicable,
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import (
     outer_links,
     outward_networks,
     sysctl_key,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import BootValue, boot_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
@@ -45,11 +45,12 @@ _CUT_OFF = (
 )
 
 
-def _judge_ipv4(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_ipv4(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     """Judge every interface that packets of containers come in by: the kernel asks that one (ip_route_input)."""
     networks = outward_networks(snapshot, 4)
     if not networks:
-        return [not_applicable(host(snapshot), _NO_NETWORK)]
+        return [not_applicable(resources.host(snapshot), _NO_NETWORK)]
     present = {link.name for link in snapshot.links}
     bridges = {network.bridge: network.name for network in networks if network.bridge in present}
     uplinks = [link.name for link in outer_links(snapshot, 4)]
@@ -57,11 +58,11 @@ def _judge_ipv4(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     read = {key: snapshot.sysctls[key] for key in [_KNOB, *keys.values()] if key in snapshot.sysctls}
     unread = [key for key in [_KNOB, *keys.values()] if key not in read]
     if unread:
-        return [unknown(host(snapshot), f"the kernel shows no {', '.join(unread)}", read)]
+        return [unknown(resources.host(snapshot), f"the kernel shows no {', '.join(unread)}", read)]
     closed = [name for name, key in keys.items() if read[key] == "0"]
     if not closed:
         names = ", ".join(keys) or "no interface so far"
-        return [passed(host(snapshot), f"The kernel forwards IPv4 on {names}", read)]
+        return [passed(resources.host(snapshot), f"The kernel forwards IPv4 on {names}", read)]
     if read[_KNOB] == "0":
         return [_closed_host(snapshot, closed, read)]
     return [_closed_interface(name, keys[name], bridges.get(name)) for name in closed]
@@ -69,11 +70,11 @@ def _judge_ipv4(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
 
 def _closed_host(snapshot: HostSnapshot, closed: list[str], read: dict[str, Any]) -> Verdict:
     summary = f"{_KNOB} is 0: the kernel forwards no IPv4 from {', '.join(closed)}"
-    return failed(host(snapshot), summary, read, _CUT_OFF, _remedy())
+    return failed(resources.host(snapshot), summary, read, _CUT_OFF, _remedy())
 
 
 def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
-    resource = Resource("interface", name)
+    resource = resources.interface(name)
     summary = f"The kernel forwards nothing that comes in by {name}, though {_KNOB} is 1"
     evidence = {_KNOB: "1", key: "0"}
     if network is not None:
@@ -91,17 +92,18 @@ def _remedy() -> Remedy:
     return Remedy("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", _ARGS)
 
 
-def _judge_persistent(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_persistent(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     if not outward_networks(snapshot, 4):
-        return [not_applicable(host(snapshot), _NO_NETWORK)]
+        return [not_applicable(resources.host(snapshot), _NO_NETWORK)]
     running = snapshot.sysctls.get(_KNOB)
     if running is None or snapshot.boot is None:
-        return [unknown(host(snapshot), f"the kernel shows no {_KNOB}")]
+        return [unknown(resources.host(snapshot), f"the kernel shows no {_KNOB}")]
     boot = boot_value(snapshot.boot, _KNOB)
     evidence = {_KNOB: running, **_shown(snapshot, boot)}
     state = "on" if running == "1" else "off"
     if (boot.value or "0") == running:
-        return [passed(host(snapshot), f"IPv4 forwarding is {state}, and boot leaves it {state}", evidence)]
+        return [passed(resources.host(snapshot), f"IPv4 forwarding is {state}, and boot leaves it {state}", evidence)]
     place = f"{boot.path} line {boot.line}"
     if running != "1":
         summary = f"IPv4 forwarding is off, and boot turns it on ({place})"
@@ -118,7 +120,7 @@ def _judge_persistent(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
         "ip_forward",
         _ARGS,
     )
-    return [failed(host(snapshot), summary, evidence, impact, remedy)]
+    return [failed(resources.host(snapshot), summary, evidence, impact, remedy)]
 
 
 def _shown(snapshot: HostSnapshot, boot: BootValue) -> dict[str, Any]:

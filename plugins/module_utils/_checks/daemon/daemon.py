@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
-    Settings,
     Verdict,
-    daemon,
     failed,
     not_applicable,
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
     UNKNOWN_RELEASE,
@@ -33,7 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     LOW,
     MEDIUM,
     Remedy,
-    Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
@@ -47,16 +45,17 @@ LIVE_RESTORE_KEY = "live-restore"
 _ARGS = {"config": {LIVE_RESTORE_KEY: True}}
 
 
-def _judge_live_restore(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_live_restore(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     engine = snapshot.engine
     if engine is None:
-        return [unknown(daemon(), "the engine said nothing")]
+        return [unknown(resources.daemon(), "the engine said nothing")]
     evidence: dict[str, Any] = {"LiveRestoreEnabled of GET /info": engine.live_restore}
     if engine.swarm:
-        return [not_applicable(daemon(), "Swarm mode is on, and live-restore does not go with it", evidence)]
+        return [not_applicable(resources.daemon(), "Swarm mode is on, and live-restore does not go with it", evidence)]
     configured = _configured_live_restore(snapshot, evidence)
     if engine.live_restore and configured is not False:
-        return [passed(daemon(), "live-restore is in force, as the daemon itself says", evidence)]
+        return [passed(resources.daemon(), "live-restore is in force, as the daemon itself says", evidence)]
     if engine.live_restore:
         return [_not_for_long(evidence)]
     return [_not_in_force(snapshot, evidence, configured=configured is True)]
@@ -80,7 +79,7 @@ def _not_for_long(evidence: dict[str, Any]) -> Verdict:
     summary = "live-restore is in force, and not configured: the next start of dockerd will not have it"
     impact = "The next start of dockerd, by an upgrade or by hand, stops all containers."
     remedy = Remedy(f'Write "{LIVE_RESTORE_KEY}": true into daemon.json, or take it as it is', "daemon_config", _ARGS)
-    return failed(daemon(), summary, evidence, impact, remedy)
+    return failed(resources.daemon(), summary, evidence, impact, remedy)
 
 
 def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configured: bool) -> Verdict:
@@ -93,14 +92,14 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
         # In the file as well, dockerd would not start.
         given = f"--{LIVE_RESTORE_KEY}={str(flags[LIVE_RESTORE_KEY]).lower()} is among the flags of dockerd"
         remedy = Remedy(f"{given}: take it out there and write it into daemon.json, then restart dockerd when it suits")
-        return failed(daemon(), f"live-restore is not in force: {given}", evidence, impact, remedy)
+        return failed(resources.daemon(), f"live-restore is not in force: {given}", evidence, impact, remedy)
     if not configured:
         remedy = Remedy(
             f'Write "{LIVE_RESTORE_KEY}": true into daemon.json and reload dockerd (systemctl reload docker)',
             "daemon_config",
             _ARGS,
         )
-        return failed(daemon(), "live-restore is not in force", evidence, impact, remedy)
+        return failed(resources.daemon(), "live-restore is not in force", evidence, impact, remedy)
     blockers = _blockers(snapshot)
     reason = f"a reload fails: {blockers[0].message}" if blockers else "dockerd was not reloaded, or the reload failed"
     text = f"Put right {_place(snapshot, blockers[0])} first, then reload" if blockers else "Reload dockerd"
@@ -110,7 +109,7 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
         "daemon_config",
         _ARGS,
     )
-    return failed(daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remedy)
+    return failed(resources.daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remedy)
 
 
 def _blockers(snapshot: HostSnapshot) -> list[ConfigProblem]:
@@ -118,16 +117,17 @@ def _blockers(snapshot: HostSnapshot) -> list[ConfigProblem]:
     return reload_blockers(config.values, config.positions, engine.release) if config and engine else []
 
 
-def _judge_reload(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_reload(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     blockers = _blockers(snapshot)
     if not blockers:
-        return [passed(daemon(), "Nothing known keeps dockerd from reloading daemon.json", {})]
+        return [passed(resources.daemon(), "Nothing known keeps dockerd from reloading daemon.json", {})]
     text = "Remove the line: true is the default. Or set userland-proxy-path beside it"
     # Where the proxy is on, taking the line out is an edit and no more; else the line waits for a restart.
     remedy = Remedy(text, "userland_proxy", {"state": "enabled"}) if proxy_in_force(snapshot).value else Remedy(text)
     return [
         failed(
-            Resource("file", _place(snapshot, problem)),
+            resources.file(_place(snapshot, problem)),
             f"{_place(snapshot, problem)}: {problem.message}",
             {_place(snapshot, problem): problem.key},
             "systemctl reload docker says nothing and exits 0, and nothing in daemon.json takes effect: neither "
@@ -138,11 +138,12 @@ def _judge_reload(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     ]
 
 
-def _judge_config(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_config(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     config = snapshot.daemon_config
     if config is None:
-        return [unknown(daemon(), "daemon.json was not read")]
-    resource = Resource("file", config.path)
+        return [unknown(resources.daemon(), "daemon.json was not read")]
+    resource = resources.file(config.path)
     if not config.exists:
         return [_no_file(snapshot, config)]
     release = snapshot.engine.release if snapshot.engine else UNKNOWN_RELEASE
@@ -160,7 +161,7 @@ def _judge_config(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
 
 
 def _no_file(snapshot: HostSnapshot, config: DaemonConfig) -> Verdict:
-    resource = Resource("file", config.path)
+    resource = resources.file(config.path)
     if "config-file" not in (next_flags(snapshot) or {}):
         return passed(resource, f"There is no {config.path}: dockerd takes its defaults and flags", {"exists": False})
     return failed(
@@ -195,7 +196,7 @@ def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verd
     remedy = Remedy(
         f"Put it right by hand ({place}), and try it before a restart: dockerd --validate, from Engine 23.0 on"
     )
-    return failed(Resource("file", place), f"{place}: {problem.message}", {"key": problem.key}, impact, remedy)
+    return failed(resources.file(place), f"{place}: {problem.message}", {"key": problem.key}, impact, remedy)
 
 
 def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any] | None) -> list[str]:

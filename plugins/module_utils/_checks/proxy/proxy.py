@@ -10,20 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     DISABLED,
     KEEP,
     Check,
-    Settings,
     Verdict,
-    daemon,
     failed,
     not_applicable,
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, LOW, MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
@@ -41,17 +40,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 
 
-def _judge_enabled(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
+def _judge_enabled(examined: Examined) -> list[Verdict]:
+    snapshot, settings = examined.snapshot, examined.settings
     if settings.userland_proxy == KEEP:
-        return [not_applicable(daemon(), "Not asked for: the baseline takes docker-proxy as it is")]
+        return [not_applicable(resources.daemon(), "Not asked for: the baseline takes docker-proxy as it is")]
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
-        return [unknown(daemon(), f"whether docker-proxy is in force could not be told: {proxy.evidence}")]
+        return [unknown(resources.daemon(), f"whether docker-proxy is in force could not be told: {proxy.evidence}")]
     state = "on" if proxy.value else "off"
     wanted = "off" if settings.userland_proxy == DISABLED else "on"
     if state == wanted:
-        return [passed(daemon(), f"docker-proxy is {state}, as the baseline wants it", evidence)]
+        return [passed(resources.daemon(), f"docker-proxy is {state}, as the baseline wants it", evidence)]
     if proxy.value:
         impact = (
             "Each published port keeps a process, and a service sees the bridge's address instead of the client's "
@@ -64,22 +64,31 @@ def _judge_enabled(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
         "userland_proxy",
         {"state": settings.userland_proxy},
     )
-    return [failed(daemon(), f"docker-proxy is {state}, and the baseline wants it {wanted}", evidence, impact, remedy)]
+    return [
+        failed(
+            resources.daemon(), f"docker-proxy is {state}, and the baseline wants it {wanted}", evidence, impact, remedy
+        )
+    ]
 
 
-def _judge_pending(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_pending(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     configured, force = proxy_configured(snapshot), proxy_in_force(snapshot)
     evidence = {"in force": force.evidence, "configured": _configured_by(snapshot)}
     if force.value is None:
         reason = f"whether docker-proxy is in force could not be told: {force.evidence}"
-        return [unknown(daemon(), reason, evidence)]
+        return [unknown(resources.daemon(), reason, evidence)]
     if configured is None:
         return [
-            unknown(daemon(), f"what the next start will have could not be told: {_configured_by(snapshot)}", evidence)
+            unknown(
+                resources.daemon(),
+                f"what the next start will have could not be told: {_configured_by(snapshot)}",
+                evidence,
+            )
         ]
     state = {True: "on", False: "off"}
     if configured == force.value:
-        return [passed(daemon(), f"docker-proxy is {state[configured]}, as configured", evidence)]
+        return [passed(resources.daemon(), f"docker-proxy is {state[configured]}, as configured", evidence)]
     summary = f"docker-proxy is configured {state[configured]} and not in force so: it is {state[force.value]}"
     impact = (
         f"The next restart of dockerd, whoever makes it, turns docker-proxy {state[configured]} and with it changes "
@@ -91,7 +100,7 @@ def _judge_pending(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
         "userland_proxy",
         {"state": "enabled" if configured else "disabled"},
     )
-    return [failed(daemon(), summary, evidence, impact, remedy)]
+    return [failed(resources.daemon(), summary, evidence, impact, remedy)]
 
 
 def _configured_by(snapshot: HostSnapshot) -> str:
@@ -111,10 +120,11 @@ def _configured_by(snapshot: HostSnapshot) -> str:
     return f"neither {config.path} nor dockerd's flags say it, so it is {'on' if proxy_default() else 'off'}"
 
 
-def _judge_memory(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
+def _judge_memory(examined: Examined) -> list[Verdict]:
+    snapshot, settings = examined.snapshot, examined.settings
     proxies = snapshot.proxies
     if not proxies:
-        return [passed(daemon(), "No docker-proxy runs", {"processes": 0})]
+        return [passed(resources.daemon(), "No docker-proxy runs", {"processes": 0})]
     measured = [proxy.pss for proxy in proxies if proxy.pss is not None]
     evidence: dict[str, Any] = {
         "processes": len(proxies),
@@ -125,7 +135,7 @@ def _judge_memory(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
         reason = (
             f"the memory of {len(proxies) - len(measured)} of {len(proxies)} docker-proxy processes could not be read"
         )
-        return [unknown(daemon(), reason, evidence)]
+        return [unknown(resources.daemon(), reason, evidence)]
     total = sum(measured)
     summary = (
         f"{_count(len(proxies))} of docker-proxy, {_mebibytes(total)} in all, {_mebibytes(total // len(proxies))} each"
@@ -138,7 +148,7 @@ def _judge_memory(snapshot: HostSnapshot, settings: Settings) -> list[Verdict]:
         remedy = Remedy("Goes with the proxy, which the baseline wants off", "userland_proxy", {"state": DISABLED})
     else:
         remedy = Remedy("Nothing, unless memory is scarce: publish fewer ports, or turn docker-proxy off")
-    return [failed(daemon(), summary, evidence, impact, remedy)]
+    return [failed(resources.daemon(), summary, evidence, impact, remedy)]
 
 
 def _process(proxy: ProxyProcess) -> str:

@@ -11,18 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
-    Settings,
     Verdict,
     failed,
-    host,
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, NAMESPACES, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Mode, modes, running, sharers
 
@@ -48,11 +47,13 @@ def _judge(snapshot: HostSnapshot, kind: _Kind) -> list[Verdict]:
     verdicts = []
     for container in running(snapshot):
         verdicts += _judge_container(container, found[container.id], kind, groups.get(container.id, []))
-    return verdicts or [passed(host(snapshot), kind.none_found, {"running containers": len(running(snapshot))})]
+    return verdicts or [
+        passed(resources.host(snapshot), kind.none_found, {"running containers": len(running(snapshot))})
+    ]
 
 
 def _judge_container(container: Container, mode: Mode, kind: _Kind, group: list[Container]) -> list[Verdict]:
-    resource = Resource("container", container.name)
+    resource = resources.container(container)
     evidence: dict[str, Any] = {"declared": mode.declared, "proved": mode.proved, "proof": mode.detail}
     if mode.proved is None:
         return [unknown(resource, f"how {container.name} is attached could not be proved: {mode.detail}", evidence)]
@@ -85,8 +86,8 @@ def _named(mode: str) -> str:
     return names.get(mode, f"a namespace on a {mode} network")
 
 
-def _judging(kind: _Kind) -> Callable[[HostSnapshot, Settings], list[Verdict]]:
-    return lambda snapshot, dummy: _judge(snapshot, kind)
+def _judging(kind: _Kind) -> Callable[[Examined], list[Verdict]]:
+    return lambda examined: _judge(examined.snapshot, kind)
 
 
 _NEEDS = (ENGINE, NAMESPACES)

@@ -8,31 +8,31 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
-    Settings,
     Verdict,
     failed,
-    host,
     not_applicable,
     passed,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import LOW, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import LOW, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 
-def _judge_default_bridge(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_default_bridge(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     default = next((network for network in snapshot.networks if network.is_default_bridge), None)
     if default is None:
-        return [not_applicable(host(snapshot), "This daemon has no default bridge network")]
+        return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
     users = [item for item in running(snapshot) if any(end.network_id == default.id for end in item.endpoints)]
     if not users:
         summary = f"No running container uses the default network {default.name} ({default.bridge})"
-        return [passed(host(snapshot), summary, {"default network": default.name})]
+        return [passed(resources.host(snapshot), summary, {"default network": default.name})]
     return [_on_default_bridge(container, default) for container in users]
 
 
@@ -48,7 +48,7 @@ def _on_default_bridge(container: Container, default: Network) -> Verdict:
         f"A human decides what {container.name} must reach. Make a network of its own and start it there (docker run "
         "--network, networks: in Compose), or connect and disconnect it while it runs"
     )
-    return failed(Resource("container", container.name), summary, evidence, impact, remedy)
+    return failed(resources.container(container), summary, evidence, impact, remedy)
 
 
 DEFAULT_BRIDGE = Check(

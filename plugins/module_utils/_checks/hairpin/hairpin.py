@@ -16,20 +16,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import bound_address, socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
-    Settings,
     Verdict,
     failed,
-    host,
     not_applicable,
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -43,14 +43,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 _NEEDS = (ENGINE, LINKS, NAMESPACES)
 
 
-def _judge_missing(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_missing(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
         return [_mode_unknown(snapshot, proxy.evidence)]
     if proxy.value:
         reason = "docker-proxy is in force: it takes what a container sends to its own published port"
-        return [not_applicable(host(snapshot), reason, evidence)]
+        return [not_applicable(resources.host(snapshot), reason, evidence)]
     addresses = {version: _host_addresses(snapshot, version) for version in (4, 6)}
     found = []
     for container, items in _by_container(snapshot):
@@ -60,12 +61,16 @@ def _judge_missing(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
     if found:
         return found
     return [
-        passed(host(snapshot), "Every container reaches its own published ports: their bridge ports hairpin", evidence)
+        passed(
+            resources.host(snapshot),
+            "Every container reaches its own published ports: their bridge ports hairpin",
+            evidence,
+        )
     ]
 
 
 def _judge_container(container: Container, items: list[Attachment], places: list[str], proof: str) -> list[Verdict]:
-    resource = Resource("container", container.name)
+    resource = resources.container(container)
     ports = {item.network.name: item.port for item in items}
     unseen = [name for name, port in ports.items() if port is None or port.hairpin is None]
     flags = {
@@ -130,15 +135,20 @@ def _by_container(snapshot: HostSnapshot) -> list[tuple[Container, list[Attachme
     return [(items[0].container, items) for items in groups.values()]
 
 
-def _judge_stale(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_stale(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
         return [_mode_unknown(snapshot, proxy.evidence)]
     if not proxy.value:
-        return [not_applicable(host(snapshot), "docker-proxy is not in force, so bridge ports need hairpin", evidence)]
+        return [
+            not_applicable(
+                resources.host(snapshot), "docker-proxy is not in force, so bridge ports need hairpin", evidence
+            )
+        ]
     found = [_stale(item, proxy.evidence) for item in attachments(snapshot) if item.port and item.port.hairpin]
-    return found or [passed(host(snapshot), "No bridge port of a container has hairpin on", evidence)]
+    return found or [passed(resources.host(snapshot), "No bridge port of a container has hairpin on", evidence)]
 
 
 def _stale(item: Attachment, proof: str) -> Verdict:
@@ -153,11 +163,11 @@ def _stale(item: Attachment, proof: str) -> Verdict:
         "IPv6 can take for another machine. Connections work."
     )
     remedy = Remedy("Turn hairpin off, as this engine would have made the port", "bridge_hairpin", {"state": "auto"})
-    return failed(Resource("interface", port), summary, evidence, impact, remedy)
+    return failed(resources.interface(port), summary, evidence, impact, remedy)
 
 
 def _mode_unknown(snapshot: HostSnapshot, reason: str) -> Verdict:
-    return unknown(host(snapshot), f"whether docker-proxy is in force could not be told: {reason}")
+    return unknown(resources.host(snapshot), f"whether docker-proxy is in force could not be told: {reason}")
 
 
 MISSING = Check(

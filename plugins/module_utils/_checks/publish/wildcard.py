@@ -8,30 +8,32 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import bound_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
-    Settings,
     Verdict,
     failed,
-    host,
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 
-def _judge_wildcard(snapshot: HostSnapshot, dummy: Settings) -> list[Verdict]:
+def _judge_wildcard(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
     found = []
     for container in running(snapshot):
         for ports in _by_container_port(container):
             found += _judge_port(container, ports)
-    return found or [passed(host(snapshot), "No port is published on all addresses of the host", _counted(snapshot))]
+    return found or [
+        passed(resources.host(snapshot), "No port is published on all addresses of the host", _counted(snapshot))
+    ]
 
 
 def _by_container_port(container: Container) -> list[list[PublishedPort]]:
@@ -43,7 +45,7 @@ def _by_container_port(container: Container) -> list[list[PublishedPort]]:
 
 
 def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdict]:
-    resource = Resource("port", f"{container.name}:{ports[0].container_port}/{ports[0].protocol}")
+    resource = resources.port(container, ports[0].container_port, ports[0].protocol)
     evidence = {"container": container.name, "bindings": [str(port) for port in ports]}
     try:
         wide = [port for port in ports if bound_address(port).is_unspecified]

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A snapshot on the table: what more than one check asks of it, worked out when the first one asks."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
+    Capabilities,
+    capabilities_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+
+class Examined:
+    """What a check is given. Nothing in it changes, so the order of checks does not matter."""
+
+    def __init__(self, snapshot: HostSnapshot, settings: Settings) -> None:
+        """Take a snapshot, and what the caller wants of the host."""
+        self.snapshot = snapshot
+        self.settings = settings
+        self._paths: dict[Packet, Path] = {}
+
+    def parameter(self, check: Check, name: str) -> Any:
+        """The value of a check's parameter: the caller's, or the default."""
+        given = self.settings.parameters.get(check.id, {})
+        return given[name] if name in given else next(item.default for item in check.parameters if item.name == name)
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What an engine of this release does and has."""
+        return capabilities_of(self.snapshot.engine)
+
+    @cached_property
+    def view(self) -> HostView:
+        """The host, ready to be asked where packets go; its ``problems`` say what was not read."""
+        return HostView.of(self.snapshot)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """Who reaches what. Where something was not read that every packet may depend on, there are problems only."""
+        if self.snapshot.engine is not None and self.snapshot.engine.rootless:
+            return Matrix(problems=["the engine runs rootless, in a namespace of its own that was not read"])
+        return Matrix(problems=list(self.view.problems)) if self.view.problems else matrix_of(self.view)
+
+    def path(self, packet: Packet) -> Path:
+        """Where a packet goes. Raises BadPacketError for one that nobody can send."""
+        if packet not in self._paths:
+            self._paths[packet] = predict(self.view, packet)
+        return self._paths[packet]

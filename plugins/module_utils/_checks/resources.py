@@ -1,0 +1,54 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What findings are about, with what a waiver can choose by."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+
+def host(snapshot: HostSnapshot) -> Resource:
+    """The host itself."""
+    return Resource("host", snapshot.hostname)
+
+
+def daemon() -> Resource:
+    """The daemon."""
+    return Resource("daemon", "dockerd")
+
+
+def container(item: Container) -> Resource:
+    """A container."""
+    return Resource("container", item.name, item.name, item.image, _networks(item), dict(item.labels))
+
+
+def port(item: Container, number: int, protocol: str) -> Resource:
+    """A port of a container, by its number inside."""
+    name = f"{item.name}:{number}/{protocol}"
+    return Resource("port", name, item.name, item.image, _networks(item), dict(item.labels))
+
+
+def network(item: Network) -> Resource:
+    """A Docker network."""
+    return Resource("network", item.name, networks=[item.name], labels=dict(item.labels))
+
+
+def interface(name: str) -> Resource:
+    """A link of the host."""
+    return Resource("interface", name)
+
+
+def file(path: str) -> Resource:
+    """A file, or a place in it: ``PATH:LINE:COLUMN``."""
+    return Resource("file", path)
+
+
+def _networks(item: Container) -> list[str]:
+    return [endpoint.network for endpoint in item.endpoints]

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What an engine does and has by its release: the one table that checks ask instead of comparing versions.
+
+Each column names where the fact is from: moby at the tag of the release that brought it (daemon/libnetwork/drivers/
+bridge, cmd/dockerd, daemon/config), or a real host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+
+# How the bridge driver lays out its rules.
+ISOLATION = "isolation"
+"""20.10 to 27: rules of each bridge in FORWARD, DOCKER-ISOLATION-STAGE-1 and 2."""
+IPSETS = "ipsets"
+"""28.0.0 alone: two rules with the set docker-ext-bridges-v4 in FORWARD."""
+FORWARD_CHAIN = "forward chain"
+"""28.0.1 to 28.5: DOCKER-FORWARD with DOCKER-CT, DOCKER-BRIDGE and the isolation chains."""
+INTERNAL_CHAIN = "internal chain"
+"""29: DOCKER-FORWARD with DOCKER-CT, DOCKER-INTERNAL and DOCKER-BRIDGE."""
+NFTABLES = "nftables"
+"""29 with firewall-backend nftables: tables docker-bridges of its own."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """One row."""
+
+    since: tuple[int, int, int]
+    layout: str
+    ip6tables_by_default: bool
+    """27.0 on; before, ip6tables takes "experimental" as well (cmd/dockerd/config_unix.go)."""
+    blocks_other_networks_by_proxy_off: bool
+    """Whether without docker-proxy a container cannot reach a port that one on another bridge publishes (to 28)."""
+    guards_loopback_ports: bool
+    """28.0 on: raw PREROUTING drops what comes from outside for ports published on 127.0.0.0/8 (moby PR 49325)."""
+    drops_direct_access: bool
+    """28.0 on: what is not published is not reached by routing to the container's address (moby PRs 48724, 49325)."""
+    needs_bridge_netfilter: bool
+    """27.4 on: without docker-proxy dockerd does not start unless br_netfilter can be loaded."""
+    reload_fails_on_explicit_proxy: bool
+    """25.0 on: "userland-proxy": true written out makes every reload fail (daemon/config/config_linux.go)."""
+    sets_forwarding_later: bool
+    """28.0 on: ip_forward is set, and FORWARD dropped with it, at each making of a bridge network, too."""
+
+
+_TABLE = (
+    Capabilities((0, 0, 0), ISOLATION, False, True, False, False, False, False, False),
+    Capabilities((25, 0, 0), ISOLATION, False, True, False, False, False, True, False),
+    Capabilities((27, 0, 0), ISOLATION, True, True, False, False, False, True, False),
+    Capabilities((27, 4, 0), ISOLATION, True, True, False, False, True, True, False),
+    Capabilities((28, 0, 0), IPSETS, True, True, True, True, True, True, True),
+    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True, True, True, True, True),
+    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, False, True, True, True, True, True),
+)
+
+
+def capabilities_of(engine: Optional[Engine]) -> Capabilities:
+    """The row of an engine; of one whose release is not known, that of the oldest."""
+    release = engine.full_release if engine is not None else (0, 0, 0)
+    return next(row for row in reversed(_TABLE) if row.since <= release)
