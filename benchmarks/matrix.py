@@ -17,6 +17,8 @@ import time
 from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import answers_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import exposed_by
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
@@ -59,7 +61,8 @@ def one(make: Maker, networks: int, containers: int, layout: int, *, proxy: bool
     start = time.process_time()
     view = HostView.of(snapshot)
     parsed = time.process_time()
-    found = matrix_of(view)
+    answers = answers_of(view)
+    found = matrix_of(answers, exposed_by(view, answers.answers))
     done = time.process_time()
     return {
         "view": parsed - start,

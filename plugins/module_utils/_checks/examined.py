@@ -14,6 +14,8 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers, answers_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed, exposed_by
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
     Capabilities,
@@ -50,11 +52,21 @@ class Examined:
         return HostView.of(self.snapshot)
 
     @cached_property
-    def matrix(self) -> Matrix:
-        """Who reaches what. Where something was not read that every packet may depend on, there are problems only."""
+    def answers(self) -> Answers:
+        """Who reaches what, class by class. Where something was not read that every packet may depend on, problems."""
         if self.snapshot.engine is not None and self.snapshot.engine.rootless:
-            return Matrix(problems=["the engine runs rootless, in a namespace of its own that was not read"])
-        return Matrix(problems=list(self.view.problems)) if self.view.problems else matrix_of(self.view)
+            return Answers(problems=("the engine runs rootless, in a namespace of its own that was not read",))
+        return answers_of(self.view)
+
+    @cached_property
+    def exposed(self) -> list[Exposed]:
+        """What is open to machines outside, and perhaps was not meant to be."""
+        return exposed_by(self.view, self.answers.answers)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The answers in words."""
+        return matrix_of(self.answers, self.exposed)
 
     def path(self, packet: Packet) -> Path:
         """Where a packet goes. Raises BadPacketError for one that nobody can send."""

@@ -9,42 +9,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.departure import departure
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, is_loopback
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key, Plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import DROP, INPUT, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
     LOOPBACK_LEAK,
     NOT_PUBLISHED,
     PUBLISHED,
-    Exposure,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
-
-Answer = tuple[Key, Packet, Path]
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
 
 
-def exposures_of(view: HostView, plan: Plan, answers: Iterable[Answer]) -> list[Exposure]:
+@dataclass(frozen=True)
+class Exposed:
+    """Ports that are open to machines outside, and perhaps were not meant to be."""
+
+    kind: str
+    """One of the kinds of exposure in _model.matrix."""
+    uplink: str
+    ports: tuple[Asked, ...]
+    reason: str
+    example: Packet
+
+    @property
+    def labels(self) -> list[str]:
+        """The ports for people, each once."""
+        return list(dict.fromkeys(item.label for item in self.ports))
+
+
+def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     """Go through what machines outside reach, given the answers to the questions of a plan."""
-    found: dict[tuple[str, str, tuple[str, ...]], Exposure] = {}
-    for key, packet, path in answers:
-        asking, wanted = plan.asking[key.source], plan.wanted[key.wanted]
-        if asking.kind != OUTSIDE or path.verdict != DELIVERED:
+    found: dict[tuple[str, str, tuple[str, ...]], Exposed] = {}
+    for answer in answers:
+        source, wanted, packet = answer.source, answer.wanted, answer.packet
+        if source.kind != OUTSIDE or answer.path.verdict != DELIVERED:
             continue
-        asked = [item for ports in wanted.ports.values() for item in ports]
+        asked = list(answer.ports)
         judged = _published(view, wanted.host_ip, packet) if wanted.kind == PUBLISHED else _inner(asked, packet)
         for kind, ports, reason in judged:
-            labels = list(dict.fromkeys(item.label for item in (asked if ports is None else ports)))
-            exposure = Exposure(kind, asking.uplink, labels, reason, packet)
-            found.setdefault((kind, asking.uplink, tuple(labels)), exposure)
-    return sorted(found.values(), key=lambda item: (item.kind, item.uplink, item.ports))
+            exposed = Exposed(kind, source.uplink, tuple(asked if ports is None else ports), reason, packet)
+            found.setdefault((kind, source.uplink, tuple(exposed.labels)), exposed)
+    return sorted(found.values(), key=lambda item: (item.kind, item.uplink, item.labels))
 
 
 def _published(view: HostView, host_ip: str, packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:

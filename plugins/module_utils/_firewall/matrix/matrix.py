@@ -4,21 +4,17 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The matrix of a host: each question of the plan answered, and put in words."""
+"""The matrix of a host: the answers in words."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import exposures_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import (
     Asking,
     Key,
-    Plan,
     Wanted,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
@@ -26,37 +22,30 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     INNER_PORT,
     Cell,
     Destination,
+    Exposure,
     Matrix,
     Source,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
-
-MOST_QUESTIONS = 20_000
-"""Packets that are followed at most, those from outside and from the host first; some seconds' worth."""
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
 
 
-def matrix_of(view: HostView) -> Matrix:
-    """Who reaches what on a host. A packet that nobody can send has no cell."""
-    plan = Plan(view)
-    questions = plan.questions()
-    asked = islice(questions, MOST_QUESTIONS)
-    answers = [(key, packet, path) for key, packet in asked for path in _answer(view, packet)]
-    unasked = sum(1 for dummy in questions)
+def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
+    """Who reaches what on a host, and what is open to machines outside."""
     places: dict[tuple[int, str], int] = {}
     destinations: list[Destination] = []
     cells: dict[tuple[int, int, str, str, str], Cell] = {}
-    for key, packet, path in answers:
-        place = (key.wanted, key.at[0])
+    for answer in answers.answers:
+        key, path = answer.key, answer.path
+        place = (key.wanted, answer.at)
         if place not in places:
             places[place] = len(destinations)
-            destinations.append(_destination(plan.wanted[key.wanted], key))
-        relation = plan.relation_label(key)
-        cell = Cell(key.source, places[place], relation, path.verdict, path.seen, path.reason, packet)
+            destinations.append(_destination(answer.wanted, key))
+        relation = answer.relation
+        cell = Cell(key.source, places[place], relation, path.verdict, path.seen, path.reason, answer.packet)
         cells.setdefault((cell.source, cell.destination, relation, path.verdict, path.seen), cell)
-    sources = [_source(asking, plan) for asking in plan.asking]
-    exposures = exposures_of(view, plan, answers)
-    problems = [*view.problems, *_left_out(unasked)]
+    sources = [_source(asking) for asking in answers.sources]
+    exposures = [Exposure(item.kind, item.uplink, item.labels, item.reason, item.example) for item in exposed]
+    problems = [*answers.problems, *_left_out(answers.unasked)]
     return Matrix(sources, destinations, list(cells.values()), exposures, problems)
 
 
@@ -66,22 +55,13 @@ def _left_out(unasked: int) -> list[str]:
     return [f"the host treats its containers in too many ways: {unasked} answers from containers were not worked out"]
 
 
-def _answer(view: HostView, packet: Packet) -> list[Path]:
-    try:
-        return [replace(predict(view, packet), hops=[])]
-    except BadPacketError:
-        return []
-
-
-def _source(asking: Asking, plan: Plan) -> Source:
+def _source(asking: Asking) -> Source:
+    members = [container.name for container in asking.containers]
     if asking.kind == CONTAINER:
-        members = [
-            item.name for stations in asking.stations.values() for station in stations for item in station.containers
-        ]
         return Source(asking.kind, _and_more(members), members)
     if asking.kind == OUTSIDE:
         return Source(asking.kind, f"outside, by {asking.uplink}")
-    return Source(asking.kind, "host", [item.name for item in plan.places.on_host])
+    return Source(asking.kind, "host", members)
 
 
 def _destination(wanted: Wanted, key: Key) -> Destination:

@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_classes import Classes
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station, places_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.relations import Nets, Relations
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -59,6 +60,14 @@ class Asking:
     uplink: str = ""
     stations: dict[Nets, list[Station]] = field(default_factory=dict)
     """For containers, by their networks."""
+    on_host: list[Container] = field(default_factory=list)
+    """For the host: containers in its own namespace."""
+
+    @property
+    def containers(self) -> list[Container]:
+        """All that are in these places."""
+        inside = [item for stations in self.stations.values() for station in stations for item in station.containers]
+        return [*self.on_host, *inside]
 
 
 @dataclass
@@ -103,7 +112,7 @@ class Plan:
         ways_out = uplinks(snapshot)
         self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in ways_out]
         self._families = {link.name: [family for family in (4, 6) if addresses_of(link, family)] for link in ways_out}
-        self.asking.append(Asking(HOST))
+        self.asking.append(Asking(HOST, on_host=self.places.on_host))
         self._source_of: dict[int, int] = {}
         self._sort_stations()
         self.wanted: list[Wanted] = [Wanted(BEYOND, "tcp", family=family) for family in (4, 6) if view.uplink(family)]
@@ -149,6 +158,17 @@ class Plan:
     def can_ask(self, asking: Asking, family: int) -> bool:
         """Whether machines beyond an uplink have a family of addresses in common with it."""
         return asking.kind != OUTSIDE or family in self._families[asking.uplink]
+
+    def pairs(self, key: Key) -> Iterator[tuple[list[Station], list[Asked]]]:
+        """Namespaces that ask and ports that they ask for, all pairs of which have this key; none for the outside."""
+        for nets, stations in self.asking[key.source].stations.items():
+            for other_nets, ports in self.wanted[key.wanted].ports.items():
+                if key.relation == ITSELF:
+                    for asked in ports:
+                        if self.source_of(asked.station) == key.source and asked.station.nets == nets:
+                            yield [asked.station], [asked]
+                elif self._relations.between(nets, other_nets) == key.relation:
+                    yield stations, ports
 
     @property
     def asked(self) -> Iterable[Asked]:

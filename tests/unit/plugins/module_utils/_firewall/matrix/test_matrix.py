@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
     FULL,
     SUMMARY,
@@ -32,7 +30,7 @@ from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
 
 
 def matrix(host: DockerHost) -> Matrix:
-    return matrix_of(HostView.of(host.snapshot()))
+    return Examined(host.snapshot(), Settings()).matrix
 
 
 def web(host_ip: str, **options: object) -> DockerHost:
@@ -151,5 +149,5 @@ def test_bindings_that_nobody_can_ask_are_left_out() -> None:
     bindings = [PublishedPort("sctp", 80, WILDCARD, 8080), PublishedPort("tcp", 81, "nonsense", 8081)]
     snapshot = web(WILDCARD).snapshot()
     containers = [replace(item, published=[*item.published, *bindings]) for item in snapshot.containers]
-    found = matrix_of(HostView.of(replace(snapshot, containers=containers)))
+    found = Examined(replace(snapshot, containers=containers), Settings()).matrix
     assert found.cells == matrix(web(WILDCARD)).cells

@@ -11,7 +11,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Address, Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key, Plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
@@ -131,5 +130,6 @@ def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
     for name in ("one", "two", "three"):
         host.container(name, bridges, listen=[("tcp", 80)])
     host.inner[1] = replace(host.inner[1], sysctls={"net.ipv4.conf.all.rp_filter": "1"})
-    found = [source.members for source in matrix_of(HostView.of(host.snapshot())).sources if source.kind == CONTAINER]
+    plan = Plan(HostView.of(host.snapshot()))
+    found = [[item.name for item in asking.containers] for asking in plan.asking if asking.kind == CONTAINER]
     assert found == [["one", "three"], ["two"]]

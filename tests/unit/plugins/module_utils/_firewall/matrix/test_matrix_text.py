@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_text import (
     MOST_LINES,
     listing_of,
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.unit.docker_host import big_host
 
-FOUND = matrix_of(HostView.of(big_host(2, 6, layout=28).snapshot()))
+FOUND = Examined(big_host(2, 6, layout=28).snapshot(), Settings()).matrix
 
 
 def test_addresses_at_which_the_same_is_seen_share_a_line() -> None:
