@@ -181,6 +181,7 @@ MISSING = Check(
     ),
     needs=_NEEDS,
     judge=_judge_missing,
+    mended_by=("bridge_hairpin",),
 )
 
 STALE = Check(
@@ -190,4 +191,5 @@ STALE = Check(
     rationale="With docker-proxy on, dockerd makes bridge ports without hairpin; one that has it is left from before.",
     needs=_NEEDS,
     judge=_judge_stale,
+    mended_by=("bridge_hairpin",),
 )

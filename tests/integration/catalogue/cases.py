@@ -1,0 +1,87 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All cases, and what a host is asked and says."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.integration.catalogue.case import Case
+
+AREAS = tuple(dict.fromkeys(check.id.partition(".")[0] for check in CHECKS))
+
+
+def _listed() -> tuple[Case, ...]:
+    """The cases of every area, in the order of the registry, each with its group: of its own where it names none."""
+    there = {item.name for item in pkgutil.iter_modules([str(Path(__file__).parent)])}
+    modules = [importlib.import_module(f"tests.integration.catalogue.{area}") for area in AREAS if area in there]
+    return tuple(case for module in modules for case in module.CASES)
+
+
+CASES = _listed()
+
+
+def broken_groups() -> dict[str, list[Case]]:
+    """Cases by the host that their breaks are applied to together."""
+    groups: dict[str, list[Case]] = {}
+    for number, case in enumerate(CASES):
+        groups.setdefault(case.group or f"{case.check}-{number}", []).append(case)
+    return groups
+
+
+def healthy_groups() -> dict[str, list[Case]]:
+    """Cases with a healthy host of their own, by that host."""
+    groups: dict[str, list[Case]] = {}
+    for number, case in enumerate(CASES):
+        if case.healthy is not None:
+            groups.setdefault(case.healthy_group or f"{case.check}-{number}", []).append(case)
+    return groups
+
+
+def on_kind(cases: Iterable[Case], kind: str) -> list[Case]:
+    """Those of the cases that are for a kind of host."""
+    return [case for case in cases if kind in case.kinds]
+
+
+def judge(snapshot: HostSnapshot, cases: Iterable[Case] = ()) -> list[Finding]:
+    """What all checks say of a host, with the options that the cases ask for."""
+    return run_checks(Examined(snapshot, Settings(**_merged(cases))))
+
+
+def _merged(cases: Iterable[Case]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for case in cases:
+        for name, value in case.options.items():
+            if isinstance(value, dict):
+                options.setdefault(name, {}).update(value)
+            else:
+                known = options.setdefault(name, value)
+                assert known == value, f"{case.check}: its group has {name}: {known!r} already"
+    return options
+
+
+def of(findings: Iterable[Finding], check: str) -> list[Finding]:
+    """The findings of a check."""
+    return [item for item in findings if item.check == check]
+
+
+def outcomes(findings: Iterable[Finding], check: str) -> set[str]:
+    """The outcomes of a check."""
+    return {item.outcome for item in of(findings, check)}
+
+
+def shown(findings: Sequence[Finding]) -> str:
+    """Findings for the message of a test that fails."""
+    return "\n".join(f"{item.check} {item.outcome} {item.resource.name}: {item.summary}" for item in findings)

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cases of the area mode."""
+
+from __future__ import annotations
+
+from tests.integration.catalogue.case import Case
+from tests.lab.host import Host
+from tests.lab.scenario import Scenario, Workload
+
+
+def in_the_hosts_namespace(host: Host) -> None:
+    host.deploy(Scenario(containers=[Workload("agent", network_mode="host", serve=[9100])]))
+
+
+def in_anothers_namespace(host: Host) -> None:
+    host.deploy(Scenario(containers=[Workload("sidecar", network_mode="container:api", serve=[81])]))
+
+
+def without_network(host: Host) -> None:
+    host.deploy(Scenario(containers=[Workload("lonely", network_mode="none")]))
+
+
+CASES: tuple[Case, ...] = (
+    Case("mode.host", in_the_hosts_namespace, "agent", "workload"),
+    Case("mode.container", in_anothers_namespace, "sidecar", "workload"),
+    Case("mode.none", without_network, "lonely", "workload"),
+)

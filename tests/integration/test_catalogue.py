@@ -1,0 +1,179 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every check of the catalogue on real engines: on a host that fails it, on one that passes, and without its sources.
+
+The cases are in catalogue/AREA.py. Hosts are read once and judged here, so what costs time is making them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.integration.catalogue.case import Case, Step, as_it_is
+from tests.integration.catalogue.cases import (
+    CASES,
+    broken_groups,
+    healthy_groups,
+    judge,
+    of,
+    on_kind,
+    outcomes,
+    shown,
+)
+from tests.integration.catalogue.scenario import make_healthy
+from tests.integration.catalogue.unread import REASON, without
+from tests.integration.snapshots import install_readers, read_host
+from tests.lab.host import Host
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
+
+# A finding that is no fault of the host that has it: the cost of what is on by default.
+PRICES = {"proxy.memory"}
+READ: dict[tuple[str, str], HostSnapshot] = {}
+NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+
+
+def groups(listed: dict[str, list[Case]]) -> list[Any]:
+    """A parameter for each group, on the kinds that one of its cases is for."""
+    return [pytest.param(cases, id=name, marks=pytest.mark.kinds(*kinds_of(cases))) for name, cases in listed.items()]
+
+
+def kinds_of(cases: list[Case]) -> list[str]:
+    return list(dict.fromkeys(kind for case in cases for kind in case.kinds))
+
+
+def read(host: Host, name: str, *steps: Step) -> HostSnapshot:
+    """What a fresh host shows after the steps, each taken once; it is read once, and then known by the name."""
+    key = (host.name, name)
+    if key not in READ:
+        host.reset()
+        install_readers(host)
+        for step in dict.fromkeys(steps):
+            step(host)
+        READ[key] = read_host(host)
+        READ[host.name, f"{name}, read by nobody"] = read_host(host, prefix=NOBODY)
+    return READ[key]
+
+
+# ---- a healthy host --------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_host_passes_every_check_that_is_about_it(engine_host: Host) -> None:
+    findings = judge(read(engine_host, "healthy", make_healthy))
+    wrong = [item for item in findings if item.outcome in ("fail", "unknown") and item.check not in PRICES]
+    assert not wrong, shown(wrong)
+    elsewhere = {case.check for case in CASES if case.healthy is not None or engine_host.kind not in case.kinds}
+    unproved = [check.id for check in CHECKS if check.id not in elsewhere and outcomes(findings, check.id) != {"pass"}]
+    assert not unproved, shown([item for item in findings if item.check in unproved])
+
+
+@pytest.mark.parametrize("cases", groups(healthy_groups()))
+def test_a_host_made_healthy_for_it_passes(engine_host: Host, cases: list[Case]) -> None:
+    mine = on_kind(cases, engine_host.kind)
+    steps = [case.healthy or as_it_is for case in mine]
+    snapshot = read(engine_host, f"healthy for {mine[0].check}", make_healthy, *steps)
+    findings = judge(snapshot, mine)
+    wrong = [item for case in mine for item in of(findings, case.check) if item.outcome != "pass"]
+    assert not wrong, shown(wrong)
+
+
+# ---- a broken host ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cases", groups(broken_groups()))
+def test_a_broken_host_fails(engine_host: Host, cases: list[Case]) -> None:
+    mine = on_kind(cases, engine_host.kind)
+    snapshot = read(engine_host, f"broken for {mine[0].check}", make_healthy, *(case.break_ for case in mine))
+    findings = judge(snapshot, mine)
+    missed = [f"{case.check} {case.resource}".rstrip() for case in mine if not failing(findings, case)]
+    assert not missed, f"not found: {missed}\n{shown([item for item in findings if item.outcome != 'pass'])}"
+    mute = [item for item in findings if item.outcome == "fail" and not is_told(item)]
+    assert not mute, f"a finding without impact, evidence or remedy:\n{shown(mute)}"
+    check_every_source_is_missed(snapshot, mine, findings)
+
+
+def failing(findings: list[Finding], case: Case) -> list[Finding]:
+    """What failed of a case's check, on the resource that it names."""
+    failed = [item for item in of(findings, case.check) if item.outcome == "fail"]
+    return [item for item in failed if case.resource in ("", item.resource.name)]
+
+
+def is_told(item: Finding) -> bool:
+    """Whether a failure says all that its reader needs, and its remedy is among those that the check announces."""
+    (check,) = (check for check in CHECKS if check.id == item.check)
+    remedy = item.remedy
+    known = remedy is not None and (remedy.module is None or remedy.module in check.mended_by)
+    return bool(item.summary and item.evidence and item.impact and known and remedy is not None and remedy.text)
+
+
+# ---- sources that cannot be read -------------------------------------------------------------------------------------
+
+
+def check_every_source_is_missed(snapshot: HostSnapshot, cases: list[Case], seen: list[Finding]) -> None:
+    """Whoever cannot read a source does not take a broken host for a healthy one."""
+    wrong = []
+    for source in snapshot.sources:
+        findings = judge(without(snapshot, source), cases)
+        for case in cases:
+            found = outcomes(findings, case.check)
+            if failing(seen, case) and found <= {"pass", "not_applicable"}:
+                wrong.append(f"{case.check} is {found} without the source {source}, which it does not name")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_check_without_its_source_is_unknown_and_another_is_no_worse(engine_host: Host) -> None:
+    snapshot = read(engine_host, "healthy", make_healthy)
+    assert all(source.read for source in snapshot.sources.values())
+    wrong = []
+    for source in snapshot.sources:
+        findings = judge(without(snapshot, source))
+        for check in CHECKS:
+            if source in check.needs:
+                wrong += [item for item in of(findings, check.id) if not is_blind(item)]
+            elif check.id not in PRICES:
+                wrong += [item for item in of(findings, check.id) if item.outcome == "fail"]
+    assert not wrong, shown(wrong)
+
+
+def is_blind(item: Finding) -> bool:
+    return item.outcome == "unknown" and REASON in item.summary
+
+
+def test_who_may_read_little_passes_little(engine_host: Host) -> None:
+    """The sources are really unreadable: the readers ran as a user without rights."""
+    read(engine_host, "healthy", make_healthy)
+    snapshot = READ[engine_host.name, "healthy, read by nobody"]
+    unread = {name for name, source in snapshot.sources.items() if not source.read}
+    assert {"engine", "ruleset"} <= unread
+    findings = judge(snapshot)
+    for check in CHECKS:
+        wanted = {"unknown"} if unread.intersection(check.needs) else {"pass", "not_applicable", "unknown"}
+        wrong = [item for item in of(findings, check.id) if item.outcome not in wanted]
+        assert check.id in PRICES or not wrong, shown(wrong)
+
+
+# ---- a host that nobody did anything to ------------------------------------------------------------------------------
+
+
+def test_a_new_host_with_three_ordinary_containers_has_no_high_finding(engine_host: Host) -> None:
+    snapshot = read(engine_host, "new", three_ordinary_containers)
+    high = [item for item in judge(snapshot) if item.severity == "high" and item.outcome in ("fail", "unknown")]
+    assert not high, shown(high)
+
+
+def three_ordinary_containers(host: Host) -> None:
+    host.deploy(
+        Scenario(
+            [NetworkSpec("shop")],
+            [
+                Workload("proxy", ["shop"], publish=["80:80", "443:80"], restart="unless-stopped"),
+                Workload("app", ["shop"], restart="unless-stopped"),
+                Workload("database", ["shop"], publish=["127.0.0.1:5432:80"], restart="unless-stopped"),
+            ],
+        )
+    )
