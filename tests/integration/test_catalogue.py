@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-from tests.integration.catalogue.case import Case, Step, as_it_is
+from tests.integration.catalogue.case import Case, as_it_is
 from tests.integration.catalogue.cases import (
     CASES,
     broken_groups,
@@ -26,16 +26,14 @@ from tests.integration.catalogue.cases import (
     outcomes,
     shown,
 )
+from tests.integration.catalogue.reading import read, read_as_nobody
 from tests.integration.catalogue.scenario import make_healthy
 from tests.integration.catalogue.unread import REASON, without
-from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 # A finding that is no fault of the host that has it: the cost of what is on by default.
 PRICES = {"proxy.memory"}
-READ: dict[tuple[str, str], HostSnapshot] = {}
-NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
 
 def groups(listed: dict[str, list[Case]]) -> list[Any]:
@@ -45,19 +43,6 @@ def groups(listed: dict[str, list[Case]]) -> list[Any]:
 
 def kinds_of(cases: list[Case]) -> list[str]:
     return list(dict.fromkeys(kind for case in cases for kind in case.kinds))
-
-
-def read(host: Host, name: str, *steps: Step) -> HostSnapshot:
-    """What a fresh host shows after the steps, each taken once; it is read once, and then known by the name."""
-    key = (host.name, name)
-    if key not in READ:
-        host.reset()
-        install_readers(host)
-        for step in dict.fromkeys(steps):
-            step(host)
-        READ[key] = read_host(host)
-        READ[host.name, f"{name}, read by nobody"] = read_host(host, prefix=NOBODY)
-    return READ[key]
 
 
 # ---- a healthy host --------------------------------------------------------------------------------------------------
@@ -154,8 +139,7 @@ def is_blind(item: Finding) -> bool:
 
 def test_who_may_read_little_passes_little(engine_host: Host) -> None:
     """The sources are really unreadable: the readers ran as a user without rights."""
-    read(engine_host, "healthy", make_healthy)
-    snapshot = READ[engine_host.name, "healthy, read by nobody"]
+    snapshot = read_as_nobody(engine_host, "healthy", make_healthy)
     unread = {name for name, source in snapshot.sources.items() if not source.read}
     assert {"engine", "ruleset"} <= unread
     findings = judge(snapshot)
