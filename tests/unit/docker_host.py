@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -28,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     Subnet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONNTRACK,
     ENGINE,
     INNER,
     LINKS,
@@ -45,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets 
 
 SOURCES = (
     ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, LISTENERS, INNER, PROCESSES, SYSCTL, RULESET,
+    CONNTRACK,
 )  # fmt: skip
 ADDRESS = "192.0.2.10"
 UPLINK = "eth0"
@@ -315,6 +318,7 @@ class DockerHost:
             sysctls=self.sysctls,
             proxies=self.proxies,
             ruleset=Ruleset({"iptables-nft-save": self.save_text()}),
+            conntrack=Conntrack(),
         )
 
     @staticmethod

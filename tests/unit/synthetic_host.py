@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack, TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
@@ -34,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
+    CONNTRACK,
     DAEMON_CONFIG,
     ENGINE,
     INNER,
@@ -66,6 +68,7 @@ SOURCES = (
     DAEMON_CONFIG,
     SERVICE,
     RULESET,
+    CONNTRACK,
 )
 HOST_ADDRESS = "192.0.2.10"
 HOST_NETNS = 4026531840
@@ -92,6 +95,7 @@ class SyntheticHost:
     nameservers: list[str] = field(default_factory=lambda: ["192.0.2.53"])
     sysctls: dict[str, str] = field(default_factory=dict)
     proxies: list[ProxyProcess] = field(default_factory=list)
+    flows: list[TrackedFlow] = field(default_factory=list)
     boot: list[SysctlFile] = field(default_factory=list)
     config: DaemonConfig = field(default_factory=lambda: DaemonConfig(CONFIG_PATH, exists=False))
     argv: list[str] = field(default_factory=lambda: ["/usr/sbin/dockerd", "-H", "fd://"])
@@ -227,6 +231,7 @@ class SyntheticHost:
             boot=BootSysctls("systemd-sysctl", self.boot),
             proxies=self.proxies,
             daemon_config=self.config,
+            conntrack=Conntrack(self.flows),
             ruleset=Ruleset({"iptables-nft-save": f"*nat\n{JUMP.format('! -d 127.0.0.0/8 ' if self.proxy else '')}\n"}),
         )
         return self._without_unread(taken)
@@ -247,6 +252,7 @@ class SyntheticHost:
             DAEMON_CONFIG: {"daemon_config": None},
             SERVICE: {"service": None},
             RULESET: {"ruleset": None},
+            CONNTRACK: {"conntrack": None},
         }
         for name in (NAMESPACES, *(name for name in SOURCES if name != NAMESPACES)):
             if not taken.was_read(name):

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.recognition import unpredictable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers, answers_of
@@ -54,9 +55,8 @@ class Examined:
     @cached_property
     def answers(self) -> Answers:
         """Who reaches what, class by class. Where something was not read that every packet may depend on, problems."""
-        if self.snapshot.engine is not None and self.snapshot.engine.rootless:
-            return Answers(problems=("the engine runs rootless, in a namespace of its own that was not read",))
-        return answers_of(self.view)
+        problem = unpredictable(self.snapshot)
+        return Answers(problems=(problem,)) if problem else answers_of(self.view)
 
     @cached_property
     def exposed(self) -> list[Exposed]:

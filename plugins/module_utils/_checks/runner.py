@@ -8,21 +8,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import recognition
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Verdict, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import select
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.resources import host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    BOOT,
-    ENGINE,
-    LINKS,
-    SYSCTL,
-    HostSnapshot,
-)
-
-# Read in the host's own network namespace, which is not the one of a rootless engine.
-_OF_THE_HOST = frozenset({LINKS, SYSCTL, BOOT})
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 
 def run_checks(examined: Examined) -> list[Finding]:
@@ -48,14 +40,15 @@ def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
     reason = no_engine(snapshot)
     if reason:
         return [unknown(host(snapshot), reason)]
+    foreign = recognition.not_of_docker(check, snapshot)
+    if foreign is not None:
+        return [foreign]
     unread = [source for source in check.needs if not snapshot.was_read(source)]
     if unread:
         reasons = dict.fromkeys(_reason(snapshot, source) for source in unread)
         return [unknown(host(snapshot), "; ".join(reasons), {"unread sources": unread})]
-    if snapshot.engine is not None and snapshot.engine.rootless and _OF_THE_HOST.intersection(check.needs):
-        reason = "the engine runs rootless, in a network namespace of its own, which was not read"
-        return [unknown(host(snapshot), reason, {"rootless": True})]
-    return []
+    elsewhere = recognition.in_another_namespace(check, snapshot)
+    return [] if elsewhere is None else [elsewhere]
 
 
 def _reason(snapshot: HostSnapshot, source: str) -> str:

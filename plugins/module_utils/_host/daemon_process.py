@@ -72,7 +72,15 @@ def describe_daemon(process: procfs.Process) -> DaemonProcess:
         netns = procfs.namespace(process.pid, "net")
     except PermissionError:
         netns = None
-    return DaemonProcess(process.pid, mask_argv(procfs.argv(process.pid)), procfs.started_at(process), netns)
+    handed = procfs.environment(process.pid).get("LISTEN_FDS", "")
+    return DaemonProcess(
+        process.pid,
+        mask_argv(procfs.argv(process.pid)),
+        procfs.started_at(process),
+        netns,
+        procfs.uid(process.pid),
+        int(handed) if handed.isdigit() else 0,
+    )
 
 
 def _split(address: str) -> SplitResult:

@@ -11,7 +11,12 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    DOCKER,
+    PODMAN,
+    SNAP,
+    Engine,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     Endpoint,
     Network,
@@ -35,6 +40,7 @@ def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
         swarm=(info.get("Swarm") or {}).get("LocalNodeState", "inactive") not in ("", "inactive"),
         rootless=any(option.startswith("name=rootless") for option in info.get("SecurityOptions") or []),
         root_dir=info.get("DockerRootDir") or "",
+        flavor=_flavor(version, info),
         firewall_driver=backend.get("Driver") or None,
         settings=_settings(info),
     )
@@ -42,6 +48,15 @@ def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
         return engine
     # With the proxy off the pair is left out.
     return Engine(**{**vars(engine), "userland_proxy": ["EnableUserlandProxy", "true"] in (backend.get("Info") or [])})
+
+
+def _flavor(version: dict[str, Any], info: dict[str, Any]) -> str:
+    """Podman names itself among its components (containers/podman pkg/api/handlers/compat/version.go)."""
+    names = [str(item.get("Name", "")) for item in version.get("Components") or []]
+    if any(name.startswith("Podman") for name in names):
+        return PODMAN
+    # A snap may write nowhere else.
+    return SNAP if str(info.get("DockerRootDir") or "").startswith("/var/snap/docker/") else DOCKER
 
 
 def _settings(info: dict[str, Any]) -> dict[str, Any]:

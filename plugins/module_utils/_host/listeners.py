@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import socket
 import struct
 from collections.abc import Mapping
@@ -43,8 +42,6 @@ _NAMES = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 _REQUEST = struct.Struct("=BBBxI48x")
 # struct inet_diag_msg: family, state; of inet_diag_sockid the port, the address and the device; the inode.
 _ANSWER = struct.Struct("=BBxx2s2x16s16xI8x16xI")
-
-_SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
 class _Socket(NamedTuple):
@@ -115,31 +112,9 @@ def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]
     for process in sorted(processes, key=lambda item: item.start_ticks, reverse=True):
         if len(owners) == len(inodes):
             break
-        for inode in _held(process.pid) & inodes:
+        for inode in procfs.sockets(process.pid) & inodes:
             owners.setdefault(inode, process.pid)
     return owners
-
-
-def _held(pid: int) -> set[int]:
-    """Inode numbers of a process's sockets; none when it is gone or not ours to look into."""
-    folder = procfs.PROC / str(pid) / "fd"
-    found = set()
-    try:
-        for name in os.listdir(folder):
-            link = _SOCKET_LINK.fullmatch(_target(f"{folder}/{name}"))
-            if link:
-                found.add(int(link.group(1)))
-    except OSError:
-        pass
-    return found
-
-
-def _target(path: str) -> str:
-    """What a link in /proc/PID/fd says, empty when the file was closed meanwhile."""
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""
 
 
 def _with_owner(listener: Listener, pid: Optional[int]) -> Listener:

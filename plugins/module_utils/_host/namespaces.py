@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Which network namespace each container is in, as the kernel shows it."""
+"""Which network namespace each container is in, and what it may do there, as the kernel shows it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 
 
 def with_namespaces(containers: list[Container]) -> list[Container]:
-    """Return the containers with inode number and id of their namespaces; to be called after links were listed.
+    """Return the containers with inode number and id of their namespaces and with their bounding sets.
 
-    A container that ended meanwhile keeps None. Raises OSError where the kernel refuses (PermissionError without root).
+    To be called after links were listed. A container that ended meanwhile keeps None. Raises OSError where the kernel
+    refuses (PermissionError without root).
     """
     with NamespaceIds() as ids:
         return [_with_namespace(container, ids) for container in containers]
@@ -28,4 +29,9 @@ def _with_namespace(container: Container, ids: NamespaceIds) -> Container:
     if container.pid is None:
         return container
     netns = procfs.namespace(container.pid, "net")
-    return dataclasses.replace(container, netns=netns, nsid=None if netns is None else ids.of(container.pid))
+    return dataclasses.replace(
+        container,
+        netns=netns,
+        nsid=None if netns is None else ids.of(container.pid),
+        bounding=procfs.bounding_set(container.pid),
+    )

@@ -96,6 +96,19 @@ class Netlink:
                 return found
         raise OSError(errno.EAGAIN, f"the list changed at each of {_ATTEMPTS} attempts to read it")
 
+    def messages(self, kind: int, body: bytes) -> Iterator[bytes]:
+        """Yield what follows the header of each message of a list as it comes: for long lists that may change.
+
+        Raises OSError as ask() does.
+        """
+        self._send(kind, _NLM_F_DUMP, body)
+        while True:
+            for answered, dummy, payload in self._receive():
+                if answered in (_NLMSG_ERROR, _NLMSG_DONE):
+                    _raise(payload)
+                    return
+                yield payload
+
     def _collect(self) -> Optional[list[bytes]]:
         """All messages of a list, None when the kernel says that it changed meanwhile."""
         found: list[bytes] = []

@@ -9,12 +9,15 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 PROC = Path("/proc")
+
+_SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,14 @@ def uid(pid: int) -> Optional[int]:
     return None
 
 
+def bounding_set(pid: int) -> Optional[int]:
+    """Capability bounding set of a process, bits as in capabilities(7); None when it is gone or a zombie."""
+    for line in read_bytes(pid, "status").decode("utf-8", "replace").splitlines():
+        if line.startswith("CapBnd:"):
+            return int(line.split()[1], 16)
+    return None
+
+
 def namespace(pid: int | str, kind: str) -> Optional[int]:
     """Inode number of a process's namespace of that kind (``net``, ``mnt``...); None when the process is gone.
 
@@ -101,6 +112,28 @@ def program(pid: int) -> Optional[str]:
         return None
     # A program that was replaced by an upgrade.
     return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
+
+
+def sockets(pid: int) -> set[int]:
+    """Inode numbers of a process's sockets; none when it is gone or not ours to look into."""
+    folder = PROC / str(pid) / "fd"
+    found = set()
+    try:
+        for name in os.listdir(folder):
+            link = _SOCKET_LINK.fullmatch(_target(f"{folder}/{name}"))
+            if link:
+                found.add(int(link.group(1)))
+    except OSError:
+        pass
+    return found
+
+
+def _target(path: str) -> str:
+    """What a link in /proc/PID/fd says, empty when the file was closed meanwhile."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
 
 
 def boot_time() -> int:

@@ -17,6 +17,7 @@ from typing import Callable, NoReturn, Optional, TypeVar
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
     config_path as find_config_path,
 )
@@ -44,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import programs_at
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ABSENT,
@@ -55,7 +57,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine, ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    PODMAN,
+    DaemonProcess,
+    Engine,
+    ServiceUnit,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     PolicyRule,
@@ -157,6 +164,7 @@ def read_snapshot(
         proxies=proxies,
         daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path), None),
         ruleset=ledger.take(model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(run)), None),
+        conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
     )
 
 
@@ -174,7 +182,7 @@ def _proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process],
 def _engine(
     docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process], *, runs: bool
 ) -> _Declared:
-    if not runs:
+    if not runs and PODMAN not in programs_at(docker_host):
         # To connect to the socket of a dockerd that does not run would make systemd start it.
         _refuse(docker_host, service, dockerds)
     return _ask(docker_host)
@@ -183,8 +191,12 @@ def _engine(
 def _ask(docker_host: str) -> _Declared:
     answers = fetch(docker_host)
     try:
+        engine = parse_engine(answers.version, answers.info)
+        if engine.flavor == PODMAN:
+            # What it says of networks and containers has the form of Docker's, and not the meaning.
+            return _Declared(engine)
         return _Declared(
-            parse_engine(answers.version, answers.info),
+            engine,
             [parse_network(item) for item in answers.networks],
             [parse_container(item) for item in answers.containers],
         )
@@ -204,7 +216,10 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: list[pro
     if installed:
         raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
     path = docker_host.partition("unix://")[2] or docker_host
-    state = "is not served by this host" if os.path.exists(path) else "does not exist"
+    state = "does not exist"
+    if os.path.exists(path):
+        to_podman = PODMAN in os.path.realpath(path).split(os.sep)
+        state = "leads to Podman, which does not run" if to_podman else "is not served by this host"
     raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
 
 

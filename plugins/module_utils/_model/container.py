@@ -40,6 +40,9 @@ class Container:
     privileged: bool = False
     cap_add: list[str] = field(default_factory=list)
     cap_drop: list[str] = field(default_factory=list)
+    bounding: Optional[int] = None
+    """Capability bounding set of its first process (CapBnd of /proc/PID/status, bits as in capabilities(7)): what no
+    process in it can get beyond. None when it was not readable."""
 
     @property
     def running(self) -> bool:

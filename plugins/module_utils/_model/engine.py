@@ -12,6 +12,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+DOCKER = "docker"
+SNAP = "snap"
+PODMAN = "podman"
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -24,6 +28,8 @@ class Engine:
     swarm: bool = False
     rootless: bool = False
     root_dir: str = ""
+    flavor: str = ""
+    """``docker``, ``snap``, or ``podman`` for Podman's imitation of the Engine API; empty in older snapshots."""
     firewall_driver: Optional[str] = None
     """``iptables``, ``nftables``, with ``+firewalld`` where it is used; engines from 28.1 report it."""
     userland_proxy: Optional[bool] = None
@@ -53,6 +59,11 @@ class DaemonProcess:
     """Seconds since the epoch."""
     netns: Optional[int] = None
     """Inode number of its network namespace: what ``host`` means for this engine's containers."""
+    uid: Optional[int] = None
+    """Real user id that it runs under."""
+    sockets_handed: int = 0
+    """How many sockets the service manager gave it at its start (LISTEN_FDS, see sd_listen_fds(3)); one, that of
+    docker.socket, where its packages are as they come."""
 
 
 @dataclass(frozen=True)

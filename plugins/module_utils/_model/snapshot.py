@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
@@ -49,6 +50,7 @@ PROCESSES = "processes"
 DAEMON_CONFIG = "daemon_config"
 SERVICE = "service"
 RULESET = "ruleset"
+CONNTRACK = "conntrack"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class HostSnapshot:
     proxies: list[ProxyProcess] = field(default_factory=list)
     daemon_config: Optional[DaemonConfig] = None
     ruleset: Optional[Ruleset] = None
+    conntrack: Optional[Conntrack] = None
 
     def was_read(self, source: str) -> bool:
         """Whether the source of that name was read."""

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Translated flows of UDP, as ctnetlink lists them (linux/netfilter/nfnetlink_conntrack.h)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    NETFILTER,
+    Netlink,
+    address,
+    attribute,
+    attributes,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack, TrackedFlow
+
+MOST = 10_000
+"""Flows that a reading keeps: a name server behind a published port can have hundreds of thousands."""
+
+_GET = (1 << 8) | 1
+_NESTED = 0x8000
+_TUPLE_ORIG, _TUPLE_REPLY, _STATUS, _TIMEOUT, _FILTER, _STATUS_MASK = 1, 2, 3, 7, 25, 26
+_TUPLE_IP, _TUPLE_PROTO = 1, 2
+_PROTO_NUM, _SRC_PORT, _DST_PORT = 1, 2, 3
+_IP_SRC, _IP_DST = {4: 1, 6: 3}, {4: 2, 6: 4}
+_FILTER_ORIG_FLAGS, _BY_PROTO_NUM = 1, 1 << 3
+_DST_NAT = 1 << 5
+
+_FAMILY = struct.Struct("=BBH")
+
+
+def read_conntrack(most: int = MOST) -> Conntrack:
+    """Return the translated flows of UDP of this namespace, the first of them where there are more than most.
+
+    The kernel may load nf_conntrack_netlink for the question, as it does for conntrack(8); where it does not track
+    connections at all, it is not asked. Raises OSError when it refuses (PermissionError without CAP_NET_ADMIN).
+    """
+    if not (procfs.PROC / "sys/net/netfilter/nf_conntrack_count").exists():
+        return Conntrack()
+    flows: list[TrackedFlow] = []
+    with Netlink(NETFILTER) as netlink:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for message in netlink.messages(_GET, _FAMILY.pack(family, 0, 0) + _WANTED):
+                flow = parse_flow(message)
+                if flow is not None and len(flows) == most:
+                    return Conntrack(flows, complete=False)
+                if flow is not None:
+                    flows.append(flow)
+    return Conntrack(flows)
+
+
+def _wanted() -> bytes:
+    """What narrows the list: UDP from Linux 5.8 on, translated destinations from 6.0 on. Older ones list all."""
+    protocol = attribute(_PROTO_NUM, bytes([socket.IPPROTO_UDP]))
+    status = struct.pack(">I", _DST_NAT)
+    return b"".join(
+        (
+            attribute(_TUPLE_ORIG | _NESTED, attribute(_TUPLE_PROTO | _NESTED, protocol)),
+            attribute(_FILTER | _NESTED, attribute(_FILTER_ORIG_FLAGS, struct.pack("=I", _BY_PROTO_NUM))),
+            attribute(_STATUS, status),
+            attribute(_STATUS_MASK, status),
+        )
+    )
+
+
+_WANTED = _wanted()
+
+
+def parse_flow(message: bytes) -> Optional[TrackedFlow]:
+    """Return the flow in a message of ctnetlink; None where it is not UDP, or its destination is not translated."""
+    found = attributes(message, _FAMILY.size)
+    if not _number(found.get(_STATUS, b"")) & _DST_NAT:
+        return None
+    family = 4 if message[0] == socket.AF_INET else 6
+    first, reply = attributes(found[_TUPLE_ORIG]), attributes(found[_TUPLE_REPLY])
+    ports = attributes(first[_TUPLE_PROTO])
+    if ports[_PROTO_NUM][0] != socket.IPPROTO_UDP:
+        return None
+    hosts, answering = attributes(first[_TUPLE_IP]), attributes(reply[_TUPLE_IP])
+    return TrackedFlow(
+        source=address(hosts.get(_IP_SRC[family])),
+        source_port=_number(ports[_SRC_PORT]),
+        destination=address(hosts.get(_IP_DST[family])),
+        destination_port=_number(ports[_DST_PORT]),
+        translated=address(answering.get(_IP_SRC[family])),
+        translated_port=_number(attributes(reply[_TUPLE_PROTO])[_SRC_PORT]),
+        timeout=_number(found.get(_TIMEOUT, b"")),
+    )
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, "big")

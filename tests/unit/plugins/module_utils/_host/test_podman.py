@@ -1,0 +1,68 @@
+"""Podman at the socket is recognised, read as far as it means the same, and never started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import programs_at
+
+from tests.unit.plugins.module_utils._host.podman import serving
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No dockerd, no unit, no script that would start one."""
+    monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
+    monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
+    monkeypatch.setattr(read, "PROGRAM_PATH", str(tmp_path))
+    monkeypatch.setattr(read, "find_daemons", lambda processes: [])
+    return tmp_path
+
+
+def nothing(argv: list[str]) -> tuple[int, str, str]:
+    return 127, "", f"{argv[0]}: not found"
+
+
+def test_podman_that_serves_the_socket_is_asked_and_no_check_passes(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = procfs.program(os.getpid())
+    monkeypatch.setattr(procfs, "program", lambda pid: "/usr/bin/podman" if pid == os.getpid() else own)
+    with serving(bare / "docker.sock") as address:
+        snapshot = read_snapshot(nothing, docker_host=address)
+    assert snapshot.engine is not None
+    assert (snapshot.engine.flavor, snapshot.engine.version) == ("podman", "4.9.3")
+    assert snapshot.networks == []
+    examined = Examined(snapshot, Settings("disabled"))
+    findings = {item.check: item for item in run_checks(examined)}
+    for check, finding in findings.items():
+        about_dockerd = check.startswith(("daemon.", "proxy.", "hairpin."))
+        assert finding.outcome == ("not_applicable" if about_dockerd else "unknown")
+        assert f"Podman 4.9.3 answers at {address}" in finding.summary
+    assert "Podman 4.9.3" in examined.matrix.problems[0]
+
+
+def test_a_socket_of_podman_that_nobody_serves_is_left_alone(bare: Path) -> None:
+    folder = bare / "podman"
+    folder.mkdir()
+    (folder / "podman.sock").touch()
+    (bare / "docker.sock").symlink_to(folder / "podman.sock")
+    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    assert snapshot.sources["engine"].kind == "absent"
+    assert "leads to Podman, which does not run" in snapshot.sources["engine"].reason
+
+
+def test_who_holds_a_socket(tmp_path: Path) -> None:
+    with serving(tmp_path / "a.sock") as address:
+        (tmp_path / "link.sock").symlink_to(tmp_path / "a.sock")
+        own = {Path(procfs.program(os.getpid()) or "").name}
+        assert programs_at(address) == programs_at(f"unix://{tmp_path}/link.sock") == own
+        assert programs_at(f"unix://{tmp_path}/b.sock") == set()
+    assert programs_at(address) == programs_at("tcp://127.0.0.1:2375") == set()
