@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The engine's address, and the libraries to ask it and the kernel."""
+    """The engine's address, and the library to change links with."""
 
     DOCUMENTATION = r"""
 options:
@@ -20,5 +20,4 @@ options:
     default: unix:///var/run/docker.sock
 requirements:
   - pyroute2 (Debian package python3-pyroute2), where bridge ports or links of containers are to be changed
-  - docker SDK for Python (Debian package python3-docker)
 """

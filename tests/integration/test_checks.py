@@ -381,16 +381,6 @@ def test_what_dockerd_cannot_start_with_is_seen_before_it_tries(host: Host) -> N
 # ---- what cannot be seen ---------------------------------------------------------------------------------------------
 
 
-def test_without_its_library_what_needs_it_is_unknown(fresh_host: Host) -> None:
-    host = fresh_host
-    host.deploy(WEB)
-    host.break_("no-docker-sdk")
-    result = netcheck(host)
-    assert told(result)["publish.wildcard"] == {"unknown"}
-    assert told(result)["daemon.config"] == {"pass"}
-    assert "python3-docker" in result["msg"]
-
-
 # The user has no shell of its own to log in with, and the host no sudo.
 AS_NOBODY = {
     "become": True,

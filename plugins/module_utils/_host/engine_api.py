@@ -4,24 +4,28 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Asks the Engine API, by the docker SDK's low-level client."""
+"""Asks the Engine API what the snapshot keeps."""
 
 from __future__ import annotations
 
 import json
 import socket
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
+    EngineConnection,
+    NotHttpError,
+    RefusedError,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     DENIED,
     ERROR,
     UnreadableError,
-    missing_library,
 )
 
 TIME_LIMIT = 20
@@ -45,49 +49,19 @@ class Answers:
 
 
 def fetch(docker_host: str) -> Answers:
-    """Ask the engine at docker_host all that the snapshot keeps of it.
+    """Ask the engine at docker_host all that the snapshot keeps of it, in the engine's own version of the API.
 
-    The version of the API is negotiated. With a dockerd that does not run this would start it where systemd holds its
-    socket (docker.socket): be sure that it runs. Raises UnreadableError.
+    With a dockerd that does not run this would start it where systemd holds its socket (docker.socket): be sure that it
+    runs. Raises UnreadableError.
     """
-    with engine_client(docker_host, TIME_LIMIT) as client:
-        return Answers(
-            version=client.version(api_version=False),
-            info=client.info(),
-            networks=client.networks(),
-            containers=list(_inspect_all(client)),
-        )
-
-
-@contextmanager
-def engine_client(docker_host: str, time_limit: int) -> Iterator[Any]:
-    """Give the body a client of the docker SDK that speaks the engine's own version of the API.
-
-    time_limit is in seconds, for each answer. Raises UnreadableError, also for what the body meets while it asks.
-    """
-    if not docker_host.startswith(_LOCAL_HOSTS):
-        raise UnreadableError(ERROR, f"{docker_host} is not on this host; its kernel can only be read where it runs")
-    try:
-        from docker import APIClient
-        from docker.constants import DEFAULT_DOCKER_API_VERSION
-        from docker.errors import APIError, DockerException
-        from requests.exceptions import RequestException
-    except ImportError as error:
-        raise missing_library("docker", "python3-docker", sys.executable, error) from error
-    try:
-        # What version="auto" does, but for a client that fails to be made and cannot be closed.
-        with closing(APIClient(docker_host, DEFAULT_DOCKER_API_VERSION, time_limit)) as client:
-            version = client.version(api_version=False)["ApiVersion"]
-        with closing(APIClient(docker_host, version, time_limit)) as client:
-            yield client
-    except APIError as error:
-        raise UnreadableError(
-            ERROR, f"the Engine API at {docker_host} refused: {error.explanation or error}"
-        ) from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
-    except (DockerException, RequestException, OSError) as error:
-        raise _explain(error, docker_host, time_limit) from error
+    with asking(docker_host, TIME_LIMIT) as engine:
+        version = engine.get("/version")
+        api = f"/v{version['ApiVersion']}"
+        info, networks = engine.get(f"{api}/info"), engine.get(f"{api}/networks")
+        listed = engine.get(f"{api}/containers/json?all=1")
+        # One that was removed since the list was made is left out.
+        containers = list(engine.get_existing(f"{api}/containers/{item['Id']}/json" for item in listed))
+        return Answers(version, info, networks, containers)
 
 
 def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
@@ -96,45 +70,42 @@ def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
     It keeps its last 256 events. Only a reload that succeeded is one, with the values in force as attributes, by keys
     of daemon.json (moby daemon/reload.go). Raises UnreadableError.
     """
-    wanted = {"type": ["daemon"], "event": ["reload"]}
-    with engine_client(docker_host, TIME_LIMIT) as client:
-        found = client.events(f"{since:.9f}", f"{time.time():.9f}", wanted, decode=True)
+    wanted = quote(json.dumps({"type": ["daemon"], "event": ["reload"]}))
+    with asking(docker_host, TIME_LIMIT) as engine:
+        api = f"/v{engine.get('/version')['ApiVersion']}"
+        found = engine.get_lines(f"{api}/events?since={since:.9f}&until={time.time():.9f}&filters={wanted}")
         return [dict((event.get("Actor") or {}).get("Attributes") or {}) for event in found]
 
 
-def _inspect_all(client: Any) -> Iterator[dict[str, Any]]:
-    from docker.errors import NotFound
+@contextmanager
+def asking(docker_host: str, time_limit: float) -> Iterator[EngineConnection]:
+    """Give the body a connection to an engine on this host; time_limit is in seconds, for each answer.
 
-    for summary in client.containers(all=True):
-        try:
-            yield client.inspect_container(summary["Id"])
-        except NotFound:
-            # It was removed since the list was made.
-            continue
+    What the body meets while it asks becomes UnreadableError.
+    """
+    if not docker_host.startswith(_LOCAL_HOSTS):
+        raise UnreadableError(ERROR, f"{docker_host} is not on this host; its kernel can only be read where it runs")
+    try:
+        with EngineConnection(docker_host, time_limit) as engine:
+            yield engine
+    except RefusedError as error:
+        raise UnreadableError(ERROR, f"the Engine API at {docker_host} refused: {error}") from error
+    except NotHttpError as error:
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
+    except OSError as error:
+        raise _explain(error, docker_host, time_limit) from error
 
 
-def _explain(error: BaseException, docker_host: str, time_limit: int) -> UnreadableError:
-    causes = list(_causes(error))
-    if any(isinstance(cause, PermissionError) for cause in causes):
+def _explain(error: OSError, docker_host: str, time_limit: float) -> UnreadableError:
+    if isinstance(error, PermissionError):
         return UnreadableError(DENIED, f"{docker_host}: permission denied; run with become (as root)")
-    if any(isinstance(cause, FileNotFoundError) for cause in causes):
+    if isinstance(error, FileNotFoundError):
         return UnreadableError(ERROR, f"dockerd runs, and not at {docker_host}, which does not exist; set docker_host")
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+    if isinstance(error, ConnectionRefusedError):
         return UnreadableError(ERROR, f"dockerd runs, and nobody listens at {docker_host}; set docker_host")
-    if any(isinstance(cause, socket.timeout) or "Timeout" in type(cause).__name__ for cause in causes):
-        return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {time_limit} seconds")
+    # Before Python 3.10 it is no TimeoutError.
+    if isinstance(error, socket.timeout):
+        return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {time_limit:g} seconds")
     return UnreadableError(ERROR, f"the Engine API at {docker_host} could not be asked: {error}")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all that it wraps: requests and urllib3 keep the first cause among the arguments."""
-    waiting = [error]
-    seen: set[int] = set()
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        linked = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
-        waiting += [item for item in linked if isinstance(item, BaseException)]

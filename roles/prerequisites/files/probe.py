@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say as JSON which libraries this Python lacks, whether the virtual environment in argv[1] has them, and whose it is.
+"""Say as JSON whether this Python lacks pyroute2, whether the virtual environment in argv[1] has it, and whose it is.
 
 Run with ``python -c`` by the interpreter that Ansible's modules run with.
 """
@@ -16,25 +16,20 @@ import sys
 def missing() -> dict[str, str]:
     """Return the libraries that cannot be imported, each with the reason.
 
-    Names are imported from them, because a mere folder that is called ``docker`` can be imported, too.
+    A name is imported from it, because a mere folder that is called ``pyroute2`` can be imported, too.
     """
-    reasons = {}
-    try:
-        from docker import APIClient  # noqa: F401
-    except Exception as error:  # noqa: BLE001 # a broken library raises anything
-        reasons["docker"] = f"{type(error).__name__}: {error}"
     try:
         from pyroute2 import IPRoute  # noqa: F401
-    except Exception as error:  # noqa: BLE001
-        reasons["pyroute2"] = f"{type(error).__name__}: {error}"
-    return reasons
+    except Exception as error:  # noqa: BLE001 # a broken library raises anything
+        return {"pyroute2": f"{type(error).__name__}: {error}"}
+    return {}
 
 
 def can_import(python: str) -> bool:
-    """Return whether another interpreter exists and has both libraries."""
+    """Return whether another interpreter exists and has the library."""
     try:
         run = subprocess.run(
-            [python, "-c", "from docker import APIClient; from pyroute2 import IPRoute"],
+            [python, "-c", "from pyroute2 import IPRoute"],
             check=False,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

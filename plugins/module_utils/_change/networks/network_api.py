@@ -4,18 +4,18 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Networks and their endpoints by the Engine API, bodies as the API has them.
-
-The docker SDK connects and negotiates the version; its own calls are passed by, since they know only the options of
-their time.
-"""
+"""Networks and their endpoints by the Engine API, bodies as the API has them."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import engine_client
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import asking
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
+    EngineConnection,
+    RefusedError,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 
 TIME_LIMIT = 60
@@ -105,19 +105,18 @@ class EngineNetworks:
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the decoded answer, an empty one as {}; None to GET where there is no such thing."""
         try:
-            with engine_client(self._docker_host, TIME_LIMIT) as client:
-                url = f"{client.base_url}/v{client.api_version}{path}"
-                answer = client.request(method, url, json=body, timeout=TIME_LIMIT)
-                found = answer.json() if answer.content else {}
+            with asking(self._docker_host, TIME_LIMIT) as engine:
+                version = engine.get("/version")["ApiVersion"]
+                return self._answer(engine, method, f"/v{version}{path}", body)
         except UnreadableError as error:
             raise ApiProblem(str(error), answered=False) from error
-        if method == "GET" and answer.status_code == _NOT_FOUND:
-            return None
-        if not answer.ok:
-            raise ApiProblem(_message(found, answer.status_code))
-        return found
 
-
-def _message(found: Any, status: int) -> str:
-    said = found.get("message") if isinstance(found, dict) else None
-    return str(said) if said else f"the engine answered with status {status}"
+    @staticmethod
+    def _answer(engine: EngineConnection, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        try:
+            found = engine.request(method, path, body)
+        except RefusedError as error:
+            if method == "GET" and error.status == _NOT_FOUND:
+                return None
+            raise ApiProblem(str(error)) from error
+        return {} if found is None else found

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP as engines, and what stands in front of them, speak it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
+    EngineConnection,
+    NotHttpError,
+    RefusedError,
+)
+
+SECONDS = 10.0
+GONE = {3, 40}
+COUNT = 100
+
+Answer = Callable[[int, bytes], bytes]
+
+
+def plain(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d Words\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+def chunked(status: int, body: bytes) -> bytes:
+    parts = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(part), part) for part in (body[:2], body[2:]) if part)
+    return b"HTTP/1.1 %d Words\r\nTransfer-Encoding: chunked\r\n\r\n%b0\r\nTrailer: x\r\n\r\n" % (status, parts)
+
+
+def closing(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d Words\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+def old(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.0 %d Words\r\n\r\n%b" % (status, body)
+
+
+class Engine:
+    """Answers each request for /NUMBER with that number, as one of the functions above puts it."""
+
+    def __init__(self, path: Path, answer: Answer, *, keeps: bool) -> None:
+        self.answer = answer
+        self.keeps = keeps
+        self.connections = 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        while True:
+            connection = self.listener.accept()[0]
+            with connection, connection.makefile("rb") as requests:
+                first = requests.readline()
+                if not first:
+                    return
+                self.connections += 1
+                while first:
+                    while requests.readline().strip():
+                        """Headers say nothing of use."""
+                    number = int(first.split()[1][1:])
+                    status, said = (404, {"message": "gone"}) if number in GONE else (200, {"number": number})
+                    connection.sendall(self.answer(status, json.dumps(said).encode()))
+                    first = requests.readline() if self.keeps else b""
+
+    def end(self, path: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(str(path))
+        self.thread.join(SECONDS)
+        self.listener.close()
+
+
+@pytest.fixture(
+    params=[(plain, True), (chunked, True), (closing, False), (old, False)], ids=lambda item: item[0].__name__
+)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    path = tmp_path / "engine.sock"
+    answer, keeps = request.param
+    found = Engine(path, answer, keeps=keeps)
+    yield found
+    found.end(path)
+
+
+@pytest.fixture
+def connection(engine: Engine, tmp_path: Path) -> Iterator[EngineConnection]:
+    assert engine.connections == 0
+    with EngineConnection(f"unix://{tmp_path}/engine.sock", SECONDS) as found:
+        yield found
+
+
+def test_all_that_exist_in_their_order(engine: Engine, connection: EngineConnection) -> None:
+    assert connection.get("/7") == {"number": 7}
+    found = list(connection.get_existing(f"/{number}" for number in range(COUNT)))
+    assert [item["number"] for item in found] == [number for number in range(COUNT) if number not in GONE]
+    assert connection.get("/8") == {"number": 8}
+    assert engine.connections == 1 if engine.keeps else COUNT + 2
+
+
+def test_a_refusal_has_the_engines_words(connection: EngineConnection) -> None:
+    with pytest.raises(RefusedError, match=r"^gone$") as caught:
+        connection.get("/3")
+    assert caught.value.status == 404
+
+
+def said(tmp_path: Path, answer: bytes) -> object:
+    """What becomes of the first answer of a stranger."""
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.bind(str(tmp_path / "engine.sock"))
+        stranger.listen()
+
+        def serve() -> None:
+            with stranger.accept()[0] as accepted:
+                accepted.recv(65536)
+                accepted.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with EngineConnection(f"unix://{tmp_path}/engine.sock", SECONDS) as connection:
+                return connection.get_lines("/events")
+        finally:
+            thread.join(SECONDS)
+
+
+def test_lines(tmp_path: Path) -> None:
+    assert said(tmp_path, chunked(200, b'{"a": 1}\n{"b": 2}\n')) == [{"a": 1}, {"b": 2}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "how long"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "how long"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200, "headers"),
+        (plain(200, b"{"), "JSON"),
+    ],
+)
+def test_what_is_no_engine(tmp_path: Path, answer: bytes, words: str) -> None:
+    with pytest.raises(NotHttpError, match=words):
+        said(tmp_path, answer)
+
+
+@pytest.mark.parametrize("cut", [0, 5, 20, 45])
+def test_an_answer_that_ends_too_early(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(ConnectionResetError, match="before its answer was complete"):
+        said(tmp_path, plain(200, b'{"a": 1}')[:cut])
