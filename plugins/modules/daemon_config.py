@@ -72,6 +72,14 @@ options:
     type: str
     choices: [refuse, allow]
     default: refuse
+  restart:
+    description:
+      - V(always) restarts dockerd even where no key needs it, with the same proof that no container is lost, and the
+        same consent. It is for what dockerd does at its start alone, such as writing the rules of its networks that
+        somebody has flushed. Each run restarts it, and reports a change.
+    type: str
+    choices: [as_needed, always]
+    default: as_needed
   config_path:
     description:
       - The configuration file of dockerd. By default the one that the running daemon uses, wherever that is. Another
@@ -127,6 +135,10 @@ EXAMPLES = r"""
       - insecure-registries
   check_mode: true
   diff: true
+
+- name: Have dockerd write its firewall rules anew, after somebody flushed them
+  dockernet.baseline.daemon_config:
+    restart: always
 
 - name: Another MTU for the default network, whatever the restart stops
   dockernet.baseline.daemon_config:
@@ -202,7 +214,11 @@ log:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import KeyWish, keys_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
+    KeyWish,
+    keys_goal,
+    restarting,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
@@ -219,6 +235,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "str", "default": []},
             "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
+            "restart": {"type": "str", "choices": ["as_needed", "always"], "default": "as_needed"},
             "config_path": {"type": "path"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
@@ -238,7 +255,8 @@ def main() -> None:
         return read_snapshot(run_command, options["docker_host"], options["config_path"])
 
     journal = Journal("daemon_config")
-    run_change(module, DaemonConfigChange(keys_goal(wishes), consent, run_command, read, journal))
+    goal = restarting(keys_goal(wishes)) if options["restart"] == "always" else keys_goal(wishes)
+    run_change(module, DaemonConfigChange(goal, consent, run_command, read, journal))
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class DaemonConfigChange:
         demand_pyroute2(plan.ports)
         if snapshot.service is not None and snapshot.daemon is not None and snapshot.engine is not None:
             command = rehearsal_command(snapshot.service.argv, snapshot.daemon.argv)
-            for text in {step.text for step in plan.steps if step.text is not None and _is_new(plan, step)}:
+            for text in {step.text for step in plan.steps if step.text is not None and _is_tried(plan, step)}:
                 rehearse(command, text, snapshot.engine.release)
         return plan
 
@@ -169,9 +169,9 @@ class DaemonConfigChange:
         return replace(facts, traits=DockerService(self._run, service.name).traits())
 
 
-def _is_new(plan: DaemonPlan, step: DaemonStep) -> bool:
-    """Whether the step writes something else than what is there."""
-    return encoded(step.text) != plan.config.data
+def _is_tried(plan: DaemonPlan, step: DaemonStep) -> bool:
+    """Whether the step has dockerd read something that it may not have started with."""
+    return step.action == RESTART or encoded(step.text) != plan.config.data
 
 
 def _mode_problem(plan: DaemonPlan, snapshot: HostSnapshot) -> str:

@@ -117,7 +117,7 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     due = frozenset(name for name in request.pending if not reloadable(name))
     keeps = bool(running(snapshot)) and carried_over(request).carries
     ignored = frozenset(name for name in due if keeps and of_default_bridge(name))
-    if due - ignored:
+    if due - ignored or target.restart:
         return plan_restart(request, ignored)
     return _without_restart(request, ignored)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
@@ -47,6 +47,8 @@ class Target:
     """What must be in force, whether its text changes or not."""
     exact: bool = False
     """Whether the text must be that to the byte, even where it makes reloads fail."""
+    restart: bool = False
+    """Whether dockerd must be started anew, whatever the keys need."""
 
 
 Goal = Callable[[CurrentConfig], Target]
@@ -63,6 +65,11 @@ def keys_goal(wishes: list[KeyWish]) -> Goal:
         return Target(text, frozenset(wish.name for wish in wishes))
 
     return goal
+
+
+def restarting(goal: Goal) -> Goal:
+    """Return the goal that also has dockerd started anew, for what it does at its start, such as writing its rules."""
+    return lambda config: replace(goal(config), restart=True)
 
 
 def text_goal(text: str | None) -> Goal:

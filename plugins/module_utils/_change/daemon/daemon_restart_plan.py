@@ -241,16 +241,14 @@ def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
 def _disruption_text(request: Request, carried: Carried, felt: RestartImpact, disruptions: list[Disruption]) -> str:
     who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
     needing = ", ".join(sorted(name for name in request.pending if not reloadable(name)))
-    text = (
-        f"nothing was changed: {needing} needs a restart of dockerd, and that would be felt: {who}. Consent with "
-        "on_disruption: allow"
-    )
+    cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
+    text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
     state = _state(request)
     if carried.carries or not felt.disruptions:
         return text
     if state.obstacle:
         return f"{text}. Live-restore cannot carry them over it: {state.obstacle}"
-    if all(of_default_bridge(name) or reloadable(name) for name in request.pending):
+    if needing and all(of_default_bridge(name) or reloadable(name) for name in request.pending):
         return (
             f"{text}. Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
             "With live_restore: enable the file is written, and waits for a start that finds no container running"

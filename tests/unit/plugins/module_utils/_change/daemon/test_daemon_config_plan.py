@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Goal,
     KeyWish,
     keys_goal,
+    restarting,
     text_goal,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
@@ -520,3 +521,22 @@ def test_flags_of_the_process_that_runs_keep_it_from_reloading() -> None:
     message = str(refusal(host, wish("debug", value=True)))
     assert "started with other flags" in message
     assert "Restart it first" in message
+
+
+ANEW = restarting(keys_goal([]))
+
+
+def test_a_restart_for_its_own_sake_is_proved_harmless_like_any_other() -> None:
+    found = plan(SAFE, ANEW, LIVE)
+    assert steps(found) == [(RESTART, LIVE)]
+    assert found.outline.actions == ["restart docker.service; 1 running containers are kept by live-restore"]
+    assert does(plan(EMPTY, ANEW)) == [RESTART]
+
+
+def test_a_restart_for_its_own_sake_asks_for_consent() -> None:
+    refused = refusal(HOST, ANEW)
+    assert [item.container for item in refused.disruptions] == ["web"]
+    assert str(refused).startswith("nothing was changed: dockerd is to be restarted, and that would be felt: web ")
+    assert "live_restore: enable" in str(refused)
+    assert does(plan(HOST, ANEW, consent=DISRUPT)) == [RESTART]
+    assert does(plan(HOST, ANEW, consent=ENABLE)) == [RELOAD, RESTART]
