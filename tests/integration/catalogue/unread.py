@@ -37,7 +37,9 @@ def _emptied(snapshot: HostSnapshot, source: str) -> HostSnapshot:
     defaults = {field.name: field for field in dataclasses.fields(snapshot)}
     values: dict[str, Any] = {name: _default(defaults[name]) for name in names}
     if source == model.NAMESPACES:
-        values["containers"] = [dataclasses.replace(item, netns=None, nsid=None) for item in snapshot.containers]
+        values["containers"] = [
+            dataclasses.replace(item, netns=None, nsid=None, bounding=None) for item in snapshot.containers
+        ]
     unread = Source(False, "denied", REASON)
     return dataclasses.replace(snapshot, sources={**snapshot.sources, source: unread}, **values)
 
