@@ -14,6 +14,9 @@ description:
     proves it, and returns what an operator would look up by hand.
   - Changes nothing, and does not start a daemon that is stopped.
   - There are four outcomes. What could not be read makes a check C(unknown), with the reason, never C(pass).
+  - What counts for how much, and what is accepted for a while, is for the caller to say with O(profile), O(severities),
+    O(parameters) and O(waivers). That policy is checked on the controller before the host is asked, and what it says
+    can be read in the result.
   - Fails only when it was called wrongly; whether findings fail a play is for the play to decide, see
     P(dockernet.baseline.audit#role).
 author:
@@ -26,18 +29,30 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode O(snapshot_path) is not written. Nothing else is ever changed.
+      - In check mode no snapshot is written. Nothing else is ever changed.
   diff_mode:
     support: none
   idempotent:
     support: partial
     details:
-      - With O(snapshot_path), each run writes the file anew and reports a change.
+      - When it saves a snapshot, each run writes the file anew and reports a change.
   platform:
     platforms: linux
 notes:
   - Run it with C(become). Without, it sees a part, and says what it did not see.
+  - A half of it runs on the controller, so C(async) is not possible with it.
 options:
+  profile:
+    description:
+      - What is wanted of the host, under a name. O(userland_proxy), O(severities) and O(parameters) go before what it
+        says.
+      - V(default) takes each check as it is.
+      - V(cis) wants what the CIS Docker Benchmark wants, and takes no item of it for less than C(medium).
+      - V(strict) wants that as well, and takes for C(high) what gives away one container after another has been broken
+        into. It is for hosts that run what strangers bring.
+    type: str
+    choices: [default, cis, strict]
+    default: default
   checks:
     description:
       - The checks to run, as ids or patterns such as V(forwarding.*). The ids are listed in RV(checks), and in the
@@ -45,13 +60,63 @@ options:
     type: list
     elements: str
     default: ["*"]
+  exclude:
+    description:
+      - Checks to leave out of these, as ids or patterns. One that matches no check is an error, too.
+    type: list
+    elements: str
+    default: []
+  severities:
+    description:
+      - V(high), V(medium), V(low) or V(info) by id of a check or by pattern, where the catalogue and the profile are
+        not to decide.
+      - An id goes before a pattern, and a longer pattern before a shorter one.
+    type: dict
+    default: {}
+  parameters:
+    description:
+      - What checks are to be told, by id of the check and by name of the parameter. RV(checks) lists what there is.
+    type: dict
+    default: {}
+  waivers:
+    description:
+      - Failures that are known and accepted, until a day. A waived finding stays in RV(findings) as what it is, with
+        the waiver beside it; RV(summary) counts it apart.
+      - Where several cover a finding, the first of them that has not expired is the one it is shown with. RV(waivers)
+        tells what became of each.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      check:
+        description: Id of the check, or a pattern.
+        type: str
+        required: true
+      selector:
+        description:
+          - JMESPath over the C(resource) of the finding; the waiver covers those of which it is true. Without it, it
+            covers all.
+          - It takes the Python library C(jmespath) on the controller.
+        type: str
+      reason:
+        description: Why it is accepted.
+        type: str
+        required: true
+      owner:
+        description: Who answers for it.
+        type: str
+        required: true
+      expires:
+        description: The last day on which it holds, as V(YYYY-MM-DD), in UTC. After that day it covers nothing.
+        type: str
+        required: true
   userland_proxy:
     description:
       - What is wanted of docker-proxy, which the check C(proxy.enabled) judges by.
       - V(keep) leaves that to the host; V(disabled) is what the CIS Docker Benchmark recommends.
+      - By default what the profile says, V(keep) with O(profile=default) and V(disabled) with the others.
     type: str
     choices: [keep, disabled, enabled]
-    default: keep
   reachability:
     description:
       - Whether to work out who reaches what on the host, from outside, from the host itself and from its containers.
@@ -60,9 +125,18 @@ options:
     type: str
     choices: [none, summary, full]
     default: summary
+  snapshot:
+    description:
+      - V(save) reads the host and saves what was read in O(snapshot_path), for somebody else to judge.
+      - V(audit) judges what was saved in O(snapshot_path) instead of the host that it runs on, which may be any
+        machine. It takes no Docker Engine and no privileges there, and returns what an audit of the host would have
+        returned.
+      - Without it, the host is read and judged, and with O(snapshot_path) saved as well.
+    type: str
+    choices: [save, audit]
   snapshot_path:
     description:
-      - A file on the host to save all that was read to, as JSON that only its owner can read. Its directory must exist.
+      - A file on the host with all that is read of it, as JSON that only its owner can read. Its directory must exist.
       - Passwords in proxy addresses and the like are masked in it.
     type: path
 seealso:
@@ -94,6 +168,32 @@ EXAMPLES = r"""
     checks: [forwarding.*, hairpin.*]
     snapshot_path: /root/docker-network.json
   become: true
+
+- name: Audit with a policy
+  dockernet.baseline.docker_netcheck:
+    profile: cis
+    exclude: [proxy.memory]
+    severities:
+      publish.wildcard: high
+    waivers:
+      - check: publish.wildcard
+        selector: labels.team == 'shop' && contains(networks, 'front')
+        reason: The load balancer of the shop has to be reached from everywhere
+        owner: shop@example.com
+        expires: "2027-03-31"
+  become: true
+
+- name: Collect on the host
+  dockernet.baseline.docker_netcheck:
+    snapshot: save
+    snapshot_path: /root/docker-network.json
+  become: true
+
+- name: Judge elsewhere what was collected and fetched
+  dockernet.baseline.docker_netcheck:
+    snapshot: audit
+    snapshot_path: collected/docker-network.json
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -102,9 +202,70 @@ msg:
   returned: always
   type: str
   sample: "15 checks: 2 failed (1 high, 1 medium), 0 could not be judged, 10 passed"
+document:
+  description:
+    - What this and the following keys make together, with the version of their shape. docs/audit-document.schema.json
+      of the collection describes it; P(dockernet.baseline.audit_document#filter) takes it out of the result.
+  returned: success, unless O(snapshot=save)
+  type: dict
+  sample: {"name": "dockernet.baseline.audit", "version": 1}
+host:
+  description: Which host it is about, by its name in the inventory and its own, its kernel, and when it was read.
+  returned: success, unless O(snapshot=save)
+  type: dict
+  contains:
+    inventory_name:
+      description: Its name in the inventory.
+      type: str
+    hostname:
+      description: The name that it has for itself.
+      type: str
+    kernel:
+      description: Release of its kernel.
+      type: str
+    docker_host:
+      description: Where the engine was asked.
+      type: str
+    taken_at:
+      description: When it was read, ISO 8601 in UTC.
+      type: str
+engine:
+  description:
+    - Version of the engine, its firewall driver, live-restore and swarm as it reports them, its process; null where it
+      did not answer.
+  returned: success, unless O(snapshot=save)
+  type: dict
+policy:
+  description: What the audit was held against.
+  returned: success, unless O(snapshot=save)
+  type: dict
+  contains:
+    profile:
+      description: Name of the profile.
+      type: str
+    judged_on:
+      description: The day by which waivers were judged, in UTC.
+      type: str
+    userland_proxy:
+      description: What is wanted of docker-proxy.
+      type: str
+    checks:
+      description: The patterns of the checks to run.
+      type: list
+      elements: str
+    exclude:
+      description: The patterns of checks left out.
+      type: list
+      elements: str
+    severities:
+      description: Severity by id, where it is not the catalogue's.
+      type: dict
+    parameters:
+      description: Parameters by id and name, as far as the profile or the task set them.
+      type: dict
 findings:
   description: What each check has to say, at least one finding of each, in the order of RV(checks).
-  returned: success
+  returned: success, unless O(snapshot=save)
   type: list
   elements: dict
   contains:
@@ -120,8 +281,14 @@ findings:
       description: V(high), V(medium), V(low) or V(info).
       type: str
       sample: high
+    severity_of_check:
+      description: What the catalogue says, where the policy says otherwise; else empty.
+      type: str
+    waiver:
+      description: The waiver that covers it, with C(reason), C(owner) and C(expires); null where none does.
+      type: dict
     resource:
-      description: What it is about.
+      description: What it is about, and what a waiver can choose by.
       type: dict
       contains:
         kind:
@@ -132,6 +299,19 @@ findings:
           description: Its name.
           type: str
           sample: web
+        container:
+          description: Name of the container that it is or belongs to; else empty.
+          type: str
+        image:
+          description: Of that container.
+          type: str
+        networks:
+          description: Names of the Docker networks that it is or is on.
+          type: list
+          elements: str
+        labels:
+          description: Of the container or network.
+          type: dict
     summary:
       description: What is so, in one line.
       type: str
@@ -158,9 +338,39 @@ findings:
           description: Options for that module.
           type: dict
           sample: {"state": "auto"}
+waivers:
+  description: What became of each of O(waivers).
+  returned: success, unless O(snapshot=save)
+  type: list
+  elements: dict
+  contains:
+    check:
+      description: As it was given.
+      type: str
+    selector:
+      description: As it was given, empty where it was not.
+      type: str
+    reason:
+      description: As it was given.
+      type: str
+    owner:
+      description: As it was given.
+      type: str
+    expires:
+      description: As it was given.
+      type: str
+    state:
+      description: V(applied), V(unused) where no failure on this host is like that, or V(expired).
+      type: str
+    findings:
+      description: How many failures are like that, whether or not another waiver covers them, too.
+      type: int
+    problem:
+      description: Where there are none, what kept the selector from being asked of a resource; else empty.
+      type: str
 summary:
-  description: Numbers of findings by outcome.
-  returned: success
+  description: Numbers of findings by outcome. Those that are waived are counted as that alone.
+  returned: success, unless O(snapshot=save)
   type: dict
   contains:
     pass:
@@ -168,6 +378,12 @@ summary:
       type: int
     fail:
       description: How many failed.
+      type: int
+    waived:
+      description: How many failed and are waived.
+      type: int
+    expired:
+      description: How many waivers have expired.
       type: int
     unknown:
       description: How many could not be judged.
@@ -181,7 +397,7 @@ summary:
       sample: {"high": 1, "info": 0, "low": 0, "medium": 1}
 checks:
   description: The checks that were run.
-  returned: success
+  returned: success, unless O(snapshot=save)
   type: list
   elements: dict
   contains:
@@ -193,6 +409,9 @@ checks:
       description: V(high), V(medium), V(low) or V(info).
       type: str
       sample: low
+    severity_of_check:
+      description: What the catalogue says, where the policy says otherwise; else empty.
+      type: str
     title:
       description: What is so when it passes.
       type: str
@@ -213,12 +432,9 @@ checks:
       sample: {"1.6.0": "2.16", "1.8.0": "2.17"}
 facts:
   description: What an operator asks of a host; null for what could not be told.
-  returned: success
+  returned: success, unless O(snapshot=save)
   type: dict
   contains:
-    engine:
-      description: Version of the engine, its firewall driver, live-restore and swarm as it reports them, its process.
-      type: dict
     default_network:
       description: The daemon's default network with bridge, subnets and gateways.
       type: dict
@@ -252,7 +468,8 @@ reachability:
   description:
     - Who reaches what, by prediction. What the host treats alike is taken together, since Docker writes the same rules
       for each container. P(dockernet.baseline.packet_trace#module) says which way one packet takes.
-  returned: success, unless O(reachability=none) or there is no Docker Engine
+    - Null with O(reachability=none), and where there is no Docker Engine.
+  returned: success, unless O(snapshot=save)
   type: dict
   contains:
     exposures:
@@ -322,8 +539,19 @@ sources:
   returned: success
   type: dict
   sample: {"links": {"kind": "", "read": true, "reason": ""}}
+timings:
+  description: How long what took, in seconds.
+  returned: success, unless O(snapshot=save)
+  type: dict
+  contains:
+    phases:
+      description: Reading the host, then the checks, the facts, reachability (null without it) and the policy.
+      type: dict
+    sources:
+      description: Reading each source.
+      type: dict
 snapshot_path:
-  description: Where the snapshot was saved, or would be in check mode.
+  description: Where the snapshot was saved, or would be in check mode, or where the one is that was judged.
   returned: when O(snapshot_path) is given
   type: str
 """
@@ -333,40 +561,50 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import DISABLED, ENABLED, KEEP, Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged, sources_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import KEEP, Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.facts import facts_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.options import (
+    ARGUMENT_SPEC,
+    AUDIT,
+    REQUIRED_BY,
+    SAVE,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.parameters import (
+    WrongValueError,
+    read_parameters,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import (
-    UnknownCheckError,
-    describe,
-    select,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine, run_checks
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.summary import sentence_of, summary_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
-    FULL,
-    NONE,
-    SUMMARY,
-    reachability_of,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import UnknownCheckError, select
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
+    SavedSnapshotError,
+    load_saved,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
-def audit(examined: Examined) -> dict[str, Any]:
-    """Return what the module returns about a snapshot."""
-    snapshot, settings = examined.snapshot, examined.settings
-    findings = run_checks(examined)
-    return {
-        "msg": no_engine(snapshot) or sentence_of(snapshot, findings),
-        "findings": to_plain(findings),
-        "summary": summary_of(findings),
-        "checks": [describe(check) for check in select(settings.checks, settings.exclude)],
-        "facts": facts_of(snapshot),
-        "sources": to_plain(snapshot.sources),
-    }
+def settings_of(module: AnsibleModule) -> Settings:
+    """What the caller wants of the host; what cannot be meant fails the module."""
+    wanted = module.params
+    checks, exclude = tuple(wanted["checks"]), tuple(wanted["exclude"])
+    try:
+        select(checks, exclude)
+        parameters = read_parameters(wanted["parameters"])
+    except UnknownCheckError as error:
+        module.fail_json(msg=f"checks: {error}")
+    except WrongValueError as error:
+        module.fail_json(msg=str(error))
+    return Settings(wanted["userland_proxy"] or KEEP, checks, exclude, parameters)
+
+
+def refuse_place(module: AnsibleModule, path: str) -> None:
+    """Fail for a path at which no file can be written, before anything is read."""
+    if not os.path.isdir(os.path.dirname(path) or "."):
+        module.fail_json(msg=f"snapshot_path: there is no directory {os.path.dirname(path)}")
+    if os.path.isdir(path):
+        module.fail_json(msg=f"snapshot_path: {path} is a directory")
 
 
 def save(module: AnsibleModule, snapshot: HostSnapshot, path: str) -> None:
@@ -378,39 +616,47 @@ def save(module: AnsibleModule, snapshot: HostSnapshot, path: str) -> None:
     os.chmod(path, 0o600)
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "checks": {"type": "list", "elements": "str", "default": ["*"]},
-            "userland_proxy": {"type": "str", "choices": [KEEP, DISABLED, ENABLED], "default": KEEP},
-            "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
-            "snapshot_path": {"type": "path"},
-            "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
-        },
-        supports_check_mode=True,
-    )
-    settings = Settings(module.params["userland_proxy"], tuple(module.params["checks"]))
+def audit_host(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
+    """Read this host, save what was read where that is wanted, and judge it unless that is all that is wanted."""
+    path = module.params["snapshot_path"]
+    if path is not None:
+        refuse_place(module, path)
+    snapshot = read_snapshot(docker_host=module.params["docker_host"])
+    if path is not None and not module.check_mode:
+        save(module, snapshot, path)
+    saved = {} if path is None else {"snapshot_path": path, "changed": True}
+    if module.params["snapshot"] == SAVE:
+        return {
+            "msg": f"Nothing was judged; saved is what was read, in {path}",
+            "sources": sources_of(snapshot),
+            **saved,
+        }
+    return {**verdict_on(snapshot, settings, module.params["reachability"]), **saved}
+
+
+def audit_saved(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
+    """Judge a saved snapshot; a file that holds none fails the module."""
     path = module.params["snapshot_path"]
     try:
-        select(settings.checks)
-    except UnknownCheckError as error:
-        module.fail_json(msg=f"checks: {error}")
-    if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
-        module.fail_json(msg=f"snapshot_path: there is no directory {os.path.dirname(path)}")
-    if path is not None and os.path.isdir(path):
-        module.fail_json(msg=f"snapshot_path: {path} is a directory")
+        result = verdict_on(load_saved(path), settings, module.params["reachability"])
+    except SavedSnapshotError as error:
+        module.fail_json(msg=encodable(f"snapshot_path: {error}"))
+    except ValueError as error:
+        module.fail_json(msg=encodable(f"snapshot_path: what {path} says of a host cannot be so: {error}"))
+    return {**result, "snapshot_path": path}
 
-    snapshot = read_snapshot(docker_host=module.params["docker_host"])
-    examined = Examined(snapshot, settings)
-    result = audit(examined)
-    if module.params["reachability"] != NONE and not no_engine(snapshot):
-        result["reachability"] = reachability_of(examined.matrix, module.params["reachability"])
-    if path is not None:
-        result["snapshot_path"] = path
-        if not module.check_mode:
-            save(module, snapshot, path)
-    module.exit_json(changed=path is not None, **encodable(result))
+
+def verdict_on(snapshot: HostSnapshot, settings: Settings, detail: str) -> dict[str, Any]:
+    """What is to be said of a snapshot. Where there is no engine, that is the message."""
+    return {"msg": no_engine(snapshot), **judged(Examined(snapshot, settings), detail)}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
+    settings = settings_of(module)
+    audit = audit_saved if module.params["snapshot"] == AUDIT else audit_host
+    module.exit_json(**{"changed": False, **encodable(audit(module, settings))})
 
 
 if __name__ == "__main__":

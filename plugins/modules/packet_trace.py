@@ -192,7 +192,7 @@ diagram:
   type: str
 """
 
-from pathlib import Path as FilePath
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
@@ -210,19 +210,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
+    SavedSnapshotError,
+    load_saved,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
-def saved_snapshot(module: AnsibleModule, path: str) -> HostSnapshot:
-    """Read a saved snapshot; what is none fails the module."""
-    try:
-        return load_snapshot(FilePath(path).read_text("utf-8"))
-    except OSError as error:
-        module.fail_json(msg=f"snapshot_path: {path} cannot be read: {error.strerror}")
-    except (DecodeError, UnicodeDecodeError) as error:
-        module.fail_json(msg=f"snapshot_path: {path} is no snapshot of docker_netcheck: {error}")
-    raise AssertionError("fail_json ends the module")
+def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
+    """The snapshot of this host, or the saved one that was asked for. Raises SavedSnapshotError."""
+    path = wanted["snapshot_path"]
+    return read_snapshot(docker_host=wanted["docker_host"]) if path is None else load_saved(path)
 
 
 def main() -> None:
@@ -242,11 +241,12 @@ def main() -> None:
     )
     wanted = module.params
     question = Question(wanted["from"], wanted["to"], wanted["protocol"], wanted["port"], wanted["source"] or "")
-    path = wanted["snapshot_path"]
-    snapshot = read_snapshot(docker_host=wanted["docker_host"]) if path is None else saved_snapshot(module, path)
     try:
+        snapshot = snapshot_for(wanted)
         packet = packet_of(snapshot, question)
         way = predict(HostView.of(snapshot), packet)
+    except SavedSnapshotError as error:
+        module.fail_json(msg=encodable(f"snapshot_path: {error}"))
     except (QuestionError, BadPacketError) as error:
         module.fail_json(msg=encodable(str(error)))
     except ValueError as error:

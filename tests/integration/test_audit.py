@@ -22,10 +22,10 @@ def test_a_gate_closes_after_the_findings_were_shown_and_written(fresh_host: Hos
     written = tmp_path / "new" / f"{fresh_host.name}.json"
     assert written.stat().st_mode & 0o777 == 0o600
     document = json.loads(written.read_text())
-    assert document["host"] == fresh_host.name
+    assert document["host"]["inventory_name"] == fresh_host.name
     failed = {item["check"] for item in document["findings"] if item["outcome"] == "fail"}
     assert "forwarding.persistent" in failed
-    assert document["facts"]["engine"]["version"].startswith(fresh_host.host_name.kind.engine)
+    assert document["engine"]["version"].startswith(fresh_host.host_name.kind.engine)
     assert document["sources"]["engine"]["read"] is True
 
 

@@ -30,7 +30,6 @@ _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 def facts_of(snapshot: HostSnapshot) -> dict[str, Any]:
     """All facts, by topic."""
     return {
-        "engine": _engine(snapshot),
         "default_network": _default_network(snapshot),
         "networks": [_network(network) for network in snapshot.networks] if snapshot.was_read(ENGINE) else None,
         "containers": _containers(snapshot) if snapshot.was_read(ENGINE) else None,
@@ -41,7 +40,8 @@ def facts_of(snapshot: HostSnapshot) -> dict[str, Any]:
     }
 
 
-def _engine(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
+def engine_of(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
+    """The engine as it reports itself, and its process; None where it did not answer."""
     engine = snapshot.engine
     if engine is None:
         return None

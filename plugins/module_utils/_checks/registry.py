@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from typing import Any
 
@@ -47,18 +48,27 @@ def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> list[Che
     Raises UnknownCheckError for a pattern that matches no check, and when nothing is left: an audit of nothing finds
     nothing.
     """
-    unmatched = [pattern for pattern in (*patterns, *exclude) if not any(_matches(item, (pattern,)) for item in CHECKS)]
-    if unmatched:
-        raise UnknownCheckError(f"no check matches {', '.join(map(repr, unmatched))}. {_there_are()}")
-    chosen = [check for check in CHECKS if _matches(check, patterns) and not _matches(check, exclude)]
+    wanted = {check.id for pattern in patterns for check in matching(pattern)}
+    unwanted = {check.id for pattern in exclude for check in matching(pattern)}
+    chosen = [check for check in CHECKS if check.id in wanted - unwanted]
     if not chosen:
         reason = "all that were asked for are excluded" if patterns else "none was asked for"
         raise UnknownCheckError(f"no check is left to run: {reason}. {_there_are()}")
     return chosen
 
 
-def _matches(check: Check, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(check.id, pattern) for pattern in patterns)
+def matching(pattern: str) -> list[Check]:
+    """Return the checks whose id matches a pattern, one at least; raises UnknownCheckError when there is none."""
+    found = [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
+    if not found:
+        raise UnknownCheckError(f"no check matches {pattern!r}{near(pattern)}. {_there_are()}")
+    return found
+
+
+def near(name: str) -> str:
+    """Words that propose the id which a name that is none was perhaps meant to be; empty where none is like it."""
+    found = difflib.get_close_matches(name, [check.id for check in CHECKS], n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def _there_are() -> str:

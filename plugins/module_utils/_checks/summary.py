@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
@@ -16,23 +17,28 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     SEVERITIES,
     Finding,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
 def summary_of(findings: list[Finding]) -> dict[str, Any]:
-    """Return how many findings there are of each outcome, and how many of each severity failed."""
-    counts: dict[str, Any] = {outcome: sum(item.outcome == outcome for item in findings) for outcome in OUTCOMES}
-    fails = [item for item in findings if item.outcome == FAIL]
+    """Return how many findings there are of each outcome, and how many of each severity failed.
+
+    What failed and is waived is counted as waived only, so the counts of outcomes and of waived findings add up.
+    """
+    open_ones = [item for item in findings if item.waiver is None]
+    counts: dict[str, Any] = {outcome: sum(item.outcome == outcome for item in open_ones) for outcome in OUTCOMES}
+    fails = [item for item in open_ones if item.outcome == FAIL]
+    counts["waived"] = len(findings) - len(open_ones)
     counts["by_severity"] = {severity: sum(item.severity == severity for item in fails) for severity in SEVERITIES}
     return counts
 
 
-def sentence_of(snapshot: HostSnapshot, findings: list[Finding]) -> str:
-    """Return the counts in words, and what could not be read."""
+def sentence_of(findings: list[Finding], unread: Iterable[str]) -> str:
+    """Return the counts in words, and for what could not be read the reasons in unread."""
     counts = summary_of(findings)
     checks = len({item.check for item in findings})
     severities = ", ".join(f"{number} {name}" for name, number in counts["by_severity"].items() if number)
     failed = f"{counts['fail']} failed ({severities})" if severities else "0 failed"
-    text = f"{checks} checks: {failed}, {counts['unknown']} could not be judged, {counts['pass']} passed"
-    reasons = dict.fromkeys(source.reason for source in snapshot.sources.values() if not source.read)
+    waived = f", {counts['waived']} waived" if counts["waived"] else ""
+    text = f"{checks} checks: {failed}{waived}, {counts['unknown']} could not be judged, {counts['pass']} passed"
+    reasons = sorted(set(unread))
     return f"{text}. Not read: {'; '.join(reasons)}" if reasons else text

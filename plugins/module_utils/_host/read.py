@@ -11,7 +11,8 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from typing import Callable, NoReturn, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
@@ -93,17 +94,23 @@ class _Ledger:
 
     def take(self, name: str, read: Callable[[], T], otherwise: T) -> T:
         """Return what read returns; if it cannot, record the reason and return otherwise."""
+        began = time.monotonic()
         try:
             value = read()
         except UnreadableError as error:
-            self.sources[name] = model.Source(False, error.kind, error.reason)
+            self.sources[name] = model.Source(False, error.kind, error.reason, _since(began))
             return otherwise
         except OSError as error:
             problem = from_os_error(error, str(error.filename or name))
-            self.sources[name] = model.Source(False, problem.kind, problem.reason)
+            self.sources[name] = model.Source(False, problem.kind, problem.reason, _since(began))
             return otherwise
-        self.sources[name] = model.Source(True)
+        self.sources[name] = model.Source(True, seconds=_since(began))
         return value
+
+
+def _since(began: float) -> float:
+    """Seconds, to the microsecond."""
+    return round(time.monotonic() - began, 6)
 
 
 def read_snapshot(
@@ -115,6 +122,7 @@ def read_snapshot(
     configuration file, by default the one that dockerd uses. Changes nothing; above all it does not start a dockerd
     that systemd would start at the first connection to its socket. Raises nothing for what cannot be read.
     """
+    began = time.monotonic()
     ledger = _Ledger()
     processes = procfs.processes()
     dockerds = find_daemons(processes)
@@ -142,7 +150,7 @@ def read_snapshot(
     containers = ledger.take(
         model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
     )
-    return model.HostSnapshot(
+    taken = model.HostSnapshot(
         hostname=os.uname().nodename,
         taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         sources=ledger.sources,
@@ -166,6 +174,7 @@ def read_snapshot(
         ruleset=ledger.take(model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(run)), None),
         conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
     )
+    return replace(taken, seconds=_since(began))
 
 
 def _is_active(service: Optional[ServiceUnit]) -> bool:

@@ -14,6 +14,7 @@ take the field's default.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from typing import Any, TypeVar
 
@@ -45,14 +46,20 @@ def from_plain(cls: type[T], data: Any, path: str = "$") -> T:
     """
     if not isinstance(data, dict):
         raise DecodeError(f"{path}: expected an object, found {_kind(data)}")
-    hints = typing.get_type_hints(cls)
     arguments: dict[str, Any] = {}
-    for field in dataclasses.fields(typing.cast(Any, cls)):
+    for field, hint in _fields(typing.cast(Any, cls)):
         if field.name in data:
-            arguments[field.name] = _decode(hints[field.name], data[field.name], f"{path}.{field.name}")
+            arguments[field.name] = _decode(hint, data[field.name], f"{path}.{field.name}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise DecodeError(f"{path}: the key {field.name!r} is missing")
     return cls(**arguments)
+
+
+@functools.cache
+def _fields(cls: Any) -> list[tuple[Any, Any]]:
+    """The fields of a dataclass with their types, of which to evaluate the annotations takes its time."""
+    hints = typing.get_type_hints(cls)
+    return [(field, hints[field.name]) for field in dataclasses.fields(cls)]
 
 
 def _decode(hint: Any, value: Any, path: str) -> Any:

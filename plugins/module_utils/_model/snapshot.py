@@ -62,6 +62,8 @@ class Source:
     """Why not, for programs: ``absent``, ``stopped``, ``denied``, ``library`` or ``error``; empty when read."""
     reason: str = ""
     """Why not, for people: one sentence that says what to do."""
+    seconds: float = 0.0
+    """How long the reading took, or the attempt."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class HostSnapshot:
     """ISO 8601, UTC."""
     sources: dict[str, Source]
     schema: int = SCHEMA_VERSION
+    seconds: float = 0.0
+    """How long the reading of it all took."""
     kernel: str = ""
     docker_host: str = ""
     """Where the engine was asked."""
@@ -116,7 +120,7 @@ def load_snapshot(text: str) -> HostSnapshot:
     """
     try:
         data: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DecodeError(f"not a JSON document: {error}") from error
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema != SCHEMA_VERSION:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -33,17 +34,16 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return runner
 
 
-def test_it_returns_findings_counts_facts_and_sources(run: Any) -> None:
+def test_it_returns_findings_facts_and_sources(run: Any) -> None:
     result = run(SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)))
     assert result["changed"] is False
     assert {item["check"] for item in result["findings"]} == {check.id for check in CHECKS}
-    assert sum(result["summary"][name] for name in ("pass", "fail", "unknown", "not_applicable")) == len(
-        result["findings"]
-    )
-    assert [check["id"] for check in result["checks"]] == [check.id for check in CHECKS]
     assert result["facts"]["attachments"][0]["container"] == "web"
+    assert result["engine"]["version"] == SyntheticHost().snapshot().engine.version  # type: ignore[union-attr]
+    assert result["host"]["hostname"] == "lab"
     assert result["sources"]["engine"] == {"read": True, "kind": "", "reason": ""}
-    assert result["msg"].startswith(f"{len(CHECKS)} checks: ")
+    assert set(result["timings"]["phases"]) == {"reading", "checks", "facts", "reachability"}
+    assert set(result["timings"]["sources"]) == set(result["sources"])
 
 
 def test_checks_and_the_wish_for_the_proxy_are_passed_on(run: Any) -> None:
@@ -59,6 +59,17 @@ def test_a_check_that_there_is_not_is_an_error_with_the_ids(run: Any, checks: li
     assert "daemon.live-restore" in result["msg"]
 
 
+def test_what_is_excluded_is_not_run(run: Any) -> None:
+    result = run(checks=["proxy.*"], exclude=["proxy.m*", "proxy.pending"])
+    assert "proxy.enabled" in {item["check"] for item in result["findings"]}
+    assert not {"proxy.memory", "proxy.pending"} & {item["check"] for item in result["findings"]}
+    assert "all that were asked for are excluded" in run(checks=["proxy.*"], exclude=["*"])["msg"]
+
+
+def test_a_parameter_that_there_is_not_is_an_error(run: Any) -> None:
+    assert "mode.host has no parameters" in run(parameters={"mode.host": {"below": 1024}})["msg"]
+
+
 def test_the_snapshot_is_saved_for_its_owner_only(run: Any, tmp_path: Path) -> None:
     path = tmp_path / "snapshot.json"
     result = run(snapshot_path=str(path))
@@ -66,6 +77,55 @@ def test_the_snapshot_is_saved_for_its_owner_only(run: Any, tmp_path: Path) -> N
     assert result["snapshot_path"] == str(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert load_snapshot(path.read_text()).hostname == "lab"
+
+
+def test_to_save_is_not_to_judge(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    result = run(snapshot="save", snapshot_path=str(path))
+    assert result["changed"] is True
+    assert "findings" not in result
+    assert result["sources"]["engine"]["read"] is True
+    assert load_snapshot(path.read_text()).hostname == "lab"
+
+
+def test_a_saved_snapshot_is_judged_as_the_host_was(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
+    there = run(host, snapshot_path=str(path))
+    here = run(SyntheticHost().unread("engine"), snapshot="audit", snapshot_path=str(path))
+    assert here.pop("changed") is False
+    assert there.pop("changed") is True
+    for result in (here, there):
+        del result["timings"]
+    assert here == there
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{", "is no snapshot of docker_netcheck: not a JSON document"),
+        ("[" * 100_000, "is no snapshot of docker_netcheck: not a JSON document"),
+        ('{"schema": 99}', "reads snapshots of schema 1, found 99"),
+        ('{"schema": 1}', "the key 'hostname' is missing"),
+    ],
+)
+def test_what_is_no_snapshot_is_not_judged(run: Any, tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "snapshot.json"
+    if text is not None:
+        path.write_text(text)
+    result = run(snapshot="audit", snapshot_path=str(path))
+    assert result["failed"] is True
+    assert words in result["msg"]
+
+
+def test_a_place_that_is_no_file_is_not_waited_for(run: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert "is no file" in run(snapshot="audit", snapshot_path=str(tmp_path / "fifo"))["msg"]
+
+
+def test_a_snapshot_has_a_place(run: Any) -> None:
+    assert "required by 'snapshot'" in run(snapshot="save")["msg"]
 
 
 def test_check_mode_saves_nothing(run: Any, tmp_path: Path) -> None:
@@ -86,7 +146,7 @@ def test_without_docker_the_message_says_so_once(run: Any) -> None:
     reason = "no Docker Engine: /var/run/docker.sock does not exist and no dockerd runs"
     result = run(SyntheticHost().unread("engine", kind="absent", reason=reason))
     assert result["msg"] == reason
-    assert result["summary"]["unknown"] == len(result["findings"])
+    assert {item["outcome"] for item in result["findings"]} == {"unknown"}
 
 
 def test_names_that_are_no_text_do_not_break_the_answer(run: Any) -> None:
@@ -96,10 +156,11 @@ def test_names_that_are_no_text_do_not_break_the_answer(run: Any) -> None:
 
 def test_who_reaches_what_comes_in_the_detail_that_is_asked_for(run: Any) -> None:
     host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
-    assert "reachability" not in run(host, reachability="none")
+    assert run(host, reachability="none")["reachability"] is None
     assert set(run(host)["reachability"]) == {"exposures", "listing", "summary", "problems"}
     assert set(run(host, reachability="full")["reachability"]) >= {"sources", "destinations", "cells"}
 
 
 def test_without_an_engine_nothing_is_reached(run: Any) -> None:
-    assert "reachability" not in run(SyntheticHost().unread("engine", kind="absent", reason="no Docker Engine here"))
+    host = SyntheticHost().unread("engine", kind="absent", reason="no Docker Engine here")
+    assert run(host)["reachability"] is None

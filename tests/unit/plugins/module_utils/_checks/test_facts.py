@@ -78,7 +78,7 @@ def test_forwarding_now_and_at_boot() -> None:
 
 def test_what_was_not_read_is_null_and_nothing_breaks() -> None:
     facts = facts_of(busy().unread(*SOURCES).snapshot())
-    assert facts["engine"] is facts["default_network"] is facts["networks"] is facts["containers"] is None
+    assert facts["default_network"] is facts["networks"] is facts["containers"] is None
     assert facts["proxy"]["in_force"] is None
     assert facts["proxy"]["processes"] is None
     assert facts["forwarding"]["ipv4"]["running"] is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
@@ -17,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     OUTCOMES,
     SEVERITIES,
+    AppliedWaiver,
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
@@ -142,8 +145,20 @@ def test_counts_and_words_agree() -> None:
     findings = run_checks(Examined(host.snapshot(), Settings()))
     counts = summary_of(findings)
     assert sum(counts[outcome] for outcome in OUTCOMES) == len(findings)
+    assert counts["waived"] == 0
     assert sum(counts["by_severity"].values()) == counts["fail"]
-    sentence = sentence_of(host.snapshot(), findings)
+    sentence = sentence_of(findings, ["no permission", "no permission"])
     assert f"{counts['fail']} failed (" in sentence
     assert sentence.endswith("Not read: no permission")
-    assert "0 failed," in sentence_of(SyntheticHost().snapshot(), [])
+    assert sentence_of([], []) == "0 checks: 0 failed, 0 could not be judged, 0 passed"
+
+
+def test_what_is_waived_is_counted_as_that_alone() -> None:
+    findings = run_checks(Examined(troubled().snapshot(), Settings()))
+    before = summary_of(findings)
+    number = next(place for place, item in enumerate(findings) if item.outcome == "fail")
+    findings[number] = replace(findings[number], waiver=AppliedWaiver("known", "me", "2999-12-31"))
+    after = summary_of(findings)
+    assert (after["waived"], after["fail"]) == (1, before["fail"] - 1)
+    assert sum(after["by_severity"].values()) == after["fail"]
+    assert ", 1 waived, " in sentence_of(findings, [])

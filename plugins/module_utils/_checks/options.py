@@ -1,0 +1,53 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The options of docker_netcheck, for the module and for its half on the controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import DISABLED, ENABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
+    FULL,
+    NONE,
+    SUMMARY,
+)
+
+SAVE = "save"
+AUDIT = "audit"
+
+PROFILES = ("default", "cis", "strict")
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "profile": {"type": "str", "choices": list(PROFILES), "default": PROFILES[0]},
+    "checks": {"type": "list", "elements": "str", "default": ["*"]},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "severities": {"type": "dict", "default": {}},
+    "parameters": {"type": "dict", "default": {}},
+    "userland_proxy": {"type": "str", "choices": [KEEP, DISABLED, ENABLED]},
+    "waivers": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "check": {"type": "str", "required": True},
+            "selector": {"type": "str"},
+            "reason": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "expires": {"type": "str", "required": True},
+        },
+    },
+    "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
+    "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},
+    "snapshot_path": {"type": "path"},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+}
+
+REQUIRED_BY = {"snapshot": ["snapshot_path"]}
+
+ON_THE_CONTROLLER = ("profile", "severities", "waivers")
+"""What the host is not told."""

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Snapshots in files, as docker_netcheck saves them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+
+
+class SavedSnapshotError(ValueError):
+    """A file that holds no snapshot; the message names it."""
+
+
+def load_saved(path: str) -> HostSnapshot:
+    """Return the snapshot in a file. Raises SavedSnapshotError."""
+    # A FIFO or a device would keep the reader waiting.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise SavedSnapshotError(f"{path} is no file")
+    try:
+        return load_snapshot(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise SavedSnapshotError(f"{path} cannot be read: {error.strerror}") from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise SavedSnapshotError(f"{path} is no snapshot of docker_netcheck: {error}") from error
