@@ -26,7 +26,7 @@ from tests.integration.catalogue.cases import (
     outcomes,
     shown,
 )
-from tests.integration.catalogue.reading import read, read_as_nobody
+from tests.integration.catalogue.reading import read, read_healthy, read_healthy_as_nobody
 from tests.integration.catalogue.scenario import make_healthy
 from tests.integration.catalogue.unread import REASON, without
 from tests.lab.host import Host
@@ -49,7 +49,7 @@ def kinds_of(cases: list[Case]) -> list[str]:
 
 
 def test_a_healthy_host_passes_every_check_that_is_about_it(engine_host: Host) -> None:
-    findings = judge(read(engine_host, "healthy", make_healthy))
+    findings = judge(read_healthy(engine_host))
     wrong = [item for item in findings if item.outcome in ("fail", "unknown") and item.check not in PRICES]
     assert not wrong, shown(wrong)
     elsewhere = {case.check for case in CASES if case.healthy is not None or engine_host.kind not in case.kinds}
@@ -120,7 +120,7 @@ def check_every_source_is_missed(snapshot: HostSnapshot, cases: list[Case], seen
 
 
 def test_a_check_without_its_source_is_unknown_and_another_is_no_worse(engine_host: Host) -> None:
-    snapshot = read(engine_host, "healthy", make_healthy)
+    snapshot = read_healthy(engine_host)
     assert all(source.read for source in snapshot.sources.values())
     wrong = []
     for source in snapshot.sources:
@@ -139,7 +139,7 @@ def is_blind(item: Finding) -> bool:
 
 def test_who_may_read_little_passes_little(engine_host: Host) -> None:
     """The sources are really unreadable: the readers ran as a user without rights."""
-    snapshot = read_as_nobody(engine_host, "healthy", make_healthy)
+    snapshot = read_healthy_as_nobody(engine_host)
     unread = {name for name, source in snapshot.sources.items() if not source.read}
     assert {"engine", "ruleset"} <= unread
     findings = judge(snapshot)

@@ -8,31 +8,38 @@ from __future__ import annotations
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.integration.catalogue.case import Step
+from tests.integration.catalogue.scenario import make_healthy
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 
 NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
-# By host and name, as root and as nobody see it.
-_READ: dict[tuple[str, str], tuple[HostSnapshot, HostSnapshot]] = {}
+_READ: dict[tuple[str, str], HostSnapshot] = {}
+_READ_BY_NOBODY: dict[str, HostSnapshot] = {}
 
 
 def read(host: Host, name: str, *steps: Step) -> HostSnapshot:
     """What a fresh host shows after the steps, each taken once; the same name means the same steps."""
-    return _read(host, name, steps)[0]
-
-
-def read_as_nobody(host: Host, name: str, *steps: Step) -> HostSnapshot:
-    """What it shows to a user without rights."""
-    return _read(host, name, steps)[1]
-
-
-def _read(host: Host, name: str, steps: tuple[Step, ...]) -> tuple[HostSnapshot, HostSnapshot]:
     key = (host.name, name)
     if key not in _READ:
         host.reset()
         install_readers(host)
         for step in dict.fromkeys(steps):
             step(host)
-        _READ[key] = read_host(host), read_host(host, prefix=NOBODY)
+        _READ[key] = read_host(host)
     return _READ[key]
+
+
+def read_healthy(host: Host) -> HostSnapshot:
+    """What the healthy host shows."""
+    return read(host, "healthy", make_healthy, _read_by_nobody)
+
+
+def read_healthy_as_nobody(host: Host) -> HostSnapshot:
+    """What it shows to a user without rights."""
+    read_healthy(host)
+    return _READ_BY_NOBODY[host.name]
+
+
+def _read_by_nobody(host: Host) -> None:
+    _READ_BY_NOBODY[host.name] = read_host(host, prefix=NOBODY)
