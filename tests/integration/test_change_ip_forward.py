@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.integration.advertising import (
+    has_advertised_route,
+    plug_router,
+    remove_router,
+    wait_for_advertised_route,
+)
 from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
@@ -163,13 +169,12 @@ def advertised_host(fresh_host: Host) -> Iterator[Host]:
     """A host that does not forward IPv6 and takes a default route from a router on its link ra0."""
     host = fresh_host
     host.set_sysctl("net.ipv6.conf.all.forwarding", "0")
-    host.run("ip netns add router && ip link add ra0 type veth peer name up0 netns router")
+    plug_router(host)
     try:
-        host.run("ip link set ra0 up && ip -n router link set up0 up")
-        host.wait_for(lambda: advertise(host) and has_advertised_route(host), 20, "a default route by advertisement")
+        wait_for_advertised_route(host)
         yield host
     finally:
-        host.run(["ip", "netns", "delete", "router"])
+        remove_router(host)
 
 
 def test_a_route_from_router_advertisements_is_not_lost(advertised_host: Host) -> None:
@@ -196,22 +201,3 @@ def test_without_consent_the_kernel_would_have_dropped_that_route(advertised_hos
     """The reason for refusing, shown on the kernel itself."""
     advertised_host.set_sysctl("net.ipv6.conf.all.forwarding", "1")
     assert not has_advertised_route(advertised_host)
-
-
-# A router advertisement (RFC 4861, section 4.2): type 134, lifetime 1800 s, sent to all nodes with hop limit 255.
-ADVERTISE = """
-import socket, struct
-with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router:
-    router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-    everybody = ("ff02::1", 0, 0, socket.if_nametoindex("up0"))
-    router.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), everybody)
-"""
-
-
-def advertise(host: Host) -> bool:
-    """Send it; whether it could be sent, which takes until the router's own address has been found to be unique."""
-    return host.run(["ip", "netns", "exec", "router", "python3", "-c", ADVERTISE], check=False).rc == 0
-
-
-def has_advertised_route(host: Host) -> bool:
-    return " proto ra " in host.run("ip -6 route show default dev ra0").out

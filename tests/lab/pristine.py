@@ -32,6 +32,7 @@ TREES = ("/usr/local", "/root", "/opt", "/srv")
 LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
 RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d")
 SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge")
+NETWORKD = ("systemd-networkd.socket", "systemd-networkd.service")
 DEFAULT_RULES = (0, 32766, 32767)
 VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush")
 SYSCTL_PASSES = 3
@@ -66,6 +67,8 @@ def restore() -> None:
         start_docker()
     empty_docker()
     run("systemctl", "stop", "docker.socket", "docker.service")
+    # Where a test let it manage links.
+    run("systemctl", "stop", *NETWORKD, check=False)
     restore_network(set(facts["links"]), facts["sysctls"])
     start_docker()
 

@@ -41,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     INNER,
     LINKS,
     LISTENERS,
+    MANAGED_LINKS,
     NAMESERVERS,
     NAMESPACES,
     POLICY_RULES,
@@ -69,6 +70,7 @@ SOURCES = (
     SERVICE,
     RULESET,
     CONNTRACK,
+    MANAGED_LINKS,
 )
 HOST_ADDRESS = "192.0.2.10"
 HOST_NETNS = 4026531840
@@ -105,6 +107,8 @@ class SyntheticHost:
     def __post_init__(self) -> None:
         self.boot.append(SysctlFile("/etc/sysctl.d/50-forward.conf", [SysctlAssignment("net.ipv4.ip_forward", "1", 2)]))
         self.sysctls["net.ipv4.ip_forward"] = "1"
+        self.sysctls["net.bridge.bridge-nf-call-iptables"] = "1"
+        self.sysctls["net.ipv4.conf.all.rp_filter"] = "0"
         self.link(Link(1, "lo", up=True, addresses=["127.0.0.1/8", "::1/128"]))
         self.link(Link(2, "eth0", up=True, addresses=[f"{HOST_ADDRESS}/24", "2001:db8::10/64", "fe80::10/64"]))
         self.network("bridge", "172.18.0.0/16", default=True)
@@ -116,7 +120,8 @@ class SyntheticHost:
     def link(self, link: Link) -> SyntheticHost:
         """Add an interface that forwards."""
         self.links.append(link)
-        self.sysctls[f"net.ipv4.conf.{link.name.replace('.', '/')}.forwarding"] = "1"
+        for setting, value in (("forwarding", "1"), ("route_localnet", "0"), ("rp_filter", "2")):
+            self.sysctls[f"net.ipv4.conf.{link.name.replace('.', '/')}.{setting}"] = value
         return self
 
     def network(self, name: str, subnet: str, *, default: bool = False, internal: bool = False) -> SyntheticHost:
@@ -253,6 +258,7 @@ class SyntheticHost:
             SERVICE: {"service": None},
             RULESET: {"ruleset": None},
             CONNTRACK: {"conntrack": None},
+            MANAGED_LINKS: {"managed_links": []},
         }
         for name in (NAMESPACES, *(name for name in SOURCES if name != NAMESPACES)):
             if not taken.was_read(name):

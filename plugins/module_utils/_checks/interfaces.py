@@ -23,7 +23,10 @@ def outward_networks(snapshot: HostSnapshot, version: int) -> list[Network]:
     return [
         network
         for network in snapshot.networks
-        if network.bridge is not None and not network.internal and _has_subnet(network, version)
+        if network.bridge is not None
+        and not network.internal
+        and (version == 4 or network.ipv6)
+        and _has_subnet(network, version)
     ]
 
 

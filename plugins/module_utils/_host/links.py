@@ -55,6 +55,7 @@ _IFLA_BRPORT_ISOLATED = 33
 # linux/if_addr.h
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
+_IFA_F_PERMANENT = 0x80
 
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
@@ -73,11 +74,15 @@ def links_of(route: Netlink) -> list[Link]:
     without_statistics = attribute(_IFLA_EXT_MASK, struct.pack("=I", _RTEXT_FILTER_SKIP_STATS))
     links = route.dump(_RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + without_statistics)
     by_index: dict[int, list[str]] = {}
+    leased: dict[int, list[str]] = {}
     for message in route.dump(_RTM_GETADDR, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        family, length, dummy, dummy2, index = _ADDRESS.unpack_from(message)
+        family, length, flags, dummy, index = _ADDRESS.unpack_from(message)
         if family in (socket.AF_INET, socket.AF_INET6):
-            by_index.setdefault(index, []).append(f"{_own_address(message)}/{length}")
-    return sorted((_link(message, by_index) for message in links), key=lambda link: link.index)
+            own = f"{_own_address(message)}/{length}"
+            by_index.setdefault(index, []).append(own)
+            if not flags & _IFA_F_PERMANENT:
+                leased.setdefault(index, []).append(own)
+    return sorted((_link(message, by_index, leased) for message in links), key=lambda link: link.index)
 
 
 def _own_address(message: bytes) -> str:
@@ -86,7 +91,7 @@ def _own_address(message: bytes) -> str:
     return address(found.get(_IFA_LOCAL) or found[_IFA_ADDRESS])
 
 
-def _link(message: bytes, addresses: dict[int, list[str]]) -> Link:
+def _link(message: bytes, addresses: dict[int, list[str]], leased: dict[int, list[str]]) -> Link:
     dummy, dummy2, index, flags, dummy3 = _LINK.unpack_from(message)
     found = attributes(message, _LINK.size)
     info = attributes(found.get(_IFLA_LINKINFO, b""))
@@ -111,6 +116,7 @@ def _link(message: bytes, addresses: dict[int, list[str]]) -> Link:
         calls_iptables=flag(bridge.get(_IFLA_BR_NF_CALL_IPTABLES)),
         calls_ip6tables=flag(bridge.get(_IFLA_BR_NF_CALL_IP6TABLES)),
         addresses=addresses.get(index, []),
+        leased=leased.get(index, []),
     )
 
 

@@ -39,6 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_ap
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
@@ -70,6 +71,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     ProxyProcess,
     Route,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
@@ -142,6 +144,7 @@ def read_snapshot(
     no_listeners: list[Listener] = []
     no_inner: list[InnerNamespace] = []
     no_nameservers: list[str] = []
+    no_managed_links: list[ManagedLink] = []
     declared = ledger.take(
         model.ENGINE,
         lambda: _engine(docker_host, service, dockerds, runs=bool(dockerd or hidden)),
@@ -173,6 +176,11 @@ def read_snapshot(
         daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path), None),
         ruleset=ledger.take(model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(run)), None),
         conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
+        managed_links=ledger.take(
+            model.MANAGED_LINKS,
+            lambda: _beside(daemon, lambda: read_managed_links(run, processes, names)),
+            no_managed_links,
+        ),
     )
     return replace(taken, seconds=_since(began))
 

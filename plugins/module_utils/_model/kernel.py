@@ -40,6 +40,8 @@ class Link:
     calls_ip6tables: Optional[bool] = None
     addresses: list[str] = field(default_factory=list)
     """With prefix length, both families."""
+    leased: list[str] = field(default_factory=list)
+    """Those of ``addresses`` that end some day (without IFA_F_PERMANENT): from DHCP or a router advertisement."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
+_GO_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
 
 @dataclass(frozen=True)
 class Subnet:
@@ -46,6 +48,11 @@ class Network:
         if self.driver != "bridge":
             return None
         return self.options.get("com.docker.network.bridge.name") or f"br-{self.id[:12]}"
+
+    @property
+    def icc(self) -> bool:
+        """Whether containers on the network may reach each other; written as Go's strconv.ParseBool takes it."""
+        return self.options.get("com.docker.network.bridge.enable_icc", "true") not in _GO_FALSE
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     Ruleset,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
@@ -51,6 +52,7 @@ DAEMON_CONFIG = "daemon_config"
 SERVICE = "service"
 RULESET = "ruleset"
 CONNTRACK = "conntrack"
+MANAGED_LINKS = "managed_links"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class HostSnapshot:
     daemon_config: Optional[DaemonConfig] = None
     ruleset: Optional[Ruleset] = None
     conntrack: Optional[Conntrack] = None
+    managed_links: list[ManagedLink] = field(default_factory=list)
+    """What running network managers say of the host's interfaces; empty where none runs."""
 
     def was_read(self, source: str) -> bool:
         """Whether the source of that name was read."""

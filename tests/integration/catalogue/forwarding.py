@@ -5,20 +5,68 @@
 
 from __future__ import annotations
 
+from tests.integration.advertising import UPLINK, plug_router, wait_for_advertised_route
 from tests.integration.catalogue.case import Case
 from tests.integration.catalogue.scenario import SYSCTLS
 from tests.lab.host import Host
+
+PREFIX = "2001:db8:77::"
 
 
 def front_does_not_forward(host: Host) -> None:
     host.set_sysctl("net.ipv4.conf.front0.forwarding", "0")
 
 
+def next_bridges_do_not_forward(host: Host) -> None:
+    host.set_sysctl("net.ipv4.conf.default.forwarding", "0")
+
+
+def ipv6_is_not_forwarded(host: Host) -> None:
+    host.set_sysctl("net.ipv6.conf.all.forwarding", "0")
+
+
 def boot_forgets(host: Host) -> None:
     host.run(["rm", SYSCTLS])
 
 
+def second_uplink(host: Host) -> None:
+    """Beside eth0: ``lan1``, with a machine beyond it."""
+    host.run("ip netns delete lan || true; ip netns add lan && ip link add lan1 type veth peer name far0 netns lan")
+    host.run("ip link set lan1 up && ip address add 198.51.100.1/24 dev lan1 && ip -n lan link set far0 up")
+    host.set_sysctl("net.ipv4.conf.lan1.rp_filter", "2")
+
+
+def open_to_all(host: Host) -> None:
+    second_uplink(host)
+    host.run(["iptables", "--policy", "FORWARD", "ACCEPT"])
+
+
+def checks_sources_strictly(host: Host) -> None:
+    host.set_sysctl("net.ipv4.conf.all.rp_filter", "0")
+    host.set_sysctl("net.ipv4.conf.lan1.rp_filter", "1")
+
+
+def advertised_uplink(host: Host) -> None:
+    """Takes its route from advertisements, and forwards all the same."""
+    plug_router(host)
+    host.set_sysctl(f"net.ipv6.conf.{UPLINK}.accept_ra", "2")
+    wait_for_advertised_route(host, PREFIX)
+
+
+def loses_its_route(host: Host) -> None:
+    """As when the network with IPv6 was made after the uplink came up."""
+    plug_router(host)
+    host.set_sysctl(f"net.ipv6.conf.{UPLINK}.forwarding", "0")
+    wait_for_advertised_route(host, PREFIX)
+    host.set_sysctl(f"net.ipv6.conf.{UPLINK}.forwarding", "1")
+
+
 CASES: tuple[Case, ...] = (
     Case("forwarding.ipv4", front_does_not_forward, "front0", "kernel"),
+    Case("forwarding.ipv4", next_bridges_do_not_forward, "default", "kernel"),
+    Case("forwarding.ipv6", ipv6_is_not_forwarded, group="pending"),
     Case("forwarding.persistent", boot_forgets, group="kernel"),
+    Case("forwarding.open-router", open_to_all, "", "kernel", second_uplink, "uplinks"),
+    Case("forwarding.rp-filter", checks_sources_strictly, "lan1", "kernel", second_uplink, "uplinks"),
+    Case("forwarding.accept-ra", loses_its_route, UPLINK, "kernel", advertised_uplink, "uplinks"),
 )

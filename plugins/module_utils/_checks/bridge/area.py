@@ -8,6 +8,21 @@
 
 from __future__ import annotations
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bridge import (
+    capacity,
+    link,
+    managed,
+    mtu,
+    netfilter,
+    route_localnet,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    netfilter.NETFILTER,
+    route_localnet.ROUTE_LOCALNET,
+    link.LINK,
+    managed.MANAGED,
+    mtu.MTU,
+    capacity.CAPACITY,
+)

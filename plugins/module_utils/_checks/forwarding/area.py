@@ -9,9 +9,20 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.forwarding import forwarding
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.forwarding import (
+    accept_ra,
+    ipv4,
+    ipv6,
+    open_router,
+    persistent,
+    rp_filter,
+)
 
 CHECKS: tuple[Check, ...] = (
-    forwarding.IPV4,
-    forwarding.PERSISTENT,
+    ipv4.IPV4,
+    ipv6.IPV6,
+    persistent.PERSISTENT,
+    open_router.OPEN_ROUTER,
+    accept_ra.ACCEPT_RA,
+    rp_filter.RP_FILTER,
 )
