@@ -155,10 +155,11 @@ prober: ROUNDS ?= 6
 prober: stage ## count connections lost while dockerd restarts, ours beside bare ones; writes docs/restart-without-loss.md
 	PYTHONPATH=.build tools/with_lab prober '$(HOSTS)' $(PY) -m tests.prober --rounds '$(ROUNDS)'
 
-# Each prints its figures; they are compared within one run, never with a limit.
-bench: BENCHMARKS ?= evaluator matrix readers
-bench: stage ## run the benchmarks (BENCHMARKS="name ...")
-	for name in $(BENCHMARKS); do PYTHONPATH=.:.build $(PY) -m "benchmarks.$$name" || exit 1; done
+# Each prints its figures; they are compared within one run, never with a limit. "audit", which starts a lab host, takes a
+# checkout of docker-bench-security as DOCKER_BENCH=PATH, and leaves it out without one.
+bench: BENCHMARKS ?= evaluator matrix readers audit
+bench: stage ## run the benchmarks (BENCHMARKS="name ..." DOCKER_BENCH=PATH)
+	DOCKER_BENCH='$(DOCKER_BENCH)' HOSTS='$(or $(HOSTS),debian13)' tools/bench $(BENCHMARKS)
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test

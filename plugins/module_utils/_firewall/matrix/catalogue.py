@@ -19,6 +19,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.effects import Effect, Effects
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, PORT, Partition
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import (
@@ -49,6 +50,15 @@ class Reference(NamedTuple):
     """-1 for the rule itself."""
 
 
+class SharedRule(NamedTuple):
+    """A rule about a network, in a chain of all."""
+
+    place: int
+    keys: dict[str, Mention]
+    """What it asks for."""
+    effect: Effect
+
+
 @dataclass
 class _Standing:
     """A chain with, for each of its rules, how many of the higher levels stand before it."""
@@ -77,6 +87,7 @@ class Catalogue:
         self._entries: dict[Reference, RuleFacts] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
+        self._effects = Effects(book)
         self._read()
         self._find_owned_chains()
         for number, standing in enumerate(self._standings):
@@ -136,13 +147,18 @@ class Catalogue:
         """How many of a network's rules stand before a reference in its chain."""
         return bisect_left(self._shared.get((reference.chain, net.number), []), reference.position)
 
-    def shared_of(self, net: Net) -> dict[int, list[tuple[int, dict[str, Mention]]]]:
-        """By chain, the places of a network's rules in chains of all, with what each asks for."""
+    def shared_of(self, net: Net) -> dict[int, list[SharedRule]]:
+        """A network's rules in chains of all, by chain."""
         return {
-            chain: [(place, self._standings[chain].facts[place].keys) for place in places]
+            chain: [self._shared_rule(self._standings[chain], place) for place in places]
             for (chain, number), places in self._shared.items()
             if number == net.number and self._standings[chain].owner is None
         }
+
+    def _shared_rule(self, standing: _Standing, place: int) -> SharedRule:
+        return SharedRule(
+            place, standing.facts[place].keys, self._effects.of(standing.chain.rules[place], standing.chain)
+        )
 
     def is_net_range(self, ends: tuple[int, int]) -> bool:
         """Whether a range of addresses is a network's subnet."""

@@ -15,7 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import (
+    Catalogue,
+    SharedRule,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.effects import commute
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Places
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import Mention
 
@@ -57,14 +61,18 @@ class Relations:
 
     def _signs(
         self,
-        mine: dict[int, list[tuple[int, dict[str, Mention]]]],
-        others: dict[int, list[tuple[int, dict[str, Mention]]]],
+        mine: dict[int, list[SharedRule]],
+        others: dict[int, list[SharedRule]],
     ) -> Iterator[int]:
         for chain, rules in mine.items():
-            for other_place, other_keys in others.get(chain, ()):
-                for place, keys in rules:
-                    if place != other_place and not _exclude(keys, other_keys):
-                        yield 1 if place > other_place else -1
+            for other in others.get(chain, ()):
+                for rule in rules:
+                    if rule.place != other.place and _order_counts(rule, other):
+                        yield 1 if rule.place > other.place else -1
+
+
+def _order_counts(one: SharedRule, other: SharedRule) -> bool:
+    return not commute(one.effect, other.effect) and not _exclude(one.keys, other.keys)
 
 
 def _exclude(one: dict[str, Mention], other: dict[str, Mention]) -> bool:
