@@ -44,10 +44,11 @@ options:
   bridge_netfilter:
     description:
       - What to do about C(net.bridge.bridge-nf-call-iptables), and C(net.bridge.bridge-nf-call-ip6tables) for networks
-        with IPv6, without which a container does not reach ports that others on its own network publish.
-      - V(auto) sets them to V(1) where hairpin is wanted, and, where a file sets them to V(0) at boot, writes a file
-        that wins over it. They hold for all bridges of the host, so the module refuses where there are others with
-        ports, see O(on_disruption).
+        with IPv6, without which a container does not reach ports that others on its own network publish, and without
+        which containers of a network that forbids traffic between them (C(icc)) reach each other all the same.
+      - V(auto) sets them to V(1) where hairpin is wanted or such a network is, and, where a file sets them to V(0) at
+        boot, writes a file that wins over it. They hold for all bridges of the host, so the module refuses where there
+        are others with ports, see O(on_disruption).
       - V(keep) leaves them as they are.
     type: str
     choices: [auto, keep]
@@ -58,7 +59,8 @@ options:
         routes reaches services that listen on the host's 127.0.0.1.
       - V(auto) drops what comes in for 127.0.0.0/8 by other interfaces than C(lo), in C(PREROUTING) of the table
         C(raw), now and, by the unit C(dockernet-loopback-guard.service), at boot. Ports that are published at 127.0.0.1
-        are reached from the host as before. Once docker-proxy is on and no bridge routes 127.0.0.0/8, it is taken back.
+        are reached from the host as before. Where docker-proxy is on, bridges that still route 127.0.0.0/8 stop doing
+        so, and the rule is taken back.
       - V(keep) leaves it as it is.
     type: str
     choices: [auto, keep]

@@ -58,6 +58,8 @@ options:
       - What to do for IPv6 where the default route comes from router advertisements. The kernel drops that route when
         forwarding goes on, unless C(accept_ra) of its interface is 2.
       - V(refuse) changes nothing and names the interface. V(keep) sets C(accept_ra) to 2 there first.
+      - Where the host forwards IPv6 already and such an interface has lost its route by that, or soon will, V(keep)
+        sets C(accept_ra) to 2 as well, so that the next advertisement brings the route back. V(refuse) warns.
     type: str
     choices: [refuse, keep]
     default: refuse

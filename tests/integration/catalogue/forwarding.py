@@ -63,10 +63,11 @@ def loses_its_route(host: Host) -> None:
 
 CASES: tuple[Case, ...] = (
     Case("forwarding.ipv4", front_does_not_forward, "front0", "kernel"),
-    Case("forwarding.ipv4", next_bridges_do_not_forward, "default", "kernel"),
     Case("forwarding.ipv6", ipv6_is_not_forwarded, group="pending"),
     Case("forwarding.persistent", boot_forgets, group="kernel"),
     Case("forwarding.open-router", open_to_all, "", "kernel", second_uplink, "uplinks"),
     Case("forwarding.rp-filter", checks_sources_strictly, "lan1", "kernel", second_uplink, "uplinks"),
     Case("forwarding.accept-ra", loses_its_route, UPLINK, "kernel", advertised_uplink, "uplinks"),
+    # Last: links that come after it would be closed as well.
+    Case("forwarding.ipv4", next_bridges_do_not_forward, "default", "kernel"),
 )

@@ -12,6 +12,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     PortChange,
     port_changes,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
+    loopback_routes,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -25,8 +28,4 @@ def after_care(
     ids = {container.id for container in kept}
     chosen = [item for item in attachments(snapshot) if item.container.id in ids]
     ports = port_changes(chosen, wanted=not enabled)
-    if not enabled:
-        return ports, []
-    bridges = sorted({network.bridge for network in snapshot.networks if network.bridge is not None})
-    keys = [f"net.ipv4.conf.{bridge.replace('.', '/')}.route_localnet" for bridge in bridges]
-    return ports, [SysctlChange(key, "1", "0") for key in keys if snapshot.sysctls.get(key) == "1"]
+    return ports, loopback_routes(snapshot) if enabled else []

@@ -29,6 +29,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
     sysctl_actions,
     sysctl_diff,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.advertised import (
+    AdvertisedUplink,
+    advertised_uplinks,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
@@ -85,8 +89,14 @@ def plan_forwarding(
         return _plan_absent(snapshot, wish)
     demand(snapshot, SYSCTL)
     _refuse_unknown_interfaces(snapshot, wish)
-    guards = _router_advertisement_guards(snapshot, wish, advertised)
-    sysctls = guards + _runtime(snapshot, wish)
+    deaf = _deaf_uplinks(snapshot, wish)
+    sysctls = _router_advertisement_guards(snapshot, wish, advertised) + _runtime(snapshot, wish)
+    warnings = []
+    if wish.keep_advertised_routes:
+        sysctls = [SysctlChange(uplink.accept_ra_key, uplink.accept_ra, "2") for uplink in deaf] + sysctls
+        advertised = {**advertised, **{uplink.interface: uplink.accept_ra for uplink in deaf}}
+    else:
+        warnings = _unheard(deaf)
     actions = sysctl_actions(sysctls)
     files: list[OwnFile] = []
     promised: dict[str, str] = {}
@@ -97,7 +107,7 @@ def plan_forwarding(
         actions += reasons
     opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
     opened_at_boot = set(wish.families) if files else set()
-    warnings = _later_by_hand(tail, promised)
+    warnings += _later_by_hand(tail, promised)
     outline = Outline(actions, sysctl_diff(sysctls) + file_diffs(snapshot, files), warnings=warnings)
     implied = _implied(snapshot, sysctls)
     return ForwardingPlan(outline, sysctls, implied, files, promised, opened_now, opened_at_boot)
@@ -189,6 +199,22 @@ def _router_advertisement_guards(
             f"accept_ra is set to 2 on {names} first, and the route stays"
         )
     return [SysctlChange(_accept_ra_key(name), value, "2") for name, value in lost.items()]
+
+
+def _deaf_uplinks(snapshot: HostSnapshot, wish: ForwardingWish) -> list[AdvertisedUplink]:
+    """Uplinks that lose, or have lost, an advertised route because the host forwards IPv6 already."""
+    if "ipv6" not in wish.families or snapshot.sysctls.get(KNOBS["ipv6"][0]) != "1":
+        return []
+    return [uplink for uplink in advertised_uplinks(snapshot) if not uplink.is_heard]
+
+
+def _unheard(deaf: list[AdvertisedUplink]) -> list[str]:
+    return [
+        f"{uplink.interface} hears no router advertisements, since the host forwards IPv6 and accept_ra is "
+        f"{uplink.accept_ra}: its default route is lost or soon will be. With router_advertisements: keep, accept_ra "
+        "is set to 2, and the route comes with the next advertisement"
+        for uplink in deaf
+    ]
 
 
 def _accept_ra_key(interface: str) -> str:

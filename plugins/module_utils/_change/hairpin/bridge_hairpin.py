@@ -62,7 +62,7 @@ class HairpinChange:
         files = [read_file(file.path) for file in plan.netfilter.files]
         self._begin(plan, files)
         try:
-            set_sysctls(plan.netfilter.sysctls)
+            set_sysctls(plan.netfilter.sysctls + plan.loopback)
             for state, file in zip(files, plan.netfilter.files):
                 replace_file(state, encoded(file.text))
             verify_boot(read_boot(), plan.netfilter.promised)
@@ -86,13 +86,13 @@ class HairpinChange:
             touched,
             writes,
             actions=plan.outline.actions,
-            sysctls=to_plain(plan.netfilter.sysctls),
+            sysctls=to_plain(plan.netfilter.sysctls + plan.loopback),
             ports=to_plain(plan.ports),
             units=[unit.record()] if unit else [],
         )
 
     def _undo(self, plan: HairpinPlan, files: list[FileState]) -> list[str]:
-        stuck = reset_sysctls(plan.netfilter.sysctls)
+        stuck = reset_sysctls(plan.netfilter.sysctls + plan.loopback)
         for state in files:
             try:
                 now = read_file(state.path)

@@ -22,11 +22,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     GuardPlan,
+    needless_loopback_routes,
     plan_guard,
+    plan_guard_of_switch,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import file_diffs
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+    SysctlChange,
+    sysctl_actions,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
@@ -79,6 +85,8 @@ class HairpinPlan:
     ports: list[PortChange] = field(default_factory=list)
     netfilter: NetfilterPlan = field(default_factory=NetfilterPlan)
     guard: GuardPlan = field(default_factory=GuardPlan)
+    loopback: list[SysctlChange] = field(default_factory=list)
+    """route_localnet of bridges that docker-proxy made needless."""
 
 
 def plan_hairpin(
@@ -98,14 +106,23 @@ def plan_hairpin(
     netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if wish.netfilter and networks else NetfilterPlan()
     if netfilter.disruptions and not wish.disruption_allowed:
         raise Refusal(_refusal(netfilter), netfilter.disruptions)
-    guard = plan_guard(snapshot, firewall, unit) if wish.guard and firewall and unit else GuardPlan()
+    loopback = needless_loopback_routes(snapshot) if wish.guard else []
+    guard = _plan_guard(snapshot, loopback, firewall, unit) if wish.guard and firewall and unit else GuardPlan()
+    sysctls = netfilter.sysctls + loopback
     outline = Outline(
-        netfilter.actions + guard.actions + port_actions(ports),
-        sysctl_diff(netfilter.sysctls) + file_diffs(snapshot, netfilter.files) + guard.diffs + port_diff(ports),
+        netfilter.actions + sysctl_actions(loopback) + guard.actions + port_actions(ports),
+        sysctl_diff(sysctls) + file_diffs(snapshot, netfilter.files) + guard.diffs + port_diff(ports),
         netfilter.disruptions,
         _unseen(chosen) + _harm(snapshot, ports) + netfilter.warnings + guard.warnings,
     )
-    return HairpinPlan(outline, ports, netfilter, guard)
+    return HairpinPlan(outline, ports, netfilter, guard, loopback)
+
+
+def _plan_guard(snapshot: HostSnapshot, loopback: list[SysctlChange], firewall: Firewall, unit: UnitState) -> GuardPlan:
+    """The guard for the time after the bridges stopped routing 127.0.0.0/8, if they do."""
+    if loopback:
+        return plan_guard_of_switch(snapshot, firewall, unit, enabled=True)
+    return plan_guard(snapshot, firewall, unit)
 
 
 def _chosen(snapshot: HostSnapshot, wish: HairpinWish) -> list[Network]:

@@ -4,11 +4,12 @@
 #
 # Private to the collection: it can change at any time.
 
-"""That iptables sees what passes a bridge, as hairpin traffic needs: the plan. Pure.
+"""That iptables sees what passes a bridge, as hairpin traffic and forbidden traffic need: the plan. Pure.
 
 A packet between two ports of a bridge passes the rules for addresses only with net.bridge.bridge-nf-call-iptables = 1.
-Without docker-proxy, a container that calls a port published by another one on its network depends on it. The setting
-is one for all bridges of the host, also those of virtual machines.
+Without docker-proxy, a container that calls a port published by another one on its network depends on it; with traffic
+between containers forbidden (icc), so does the rule that forbids it. The setting is one for all bridges of the host,
+also those of virtual machines.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 _KEYS = {"ipv4": "net.bridge.bridge-nf-call-iptables", "ipv6": "net.bridge.bridge-nf-call-ip6tables"}
 _NOT_LOADED = (
-    "the kernel module br_netfilter is not loaded, so containers do not reach ports that others on their network "
-    "publish: modprobe br_netfilter, and its name in a file of /etc/modules-load.d for boot"
+    "the kernel module br_netfilter is not loaded, so rules do not see what passes between containers of one network: "
+    "modprobe br_netfilter, and its name in a file of /etc/modules-load.d for boot"
 )
 
 
@@ -48,16 +49,20 @@ class NetfilterPlan:
 
 
 def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: bool) -> NetfilterPlan:
-    """Plan it for networks. Where it is not wanted, only our lines for boot are taken back: others may need it now."""
+    """Plan it for networks: for all of them where wanted, else for those that forbid traffic between containers.
+
+    Where there are none, only our lines for boot are taken back: others may need it now.
+    """
     unread = [name for name in (SYSCTL, BOOT) if not snapshot.was_read(name)]
     if unread:
         reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
         return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be told: {reason}"])
     boot = boot_files(snapshot)
-    if not wanted:
+    concerned = [network for network in networks if wanted or not network.icc]
+    if not concerned:
         files, actions = withdraw(boot, lambda key: key in _KEYS.values())
         return NetfilterPlan(actions, files=files)
-    keys = [_KEYS[family] for family in _KEYS if family == "ipv4" or any(item.ipv6 for item in networks)]
+    keys = [_KEYS[family] for family in _KEYS if family == "ipv4" or any(item.ipv6 for item in concerned)]
     if keys[0] not in snapshot.sysctls:
         return NetfilterPlan(warnings=[_NOT_LOADED])
     sysctls = [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key) == "0"]

@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, SYSCTL, HostSnapshot
@@ -66,6 +67,17 @@ def plan_guard_of_switch(snapshot: HostSnapshot, firewall: Firewall, unit: UnitS
     return _plan(snapshot, firewall, unit, needed=not enabled)
 
 
+def loopback_routes(snapshot: HostSnapshot) -> list[SysctlChange]:
+    """The end of route_localnet on Docker's bridges, where it is on."""
+    keys = [_key(bridge) for bridge in sorted(docker_bridges(snapshot))]
+    return [SysctlChange(key, "1", "0") for key in keys if snapshot.sysctls.get(key) == "1"]
+
+
+def needless_loopback_routes(snapshot: HostSnapshot) -> list[SysctlChange]:
+    """The same, where docker-proxy is in force: nothing of dockerd needs it then."""
+    return loopback_routes(snapshot) if proxy_in_force(snapshot).value else []
+
+
 def _plan(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, needed: bool | None) -> GuardPlan:
     unread = [name for name in (RULESET, SYSCTL) if not snapshot.was_read(name)]
     if unread:
@@ -85,11 +97,15 @@ def _plan(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, needed
 
 
 def _is_needed(snapshot: HostSnapshot) -> bool | None:
-    keys = [f"net.ipv4.conf.{name.replace('.', '/')}.route_localnet" for name in docker_bridges(snapshot)]
+    keys = [_key(name) for name in docker_bridges(snapshot)]
     if any(snapshot.sysctls.get(key) == "1" for key in keys):
         return True
     mode = proxy_in_force(snapshot).value
     return None if mode is None else not mode
+
+
+def _key(bridge: str) -> str:
+    return f"net.ipv4.conf.{bridge.replace('.', '/')}.route_localnet"
 
 
 def _rules(snapshot: HostSnapshot, firewall: Firewall) -> tuple[bool, bool]:

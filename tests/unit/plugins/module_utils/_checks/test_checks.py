@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
 from tests.unit.synthetic_host import HOST_NETNS, SyntheticHost, identity
@@ -23,121 +21,6 @@ def judge(host: SyntheticHost, check: str, proxy: str = "keep") -> list[Finding]
 def only(host: SyntheticHost, check: str, proxy: str = "keep") -> Finding:
     (finding,) = judge(host, check, proxy)
     return finding
-
-
-# ---- forwarding ------------------------------------------------------------------------------------------------------
-
-
-def closed(host: SyntheticHost, *interfaces: str) -> SyntheticHost:
-    for name in interfaces:
-        host.sysctls[f"net.ipv4.conf.{name.replace('.', '/')}.forwarding"] = "0"
-    return host
-
-
-def test_forwarding_off_everywhere_is_one_finding_for_the_host() -> None:
-    host = closed(SyntheticHost(), "eth0", "docker0", "lo", *[link.name for link in SyntheticHost().links])
-    host.sysctls["net.ipv4.ip_forward"] = "0"
-    finding = only(host, "forwarding.ipv4")
-    assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "high", "host")
-    assert finding.evidence["net.ipv4.ip_forward"] == "0"
-    assert finding.remedy is not None
-    assert finding.remedy.module == "ip_forward"
-    assert finding.remedy.args == {"state": "present", "families": ["ipv4"]}
-
-
-def test_one_closed_bridge_is_found_though_ip_forward_is_1() -> None:
-    bridge = f"br-{identity('front')[:12]}"
-    finding = only(closed(SyntheticHost(), bridge), "forwarding.ipv4")
-    assert (finding.resource.kind, finding.resource.name) == ("interface", bridge)
-    assert "network front" in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.module == "ip_forward"
-
-
-def test_a_closed_uplink_is_for_a_human() -> None:
-    host = SyntheticHost().link(Link(90, "eth0.100", "vlan", up=True, addresses=["198.51.100.1/24"]))
-    finding = only(closed(host, "eth0.100"), "forwarding.ipv4")
-    assert finding.resource.name == "eth0.100"
-    assert finding.evidence == {"net.ipv4.ip_forward": "1", "net.ipv4.conf.eth0/100.forwarding": "0"}
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "interfaces: [eth0.100]" in finding.remedy.text
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        Link(90, "wlan0", up=False, addresses=["198.51.100.1/24"]),
-        Link(90, "eth1", up=True, addresses=["169.254.1.1/16", "2001:db8:1::1/64"]),
-        Link(90, "dummy0", "dummy", up=True, addresses=["198.51.100.1/24"]),
-        Link(90, "veth9", "veth", up=True, master=3),
-    ],
-)
-def test_interfaces_that_carry_no_ipv4_of_others_do_not_matter(link: Link) -> None:
-    assert only(closed(SyntheticHost().link(link), link.name), "forwarding.ipv4").outcome == "pass"
-
-
-def test_ip_forward_0_alone_stops_nothing_that_forwards_by_itself() -> None:
-    host = SyntheticHost()
-    host.sysctls["net.ipv4.ip_forward"] = "0"
-    assert only(host, "forwarding.ipv4").outcome == "pass"
-
-
-def test_forwarding_without_a_network_that_leads_out_is_not_applicable() -> None:
-    host = SyntheticHost()
-    host.networks = [replace(item, internal=item.driver == "bridge") for item in host.networks]
-    for check in ("forwarding.ipv4", "forwarding.persistent"):
-        assert only(host, check).outcome == "not_applicable"
-
-
-def test_a_setting_that_the_kernel_does_not_show_is_unknown() -> None:
-    host = SyntheticHost()
-    del host.sysctls["net.ipv4.conf.eth0.forwarding"]
-    finding = only(host, "forwarding.ipv4")
-    assert finding.outcome == "unknown"
-    assert "net.ipv4.conf.eth0.forwarding" in finding.summary
-
-
-def test_forwarding_that_no_file_sets_is_not_persistent() -> None:
-    host = SyntheticHost()
-    host.boot = []
-    finding = only(host, "forwarding.persistent")
-    assert finding.outcome == "fail"
-    assert "nothing turns it on at boot" in finding.summary
-    assert "dockerd starts and turns it on itself" in finding.impact
-    assert "FORWARD to DROP" in finding.impact
-
-
-def test_a_later_file_that_overrides_is_named_with_its_line() -> None:
-    host = SyntheticHost().boot_file("/etc/sysctl.d/99-hard.conf", "kernel.x = 1\nnet.ipv4.conf.all.forwarding = 0")
-    finding = only(host, "forwarding.persistent")
-    assert "/etc/sysctl.d/99-hard.conf line 2" in finding.summary
-    assert finding.evidence["/etc/sysctl.d/99-hard.conf:2"] == "net.ipv4.conf.all.forwarding = 0"
-    assert "sysctl --system" in finding.impact
-
-
-@pytest.mark.parametrize(
-    ("engine", "text", "words"),
-    [
-        ({"firewall_driver": "nftables"}, b"{}", "dockerd does not start"),
-        ({"firewall_driver": "iptables+firewalld"}, b"{}", "FORWARD to DROP"),
-        ({}, b'{"ip-forward": false}', "told to leave it alone"),
-        ({}, b'{"ip-forward-no-drop": true}', "until dockerd starts and turns it on."),
-        ({}, b'{"iptables": false}', "until dockerd starts and turns it on."),
-    ],
-)
-def test_the_impact_at_boot_depends_on_what_dockerd_does(engine: dict[str, Any], text: bytes, words: str) -> None:
-    host = SyntheticHost(engine=engine).daemon_json(text)
-    host.boot = []
-    assert words in only(host, "forwarding.persistent").impact
-
-
-def test_boot_that_turns_on_what_is_off_differs_as_well() -> None:
-    host = SyntheticHost()
-    host.sysctls["net.ipv4.ip_forward"] = "0"
-    assert "boot turns it on (/etc/sysctl.d/50-forward.conf line 2)" in only(host, "forwarding.persistent").summary
-    host.boot = []
-    assert only(host, "forwarding.persistent").outcome == "pass"
 
 
 # ---- hairpin ---------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sys
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
+    Link,
     SysctlAssignment,
     SysctlFile,
 )
@@ -212,6 +213,28 @@ def test_an_advertised_route_that_is_safe_is_no_obstacle() -> None:
     safe = with_boot(("/etc/sysctl.d/50-ra.conf", {"net.ipv6.conf.eth0.accept_ra": "2"}))
     assert plan_forwarding(safe, SIX, {"eth0": "2"}).sysctls[0].key == "net.ipv6.conf.all.forwarding"
     assert plan_forwarding(HOST, FOUR, {"eth0": "1"}).outline.actions
+
+
+def test_an_uplink_that_is_deaf_already_is_mended_with_consent() -> None:
+    on = with_sysctls(
+        {
+            "net.ipv6.conf.all.forwarding": "1",
+            "net.ipv6.conf.default.forwarding": "1",
+            "net.ipv6.conf.eth0.forwarding": "1",
+            "net.ipv6.conf.eth0.accept_ra": "1",
+        }
+    )
+    eth0 = Link(2, "eth0", up=True, addresses=["2001:db8::5/64"], leased=["2001:db8::5/64"])
+    deaf = replace(on, links=[*on.links, eth0])
+    refused = plan_forwarding(deaf, replace(SIX, persistent=False), {})
+    assert refused.sysctls == []
+    assert "eth0 hears no router advertisements" in refused.outline.warnings[0]
+    mended = plan_forwarding(deaf, replace(SIX, keep_advertised_routes=True), {})
+    assert [(change.key, change.after) for change in mended.sysctls] == [("net.ipv6.conf.eth0.accept_ra", "2")]
+    assert mended.promised["net.ipv6.conf.eth0.accept_ra"] == "2"
+    assert mended.opened_now == set()
+    heard = with_sysctls({"net.ipv6.conf.eth0.accept_ra": "2"}, deaf)
+    assert plan_forwarding(heard, replace(SIX, persistent=False), {}).outline.warnings == []
 
 
 def test_unread_sources_and_absent_families() -> None:

@@ -35,6 +35,17 @@ def test_now_and_at_boot() -> None:
     assert plan_netfilter(FINE, [SHOP], wanted=True).actions == []
 
 
+def test_networks_that_forbid_traffic_need_it_with_docker_proxy_as_well() -> None:
+    closed = replace(SHOP, options={"com.docker.network.bridge.enable_icc": "false"})
+    plan = plan_netfilter(CLOSED, [SHOP, closed], wanted=False)
+    assert [(change.key, change.after) for change in plan.sysctls] == [(KEY, "1")]
+    assert plan.files == [OwnFile(OWN, f"{HEADER}{KEY} = 1\n")]
+    # What another network has is of no concern.
+    assert [item.key for item in plan_netfilter(CLOSED, [replace(SHOP, ipv6=True), closed], wanted=False).sysctls] == [
+        KEY
+    ]
+
+
 def test_lines_of_other_modules_are_kept() -> None:
     boot = with_boot((OWN, {"net.ipv4.ip_forward": "1"}), ("/etc/sysctl.d/99-zz.conf", {KEY: "0"})).boot
     plan = plan_netfilter(replace(FINE, boot=boot), [SHOP], wanted=True)

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a finding of forwarding or bridges names as its remedy mends it: the module is run with just these arguments."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remedy
+
+from tests.integration.catalogue import bridge, forwarding
+from tests.integration.catalogue.cases import judge, of, outcomes, shown
+from tests.integration.catalogue.scenario import make_healthy
+from tests.integration.snapshots import install_readers, read_host
+from tests.lab.ansible_runs import ansible_module
+from tests.lab.host import Host
+
+BREAKS = (
+    forwarding.front_does_not_forward,
+    forwarding.boot_forgets,
+    forwarding.open_to_all,
+    forwarding.loses_its_route,
+    forwarding.next_bridges_do_not_forward,
+    bridge.bridges_pass_the_rules_by,
+    bridge.front_routes_loopback,
+)
+# Beyond what the finding names: the router on ra0 is somebody that the host forwards for.
+CONSENTS = {"ip_forward": {"on_disruption": "allow"}, "bridge_hairpin": {}}
+MENDED = (
+    "forwarding.ipv4",
+    "forwarding.persistent",
+    "forwarding.open-router",
+    "forwarding.accept-ra",
+    "bridge.netfilter",
+    "bridge.route-localnet",
+)
+
+
+@pytest.mark.kinds("debian11", "debian13-docker28")
+def test_the_remedies_that_are_named_mend_what_failed(fresh_host: Host) -> None:
+    host = fresh_host
+    install_readers(host)
+    for step in (make_healthy, *BREAKS):
+        step(host)
+
+    before = failing(host)
+    assert {item.check for item in before} == set(MENDED), shown(before)
+    for remedy in remedies(before):
+        module = str(remedy.module)
+        result = ansible_module(host, f"dockernet.baseline.{module}", {**remedy.args, **CONSENTS[module]})
+        assert not result.get("failed"), result
+    after = judge(read_host(host))
+
+    assert {check: outcomes(after, check) for check in MENDED} == {check: {"pass"} for check in MENDED}, shown(
+        [item for check in MENDED for item in of(after, check)]
+    )
+
+
+def failing(host: Host) -> list[Finding]:
+    return [item for check in MENDED for item in of(judge(read_host(host)), check) if item.outcome == "fail"]
+
+
+def remedies(findings: list[Finding]) -> list[Remedy]:
+    """Each once."""
+    found: list[Remedy] = []
+    for item in findings:
+        if item.remedy is not None and item.remedy.module is not None and item.remedy not in found:
+            found.append(item.remedy)
+    return found
