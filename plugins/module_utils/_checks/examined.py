@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabili
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import RuleMaking, rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -46,6 +47,11 @@ class Examined:
     def capabilities(self) -> Capabilities:
         """What an engine of this release does and has."""
         return capabilities_of(self.snapshot.engine)
+
+    @cached_property
+    def rule_making(self) -> dict[int, RuleMaking]:
+        """Whether the running dockerd was told to make rules for IPv4 (4) and IPv6 (6)."""
+        return {family: rule_making(self.snapshot, family) for family in (4, 6)}
 
     @cached_property
     def view(self) -> HostView:

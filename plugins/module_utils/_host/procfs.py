@@ -136,17 +136,9 @@ def _target(path: str) -> str:
         return ""
 
 
-def boot_time() -> int:
-    """Seconds since the epoch at which the machine was started."""
-    for line in (PROC / "stat").read_text(encoding="ascii").splitlines():
-        if line.startswith("btime "):
-            return int(line.split()[1])
-    return 0
-
-
 def started_at(process: Process) -> float:
-    """Seconds since the epoch at which a process started; btime is whole seconds, so it can be one second off."""
-    return boot_time() + process.start_ticks / os.sysconf("SC_CLK_TCK")
+    """Seconds since the epoch at which a process started, to a clock tick; btime of /proc/stat is whole seconds."""
+    return time.time() - age(process)
 
 
 def age(process: Process) -> float:

@@ -67,3 +67,9 @@ def capabilities_of(engine: Optional[Engine]) -> Capabilities:
     """The row of an engine; of one whose release is not known, that of the oldest."""
     release = engine.full_release if engine is not None else (0, 0, 0)
     return next(row for row in reversed(_TABLE) if row.since <= release)
+
+
+def layout_of(engine: Optional[Engine]) -> str:
+    """How the rules of an engine are laid out, by its release and by the backend that it reports (from 28.1 on)."""
+    driver = (engine.firewall_driver or "") if engine is not None else ""
+    return NFTABLES if driver.startswith(NFTABLES) else capabilities_of(engine).layout

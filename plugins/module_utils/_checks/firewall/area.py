@@ -9,5 +9,24 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall import (
+    bypass,
+    disabled,
+    egress,
+    flushed,
+    isolation,
+    mixed,
+    publish,
+    stale,
+)
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    flushed.FLUSHED,
+    egress.EGRESS,
+    publish.PUBLISH,
+    isolation.ISOLATION,
+    stale.STALE,
+    mixed.MIXED,
+    disabled.DISABLED,
+    bypass.BYPASS,
+)

@@ -60,7 +60,10 @@ class HostView:
         self.problems: list[str] = [_unread(snapshot, name) for name in _NEEDED if not snapshot.was_read(name)]
         """What was not read and could change the way of any packet on the host, one sentence each."""
         self.settings = Settings(snapshot.sysctls)
+        self.rule_problems: list[str] = []
+        """Those of them that are about the rules."""
         self.book = self._read_rules()
+        self.problems.extend(self.rule_problems)
         self.frame_rules = FrameRules(self.book)
         self._free_ports: dict[tuple[int, int], Optional[int]] = {}
         self.host = Stack(
@@ -132,14 +135,14 @@ class HostView:
     def _read_rules(self) -> RuleBook:
         ruleset = self.snapshot.ruleset
         if ruleset is None or not self.snapshot.was_read(RULESET):
-            self.problems.append(_unread(self.snapshot, RULESET))
+            self.rule_problems.append(_unread(self.snapshot, RULESET))
             return RuleBook()
         try:
             book = read_rulebook(ruleset)
         except RulesetError as error:
-            self.problems.append(f"the ruleset could not be understood: {error}")
+            self.rule_problems.append(f"the ruleset could not be understood: {error}")
             return RuleBook()
-        self.problems.extend(book.problems)
+        self.rule_problems.extend(book.problems)
         return book
 
     def _find_bridges(self) -> dict[str, Bridge]:

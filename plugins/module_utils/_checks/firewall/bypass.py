@@ -1,0 +1,98 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether the host's own firewall is passed by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    if examined.answers.problems:
+        return [unknown(host, "; ".join(examined.answers.problems))]
+    outside = [
+        answer
+        for answer in examined.answers.answers
+        if answer.source.kind == OUTSIDE and answer.wanted.kind == PUBLISHED
+    ]
+    if not outside:
+        return [not_applicable(host, "No port is published that machines outside could ask for")]
+    ports: dict[str, list[tuple[Asked, Exposed]]] = {}
+    for exposed in examined.exposed:
+        if exposed.kind == DENIED_BY_HOST:
+            for asked in exposed.ports:
+                ports.setdefault(asked.label, []).append((asked, exposed))
+    found = [*map(_failed, ports.values()), *_untold(outside, ports)]
+    if found:
+        return found
+    number = len({asked.label for answer in outside for asked in answer.ports})
+    return [passed(host, "No rule of the host denies a port that Docker publishes all the same", {"ports": number})]
+
+
+def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
+    found: dict[str, Verdict] = {}
+    for answer in outside:
+        if answer.path.verdict != UNKNOWN:
+            continue
+        reason = "; ".join(answer.path.doubts) or answer.path.reason
+        for asked in answer.ports:
+            if asked.label not in known:
+                resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+                verdict = unknown(resource, f"whether machines outside reach {asked.label} depends: {reason}")
+                found.setdefault(asked.label, verdict)
+    return list(found.values())
+
+
+def _failed(members: list[tuple[Asked, Exposed]]) -> Verdict:
+    asked, exposed = members[0]
+    uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
+    evidence = {"example": str(exposed.example), "uplinks": uplinks, "denied": exposed.reason}
+    return failed(
+        resources.port(asked.station.containers[0], asked.port, asked.protocol),
+        f"{asked.label} is open to machines outside by {', '.join(uplinks)} though the host's own rules deny it: "
+        f"{exposed.reason}",
+        evidence,
+        "Whoever set up that firewall believes the port to be closed. Docker translates the address before chain INPUT "
+        "is asked, so that rule never sees the packet.",
+        Remedy(
+            "A human decides who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
+            "or put the rule into DOCKER-USER, where the original port is matched by -m conntrack --ctorigdstport"
+        ),
+    )
+
+
+BYPASS = Check(
+    id="firewall.bypass",
+    severity=HIGH,
+    title="Docker publishes nothing that the host's firewall denies",
+    rationale=(
+        "ufw, firewalld and plain rules in INPUT guard the host's own programs. What Docker publishes takes another "
+        "way, so a rule that denies a port from outside says one thing, and the network does another."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

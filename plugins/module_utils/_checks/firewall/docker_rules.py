@@ -1,0 +1,68 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Docker's own chains among the rules of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import (
+    RuleFacts,
+    entries_of,
+    facts_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule, RuleBook
+
+FAMILIES = {"ip": 4, "ip6": 6}
+NATIVE_TABLE = "docker-bridges"
+"""Of the nftables backend (moby daemon/libnetwork/drivers/bridge/internal/nftabler)."""
+USER_CHAIN = "DOCKER-USER"
+"""Made by dockerd, filled by people."""
+INGRESS_CHAIN = "DOCKER-INGRESS"
+"""Made by swarm, and leads into a namespace that is no container's."""
+
+Place = tuple[str, str]
+"""Family and table as Hop.table shows them, and the chain."""
+
+
+def chains_of_docker(book: RuleBook, family: int) -> list[Chain]:
+    """The chains for IPv4 (4) or IPv6 (6) that dockerd makes, swarm's left out."""
+    return [
+        chain
+        for chain in book.chains.values()
+        if FAMILIES.get(chain.family) == family
+        and (chain.table == NATIVE_TABLE or (chain.name.startswith("DOCKER") and chain.name != INGRESS_CHAIN))
+    ]
+
+
+def facts_in(rule: Rule) -> Iterator[RuleFacts]:
+    """What a rule says, and what the entries of its maps say."""
+    yield facts_of(rule)
+    yield from entries_of(rule)
+
+
+def places_of_people(book: RuleBook) -> set[Place]:
+    """Chains that are documented as the place for rules of one's own: DOCKER-USER, and what people jump to from it."""
+    found: set[Place] = set()
+    waiting = [chain for chain in book.chains.values() if chain.name == USER_CHAIN]
+    while waiting:
+        chain = waiting.pop()
+        place = (chain.table_name, chain.name)
+        if place in found:
+            continue
+        found.add(place)
+        waiting += _targets(book, chain)
+    return found
+
+
+def _targets(book: RuleBook, chain: Chain) -> Iterable[Chain]:
+    for rule in chain.rules:
+        for facts in facts_in(rule):
+            for name in facts.jumps:
+                target = book.chains.get((*chain.key[:3], name))
+                if target is not None and not name.startswith("DOCKER"):
+                    yield target

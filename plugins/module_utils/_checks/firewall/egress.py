@@ -1,0 +1,185 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether containers reach the outside, with the host's address where masquerading is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import Fates
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, REQUEST, UNKNOWN, Path
+
+_DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
+_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+_NAMED = 5
+
+
+@dataclass
+class _Trouble:
+    """Containers of one network that do not reach the outside, all for one reason."""
+
+    network: Network
+    packet: Packet
+    path: Path
+    reason: str
+    containers: list[str] = field(default_factory=list)
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    if examined.answers.problems:
+        return [unknown(host, "; ".join(examined.answers.problems))]
+    fates = Fates(examined)
+    troubles: dict[tuple[str, Key], _Trouble] = {}
+    good = 0
+    for answer in examined.answers.answers:
+        if answer.source.kind != CONTAINER or answer.wanted.kind != BEYOND:
+            continue
+        for station, network in _leaving(answer):
+            if not _wrong(examined, answer.packet, answer.path, station, network):
+                good += 1
+                continue
+            key = (network.id, answer.key)
+            if key not in troubles:
+                troubles[key] = _trouble(examined, answer, station, network)
+            troubles[key].containers.append(station.name)
+    meant = {rule: item for item in troubles.values() for rule in [fates.meant(item.path)] if rule}
+    found = [_verdict(item) for item in troubles.values() if item not in meant.values()]
+    if found:
+        return found
+    if not good and not meant:
+        return [not_applicable(host, "No running container has a way out over a bridge network of this host")]
+    evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
+    if meant:
+        evidence["kept in by rules of people"] = list(meant)[:_NAMED]
+    return [passed(host, "Containers reach the outside", evidence)]
+
+
+def _trouble(examined: Examined, answer: Answer, station: Station, network: Network) -> _Trouble:
+    """Told by a packet of the container's own, which fares like that of its class."""
+    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name))
+    path = examined.path(packet)
+    return _Trouble(network, packet, path, _wrong(examined, packet, path, station, network))
+
+
+def _leaving(answer: Answer) -> Iterator[tuple[Station, Network]]:
+    """Namespaces whose way to the outside leads over a bridge network, with that network."""
+    family = answer.wanted.family
+    for station in answer.stations:
+        plug = _way_out(station, family)
+        if plug is not None and not plug.net.network.internal:
+            yield station, plug.net.network
+
+
+def _way_out(station: Station, family: int) -> Optional[Plug]:
+    if station.space is None or not any(family_of(text) == family for text in station.addresses):
+        return None
+    routes = [item for item in station.space.routes if item.destination == _DEFAULT[family] and item.interfaces]
+    if not routes:
+        return None
+    index = min(routes, key=lambda item: item.metric).interfaces[0]
+    return next((plug for plug in station.plugs if plug.inside.index == index), None)
+
+
+def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, network: Network) -> str:
+    """Why a container does not reach the outside as it is meant to; empty where it does."""
+    family = family_of(packet.destination)
+    masquerades = _masquerades(examined, network, family)
+    if path.verdict == DELIVERED and not (masquerades and path.source_at_end in station.addresses):
+        return ""
+    whole = examined.path(packet)
+    sent_as = _source_on_the_wire(whole)
+    if masquerades and sent_as and sent_as == _first_source(whole):
+        return f"its packets leave with its own address {sent_as}, though masquerading is asked for"
+    if sent_as and not masquerades:
+        return ""
+    return "; ".join(path.doubts) or path.reason
+
+
+def _masquerades(examined: Examined, network: Network, family: int) -> bool:
+    """Whether dockerd is to masquerade what leaves a network."""
+    mode = network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{family}", "nat")
+    wanted = network.options.get(_MASQUERADE, "true") != "false" and mode.startswith("nat")
+    return wanted and examined.rule_making[family].value is not False
+
+
+def _source_on_the_wire(path: Path) -> str:
+    """The source address with which a packet left the host; empty if it did not."""
+    sent = [hop for hop in path.hops if hop.leg == REQUEST and hop.place == "wire" and hop.action == "send"]
+    return _address(sent[-1].source) if sent else ""
+
+
+def _first_source(path: Path) -> str:
+    """The source address with which a packet set out."""
+    return _address(path.hops[0].source) if path.hops else ""
+
+
+def _address(text: str) -> str:
+    """Without the port."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
+
+
+def _verdict(trouble: _Trouble) -> Verdict:
+    names = trouble.containers
+    who = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    resource = resources.network(trouble.network)
+    evidence = {
+        "containers": who,
+        "number of containers": len(names),
+        "packet": str(trouble.packet),
+        "ends": trouble.reason,
+    }
+    if trouble.path.verdict == UNKNOWN and trouble.path.doubts:
+        reason = f"whether containers of {trouble.network.name} reach the outside depends: {trouble.reason}"
+        return unknown(resource, reason, evidence)
+    return failed(
+        resource,
+        f"Containers of {trouble.network.name} ({who}) do not reach the outside: {trouble.reason}",
+        evidence,
+        "What they ask of other machines gets no answer: updates, name servers, services they depend on.",
+        Remedy(
+            "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
+            "writes them anew; where a rule of somebody else's is in the way, its owner decides"
+        ),
+    )
+
+
+EGRESS = Check(
+    id="firewall.egress",
+    severity=HIGH,
+    title="Containers reach the outside",
+    rationale=(
+        "Forwarding, the rules of FORWARD and masquerading must all be right for one packet of a container to come "
+        "back answered, so one is followed out of each network and back. What a rule in DOCKER-USER keeps in on "
+        "purpose is no fault."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""How a packet that did not fare well ended: by the host's doing, on purpose, or at the program's own door."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import (
+    NATIVE_TABLE,
+    Place,
+    places_of_people,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES, layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
+
+
+class Fates:
+    """Judges paths of one host."""
+
+    def __init__(self, examined: Examined) -> None:
+        """Find the chains that people fill."""
+        self._native = layout_of(examined.snapshot.engine) == NFTABLES
+        self._places: set[Place] = places_of_people(examined.view.book)
+
+    def meant(self, path: Path) -> str:
+        """The rule by which somebody keeps such packets off on purpose; empty where it was no such rule.
+
+        dockerd leaves DOCKER-USER to people; with the backend of nftables, they have tables of their own.
+        """
+        hop = None if path.decided_at is None else path.hops[path.decided_at]
+        if hop is None or not hop.rule or hop.action not in ("drop", "reject"):
+            return ""
+        own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
+        return hop.rule if own or (hop.table, hop.chain) in self._places else ""
+
+
+def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
+    """The hop at which a request came to a port of a container; None if it did not."""
+    sockets = {f"[{text}]:{port}" if ":" in text else f"{text}:{port}" for text in addresses}
+    return next(
+        (
+            hop
+            for hop in path.hops
+            if hop.leg in (REQUEST, PROXY_REQUEST) and hop.place == "socket" and hop.destination in sockets
+        ),
+        None,
+    )

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether bridge networks are kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+_NAMED = 5
+_OPEN_MODES = ("routed", "nat-unprotected")
+
+
+@dataclass
+class _Open:
+    """A network that containers of others reach."""
+
+    network: Network
+    reason: str
+    untold: bool
+    example: str
+    ports: dict[str, None] = field(default_factory=dict)
+    askers: dict[str, None] = field(default_factory=dict)
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    snapshot, answers = examined.snapshot, examined.answers
+    host = resources.host(snapshot)
+    if answers.problems:
+        return [unknown(host, "; ".join(answers.problems))]
+    opened: dict[tuple[str, bool], _Open] = {}
+    asked = 0
+    for answer in answers.answers:
+        if answer.source.kind == CONTAINER and answer.wanted.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
+            asked += 1
+            if answer.path.verdict == UNKNOWN or _came(examined, answer):
+                _note(examined, opened, answer)
+    found = [_verdict(item) for item in opened.values()]
+    if answers.unasked:
+        found.append(unknown(host, f"{answers.unasked} questions between containers were too many to be answered"))
+    spaces = {space.inode for space in snapshot.inner}
+    own = snapshot.daemon.netns if snapshot.daemon is not None else None
+    unread = [item.name for item in running(snapshot) if item.netns != own and item.netns not in spaces]
+    if unread:
+        reason = f"what listens inside was not read of {', '.join(unread[:_NAMED])} ({len(unread)} in all)"
+        found.append(unknown(host, reason))
+    if found:
+        return found
+    if not asked:
+        return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
+    evidence = {"questions from containers to ports on other networks": asked, "answered": 0}
+    return [passed(host, "No container reaches one on another bridge network", evidence)]
+
+
+def _came(examined: Examined, answer: Answer) -> bool:
+    """Whether the request came into the container, whatever became of the answer."""
+    if answer.path.answered_by.startswith("container "):
+        return True
+    path = examined.path(answer.packet)
+    place = f"{answer.packet.destination}"
+    return any(
+        hop.place == "socket" and hop.action in ("deliver", "hold") and hop.destination.strip("[").startswith(place)
+        for hop in path.hops
+    )
+
+
+def _note(examined: Examined, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
+    untold = answer.path.verdict == UNKNOWN
+    for stations, ports in answer.pairs():
+        for asked in ports:
+            net = _net_of(asked)
+            if net is None or _is_meant(net.network, family_of(asked.address)):
+                continue
+            key = (net.network.id, untold)
+            if key not in opened:
+                opened[key] = _opened(examined, answer, stations[0], asked, net.network)
+            item = opened[key]
+            item.ports[asked.label] = None
+            if len(item.askers) <= _NAMED:
+                item.askers.update(dict.fromkeys(_names(stations)))
+
+
+def _opened(examined: Examined, answer: Answer, station: Station, asked: Asked, network: Network) -> _Open:
+    """Told by a packet of these two, which fares like that of its class."""
+    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=asked.address, port=asked.port)
+    path = examined.path(packet)
+    reason = "; ".join(path.doubts) or path.reason
+    return _Open(network, reason, answer.path.verdict == UNKNOWN, str(packet))
+
+
+def _names(stations: list[Station]) -> Iterator[str]:
+    return (station.name for station in islice(stations, _NAMED + 1))
+
+
+def _net_of(asked: Asked) -> Net | None:
+    """The network on which a port has the address that it is asked at."""
+    for plug in asked.station.plugs:
+        if any(text.partition("/")[0] == asked.address for text in plug.inside.addresses):
+            return plug.net
+    return None
+
+
+def _is_meant(network: Network, family: int) -> bool:
+    """Whether a network was made to be reached by routing."""
+    return network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{family}", "") in _OPEN_MODES
+
+
+def _verdict(item: _Open) -> Verdict:
+    ports, askers = _listed(list(item.ports)), _listed(list(item.askers))
+    evidence = {"ports": ports, "from": askers, "packet": item.example, "ends": item.reason}
+    resource = resources.network(item.network)
+    if item.untold:
+        reason = f"whether {item.network.name} is kept apart from other networks depends: {item.reason}"
+        return unknown(resource, reason, evidence)
+    return failed(
+        resource,
+        f"Containers of other networks ({askers}) reach {item.network.name}: {ports}",
+        evidence,
+        "A container that was put on a network of its own is open to all others on this host, and so is what it trusts "
+        "its network to keep away.",
+        Remedy(
+            "Where dockerd's rules are missing, restart it; where a rule of somebody else's lets the packets pass "
+            "before Docker's drop them, take it out. Containers that are to talk belong on a network that they share"
+        ),
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+ISOLATION = Check(
+    id="firewall.isolation",
+    severity=HIGH,
+    title="Bridge networks are kept apart",
+    rationale=(
+        "Separate networks are how containers are kept from each other; that they are separate is for the rules alone "
+        "to say. So packets are followed from each network to what listens on the others. Networks whose gateway mode "
+        "is routed or nat-unprotected are made to be reached."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

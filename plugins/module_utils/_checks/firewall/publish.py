@@ -1,0 +1,190 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether published ports lead to their containers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import Fates, reached
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
+    PROTOCOLS,
+    Asked,
+    is_loopback,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
+_LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"
+
+_Port = tuple[str, int, str]
+"""Name of the container, port inside, protocol."""
+
+
+@dataclass
+class _Outcome:
+    """What became of the packets to one port of a container."""
+
+    asked: Asked
+    texts: dict[str, dict[str, None]] = field(default_factory=dict)
+    """By how they ended, where they were sent to and why."""
+
+    def add(self, fate: str, text: str) -> None:
+        self.texts.setdefault(fate, {})[text] = None
+
+    def told(self, fate: str) -> list[str]:
+        return list(self.texts.get(fate, ()))
+
+
+class _Judge:
+    """Sorts answers by the ports that they are about."""
+
+    def __init__(self, examined: Examined) -> None:
+        self._examined = examined
+        self._fates = Fates(examined)
+        self._outer = {
+            (link.name, version): routed_addresses(link, version)
+            for version in (4, 6)
+            for link in outer_links(examined.snapshot, version)
+        }
+        self.outcomes: dict[_Port, _Outcome] = {}
+        for answer in examined.answers.answers:
+            if answer.wanted.kind == PUBLISHED and self._is_meant_for(answer):
+                self._add(answer)
+
+    def _is_meant_for(self, answer: Answer) -> bool:
+        """Whether the port is published for this sender at this address."""
+        host_ip, at, version = answer.wanted.host_ip, answer.at, answer.wanted.family
+        if answer.source.kind == OUTSIDE:
+            own = self._outer.get((answer.source.uplink, version), [])
+            return at in own and host_ip in (*_EVERY_ADDRESS, at)
+        if answer.source.kind != HOST:
+            return False
+        if host_ip in _EVERY_ADDRESS:
+            return not any(self._outer.get((name, version)) for name, dummy in self._outer) and is_loopback(at)
+        return host_ip == at and not any(at in addresses for addresses in self._outer.values())
+
+    def _add(self, answer: Answer) -> None:
+        fate, reason = self._fate(answer)
+        who = "this host" if answer.source.kind == HOST else f"outside by {answer.source.uplink}"
+        example = answer.wanted.first
+        for asked in answer.ports:
+            like = "" if asked.label == example.label else f" (as told for {example.label}, which is treated alike)"
+            key = (asked.station.name, asked.port, asked.protocol)
+            outcome = self.outcomes.setdefault(key, _Outcome(asked))
+            at = f"[{answer.at}]" if ":" in answer.at else answer.at
+            outcome.add(fate, f"{at}:{asked.host_port} from {who}: {reason}{like}")
+
+    def _fate(self, answer: Answer) -> tuple[str, str]:
+        """The same for all ports of the answer, told by the one that its packet is for."""
+        path, station = answer.path, answer.wanted.first.station
+        stack = self._examined.view.stack_of(station.containers[0])
+        if path.verdict == UNKNOWN:
+            return _UNTOLD, "; ".join(path.doubts) or path.reason
+        if path.verdict == DELIVERED:
+            label = stack.label if stack is not None else ""
+            own = path.answered_by == label or path.answered_by.startswith(f"{label} (")
+            return (_LED, path.reason) if own else (_LOST, f"{path.answered_by} answers instead")
+        whole = self._examined.path(answer.packet)
+        door = reached(whole, station.addresses, answer.wanted.first.port)
+        if door is not None and door.action != "deliver":
+            return _LED, path.reason
+        meant = self._fates.meant(whole)
+        return (_MEANT, meant) if meant else (_LOST, path.reason)
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
+    host = resources.host(snapshot)
+    bindings = sum(bool(port.host_port) for item in running(snapshot) for port in item.published)
+    if not bindings:
+        return [not_applicable(host, "No running container publishes a port")]
+    if examined.answers.problems:
+        return [unknown(host, "; ".join(examined.answers.problems))]
+    outcomes = _Judge(examined).outcomes
+    found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
+    found += [
+        unknown(resources.port(item, number, protocol), reason)
+        for item in running(snapshot)
+        for (number, protocol), reason in _unasked(item, outcomes).items()
+    ]
+    if found:
+        return found
+    kept_off = [text for outcome in outcomes.values() for text in outcome.told(_MEANT)]
+    evidence = {"published ports": bindings, "kept off by rules of people": kept_off[:5]}
+    if not kept_off:
+        del evidence["kept off by rules of people"]
+    return [passed(host, "Every published port leads to its container", evidence)]
+
+
+def _verdicts(outcome: _Outcome) -> list[Verdict]:
+    asked = outcome.asked
+    resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+    lost, untold = outcome.told(_LOST), outcome.told(_UNTOLD)
+    evidence = {"bindings": _bindings(asked), "does not lead there": lost}
+    if lost:
+        summary = f"Port {asked.port}/{asked.protocol} of {asked.station.name} is published, and not reached: {lost[0]}"
+        impact = f"Whoever connects to {lost[0].partition(' ')[0]} does not get to {asked.station.name}."
+        remedy = Remedy(
+            "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
+            "writes them anew; where a rule of somebody else's is in the way, its owner decides"
+        )
+        return [failed(resource, summary, evidence, impact, remedy)]
+    return [unknown(resource, text, {"bindings": _bindings(asked)}) for text in untold[:1]]
+
+
+def _bindings(asked: Asked) -> list[str]:
+    return [
+        str(port)
+        for item in asked.station.containers
+        for port in item.published
+        if (port.container_port, port.protocol) == (asked.port, asked.protocol)
+    ]
+
+
+def _unasked(item: Container, outcomes: dict[_Port, _Outcome]) -> dict[tuple[int, str], str]:
+    """Ports of a container to which no packet was sent, with the reason."""
+    found: dict[tuple[int, str], str] = {}
+    for port in item.published:
+        if port.host_port and (item.name, port.container_port, port.protocol) not in outcomes:
+            known = port.protocol in PROTOCOLS
+            where = f"{port.host_ip or '0.0.0.0'} is no address of this host that is asked"  # noqa: S104
+            reason = where if known else f"packets of {port.protocol} are not followed"
+            found[(port.container_port, port.protocol)] = f"{port}: {reason}"
+    return found
+
+
+PUBLISH = Check(
+    id="firewall.publish",
+    severity=HIGH,
+    title="Published ports lead to their containers",
+    rationale=(
+        "That a port is published is what dockerd remembers. Whether a connection to it comes to the container is for "
+        "the rules, the routes and docker-proxy to say, so a packet is followed from outside to the container and "
+        "back. Ports that a rule in DOCKER-USER keeps off on purpose count as led."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

@@ -1,0 +1,288 @@
+"""Checks that follow packets: to published ports, to the outside, between networks, past the host's own firewall."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
+from tests.unit.recorded_host import NAMES, recorded_host
+
+CHECKS = ("firewall.egress", "firewall.publish", "firewall.isolation", "firewall.bypass")
+MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv4"
+
+
+def judge(host: DockerHost | HostSnapshot, *checks: str) -> list[Finding]:
+    snapshot = host.snapshot() if isinstance(host, DockerHost) else host
+    return run_checks(Examined(snapshot, Settings(checks=checks or CHECKS)))
+
+
+def only(host: DockerHost | HostSnapshot, check: str) -> Finding:
+    (finding,) = judge(host, check)
+    return finding
+
+
+def without_rules(host: DockerHost, policy: str = "ACCEPT") -> HostSnapshot:
+    text = f"*filter\n:FORWARD {policy} [0:0]\nCOMMIT\n"
+    return replace(host.snapshot(), ruleset=Ruleset({"iptables-nft-save": text}))
+
+
+def without(host: DockerHost, rule: str) -> HostSnapshot:
+    text = host.save_text()
+    assert rule in text
+    return replace(host.snapshot(), ruleset=Ruleset({"iptables-nft-save": text.replace(rule, "")}))
+
+
+def with_options(snapshot: HostSnapshot, name: str, **options: str) -> HostSnapshot:
+    named = {key.replace("__", "."): value for key, value in options.items()}
+    networks = [replace(item, options=named) if item.name == name else item for item in snapshot.networks]
+    return replace(snapshot, networks=networks)
+
+
+def web(host_ip: str = WILDCARD, *, listens: bool = True, layout: int = 27, proxy: bool = True) -> DockerHost:
+    host = DockerHost(layout=layout, proxy=proxy)
+    binding = PublishedPort("tcp", 80, host_ip, 8080)
+    host.container("web", [host.network()], [binding], [("tcp", 80)] if listens else [])
+    return host
+
+
+@pytest.mark.parametrize("layout", [27, 28])
+@pytest.mark.parametrize("proxy", [True, False])
+def test_a_host_as_dockerd_leaves_it_passes(layout: int, proxy: bool) -> None:
+    found = judge(big_host(3, 9, layout=layout, proxy=proxy))
+    assert [(item.check, item.outcome) for item in found] == [(check, "pass") for check in CHECKS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recorded_hosts_of_engine_29_pass(name: str) -> None:
+    assert {item.outcome for item in judge(recorded_host(name))} == {"pass"}
+
+
+def test_a_host_without_containers_has_nothing_to_follow() -> None:
+    host = DockerHost()
+    host.network()
+    assert {item.outcome for item in judge(host)} == {"not_applicable"}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_rules_that_nobody_understands_leave_it_open(check: str) -> None:
+    snapshot = replace(big_host(2, 2).snapshot(), ruleset=Ruleset({"iptables-nft-save": "*filter\nnonsense\n"}))
+    assert only(snapshot, check).outcome == "unknown"
+
+
+# ---- firewall.egress -------------------------------------------------------------------------------------------------
+
+
+def test_containers_whose_packets_are_dropped_are_told_by_network() -> None:
+    found = judge(without_rules(big_host(2, 12), "DROP"), "firewall.egress")
+    assert [(item.outcome, item.resource.name) for item in found] == [("fail", "net0"), ("fail", "net1")]
+    assert "the policy of ip filter, chain FORWARD drops it" in found[0].summary
+    assert found[1].evidence["number of containers"] == 6
+    assert found[1].evidence["containers"] == "app1, app11, app3, app5, app7 and 1 more"
+    assert found[1].evidence["packet"].startswith("container app1 ")
+
+
+def test_packets_that_leave_with_a_private_source_are_found() -> None:
+    host = big_host(2, 4)
+    net = host.networks[0]
+    finding = only(
+        without(host, f"-A POSTROUTING -s {net.subnet} ! -o {net.device} -j MASQUERADE\n"), "firewall.egress"
+    )
+    assert (finding.outcome, finding.resource.name) == ("fail", "net0")
+    assert f"leave with its own address {host.containers[0].endpoints[0].address}" in finding.summary
+
+
+def test_a_network_that_asks_for_no_masquerading_gets_none() -> None:
+    host = big_host(2, 4)
+    net = host.networks[0]
+    snapshot = without(host, f"-A POSTROUTING -s {net.subnet} ! -o {net.device} -j MASQUERADE\n")
+    for options in ({MASQUERADE: "false"}, {GATEWAY_MODE: "routed"}):
+        assert only(with_options(snapshot, "net0", **options), "firewall.egress").outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("chain", "outcome"),
+    [("DOCKER-USER", "pass"), ("FORWARD", "fail")],
+)
+def test_what_people_keep_in_on_purpose_is_no_fault(chain: str, outcome: str) -> None:
+    host = big_host(1, 2)
+    address = host.containers[0].endpoints[0].address
+    host.own_rules["filter", chain] = [f"-s {address}/32 -j DROP"]
+    finding = only(host, "firewall.egress")
+    assert finding.outcome == outcome
+    assert f"-s {address}/32 -j DROP" in str(finding.evidence)
+
+
+def test_chains_that_people_jump_to_from_theirs_are_theirs_too() -> None:
+    host = big_host(1, 2)
+    text = host.save_text().replace(
+        ":DOCKER-USER - [0:0]\n",
+        ":DOCKER-USER - [0:0]\n:mine - [0:0]\n-A mine -j DROP\n-A DOCKER-USER -i br-000000000000 -j mine\n",
+    )
+    snapshot = replace(host.snapshot(), ruleset=Ruleset({"iptables-nft-save": text}))
+    assert only(snapshot, "firewall.egress").outcome == "pass"
+
+
+def test_internal_networks_have_no_way_out_to_lose() -> None:
+    host = DockerHost()
+    host.container("vault", [host.network(internal=True)])
+    assert only(host, "firewall.egress").outcome == "not_applicable"
+
+
+def test_a_rule_that_cannot_be_decided_leaves_egress_open() -> None:
+    host = big_host(1, 2)
+    host.own_rules["filter", "FORWARD"] = ["-m recent --rcheck --name x --rsource -j DROP"]
+    finding = only(host, "firewall.egress")
+    assert finding.outcome == "unknown"
+    assert "recent" in finding.summary
+
+
+# ---- firewall.publish ------------------------------------------------------------------------------------------------
+
+
+def test_a_published_port_that_a_rule_shuts_is_told_with_the_rule() -> None:
+    host = web()
+    host.own_rules["filter", "FORWARD"] = ["-p tcp -m tcp --dport 80 -j DROP"]
+    finding = only(host, "firewall.publish")
+    assert (finding.outcome, finding.resource.kind, finding.resource.name) == ("fail", "port", "web:80/tcp")
+    assert f"{ADDRESS}:8080 from outside by eth0" in finding.summary
+    assert "--dport 80 -j DROP" in finding.summary
+    assert finding.evidence["bindings"] == ["0.0.0.0:8080->80/tcp"]
+
+
+def test_a_port_that_people_keep_off_on_purpose_is_no_fault() -> None:
+    host = web()
+    host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -p tcp -m tcp --dport 80 -j REJECT"]
+    finding = only(host, "firewall.publish")
+    assert finding.outcome == "pass"
+    assert "DOCKER-USER" in str(finding.evidence["kept off by rules of people"])
+
+
+def test_a_port_without_a_program_behind_it_leads_there_all_the_same() -> None:
+    for proxy in (True, False):
+        assert only(web(listens=False, proxy=proxy), "firewall.publish").outcome == "pass"
+    assert only(without_rules(web(listens=False)), "firewall.publish").outcome == "pass"
+
+
+def test_docker_proxy_leads_there_without_rules_and_dockerd_alone_does_not() -> None:
+    assert only(without_rules(web()), "firewall.publish").outcome == "pass"
+    finding = only(without_rules(web(proxy=False)), "firewall.publish")
+    assert finding.outcome == "fail"
+    assert "nobody answers there" in finding.summary
+
+
+def test_a_port_that_leads_to_another_container_is_found() -> None:
+    host = big_host(1, 2)
+    first, second = (item.endpoints[0].address for item in host.containers)
+    text = host.save_text().replace(f"--to-destination {first}:80", f"--to-destination {second}:80")
+    finding = only(replace(host.snapshot(), ruleset=Ruleset({"iptables-nft-save": text})), "firewall.publish")
+    assert (finding.outcome, finding.resource.name) == ("fail", "app0:80/tcp")
+    assert "container app1 answers instead" in finding.summary
+
+
+def test_a_port_on_loopback_is_asked_from_the_host_alone() -> None:
+    host = web("127.0.0.1")
+    host.own_rules["filter", "FORWARD"] = ["-i eth0 -j DROP"]
+    assert only(host, "firewall.publish").outcome == "pass"
+    host.own_rules["filter", "OUTPUT"] = ["-p tcp -m tcp --dport 8080 -j DROP"]
+    finding = only(host, "firewall.publish")
+    assert "127.0.0.1:8080 from this host" in finding.summary
+
+
+def test_a_port_of_a_protocol_that_is_not_followed_is_unknown() -> None:
+    host = web()
+    snapshot = host.snapshot()
+    binding = PublishedPort("sctp", 80, WILDCARD, 8080)
+    containers = [replace(item, published=[*item.published, binding]) for item in snapshot.containers]
+    finding = only(replace(snapshot, containers=containers), "firewall.publish")
+    assert (finding.outcome, finding.resource.name) == ("unknown", "web:80/sctp")
+    assert "packets of sctp are not followed" in finding.summary
+
+
+def test_ports_that_are_treated_alike_are_each_told_with_the_one_that_was_followed() -> None:
+    found = judge(without_rules(big_host(2, 4, proxy=False)), "firewall.publish")
+    assert len(found) == 8
+    assert sum("treated alike" in item.summary for item in found) == 7
+
+
+# ---- firewall.isolation ----------------------------------------------------------------------------------------------
+
+
+def test_networks_that_are_not_kept_apart_are_told_once_each() -> None:
+    found = judge(without_rules(big_host(2, 4)), "firewall.isolation")
+    assert [(item.outcome, item.resource.kind, item.resource.name) for item in found] == [
+        ("fail", "network", "net1"),
+        ("fail", "network", "net0"),
+    ]
+    assert found[0].evidence["from"] == "app0, app2"
+    assert found[0].evidence["packet"].startswith("container app0 to 172.18.16.")
+
+
+def test_a_rule_that_opens_one_network_to_another_is_found() -> None:
+    host = big_host(3, 3)
+    one, other = host.networks[:2]
+    host.own_rules["filter", "DOCKER-USER"] = [
+        f"-i {one.device} -o {other.device} -j ACCEPT",
+        f"-i {other.device} -o {one.device} -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+    ]
+    finding = only(host, "firewall.isolation")
+    assert (finding.resource.name, finding.evidence["from"]) == ("net1", "app0")
+    assert finding.evidence["ports"] == "app1:80/tcp, app1:443/tcp"
+
+
+def test_a_request_that_comes_in_counts_though_its_answer_is_lost() -> None:
+    host = big_host(2, 2)
+    one, other = host.networks
+    host.own_rules["filter", "DOCKER-USER"] = [f"-i {one.device} -o {other.device} -j ACCEPT"]
+    found = judge(host, "firewall.isolation")
+    assert {item.resource.name for item in found if item.outcome == "fail"} == {"net1"}
+
+
+def test_a_network_made_to_be_reached_is_no_fault() -> None:
+    snapshot = without_rules(big_host(2, 4))
+    for name in ("net0", "net1"):
+        snapshot = with_options(snapshot, name, **{GATEWAY_MODE: "nat-unprotected"})
+    assert only(snapshot, "firewall.isolation").outcome == "pass"
+
+
+def test_a_namespace_that_was_not_read_leaves_isolation_open() -> None:
+    snapshot = big_host(2, 4).snapshot()
+    found = judge(replace(snapshot, inner=snapshot.inner[1:]), "firewall.isolation")
+    assert {item.outcome for item in found} == {"unknown"}
+    assert "what listens inside was not read of app0" in found[-1].summary
+
+
+# ---- firewall.bypass -------------------------------------------------------------------------------------------------
+
+
+def test_a_port_that_the_host_denies_and_docker_opens_is_told() -> None:
+    host = web()
+    host.own_rules["filter", "INPUT"] = ["-p tcp -m tcp --dport 8080 -j DROP"]
+    finding = only(host, "firewall.bypass")
+    assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
+    assert "-A INPUT -p tcp -m tcp --dport 8080 -j DROP" in finding.summary
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+
+
+def test_a_host_that_denies_it_for_docker_as_well_is_not_passed_by() -> None:
+    host = web()
+    host.own_rules["filter", "INPUT"] = ["-j DROP"]
+    host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -j DROP"]
+    assert only(host, "firewall.bypass").outcome == "pass"
+
+
+def test_whether_machines_outside_reach_it_can_be_open() -> None:
+    host = web()
+    host.own_rules["filter", "FORWARD"] = ["-m recent --rcheck --name x --rsource -j DROP"]
+    finding = only(host, "firewall.bypass")
+    assert (finding.outcome, finding.resource.name) == ("unknown", "web:80/tcp")
