@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import Fates
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import Fates, unread_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
@@ -70,10 +70,12 @@ def _judge(examined: Examined) -> list[Verdict]:
             troubles[key].containers.append(station.name)
     meant = {rule: item for item in troubles.values() for rule in [fates.meant(item.path)] if rule}
     found = [_verdict(item) for item in troubles.values() if item not in meant.values()]
+    found += unread_inside(examined.snapshot)
     if found:
         return found
     if not good and not meant:
-        return [not_applicable(host, "No running container has a way out over a bridge network of this host")]
+        reason = "No running container has a default route over a bridge network, or the host has none itself"
+        return [not_applicable(host, reason)]
     evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
     if meant:
         evidence["kept in by rules of people"] = list(meant)[:_NAMED]

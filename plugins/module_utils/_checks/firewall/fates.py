@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import (
     NATIVE_TABLE,
@@ -18,6 +20,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+_NAMED = 5
 
 
 class Fates:
@@ -51,3 +57,15 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
         ),
         None,
     )
+
+
+def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
+    """That there are running containers whose namespace was not read, beside others that were; empty where none are."""
+    host = snapshot.daemon.netns if snapshot.daemon is not None else None
+    known = {host, *(space.inode for space in snapshot.inner)}
+    unread = [item.name for item in running(snapshot) if item.netns is None or item.netns not in known]
+    if not unread:
+        return []
+    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
+    reason = f"the network namespace of {', '.join(unread[:_NAMED])}{more} was not read"
+    return [unknown(resources.host(snapshot), reason, {"number of containers": len(unread)})]

@@ -69,6 +69,8 @@ def _judge(examined: Examined) -> list[Verdict]:
         else:
             bridges = [network.bridge or "" for network in networks]
             layout = LAYOUTS[layout_of(snapshot.engine)]
+            if family == 6 and not examined.capabilities.user_chain_for_ipv6:
+                layout = layout.without_user_chain()
             missing[family] = missing_rules(examined.view.book, layout, family, bridges)
     found = _failed(examined, missing, evidence)
     if found and examined.view.rule_problems:

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, unread_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
@@ -31,7 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _NAMED = 5
 _OPEN_MODES = ("routed", "nat-unprotected")
@@ -64,12 +64,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     found = [_verdict(item) for item in opened.values()]
     if answers.unasked:
         found.append(unknown(host, f"{answers.unasked} questions between containers were too many to be answered"))
-    spaces = {space.inode for space in snapshot.inner}
-    own = snapshot.daemon.netns if snapshot.daemon is not None else None
-    unread = [item.name for item in running(snapshot) if item.netns != own and item.netns not in spaces]
-    if unread:
-        reason = f"what listens inside was not read of {', '.join(unread[:_NAMED])} ({len(unread)} in all)"
-        found.append(unknown(host, reason))
+    found += unread_inside(snapshot)
     if found:
         return found
     if not asked:
@@ -82,12 +77,8 @@ def _came(examined: Examined, answer: Answer) -> bool:
     """Whether the request came into the container, whatever became of the answer."""
     if answer.path.answered_by.startswith("container "):
         return True
-    path = examined.path(answer.packet)
-    place = f"{answer.packet.destination}"
-    return any(
-        hop.place == "socket" and hop.action in ("deliver", "hold") and hop.destination.strip("[").startswith(place)
-        for hop in path.hops
-    )
+    door = reached(examined.path(answer.packet), (answer.packet.destination,), answer.packet.port)
+    return door is not None and door.action in ("deliver", "hold")
 
 
 def _note(examined: Examined, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:

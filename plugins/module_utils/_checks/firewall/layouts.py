@@ -12,8 +12,9 @@ listings (integration/network/bridge/iptablesdoc, nftablesdoc). Rules of single 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import USER_CHAIN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
     FORWARD_CHAIN,
     INTERNAL_CHAIN,
@@ -42,11 +43,16 @@ class Layout:
     """Table and name."""
     jumps: tuple[Jump, ...]
 
+    def without_user_chain(self) -> Layout:
+        """The same for a family in which people have no chain of their own."""
+        return replace(self, jumps=tuple(jump for jump in self.jumps if jump.target != USER_CHAIN))
+
 
 _NAT = (Jump("nat", "PREROUTING", "DOCKER"), Jump("nat", "OUTPUT", "DOCKER"))
 _STAGES = (("filter", "DOCKER-ISOLATION-STAGE-1"), ("filter", "DOCKER-ISOLATION-STAGE-2"))
 _STAGE_JUMP = Jump("filter", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "iif")
 _BASE = (("nat", "DOCKER"), ("filter", "DOCKER"))
+_PEOPLE = Jump("filter", "FORWARD", USER_CHAIN)
 _BRIDGE_CHAINS = (("filter", "DOCKER-FORWARD"), ("filter", "DOCKER-CT"), ("filter", "DOCKER-BRIDGE"))
 _BRIDGE_JUMPS = (
     Jump("filter", "FORWARD", "DOCKER-FORWARD"),
@@ -60,6 +66,7 @@ LAYOUTS = {
         (*_BASE, *_STAGES),
         (
             *_NAT,
+            _PEOPLE,
             Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
             Jump("filter", "FORWARD", "DOCKER", "oif"),
             _STAGE_JUMP,
@@ -69,6 +76,7 @@ LAYOUTS = {
         (*_BASE, *_STAGES),
         (
             *_NAT,
+            _PEOPLE,
             Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
             Jump("filter", "FORWARD", "DOCKER"),
             _STAGE_JUMP,
@@ -76,11 +84,11 @@ LAYOUTS = {
     ),
     FORWARD_CHAIN: Layout(
         (*_BASE, *_STAGES, *_BRIDGE_CHAINS),
-        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
+        (*_NAT, _PEOPLE, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
     ),
     INTERNAL_CHAIN: Layout(
         (*_BASE, *_BRIDGE_CHAINS, ("filter", "DOCKER-INTERNAL")),
-        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
+        (*_NAT, _PEOPLE, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
     ),
     NFTABLES: Layout(
         tuple(

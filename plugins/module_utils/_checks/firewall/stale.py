@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import LOW, Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
+    INNER,
     LINKS,
     RULESET,
     HostSnapshot,
@@ -92,13 +93,7 @@ def _for_gone_interfaces(snapshot: HostSnapshot, every: list[Chain], own: list[C
 
 
 def _to_gone_containers(snapshot: HostSnapshot, chains: list[Chain]) -> Iterator[Verdict]:
-    addresses = {
-        text
-        for item in running(snapshot)
-        for endpoint in item.endpoints
-        for text in (endpoint.address, endpoint.address6)
-        if text
-    }
+    addresses = _addresses(snapshot)
     gone: dict[str, tuple[str, list[_Found]]] = {}
     for chain in chains:
         family = FAMILIES[chain.family]
@@ -114,6 +109,19 @@ def _to_gone_containers(snapshot: HostSnapshot, chains: list[Chain]) -> Iterator
     for name, (text, rules) in gone.items():
         summary = f"Port {name}: published for {text}, which no running container has"
         yield failed(Resource("port", name), summary, _evidence(rules), _IMPACT, _remedy(rules))
+
+
+def _addresses(snapshot: HostSnapshot) -> set[str]:
+    """Of running containers: those that the daemon gave, and those inside, which in a swarm are more."""
+    given = (
+        text
+        for item in running(snapshot)
+        for endpoint in item.endpoints
+        for text in (endpoint.address, endpoint.address6)
+        if text
+    )
+    inside = (text.partition("/")[0] for space in snapshot.inner for link in space.links for text in link.addresses)
+    return {*given, *inside}
 
 
 _IMPACT = (
@@ -144,6 +152,6 @@ STALE = Check(
         "dockerd takes rules away when it removes a container or a network itself. After a kill, a lost state or a "
         "downgrade they stay."
     ),
-    needs=(ENGINE, LINKS, RULESET),
+    needs=(ENGINE, LINKS, INNER, RULESET),
     judge=_judge,
 )

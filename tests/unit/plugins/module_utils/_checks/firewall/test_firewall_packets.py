@@ -254,11 +254,13 @@ def test_a_network_made_to_be_reached_is_no_fault() -> None:
     assert only(snapshot, "firewall.isolation").outcome == "pass"
 
 
-def test_a_namespace_that_was_not_read_leaves_isolation_open() -> None:
+def test_a_namespace_that_was_not_read_leaves_isolation_and_egress_open() -> None:
     snapshot = big_host(2, 4).snapshot()
-    found = judge(replace(snapshot, inner=snapshot.inner[1:]), "firewall.isolation")
+    host = replace(snapshot, inner=snapshot.inner[1:])
+    found = judge(host, "firewall.isolation")
     assert {item.outcome for item in found} == {"unknown"}
-    assert "what listens inside was not read of app0" in found[-1].summary
+    assert "the network namespace of app0 was not read" in found[-1].summary
+    assert "the network namespace of app0 was not read" in judge(host, "firewall.egress")[-1].summary
 
 
 # ---- firewall.bypass -------------------------------------------------------------------------------------------------

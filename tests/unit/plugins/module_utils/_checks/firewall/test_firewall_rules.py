@@ -97,6 +97,7 @@ def test_a_flushed_ruleset_is_one_finding_that_a_restart_mends() -> None:
             "-A FORWARD -j DOCKER-ISOLATION-STAGE-1\n",
             "jump from FORWARD of table filter to DOCKER-ISOLATION-STAGE-1",
         ),
+        (27, "-A FORWARD -j DOCKER-USER\n", "jump from FORWARD of table filter to DOCKER-USER"),
         (28, "-A FORWARD -j DOCKER-FORWARD\n", "jump from FORWARD of table filter to DOCKER-FORWARD"),
         (28, "-A DOCKER-FORWARD -j DOCKER-CT\n", "jump from DOCKER-FORWARD of table filter to DOCKER-CT"),
     ],
@@ -282,11 +283,17 @@ def test_a_bridge_that_is_missing_leaves_no_stale_rules() -> None:
 
 def test_a_port_for_a_container_that_is_gone_is_found() -> None:
     host = big_host(1, 2)
-    snapshot = replace(host.snapshot(), containers=host.containers[:1])
+    snapshot = replace(host.snapshot(), containers=host.containers[:1], inner=host.inner[:1])
     found = judge(snapshot, "firewall.stale")
     address = host.containers[1].endpoints[0].address
     assert [item.resource.name for item in found] == [f"10002 to {address}", f"10003 to {address}"]
     assert all(item.outcome == "fail" for item in found)
+
+
+def test_an_address_that_only_the_kernel_knows_of_is_a_containers_too() -> None:
+    host = big_host(1, 1)
+    nameless = [replace(item, endpoints=[]) for item in host.containers]
+    assert only(replace(host.snapshot(), containers=nameless), "firewall.stale").outcome == "pass"
 
 
 def test_swarms_own_translation_is_not_stale() -> None:
