@@ -20,9 +20,9 @@ def all_rules_flushed(host: Host) -> None:
         host.run(f"for table in filter nat; do {program} -t $table -X; done")
 
 
-def web_shut_off(host: Host) -> None:
+def web_out_of_reach_of_its_proxy(host: Host) -> None:
     """docker-proxy is what serves it once the rules are gone."""
-    host.run(["iptables", "-I", "INPUT", "-p", "tcp", "--dport", str(PORT), "-j", "DROP"])
+    host.run(["iptables", "-I", "OUTPUT", "-o", "front0", "-p", "tcp", "--dport", "80", "-j", "DROP"])
 
 
 def jump_for_back_deleted(host: Host) -> None:
@@ -55,7 +55,7 @@ def made_to_write_no_rules(host: Host) -> None:
 
 CASES: tuple[Case, ...] = (
     Case("firewall.flushed", all_rules_flushed, group="flushed"),
-    Case("firewall.publish", web_shut_off, "web:80/tcp", "flushed"),
+    Case("firewall.publish", web_out_of_reach_of_its_proxy, "web:80/tcp", "flushed"),
     Case("firewall.egress", as_it_is, "back", "flushed"),
     Case("firewall.egress", as_it_is, "dual", "flushed"),
     Case("firewall.isolation", as_it_is, "back", "flushed"),

@@ -78,7 +78,7 @@ def _judge(examined: Examined) -> list[Verdict]:
         return [not_applicable(host, reason)]
     evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
     if meant:
-        evidence["kept in by rules of people"] = list(meant)[:_NAMED]
+        evidence["kept in on purpose"] = list(meant)[:_NAMED]
     return [passed(host, "Containers reach the outside", evidence)]
 
 

@@ -35,15 +35,18 @@ class Fates:
         self._places: set[Place] = places_of_people(examined.view.book)
 
     def meant(self, path: Path) -> str:
-        """The rule by which somebody keeps such packets off on purpose; empty where it was no such rule.
+        """The rule or policy by which somebody keeps such packets off on purpose; empty where it was no such one.
 
-        dockerd leaves DOCKER-USER to people; with the backend of nftables, they have tables of their own.
+        dockerd leaves DOCKER-USER to people, and all of INPUT, which guards what docker-proxy serves; with the backend
+        of nftables, they have tables of their own.
         """
         hop = None if path.decided_at is None else path.hops[path.decided_at]
-        if hop is None or not hop.rule or hop.action not in ("drop", "reject"):
+        if hop is None or not hop.chain or hop.action not in ("drop", "reject"):
             return ""
+        if hop.place == "input":
+            return path.reason
         own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
-        return hop.rule if own or (hop.table, hop.chain) in self._places else ""
+        return path.reason if hop.rule and (own or (hop.table, hop.chain) in self._places) else ""
 
 
 def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
@@ -27,7 +28,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
     PROTOCOLS,
     Asked,
-    is_loopback,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
@@ -64,33 +64,33 @@ class _Judge:
     def __init__(self, examined: Examined) -> None:
         self._examined = examined
         self._fates = Fates(examined)
+        self._asked: set[Asked] = set()
         self._outer = {
             (link.name, version): routed_addresses(link, version)
             for version in (4, 6)
             for link in outer_links(examined.snapshot, version)
         }
         self.outcomes: dict[_Port, _Outcome] = {}
-        for answer in examined.answers.answers:
-            if answer.wanted.kind == PUBLISHED and self._is_meant_for(answer):
-                self._add(answer)
+        published = [answer for answer in examined.answers.answers if answer.wanted.kind == PUBLISHED]
+        for answer in published:
+            if answer.source.kind == OUTSIDE and self._is_meant_for_outside(answer):
+                self._add(answer, answer.ports)
+        outside = set(self._asked)
+        for answer in published:
+            if answer.source.kind == HOST and _is_meant_for_host(answer):
+                self._add(answer, [asked for asked in answer.ports if asked not in outside])
 
-    def _is_meant_for(self, answer: Answer) -> bool:
-        """Whether the port is published for this sender at this address."""
-        host_ip, at, version = answer.wanted.host_ip, answer.at, answer.wanted.family
-        if answer.source.kind == OUTSIDE:
-            own = self._outer.get((answer.source.uplink, version), [])
-            return at in own and host_ip in (*_EVERY_ADDRESS, at)
-        if answer.source.kind != HOST:
-            return False
-        if host_ip in _EVERY_ADDRESS:
-            return not any(self._outer.get((name, version)) for name, dummy in self._outer) and is_loopback(at)
-        return host_ip == at and not any(at in addresses for addresses in self._outer.values())
+    def _is_meant_for_outside(self, answer: Answer) -> bool:
+        """Whether the port is published for machines beyond this uplink at this address."""
+        own = self._outer.get((answer.source.uplink, answer.wanted.family), [])
+        return answer.at in own and answer.wanted.host_ip in (*_EVERY_ADDRESS, answer.at)
 
-    def _add(self, answer: Answer) -> None:
+    def _add(self, answer: Answer, ports: Iterable[Asked]) -> None:
         fate, reason = self._fate(answer)
         who = "this host" if answer.source.kind == HOST else f"outside by {answer.source.uplink}"
         example = answer.wanted.first
-        for asked in answer.ports:
+        for asked in ports:
+            self._asked.add(asked)
             like = "" if asked.label == example.label else f" (as told for {example.label}, which is treated alike)"
             key = (asked.station.name, asked.port, asked.protocol)
             outcome = self.outcomes.setdefault(key, _Outcome(asked))
@@ -115,6 +115,15 @@ class _Judge:
         return (_MEANT, meant) if meant else (_LOST, path.reason)
 
 
+def _is_meant_for_host(answer: Answer) -> bool:
+    """Whether the host itself is asked for a port that no machine outside can be: at its own address, or at 127.0.0.1.
+
+    At ::1 a port that is published on all addresses is not served without docker-proxy, whatever the rules say.
+    """
+    host_ip, at = answer.wanted.host_ip, answer.at
+    return at == host_ip or (host_ip in _EVERY_ADDRESS and at.startswith("127."))
+
+
 def _judge(examined: Examined) -> list[Verdict]:
     snapshot = examined.snapshot
     host = resources.host(snapshot)
@@ -133,9 +142,9 @@ def _judge(examined: Examined) -> list[Verdict]:
     if found:
         return found
     kept_off = [text for outcome in outcomes.values() for text in outcome.told(_MEANT)]
-    evidence = {"published ports": bindings, "kept off by rules of people": kept_off[:5]}
+    evidence = {"published ports": bindings, "kept off on purpose": kept_off[:5]}
     if not kept_off:
-        del evidence["kept off by rules of people"]
+        del evidence["kept off on purpose"]
     return [passed(host, "Every published port leads to its container", evidence)]
 
 
@@ -183,7 +192,7 @@ PUBLISH = Check(
     rationale=(
         "That a port is published is what dockerd remembers. Whether a connection to it comes to the container is for "
         "the rules, the routes and docker-proxy to say, so a packet is followed from outside to the container and "
-        "back. Ports that a rule in DOCKER-USER keeps off on purpose count as led."
+        "back. Ports that people keep off on purpose, in DOCKER-USER or INPUT, count as led."
     ),
     needs=PACKETS,
     judge=_judge,

@@ -9,7 +9,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -164,7 +164,36 @@ def test_a_port_that_people_keep_off_on_purpose_is_no_fault() -> None:
     host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -p tcp -m tcp --dport 80 -j REJECT"]
     finding = only(host, "firewall.publish")
     assert finding.outcome == "pass"
-    assert "DOCKER-USER" in str(finding.evidence["kept off by rules of people"])
+    assert "DOCKER-USER" in str(finding.evidence["kept off on purpose"])
+
+
+@pytest.mark.parametrize(
+    "rules", [["-p tcp -m tcp --dport 8080 -j DROP"], ["-j REJECT --reject-with icmp-port-unreachable"]]
+)
+def test_a_host_that_keeps_off_what_docker_proxy_serves_does_so_on_purpose(rules: list[str]) -> None:
+    text = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n" + "".join(f"-A INPUT {rule}\n" for rule in rules)
+    snapshot = replace(web().snapshot(), ruleset=Ruleset({"iptables-nft-save": f"{text}COMMIT\n"}))
+    finding = only(snapshot, "firewall.publish")
+    assert finding.outcome == "pass"
+    assert rules[0] in str(finding.evidence["kept off on purpose"])
+
+
+def test_a_proxy_that_is_kept_from_its_container_is_found() -> None:
+    text = "*filter\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m tcp --dport 80 -j DROP\nCOMMIT\n"
+    snapshot = replace(web().snapshot(), ruleset=Ruleset({"iptables-nft-save": text}))
+    finding = only(snapshot, "firewall.publish")
+    assert finding.outcome == "fail"
+    assert "-A OUTPUT -p tcp -m tcp --dport 80 -j DROP" in finding.summary
+
+
+def test_an_address_that_no_machine_outside_can_ask_at_is_asked_from_the_host() -> None:
+    host = web("100.64.0.7")
+    host.links.append(Link(3, "wg0", "wireguard", up=True, addresses=["100.64.0.7/32"]))
+    snapshot = host.snapshot()
+    local = Route("100.64.0.7/32", 255, "local", interfaces=[3], source="100.64.0.7")
+    assert only(replace(snapshot, routes=[*snapshot.routes, local]), "firewall.publish").outcome == "pass"
+    # The address is gone from the host.
+    assert only(replace(snapshot, links=snapshot.links[:-1]), "firewall.publish").outcome == "unknown"
 
 
 def test_a_port_without_a_program_behind_it_leads_there_all_the_same() -> None:
