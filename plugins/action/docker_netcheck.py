@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._policy import Policy, read_policy
 
 MODULE = "dockernet.baseline.docker_netcheck"
+_WITHOUT_ANSWER = ("failed", "unreachable", "skipped")
 
 
 class ActionModule(ActionBase):
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         answer: dict[str, Any] = self._execute_module(
             module_name=MODULE, module_args=self._for_the_host(policy), task_vars=task_vars
         )
-        if answer.get("failed") or self._task.args.get("snapshot") == SAVE:
+        if any(answer.get(word) for word in _WITHOUT_ANSWER) or self._task.args.get("snapshot") == SAVE:
             return answer
         try:
             today = datetime.datetime.now(datetime.timezone.utc).date()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import DISABLED, KEEP
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,14 @@ _CIS_SEVERITIES = {
     "daemon.live-restore": MEDIUM,
 }
 
+# Where what one container is, or whom it is open to, decides what an intruder has got.
+_STRICT_SEVERITIES = {
+    "publish.wildcard": HIGH,
+    "mode.host": HIGH,
+}
+
 PROFILES: Mapping[str, Profile] = {
     "default": Profile(),
     "cis": Profile(userland_proxy=DISABLED, severities=_CIS_SEVERITIES),
-    # For hosts that run what strangers bring, or that strangers reach.
-    "strict": Profile(userland_proxy=DISABLED, severities=_CIS_SEVERITIES),
+    "strict": Profile(userland_proxy=DISABLED, severities={**_CIS_SEVERITIES, **_STRICT_SEVERITIES}),
 }

@@ -46,6 +46,7 @@ def engine_of(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
     if engine is None:
         return None
     return {
+        "flavor": engine.flavor,
         "version": engine.version,
         "api_version": engine.api_version,
         "firewall_driver": engine.firewall_driver,

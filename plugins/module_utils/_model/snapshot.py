@@ -113,8 +113,8 @@ class HostSnapshot:
         return source in self.sources and self.sources[source].read
 
     def to_json(self) -> str:
-        """The snapshot as a JSON document."""
-        return json.dumps(to_plain(self), sort_keys=True)
+        """The snapshot as a JSON document, keys in the order in which they were read."""
+        return json.dumps(to_plain(self))
 
 
 def load_snapshot(text: str) -> HostSnapshot:
