@@ -95,7 +95,7 @@ def _by_id(given: Mapping[str, Any]) -> dict[str, str]:
         if severity not in SEVERITIES:
             reason = f"{severity!r} is no severity. There are: {', '.join(SEVERITIES)}"
             raise WrongValueError(place, reason, severity)
-        result.update(dict.fromkeys(_matching(str(pattern), place), str(severity)))
+        result.update(dict.fromkeys(_matching(pattern, place), str(severity)))
     return result
 
 

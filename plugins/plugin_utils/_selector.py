@@ -21,6 +21,9 @@ except ImportError:
     HAS_JMESPATH = False
 
 
+_TOO_DEEP = "it is nested too deeply"
+
+
 class SelectorError(ValueError):
     """A text that selects nothing on any resource; the message says why, and where."""
 
@@ -42,7 +45,10 @@ class Selector:
         _hold_against_functions(text, self._tree)
         self._interpreter = visitor.TreeInterpreter()
         self.reads = _reads(self._tree)
-        self.demands = _demands(self._tree)
+        try:
+            self.demands = _demands(self._tree)
+        except RecursionError as error:
+            raise SelectorError(_TOO_DEEP) from error
 
     def selects(self, resource: Mapping[str, Any]) -> bool:
         """Whether it is true of a resource. Raises SelectorError where a function gets what it does not take."""
@@ -50,6 +56,8 @@ class Selector:
             found = self._interpreter.visit(self._tree, resource)
         except exceptions.JMESPathError as error:
             raise SelectorError(str(error)) from error
+        except RecursionError as error:
+            raise SelectorError(_TOO_DEEP) from error
         return not (found is None or found is False or found in ("", [], {}))
 
 
@@ -65,7 +73,7 @@ def _compiled(text: str) -> Any:
     except exceptions.ParseError as error:
         raise _at(text, error.lex_position, error.msg) from error
     except RecursionError as error:
-        raise SelectorError("its brackets are nested too deeply") from error
+        raise SelectorError(_TOO_DEEP) from error
 
 
 def _at(text: str, position: int, reason: str) -> SelectorError:

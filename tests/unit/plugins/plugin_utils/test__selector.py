@@ -70,6 +70,8 @@ def test_what_is_empty_or_endless_is_refused() -> None:
         Selector("")
     with pytest.raises(SelectorError, match="nested too deeply"):
         Selector("(" * 100_000)
+    with pytest.raises(SelectorError, match="nested too deeply"):
+        Selector(" && ".join(["name"] * 5_000)).selects(WEB)
 
 
 def test_what_a_function_does_not_take_is_told() -> None:
