@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.mode im
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network import area as network
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.proxy import area as proxy
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish import area as publish
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 
 CHECKS: tuple[Check, ...] = (
     *forwarding.CHECKS,
@@ -92,6 +93,6 @@ def _described(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "kind": parameter.kind,
-        "default": parameter.default,
+        "default": to_plain(parameter.default),
         "text": parameter.text,
     }
