@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
     select,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import SEVERITIES
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._profiles import PROFILES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._profiles import PROFILES, Profile
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._waivers import Waiver, read_waivers
 
 
@@ -56,7 +56,7 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
         userland_proxy=options["userland_proxy"] or profile.userland_proxy,
         checks=checks,
         exclude=exclude,
-        severities=_severities(options["severities"], profile.severities),
+        severities=_severities(profile, options["severities"]),
         parameters={
             check: {**profile.parameters.get(check, {}), **given.get(check, {})}
             for check in dict.fromkeys((*profile.parameters, *given))
@@ -82,8 +82,12 @@ def _matching(pattern: str, place: str) -> list[str]:
         raise WrongValueError(place, str(error), pattern) from error
 
 
-def _severities(given: Mapping[str, Any], of_profile: Mapping[str, str]) -> dict[str, str]:
-    wanted = {**of_profile, **_by_id(given)}
+def _severities(profile: Profile, given: Mapping[str, Any]) -> dict[str, str]:
+    least = SEVERITIES.index(profile.least_for_cis)
+    cis = {
+        check.id: profile.least_for_cis for check in CHECKS if check.cis and SEVERITIES.index(check.severity) > least
+    }
+    wanted = {**cis, **profile.severities, **_by_id(given)}
     return {check.id: wanted[check.id] for check in CHECKS if wanted.get(check.id, check.severity) != check.severity}
 
 
