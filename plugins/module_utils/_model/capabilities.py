@@ -50,19 +50,16 @@ class Capabilities:
     """25.0 on: "userland-proxy": true written out makes every reload fail (daemon/config/config_linux.go)."""
     sets_forwarding_later: bool
     """28.0 on: ip_forward is set, and FORWARD dropped with it, at each making of a bridge network, too."""
-    user_chain_for_ipv6: bool
-    """23.0 on: DOCKER-USER for IPv6 as well (libnetwork/firewall_linux.go)."""
 
 
 _TABLE = (
-    Capabilities((0, 0, 0), ISOLATION, False, True, False, False, False, False, False, False),
-    Capabilities((23, 0, 0), ISOLATION, False, True, False, False, False, False, False, True),
-    Capabilities((25, 0, 0), ISOLATION, False, True, False, False, False, True, False, True),
-    Capabilities((27, 0, 0), ISOLATION, True, True, False, False, False, True, False, True),
-    Capabilities((27, 4, 0), ISOLATION, True, True, False, False, True, True, False, True),
-    Capabilities((28, 0, 0), IPSETS, True, True, True, True, True, True, True, True),
-    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True, True, True, True, True, True),
-    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, False, True, True, True, True, True, True),
+    Capabilities((0, 0, 0), ISOLATION, False, True, False, False, False, False, False),
+    Capabilities((25, 0, 0), ISOLATION, False, True, False, False, False, True, False),
+    Capabilities((27, 0, 0), ISOLATION, True, True, False, False, False, True, False),
+    Capabilities((27, 4, 0), ISOLATION, True, True, False, False, True, True, False),
+    Capabilities((28, 0, 0), IPSETS, True, True, True, True, True, True, True),
+    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True, True, True, True, True),
+    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, False, True, True, True, True, True),
 )
 
 

@@ -15,7 +15,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_
     entries_of,
     facts_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    RETURN,
+    Chain,
+    Rule,
+    RuleBook,
+    Verdict,
+)
 
 FAMILIES = {"ip": 4, "ip6": 6}
 NATIVE_TABLE = "docker-bridges"
@@ -57,6 +63,27 @@ def places_of_people(book: RuleBook) -> set[Place]:
         found.add(place)
         waiting += _targets(book, chain)
     return found
+
+
+def unused_chains(book: RuleBook) -> list[Chain]:
+    """Chains DOCKER-USER in which people have put rules, and which nothing in FORWARD leads to."""
+    return [
+        chain
+        for chain in book.chains.values()
+        if chain.name == USER_CHAIN and _filters(chain) and not _is_led_to(book, chain)
+    ]
+
+
+def _filters(chain: Chain) -> bool:
+    """Whether a chain has more than the RETURN that dockerd puts into it."""
+    kinds = [[item.kind for item in rule.statements if isinstance(item, Verdict)] for rule in chain.rules]
+    return any(kind != [RETURN] for kind in kinds)
+
+
+def _is_led_to(book: RuleBook, chain: Chain) -> bool:
+    forward = book.chains.get((*chain.key[:3], "FORWARD"))
+    rules = forward.rules if forward is not None else ()
+    return any(chain.name in facts.jumps for rule in rules for facts in facts_in(rule))
 
 
 def _targets(book: RuleBook, chain: Chain) -> Iterable[Chain]:

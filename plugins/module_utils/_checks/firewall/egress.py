@@ -49,12 +49,40 @@ class _Trouble:
     reason: str
     containers: list[str] = field(default_factory=list)
 
+    @property
+    def untold(self) -> bool:
+        """Whether it is merely not known that they do."""
+        return self.path.verdict == UNKNOWN and self.reason in ("; ".join(self.path.doubts), self.path.reason)
+
 
 def _judge(examined: Examined) -> list[Verdict]:
     host = resources.host(examined.snapshot)
     if examined.answers.problems:
         return [unknown(host, "; ".join(examined.answers.problems))]
+    good, troubles = _followed(examined)
     fates = Fates(examined)
+    meant: dict[str, None] = {}
+    by_network: dict[str, list[_Trouble]] = {}
+    for item in troubles:
+        kept_in = fates.meant(item.path)
+        if kept_in:
+            meant[kept_in] = None
+        else:
+            by_network.setdefault(item.network.id, []).append(item)
+    found = [*map(_verdict, by_network.values()), *unread_inside(examined.snapshot)]
+    if found:
+        return found
+    if not good and not meant:
+        reason = "No running container has a default route over a bridge network, or the host has none itself"
+        return [not_applicable(host, reason)]
+    evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
+    if meant:
+        evidence["kept in on purpose"] = list(meant)[:_NAMED]
+    return [passed(host, "Containers reach the outside", evidence)]
+
+
+def _followed(examined: Examined) -> tuple[int, list[_Trouble]]:
+    """How many reach the outside, and the others by network and by what becomes of their packets."""
     troubles: dict[tuple[str, Key], _Trouble] = {}
     good = 0
     for answer in examined.answers.answers:
@@ -68,18 +96,7 @@ def _judge(examined: Examined) -> list[Verdict]:
             if key not in troubles:
                 troubles[key] = _trouble(examined, answer, station, network)
             troubles[key].containers.append(station.name)
-    meant = {rule: item for item in troubles.values() for rule in [fates.meant(item.path)] if rule}
-    found = [_verdict(item) for item in troubles.values() if item not in meant.values()]
-    found += unread_inside(examined.snapshot)
-    if found:
-        return found
-    if not good and not meant:
-        reason = "No running container has a default route over a bridge network, or the host has none itself"
-        return [not_applicable(host, reason)]
-    evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
-    if meant:
-        evidence["kept in on purpose"] = list(meant)[:_NAMED]
-    return [passed(host, "Containers reach the outside", evidence)]
+    return good, list(troubles.values())
 
 
 def _trouble(examined: Examined, answer: Answer, station: Station, network: Network) -> _Trouble:
@@ -148,22 +165,24 @@ def _address(text: str) -> str:
     return text.partition(":")[0] if text.count(":") == 1 else text
 
 
-def _verdict(trouble: _Trouble) -> Verdict:
-    names = trouble.containers
+def _verdict(troubles: list[_Trouble]) -> Verdict:
+    """One for a network: what is sure of some of its containers comes before what is open of others."""
+    sure = [item for item in troubles if not item.untold]
+    told = sure or troubles
+    names = list(dict.fromkeys(name for item in told for name in item.containers))
     who = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-    resource = resources.network(trouble.network)
+    network, reason = told[0].network, told[0].reason
+    resource = resources.network(network)
     evidence = {
         "containers": who,
         "number of containers": len(names),
-        "packet": str(trouble.packet),
-        "ends": trouble.reason,
+        "packets": {str(item.packet): item.reason for item in told[:_NAMED]},
     }
-    if trouble.path.verdict == UNKNOWN and trouble.path.doubts:
-        reason = f"whether containers of {trouble.network.name} reach the outside depends: {trouble.reason}"
-        return unknown(resource, reason, evidence)
+    if not sure:
+        return unknown(resource, f"whether containers of {network.name} reach the outside depends: {reason}", evidence)
     return failed(
         resource,
-        f"Containers of {trouble.network.name} ({who}) do not reach the outside: {trouble.reason}",
+        f"Containers of {network.name} ({who}) do not reach the outside: {reason}",
         evidence,
         "What they ask of other machines gets no answer: updates, name servers, services they depend on.",
         Remedy(

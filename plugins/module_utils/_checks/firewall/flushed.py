@@ -20,18 +20,23 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import chains_of_docker
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import (
+    chains_of_docker,
+    unused_chains,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.layouts import LAYOUTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.missing_rules import (
     Missing,
     missing_rules,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, RULESET
 
+_SHOWN = 5
 _IMPACT = (
     "What dockerd believes to be in place is not: published ports answer through docker-proxy at best, containers lose "
     "their way out, networks are no longer kept apart. dockerd does not notice, and a container that starts may fail."
@@ -69,10 +74,10 @@ def _judge(examined: Examined) -> list[Verdict]:
         else:
             bridges = [network.bridge or "" for network in networks]
             layout = LAYOUTS[layout_of(snapshot.engine)]
-            if family == 6 and not examined.capabilities.user_chain_for_ipv6:
-                layout = layout.without_user_chain()
             missing[family] = missing_rules(examined.view.book, layout, family, bridges)
-    found = _failed(examined, missing, evidence)
+    found = _failed(examined, missing, evidence) or [
+        _cut_off(host, chain) for chain in unused_chains(examined.view.book)
+    ]
     if found and examined.view.rule_problems:
         return [unknown(host, "; ".join(examined.view.rule_problems), evidence)]
     if found or doubts:
@@ -124,13 +129,27 @@ def _failed(examined: Examined, missing: dict[int, Missing], evidence: dict[str,
     ]
 
 
+def _cut_off(host: Resource, chain: Chain) -> Verdict:
+    return failed(
+        host,
+        f"Nothing leads to {chain.name} of table {chain.table_name}: its {len(chain.rules)} rules are not in force",
+        {"rules": [rule.text for rule in chain.rules[:_SHOWN]]},
+        "Whoever wrote them believes that they filter what goes to and from containers.",
+        Remedy(
+            "A human puts the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
+            "for IPv6). dockerd does so when a network is made, and before Docker Engine 28 not when it starts"
+        ),
+    )
+
+
 FLUSHED = Check(
     id="firewall.flushed",
     severity=HIGH,
     title="The chains and jumps that dockerd made are there",
     rationale=(
         "dockerd writes its rules when it starts and changes them with each container; it never looks whether they are "
-        "still there. Whatever flushes a ruleset takes them away without a word."
+        "still there. Whatever flushes a ruleset takes them away without a word, or cuts off what people filter in "
+        "DOCKER-USER."
     ),
     needs=(ENGINE, LINKS, RULESET),
     judge=_judge,

@@ -61,7 +61,7 @@ def _judge(examined: Examined) -> list[Verdict]:
             asked += 1
             if answer.path.verdict == UNKNOWN or _came(examined, answer):
                 _note(examined, opened, answer)
-    found = [_verdict(item) for item in opened.values()]
+    found = [_verdict(item) for item in opened.values() if not (item.untold and (item.network.id, False) in opened)]
     if answers.unasked:
         found.append(unknown(host, f"{answers.unasked} questions between containers were too many to be answered"))
     found += unread_inside(snapshot)

@@ -7,14 +7,14 @@
 """The chains and jumps that dockerd's rules need, by layout.
 
 From moby at the tags of each layout: setup_ip_tables*.go and internal/iptabler of the bridge driver, and its generated
-listings (integration/network/bridge/iptablesdoc, nftablesdoc). Rules of single ports are not in it.
+listings (integration/network/bridge/iptablesdoc, nftablesdoc). Rules of single ports are not in it,
+and neither is DOCKER-USER: what it holds is people's, and before 28 no restart brings it back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import USER_CHAIN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
     FORWARD_CHAIN,
     INTERNAL_CHAIN,
@@ -43,16 +43,11 @@ class Layout:
     """Table and name."""
     jumps: tuple[Jump, ...]
 
-    def without_user_chain(self) -> Layout:
-        """The same for a family in which people have no chain of their own."""
-        return replace(self, jumps=tuple(jump for jump in self.jumps if jump.target != USER_CHAIN))
-
 
 _NAT = (Jump("nat", "PREROUTING", "DOCKER"), Jump("nat", "OUTPUT", "DOCKER"))
 _STAGES = (("filter", "DOCKER-ISOLATION-STAGE-1"), ("filter", "DOCKER-ISOLATION-STAGE-2"))
 _STAGE_JUMP = Jump("filter", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "iif")
 _BASE = (("nat", "DOCKER"), ("filter", "DOCKER"))
-_PEOPLE = Jump("filter", "FORWARD", USER_CHAIN)
 _BRIDGE_CHAINS = (("filter", "DOCKER-FORWARD"), ("filter", "DOCKER-CT"), ("filter", "DOCKER-BRIDGE"))
 _BRIDGE_JUMPS = (
     Jump("filter", "FORWARD", "DOCKER-FORWARD"),
@@ -66,7 +61,6 @@ LAYOUTS = {
         (*_BASE, *_STAGES),
         (
             *_NAT,
-            _PEOPLE,
             Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
             Jump("filter", "FORWARD", "DOCKER", "oif"),
             _STAGE_JUMP,
@@ -76,7 +70,6 @@ LAYOUTS = {
         (*_BASE, *_STAGES),
         (
             *_NAT,
-            _PEOPLE,
             Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
             Jump("filter", "FORWARD", "DOCKER"),
             _STAGE_JUMP,
@@ -84,11 +77,11 @@ LAYOUTS = {
     ),
     FORWARD_CHAIN: Layout(
         (*_BASE, *_STAGES, *_BRIDGE_CHAINS),
-        (*_NAT, _PEOPLE, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
+        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
     ),
     INTERNAL_CHAIN: Layout(
         (*_BASE, *_BRIDGE_CHAINS, ("filter", "DOCKER-INTERNAL")),
-        (*_NAT, _PEOPLE, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
+        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
     ),
     NFTABLES: Layout(
         tuple(

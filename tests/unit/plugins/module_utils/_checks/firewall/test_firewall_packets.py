@@ -88,7 +88,23 @@ def test_containers_whose_packets_are_dropped_are_told_by_network() -> None:
     assert "the policy of ip filter, chain FORWARD drops it" in found[0].summary
     assert found[1].evidence["number of containers"] == 6
     assert found[1].evidence["containers"] == "app1, app11, app3, app5, app7 and 1 more"
-    assert found[1].evidence["packet"].startswith("container app1 ")
+    (packet,) = found[1].evidence["packets"]
+    assert packet.startswith("container app1 ")
+
+
+def test_a_network_is_told_once_though_its_containers_fare_in_several_ways() -> None:
+    host = big_host(1, 3)
+    one, other = (item.endpoints[0].address for item in host.containers[:2])
+    host.own_rules["filter", "FORWARD"] = [
+        "-m recent --rcheck --name x --rsource -j DROP",
+        f"-s {one}/32 -j DROP",
+        f"-s {other}/32 -j REJECT --reject-with icmp-port-unreachable",
+    ]
+    host.own_rules["raw", "PREROUTING"] = [f"-s {one}/32 -j DROP", f"-s {other}/32 -j DROP"]
+    finding = only(host, "firewall.egress")
+    assert finding.outcome == "fail"
+    assert finding.evidence["containers"] == "app0, app1"
+    assert len(finding.evidence["packets"]) == 2
 
 
 def test_packets_that_leave_with_a_private_source_are_found() -> None:

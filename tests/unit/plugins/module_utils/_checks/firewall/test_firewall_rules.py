@@ -97,7 +97,6 @@ def test_a_flushed_ruleset_is_one_finding_that_a_restart_mends() -> None:
             "-A FORWARD -j DOCKER-ISOLATION-STAGE-1\n",
             "jump from FORWARD of table filter to DOCKER-ISOLATION-STAGE-1",
         ),
-        (27, "-A FORWARD -j DOCKER-USER\n", "jump from FORWARD of table filter to DOCKER-USER"),
         (28, "-A FORWARD -j DOCKER-FORWARD\n", "jump from FORWARD of table filter to DOCKER-FORWARD"),
         (28, "-A DOCKER-FORWARD -j DOCKER-CT\n", "jump from DOCKER-FORWARD of table filter to DOCKER-CT"),
     ],
@@ -117,8 +116,17 @@ def test_a_jump_of_one_network_is_told_of_that_network() -> None:
     assert device in finding.summary
 
 
-def test_rules_of_the_chain_for_people_are_not_missed() -> None:
-    assert only(changed(big_host(2, 2), "-A DOCKER-USER -j RETURN\n"), "firewall.flushed").outcome == "pass"
+@pytest.mark.parametrize(("rules", "outcome"), [([], "pass"), (["-i eth0 -s 192.0.2.77/32 -j DROP"], "fail")])
+def test_a_chain_for_people_that_nothing_leads_to_matters_where_they_filter(rules: list[str], outcome: str) -> None:
+    host = big_host(2, 2)
+    host.own_rules["filter", "DOCKER-USER"] = rules
+    assert only(host.snapshot(), "firewall.flushed").outcome == "pass"
+    finding = only(changed(host, "-A FORWARD -j DOCKER-USER\n"), "firewall.flushed")
+    assert finding.outcome == outcome
+    if rules:
+        assert finding.summary.startswith("Nothing leads to DOCKER-USER of table ip filter: its 2 rules")
+        assert finding.remedy is not None
+        assert finding.remedy.module is None
 
 
 def test_rules_in_the_legacy_backend_are_as_good() -> None:
