@@ -50,6 +50,8 @@ class Parameter:
     """What it is for, with its unit."""
     least: Optional[int] = None
     most: Optional[int] = None
+    choices: tuple[str, ...] = ()
+    """The words that may be among ``names``; empty for any."""
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,15 @@ def _integer(parameter: Parameter, value: Any, place: str) -> int:
     return int(value)
 
 
-def _names(dummy_parameter: Parameter, value: Any, place: str) -> list[str]:
-    return [_word(item, f"{place}[{number}]") for number, item in enumerate(_list(value, place, "words"))]
+def _names(parameter: Parameter, value: Any, place: str) -> list[str]:
+    return [_word(parameter, item, f"{place}[{number}]") for number, item in enumerate(_list(value, place, "words"))]
 
 
-def _word(value: Any, place: str) -> str:
+def _word(parameter: Parameter, value: Any, place: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise WrongValueError(place, f"expected a word, found {value!r}", value)
+    if parameter.choices and value not in parameter.choices:
+        raise WrongValueError(place, f"{value!r} is none of {', '.join(parameter.choices)}", value)
     return str(value)
 
 

@@ -94,5 +94,6 @@ def _described(parameter: Parameter) -> dict[str, Any]:
         "name": parameter.name,
         "kind": parameter.kind,
         "default": to_plain(parameter.default),
+        "choices": list(parameter.choices),
         "text": parameter.text,
     }

@@ -22,7 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
 KNOWN = (
     Parameter("below", INTEGER, 1024, "the first port that is free", least=0, most=65536),
     Parameter("avoid", NETWORKS, [], "networks to keep clear of"),
-    Parameter("forbidden", NAMES, [], "capabilities"),
+    Parameter("forbidden", NAMES, [], "capabilities", choices=("NET_ADMIN", "NET_RAW")),
+    Parameter("words", NAMES, [], "of any kind"),
 )
 
 
@@ -32,8 +33,18 @@ def _one_check(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_right_comes_back_with_networks_as_they_are_written() -> None:
-    given = {"below": 80, "avoid": ["10.0.0.0/8", "FD00:0::/8", "192.0.2.1"], "forbidden": ["NET_RAW"]}
-    read = {"below": 80, "avoid": ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"], "forbidden": ["NET_RAW"]}
+    given = {
+        "below": 80,
+        "avoid": ["10.0.0.0/8", "FD00:0::/8", "192.0.2.1"],
+        "forbidden": ["NET_RAW"],
+        "words": ["x y"],
+    }
+    read = {
+        "below": 80,
+        "avoid": ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"],
+        "forbidden": ["NET_RAW"],
+        "words": ["x y"],
+    }
     assert read_parameters({"some.check": given}) == {"some.check": read}
 
 
@@ -49,6 +60,7 @@ def test_what_is_right_comes_back_with_networks_as_they_are_written() -> None:
         ("avoid", ["10.0.0.1/8"], "['avoid'][0]: expected a network such as '10.0.0.0/8': 10.0.0.1/8 has host bits"),
         ("forbidden", "NET_RAW", "['forbidden']: expected a list of words, found 'NET_RAW'"),
         ("forbidden", [" "], "['forbidden'][0]: expected a word, found ' '"),
+        ("forbidden", ["CAP_NET_RAW"], "['forbidden'][0]: 'CAP_NET_RAW' is none of NET_ADMIN, NET_RAW"),
         ("bellow", 80, "['bellow']: there is no such parameter. some.check has: below (integer, by default 1024)"),
     ],
 )
