@@ -308,7 +308,7 @@ class DockerHost:
             sources={name: Source(read=True) for name in SOURCES},
             engine=Engine("27.5.1" if self.layout == 27 else "28.5.2", "1.47"),
             daemon=DaemonProcess(700, ["/usr/bin/dockerd"], 1.0, _HOST_NETNS),
-            networks=[self._described(bridge) for bridge in self.networks],
+            networks=[self.described(bridge) for bridge in self.networks],
             containers=self.containers,
             links=self.links,
             routes=self._routes(),
@@ -321,8 +321,8 @@ class DockerHost:
             conntrack=Conntrack(),
         )
 
-    @staticmethod
-    def _described(bridge: Bridge) -> Network:
+    def described(self, bridge: Bridge) -> Network:
+        """As the engine shows it."""
         return Network(
             f"{bridge.number:012x}" + "0" * 52, bridge.name, "bridge", internal=bridge.internal,
             subnets=[Subnet(bridge.subnet, bridge.address(0))],

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlAssignment,
     SysctlFile,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     Endpoint,
     Network,
@@ -53,6 +54,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
     Source,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 SOURCES = (
     ENGINE,
@@ -76,6 +78,8 @@ HOST_ADDRESS = "192.0.2.10"
 HOST_NETNS = 4026531840
 DOCKERD = 700
 CONFIG_PATH = "/etc/docker/daemon.json"
+_BRIDGE = "com.docker.network.bridge"
+CHAINS = "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:DOCKER - [0:0]"
 JUMP = "-A OUTPUT {}-m addrtype --dst-type LOCAL -j DOCKER"
 
 
@@ -97,6 +101,8 @@ class SyntheticHost:
     nameservers: list[str] = field(default_factory=lambda: ["192.0.2.53"])
     sysctls: dict[str, str] = field(default_factory=dict)
     proxies: list[ProxyProcess] = field(default_factory=list)
+    inner: list[InnerNamespace] = field(default_factory=list)
+    """In each container something listens on what is published."""
     flows: list[TrackedFlow] = field(default_factory=list)
     boot: list[SysctlFile] = field(default_factory=list)
     config: DaemonConfig = field(default_factory=lambda: DaemonConfig(CONFIG_PATH, exists=False))
@@ -126,9 +132,9 @@ class SyntheticHost:
 
     def network(self, name: str, subnet: str, *, default: bool = False, internal: bool = False) -> SyntheticHost:
         """Add a bridge network with its bridge."""
-        options = {"com.docker.network.bridge.default_bridge": "true"} if default else {}
+        options = {f"{_BRIDGE}.default_bridge": "true", f"{_BRIDGE}.enable_icc": "false"} if default else {}
         bridge = "docker0" if default else f"br-{identity(name)[:12]}"
-        options["com.docker.network.bridge.name"] = bridge
+        options[f"{_BRIDGE}.name"] = bridge
         gateway, slash, length = subnet.replace(".0/", ".1/").partition("/")
         self.networks.append(
             Network(
@@ -162,6 +168,10 @@ class SyntheticHost:
             published=ports,
         )
         self.containers.append(replace(container, **changes))
+        if "netns" not in changes:
+            waiting = dict.fromkeys((port.protocol, port.container_port) for port in ports)
+            listeners = [Listener(protocol, "0.0.0.0", number) for protocol, number in waiting]  # noqa: S104
+            self.inner.append(InnerNamespace(4026540000 + number, listeners=listeners))
         for net in networks:
             self._veth(net, number, (not self.proxy) if hairpin is None else hairpin)
         for port in ports if self.proxy else []:
@@ -231,13 +241,16 @@ class SyntheticHost:
             containers=self.containers,
             links=self.links,
             routes=self.routes,
+            inner=self.inner,
             nameservers=self.nameservers,
             sysctls=self.sysctls,
             boot=BootSysctls("systemd-sysctl", self.boot),
             proxies=self.proxies,
             daemon_config=self.config,
             conntrack=Conntrack(self.flows),
-            ruleset=Ruleset({"iptables-nft-save": f"*nat\n{JUMP.format('! -d 127.0.0.0/8 ' if self.proxy else '')}\n"}),
+            ruleset=Ruleset(
+                {"iptables-nft-save": f"{CHAINS}\n{JUMP.format('! -d 127.0.0.0/8 ' if self.proxy else '')}\nCOMMIT\n"}
+            ),
         )
         return self._without_unread(taken)
 

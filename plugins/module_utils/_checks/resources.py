@@ -35,6 +35,11 @@ def port(item: Container, number: int, protocol: str) -> Resource:
     return Resource("port", name, item.name, item.image, _networks(item), dict(item.labels))
 
 
+def mesh_port(number: int, protocol: str) -> Resource:
+    """A port that a swarm service publishes by the routing mesh; which containers are behind it, no node knows."""
+    return Resource("port", f"swarm:{number}/{protocol}")
+
+
 def network(item: Network) -> Resource:
     """A Docker network."""
     return Resource("network", item.name, networks=[item.name], labels=dict(item.labels))

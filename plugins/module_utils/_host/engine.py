@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     DOCKER,
     PODMAN,
     SNAP,
+    ConfiguredPool,
     Engine,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
@@ -43,6 +44,10 @@ def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
         flavor=_flavor(version, info),
         firewall_driver=backend.get("Driver") or None,
         settings=_settings(info),
+        address_pools=[
+            ConfiguredPool(str(item.get("Base")), int(item.get("Size") or 0))
+            for item in info.get("DefaultAddressPools") or []
+        ],
     )
     if engine.release < _REPORTS_PROXY or not backend:
         return engine

@@ -50,10 +50,13 @@ class Capabilities:
     """25.0 on: "userland-proxy": true written out makes every reload fail (daemon/config/config_linux.go)."""
     sets_forwarding_later: bool
     """28.0 on: ip_forward is set, and FORWARD dropped with it, at each making of a bridge network, too."""
+    avoids_gateway_routes: bool = False
+    """Before 20.10.15: a new subnet keeps clear of routes by a gateway, too (moby PR 43360)."""
 
 
 _TABLE = (
-    Capabilities((0, 0, 0), ISOLATION, False, True, False, False, False, False, False),
+    Capabilities((0, 0, 0), ISOLATION, False, True, False, False, False, False, False, True),
+    Capabilities((20, 10, 15), ISOLATION, False, True, False, False, False, False, False),
     Capabilities((25, 0, 0), ISOLATION, False, True, False, False, False, True, False),
     Capabilities((27, 0, 0), ISOLATION, True, True, False, False, False, True, False),
     Capabilities((27, 4, 0), ISOLATION, True, True, False, False, True, True, False),

@@ -18,6 +18,15 @@ PODMAN = "podman"
 
 
 @dataclass(frozen=True)
+class ConfiguredPool:
+    """One of default-address-pools."""
+
+    base: str
+    size: int
+    """Length of the prefix of a subnet."""
+
+
+@dataclass(frozen=True)
 class Engine:
     """What GET /version and GET /info say. ``/info`` caches forwarding, so nothing about sysctls is taken from it."""
 
@@ -36,6 +45,8 @@ class Engine:
     """The proxy setting as the daemon reports it; only engines from 29.5 do."""
     settings: dict[str, Any] = field(default_factory=dict)
     """What GET /info shows to be in force, by keys of daemon.json, secrets masked; only what compares with them."""
+    address_pools: list[ConfiguredPool] = field(default_factory=list)
+    """The pools for new networks that are in force (GET /info), empty where nobody configured any."""
 
     @property
     def release(self) -> tuple[int, int]:

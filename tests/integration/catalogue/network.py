@@ -5,13 +5,86 @@
 
 from __future__ import annotations
 
-from tests.integration.catalogue.case import Case
+from tests.integration.catalogue.case import ALL_KINDS, Case
+from tests.integration.catalogue.scenario import NAMES, restart_with
 from tests.lab.host import Host
+from tests.lab.kinds import GATEWAY
 from tests.lab.scenario import Scenario, Workload
+
+AVOID = {"parameters": {"network.overlap": {"avoid": ["10.88.4.128/25"]}}}
 
 
 def on_the_default_network(host: Host) -> None:
+    """With NET_RAW, as containers have it by default: icc is off."""
     host.deploy(Scenario(containers=[Workload("old")]))
 
 
-CASES: tuple[Case, ...] = (Case("network.default-bridge", on_the_default_network, "old", "workload"),)
+def another_way_to_front(host: Host) -> None:
+    host.run(["ip", "route", "add", "10.88.1.128/25", "via", host.subnet.ipv4(GATEWAY)])
+
+
+def nothing(dummy: Host) -> None:
+    """The parameter alone makes it fail."""
+
+
+def company_behind_a_gateway(host: Host) -> None:
+    host.run(["ip", "route", "add", "192.168.64.0/18", "via", host.subnet.ipv4(GATEWAY)])
+
+
+def one_start_with_all_of_it(host: Host) -> None:
+    """Icc on, small pools, no IPv6 rules; dockerd takes such keys for its default network while no container runs."""
+    host.docker("stop", "--time", "0", *NAMES)
+    pools = [{"base": "10.201.0.0/23", "size": 24}]
+    restart_with(host, live_restore=None, icc=None, ip6tables=False, default_address_pools=pools)
+    host.docker("start", *NAMES)
+
+
+def without_ipv6_rules(host: Host) -> None:
+    """As after a boot: a start does not remove what another one made."""
+    for table in ("raw", "nat", "filter"):
+        host.run(f"ip6tables -t {table} -F && ip6tables -t {table} -X")
+    host.run(["ip6tables", "--policy", "FORWARD", "ACCEPT"])
+
+
+def two_on_the_default_network(host: Host) -> None:
+    host.deploy(Scenario(containers=[Workload("one"), Workload("two")]))
+
+
+def swarm(host: Host) -> None:
+    """A manager alone."""
+    host.docker("swarm", "init", "--advertise-addr", host.address)
+
+
+def plain_overlay(host: Host) -> None:
+    swarm(host)
+    host.docker("network", "create", "--driver", "overlay", "plain")
+
+
+def encrypted_overlays(host: Host) -> None:
+    restart_with(host, live_restore=None)
+    swarm(host)
+    host.run(["docker", "network", "rm", "ingress"], stdin="y\n")
+    names = ["network", "ls", "--format", "{{.Name}}"]
+    host.wait_for(lambda: "ingress" not in host.docker(*names).out.split(), 30, "the network ingress to go")
+    host.docker("network", "create", "--driver", "overlay", "--ingress", "--opt", "encrypted", "mesh")
+    host.docker("network", "create", "--driver", "overlay", "--opt", "encrypted", "secret")
+
+
+CASES: tuple[Case, ...] = (
+    Case("network.default-bridge", on_the_default_network, "old", "workload"),
+    Case("network.icc", on_the_default_network, "old", "workload"),
+    Case("network.overlap", another_way_to_front, "front", "routes"),
+    Case("network.overlap", nothing, "inner", "routes", options=AVOID),
+    Case(
+        "network.pools",
+        company_behind_a_gateway,
+        "dockerd",
+        "routes",
+        kinds=tuple(kind for kind in ALL_KINDS if kind != "debian11"),
+        why_not_others="20.10.5 keeps clear of such routes",
+    ),
+    Case("network.pools", one_start_with_all_of_it, "dockerd", "start"),
+    Case("network.ipv6-unfiltered", without_ipv6_rules, "dual", "start"),
+    Case("network.icc", two_on_the_default_network, "bridge", "start"),
+    Case("network.overlay-plain", plain_overlay, "plain", "start", healthy=encrypted_overlays, healthy_group="outside"),
+)

@@ -33,7 +33,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_space import (
     overlapping,
-    taken_on_host,
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
@@ -42,7 +41,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     problems,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    CIDR,
     NetworkWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
@@ -63,6 +61,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot

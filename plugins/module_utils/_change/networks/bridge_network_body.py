@@ -20,7 +20,6 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import contains
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
     BIND_ADDRESS,
-    CIDR,
     DEFAULT_MTU,
     GATEWAY_MODES,
     ICC,
@@ -34,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     driver_options,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 

@@ -17,10 +17,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     differences,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    CIDR,
     NetworkWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 

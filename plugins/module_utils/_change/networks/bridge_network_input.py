@@ -14,7 +14,6 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
     BIND_ADDRESS,
-    CIDR,
     GATEWAY_MODES,
     ICC,
     MASQUERADE,
@@ -28,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     option_text,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # moby, runconfig.IsPreDefinedNetwork: networks that the daemon makes, and words of `docker run --network`.

@@ -40,14 +40,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     ipv6_warnings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_space import (
-    Taken,
     first_free,
     overlapping,
-    taken_on_host,
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    CIDR,
     NetworkWish,
     SubnetWish,
 )
@@ -62,6 +59,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (

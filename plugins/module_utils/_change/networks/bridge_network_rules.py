@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import contains
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
 _SAVES = {4: re.compile(r"iptables-(\w+-)?save"), 6: re.compile(r"ip6tables-(\w+-)?save")}

@@ -28,12 +28,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     nftables_treatment,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    CIDR,
     GATEWAY_MODES,
     ICC,
     MASQUERADE,
     SubnetWish,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 
 _TRANSLATING = ("nat", "nat-unprotected")

@@ -12,7 +12,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-CIDR = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 NAME = "com.docker.network.bridge.name"

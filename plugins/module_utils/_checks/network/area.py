@@ -9,6 +9,20 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network import default_bridge
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network import (
+    default_bridge,
+    icc,
+    ipv6_unfiltered,
+    overlap,
+    overlay_plain,
+    pools,
+)
 
-CHECKS: tuple[Check, ...] = (default_bridge.DEFAULT_BRIDGE,)
+CHECKS: tuple[Check, ...] = (
+    default_bridge.DEFAULT_BRIDGE,
+    icc.ICC,
+    overlap.OVERLAP,
+    pools.POOLS,
+    ipv6_unfiltered.IPV6_UNFILTERED,
+    overlay_plain.OVERLAY_PLAIN,
+)

@@ -9,6 +9,18 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish import wildcard
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish import (
+    dead,
+    direct_access,
+    loopback_leak,
+    privileged,
+    wildcard,
+)
 
-CHECKS: tuple[Check, ...] = (wildcard.WILDCARD,)
+CHECKS: tuple[Check, ...] = (
+    wildcard.WILDCARD,
+    privileged.PRIVILEGED,
+    dead.DEAD,
+    loopback_leak.LEAK,
+    direct_access.DIRECT_ACCESS,
+)

@@ -18,30 +18,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish.bindings_by_port import (
+    counted,
+    places_of,
+    published_ports,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish.swarm_ports import swarm_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 
 
 def _judge_wildcard(examined: Examined) -> list[Verdict]:
     snapshot = examined.snapshot
-    found = []
-    for container in running(snapshot):
-        for ports in _by_container_port(container):
-            found += _judge_port(container, ports)
+    found = [verdict for container, ports in published_ports(snapshot) for verdict in _judge_port(container, ports)]
+    found += swarm_ports(examined)
     return found or [
-        passed(resources.host(snapshot), "No port is published on all addresses of the host", _counted(snapshot))
+        passed(resources.host(snapshot), "No port is published on all addresses of the host", counted(snapshot))
     ]
-
-
-def _by_container_port(container: Container) -> list[list[PublishedPort]]:
-    """The bindings of each port of the container, both families together."""
-    groups: dict[tuple[int, str], list[PublishedPort]] = {}
-    for port in container.published:
-        groups.setdefault((port.container_port, port.protocol), []).append(port)
-    return list(groups.values())
 
 
 def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdict]:
@@ -53,8 +48,8 @@ def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdic
         return [unknown(resource, f"a binding has no address that can be read: {error}", evidence)]
     if not wide:
         return []
-    where = " and ".join(str(port).partition("->")[0] for port in wide)
-    summary = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on all addresses: {where}"
+    port = f"{ports[0].container_port}/{ports[0].protocol}"
+    summary = f"{container.name} publishes {port} on all addresses: {places_of(wide)}"
     impact = (
         "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming traffic "
         "(ufw, chain INPUT) do not stop what is forwarded to the container."
@@ -65,10 +60,6 @@ def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdic
         "for others), or filter in DOCKER-USER"
     )
     return [failed(resource, summary, evidence, impact, remedy)]
-
-
-def _counted(snapshot: HostSnapshot) -> dict[str, int]:
-    return {"published ports of running containers": sum(len(item.published) for item in running(snapshot))}
 
 
 WILDCARD = Check(

@@ -54,16 +54,20 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
         if source.kind != OUTSIDE or answer.path.verdict != DELIVERED:
             continue
         asked = list(answer.ports)
-        judged = _published(view, wanted.host_ip, packet) if wanted.kind == PUBLISHED else _inner(asked, packet)
+        judged = _published(view, answer) if wanted.kind == PUBLISHED else _inner(asked, packet)
         for kind, ports, reason in judged:
             exposed = Exposed(kind, source.uplink, tuple(asked if ports is None else ports), reason, packet)
             found.setdefault((kind, source.uplink, tuple(exposed.labels)), exposed)
     return sorted(found.values(), key=lambda item: (item.kind, item.uplink, item.labels))
 
 
-def _published(view: HostView, host_ip: str, packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:
+def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[Asked]], str]]:
     """How a published port that machines outside reach is exposed."""
+    host_ip, packet = answer.wanted.host_ip, answer.packet
     if is_loopback(host_ip):
+        # Another container, or a program of the host, can have the same port at an address of the host.
+        if answer.path.answered_by.partition(" (")[0] not in _names(answer):
+            return []
         return [(LOOPBACK_LEAK, None, f"published on {host_ip}, and reached at {packet.destination}")]
     if is_loopback(packet.destination):
         return []
@@ -71,19 +75,26 @@ def _published(view: HostView, host_ip: str, packet: Packet) -> list[tuple[str, 
     return [(DENIED_BY_HOST, None, reason)] if reason else []
 
 
+def _names(answer: Answer) -> list[str]:
+    """The containers behind the port of the example, as a path names who answered."""
+    return [f"container {container.name}" for container in answer.wanted.first.station.containers]
+
+
 def _inner(asked: list[Asked], packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:
     """How ports are exposed that machines outside reach at the container's own address."""
     reason = f"a machine that sends packets for {packet.destination} to this host reaches it"
     found: list[tuple[str, Optional[list[Asked]], str]] = []
     for kind in (NOT_PUBLISHED, LOOPBACK_LEAK):
-        ports = [item for item in asked if _kind_of(item) == kind]
+        ports = [item for item in asked if exposure_if_reached(item) == kind]
         if ports:
             found.append((kind, ports, reason))
     return found
 
 
-def _kind_of(asked: Asked) -> str:
-    """How a port is exposed that can be reached at its container; empty if it is published for everybody anyway."""
+def exposure_if_reached(asked: Asked) -> str:
+    """How a port is exposed if machines outside reach it as asked; empty if it is published for them anyway."""
+    if asked.host_port:
+        return LOOPBACK_LEAK if is_loopback(asked.host_ip) else ""
     addresses = [
         binding.host_ip
         for container in asked.station.containers

@@ -9,13 +9,12 @@ import ipaddress
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_space import (
-    Taken,
     first_free,
     overlapping,
-    taken_on_host,
     without_network,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import CIDR, Pool
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import Pool
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether containers on the daemon's default network reach each other (2.2 of the CIS benchmark)."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network.probe import ANY_PORT, arrives
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+_KEY = "icc"
+_OPTION = "com.docker.network.bridge.enable_icc"
+_NET_RAW = "NET_RAW"
+
+
+def _judge_icc(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
+    default = next((network for network in snapshot.networks if network.is_default_bridge), None)
+    if default is None:
+        return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
+    switched_on = default.options.get(_OPTION, "true") == "true"
+    evidence: dict[str, Any] = {f"{_OPTION} of network {default.name}": default.options.get(_OPTION, "not set: true")}
+    users = [item for item in running(snapshot) if _address(item, default)]
+    packet = _packet_between(users, default)
+    path = None if packet is None else examined.path(packet)
+    if path is not None:
+        evidence[str(packet)] = f"{path.verdict}: {path.reason}"
+        if path.verdict == UNKNOWN:
+            reason = f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.doubts)}"
+            return [unknown(resources.network(default), reason, evidence)]
+    if switched_on if path is None else arrives(path):
+        return [_allowed(snapshot, default, evidence, switched_on=switched_on)]
+    if not switched_on:
+        armed = [item for item in users if holds(item, _NET_RAW)]
+        if armed:
+            return [_keeps_net_raw(container, default, evidence) for container in armed]
+    summary = f"Containers on the default network {default.name} ({default.bridge}) do not reach each other"
+    return [passed(resources.network(default), summary, evidence)]
+
+
+def _address(container: Container, network: Network) -> Optional[str]:
+    return next((end.address for end in container.endpoints if end.network_id == network.id and end.address), None)
+
+
+def _packet_between(users: list[Container], network: Network) -> Optional[Packet]:
+    """From one container on a network to another one, None where there is but one."""
+    for other in users[1:]:
+        if other.netns != users[0].netns:
+            return Packet(Origin(CONTAINER, users[0].name), str(_address(other, network)), "tcp", ANY_PORT)
+    return None
+
+
+def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any], *, switched_on: bool) -> Verdict:
+    impact = (
+        "All containers that were given no network share this one. Whoever takes over one of them reaches every port "
+        "of the others, published or not."
+    )
+    where = f"the default network {default.name} ({default.bridge})"
+    if not switched_on:
+        return failed(
+            resources.network(default),
+            f"icc is off for {where}, and its containers reach each other all the same",
+            evidence,
+            impact,
+            Remedy(
+                "Find out why the rules do not hold: the check bridge.netfilter tells whether rules see what passes "
+                "between two ports of a bridge, firewall.flushed whether they are there"
+            ),
+        )
+    summary = f"Containers on {where} may reach each other (icc)"
+    return failed(resources.network(default), summary, evidence, impact, _switching_off(snapshot, default))
+
+
+def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
+    """A module call only where nobody notices: nothing is on that network, and the next start takes the key."""
+    attached = [
+        item.name for item in snapshot.containers if any(end.network_id == default.id for end in item.endpoints)
+    ]
+    if attached:
+        return Remedy(
+            f"A human decides: {', '.join(sorted(attached)[:5])} may need each other. Give them networks of their own, "
+            f'then write "{_KEY}": false into daemon.json; it takes effect when dockerd starts while no container runs'
+        )
+    if _KEY in (next_flags(snapshot) or {}):
+        return Remedy(f'Take --{_KEY} out of dockerd\'s flags, and write "{_KEY}": false into daemon.json')
+    engine = snapshot.engine
+    if engine is not None and engine.live_restore and running(snapshot):
+        return Remedy(
+            f'Write "{_KEY}": false into daemon.json (module daemon_config). dockerd leaves its default network as it '
+            "is while containers run (live-restore), so it takes effect at the next boot"
+        )
+    return Remedy(f'Write "{_KEY}": false into daemon.json', "daemon_config", {"config": {_KEY: False}})
+
+
+def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, Any]) -> Verdict:
+    return failed(
+        resources.container(container),
+        f"{container.name} keeps {_NET_RAW} on {default.bridge}, where icc is off to keep containers apart",
+        {
+            **evidence,
+            "capabilities added": container.cap_add,
+            "capabilities dropped": container.cap_drop,
+            "privileged": container.privileged,
+            "CapBnd of its first process": None if container.bounding is None else f"{container.bounding:016x}",
+        },
+        f"With {_NET_RAW} it sends frames of its own making, ARP answers say, which the rules of icc do not see: it "
+        "can pass for the gateway or for another container (moby issue 36355).",
+        Remedy(f"A human decides whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"),
+    )
+
+
+ICC = Check(
+    id="network.icc",
+    severity=MEDIUM,
+    title="Containers on the default network do not reach each other",
+    rationale=(
+        "The default network joins containers that have nothing to do with each other. What counts is the live network "
+        "and what becomes of a packet on it, not what daemon.json says: the key takes effect only when dockerd makes "
+        "that network anew."
+    ),
+    needs=PACKETS,
+    judge=_judge_icc,
+    cis=cis.ICC,
+    mended_by=("daemon_config",),
+)

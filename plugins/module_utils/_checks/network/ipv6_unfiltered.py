@@ -1,0 +1,138 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""IPv6 networks for which dockerd makes no rules."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network.probe import ANY_PORT, arrives
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_rules import is_managed
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_values import UntoldError, started_with
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+
+_KEY = "ip6tables"
+
+
+def _judge_ipv6_unfiltered(examined: Examined) -> list[Verdict]:
+    snapshot = examined.snapshot
+    networks = outward_networks(snapshot, 6)
+    if not networks:
+        return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv6")]
+    if examined.view.problems:
+        return [unknown(resources.host(snapshot), "; ".join(examined.view.problems))]
+    evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
+    if is_managed(examined.view.book, 6) and not _is_off(snapshot):
+        return [passed(resources.host(snapshot), "dockerd makes rules for IPv6", evidence)]
+    found = [verdict for network in networks for verdict in _judge_network(examined, network)]
+    summary = "dockerd makes no rules for IPv6, and others keep packets from outside away from its containers"
+    return found or [passed(resources.host(snapshot), summary, evidence)]
+
+
+def _is_off(snapshot: HostSnapshot) -> bool:
+    """Whether dockerd is known to have been told so: rules that are there are then left from before."""
+    try:
+        return started_with(snapshot, _KEY) is False
+    except UntoldError:
+        return False
+
+
+def _judge_network(examined: Examined, network: Network) -> list[Verdict]:
+    resource = resources.network(network)
+    packet = _packet_from_outside(examined, network)
+    path = None if packet is None else _path(examined, packet)
+    there = is_managed(examined.view.book, 6)
+    evidence: dict[str, Any] = {"chains of dockerd for IPv6": "left from before" if there else "none"}
+    if path is not None:
+        evidence[str(packet)] = f"{path.verdict}: {path.reason}"
+        if path.verdict == UNKNOWN:
+            return [
+                unknown(resource, f"whether others keep packets away depends on {'; '.join(path.doubts)}", evidence)
+            ]
+        if not arrives(path):
+            return []
+    return [_unfiltered(examined, network, evidence)]
+
+
+def _packet_from_outside(examined: Examined, network: Network) -> Optional[Packet]:
+    addresses = (
+        end.address6
+        for container in running(examined.snapshot)
+        for end in container.endpoints
+        if end.network_id == network.id and end.address6
+    )
+    address = next(addresses, None)
+    return None if address is None else Packet(Origin(OUTSIDE), address, "tcp", ANY_PORT)
+
+
+def _path(examined: Examined, packet: Packet) -> Optional[Path]:
+    """None where the host has no IPv6 address that others could route by; its neighbours still can, by link-local."""
+    try:
+        return examined.path(packet)
+    except BadPacketError:
+        return None
+
+
+def _unfiltered(examined: Examined, network: Network, evidence: dict[str, Any]) -> Verdict:
+    configured = next_values(examined.snapshot).get(_KEY)
+    by_default = examined.capabilities.ip6tables_by_default
+    evidence[_KEY] = f"not set: {str(by_default).lower()}" if configured is None else configured
+    wanted = by_default if configured is None else configured is True
+    if wanted:
+        why = f"{_KEY} is on, and the chains are gone or never came"
+        remedy = Remedy("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
+    elif by_default:
+        why = f"{_KEY} is off"
+        remedy = Remedy(f'Set "{_KEY}": true in daemon.json', "daemon_config", {"config": {_KEY: True}})
+    else:
+        why = f"{_KEY} is off, as engines before 27.0 have it by default"
+        remedy = Remedy(
+            f'A human decides: set "{_KEY}": true and "experimental": true in daemon.json (module daemon_config) and '
+            "restart dockerd. These engines then also set the policy of the IPv6 chain FORWARD to DROP, which stops "
+            "what this host routes for others. Or upgrade to 27.0"
+        )
+    return failed(
+        resources.network(network),
+        f"Network {network.name} has IPv6, and dockerd makes no rules for it: {why}",
+        evidence,
+        "Every port of its containers is open to whoever has a route to them, published or not, from other networks of "
+        "this host as well. What they send outside keeps its own address, so it gets no answers where that is private.",
+        remedy,
+    )
+
+
+IPV6_UNFILTERED = Check(
+    id="network.ipv6-unfiltered",
+    severity=HIGH,
+    title="IPv6 networks have dockerd's rules",
+    rationale=(
+        "iptables and ip6tables are switched apart, and before Docker Engine 27 the second is off. IPv6 has no address "
+        "translation to hide behind: without rules, containers are on the network with all their ports."
+    ),
+    needs=PACKETS,
+    judge=_judge_ipv6_unfiltered,
+    mended_by=("daemon_config",),
+)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What machines outside reach of containers, port by port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import exposure_if_reached
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+
+Place = tuple[str, int, str]
+"""A container by its name, and a port inside with its protocol."""
+
+
+@dataclass
+class OpenPort:
+    """A port of a container that machines outside reach."""
+
+    container: Container
+    number: int
+    protocol: str
+    ways: dict[str, str] = field(default_factory=dict)
+    """What reaches it, by the uplink."""
+
+    @property
+    def resource(self) -> Resource:
+        """What a finding is about."""
+        return resources.port(self.container, self.number, self.protocol)
+
+
+def place_of(asked: Asked) -> Place:
+    """Tells a port from all others of a host."""
+    return (asked.station.name, asked.port, asked.protocol)
+
+
+def open_ports(examined: Examined, kind: str) -> dict[Place, OpenPort]:
+    """The ports that are exposed in a way, see _model.matrix, each once."""
+    found: dict[Place, OpenPort] = {}
+    for exposed in examined.exposed:
+        if exposed.kind != kind:
+            continue
+        for asked in exposed.ports:
+            port = OpenPort(asked.station.containers[0], asked.port, asked.protocol)
+            ways = found.setdefault(place_of(asked), port).ways
+            ways.setdefault(f"from outside by {exposed.uplink}", _way(asked, exposed.example))
+    return found
+
+
+def _way(asked: Asked, example: Packet) -> str:
+    if asked.host_port:
+        return (
+            f"at {socket_name(example.destination, asked.host_port)}, by machines that send packets for it to this host"
+        )
+    return f"at the container's own address {asked.address}, by machines that send packets for it to this host"
+
+
+def undecided(examined: Examined, kind: str) -> dict[Place, Verdict]:
+    """An unknown for each port that would be exposed so if machines outside reached it, where that cannot be told."""
+    found: dict[Place, Verdict] = {}
+    for answer in examined.answers.answers:
+        if answer.source.kind != OUTSIDE or answer.path.verdict != UNKNOWN:
+            continue
+        doubts = "; ".join(answer.path.doubts) or answer.path.reason
+        for asked in answer.ports:
+            if exposure_if_reached(asked) == kind:
+                resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+                reason = f"whether machines outside reach it by {answer.source.uplink} depends on {doubts}"
+                found.setdefault(place_of(asked), unknown(resource, reason, {"asked": str(answer.packet)}))
+    return found
+
+
+def leads_outside(examined: Examined) -> bool:
+    """Whether there is a way by which machines outside could ask."""
+    return any(source.kind == OUTSIDE for source in examined.answers.sources)

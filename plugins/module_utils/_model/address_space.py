@@ -1,0 +1,142 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Which addresses are taken on a host, and by whom.
+
+dockerd keeps clear of on-link routes and nameservers only (moby, InferReservedNetworks, since 20.10.15). A range behind
+a gateway, as most VPNs and company networks are, would be lost to the host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Union
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+CIDR = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+NETWORK = "network"
+ADDRESS = "address"
+ON_LINK = "on-link route"
+ROUTED = "route by a gateway"
+SINK = "route to nowhere"
+NAMESERVER = "nameserver"
+AVOIDED = "avoided"
+
+# The two halves of a default route, as VPN clients set them to leave the real one in place, and IPv6's global unicast.
+_DEFAULT_ROUTES = ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "2000::/3")
+_TABLES = {253: "default", 254: "main", 255: "local"}
+_SINKS = ("blackhole", "unreachable", "prohibit", "throw")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A range of addresses and who has it."""
+
+    cidr: CIDR
+    owner: str
+    """In words that name the range as well."""
+    kind: str = AVOIDED
+    """``network``, ``address``, ``on-link route``, ``route by a gateway``, ``route to nowhere`` (blackhole, say),
+    ``nameserver`` or ``avoided``."""
+    bridge: str = ""
+    """For what belongs to a Docker bridge network, its subnets and the routes by its bridge: the bridge's name."""
+
+
+def taken_on_host(snapshot: HostSnapshot, avoid: Iterable[CIDR]) -> list[Taken]:
+    """All that a new subnet must not touch: what the user said, Docker's networks, addresses, routes, nameservers."""
+    bridges = {network.bridge for network in snapshot.networks} - {None}
+    names = {link.index: link.name for link in snapshot.links}
+    return [
+        *(Taken(cidr, f"{cidr}, which is to be avoided") for cidr in avoid),
+        *(item for network in snapshot.networks for item in of_network(network)),
+        *(
+            Taken(found, f"the address {address} of {link.name}", ADDRESS)
+            for link in snapshot.links
+            if link.name not in bridges
+            for address in link.addresses
+            for found in cidrs_of(address)
+        ),
+        *(item for route in snapshot.routes for item in _of_route(route, names, bridges)),
+        *(
+            Taken(found, f"the nameserver {address}", NAMESERVER)
+            for address in snapshot.nameservers
+            for found in cidrs_of(address)
+        ),
+    ]
+
+
+def of_network(network: Network) -> list[Taken]:
+    """The subnets of a Docker network of any driver."""
+    return [
+        Taken(cidr, f"{cidr} of the Docker network {network.name}", NETWORK, network.bridge or "")
+        for item in network.subnets
+        for cidr in cidrs_of(item.subnet)
+    ]
+
+
+def cidrs_of(text: str) -> list[CIDR]:
+    """The network of an address or subnet; none for what is no address (an empty subnet of a network without IPAM)."""
+    try:
+        return [ipaddress.ip_network(text, strict=False)]
+    except ValueError:
+        return []
+
+
+def _of_route(route: Route, names: Mapping[int, str], bridges: set[str | None]) -> list[Taken]:
+    if route.destination in _DEFAULT_ROUTES:
+        return []
+    ways = {names.get(index, str(index)) for index in route.interfaces}
+    words = [f"the route {route.destination}"]
+    words += [f"via {gateway}" for gateway in route.gateways[:1]]
+    words += [f"dev {names.get(index, index)}" for index in route.interfaces[:1]]
+    words += [f"({route.kind})"] if route.kind != "unicast" else []
+    words += [f"in table {_TABLES.get(route.table, route.table)}"]
+    kind = SINK if route.kind in _SINKS else ROUTED if route.gateways else ON_LINK
+    bridge = ways.pop() if len(ways) == 1 and ways <= bridges else ""
+    return [Taken(cidr, " ".join(words), kind, bridge) for cidr in cidrs_of(route.destination)]
+
+
+class AddressSpace:
+    """Ranges, ready to be asked which of them have an address in common with another one."""
+
+    def __init__(self, taken: Iterable[Taken]) -> None:
+        """Sort them by where they begin."""
+        sides: dict[int, list[Taken]] = {4: [], 6: []}
+        for item in taken:
+            sides[item.cidr.version].append(item)
+        self._sides = {version: _Side(items) for version, items in sides.items()}
+
+    def overlapping(self, cidr: CIDR) -> list[Taken]:
+        """Those that overlap with a range, in the order of their addresses."""
+        return self._sides[cidr.version].overlapping(int(cidr.network_address), int(cidr.broadcast_address))
+
+
+class _Side:
+    """The ranges of one IP version."""
+
+    def __init__(self, taken: list[Taken]) -> None:
+        self._taken = sorted(taken, key=lambda item: int(item.cidr.network_address))
+        self._first = [int(item.cidr.network_address) for item in self._taken]
+        self._last = [int(item.cidr.broadcast_address) for item in self._taken]
+        self._furthest = list(accumulate(self._last, max))
+        """The last address of all ranges up to each."""
+
+    def overlapping(self, first: int, last: int) -> list[Taken]:
+        found = []
+        for place in range(bisect_right(self._first, last) - 1, -1, -1):
+            if self._furthest[place] < first:
+                break
+            if self._last[place] >= first:
+                found.append(self._taken[place])
+        return found[::-1]

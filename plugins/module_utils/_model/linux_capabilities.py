@@ -1,0 +1,85 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Linux capabilities (capabilities(7)) that a container has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+
+_ALL = "ALL"
+# moby, oci/caps/defaults.go, the same in all releases.
+_BY_DEFAULT = frozenset(
+    {
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    }
+)
+
+
+NUMBERS = {
+    name: number
+    for number, name in enumerate(
+        (
+            "CHOWN",
+            "DAC_OVERRIDE",
+            "DAC_READ_SEARCH",
+            "FOWNER",
+            "FSETID",
+            "KILL",
+            "SETGID",
+            "SETUID",
+            "SETPCAP",
+            "LINUX_IMMUTABLE",
+            "NET_BIND_SERVICE",
+            "NET_BROADCAST",
+            "NET_ADMIN",
+            "NET_RAW",
+        )
+    )
+}
+"""The first ones of linux/capability.h, by their bits."""
+
+
+def holds(container: Container, name: str) -> bool:
+    """Whether a process in a container can have a capability, NET_RAW say, one of NUMBERS.
+
+    The bounding set of its first process tells; where that was not read, what it was started with.
+    """
+    if container.bounding is not None:
+        return bool(container.bounding >> NUMBERS[name] & 1)
+    return _given(container, name)
+
+
+def _given(container: Container, name: str) -> bool:
+    """What moby makes of the options (oci/caps/utils.go, TweakCapabilities())."""
+    added, dropped = _names(container.cap_add), _names(container.cap_drop)
+    if container.privileged:
+        return True
+    if _ALL in added:
+        return name not in dropped
+    if _ALL in dropped:
+        return name in added
+    return name in added or (name in _BY_DEFAULT and name not in dropped)
+
+
+def _names(given: Iterable[str]) -> set[str]:
+    """Names without the prefix that they may be written with, in any case."""
+    return {item.upper().replace("CAP_", "", 1) for item in given}
