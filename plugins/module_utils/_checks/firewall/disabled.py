@@ -65,10 +65,17 @@ def _off(examined: Examined, off: dict[int, RuleMaking], there: dict[int, int], 
         "Nothing keeps networks apart or hides ports that are not published; published ports are served by "
         f"docker-proxy alone, and containers reach the outside only if somebody else masquerades.{old}"
     )
-    return failed(resources.daemon(), f"dockerd makes no rules for {names}", evidence, impact, _remedy(examined, off))
+    return failed(
+        resources.daemon(),
+        f"dockerd makes no rules for {names}",
+        evidence,
+        impact,
+        let_dockerd_make_rules(examined, off),
+    )
 
 
-def _remedy(examined: Examined, off: dict[int, RuleMaking]) -> Remedy:
+def let_dockerd_make_rules(examined: Examined, off: dict[int, RuleMaking]) -> Remedy:
+    """How dockerd is told to make rules for these families, 4 and 6, again."""
     keys = " and ".join(KEYS[family] for family in off)
     if any(item.by == FLAG for item in off.values()):
         return Remedy(f"A human decides: take the flag out of the unit that starts dockerd ({keys}), then restart it")

@@ -21,17 +21,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.disabled import let_dockerd_make_rules
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network.probe import ANY_PORT, arrives
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_rules import is_managed
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_values import UntoldError, started_with
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import DEFAULT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DAEMON_CONFIG
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _KEY = "ip6tables"
@@ -45,27 +45,20 @@ def _judge_ipv6_unfiltered(examined: Examined) -> list[Verdict]:
     if examined.view.problems:
         return [unknown(resources.host(snapshot), "; ".join(examined.view.problems))]
     evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
-    if is_managed(examined.view.book, 6) and not _is_off(snapshot):
+    # Rules that are there although dockerd was told to make none are left from before.
+    if chains_of_docker(examined.view.book, 6) and examined.rule_making[6].value is not False:
         return [passed(resources.host(snapshot), "dockerd makes rules for IPv6", evidence)]
     found = [verdict for network in networks for verdict in _judge_network(examined, network)]
     summary = "dockerd makes no rules for IPv6, and others keep packets from outside away from its containers"
     return found or [passed(resources.host(snapshot), summary, evidence)]
 
 
-def _is_off(snapshot: HostSnapshot) -> bool:
-    """Whether dockerd is known to have been told so: rules that are there are then left from before."""
-    try:
-        return started_with(snapshot, _KEY) is False
-    except UntoldError:
-        return False
-
-
 def _judge_network(examined: Examined, network: Network) -> list[Verdict]:
     resource = resources.network(network)
     packet = _packet_from_outside(examined, network)
     path = None if packet is None else _path(examined, packet)
-    there = is_managed(examined.view.book, 6)
-    evidence: dict[str, Any] = {"chains of dockerd for IPv6": "left from before" if there else "none"}
+    left = [chain.name for chain in chains_of_docker(examined.view.book, 6)]
+    evidence: dict[str, Any] = {"chains of dockerd for IPv6, left from before": left}
     if path is not None:
         evidence[str(packet)] = f"{path.verdict}: {path.reason}"
         if path.verdict == UNKNOWN:
@@ -97,23 +90,14 @@ def _path(examined: Examined, packet: Packet) -> Optional[Path]:
 
 
 def _unfiltered(examined: Examined, network: Network, evidence: dict[str, Any]) -> Verdict:
-    configured = next_values(examined.snapshot).get(_KEY)
-    by_default = examined.capabilities.ip6tables_by_default
-    evidence[_KEY] = f"not set: {str(by_default).lower()}" if configured is None else configured
-    wanted = by_default if configured is None else configured is True
-    if wanted:
-        why = f"{_KEY} is on, and the chains are gone or never came"
-        remedy = Remedy("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
-    elif by_default:
-        why = f"{_KEY} is off"
-        remedy = Remedy(f'Set "{_KEY}": true in daemon.json', "daemon_config", {"config": {_KEY: True}})
+    told = examined.rule_making[6]
+    evidence[_KEY] = told.evidence
+    if told.value is False:
+        default = "" if told.by != DEFAULT else ", as engines before 27.0 have it by default"
+        why, remedy = f"{_KEY} is off{default}", let_dockerd_make_rules(examined, {6: told})
     else:
-        why = f"{_KEY} is off, as engines before 27.0 have it by default"
-        remedy = Remedy(
-            f'A human decides: set "{_KEY}": true and "experimental": true in daemon.json (module daemon_config) and '
-            "restart dockerd. These engines then also set the policy of the IPv6 chain FORWARD to DROP, which stops "
-            "what this host routes for others. Or upgrade to 27.0"
-        )
+        why = "its chains are gone, or never came"
+        remedy = Remedy("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
     return failed(
         resources.network(network),
         f"Network {network.name} has IPv6, and dockerd makes no rules for it: {why}",
@@ -132,7 +116,7 @@ IPV6_UNFILTERED = Check(
         "iptables and ip6tables are switched apart, and before Docker Engine 27 the second is off. IPv6 has no address "
         "translation to hide behind: without rules, containers are on the network with all their ports."
     ),
-    needs=PACKETS,
+    needs=(*PACKETS, DAEMON_CONFIG),
     judge=_judge_ipv6_unfiltered,
     mended_by=("daemon_config",),
 )
