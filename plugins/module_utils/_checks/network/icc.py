@@ -107,11 +107,10 @@ def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
         )
     if _KEY in (next_flags(snapshot) or {}):
         return Remedy(f'Take --{_KEY} out of dockerd\'s flags, and write "{_KEY}": false into daemon.json')
-    engine = snapshot.engine
-    if engine is not None and engine.live_restore and running(snapshot):
+    if running(snapshot):
         return Remedy(
-            f'Write "{_KEY}": false into daemon.json (module daemon_config). dockerd leaves its default network as it '
-            "is while containers run (live-restore), so it takes effect at the next boot"
+            f'Write "{_KEY}": false into daemon.json (module daemon_config). dockerd makes its default network anew '
+            "only when it starts while no container runs, at the next boot say"
         )
     return Remedy(f'Write "{_KEY}": false into daemon.json', "daemon_config", {"config": {_KEY: False}})
 
