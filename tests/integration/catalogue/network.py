@@ -67,13 +67,21 @@ def plain_overlay(host: Host) -> None:
 
 
 def encrypted_overlays(host: Host) -> None:
+    """The network of the routing mesh as well, which is made anew for it."""
     restart_with(host, live_restore=None)
     swarm(host)
+    host.wait_for(lambda: "ingress" in networks(host), 30, "the network ingress")
     host.run(["docker", "network", "rm", "ingress"], stdin="y\n")
-    names = ["network", "ls", "--format", "{{.Name}}"]
-    host.wait_for(lambda: "ingress" not in host.docker(*names).out.split(), 30, "the network ingress to go")
+    host.wait_for(lambda: "ingress" not in networks(host), 30, "the network ingress to go")
     host.docker("network", "create", "--driver", "overlay", "--ingress", "--opt", "encrypted", "mesh")
     host.docker("network", "create", "--driver", "overlay", "--opt", "encrypted", "secret")
+    host.wait_for(
+        lambda: {"mesh", "secret", "ingress"} & networks(host) == {"mesh", "secret"}, 30, "encrypted overlays alone"
+    )
+
+
+def networks(host: Host) -> set[str]:
+    return set(host.docker("network", "ls", "--format", "{{.Name}}").out.split())
 
 
 CASES: tuple[Case, ...] = (
