@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.legacy_tables import (
     read_legacy_tables_with_effect,
@@ -50,9 +52,12 @@ def read_inner(containers: list[Container]) -> list[InnerNamespace]:
     the kernel refuses, as it does without root.
     """
     own = procfs.namespace("self", "net")
+    # Of the kernel, not of a namespace.
+    with_nftables = nftables_is_there()
     pids = {item.netns: item.pid for item in containers if item.netns is not None and item.pid is not None}
     try:
-        found = read_in_namespaces({inode: pid for inode, pid in pids.items() if inode != own}, _read)
+        others = {inode: pid for inode, pid in pids.items() if inode != own}
+        found = read_in_namespaces(others, partial(_read, with_nftables=with_nftables))
     except OSError as error:
         raise from_os_error(error, "the network namespaces of containers") from error
     return list(found.values())
@@ -84,12 +89,12 @@ def _links_and_routes() -> tuple[list[Link], list[Route]]:
         return links_of(route), routes_of(route)
 
 
-def _read(inode: int) -> InnerNamespace:
+def _read(inode: int, *, with_nftables: bool) -> InnerNamespace:
     with Netlink(ROUTE) as route:
         links = links_of(route)
         routes = routes_of(route)
         rules = policy_rules_of(route)
-    chains = {**(read_chains_with_effect() if nftables_is_there() else {}), **read_legacy_tables_with_effect()}
+    chains = {**(read_chains_with_effect() if with_nftables else {}), **read_legacy_tables_with_effect()}
     return InnerNamespace(
         inode=inode,
         links=links,

@@ -18,7 +18,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
@@ -63,7 +63,8 @@ def read_listeners(
         raise UnreadableError(ERROR, f"the kernel did not list the listening sockets: {error}") from error
     # Listed behind the sockets: a docker-proxy that has just been given one is among them.
     owners = _owners({item.inode for item in found}, processes())
-    return [_with_owner(item.listener, owners.get(item.inode)) for item in found]
+    names = {pid: _name(pid) for pid in set(owners.values())}
+    return [_with_owner(item, owners, names) for item in found]
 
 
 def listeners_of(links: Mapping[int, str]) -> list[Listener]:
@@ -117,9 +118,12 @@ def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]
     return owners
 
 
-def _with_owner(listener: Listener, pid: Optional[int]) -> Listener:
-    if pid is None:
-        return listener
+def _name(pid: int) -> str:
     program = procfs.program(pid)
     process = None if program else procfs.read_process(pid)
-    return replace(listener, owner=os.path.basename(program) if program else process.name if process else "", pid=pid)
+    return os.path.basename(program) if program else process.name if process else ""
+
+
+def _with_owner(found: _Socket, owners: Mapping[int, int], names: Mapping[int, str]) -> Listener:
+    pid = owners.get(found.inode)
+    return found.listener if pid is None else replace(found.listener, owner=names[pid], pid=pid)

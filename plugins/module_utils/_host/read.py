@@ -12,6 +12,7 @@ import datetime
 import os
 import shutil
 import time
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Callable, NoReturn, Optional, TypeVar
 
@@ -70,6 +71,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     PolicyRule,
     ProxyProcess,
     Route,
+    Ruleset,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
@@ -126,15 +128,36 @@ def read_snapshot(
     """
     began = time.monotonic()
     ledger = _Ledger()
+    # The programs that show the rules are waited for while everything else is read.
+    with ThreadPoolExecutor(max_workers=1) as waiting:
+        taken = _read(_Wish(run, docker_host, config_path), ledger, waiting)
+    sources = {name: ledger.sources[name] for name in sorted(ledger.sources)}
+    return replace(taken, sources=sources, seconds=_since(began))
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What read_snapshot() was given."""
+
+    run: Run
+    docker_host: str
+    config_path: Optional[str]
+
+
+def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot:
     processes = procfs.processes()
     dockerds = find_daemons(processes)
-    dockerd = choose_daemon(dockerds, docker_host)
+    dockerd = choose_daemon(dockerds, wish.docker_host)
     daemon = describe_daemon(dockerd) if dockerd else None
-    service = ledger.take(model.SERVICE, lambda: read_service(run, dockerd), None)
+    no_rules: Optional[Ruleset] = None
+    ruleset = waiting.submit(
+        ledger.take, model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(wish.run)), no_rules
+    )
+    service = ledger.take(model.SERVICE, lambda: read_service(wish.run, dockerd), None)
     hidden = not dockerds and _is_active(service)
     no_proxies: list[ProxyProcess] = []
     proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, hidden=hidden), no_proxies)
-    path = config_path or find_config_path(dockerd, service.argv if service else [])
+    path = wish.config_path or find_config_path(dockerd, service.argv if service else [])
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
@@ -147,18 +170,18 @@ def read_snapshot(
     no_managed_links: list[ManagedLink] = []
     declared = ledger.take(
         model.ENGINE,
-        lambda: _engine(docker_host, service, dockerds, runs=bool(dockerd or hidden)),
+        lambda: _engine(wish.docker_host, service, dockerds, runs=bool(dockerd or hidden)),
         _Declared(),
     )
     containers = ledger.take(
         model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
     )
-    taken = model.HostSnapshot(
+    return model.HostSnapshot(
         hostname=os.uname().nodename,
         taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         sources=ledger.sources,
         kernel=os.uname().release,
-        docker_host=docker_host,
+        docker_host=wish.docker_host,
         engine=declared.engine,
         daemon=daemon,
         service=service,
@@ -174,15 +197,14 @@ def read_snapshot(
         boot=ledger.take(model.BOOT, read_boot, None),
         proxies=proxies,
         daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path), None),
-        ruleset=ledger.take(model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(run)), None),
+        ruleset=ruleset.result(),
         conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
         managed_links=ledger.take(
             model.MANAGED_LINKS,
-            lambda: _beside(daemon, lambda: read_managed_links(run, processes, names)),
+            lambda: _beside(daemon, lambda: read_managed_links(wish.run, processes, names)),
             no_managed_links,
         ),
     )
-    return replace(taken, seconds=_since(began))
 
 
 def _is_active(service: Optional[ServiceUnit]) -> bool:

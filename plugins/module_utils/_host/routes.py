@@ -48,11 +48,13 @@ _KINDS = {
     9: "throw",
 }
 # The kernel makes some of these for each address and each link: many, and nothing that is not told by the links.
-_LEFT_OUT = ("broadcast", "anycast", "multicast")
+_LEFT_OUT = frozenset(number for number, name in _KINDS.items() if name in ("broadcast", "anycast", "multicast"))
 # Other families have tables of routes, too: those of multicast, MPLS.
 _ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104
 
 _ROUTE = struct.Struct("=BBBBBBBBI")
+# Bytes of it.
+_FAMILY, _KIND = 0, 7
 _HOP = struct.Struct("=HBBi")
 
 
@@ -73,9 +75,7 @@ def read_routes() -> list[Route]:
 def routes_of(route: Netlink) -> list[Route]:
     """Return the routes of the namespace that a route netlink socket belongs to. Raises OSError."""
     messages = route.dump(_RTM_GETROUTE, _ROUTE.pack(socket.AF_UNSPEC, *[0] * 8))
-    # The first byte is the family.
-    found = [parse_route(message) for message in messages if message[0] in _ANY]
-    return [item for item in found if item.kind not in _LEFT_OUT]
+    return [parse_route(item) for item in messages if item[_FAMILY] in _ANY and item[_KIND] not in _LEFT_OUT]
 
 
 def parse_route(message: bytes) -> Route:

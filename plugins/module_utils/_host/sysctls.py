@@ -12,12 +12,12 @@ Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst say what each
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 
-SYSCTLS = Path("/proc/sys")
+SYSCTLS = "/proc/sys"
 
 _SINGLE = (
     "net/ipv4/ip_forward",
@@ -74,13 +74,14 @@ def dotted(path: str) -> str:
 
 def _listed(folder: str) -> list[str]:
     try:
-        return sorted(os.listdir(SYSCTLS / folder))
+        return sorted(os.listdir(f"{SYSCTLS}/{folder}"))
     except OSError:
         return []
 
 
 def _read(name: str) -> Optional[str]:
+    # There are thousands of them on a large host, and an object of pathlib for each takes longer than to read it.
     try:
-        return (SYSCTLS / name).read_text(encoding="ascii").strip()
+        return read_whole(f"{SYSCTLS}/{name}").decode("ascii").strip()
     except (OSError, ValueError):
         return None
