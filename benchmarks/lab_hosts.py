@@ -36,7 +36,13 @@ class Load:
 def fill(host: Host, load: Load) -> None:
     """Bring a fresh host to that load."""
     host.run(SHELL + "".join(_network(number) for number in range(load.networks)), timeout=MAKING_LIMIT)
-    host.run(SHELL + "".join(_container(number, load) for number in range(load.containers)), timeout=MAKING_LIMIT)
+    add(host, load, 0)
+
+
+def add(host: Host, load: Load, there: int) -> None:
+    """Bring a host that has the first containers of that load already to all of it."""
+    containers = range(there, load.containers)
+    host.run(SHELL + "".join(_container(number, load) for number in containers), timeout=MAKING_LIMIT)
 
 
 def _network(number: int) -> str:

@@ -34,6 +34,10 @@ class Took:
         columns = zip(*((run.wall, run.cpu, run.peak, run.daemons) for run in runs))
         return cls(*(statistics.median(column) for column in columns))
 
+    def without(self, part: Took) -> Took:
+        """What is left of the times when a part of it is taken away."""
+        return Took(self.wall - part.wall, self.cpu - part.cpu, self.peak, self.daemons - part.daemons)
+
 
 def on_host(host: Host, programs: Mapping[str, Sequence[str]], rounds: int) -> dict[str, Took]:
     """What the programs take on a host, by name; one run of each goes ahead and does not count."""
