@@ -12,8 +12,8 @@ author: dockernet.baseline contributors (@dockernet)
 version_added: 1.0.0
 short_description: Lay out the findings of an audit for a person to read
 description:
-  - Turns the findings that M(dockernet.baseline.docker_netcheck) returns into lines of text, failures first, by
-    severity, then what could not be judged, then a line that counts all outcomes.
+  - Turns the findings that M(dockernet.baseline.docker_netcheck) returns into lines of text, a line a finding, grouped
+    by severity, then what was waived, what could not be judged, what mends it, and a line that counts all outcomes.
   - Characters that a terminal would act on (control characters, bidirectional overrides, zero-width characters) are
     shown as escapes, whoever chose the names on the host.
 options:
@@ -57,9 +57,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table
 def findings_table(findings: Sequence[dict[str, Any]], width: int = 120) -> list[str]:
     """Return the lines for findings as plain data; raise AnsibleFilterError when they are none."""
     try:
-        return lines_of([from_plain(Finding, finding) for finding in findings], width)
+        lines = lines_of([from_plain(Finding, finding) for finding in findings], width)
     except DecodeError as error:
         raise AnsibleFilterError(f"findings_table: not a list of findings: {error}") from error
+    return [line.text for line in lines]
 
 
 class FilterModule:

@@ -21,12 +21,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import (
     is_note,
+    is_waived,
     outcome_word,
     rank,
     resource_text,
     sections,
     unjudged,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import RUN_BY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import table
 
 CHANGED = "changed"
@@ -54,12 +56,11 @@ _CONSENTS = {
     "forward_policy: keep": "harden_forward_policy: keep",
     "persistent: false": "harden_ip_forward_persistent: false",
     "on_conflict: keep": "harden_on_conflict: keep",
+    "recreate: allow": "harden_on_disruption: allow",
 }
 """What a module's refusal asks for, and the variable of the role harden that says it."""
 _OWN_CONSENTS = {"ip_forward": {"on_disruption: allow": "harden_on_other_forwarders: allow"}}
 """Where that is another variable for one module: who agrees to lose a container has not agreed to cut off others."""
-_RUN_BY = {"userland_proxy": "daemon_config"}
-"""The module that does what a remedy names: the role gives all keys of daemon.json to one."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 
 
 def _notable(finding: Finding) -> bool:
-    return finding.outcome in (FAIL, UNKNOWN)
+    return finding.outcome in (FAIL, UNKNOWN) and not is_waived(finding)
 
 
 def _blind(finding: Finding) -> bool:
@@ -205,7 +206,7 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
 def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
     if finding.remedy is None or finding.remedy.module is None:
         return None
-    return run.repairs.get(_RUN_BY.get(finding.remedy.module, finding.remedy.module))
+    return run.repairs.get(RUN_BY.get(finding.remedy.module, finding.remedy.module))
 
 
 def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
@@ -254,6 +255,7 @@ def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
         ("Could not be judged:", unjudged(sorted(_last(run), key=rank))),
         ("For a human:", _for_humans(rows)),
+        ("Waived, and left as it is:", _waived(_last(run))),
         ("To know:", warned),
     ]
 
@@ -266,6 +268,17 @@ def _for_humans(rows: Iterable[_Row]) -> list[str]:
             advice = row.finding.remedy.text if row.finding.remedy else ""
             groups.setdefault((row.finding.check, advice), []).append(row.finding.summary)
     return [f"{check}: {_listed(summaries, '; ')}. {advice}".strip() for (check, advice), summaries in groups.items()]
+
+
+def _waived(findings: Iterable[Finding]) -> list[str]:
+    """What somebody accepted, by waiver."""
+    groups: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.waiver is not None and is_waived(finding):
+            waiver = finding.waiver
+            text = f"until {waiver.expires} by {waiver.owner}: {waiver.reason}"
+            groups.setdefault(f"{finding.check}, {text}", []).append(resource_text(finding))
+    return [f"{text} ({_listed(names)})" for text, names in groups.items()]
 
 
 def _with_consent(repair: Repair) -> str:
@@ -281,6 +294,7 @@ def _with(run: Run, outcome: str) -> list[Repair]:
 
 def _summary(run: Run, rows: Sequence[_Row]) -> str:
     count = Counter(row.verdict for row in rows)
+    waived = sum(is_waived(finding) for finding in _last(run))
     would = "would be " if run.check_mode else ""
     parts = [
         f"{count[_REPAIRED]} {would}repaired",
@@ -288,6 +302,7 @@ def _summary(run: Run, rows: Sequence[_Row]) -> str:
         f"{count[_HUMAN]} for a human",
         f"{count[_UNJUDGED]} unknown",
         f"{count[_NOTE]} to note",
+        *([f"{waived} waived"] if waived else []),
         f"{sum(finding.outcome == PASS for finding in _last(run))} pass",
     ]
     return f"{', '.join(parts)}."

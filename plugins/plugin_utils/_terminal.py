@@ -73,13 +73,20 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], limits: Sequen
     Each column but the last is as wide as its widest cell and at most its entry of limits; the last one takes the rest
     of width. What does not fit continues on further lines of the same row. No line ends in spaces.
     """
-    body = [[" ".join(safe(cell).split()) for cell in row] for row in rows]
-    widths = _column_widths([list(headings), *body], limits, width)
-    lines = _row_lines(headings, widths)
-    lines.append(GAP.join("-" * column for column in widths))
-    for row in body:
-        lines.extend(_row_lines(row, widths))
-    return lines
+    laid = blocks([headings, *rows], limits, width)
+    columns = _column_widths(_harmless([headings, *rows]), limits, width)
+    return [*laid[0], GAP.join("-" * column for column in columns), *(line for lines in laid[1:] for line in lines)]
+
+
+def blocks(rows: Iterable[Sequence[str]], limits: Sequence[int], width: int) -> list[list[str]]:
+    """Lay rows in the same columns, all cells made safe, and return the lines of each row: one, if it fits."""
+    body = _harmless(rows)
+    widths = _column_widths(body, limits, width) if body else []
+    return [_row_lines(row, widths) for row in body]
+
+
+def _harmless(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    return [[" ".join(safe(cell).split()) for cell in row] for row in rows]
 
 
 def _column_widths(rows: Sequence[Sequence[str]], limits: Sequence[int], width: int) -> list[int]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
 
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -15,7 +19,7 @@ def test_a_gate_closes_after_the_findings_were_shown_and_written(fresh_host: Hos
     fresh_host.break_("forwarding-not-persistent")
     wishes = {"audit_fail_on": "medium", "audit_output_dir": str(tmp_path / "new")}
     done = lab.ansible_playbook(AUDIT, limit=[fresh_host.name], extra_vars=wishes, check=True)
-    assert done.rc != 0
+    assert done.rc == 2
     assert "audit_fail_on: medium" in done.out
     assert done.out.index("forwarding.persistent") < done.out.index("audit_fail_on: medium")
     assert done.stats[fresh_host.name]["changed"] == 0
@@ -27,6 +31,26 @@ def test_a_gate_closes_after_the_findings_were_shown_and_written(fresh_host: Hos
     assert "forwarding.persistent" in failed
     assert document["engine"]["version"].startswith(fresh_host.host_name.kind.engine)
     assert document["sources"]["engine"]["read"] is True
+    (suite,) = ElementTree.parse(written.with_suffix(".xml")).getroot()  # noqa: S314 (our own)
+    failures = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert failures == {item["check"] for item in document["findings"] if closes(item)}
+    assert int(suite.attrib["tests"]) == len(document["checks"])
+
+
+def closes(finding: dict[str, Any]) -> bool:
+    return finding["outcome"] == "fail" and finding["severity"] in ("high", "medium")
+
+
+@pytest.mark.kinds("debian13")
+def test_a_host_that_cannot_be_reached_has_its_files_and_a_status_of_its_own(
+    engine_host: Host, lab: Lab, tmp_path: Path
+) -> None:
+    wishes = {"audit_output_dir": str(tmp_path), "ansible_port": 1}
+    done = lab.ansible_playbook(AUDIT, limit=[engine_host.name], extra_vars=wishes)
+    assert done.rc == 4
+    document = json.loads((tmp_path / f"{engine_host.name}.json").read_text())
+    assert document["error"]["kind"] == "unreachable"
+    assert 'errors="1"' in (tmp_path / f"{engine_host.name}.xml").read_text()
 
 
 def test_a_gate_stays_open_for_less_than_it_asks(fresh_host: Host, lab: Lab) -> None:

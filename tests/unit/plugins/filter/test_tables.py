@@ -8,6 +8,8 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.filter.baseline_table import FilterModule as BaselineTable
 from ansible_collections.dockernet.baseline.plugins.filter.findings_table import FilterModule as FindingsTable
+from ansible_collections.dockernet.baseline.plugins.filter.repair_plan import FilterModule as RepairPlan
+from ansible_collections.dockernet.baseline.plugins.filter.unused_waivers import FilterModule as UnusedWaivers
 
 FINDING: dict[str, Any] = {
     "check": "mode.host",
@@ -22,10 +24,12 @@ FINDING: dict[str, Any] = {
 
 findings_table = FindingsTable().filters()["findings_table"]
 baseline_table = BaselineTable().filters()["baseline_table"]
+repair_plan = RepairPlan().filters()["repair_plan"]
+unused_waivers = UnusedWaivers().filters()["unused_waivers"]
 
 
 def test_findings_become_lines() -> None:
-    assert "agent shares the host's network" in findings_table([FINDING])[2]
+    assert "agent shares the host's network" in findings_table([FINDING])[1]
 
 
 def test_baseline_becomes_lines() -> None:
@@ -43,3 +47,26 @@ def test_an_empty_second_audit_means_none_was_made() -> None:
 def test_what_is_no_finding_is_refused_with_its_place(made: Any, data: Any) -> None:
     with pytest.raises(AnsibleFilterError, match=r"not a list of findings: \$"):
         made(data)
+
+
+def test_a_plan_comes_from_plain_findings() -> None:
+    mended = {**FINDING, "remedy": {"text": "On.", "module": "ip_forward", "args": {"families": ["ipv4"]}}}
+    assert repair_plan([FINDING, mended], proxy_in_force=True) == {
+        "modules": {"ip_forward": {"families": ["ipv4"]}},
+        "switches_proxy": False,
+    }
+    with pytest.raises(AnsibleFilterError, match=r"repair_plan: not a list of findings: \$"):
+        repair_plan([{"check": 1}])
+
+
+def waiver(check: str, state: str) -> dict[str, Any]:
+    return {"check": check, "selector": "kind == 'port'", "reason": "known", "owner": "netops", "state": state}
+
+
+def test_a_waiver_is_unused_where_no_host_uses_it() -> None:
+    hosts = [
+        [waiver("a.b", "unused"), waiver("c.d", "unused"), waiver("e.f", "expired")],
+        [waiver("a.b", "applied"), waiver("c.d", "unused"), waiver("e.f", "unused")],
+    ]
+    assert unused_waivers(hosts) == ["waiver that covers nothing: c.d where kind == 'port' (netops: known)"]
+    assert unused_waivers([]) == []

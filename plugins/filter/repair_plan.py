@@ -1,0 +1,99 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter repair_plan."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: repair_plan
+author: dockernet.baseline contributors (@dockernet)
+version_added: 1.0.0
+short_description: The modules that mend what an audit found
+description:
+  - Takes the findings of M(dockernet.baseline.docker_netcheck) and returns which modules of this collection mend what
+    failed, each once, with the options of all findings that name it taken together.
+  - Waived findings are left alone. All keys of C(daemon.json) go to M(dockernet.baseline.daemon_config), those of
+    docker-proxy among them, so that one restart will do.
+options:
+  _input:
+    description: The findings.
+    type: list
+    elements: dict
+    required: true
+  proxy_in_force:
+    description: Whether docker-proxy is in force, as RV(dockernet.baseline.docker_netcheck#module:facts) has it.
+    type: bool
+  userland_proxy:
+    description: What is wanted of docker-proxy. With V(keep), nothing that would switch it is done.
+    type: str
+    choices: [keep, disabled, enabled]
+    default: keep
+  live_restore:
+    description: Whether live-restore may be turned on.
+    type: bool
+    default: false
+  daemon_config:
+    description: Further keys of C(daemon.json), which overrule the findings'.
+    type: dict
+    default: {}
+  families:
+    description: The families that forwarding may be turned on for.
+    type: list
+    elements: str
+    default: [ipv4, ipv6]
+"""
+
+EXAMPLES = r"""
+- name: Audit
+  dockernet.baseline.docker_netcheck:
+  register: audit
+
+- name: Show what would mend the host
+  ansible.builtin.debug:
+    msg: "{{ audit.findings | dockernet.baseline.repair_plan(proxy_in_force=audit.facts.proxy.in_force) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(modules), options by the short name of the module; C(switches_proxy), whether docker-proxy goes on or off by it.
+  type: dict
+  sample: {"modules": {"ip_forward": {"families": ["ipv4"]}}, "switches_proxy": false}
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Optional
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import Wishes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import repair_plan as plan_of
+
+
+def repair_plan(
+    findings: Sequence[Mapping[str, Any]],
+    userland_proxy: str = "keep",
+    daemon_config: Optional[Mapping[str, Any]] = None,
+    families: Sequence[str] = ("ipv4", "ipv6"),
+    *,
+    proxy_in_force: Optional[bool] = None,
+    live_restore: bool = False,
+) -> dict[str, Any]:
+    """Return the plan for findings as plain data; raise AnsibleFilterError when they are none."""
+    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families)
+    try:
+        plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
+    except DecodeError as error:
+        raise AnsibleFilterError(f"repair_plan: not a list of findings: {error}") from error
+    return {"modules": dict(plan.modules), "switches_proxy": plan.switches_proxy}
+
+
+class FilterModule:
+    """What Ansible asks a filter plugin's file for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filter by its name."""
+        return {"repair_plan": repair_plan}

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Which modules mend what an audit found, each run once, with the options of all findings that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import DISABLED, ENABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Finding, Remedy
+
+BRIDGE_HAIRPIN = "bridge_hairpin"
+BRIDGE_NETWORK = "bridge_network"
+DAEMON_CONFIG = "daemon_config"
+IP_FORWARD = "ip_forward"
+USERLAND_PROXY = "userland_proxy"
+RUN_BY = {USERLAND_PROXY: DAEMON_CONFIG}
+"""The module that does what a remedy names: all keys of daemon.json go to one, so that one restart will do."""
+
+_PROXY_KEY = "userland-proxy"
+_LIVE_RESTORE_KEY = "live-restore"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What whoever hardens the host has to say about it."""
+
+    userland_proxy: str = KEEP
+    live_restore: bool = False
+    """Whether live-restore may be turned on."""
+    daemon_config: Mapping[str, Any] = field(default_factory=dict)
+    """Further keys of daemon.json; they overrule what remedies say of the same."""
+    families: Sequence[str] = ("ipv4", "ipv6")
+    """Those that forwarding may be turned on for."""
+
+
+@dataclass(frozen=True)
+class RepairPlan:
+    """Options by the short name of the module to run with them; a module that is not named is not run."""
+
+    modules: Mapping[str, Mapping[str, Any]]
+    switches_proxy: bool = False
+    """Whether docker-proxy goes on or off by it, which brings the ports of bridges into line as well."""
+
+
+def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: Optional[bool]) -> RepairPlan:
+    """Plan the repair of all that failed and was not waived; proxy_in_force as the audit's facts have it."""
+    remedies = [finding.remedy for finding in findings if finding.outcome == FAIL and finding.waiver is None]
+    named: dict[str, list[Mapping[str, Any]]] = {}
+    for remedy in remedies:
+        if isinstance(remedy, Remedy) and remedy.module is not None:
+            named.setdefault(remedy.module, []).append(remedy.args)
+    modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
+    forwarding = _forwarding(named.get(IP_FORWARD, []), wishes)
+    if forwarding:
+        modules[IP_FORWARD] = forwarding
+    state = _proxy_state(named.get(USERLAND_PROXY, []), wishes, in_force=proxy_in_force)
+    daemon = _daemon(named.get(DAEMON_CONFIG, []), state, wishes)
+    if daemon:
+        modules[DAEMON_CONFIG] = daemon
+    switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
+    return RepairPlan(modules, switches)
+
+
+def _united(options: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Options of one run: lists are joined without repetition, mappings merged; of anything else the first counts."""
+    united: dict[str, Any] = {}
+    for name, value in (item for chosen in options for item in chosen.items()):
+        known = united.get(name)
+        if isinstance(value, list):
+            united[name] = [*(known or []), *(item for item in value if item not in (known or []))]
+        elif isinstance(value, Mapping):
+            united[name] = {**value, **(known or {})}
+        else:
+            united.setdefault(name, value)
+    return united
+
+
+def _forwarding(options: Sequence[Mapping[str, Any]], wishes: Wishes) -> dict[str, Any]:
+    """Empty where no family is left to do."""
+    united = _united(options)
+    families = [family for family in united.get("families", []) if family in wishes.families]
+    return {**united, "families": families} if families else {}
+
+
+def _proxy_state(options: Iterable[Mapping[str, Any]], wishes: Wishes, *, in_force: Optional[bool]) -> Optional[str]:
+    """What docker-proxy is to become; None where nothing about it is mended.
+
+    Where either state will do, only what does not switch docker-proxy is mended; a switch that waits is for a human.
+    """
+    states = {option.get("state") for option in options}
+    if wishes.userland_proxy != KEEP:
+        return wishes.userland_proxy if states else None
+    kept = None if in_force is None else ENABLED if in_force else DISABLED
+    return kept if kept in states else None
+
+
+def _daemon(options: Sequence[Mapping[str, Any]], proxy_state: Optional[str], wishes: Wishes) -> dict[str, Any]:
+    """All keys together, so that one restart will do. On is docker-proxy's default, and needs no key."""
+    united = _united(options)
+    config = {key: value for key, value in united.get("config", {}).items() if key != _LIVE_RESTORE_KEY}
+    if _LIVE_RESTORE_KEY in united.get("config", {}) and wishes.live_restore:
+        config[_LIVE_RESTORE_KEY] = True
+    if proxy_state == DISABLED:
+        config[_PROXY_KEY] = False
+    config.update(wishes.daemon_config)
+    absent = [key for key in united.get("absent", []) if key not in config]
+    if proxy_state == ENABLED and _PROXY_KEY not in absent:
+        absent.append(_PROXY_KEY)
+    rest = {name: value for name, value in united.items() if name not in ("config", "absent")}
+    return {"config": config, "absent": absent, **rest} if config or absent or rest else {}

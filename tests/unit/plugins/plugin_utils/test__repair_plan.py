@@ -1,0 +1,108 @@
+"""Which modules mend what failed: each once, and nothing that nobody asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Optional
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    AppliedWaiver,
+    Finding,
+    Remedy,
+    Resource,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import (
+    BRIDGE_HAIRPIN,
+    BRIDGE_NETWORK,
+    DAEMON_CONFIG,
+    IP_FORWARD,
+    USERLAND_PROXY,
+    RepairPlan,
+    Wishes,
+    repair_plan,
+)
+
+KEEP = Wishes()
+
+
+def failed(module: Optional[str], **args: Any) -> Finding:
+    return Finding("a.b", "fail", "high", Resource("host", "host"), "It is so", remedy=Remedy("Do.", module, args))
+
+
+def plan(*findings: Finding, wishes: Wishes = KEEP, proxy: Optional[bool] = True) -> RepairPlan:
+    return repair_plan(findings, wishes, proxy_in_force=proxy)
+
+
+def test_nothing_failed_and_nothing_wished_is_nothing_to_do() -> None:
+    assert plan(replace(failed("ip_forward", families=["ipv4"]), outcome="unknown"), failed(None)).modules == {}
+
+
+def test_a_module_runs_once_for_all_findings_that_name_it() -> None:
+    found = plan(
+        failed("ip_forward", families=["ipv4"]), failed("ip_forward", families=["ipv6", "ipv4"], state="present")
+    )
+    assert found.modules == {"ip_forward": {"families": ["ipv4", "ipv6"], "state": "present"}}
+
+
+def test_families_that_were_not_wished_for_are_left_alone() -> None:
+    assert plan(failed("ip_forward", families=["ipv6"]), wishes=Wishes(families=["ipv4"])).modules == {}
+
+
+def test_what_is_waived_is_not_repaired() -> None:
+    waived = replace(failed("bridge_hairpin", state="auto"), waiver=AppliedWaiver("known", "netops", "2099-12-31"))
+    assert plan(waived).modules == {}
+    assert plan(waived, failed("bridge_hairpin", state="auto")).modules == {"bridge_hairpin": {"state": "auto"}}
+
+
+def test_all_keys_of_the_daemon_go_together() -> None:
+    found = plan(
+        failed("daemon_config", config={"icc": False}),
+        failed("daemon_config", config={"live-restore": True}),
+        failed("daemon_config", absent=["iptables"]),
+        failed("daemon_config", restart="always"),
+        failed("userland_proxy", state="disabled"),
+        wishes=Wishes("disabled", live_restore=True, daemon_config={"debug": True}),
+    )
+    config = {"icc": False, "live-restore": True, "userland-proxy": False, "debug": True}
+    assert found.modules == {"daemon_config": {"config": config, "absent": ["iptables"], "restart": "always"}}
+    assert found.switches_proxy
+
+
+def test_live_restore_takes_a_word_of_consent() -> None:
+    assert plan(failed("daemon_config", config={"live-restore": True})).modules == {}
+
+
+def test_wishes_overrule_remedies() -> None:
+    wishes = Wishes(daemon_config={"icc": True, "iptables": True})
+    found = plan(failed("daemon_config", config={"icc": False}, absent=["iptables"]), wishes=wishes)
+    assert found.modules["daemon_config"] == {"config": {"icc": True, "iptables": True}, "absent": []}
+
+
+@pytest.mark.parametrize(
+    ("in_force", "wanted", "state", "keys", "switches"),
+    [
+        (True, "keep", "enabled", {"config": {}, "absent": ["userland-proxy"]}, False),
+        (True, "keep", "disabled", None, False),
+        (False, "keep", "disabled", {"config": {"userland-proxy": False}, "absent": []}, False),
+        (None, "keep", "disabled", None, False),
+        (True, "disabled", "enabled", {"config": {"userland-proxy": False}, "absent": []}, True),
+        (False, "enabled", "disabled", {"config": {}, "absent": ["userland-proxy"]}, True),
+    ],
+)
+def test_docker_proxy_is_switched_by_a_wish_alone(
+    in_force: Optional[bool], wanted: str, state: str, keys: Optional[dict[str, Any]], switches: bool
+) -> None:
+    found = plan(failed("userland_proxy", state=state), wishes=Wishes(wanted), proxy=in_force)
+    assert found.modules.get("daemon_config") == keys
+    assert found.switches_proxy is switches
+
+
+def test_a_wish_that_is_met_switches_nothing() -> None:
+    assert plan(wishes=Wishes("disabled"), proxy=True) == RepairPlan({})
+
+
+def test_every_module_that_a_check_may_name_is_run() -> None:
+    named = {module for check in CHECKS for module in check.mended_by}
+    assert named <= {BRIDGE_HAIRPIN, BRIDGE_NETWORK, DAEMON_CONFIG, IP_FORWARD, USERLAND_PROXY}
