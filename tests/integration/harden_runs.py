@@ -66,7 +66,10 @@ def state(host: Host) -> dict[str, Any]:
     proxies = [replace(proxy, pss=None, rss=None) for proxy in snapshot.proxies]
     # The engine tells its networks in any order; the rules are among what the host's programs show.
     networks = sorted(snapshot.networks, key=lambda network: network.name)
-    still = replace(snapshot, taken_at="", proxies=proxies, networks=networks, ruleset=None)
+    sources = {name: replace(source, seconds=0.0) for name, source in snapshot.sources.items()}
+    still = replace(
+        snapshot, taken_at="", seconds=0.0, sources=sources, proxies=proxies, networks=networks, ruleset=None
+    )
     return {"programs": host_state(host), **to_plain(still)}
 
 
