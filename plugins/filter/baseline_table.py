@@ -33,6 +33,10 @@ options:
       - A task that was skipped counts as not run.
     type: dict
     default: {}
+  waiting:
+    description: Checks whose repair nobody asked for, as P(dockernet.baseline.repair_plan#filter) returns them.
+    type: dict
+    default: {}
   check_mode:
     description: Whether the repairs ran in check mode, so that the table says what would be done.
     type: bool
@@ -85,6 +89,7 @@ def baseline_table(
     before: Findings,
     after: Optional[Findings] = None,
     repairs: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    waiting: Optional[Mapping[str, str]] = None,
     *,
     check_mode: bool = False,
     width: int = 120,
@@ -92,7 +97,8 @@ def baseline_table(
     """Return the lines for findings as plain data; raise AnsibleFilterError when they are none."""
     done = {name: Repair.from_result(name, result) for name, result in (repairs or {}).items()}
     try:
-        return lines_of(Run(_findings(before), _findings(after) if after else None, done, check_mode), width)
+        run = Run(_findings(before), _findings(after) if after else None, done, check_mode, waiting or {})
+        return lines_of(run, width)
     except DecodeError as error:
         raise AnsibleFilterError(f"baseline_table: not a list of findings: {error}") from error
 

@@ -58,9 +58,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(modules), options by the short name of the module; C(switches_proxy), whether docker-proxy goes on or off by it.
+    - C(modules), options by the short name of the module; C(switches_proxy), whether docker-proxy goes on or off by it;
+      C(waiting), by check, the variable of the role P(dockernet.baseline.harden#role) that a remedy waits for.
   type: dict
-  sample: {"modules": {"ip_forward": {"families": ["ipv4"]}}, "switches_proxy": false}
+  sample: {"modules": {"ip_forward": {"families": ["ipv4"]}}, "switches_proxy": false, "waiting": {}}
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +89,7 @@ def repair_plan(
         plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
     except DecodeError as error:
         raise AnsibleFilterError(f"repair_plan: not a list of findings: {error}") from error
-    return {"modules": dict(plan.modules), "switches_proxy": plan.switches_proxy}
+    return {"modules": dict(plan.modules), "switches_proxy": plan.switches_proxy, "waiting": dict(plan.waiting)}
 
 
 class FilterModule:

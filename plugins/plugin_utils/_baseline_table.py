@@ -102,6 +102,8 @@ class Run:
     repairs: Mapping[str, Repair]
     """By the short name of the module."""
     check_mode: bool = False
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    """Checks whose repair nobody asked for, with the variable that does."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
 
 
 def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
-    if finding.remedy is None or finding.remedy.module is None:
+    if finding.remedy is None or finding.remedy.module is None or finding.check in run.waiting:
         return None
     return run.repairs.get(RUN_BY.get(finding.remedy.module, finding.remedy.module))
 
@@ -216,6 +218,8 @@ def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
         return _UNJUDGED, "not judged, see below"
     if is_note(finding):
         return _NOTE, finding.summary
+    if finding.check in run.waiting:
+        return _HUMAN, f"waits for {run.waiting[finding.check]}"
     if repair is None or repair.outcome == NOT_RUN:
         return _HUMAN, "for a human, see below"
     reasons = {

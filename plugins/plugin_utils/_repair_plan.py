@@ -47,14 +47,20 @@ class RepairPlan:
     modules: Mapping[str, Mapping[str, Any]]
     switches_proxy: bool = False
     """Whether docker-proxy goes on or off by it, which brings the ports of bridges into line as well."""
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    """Checks whose remedy was not asked for, with the variable of the role harden that asks for it."""
 
 
 def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: Optional[bool]) -> RepairPlan:
     """Plan the repair of all that failed and was not waived; proxy_in_force as the audit's facts have it."""
-    remedies = [finding.remedy for finding in findings if finding.outcome == FAIL and finding.waiver is None]
     named: dict[str, list[Mapping[str, Any]]] = {}
-    for remedy in remedies:
-        if isinstance(remedy, Remedy) and remedy.module is not None:
+    remedies = [
+        (finding.check, finding.remedy)
+        for finding in findings
+        if finding.outcome == FAIL and finding.waiver is None and finding.remedy is not None
+    ]
+    for dummy, remedy in remedies:
+        if remedy.module is not None:
             named.setdefault(remedy.module, []).append(remedy.args)
     modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
     forwarding = _forwarding(named.get(IP_FORWARD, []), wishes)
@@ -65,7 +71,19 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
     if daemon:
         modules[DAEMON_CONFIG] = daemon
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
-    return RepairPlan(modules, switches)
+    waiting = {check: _missing_wish(remedy, state, wishes) for check, remedy in remedies}
+    return RepairPlan(modules, switches, {check: wish for check, wish in waiting.items() if wish})
+
+
+def _missing_wish(remedy: Remedy, proxy_state: Optional[str], wishes: Wishes) -> str:
+    """What has to be said for the remedy to be run; empty where it is run, or none of ours."""
+    if remedy.module == IP_FORWARD and not set(remedy.args.get("families", [])) & set(wishes.families):
+        return f"harden_ip_forward_families: [{', '.join(remedy.args.get('families', []))}]"
+    if remedy.module == USERLAND_PROXY and proxy_state is None:
+        return f"harden_userland_proxy: {remedy.args.get('state')}"
+    if remedy.module == DAEMON_CONFIG and not wishes.live_restore and list(remedy.args) == ["config"]:
+        return "harden_live_restore: enable" if list(remedy.args["config"]) == [_LIVE_RESTORE_KEY] else ""
+    return ""
 
 
 def _united(options: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

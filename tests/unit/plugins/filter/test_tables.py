@@ -54,6 +54,7 @@ def test_a_plan_comes_from_plain_findings() -> None:
     assert repair_plan([FINDING, mended], proxy_in_force=True) == {
         "modules": {"ip_forward": {"families": ["ipv4"]}},
         "switches_proxy": False,
+        "waiting": {},
     }
     with pytest.raises(AnsibleFilterError, match=r"repair_plan: not a list of findings: \$"):
         repair_plan([{"check": 1}])

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    AppliedWaiver,
+    Finding,
+    Remedy,
+    Resource,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._baseline_table import Repair, Run, baseline_table
 
 HAIRPIN = Remedy("Turn hairpin on.", module="bridge_hairpin")
@@ -41,6 +47,29 @@ def test_check_mode_says_would() -> None:
     assert "would pass  would be repaired by bridge_hairpin" in rows(lines)[0]
     assert "Would be done:" in lines
     assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 0 pass."
+
+
+def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
+    remedy = Remedy("Write it.", "daemon_config", {"config": {"live-restore": True}})
+    before = [finding("fail", "daemon.live-restore", remedy=remedy)]
+    done = repairs(daemon_config={"changed": True})
+    waiting = {"daemon.live-restore": "harden_live_restore: enable"}
+    for check_mode in (True, False):
+        lines = baseline_table(Run(before, None, done, check_mode, waiting), 140)
+        assert "waits for harden_live_restore: enable" in rows(lines)[0]
+        assert "1 for a human" in lines[-1]
+
+
+def test_what_is_waived_is_named_apart_and_counted() -> None:
+    waived = [
+        replace(finding("fail", name=name), waiver=AppliedWaiver("known", "netops", "2099-12-31"))
+        for name in ("web", "db")
+    ]
+    lines = baseline_table(Run(waived, None, {}), 120)
+    assert rows(lines) == []
+    where = lines.index("Waived, and left as it is:")
+    assert lines[where + 1] == "* hairpin.missing, until 2099-12-31 by netops: known (container web, container db)"
+    assert lines[-1] == "0 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 2 waived, 0 pass."
 
 
 def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:

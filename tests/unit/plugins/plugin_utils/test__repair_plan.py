@@ -47,7 +47,8 @@ def test_a_module_runs_once_for_all_findings_that_name_it() -> None:
 
 
 def test_families_that_were_not_wished_for_are_left_alone() -> None:
-    assert plan(failed("ip_forward", families=["ipv6"]), wishes=Wishes(families=["ipv4"])).modules == {}
+    found = plan(failed("ip_forward", families=["ipv6"]), wishes=Wishes(families=["ipv4"]))
+    assert found == RepairPlan({}, waiting={"a.b": "harden_ip_forward_families: [ipv6]"})
 
 
 def test_what_is_waived_is_not_repaired() -> None:
@@ -71,7 +72,9 @@ def test_all_keys_of_the_daemon_go_together() -> None:
 
 
 def test_live_restore_takes_a_word_of_consent() -> None:
-    assert plan(failed("daemon_config", config={"live-restore": True})).modules == {}
+    found = plan(failed("daemon_config", config={"live-restore": True}))
+    assert found == RepairPlan({}, waiting={"a.b": "harden_live_restore: enable"})
+    assert not plan(failed("daemon_config", config={"live-restore": True}), wishes=Wishes(live_restore=True)).waiting
 
 
 def test_wishes_overrule_remedies() -> None:
@@ -97,6 +100,7 @@ def test_docker_proxy_is_switched_by_a_wish_alone(
     found = plan(failed("userland_proxy", state=state), wishes=Wishes(wanted), proxy=in_force)
     assert found.modules.get("daemon_config") == keys
     assert found.switches_proxy is switches
+    assert found.waiting == ({} if keys else {"a.b": f"harden_userland_proxy: {state}"})
 
 
 def test_a_wish_that_is_met_switches_nothing() -> None:
