@@ -60,6 +60,7 @@ def note() -> None:
 
 def restore() -> None:
     facts = json.loads(NOTE.read_text())
+    stop_services()
     restore_packages(set(facts["packages"]))
     restore_files(set(facts["paths"]))
     run("systemctl", "daemon-reload")
@@ -71,6 +72,11 @@ def restore() -> None:
     run("systemctl", "stop", *NETWORKD, check=False)
     restore_network(set(facts["links"]), facts["sysctls"])
     start_docker()
+
+
+def stop_services() -> None:
+    """Those of the system that tests start, and what was started by systemd-run."""
+    run("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service", "run-*.service", check=False)
 
 
 def restore_packages(wanted: set[str]) -> None:
