@@ -1,0 +1,74 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the firewall checks say is what real packets meet, and what their remedies name mends it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding
+
+from tests.integration.catalogue.cases import judge
+from tests.integration.catalogue.firewall import (
+    all_rules_flushed,
+    made_to_write_no_rules,
+    web_out_of_reach_of_its_proxy,
+)
+from tests.integration.catalogue.scenario import PORT, make_healthy
+from tests.integration.snapshots import install_readers, read_host
+from tests.lab.ansible_runs import ansible_module
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+
+INTERNET = "203.0.113.9"
+
+
+def failing(host: Host) -> dict[str, Finding]:
+    """What fails of the firewall, by check and resource."""
+    found = [item for item in judge(read_host(host)) if item.check.startswith("firewall.") and item.outcome != PASS]
+    assert {item.outcome for item in found} <= {FAIL, "not_applicable"}, found
+    return {f"{item.check} {item.resource.name}": item for item in found if item.outcome == FAIL}
+
+
+def packets(host: Host, lab: Lab) -> dict[str, str]:
+    """What is seen from outside of web, from api of the internet, and from web of another network."""
+    return {
+        "publish": lab.outside.tcp(host.address, PORT),
+        "egress": host.container("api").tcp(INTERNET, 80),
+        "isolation": host.container("web").tcp(host.container("db").address("back"), 80),
+    }
+
+
+def mend(host: Host, finding: Finding) -> None:
+    """Run the module that the finding names, with its arguments."""
+    remedy = finding.remedy
+    assert remedy is not None
+    assert remedy.module is not None
+    result = ansible_module(host, f"dockernet.baseline.{remedy.module}", remedy.args)
+    assert result["changed"], result
+
+
+@pytest.mark.kinds("debian11", "debian13-docker28")
+def test_findings_agree_with_packets_and_are_mended_by_what_they_name(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    install_readers(host)
+    make_healthy(host)
+    healthy = {"publish": "answered", "egress": "answered", "isolation": "timed out"}
+    assert (failing(host), packets(host, lab)) == ({}, healthy)
+
+    all_rules_flushed(host)
+    web_out_of_reach_of_its_proxy(host)
+    found = failing(host)
+    assert {"firewall.publish web:80/tcp", "firewall.egress back", "firewall.isolation back"} <= set(found)
+    broken = packets(host, lab)
+    assert broken["publish"] != "answered"
+    assert (broken["egress"], broken["isolation"]) == ("timed out", "answered")
+
+    mend(host, found[f"firewall.flushed {host.host_name.kind.name}"])
+    assert failing(host) == {}
+    assert packets(host, lab) == healthy
+
+    made_to_write_no_rules(host)
+    mend(host, failing(host)["firewall.disabled dockerd"])
+    assert failing(host) == {}
+    assert packets(host, lab) == healthy
