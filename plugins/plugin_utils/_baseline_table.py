@@ -202,7 +202,8 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
         return now, *_why_still(run, before if after.outcome == FAIL else after)
     if repair is not None and repair.outcome == CHANGED:
         return now, _REPAIRED, f"repaired by {repair.module}"
-    return now, _REPAIRED, "better since the first audit"
+    along = any(repair.outcome == CHANGED for repair in run.repairs.values())
+    return now, _REPAIRED, "mended with the rest" if along else "better since the first audit"
 
 
 def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:

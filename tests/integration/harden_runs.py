@@ -17,7 +17,14 @@ from tests.lab.lab import Lab
 HARDEN = "dockernet.baseline.harden_docker_net"
 NETCHECK = "dockernet.baseline.docker_netcheck"
 CHANGES = tuple(
-    f"dockernet.baseline.{name}" for name in ("ip_forward", "daemon_config", "bridge_hairpin", "baseline_rollback")
+    f"dockernet.baseline.{name}"
+    for name in (
+        "ip_forward",
+        "daemon_config",
+        "bridge_hairpin",
+        "bridge_network",
+        "baseline_rollback",
+    )
 )
 
 

@@ -134,6 +134,36 @@ def test_a_container_that_would_stay_down_is_left_alone(fresh_host: Host, lab: L
 
 
 @pytest.mark.kinds("debian12", "debian13-docker28")
+def test_flushed_rules_come_back_by_a_restart_that_loses_no_container_unasked(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    host.deploy(WEB)
+    host.break_("rules-flushed")
+    only = ["firewall.*", "daemon.live-restore"]
+    started = host.container("web").started_at
+    left = run(lab, host, harden_checks=only)
+    assert changes(left)["daemon_config"]["refused"] is True
+    assert "harden_live_restore: enable" in table(left)
+    assert host.container("web").started_at == started
+    begun = starts(host)
+    done = harden(lab, host, harden_checks=only, harden_live_restore="enable")
+    assert failing(audits(done)[0], "firewall.flushed")
+    assert {item["check"] for item in audits(done)[-1]["findings"] if item["outcome"] == "fail"} == set()
+    assert starts(host) == begun + 1
+    assert host.container("web").started_at == started
+    assert lab.outside.tcp(host.address, PORT) == "answered"
+
+
+@pytest.mark.kinds("debian13")
+def test_what_is_waived_is_left_as_it_is_and_named(broken_host: Host, lab: Lab) -> None:
+    accepted = {"reason": "the load balancer does it", "owner": "netops", "expires": "2999-12-31"}
+    waivers = [{"check": "hairpin.*", "selector": "container == 'web'", **accepted}]
+    done = harden(lab, broken_host, harden_checks=["hairpin.*", "forwarding.*"], harden_waivers=waivers)
+    assert set(changes(done)) == {"ip_forward"}
+    assert "Waived, and left as it is: * hairpin.missing, until 2999-12-31 by netops" in table(done)
+    assert "1 waived" in table(done)
+
+
+@pytest.mark.kinds("debian12", "debian13-docker28")
 def test_others_whom_the_host_forwards_for_are_not_cut_off_unasked(fresh_host: Host, lab: Lab) -> None:
     """Nothing is done about forwarding, then; all the ways on are named, and each works."""
     host = fresh_host

@@ -71,6 +71,16 @@ def _hairpin_off(host: Host) -> None:
     host.run('for port in /sys/class/net/*/brport; do [ ! -d "$port" ] || echo 0 > "$port/hairpin_mode"; done')
 
 
+def _bridge_netfilter_off(host: Host) -> None:
+    for family in ("ip", "ip6"):
+        host.set_sysctl(f"net.bridge.bridge-nf-call-{family}tables", "0")
+
+
+def _rules_flushed(host: Host) -> None:
+    """As a ruleset that somebody loads does it, or a firewall of the host that starts behind dockerd."""
+    host.run("for table in raw mangle nat filter; do iptables -t $table -F; iptables -t $table -X; done")
+
+
 def _daemon_stopped(host: Host) -> None:
     host.run(["systemctl", "stop", "docker.socket", "docker.service"])
 
@@ -103,6 +113,8 @@ BREAKS = {
         _file(DAEMON_JSON, '{\n  "userland-proxy": true\n}\n'),
     ),
     "hairpin-off": Break("the hairpin flag of every bridge port is off", _hairpin_off),
+    "bridge-netfilter-off": Break("rules do not see what passes between two ports of a bridge", _bridge_netfilter_off),
+    "rules-flushed": Break("all rules of iptables are gone, those of dockerd among them", _rules_flushed),
     "daemon-stopped": Break("docker.service and docker.socket are stopped", _daemon_stopped),
     "no-pyroute2": Break("python3-pyroute2 is not installed", _without_package("python3-pyroute2")),
     "no-docker-sdk": Break("python3-docker is not installed", _without_package("python3-docker")),

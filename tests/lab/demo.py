@@ -45,7 +45,7 @@ SSH_CONFIG = """Host {host.name}
   IdentityAgent none
   UserKnownHostsFile {known}
 """
-FAULTS = ("forwarding-not-persistent", "proxy-off-under-live-restore")
+FAULTS = ("forwarding-not-persistent", "proxy-off-under-live-restore", "bridge-netfilter-off", "rules-flushed")
 # What a site may add of its own: networks made from now on get addresses that the office does not use.
 WISHES = {"harden_daemon_config": {"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}}
 
@@ -98,7 +98,8 @@ class Demo:
         self.say(
             "giving it faults: forwarding that no file sets at boot; docker-proxy switched off under live-restore,"
         )
-        self.say("    which leaves hairpin off; besides, ports on every address and a container in the host's network")
+        self.say("    which leaves hairpin off; bridges that pass by the rules; then all rules flushed, dockerd's too;")
+        self.say("    besides, ports on every address and a container in the host's network")
         for fault in FAULTS:
             host.break_(fault)
         return host

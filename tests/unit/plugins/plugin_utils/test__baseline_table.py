@@ -186,6 +186,13 @@ def test_a_check_that_judges_only_afterwards_shows_both() -> None:
     assert "unknown  pass   better since the first audit" in rows(lines)[0]
 
 
+def test_what_no_module_was_run_for_can_be_mended_by_one_all_the_same() -> None:
+    before = [finding("fail", "firewall.egress", remedy=Remedy("Look."))]
+    after = [finding("pass", "firewall.egress", remedy=None)]
+    lines = baseline_table(Run(before, after, repairs(daemon_config={"changed": True})), 120)
+    assert "FAIL    pass   mended with the rest" in rows(lines)[0]
+
+
 def test_what_vanished_with_its_check_is_gone() -> None:
     done = repairs(bridge_hairpin={"changed": True})
     lines = baseline_table(Run([finding("fail")], [], done), 120)
