@@ -32,6 +32,9 @@ class Profile:
 # Where what one container is, or whom it is open to, decides what an intruder has got.
 _STRICT_SEVERITIES = {
     "publish.wildcard": HIGH,
+    "publish.direct-access": HIGH,
+    "network.icc": HIGH,
+    "network.overlay-plain": HIGH,
     "mode.host": HIGH,
 }
 
