@@ -138,7 +138,7 @@ def _pairs(examined: Examined, version: int) -> list[tuple[Link, Link]]:
 
 def _way(examined: Examined, version: int, start: Link, end: Link) -> Optional[_Way]:
     """The question and its answer; None where there is nobody to ask for on one of the links."""
-    target = _neighbour(examined.snapshot, end, version)
+    target = _neighbour(examined, end, version)
     if target is None:
         return None
     try:
@@ -148,15 +148,17 @@ def _way(examined: Examined, version: int, start: Link, end: Link) -> Optional[_
     return _Way(version, start.name, end.name, path)
 
 
-def _neighbour(snapshot: HostSnapshot, link: Link, version: int) -> Optional[str]:
+def _neighbour(examined: Examined, link: Link, version: int) -> Optional[str]:
     """An address of somebody else on a link; where its subnet has no room, the next router by it."""
-    own = {ipaddress.ip_interface(text).ip for other in snapshot.links for text in other.addresses}
+    is_own = examined.view.host.has_address
     for text in link.addresses:
         address = ipaddress.ip_interface(text)
         if address.version != version or address.ip.is_link_local or address.network.num_addresses < 4:
             continue
-        return next((str(other) for other in address.network.hosts() if other not in own), None)
-    routers = [router for route in snapshot.routes if link.index in route.interfaces for router in route.gateways]
+        return next((str(other) for other in address.network.hosts() if not is_own(version, int(other))), None)
+    routers = [
+        router for route in examined.snapshot.routes if link.index in route.interfaces for router in route.gateways
+    ]
     parsed = [ipaddress.ip_address(router) for router in routers]
     return next((str(item) for item in parsed if item.version == version and not item.is_link_local), None)
 
