@@ -93,7 +93,6 @@ def test_an_audit_by_policy_and_the_same_of_a_saved_snapshot(fresh_host: Host, l
     timings = there.pop("timings"), here.pop("timings")
     assert here == there
     assert timings[0]["sources"] == timings[1]["sources"]
-    assert sum(timings[0]["sources"].values()) <= timings[0]["phases"]["reading"]
     assert told["Here"].result["changed"] is False
 
     collected = told["Collect"].result
