@@ -25,6 +25,7 @@ from tests.unit.synthetic_host import SyntheticHost, identity
 
 NETFILTER = "net.bridge.bridge-nf-call-iptables"
 NETFILTER6 = "net.bridge.bridge-nf-call-ip6tables"
+ICC = "com.docker.network.bridge.enable_icc"
 FRONT = f"br-{identity('front')[:12]}"
 
 
@@ -43,8 +44,16 @@ def with_link(host: SyntheticHost, name: str, **changes: Any) -> SyntheticHost:
 # ---- bridge.netfilter ------------------------------------------------------------------------------------------------
 
 
-def without_icc(host: SyntheticHost) -> SyntheticHost:
-    return changed(host, "front", options={"com.docker.network.bridge.enable_icc": "false"})
+def with_icc() -> SyntheticHost:
+    """A host on which all containers of a network may reach each other."""
+    host = SyntheticHost()
+    host.networks = [replace(item, options={**item.options, ICC: "true"}) for item in host.networks]
+    return host
+
+
+def without_icc() -> SyntheticHost:
+    """The same, but for network front."""
+    return changed(with_icc(), "front", options={ICC: "false"})
 
 
 def test_without_docker_proxy_bridged_packets_must_meet_the_rules() -> None:
@@ -59,23 +68,23 @@ def test_without_docker_proxy_bridged_packets_must_meet_the_rules() -> None:
 
 
 def test_forbidden_traffic_must_meet_the_rule_that_forbids_it() -> None:
-    host = without_icc(SyntheticHost())
+    host = without_icc()
     host.sysctls[NETFILTER] = "0"
     finding = only(host.snapshot(), "bridge.netfilter")
     assert finding.outcome == "fail"
     assert "front reach each other, though that is forbidden" in finding.impact
-    assert only(SyntheticHost().snapshot(), "bridge.netfilter").outcome == "not_applicable"
+    assert only(with_icc().snapshot(), "bridge.netfilter").outcome == "not_applicable"
 
 
 def test_a_bridge_can_have_the_setting_for_itself() -> None:
-    host = without_icc(SyntheticHost())
+    host = without_icc()
     host.sysctls[NETFILTER] = "0"
     front = next(item.bridge for item in host.networks if item.name == "front")
     assert only(with_link(host, front or "", calls_iptables=True).snapshot(), "bridge.netfilter").outcome == "pass"
 
 
 def test_a_module_that_is_not_loaded_is_for_a_human() -> None:
-    host = without_icc(SyntheticHost())
+    host = without_icc()
     del host.sysctls[NETFILTER]
     finding = only(host.snapshot(), "bridge.netfilter")
     assert f"{NETFILTER} is absent" in finding.summary
@@ -85,13 +94,13 @@ def test_a_module_that_is_not_loaded_is_for_a_human() -> None:
 
 
 def test_ipv6_has_a_setting_of_its_own() -> None:
-    host = changed(without_icc(SyntheticHost()), "front", ipv6=True)
+    host = changed(without_icc(), "front", ipv6=True)
     host.sysctls[NETFILTER6] = "0"
     assert NETFILTER6 in only(host.snapshot(), "bridge.netfilter").summary
 
 
 def test_a_proxy_that_nobody_knows_matters_only_where_rules_see_nothing() -> None:
-    host = SyntheticHost().unread("ruleset").unread("daemon_config")
+    host = with_icc().unread("ruleset").unread("daemon_config")
     assert only(host.snapshot(), "bridge.netfilter").outcome == "pass"
     host.sysctls[NETFILTER] = "0"
     assert only(host.snapshot(), "bridge.netfilter").outcome == "unknown"
