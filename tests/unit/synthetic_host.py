@@ -132,7 +132,7 @@ class SyntheticHost:
 
     def network(self, name: str, subnet: str, *, default: bool = False, internal: bool = False) -> SyntheticHost:
         """Add a bridge network with its bridge."""
-        options = {f"{_BRIDGE}.default_bridge": "true", f"{_BRIDGE}.enable_icc": "false"} if default else {}
+        options = {f"{_BRIDGE}.default_bridge": "true"} if default else {}
         bridge = "docker0" if default else f"br-{identity(name)[:12]}"
         options[f"{_BRIDGE}.name"] = bridge
         gateway, slash, length = subnet.replace(".0/", ".1/").partition("/")

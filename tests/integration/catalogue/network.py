@@ -10,7 +10,6 @@ from tests.integration.catalogue.scenario import NAMES, restart_with
 from tests.lab.host import Host
 from tests.lab.kinds import GATEWAY
 from tests.lab.scenario import Scenario, Workload
-from tests.lab.workload import IMAGE
 
 AVOID = {"parameters": {"network.overlap": {"avoid": ["10.88.4.128/25"]}}}
 
@@ -25,7 +24,7 @@ def another_way_to_front(host: Host) -> None:
 
 
 def nothing(dummy: Host) -> None:
-    """What others of the group do makes it fail, or the parameter alone."""
+    """The parameter alone makes it fail."""
 
 
 def company_behind_a_gateway(host: Host) -> None:
@@ -57,13 +56,8 @@ def swarm(host: Host) -> None:
 
 
 def plain_overlay(host: Host) -> None:
-    """With a service on port 8088 of every address."""
     swarm(host)
     host.docker("network", "create", "--driver", "overlay", "plain")
-    service = ["--name", "mesh", "--publish", "8088:80", IMAGE, "/bin/serve", "80"]
-    host.docker("service", "create", "--detach", "--no-resolve-image", *service)
-    rules = ["iptables-save", "--table", "nat"]
-    host.wait_for(lambda: "--dport 8088 -j DNAT" in host.run(rules).out, 30, "the routing mesh to lead to the service")
 
 
 def encrypted_overlays(host: Host) -> None:
@@ -100,6 +94,5 @@ CASES: tuple[Case, ...] = (
     Case("network.pools", one_start_with_all_of_it, "dockerd", "start"),
     Case("network.ipv6-unfiltered", without_ipv6_rules, "dual", "start"),
     Case("network.icc", two_on_the_default_network, "bridge", "start"),
-    Case("publish.wildcard", nothing, "swarm:8088/tcp", "start"),
     Case("network.overlay-plain", plain_overlay, "plain", "start", healthy=encrypted_overlays, healthy_group="outside"),
 )

@@ -42,7 +42,7 @@ def _judge_icc(examined: Examined) -> list[Verdict]:
     default = next((network for network in snapshot.networks if network.is_default_bridge), None)
     if default is None:
         return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
-    switched_on = default.options.get(_OPTION, "true") == "true"
+    switched_on = default.icc
     evidence: dict[str, Any] = {f"{_OPTION} of network {default.name}": default.options.get(_OPTION, "not set: true")}
     users = [item for item in running(snapshot) if _address(item, default)]
     packet = _packet_between(users, default)

@@ -46,11 +46,16 @@ def default_host(*names: str, icc: bool, option: str, **changes: Any) -> Default
     return host
 
 
+def live(option: str) -> SyntheticHost:
+    """A host with nothing on its default network, which has the live option."""
+    host = SyntheticHost()
+    host.networks[0] = replace(host.networks[0], options={**DEFAULT, f"{BRIDGE}.enable_icc": option})
+    return host
+
+
 def test_icc_is_judged_by_the_live_network_not_the_file() -> None:
-    host = SyntheticHost().daemon_json(b'{"icc": true}')
-    assert only(host.snapshot(), "network.icc").outcome == "pass"
-    host = SyntheticHost().daemon_json(b'{"icc": false}')
-    host.networks[0] = replace(host.networks[0], options={**DEFAULT, f"{BRIDGE}.enable_icc": "true"})
+    assert only(live("false").daemon_json(b'{"icc": true}').snapshot(), "network.icc").outcome == "pass"
+    host = live("true").daemon_json(b'{"icc": false}')
     finding = only(host.snapshot(), "network.icc")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "bridge")
 
@@ -105,8 +110,7 @@ def test_who_keeps_net_raw(changes: dict[str, Any], keeps: bool) -> None:
 
 
 def test_on_and_unused_can_be_switched_off_by_a_module() -> None:
-    host = SyntheticHost()
-    host.networks[0] = replace(host.networks[0], options=DEFAULT)
+    host = live("true")
     finding = only(host.snapshot(), "network.icc")
     assert finding.remedy is not None
     assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"config": {"icc": False}})
@@ -118,8 +122,8 @@ def test_on_and_unused_can_be_switched_off_by_a_module() -> None:
 
 
 def test_a_flag_is_for_a_human() -> None:
-    host = SyntheticHost(argv=["/usr/sbin/dockerd", "--icc=true"])
-    host.networks[0] = replace(host.networks[0], options=DEFAULT)
+    host = live("true")
+    host.argv = ["/usr/sbin/dockerd", "--icc=true"]
     finding = only(host.snapshot(), "network.icc")
     assert finding.remedy is not None
     assert finding.remedy.module is None
