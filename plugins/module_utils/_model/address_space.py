@@ -59,7 +59,8 @@ def taken_on_host(snapshot: HostSnapshot, avoid: Iterable[CIDR]) -> list[Taken]:
     names = {link.index: link.name for link in snapshot.links}
     return [
         *(Taken(cidr, f"{cidr}, which is to be avoided") for cidr in avoid),
-        *(item for network in snapshot.networks for item in of_network(network)),
+        # What has no driver only describes networks that are made from it (docker network create --config-only).
+        *(item for network in snapshot.networks if network.driver != "null" for item in of_network(network)),
         *(
             Taken(found, f"the address {address} of {link.name}", ADDRESS)
             for link in snapshot.links

@@ -60,7 +60,10 @@ def _judge_port(
 ) -> list[Verdict]:
     number, protocol = ports[0].container_port, ports[0].protocol
     resource = resources.port(container, number, protocol)
-    evidence: dict[str, Any] = {"bindings": [str(port) for port in ports], "state of the container": container.status}
+    evidence: dict[str, Any] = {
+        "bindings": [str(port) for port in ports],
+        "state of the container": f"{container.status}, started at {container.started_at}",
+    }
     if protocol not in _PROTOCOLS:
         return [unknown(resource, f"sockets of {protocol} are not read", evidence)]
     if container.status == "paused":

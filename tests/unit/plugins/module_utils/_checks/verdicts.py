@@ -23,3 +23,8 @@ def only(snapshot: HostSnapshot, check: str, **settings: Any) -> Finding:
     """The one it has."""
     (finding,) = judge(snapshot, check, **settings)
     return finding
+
+
+def failing(snapshot: HostSnapshot, check: str, **settings: Any) -> dict[str, Finding]:
+    """Those that fail, by the name of the resource."""
+    return {item.resource.name: item for item in judge(snapshot, check, **settings) if item.outcome == "fail"}

@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
 
 from tests.unit.docker_host import Bridge, DockerHost
-from tests.unit.plugins.module_utils._checks.judging import failing, judged, only
+from tests.unit.plugins.module_utils._checks.verdicts import failing, judge, only
 from tests.unit.synthetic_host import SyntheticHost, identity
 
 BRIDGE = "com.docker.network.bridge"
@@ -180,13 +180,21 @@ def test_a_macvlan_network_shares_its_subnet_with_the_uplink_on_purpose() -> Non
     assert only(host.snapshot(), "network.overlap").outcome == "pass"
 
 
+def test_a_network_that_only_describes_others_has_no_addresses() -> None:
+    host = SyntheticHost()
+    host.networks.append(Network(identity("plan"), "plan", "null", subnets=[Subnet("10.88.1.0/24")]))
+    assert only(host.snapshot(), "network.overlap").outcome == "pass"
+
+
 def test_a_nameserver_in_the_subnet_is_lost_to_the_host() -> None:
     finding = only(SyntheticHost(nameservers=["10.88.1.53"]).snapshot(), "network.overlap")
     assert "the nameserver 10.88.1.53" in finding.summary
 
 
 def test_what_is_to_be_avoided_is_told_by_a_parameter() -> None:
-    finding = only(SyntheticHost().snapshot(), "network.overlap", avoid=["172.16.0.0/12"])
+    finding = only(
+        SyntheticHost().snapshot(), "network.overlap", parameters={"network.overlap": {"avoid": ["172.16.0.0/12"]}}
+    )
     assert (finding.outcome, finding.resource.name) == ("fail", "bridge")
     assert "172.16.0.0/12, which is to be avoided" in finding.summary
 
@@ -211,7 +219,7 @@ def test_pools_are_used_up_by_networks_and_on_link_routes() -> None:
     finding = only(host.snapshot(), "network.pools")
     assert (finding.outcome, finding.severity) == ("fail", "medium")
     assert finding.summary == "2 of 4 IPv4 subnets are left for new networks"
-    assert only(host.snapshot(), "network.pools", free_at_least=2).outcome == "pass"
+    assert only(host.snapshot(), "network.pools", parameters={"network.pools": {"free_at_least": 2}}).outcome == "pass"
 
 
 def test_no_pool_of_the_other_family_helps() -> None:
@@ -279,4 +287,4 @@ def test_no_default_network_is_about_nothing() -> None:
     host = SyntheticHost()
     host.networks = [item for item in host.networks if not item.is_default_bridge]
     for check in ("network.icc", "network.default-bridge"):
-        assert [item.outcome for item in judged(host.snapshot(), check)] == ["not_applicable"]
+        assert [item.outcome for item in judge(host.snapshot(), check)] == ["not_applicable"]

@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
-from tests.unit.plugins.module_utils._checks.judging import failing, judged, only
+from tests.unit.plugins.module_utils._checks.verdicts import failing, judge, only
 from tests.unit.synthetic_host import SyntheticHost
 
 # ---- known false positives of others ---------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def test_a_privileged_port_is_named_once_for_both_families() -> None:
 
 def test_the_limit_can_be_set() -> None:
     snapshot = SyntheticHost().container("web", publish=("192.0.2.10|1024|80/tcp",)).snapshot()
-    assert only(snapshot, "publish.privileged", below=1025).outcome == "fail"
+    assert only(snapshot, "publish.privileged", parameters={"publish.privileged": {"below": 1025}}).outcome == "fail"
 
 
 # ---- publish.dead ----------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_a_rule_that_cannot_be_told_makes_both_unknown() -> None:
     host = host_with("127.0.0.1", layout=27, policy="ACCEPT")
     host.own_rules["raw", "PREROUTING"] = ["-m bpf --object-pinned /sys/fs/bpf/x -j DROP"]
     for check in ("publish.loopback-leak", "publish.direct-access"):
-        finding = judged(host.snapshot(), check)[0]
+        finding = judge(host.snapshot(), check)[0]
         assert finding.outcome == "unknown", check
 
 
