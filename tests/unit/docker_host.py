@@ -158,6 +158,7 @@ class DockerHost:
             nsid=number,
             endpoints=endpoints,
             published=list(publish),
+            bounding=0xA80425FB,
         )
         self.containers.append(container)
         waiting = [Listener(protocol, WILDCARD, port) for protocol, port in listen]

@@ -80,6 +80,8 @@ DOCKERD = 700
 CONFIG_PATH = "/etc/docker/daemon.json"
 _BRIDGE = "com.docker.network.bridge"
 CHAINS = "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:DOCKER - [0:0]"
+BOUNDING = 0xA80425FB
+"""What dockerd gives a container by default: NET_RAW is in it, NET_ADMIN is not."""
 JUMP = "-A OUTPUT {}-m addrtype --dst-type LOCAL -j DOCKER"
 
 
@@ -104,6 +106,7 @@ class SyntheticHost:
     inner: list[InnerNamespace] = field(default_factory=list)
     """In each container something listens on what is published."""
     flows: list[TrackedFlow] = field(default_factory=list)
+    listeners: list[Listener] = field(default_factory=list)
     boot: list[SysctlFile] = field(default_factory=list)
     config: DaemonConfig = field(default_factory=lambda: DaemonConfig(CONFIG_PATH, exists=False))
     argv: list[str] = field(default_factory=lambda: ["/usr/sbin/dockerd", "-H", "fd://"])
@@ -166,6 +169,7 @@ class SyntheticHost:
             nsid=number,
             endpoints=endpoints,
             published=ports,
+            bounding=BOUNDING,
         )
         self.containers.append(replace(container, **changes))
         if "netns" not in changes:
@@ -176,6 +180,7 @@ class SyntheticHost:
             self._veth(net, number, (not self.proxy) if hairpin is None else hairpin)
         for port in ports if self.proxy else []:
             self.proxies.append(self._docker_proxy(port, endpoints[0]))
+        self.listeners += [self._holder(port) for port in ports]
         return self
 
     def _veth(self, network: str, number: int, hairpin: bool) -> None:
@@ -195,6 +200,12 @@ class SyntheticHost:
             )
         )
 
+    def _holder(self, port: PublishedPort) -> Listener:
+        """The socket that docker-proxy, or without it dockerd, keeps open for a port."""
+        pids = {(item.protocol, item.host_ip, item.host_port): item.pid for item in self.proxies}
+        pid = pids.get((port.protocol, port.host_ip, port.host_port), DOCKERD)
+        return Listener(port.protocol, port.host_ip, port.host_port, only_ipv6=":" in port.host_ip, pid=pid)
+
     def _docker_proxy(self, port: PublishedPort, endpoint: Endpoint) -> ProxyProcess:
         pid = 2000 + len(self.proxies)
         address = endpoint.address or ""
@@ -211,6 +222,9 @@ class SyntheticHost:
             values=parsed.values,
             positions=parsed.positions,
             problems=parsed.problems,
+            mode=0o644,
+            uid=0,
+            gid=0,
             mtime=1.0,
         )
         return self
@@ -248,6 +262,7 @@ class SyntheticHost:
             proxies=self.proxies,
             daemon_config=self.config,
             conntrack=Conntrack(self.flows),
+            listeners=self.listeners,
             ruleset=Ruleset(
                 {"iptables-nft-save": f"{CHAINS}\n{JUMP.format('! -d 127.0.0.0/8 ' if self.proxy else '')}\nCOMMIT\n"}
             ),

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     INNER,
     LINKS,
     LISTENERS,
+    NAMESPACES,
     POLICY_RULES,
     ROUTES,
     RULESET,
@@ -60,10 +61,18 @@ def _podman(snapshot: HostSnapshot, engine: Engine) -> str:
 def in_another_namespace(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
     """The verdict of a check that needs what a rootless engine has in a namespace of its own; None for others."""
     engine = snapshot.engine
-    if engine is None or not engine.rootless or not _OF_THE_HOST.intersection(check.needs):
+    if engine is None or not engine.rootless:
         return None
-    reason = "the engine runs rootless, in a network namespace of its own, which was not read"
-    return unknown(resources.host(snapshot), reason, {"rootless": True})
+    if _OF_THE_HOST.intersection(check.needs):
+        reason = "the engine runs rootless, in a network namespace of its own, which was not read"
+        return unknown(resources.host(snapshot), reason, {"rootless": True})
+    if NAMESPACES in check.needs and snapshot.was_read(LINKS):
+        # RootlessKit with --detach-netns: dockerd's namespace is then not what "host" means for its containers.
+        reason = (
+            "the engine runs rootless, and dockerd is not in the network namespace that it keeps for its containers"
+        )
+        return unknown(resources.host(snapshot), reason, {"rootless": True})
+    return None
 
 
 def unpredictable(snapshot: HostSnapshot) -> str:

@@ -40,6 +40,11 @@ def mesh_port(number: int, protocol: str) -> Resource:
     return Resource("port", f"swarm:{number}/{protocol}")
 
 
+def host_port(socket: str, protocol: str) -> Resource:
+    """A port of the host, by its socket: ``192.0.2.1:80`` say."""
+    return Resource("port", f"{socket}/{protocol}")
+
+
 def network(item: Network) -> Resource:
     """A Docker network."""
     return Resource("network", item.name, networks=[item.name], labels=dict(item.labels))
@@ -48,6 +53,11 @@ def network(item: Network) -> Resource:
 def interface(name: str) -> Resource:
     """A link of the host."""
     return Resource("interface", name)
+
+
+def advisory(name: str) -> Resource:
+    """The daemon, as far as a published weakness is concerned, by its number."""
+    return Resource("daemon", f"dockerd {name}")
 
 
 def file(path: str) -> Resource:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capability_bits import allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 
 _ALL = "ALL"
@@ -34,37 +35,13 @@ _BY_DEFAULT = frozenset(
 )
 
 
-NUMBERS = {
-    name: number
-    for number, name in enumerate(
-        (
-            "CHOWN",
-            "DAC_OVERRIDE",
-            "DAC_READ_SEARCH",
-            "FOWNER",
-            "FSETID",
-            "KILL",
-            "SETGID",
-            "SETUID",
-            "SETPCAP",
-            "LINUX_IMMUTABLE",
-            "NET_BIND_SERVICE",
-            "NET_BROADCAST",
-            "NET_ADMIN",
-            "NET_RAW",
-        )
-    )
-}
-"""The first ones of linux/capability.h, by their bits."""
-
-
 def holds(container: Container, name: str) -> bool:
-    """Whether a process in a container can have a capability, NET_RAW say, one of NUMBERS.
+    """Whether a process in a container can have a capability, NET_RAW say, by its name in capability_bits.
 
     The bounding set of its first process tells; where that was not read, what it was started with.
     """
     if container.bounding is not None:
-        return bool(container.bounding >> NUMBERS[name] & 1)
+        return allowed(container.bounding, name)
     return _given(container, name)
 
 

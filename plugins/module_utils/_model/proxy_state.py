@@ -24,6 +24,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     PROCESSES,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_settings import (
+    changed_since_start,
+    start_values,
+)
 
 KEY = "userland-proxy"
 
@@ -100,7 +104,7 @@ def _rules_say(snapshot: HostSnapshot) -> Optional[ProxyState]:
     """
     if snapshot.ruleset is None:
         return None
-    without = {key for key in ("iptables", "ip6tables") if _start_values(snapshot).get(key) is False}
+    without = {key for key in ("iptables", "ip6tables") if start_values(snapshot).get(key) is False}
     jumps = [jump for command, text in snapshot.ruleset.save.items() for jump in _save_jumps(command, text)]
     jumps += _nft_jumps(snapshot.ruleset.nft_json or "{}")
     jumps = [jump for jump in jumps if jump.governed_by not in without]
@@ -116,9 +120,8 @@ def _file_says(snapshot: HostSnapshot) -> Optional[ProxyState]:
     config, daemon = snapshot.daemon_config, snapshot.daemon
     if config is None or daemon is None or not config.exists:
         return None
-    changed = max((moment for moment in (config.mtime, config.ctime) if moment is not None), default=None)
-    value = _boolean(_start_values(snapshot).get(KEY, proxy_default()))
-    if changed is None or changed >= daemon.started_at or config.problems or value is None:
+    value = _boolean(start_values(snapshot).get(KEY, proxy_default()))
+    if changed_since_start(snapshot) is not False or config.problems or value is None:
         return None
     said = "says so" if KEY in flattened(config.values) else "leaves the default"
     return ProxyState(value, f"{config.path} {said}, and was last changed before dockerd started")
@@ -131,12 +134,6 @@ _WITNESSES: tuple[Callable[[HostSnapshot], Optional[ProxyState]], ...] = (
     _rules_say,
     _file_says,
 )
-
-
-def _start_values(snapshot: HostSnapshot) -> dict[str, Any]:
-    """Flags of the running dockerd over what daemon.json says now."""
-    values = flattened(snapshot.daemon_config.values) if snapshot.daemon_config else {}
-    return {**values, **(parse_flags(snapshot.daemon.argv) if snapshot.daemon else {})}
 
 
 def _boolean(value: Any) -> Optional[bool]:

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabili
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DAEMON_CONFIG, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_settings import changed_since_start
 
 KEYS = {4: "iptables", 6: "ip6tables"}
 
@@ -54,8 +55,7 @@ def rule_making(snapshot: HostSnapshot, family: int) -> RuleMaking:
     by = FILE if isinstance(value, bool) else DEFAULT
     default = family == 4 or capabilities_of(snapshot.engine).ip6tables_by_default
     configured = value if isinstance(value, bool) else default
-    changed = max((moment for moment in (config.mtime, config.ctime) if moment is not None), default=None)
-    if config.exists and (changed is None or changed >= daemon.started_at):
+    if config.exists and changed_since_start(snapshot) is not False:
         return RuleMaking(None, "", f"{config.path} was changed after dockerd had started", configured)
     place = config.positions.get(key)
     said = f"{config.path}:{place.line if place else 0}: {key}: {str(configured).lower()}"

@@ -9,5 +9,6 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.conntrack import stale
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (stale.CHECK,)

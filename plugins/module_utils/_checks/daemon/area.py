@@ -9,10 +9,22 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon import daemon
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon import (
+    advisory,
+    config,
+    live_restore,
+    pending,
+    permissions,
+    reload_blocked,
+    tcp,
+)
 
 CHECKS: tuple[Check, ...] = (
-    daemon.CONFIG,
-    daemon.RELOAD_BLOCKED,
-    daemon.LIVE_RESTORE,
+    config.CHECK,
+    pending.CHECK,
+    reload_blocked.CHECK,
+    permissions.CHECK,
+    live_restore.CHECK,
+    tcp.CHECK,
+    advisory.CHECK,
 )

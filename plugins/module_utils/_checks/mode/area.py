@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.mode import mode
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.mode import attachment, capabilities
 
 CHECKS: tuple[Check, ...] = (
-    mode.HOST,
-    mode.CONTAINER,
-    mode.NONE,
+    attachment.HOST,
+    attachment.CONTAINER,
+    attachment.NONE,
+    capabilities.CHECK,
 )

@@ -9,10 +9,18 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.proxy import proxy
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.proxy import (
+    enabled,
+    memory,
+    missing,
+    orphan,
+    pending,
+)
 
 CHECKS: tuple[Check, ...] = (
-    proxy.IN_FORCE,
-    proxy.PENDING,
-    proxy.MEMORY,
+    enabled.CHECK,
+    pending.CHECK,
+    orphan.CHECK,
+    missing.CHECK,
+    memory.CHECK,
 )

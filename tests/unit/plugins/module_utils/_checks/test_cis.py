@@ -44,9 +44,8 @@ def written_down() -> dict[str, dict[str, str]]:
     for line in TABLE.strip().splitlines():
         name, *numbers = line.split(" ")
         columns = [number.replace("~", " ") for number in numbers if number]
-        found[name] = {
-            version: number for versions, number in zip(COLUMNS, columns, strict=True) for version in versions
-        }
+        assert len(columns) == len(COLUMNS), line
+        found[name] = {version: number for versions, number in zip(COLUMNS, columns) for version in versions}
     found["ICC"]["1.3.1"] = "2.2"
     return found
 

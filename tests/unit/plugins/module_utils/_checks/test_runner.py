@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, load_snapshot
 
-from tests.unit.synthetic_host import SOURCES, SyntheticHost
+from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 
 
 def outcomes(host: SyntheticHost, **settings: object) -> dict[str, set[str]]:
@@ -110,6 +110,18 @@ def test_the_kernel_of_a_rootless_engine_is_not_taken_for_the_host_s() -> None:
     found = outcomes(host)
     assert found["forwarding.ipv4"] == found["forwarding.persistent"] == found["hairpin.stale"] == {"unknown"}
     assert found["publish.wildcard"] == {"pass"}
+    assert found["daemon.tcp"] == found["conntrack.stale"] == {"unknown"}
+
+
+def test_what_host_means_for_a_rootless_engine_is_known_where_dockerd_is_there_itself() -> None:
+    """The links of the host are not read where dockerd is in a namespace of its own, and are where that is detached."""
+    host = SyntheticHost(engine={"rootless": True}).container("web")
+    assert outcomes(host)["mode.host"] == {"unknown"}
+    host.unread("links", reason="dockerd (process 700) is in a network namespace of its own")
+    assert outcomes(host)["mode.host"] == {"unknown"}
+    attached = host.unread("links").container("agent", networks=(), mode="host", netns=HOST_NETNS)
+    findings = run_checks(Examined(attached.snapshot(), Settings(checks=("mode.host",))))
+    assert {item.resource.name: item.outcome for item in findings} == {"web": "unknown", "agent": "fail"}
 
 
 def test_a_saved_snapshot_gives_the_same_findings() -> None:
@@ -123,6 +135,8 @@ def test_checks_are_chosen_by_patterns_in_the_order_of_the_registry() -> None:
         "forwarding.ipv4",
         "proxy.enabled",
         "proxy.pending",
+        "proxy.orphan",
+        "proxy.missing",
         "proxy.memory",
     ]
     for patterns in [("forwarding.*", "hairpins.*"), ()]:

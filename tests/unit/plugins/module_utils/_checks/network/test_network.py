@@ -85,7 +85,7 @@ def test_a_rule_of_somebody_else_that_keeps_them_apart_counts() -> None:
 def test_off_and_in_force_leaves_net_raw() -> None:
     host = default_host("one", "two", icc=False, option="false")
     assert set(failing(host.snapshot(), "network.icc")) == {"one", "two"}
-    host.containers[0] = replace(host.containers[0], cap_drop=["NET_RAW"])
+    host.containers[0] = replace(host.containers[0], cap_drop=["NET_RAW"], bounding=None)
     host.containers[1] = replace(host.containers[1], bounding=0)
     finding = only(host.snapshot(), "network.icc")
     assert (finding.outcome, finding.resource.name) == ("pass", "net0")
@@ -105,7 +105,7 @@ def test_off_and_in_force_leaves_net_raw() -> None:
 )
 def test_who_keeps_net_raw(changes: dict[str, Any], keeps: bool) -> None:
     host = default_host("one", icc=False, option="false")
-    host.containers[0] = replace(host.containers[0], **changes)
+    host.containers[0] = replace(host.containers[0], **{"bounding": None, **changes})
     assert only(host.snapshot(), "network.icc").outcome == ("fail" if keeps else "pass")
 
 
