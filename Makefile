@@ -33,7 +33,7 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 build test-lab molecule
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules differential prober bench molecule clean
+.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules differential prober bench checks-page molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -160,6 +160,9 @@ prober: stage ## count connections lost while dockerd restarts, ours beside bare
 bench: BENCHMARKS ?= evaluator matrix judging waivers readers audit end_state
 bench: stage ## run the benchmarks (BENCHMARKS="name ..." DOCKER_BENCH=PATH)
 	DOCKER_BENCH='$(DOCKER_BENCH)' HOSTS='$(or $(HOSTS),debian13)' tools/bench $(BENCHMARKS)
+
+checks-page: stage ## write docs/checks.md from the registry of checks
+	PYTHONPATH=.build $(PY) tools/checks_page.py
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test

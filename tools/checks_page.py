@@ -1,0 +1,89 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write docs/checks.md from the registry of checks: ``make checks-page``. A unit test holds the page against it."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
+
+HEAD = """\
+# Checks
+
+What `docker_netcheck` looks at, made from the checks' own metadata by `make checks-page`. Each answers with one of four
+outcomes: **pass**, **fail**, **unknown** (something it needs could not be read, and it says what) or **not applicable**
+(there is nothing it could be about). A severity is the catalogue's; a policy can give another one.
+
+Numbers of the CIS Docker Benchmark stand with the versions that they are from, since items moved between versions;
+1.1.0 is the Docker Community Edition Benchmark. Most checks have no CIS item: the benchmark knows neither forwarding,
+hairpin, IPv6 nor address pools.
+
+Where an engine is not Docker's own, or not within reach, checks say so one by one: with Podman behind the socket those
+of dockerd and docker-proxy do not apply and all others are unknown; of a rootless engine, whatever takes its own
+network namespace is unknown.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, _overview()]
+    for area, checks in groupby(CHECKS, key=lambda check: check.id.partition(".")[0]):
+        parts.append(f"## {area}\n")
+        parts += [_section(check) for check in checks]
+    return "\n".join(parts)
+
+
+def _overview() -> str:
+    rows = [f"| {_link(check)} | {check.severity} | {check.title} | {_modules(check)} |" for check in CHECKS]
+    return "\n".join(["| check | severity | passes when | mended by |", "|---|---|---|---|", *rows, ""])
+
+
+def _link(check: Check) -> str:
+    """To its section, by the anchor that GitHub makes of a heading."""
+    return f"[{check.id}](#{check.id.replace('.', '')})"
+
+
+def _section(check: Check) -> str:
+    lines = [
+        f"### {check.id}\n",
+        f"{check.title}. {check.rationale}\n",
+        f"* Severity: {check.severity}",
+        f"* CIS: {_cis(check.cis)}",
+        f"* Mended by: {_modules(check)}",
+        f"* Reads: {', '.join(check.needs)}",
+        *(f"* Parameter {_parameter(item)}" for item in check.parameters),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _modules(check: Check) -> str:
+    return ", ".join(f"`{name}`" for name in check.mended_by) or "a human"
+
+
+def _cis(numbers: dict[str, str]) -> str:
+    if not numbers:
+        return "no item"
+    versions: dict[str, list[str]] = {}
+    for version, number in numbers.items():
+        versions.setdefault(number, []).append(version)
+    return "; ".join(f"{number} in {', '.join(listed)}" for number, listed in versions.items())
+
+
+def _parameter(item: Parameter) -> str:
+    bounds = [f"at least {item.least}"] if item.least is not None else []
+    bounds += [f"at most {item.most}"] if item.most is not None else []
+    extent = "".join(f", {bound}" for bound in bounds)
+    return f"`{item.name}` ({item.kind}{extent}; default `{json.dumps(item.default)}`): {item.text}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"checks-page: {len(CHECKS)} checks")
