@@ -19,6 +19,7 @@ from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.scenario import Scenario, Workload
 
 INTERNET = "203.0.113.9"
 
@@ -72,3 +73,51 @@ def test_findings_agree_with_packets_and_are_mended_by_what_they_name(fresh_host
     mend(host, failing(host)["firewall.disabled dockerd"])
     assert failing(host) == {}
     assert packets(host, lab) == healthy
+
+
+# ---- beside other firewalls ------------------------------------------------------------------------------------------
+
+OPEN = Workload("open", ["back"], publish=["8081:80"])
+PASSED_BY = {"firewall.bypass web:80/tcp", "firewall.bypass open:80/tcp"}
+
+
+@pytest.mark.kinds("debian12")
+def test_beside_ufw_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    install_readers(host)
+    make_healthy(host)
+    host.deploy(Scenario(containers=[OPEN]))
+    host.run("apt-get install --yes --no-install-recommends ufw", timeout=120)
+    host.run("ufw allow 22/tcp && ufw --force enable")
+    found = failing(host)
+    assert set(found) == PASSED_BY
+    assert "chain INPUT drops it" in found["firewall.bypass open:80/tcp"].summary
+    assert lab.outside.tcp(host.address, 8081) == "answered"
+    # docker-proxy is what ufw does see: IPv6 to a container without IPv6.
+    assert lab.outside.tcp(host.address6, 8081) == "timed out"
+
+
+@pytest.mark.kinds("debian13-docker28")
+def test_beside_firewalld_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    install_readers(host)
+    make_healthy(host)
+    host.deploy(Scenario(containers=[OPEN]))
+    host.run("apt-get install --yes --no-install-recommends firewalld", timeout=120)
+    host.run(["systemctl", "start", "firewalld"])
+    host.restart_docker()
+    assert set(failing(host)) == PASSED_BY
+    assert lab.outside.tcp(host.address, 8081) == "answered"
+
+
+@pytest.mark.kinds("debian12")
+def test_rules_left_in_the_other_backend_are_the_one_thing_that_fails(fresh_host: Host) -> None:
+    host = fresh_host
+    install_readers(host)
+    make_healthy(host)
+    for program in ("iptables", "ip6tables"):
+        host.run(["update-alternatives", "--set", program, f"/usr/sbin/{program}-legacy"])
+    host.restart_docker()
+    assert set(failing(host)) == {"firewall.mixed debian12"}
+    host.run(["nft", "flush", "ruleset"])
+    assert failing(host) == {}

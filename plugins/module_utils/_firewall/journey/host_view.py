@@ -206,15 +206,24 @@ def _is_for_names(space: InnerNamespace, table: str) -> bool:
 
 
 def _serves_names(chains: dict[str, int]) -> bool:
-    """Whether these numbers of rules are those for dockerd's name server, or a multiple of them."""
-    if set(chains) == {_LEGACY_TABLE}:
-        rules = chains[_LEGACY_TABLE] - _LEGACY_CHAINS
-        return rules > 0 and rules % _LEGACY_RULES == 0
-    for once in _NAME_SERVER:
-        if set(chains) == set(once):
-            times = min(chains[name] // count for name, count in once.items())
-            return times > 0 and chains == {name: times * count for name, count in once.items()}
-    return False
+    """Whether these numbers of rules are those for dockerd's name server, or a multiple of them.
+
+    dockerd that went from one backend of iptables to the other while the container ran has made them in both.
+    """
+    chains = dict(chains)
+    legacy = chains.pop(_LEGACY_TABLE, None)
+    if legacy is not None:
+        rules = legacy - _LEGACY_CHAINS
+        if rules <= 0 or rules % _LEGACY_RULES:
+            return False
+    return (legacy is not None and not chains) or any(_is_multiple(chains, once) for once in _NAME_SERVER)
+
+
+def _is_multiple(chains: dict[str, int], once: dict[str, int]) -> bool:
+    if set(chains) != set(once):
+        return False
+    times = min(chains[name] // count for name, count in once.items())
+    return times > 0 and chains == {name: times * count for name, count in once.items()}
 
 
 def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:

@@ -24,6 +24,10 @@ NAMES = {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2,
         (["ip nat"], {name: 3 * count for name, count in NAMES.items()}, True),
         (["ip nat"], {"ip nat": 22}, True),
         (["ip docker-dns"], {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2}, True),
+        # dockerd went from one backend of iptables to the other.
+        (["ip nat", "ip nat"], {**NAMES, "ip nat": 10}, True),
+        (["ip nat", "ip nat"], {**NAMES, "ip nat": 11}, False),
+        (["ip nat", "ip nat"], {**NAMES, "ip nat PREROUTING": 1, "ip nat": 10}, False),
         # Snapshots of releases that counted no rules.
         (["ip nat"], {}, True),
         (["ip filter"], {}, False),
