@@ -250,6 +250,34 @@ def test_what_rules_name_is_wanted(rules: list[str]) -> None:
     assert only(routed(host), "forwarding.open-router").outcome == "pass"
 
 
+def test_a_tunnel_with_an_address_alone_leads_where_its_routes_do() -> None:
+    host = DockerHost(layout=28, forward_policy="ACCEPT")
+    host.network()
+    host.links.append(Link(4, "tailscale0", "tun", up=True, addresses=["100.64.0.7/32"]))
+    snapshot = host.snapshot()
+    own = Route("100.64.0.7/32", 255, "local", interfaces=[4], source="100.64.0.7")
+    snapshot = replace(snapshot, routes=[*snapshot.routes, own])
+    assert only(snapshot, "forwarding.open-router").outcome == "not_applicable"
+    beyond = Route("100.64.0.0/10", 254, interfaces=[4])
+    finding = only(replace(snapshot, routes=[*snapshot.routes, beyond]), "forwarding.open-router")
+    assert "from eth0 to tailscale0 (IPv4), from tailscale0 to eth0 (IPv4)" in finding.summary
+
+
+def test_virtual_machines_behind_the_rules_of_libvirt_are_no_finding() -> None:
+    rules = [
+        "-o virbr0 -d 192.168.122.0/24 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-o virbr0 -j REJECT --reject-with icmp-port-unreachable",
+        "-i virbr0 -s 192.168.122.0/24 -j ACCEPT",
+        "-i virbr0 -j REJECT --reject-with icmp-port-unreachable",
+    ]
+    host = DockerHost(layout=27, forward_policy="ACCEPT", own_rules={("filter", "FORWARD"): rules})
+    host.network()
+    host.links.append(Link(5, "virbr0", "bridge", up=True, addresses=["192.168.122.1/24"]))
+    snapshot = host.snapshot()
+    beyond = Route("192.168.122.0/24", 254, interfaces=[5], source="192.168.122.1")
+    assert only(replace(snapshot, routes=[*snapshot.routes, beyond]), "forwarding.open-router").outcome == "pass"
+
+
 def test_what_is_translated_on_purpose_is_wanted_one_way() -> None:
     host = two_uplinks(own_rules={("nat", "POSTROUTING"): ["-s 198.51.100.0/24 -o eth0 -j MASQUERADE"]})
     finding = only(routed(host), "forwarding.open-router")

@@ -52,6 +52,7 @@ def test_the_file_that_says_so_is_named() -> None:
     assert found == ManagedLink(NETWORKD, "br0", "configuring", managed=True, by="/etc/systemd/network/50-x.network")
 
 
+# As NetworkManager 1.52 shows a bridge of Docker that it leaves alone.
 def test_nmcli_tells_what_networkmanager_leaves_alone() -> None:
     text = "connected:Wired: 1:eth0\nconnected (externally):docker0:docker0\nunmanaged::br0\ndisconnected::veth1\n"
     assert [(item.interface, item.managed, item.by) for item in parse_nmcli(text)] == [
