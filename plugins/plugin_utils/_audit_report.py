@@ -97,15 +97,10 @@ class Audit:
         told = [
             ("Expired waivers, which cover nothing any more:", _expired(self.waivers)),
             ("Waivers that could not be asked of every resource:", _problems(self.waivers)),
-            *self._exposures(),
         ]
         extra = [Line(text) for text in sections(told, width)]
         table = findings_table(self.findings, width)
         return [Line(safe(title)), Line(""), *table[:-1], *extra, table[-1]]
-
-    def _exposures(self) -> list[tuple[str, list[str]]]:
-        reachability = self.document.get("reachability") or {}
-        return [("Open to other machines:", [item["text"] for item in reachability.get("exposures", [])])]
 
 
 def not_audited(host: str, kind: str, reason: str) -> dict[str, Any]:
