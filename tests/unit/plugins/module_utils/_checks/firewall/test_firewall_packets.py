@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
+from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 
 CHECKS = ("firewall.egress", "firewall.publish", "firewall.isolation", "firewall.bypass")
@@ -77,6 +78,14 @@ def test_a_host_without_containers_has_nothing_to_follow() -> None:
 def test_rules_that_nobody_understands_leave_it_open(check: str) -> None:
     snapshot = replace(big_host(2, 2).snapshot(), ruleset=Ruleset({"iptables-nft-save": "*filter\nnonsense\n"}))
     assert only(snapshot, check).outcome == "unknown"
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_resource_has_one_finding_of_a_check_at_most(seed: int) -> None:
+    found = [
+        (item.check, item.resource.kind, item.resource.name) for item in judge(random_docker_host(seed).snapshot())
+    ]
+    assert len({(item.check, item.resource.kind, item.resource.name) for item in found}) == len(found)
 
 
 # ---- firewall.egress -------------------------------------------------------------------------------------------------

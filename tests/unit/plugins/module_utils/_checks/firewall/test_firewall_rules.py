@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -133,6 +134,35 @@ def test_rules_in_the_legacy_backend_are_as_good() -> None:
     host = big_host(2, 2)
     snapshot = replace(host.snapshot(), ruleset=Ruleset({"iptables-legacy-save": host.save_text()}))
     assert only(snapshot, "firewall.flushed").outcome == "pass"
+
+
+NFT_NAMES = [name for name in NAMES if name.startswith("nftables")]
+
+
+def with_nft(snapshot: HostSnapshot, *gone: str) -> HostSnapshot:
+    """The host without what nft lists and one of these words is in."""
+    assert snapshot.ruleset is not None
+    listed = json.loads(snapshot.ruleset.nft_json or "{}")["nftables"]
+    kept = [item for item in listed if not any(word in json.dumps(item) for word in gone)]
+    return replace(snapshot, ruleset=replace(snapshot.ruleset, nft_json=json.dumps({"nftables": kept})))
+
+
+@pytest.mark.parametrize("name", NFT_NAMES)
+def test_tables_of_the_nftables_backend_that_were_flushed_are_missed(name: str) -> None:
+    finding = only(with_config(with_nft(recorded_host(name), "docker-bridges")), "firewall.flushed")
+    assert (finding.outcome, finding.evidence["layout"]) == ("fail", "nftables")
+    assert finding.summary.startswith("All of dockerd's chains and jumps for IPv4")
+    assert "IPv4: chain filter-FORWARD of table docker-bridges" in finding.evidence["missing"]
+
+
+@pytest.mark.parametrize("name", NFT_NAMES)
+def test_a_map_of_the_nftables_backend_that_leads_to_no_bridge_is_missed(name: str) -> None:
+    snapshot = recorded_host(name)
+    (front,) = (item for item in snapshot.networks if item.name == "front")
+    assert snapshot.ruleset is not None
+    text = (snapshot.ruleset.nft_json or "").replace(f'["{front.bridge}", ', '["gone", ')
+    finding = only(replace(snapshot, ruleset=replace(snapshot.ruleset, nft_json=text)), "firewall.flushed")
+    assert (finding.outcome, finding.resource.name) == ("fail", "front")
 
 
 def test_an_engine_that_makes_no_rules_misses_none() -> None:
