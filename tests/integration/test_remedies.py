@@ -1,19 +1,23 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a finding of forwarding or bridges names as its remedy mends it: the module is run with just these arguments."""
+"""What a finding names as its remedy mends it: the module is run with just these arguments."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remedy
 
-from tests.integration.catalogue import bridge, forwarding
+from tests.integration.catalogue import bridge, forwarding, network
 from tests.integration.catalogue.cases import judge, of, outcomes, shown
-from tests.integration.catalogue.scenario import make_healthy
+from tests.integration.catalogue.scenario import DUAL, make_healthy
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
+from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
+from tests.lab.scenario import Scenario
 
 BREAKS = (
     forwarding.front_does_not_forward,
@@ -25,7 +29,7 @@ BREAKS = (
     bridge.front_routes_loopback,
 )
 # Beyond what the finding names: the router on ra0 is somebody that the host forwards for.
-CONSENTS = {"ip_forward": {"on_disruption": "allow"}, "bridge_hairpin": {}}
+CONSENTS = {"ip_forward": {"on_disruption": "allow"}}
 MENDED = (
     "forwarding.ipv4",
     "forwarding.persistent",
@@ -42,22 +46,37 @@ def test_the_remedies_that_are_named_mend_what_failed(fresh_host: Host) -> None:
     install_readers(host)
     for step in (make_healthy, *BREAKS):
         step(host)
+    mends(host, MENDED)
 
-    before = failing(host)
-    assert {item.check for item in before} == set(MENDED), shown(before)
+
+@pytest.mark.kinds("debian12", "debian13-docker28")
+def test_what_dockerd_is_told_mends_its_networks(fresh_host: Host) -> None:
+    """No container runs: dockerd then makes its default network anew, and nobody minds the restart."""
+    install_readers(fresh_host)
+    fresh_host.write(DAEMON_JSON, '{"ip6tables": false}')
+    fresh_host.restart_docker()
+    network.without_ipv6_rules(fresh_host)
+    fresh_host.deploy(Scenario([DUAL]))
+    mends(fresh_host, ("network.icc", "network.ipv6-unfiltered"))
+
+
+def mends(host: Host, checks: Sequence[str]) -> None:
+    """All of these checks fail on the host, and pass once their remedies were run."""
+    before = failing(host, checks)
+    assert {item.check for item in before} == set(checks), shown(before)
     for remedy in remedies(before):
         module = str(remedy.module)
-        result = ansible_module(host, f"dockernet.baseline.{module}", {**remedy.args, **CONSENTS[module]})
+        result = ansible_module(host, f"dockernet.baseline.{module}", {**remedy.args, **CONSENTS.get(module, {})})
         assert not result.get("failed"), result
     after = judge(read_host(host))
 
-    assert {check: outcomes(after, check) for check in MENDED} == {check: {"pass"} for check in MENDED}, shown(
-        [item for check in MENDED for item in of(after, check)]
+    assert {check: outcomes(after, check) for check in checks} == {check: {"pass"} for check in checks}, shown(
+        [item for check in checks for item in of(after, check)]
     )
 
 
-def failing(host: Host) -> list[Finding]:
-    return [item for check in MENDED for item in of(judge(read_host(host)), check) if item.outcome == "fail"]
+def failing(host: Host, checks: Sequence[str]) -> list[Finding]:
+    return [item for check in checks for item in of(judge(read_host(host)), check) if item.outcome == "fail"]
 
 
 def remedies(findings: list[Finding]) -> list[Remedy]:
