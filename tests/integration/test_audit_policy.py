@@ -9,17 +9,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of
-from jsonschema import Draft202012Validator
 
+from tests.integration.catalogue.case import Case
+from tests.integration.catalogue.cases import broken_groups, on_kind
+from tests.integration.catalogue.reading import read, read_healthy, read_healthy_as_nobody
+from tests.integration.catalogue.scenario import make_healthy
+from tests.integration.test_catalogue import groups
 from tests.lab.ansible_runs import TaskResult
 from tests.lab.host import Host
-from tests.lab.identity import ROOT
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.unit.audits import audit_of, problems
 
 NETCHECK = "dockernet.baseline.docker_netcheck"
-SCHEMA = json.loads((ROOT / "docs/audit-document.schema.json").read_text())
 SNAPSHOT = "/root/docker-network.json"
 SHOP = Scenario(
     [NetworkSpec("front", "10.88.1.0/24")],
@@ -68,7 +72,7 @@ def document(task: TaskResult) -> dict[str, Any]:
     """The document in a result, as its schema says it is."""
     assert task.outcome == "ok", task.result
     whole = document_of(task.result)
-    assert [f"{error.json_path}: {error.message}" for error in Draft202012Validator(SCHEMA).iter_errors(whole)] == []
+    assert problems(whole) == []
     return whole
 
 
@@ -100,3 +104,15 @@ def test_an_audit_by_policy_and_the_same_of_a_saved_snapshot(fresh_host: Host, l
     assert "findings" not in collected
     assert told["Wrong"].outcome == "failed"
     assert "waivers[0].selector: it is no JMESPath, at character 6" in told["Wrong"].result["msg"]
+
+
+def test_documents_of_a_healthy_host_are_as_their_schema_says(engine_host: Host) -> None:
+    for snapshot in (read_healthy(engine_host), read_healthy_as_nobody(engine_host)):
+        assert problems(audit_of(snapshot, detail="full", profile="cis")) == []
+
+
+@pytest.mark.parametrize("cases", groups(broken_groups()))
+def test_the_document_of_a_broken_host_is_as_its_schema_says(engine_host: Host, cases: list[Case]) -> None:
+    mine = on_kind(cases, engine_host.kind)
+    snapshot = read(engine_host, f"broken for {mine[0].check}", make_healthy, *(case.break_ for case in mine))
+    assert problems(audit_of(snapshot, profile="strict")) == []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -14,7 +17,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of, weighed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._policy import Policy, read_policy
+from jsonschema import Draft202012Validator
 
+SCHEMA = Path(__file__).parents[2] / "docs/audit-document.schema.json"
 TODAY = datetime.date(2026, 11, 25)
 
 
@@ -36,6 +41,21 @@ def result_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) 
 def audit_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) -> dict[str, Any]:
     """The document in that result."""
     return document_of(result_of(snapshot, detail=detail, **given))
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    """Where the document of an audited host is not as the schema says."""
+    # As it is written to a file: keys that are no text, and values that JSON has no word for, would show.
+    written = json.loads(json.dumps(document, allow_nan=False))
+    return [f"{error.json_path}: {error.message}" for error in _validator().iter_errors(written)]
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    schema = json.loads(SCHEMA.read_text())
+    Draft202012Validator.check_schema(schema)
+    # One of two would be told to be neither, and not why.
+    return Draft202012Validator(schema["$defs"]["audited"] | {"$defs": schema["$defs"]})
 
 
 def waiver(**changes: Any) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,30 +13,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import KEYS, document_of
 from jsonschema import Draft202012Validator
 
-from tests.unit.audits import audit_of, result_of, waiver
+from tests.unit.audits import SCHEMA, audit_of, problems, result_of, waiver
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 
-SCHEMA = Path(__file__).parents[4] / "docs/audit-document.schema.json"
 WAIVERS = [
     waiver(check="publish.*", selector="container == 'web'"),
     waiver(check="mode.*", expires="2020-01-01"),
     waiver(check="proxy.*", selector="starts_with(labels.absent, 'x')"),
 ]
-
-
-@cache
-def validator() -> Draft202012Validator:
-    schema = json.loads(SCHEMA.read_text())
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema["$defs"]["audited"] | {"$defs": schema["$defs"]})
-
-
-def problems(document: dict[str, Any]) -> list[str]:
-    # As it is written to a file: keys that are no text, and values that JSON has no word for, would show.
-    written = json.loads(json.dumps(document, allow_nan=False))
-    return [f"{error.json_path}: {error.message}" for error in validator().iter_errors(written)]
 
 
 def busy() -> SyntheticHost:
