@@ -36,6 +36,8 @@ _STRICT_SEVERITIES = {
     "network.icc": HIGH,
     "network.overlay-plain": HIGH,
     "mode.host": HIGH,
+    "mode.capabilities": HIGH,
+    "daemon.permissions": HIGH,
 }
 
 # The benchmark wants containers without capabilities that they do not need, and takes these for examples.

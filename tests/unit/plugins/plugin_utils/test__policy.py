@@ -53,6 +53,14 @@ def test_what_the_task_says_goes_before_the_profile() -> None:
     assert "proxy.enabled" not in policy.severities
 
 
+def test_parameters_of_the_task_go_before_those_of_the_profile_one_by_one() -> None:
+    of_profile = {"mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]}}
+    assert policy_of(profile="cis").parameters == of_profile
+    given = {"mode.capabilities": {"forbidden": []}, "network.overlap": {"avoid": ["10.0.0.0/8"]}}
+    assert policy_of(profile="cis", parameters=given).parameters == given
+    assert policy_of(profile="cis", parameters={"mode.capabilities": {}}).parameters == of_profile
+
+
 def test_an_id_goes_before_a_pattern_and_a_longer_pattern_before_a_shorter_one() -> None:
     given = {"proxy.memory": "medium", "proxy.*": "high", "*": "low", "*.enabled": "info"}
     for order in (given, dict(reversed(list(given.items())))):
