@@ -35,11 +35,6 @@ def port(item: Container, number: int, protocol: str) -> Resource:
     return Resource("port", name, item.name, item.image, _networks(item), dict(item.labels))
 
 
-def mesh_port(number: int, protocol: str) -> Resource:
-    """A port that a swarm service publishes by the routing mesh; which containers are behind it, no node knows."""
-    return Resource("port", f"swarm:{number}/{protocol}")
-
-
 def host_port(socket: str, protocol: str) -> Resource:
     """A port of the host, by its socket: ``192.0.2.1:80`` say."""
     return Resource("port", f"{socket}/{protocol}")

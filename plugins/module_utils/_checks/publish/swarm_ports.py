@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, failed, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy
@@ -18,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 # moby, libnetwork/service_linux.go, programIngress().
 _CHAIN = "DOCKER-INGRESS"
+_ANYWHERE = "0.0.0.0"  # noqa: S104 (named, not bound)
 _PUBLISHED = re.compile(r"-p (\w+)\b.* --dport (\d+)\b.* -j DNAT\b")
 
 
@@ -41,7 +43,7 @@ def swarm_ports(examined: Examined) -> list[Verdict]:
 
 def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
     return failed(
-        resources.mesh_port(number, protocol),
+        resources.host_port(socket_name(_ANYWHERE, number), protocol),
         f"A swarm service publishes {number}/{protocol} on all addresses of every node of the swarm",
         {f"rule of {_CHAIN}": rule},
         "Whoever reaches any address of any node reaches the service. Rules of a host firewall for incoming traffic "

@@ -200,7 +200,7 @@ def in_a_swarm(host: SyntheticHost) -> HostSnapshot:
 
 def test_ports_of_the_routing_mesh_are_on_all_addresses() -> None:
     found = failing(in_a_swarm(SyntheticHost()), "publish.wildcard")
-    assert set(found) == {"swarm:8088/tcp", "swarm:53/udp"}
+    assert set(found) == {f"{WILDCARD}:8088/tcp", f"{WILDCARD}:53/udp"}
 
 
 def test_ports_of_the_routing_mesh_are_unknown_without_the_rules() -> None:
