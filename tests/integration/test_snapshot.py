@@ -332,14 +332,15 @@ def test_without_privilege_what_is_forbidden_is_said_and_the_rest_is_read(fresh_
     host.deploy(Scenario(containers=[Workload("web", publish=("8080:80",))]))
     snapshot = read_host(host, prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"])
     denied = {name for name, source in snapshot.sources.items() if source.kind == "denied"}
-    assert denied == {"engine", "namespaces", "inner", "ruleset"}
+    assert denied == {"engine", "namespaces", "inner", "ruleset", "conntrack"}
     assert all("become" in snapshot.sources[name].reason for name in denied)
     assert {name for name, source in snapshot.sources.items() if not source.read} == denied
     # In the group of the socket the engine answers; the namespaces of others stay closed.
     group = host.run(["stat", "-c", "%g", "/run/docker.sock"]).out.strip()
     prefix = ["setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "--"]
     snapshot = read_host(host, prefix=prefix)
-    assert {name for name, source in snapshot.sources.items() if not source.read} == {"namespaces", "inner", "ruleset"}
+    unread = {name for name, source in snapshot.sources.items() if not source.read}
+    assert unread == {"namespaces", "inner", "ruleset", "conntrack"}
     assert [container.netns for container in snapshot.containers] == [None]
     assert [proxy.pss for proxy in snapshot.proxies] == [None] * len(snapshot.proxies)
 

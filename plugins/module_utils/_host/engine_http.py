@@ -6,8 +6,8 @@
 
 """HTTP to an engine on this host: one connection, many questions under way (RFC 9112, section 9.3.2).
 
-An audit asks once for each container. With the docker SDK that costs 1.3 ms of processor time for each and 60 ms to
-load it, with this 0.2 ms and nothing; and a host can be audited on which nobody installed a library.
+An audit asks once for each container. With the docker SDK 7.1 that costs 0.6 ms of processor time for each and 100 ms
+to load it, with this 0.05 ms and nothing; and a host can be audited on which nobody installed a library.
 """
 
 from __future__ import annotations
