@@ -185,7 +185,9 @@ def _row(run: Run, before: Optional[Finding], after: Optional[Finding]) -> _Row:
         then = outcome_word(before) if before else _unnamed(after.check, run.before, "new")
         return _Row(after, then, outcome_word(after), *_why_still(run, after))
     now = outcome_word(after) if after else _unnamed(before.check, _last(run), "gone")
-    return _Row(before, outcome_word(before), *_development(run, before, after, now))
+    # What still stands may stand for another reason than before.
+    latest = after if after is not None and after.outcome == FAIL else before
+    return _Row(latest, outcome_word(before), *_development(run, before, after, now))
 
 
 def _unnamed(check: str, findings: Iterable[Finding], without: str) -> str:

@@ -74,8 +74,17 @@ def state(host: Host) -> dict[str, Any]:
     # The engine tells its networks in any order; the rules are among what the host's programs show.
     networks = sorted(snapshot.networks, key=lambda network: network.name)
     sources = {name: replace(source, seconds=0.0) for name, source in snapshot.sources.items()}
+    # Reckoned back from now, to the microsecond; another dockerd has another process id.
+    daemon = replace(snapshot.daemon, started_at=0.0) if snapshot.daemon is not None else None
     still = replace(
-        snapshot, taken_at="", seconds=0.0, sources=sources, proxies=proxies, networks=networks, ruleset=None
+        snapshot,
+        taken_at="",
+        seconds=0.0,
+        sources=sources,
+        daemon=daemon,
+        proxies=proxies,
+        networks=networks,
+        ruleset=None,
     )
     return {"programs": host_state(host), **to_plain(still)}
 
