@@ -30,6 +30,9 @@ class DecodeError(ValueError):
 
 def to_plain(value: Any) -> Any:
     """Return value (a dataclass, or a container of them) as dicts, lists, strings, numbers, booleans and None."""
+    # Most of what there is, and the quickest to tell.
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, (list, tuple)):
