@@ -13,10 +13,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of
 
 from tests.integration.catalogue.case import Case
-from tests.integration.catalogue.cases import broken_groups, on_kind
-from tests.integration.catalogue.reading import read, read_healthy, read_healthy_as_nobody
-from tests.integration.catalogue.scenario import make_healthy
-from tests.integration.test_catalogue import groups
+from tests.integration.catalogue.cases import broken_groups, on_kind, parameters
+from tests.integration.catalogue.reading import read_broken, read_healthy, read_healthy_as_nobody
 from tests.lab.ansible_runs import TaskResult
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -111,8 +109,7 @@ def test_documents_of_a_healthy_host_are_as_their_schema_says(engine_host: Host)
         assert problems(audit_of(snapshot, detail="full", profile="cis")) == []
 
 
-@pytest.mark.parametrize("cases", groups(broken_groups()))
+@pytest.mark.parametrize("cases", parameters(broken_groups()))
 def test_the_document_of_a_broken_host_is_as_its_schema_says(engine_host: Host, cases: list[Case]) -> None:
     mine = on_kind(cases, engine_host.kind)
-    snapshot = read(engine_host, f"broken for {mine[0].check}", make_healthy, *(case.break_ for case in mine))
-    assert problems(audit_of(snapshot, profile="strict")) == []
+    assert problems(audit_of(read_broken(engine_host, mine), profile="strict")) == []

@@ -8,14 +8,12 @@ The cases are in catalogue/AREA.py. Hosts are read once and judged here, so what
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-from tests.integration.catalogue.case import Case, as_it_is
+from tests.integration.catalogue.case import Case
 from tests.integration.catalogue.cases import (
     CASES,
     broken_groups,
@@ -24,25 +22,23 @@ from tests.integration.catalogue.cases import (
     of,
     on_kind,
     outcomes,
+    parameters,
     shown,
 )
-from tests.integration.catalogue.reading import read, read_healthy, read_healthy_as_nobody
-from tests.integration.catalogue.scenario import make_healthy, release
+from tests.integration.catalogue.reading import (
+    read,
+    read_broken,
+    read_healthy,
+    read_healthy_as_nobody,
+    read_made_healthy,
+)
+from tests.integration.catalogue.scenario import release
 from tests.integration.catalogue.unread import REASON, without
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 # A finding that is no fault of the host that has it: the cost of what is on by default.
 PRICES = {"proxy.memory"}
-
-
-def groups(listed: dict[str, list[Case]]) -> list[Any]:
-    """A parameter for each group, on the kinds that one of its cases is for."""
-    return [pytest.param(cases, id=name, marks=pytest.mark.kinds(*kinds_of(cases))) for name, cases in listed.items()]
-
-
-def kinds_of(cases: list[Case]) -> list[str]:
-    return list(dict.fromkeys(kind for case in cases for kind in case.kinds))
 
 
 # ---- a healthy host --------------------------------------------------------------------------------------------------
@@ -57,12 +53,10 @@ def test_a_healthy_host_passes_every_check_that_is_about_it(engine_host: Host) -
     assert not unproved, shown([item for item in findings if item.check in unproved])
 
 
-@pytest.mark.parametrize("cases", groups(healthy_groups()))
+@pytest.mark.parametrize("cases", parameters(healthy_groups()))
 def test_a_host_made_healthy_for_it_passes(engine_host: Host, cases: list[Case]) -> None:
     mine = on_kind(cases, engine_host.kind)
-    steps = [case.healthy or as_it_is for case in mine]
-    snapshot = read(engine_host, f"healthy for {mine[0].check}", make_healthy, *steps)
-    findings = judge(snapshot, mine)
+    findings = judge(read_made_healthy(engine_host, mine), mine)
     wrong = [item for case in mine for item in of(findings, case.check) if item.outcome != "pass"]
     assert not wrong, shown(wrong)
 
@@ -70,10 +64,10 @@ def test_a_host_made_healthy_for_it_passes(engine_host: Host, cases: list[Case])
 # ---- a broken host ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cases", groups(broken_groups()))
+@pytest.mark.parametrize("cases", parameters(broken_groups()))
 def test_a_broken_host_fails(engine_host: Host, cases: list[Case]) -> None:
     mine = on_kind(cases, engine_host.kind)
-    snapshot = read(engine_host, f"broken for {mine[0].check}", make_healthy, *(case.break_ for case in mine))
+    snapshot = read_broken(engine_host, mine)
     findings = judge(snapshot, mine)
     missed = [f"{case.check} {case.resource}".rstrip() for case in mine if not failing(findings, case)]
     assert not missed, f"not found: {missed}\n{shown([item for item in findings if item.outcome != 'pass'])}"
@@ -154,7 +148,7 @@ def test_who_may_read_little_passes_little(engine_host: Host) -> None:
 
 def test_a_new_host_with_three_ordinary_containers_has_no_high_finding(engine_host: Host) -> None:
     """Except that engines before 28 show the network what is published on 127.0.0.1: a true finding."""
-    snapshot = read(engine_host, "new", three_ordinary_containers)
+    snapshot = read(engine_host, three_ordinary_containers)
     high = [item for item in judge(snapshot) if item.severity == "high" and item.outcome in ("fail", "unknown")]
     leaks = [item for item in high if item.check == "publish.loopback-leak"]
     assert [item.resource.name for item in leaks] == ([] if release(engine_host) >= (28, 0) else ["database:80/tcp"])

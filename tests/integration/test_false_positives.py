@@ -53,7 +53,7 @@ def configured_only(host: Host) -> None:
 
 @pytest.fixture
 def not_in_force(engine_host: Host) -> HostSnapshot:
-    return read(engine_host, "configured only", configured_only)
+    return read(engine_host, configured_only)
 
 
 def test_a_port_published_for_ipv6_alone_is_published_on_all_addresses(not_in_force: HostSnapshot) -> None:
@@ -112,6 +112,6 @@ def by_default(dummy: Host) -> None:
 )
 def test_a_value_counts_however_it_was_given(engine_host: Host, given: Step, expected: str) -> None:
     """Some ask the file alone; docker-bench-security takes the newest process with "dockerd" in its command line."""
-    snapshot = read(engine_host, given.__name__, given)
+    snapshot = read(engine_host, given)
     assert set(verdicts(snapshot, "proxy.enabled").values()) == {expected}
     assert set(verdicts(snapshot, "network.icc").values()) == {expected}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
@@ -48,6 +49,15 @@ def healthy_groups() -> dict[str, list[Case]]:
         if case.healthy is not None:
             groups.setdefault(case.healthy_group or f"{case.check}-{number}", []).append(case)
     return groups
+
+
+def parameters(groups: dict[str, list[Case]]) -> list[Any]:
+    """A parameter of a test for each group, on the kinds that one of its cases is for."""
+    return [pytest.param(cases, id=name, marks=pytest.mark.kinds(*_kinds(cases))) for name, cases in groups.items()]
+
+
+def _kinds(cases: list[Case]) -> list[str]:
+    return list(dict.fromkeys(kind for case in cases for kind in case.kinds))
 
 
 def on_kind(cases: Iterable[Case], kind: str) -> list[Case]:
