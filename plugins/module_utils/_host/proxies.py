@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Optional
 
@@ -15,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 
 NAME = "docker-proxy"
+_PROTOCOLS = ("tcp", "udp", "sctp")
 _FLAGS = ("-proto", "-host-ip", "-host-port", "-container-ip", "-container-port")
 
 
@@ -35,13 +37,16 @@ def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:
 
     The flags are the same in all generations; from 28.0 ``-use-listen-fd`` follows, and with a detached network
     namespace ``nsenter`` and its flags stand before the program (moby cmd/docker-proxy, portmapper/proxy_linux.go).
-    A program of another name (``userland-proxy-path``) is known by the flags.
+    A program of another name (``userland-proxy-path``) is known by the flags. Anybody can start a process of that name:
+    what dockerd would never write there makes it none.
     """
     values = {name: value for name, value in zip(argv, argv[1:]) if name in _FLAGS}
     if len(values) < len(_FLAGS):
         return None
     host_port, container_port = values["-host-port"], values["-container-port"]
-    if not (host_port.isdigit() and container_port.isdigit()):
+    if not (host_port.isdigit() and container_port.isdigit()) or values["-proto"] not in _PROTOCOLS:
+        return None
+    if not (_is_address(values["-host-ip"]) and _is_address(values["-container-ip"])):
         return None
     return ProxyProcess(
         pid=pid,
@@ -52,6 +57,15 @@ def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:
         container_ip=values["-container-ip"],
         container_port=int(container_port),
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    # Behind it Python takes any text for a zone.
+    return "%" not in text
 
 
 def _orphaned_here(process: procfs.Process, dockerd: Optional[procfs.Process]) -> bool:

@@ -67,8 +67,9 @@ def _sockets(snapshot: HostSnapshot) -> _Sockets:
 
 
 def _holders(snapshot: HostSnapshot) -> set[int]:
-    """Processes that hold ports for containers: docker-proxy, and without it dockerd itself."""
-    return {proxy.pid for proxy in snapshot.proxies} | ({snapshot.daemon.pid} if snapshot.daemon else set())
+    """Processes that hold ports for containers: dockerd's own docker-proxy, and without it dockerd itself."""
+    dockerd = snapshot.daemon.pid if snapshot.daemon else None
+    return {item.pid for item in snapshot.proxies if item.ppid == dockerd} | ({dockerd} if dockerd else set())
 
 
 def _judge_container(

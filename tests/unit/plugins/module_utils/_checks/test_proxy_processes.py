@@ -95,6 +95,12 @@ def test_a_binding_that_another_program_holds_names_it() -> None:
     assert "held by nginx, process 4711" in finding.summary
 
 
+def test_a_stranger_that_calls_itself_docker_proxy_holds_nothing() -> None:
+    host = published(WEB)
+    host.proxies[0] = replace(host.proxies[0], ppid=1)
+    assert judge(host.snapshot(), "proxy.missing")[0].outcome == "fail"
+
+
 def test_a_container_that_ended_while_the_host_was_read_misses_nothing() -> None:
     host = published(WEB)
     host.listeners.pop()

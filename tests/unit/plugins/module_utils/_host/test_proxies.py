@@ -29,7 +29,12 @@ def test_generations(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "docker-proxy", "dockerd -H fd://", OLD.replace("8080", "x"), OLD.rpartition(" ")[0]]
+    "line",
+    [
+        *("", "docker-proxy", "dockerd -H fd://", OLD.replace("8080", "x"), OLD.rpartition(" ")[0]),
+        *(OLD.replace("tcp", "\x1b[2J"), OLD.replace("::", "\x1b[2J"), OLD.replace("::", "fe80::1%\x1b[2J")),
+        OLD.replace("172.17.0.2", "web"),
+    ],
 )
 def test_other_command_lines(line: str) -> None:
     assert parse_argv(line.split(), 9, 7) is None
