@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import daemon_process, procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import serves
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import describe_daemon, serves
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,12 @@ def test_a_process_by_that_name_is_no_dockerd() -> None:
     assert own is not None
     pretender = procfs.Process(own.pid, "dockerd", own.ppid, own.start_ticks)
     assert daemon_process.find_daemons([own, pretender]) == []
+
+
+def test_sockets_that_the_service_manager_handed_over_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = procfs.read_process(os.getpid())
+    assert own is not None
+    for words, count in (({"LISTEN_FDS": "2", "SECRET": "x"}, 2), ({"LISTEN_FDS": "many"}, 0), ({}, 0)):
+        monkeypatch.setattr(procfs, "environment", lambda pid, words=words: words)
+        daemon = describe_daemon(own)
+        assert (daemon.sockets_handed, daemon.uid, daemon.pid) == (count, os.getuid(), os.getpid())

@@ -49,6 +49,19 @@ def test_rootless_swarm_and_live_restore() -> None:
     assert (engine.rootless, engine.swarm, engine.live_restore, engine.firewall_driver) == (True, True, True, None)
 
 
+@pytest.mark.parametrize(
+    ("component", "root", "flavor"),
+    [
+        ("Engine", "/var/lib/docker", "docker"),
+        ("Engine", "/var/snap/docker/common/var-lib-docker", "snap"),
+        ("Podman Engine", "/var/lib/containers/storage", "podman"),
+    ],
+)
+def test_whose_engine_it_is(component: str, root: str, flavor: str) -> None:
+    version = {"Version": "27.0.0", "ApiVersion": "1.46", "Components": [{"Name": component}, {"Name": "runc"}]}
+    assert parse_engine(version, {"DockerRootDir": root}).flavor == flavor
+
+
 def test_networks() -> None:
     networks = {item.name: item for item in map(parse_network, recorded("iptables-proxy-on", "networks"))}
     assert networks["vault"].internal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -25,7 +26,19 @@ def test_own_process() -> None:
     assert not procfs.is_nested(own.pid)
 
 
+def test_what_a_process_is_limited_to_and_holds() -> None:
+    with open("/proc/self/status", encoding="ascii") as status:
+        (shown,) = (line.split()[1] for line in status if line.startswith("CapBnd:"))
+    assert procfs.bounding_set(os.getpid()) == int(shown, 16)
+    with socket.socket(socket.AF_UNIX) as held:
+        inode = os.fstat(held.fileno()).st_ino
+        assert inode in procfs.sockets(os.getpid())
+    assert inode not in procfs.sockets(os.getpid())
+
+
 def test_a_process_that_is_gone() -> None:
+    assert procfs.bounding_set(GONE) is None
+    assert procfs.sockets(GONE) == set()
     assert procfs.read_process(GONE) is None
     assert procfs.argv(GONE) == []
     assert procfs.environment(GONE) == {}
