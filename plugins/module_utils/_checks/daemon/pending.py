@@ -147,7 +147,10 @@ def _remedy(config: DaemonConfig, item: _Difference) -> Remedy:
             "Restart dockerd when no container runs: a start that finds containers running leaves the default network "
             "as it is. Or take the setting back"
         )
-    text = "Reload dockerd, or restart it where the key takes that (the module knows), or take the setting back"
+    if not KEYS[item.key].reloadable:
+        text = "Restart dockerd when it suits, or take the setting back"
+        return Remedy(text, "daemon_config", {"restart": "always"})
+    text = "Reload dockerd, or take the setting back"
     if item.key not in config.values:
         return Remedy(text, "daemon_config", {"absent": [item.key]})
     if MASK in json.dumps(config.values[item.key]):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_values import pool_fields
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -37,6 +38,9 @@ def shown_settings(snapshot: HostSnapshot) -> dict[str, Setting]:
     found = {key: Setting(value, _INFO) for key, value in settings.items()}
     if "registry-mirrors" in found:
         found["registry-mirrors"] = _Mirrors(settings["registry-mirrors"], _INFO)
+    if snapshot.engine is not None:
+        pools = [{"base": item.base, "size": item.size} for item in snapshot.engine.address_pools]
+        found["default-address-pools"] = _Pools(pools, _INFO)
     default = next((network for network in snapshot.networks if network.is_default_bridge), None)
     return {**found, **(_of_default_network(snapshot, default) if default is not None else {})}
 
@@ -47,6 +51,14 @@ class _Mirrors(Setting):
     def agrees(self, wanted: Any) -> bool:
         """Whether the same mirrors are wanted."""
         return super().agrees([str(item).rstrip("/") for item in wanted or []])
+
+
+class _Pools(Setting):
+    """Go matches the names of fields whatever the case."""
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether the same pools are wanted, in the same order."""
+        return super().agrees([pool_fields(item) for item in wanted or []])
 
 
 class _Among(Setting):

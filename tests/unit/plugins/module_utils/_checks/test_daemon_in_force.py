@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool, ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -55,7 +55,9 @@ def test_nothing_is_pending_where_file_flags_and_daemon_agree() -> None:
     )
     finding = only(host, "daemon.pending")
     assert finding.outcome == "pass"
-    assert finding.evidence["compared"] == ["bip", "debug", "icc", "labels", "mtu", "registry-mirrors"]
+    assert finding.evidence["compared"] == [
+        *("bip", "debug", "default-address-pools", "icc", "labels", "mtu", "registry-mirrors")
+    ]
 
 
 def test_icc_that_waits_for_a_start_is_judged_by_the_live_network() -> None:
@@ -83,6 +85,17 @@ def test_a_reloadable_key_is_mended_by_the_module() -> None:
     finding = pending(host)
     assert finding.remedy is not None
     assert finding.remedy.args == {"config": {"labels": ["a=b"]}}
+
+
+def test_address_pools_that_wait_for_a_start() -> None:
+    host = SyntheticHost().daemon_json(b'{"default-address-pools": [{"Base": "10.200.0.0/16", "size": 24}]}')
+    finding = pending(host)
+    assert finding.resource.name == "/etc/docker/daemon.json: default-address-pools"
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"restart": "always"})
+    host.engine["address_pools"] = [ConfiguredPool("10.200.0.0/16", 24)]
+    assert pending(host).outcome == "pass"
+    assert pending(host.daemon_json(b"{}")).outcome == "fail"
 
 
 def test_other_flags_at_the_next_start_are_named() -> None:
