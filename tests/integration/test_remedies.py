@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remedy
 
-from tests.integration.catalogue import bridge, forwarding, network
+from tests.integration.catalogue import bridge, daemon, forwarding, network
 from tests.integration.catalogue.cases import judge, of, outcomes, shown
-from tests.integration.catalogue.scenario import DUAL, make_healthy
+from tests.integration.catalogue.scenario import DUAL, configure, make_healthy
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.breaks import DAEMON_JSON
@@ -47,6 +47,17 @@ def test_the_remedies_that_are_named_mend_what_failed(fresh_host: Host) -> None:
     for step in (make_healthy, *BREAKS):
         step(host)
     mends(host, MENDED)
+
+
+@pytest.mark.kinds("debian11", "debian13-docker28")
+def test_what_waits_for_dockerd_is_brought_into_force(fresh_host: Host) -> None:
+    """A label by a reload, address pools and flags by a restart, over which live-restore carries the containers."""
+    install_readers(fresh_host)
+    make_healthy(fresh_host)
+    pools = [{"base": "10.200.0.0/16", "size": 24}]
+    configure(fresh_host, labels=["site=lab"], default_address_pools=pools)
+    daemon.other_flags_at_the_next_start(fresh_host)
+    mends(fresh_host, ("daemon.pending",))
 
 
 @pytest.mark.kinds("debian12", "debian13-docker28")
