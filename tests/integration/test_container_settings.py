@@ -9,6 +9,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
 
+from tests.integration.outside import sends_to
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -30,11 +31,8 @@ def ways(fresh_host: Host, lab: Lab) -> Iterator[None]:
     """The outside client sends what is for containers to the host, and the host sends it on."""
     fresh_host.deploy(TWO_NETWORKS)
     fresh_host.run(["iptables", "--insert", "DOCKER-USER", "--jump", "ACCEPT"])
-    for subnet in SUBNETS.values():
-        lab.outside.net(["ip", "route", "replace", subnet, "via", fresh_host.address])
-    yield
-    for subnet in SUBNETS.values():
-        lab.outside.net(["ip", "route", "delete", subnet])
+    with sends_to(lab, fresh_host, list(SUBNETS.values())):
+        yield
 
 
 @pytest.mark.kinds("debian13")

@@ -13,22 +13,22 @@ import pytest
 from tests.integration.catalogue.cases import judge, of
 from tests.integration.catalogue.publish import guarded, leaking, routed_to
 from tests.integration.catalogue.scenario import make_healthy, release
+from tests.integration.outside import sends_to
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.machine_lock import file_lock
 
 SUBNETS = ("10.88.1.0/24", "10.88.2.0/24", "10.88.9.0/24")
 TO_LOOPBACK = """
 ip rule add pref 5 to 127.0.0.1 dport 8083 lookup 77
 ip route add 127.0.0.1 via "$1" table 77
-ip rule add pref 10 lookup local
+ip rule add pref 6 lookup local
 ip rule del pref 0
 sysctl -qw net.ipv4.conf.all.route_localnet=1
 """
 AS_BEFORE = """
 ip rule add pref 0 lookup local
-ip rule del pref 10
+ip rule del pref 6
 ip rule del pref 5
 ip route flush table 77
 sysctl -qw net.ipv4.conf.all.route_localnet=0
@@ -45,16 +45,12 @@ def host(fresh_host: Host) -> Host:
 @contextmanager
 def sent_to(lab: Lab, host: Host) -> Iterator[None]:
     """The machine outside sends this host, and no other one, what is for its containers and for 127.0.0.1:8083."""
-    with file_lock(lab.identity.state / "busy" / "outside"):
+    with sends_to(lab, host, SUBNETS):
+        lab.outside.net(["sh", "-c", TO_LOOPBACK, "sh", host.address])
         try:
-            for subnet in SUBNETS:
-                lab.outside.net(["ip", "route", "replace", subnet, "via", host.address])
-            lab.outside.net(["sh", "-c", TO_LOOPBACK, "sh", host.address])
             yield
         finally:
             lab.outside.net(["sh", "-c", AS_BEFORE])
-            for subnet in SUBNETS:
-                lab.outside.net(["ip", "route", "del", subnet])
 
 
 def found(host: Host, check: str) -> set[str]:
