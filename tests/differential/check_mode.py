@@ -141,7 +141,12 @@ def _still(snapshot: HostSnapshot) -> dict[str, Any]:
     for proxy in plain["proxies"]:
         proxy["pss"] = proxy["rss"] = None
     plain["networks"].sort(key=lambda network: network["name"])
-    plain["ruleset"] = None  # the facts have it, without counters
+    if plain["daemon"]:
+        # Worked out of two clocks, which differ by microseconds.
+        plain["daemon"]["started_at"] = round(plain["daemon"]["started_at"], 1)
+    plain["sources"] = {name: source["read"] for name, source in plain["sources"].items()}
+    # The facts have the rules, without counters; what is tracked comes and goes, and reading takes its time.
+    plain["ruleset"] = plain["conntrack"] = plain["seconds"] = None
     return dict(plain)
 
 
