@@ -61,6 +61,11 @@ def test_each_check_cites_the_item_that_is_about_the_same(check: Check) -> None:
     assert check.cis == (getattr(cis, name) if name else {})
 
 
+def test_no_item_is_without_a_check() -> None:
+    assert {check.id for check in CHECKS} >= set(ITEMS_OF_CHECKS)
+    assert set(ITEMS_OF_CHECKS.values()) == set(written_down())
+
+
 def test_an_item_that_moved_is_told_apart_by_the_version() -> None:
     assert cis.HOST_NETWORK["1.6.0"] == "5.10"
     assert cis.HOST_NETWORK["1.5.0"] == "5.9"
