@@ -122,6 +122,7 @@ UNNAMED: dict[str, dict[str, str]] = {
         "sysctl:net.ipv4.ip_forward": "dockerd turns forwarding on when it starts, if ip-forward does not forbid it",
         "sysctl:net.ipv4.conf.*.forwarding": "as above",
         "sysctl:net.ipv4.conf.all.accept_redirects": "as above",
+        "sysctl:net.ipv6.conf.*.forwarding": "dockerd turns it on when it starts and a network has IPv6",
         "network:bridge": "dockerd makes its default network anew where no container holds it",
         "proxies": "docker-proxy goes or comes with the mode",
         "sysctl:net.ipv4.conf.*.route_localnet": "dockerd sets it on its bridges when it starts without docker-proxy",
