@@ -83,3 +83,14 @@ def make_healthy(host: Host) -> None:
     # dockerd did so for IPv4 when it turned forwarding on; IPv6 was on before.
     host.run(["ip6tables", "--policy", "FORWARD", "DROP"])
     host.deploy(Scenario([FRONT, BACK, DUAL, INNER], containers(host)))
+    wait_for_ipv6(host)
+
+
+def wait_for_ipv6(host: Host) -> None:
+    """Until duplicate address detection is over (RFC 4862, 5.4): before, nobody answers at a new address."""
+    places = (host, host.container("six"))
+
+    def settled() -> bool:
+        return not any(place.net(["ip", "-6", "address", "show", "tentative"]).out.strip() for place in places)
+
+    host.wait_for(settled, 20, "IPv6 addresses to be in use")
