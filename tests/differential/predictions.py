@@ -117,6 +117,7 @@ UNNAMED: dict[str, dict[str, str]] = {
         "daemon:pid": "a restart is a new process",
         "daemon:live-restore": "named as a key of daemon.json",
         "rules:*": "dockerd makes its rules anew, for the mode that it starts with",
+        "policy:ipv6 filter FORWARD": "dockerd before 28 closes it at every start with ip6tables on",
         "policy:* * DOCKER*": "chains of dockerd come and go with its mode",
         "routes": "dockerd gives its bridges their addresses again, and the IPv6 routes that they lost without carrier",
         "sysctl:net.ipv4.ip_forward": "dockerd turns forwarding on when it starts, if ip-forward does not forbid it",

@@ -95,6 +95,10 @@ def _unfiltered(examined: Examined, network: Network, evidence: dict[str, Any]) 
     if told.value is False:
         default = "" if told.by != DEFAULT else ", as engines before 27.0 have it by default"
         why, remedy = f"{_KEY} is off{default}", let_dockerd_make_rules(examined, {6: told})
+    elif told.value is None and told.configured is False:
+        # The next start settles it, so a restart alone would leave it as it is.
+        why = f"its chains are not there, and with {_KEY} off, as it is configured, they will not come"
+        remedy = let_dockerd_make_rules(examined, {6: told})
     else:
         why = "its chains are gone, or never came"
         remedy = Remedy("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
