@@ -263,6 +263,16 @@ def test_an_ipv6_network_without_rules_is_open(version: str, text: bytes, words:
     assert finding.remedy.module == module
 
 
+def test_rules_that_the_next_start_would_not_make_either_are_mended_by_configuration() -> None:
+    host = dual(SyntheticHost(version="20.10.24")).daemon_json(b'{"icc": false}')
+    host.config = replace(host.config, mtime=2000.0)
+    finding = only(host.snapshot(), "network.ipv6-unfiltered")
+    assert finding.outcome == "fail"
+    assert finding.remedy is not None
+    assert finding.remedy.module == "daemon_config"
+    assert finding.remedy.args["config"]["ip6tables"] is True
+
+
 def test_without_an_ipv6_network_it_is_about_nothing() -> None:
     assert only(SyntheticHost().snapshot(), "network.ipv6-unfiltered").outcome == "not_applicable"
 
