@@ -75,6 +75,6 @@ def _matches(loader: DataLoader, pattern: str, variables: Mapping[str, Any]) -> 
 def _reason(pattern: str, variables: Mapping[str, Any]) -> str:
     limit = variables.get("ansible_limit")
     if not variables.get("groups", {}).get("all"):
-        return "there is no host to audit: the inventory has none"
+        return "no host is left: the inventory has none"
     beyond = f" within --limit {limit!r}" if limit else ""
-    return f"there is no host to audit: the pattern {pattern!r} matches none of the inventory{beyond}"
+    return f"no host is left: the pattern {pattern!r} matches none of the inventory{beyond}"

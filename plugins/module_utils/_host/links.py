@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
@@ -56,6 +57,11 @@ _IFLA_BRPORT_ISOLATED = 33
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_F_PERMANENT = 0x80
+_IFA_F_TENTATIVE = 0x40
+_IFA_F_DADFAILED = 0x08
+
+_SETTLING_SECONDS = 3.0
+_PAUSE_SECONDS = 0.1
 
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
@@ -64,9 +70,16 @@ _ADDRESS = struct.Struct("=BBBBI")
 def read_links() -> list[Link]:
     """Return all links of the host's namespace with their addresses.
 
-    Raises UnreadableError when the kernel refuses.
+    Waits three seconds at most while a link that carries traffic still looks for duplicates of an address of its own
+    (RFC 4862, section 5.4): nobody answers there yet, and what was read now would be wrong in a moment. Raises
+    UnreadableError when the kernel refuses.
     """
-    return listed("links", links_of)
+    until = time.monotonic() + _SETTLING_SECONDS
+    links = listed("links", links_of)
+    while any(link.tentative and link.operstate == "UP" for link in links) and time.monotonic() < until:
+        time.sleep(_PAUSE_SECONDS)
+        links = listed("links", links_of)
+    return links
 
 
 def links_of(route: Netlink) -> list[Link]:
@@ -75,6 +88,7 @@ def links_of(route: Netlink) -> list[Link]:
     links = route.dump(_RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + without_statistics)
     by_index: dict[int, list[str]] = {}
     leased: dict[int, list[str]] = {}
+    tentative: dict[int, list[str]] = {}
     for message in route.dump(_RTM_GETADDR, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
         family, length, flags, dummy, index = _ADDRESS.unpack_from(message)
         if family in (socket.AF_INET, socket.AF_INET6):
@@ -82,7 +96,10 @@ def links_of(route: Netlink) -> list[Link]:
             by_index.setdefault(index, []).append(own)
             if not flags & _IFA_F_PERMANENT:
                 leased.setdefault(index, []).append(own)
-    return sorted((_link(message, by_index, leased) for message in links), key=lambda link: link.index)
+            if flags & _IFA_F_TENTATIVE and not flags & _IFA_F_DADFAILED:
+                tentative.setdefault(index, []).append(own)
+    found = (_link(message, by_index, leased, tentative) for message in links)
+    return sorted(found, key=lambda link: link.index)
 
 
 def _own_address(message: bytes) -> str:
@@ -91,7 +108,9 @@ def _own_address(message: bytes) -> str:
     return address(found.get(_IFA_LOCAL) or found[_IFA_ADDRESS])
 
 
-def _link(message: bytes, addresses: dict[int, list[str]], leased: dict[int, list[str]]) -> Link:
+def _link(
+    message: bytes, addresses: dict[int, list[str]], leased: dict[int, list[str]], tentative: dict[int, list[str]]
+) -> Link:
     dummy, dummy2, index, flags, dummy3 = _LINK.unpack_from(message)
     found = attributes(message, _LINK.size)
     info = attributes(found.get(_IFLA_LINKINFO, b""))
@@ -117,6 +136,7 @@ def _link(message: bytes, addresses: dict[int, list[str]], leased: dict[int, lis
         calls_ip6tables=flag(bridge.get(_IFLA_BR_NF_CALL_IP6TABLES)),
         addresses=addresses.get(index, []),
         leased=leased.get(index, []),
+        tentative=tentative.get(index, []),
     )
 
 

@@ -42,6 +42,8 @@ class Link:
     """With prefix length, both families."""
     leased: list[str] = field(default_factory=list)
     """Those of ``addresses`` that end some day (without IFA_F_PERMANENT): from DHCP or a router advertisement."""
+    tentative: list[str] = field(default_factory=list)
+    """Those at which nobody answers yet (IFA_F_TENTATIVE); on a link without carrier they stay so."""
 
 
 @dataclass(frozen=True)

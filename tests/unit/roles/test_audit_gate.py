@@ -102,9 +102,11 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(inventory: Path, *options: str, limit: tuple[str, ...] = (), **variables: Any) -> PlaybookResult:
+def run(
+    inventory: Path, *options: str, playbook: str = AUDIT, limit: tuple[str, ...] = (), **variables: Any
+) -> PlaybookResult:
     identity = cast(Any, SimpleNamespace(inventory=inventory))
-    done = ansible_playbook(AUDIT, identity, limit=limit, extra_vars=variables, options=options, timeout=120)
+    done = ansible_playbook(playbook, identity, limit=limit, extra_vars=variables, options=options, timeout=120)
     assert "Traceback" not in done.out + done.err
     assert "DEPRECATION" not in done.out + done.err
     return done
@@ -165,12 +167,15 @@ def test_no_host_is_a_failure(inventory: Path, limit: tuple[str, ...], pattern: 
     assert done.tasks == []
 
 
-def test_an_empty_inventory_is_a_failure(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "playbook", [AUDIT, "dockernet.baseline.harden_docker_net", "dockernet.baseline.networks_docker_net"]
+)
+def test_an_empty_inventory_is_a_failure(tmp_path: Path, playbook: str) -> None:
     nobody = tmp_path / "nobody.yml"
     nobody.write_text("all: {}\n")
-    done = run(nobody)
+    done = run(nobody, playbook=playbook)
     assert done.rc == LOST
-    assert "there is no host to audit: the inventory has none" in done.err + done.out
+    assert "no host is left: the inventory has none" in done.err + done.out
 
 
 def test_tags_do_not_leave_the_audit_out(inventory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import links
@@ -14,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
 )
 
 GONE = 2**22 + 1  # above the largest process id
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 
 def test_the_loopback_interface() -> None:
@@ -29,6 +31,31 @@ def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "links_of", refuse)
     with pytest.raises(UnreadableError, match="did not list the links"):
         links.read_links()
+
+
+def read(monkeypatch: pytest.MonkeyPatch, *readings: Link) -> list[Link]:
+    """What is read of a link that the kernel shows so, one after the other; the last one stays."""
+    left = list(readings)
+    monkeypatch.setattr(links, "listed", lambda *dummy: [left.pop(0) if len(left) > 1 else left[0]])
+    monkeypatch.setattr(links, "_PAUSE_SECONDS", 0.0)
+    return links.read_links()
+
+
+def test_addresses_that_are_looked_for_duplicates_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = Link(1, "br0", operstate="UP", addresses=["2001:db8::1/64"])
+    unsettled = replace(settled, tentative=settled.addresses)
+    assert read(monkeypatch, unsettled, unsettled, settled) == [settled]
+
+
+def test_addresses_that_nobody_looks_for_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    idle = Link(1, "br0", operstate="DOWN", addresses=["2001:db8::1/64"], tentative=["2001:db8::1/64"])
+    assert read(monkeypatch, idle, replace(idle, tentative=[])) == [idle]
+
+
+def test_addresses_that_do_not_settle_are_waited_for_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "_SETTLING_SECONDS", 0.01)
+    stuck = Link(1, "br0", operstate="UP", addresses=["2001:db8::1/64"], tentative=["2001:db8::1/64"])
+    assert read(monkeypatch, stuck) == [stuck]
 
 
 def test_a_library_that_is_there_and_does_not_load() -> None:
