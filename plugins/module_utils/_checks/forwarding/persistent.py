@@ -60,8 +60,10 @@ def _judge(examined: Examined) -> list[Verdict]:
     if not versions:
         return [not_applicable(resource, "There is no bridge network that leads outside")]
     unread = [_KNOBS[version] for version in versions if _KNOBS[version] not in snapshot.sysctls]
-    if unread or snapshot.boot is None:
+    if unread:
         return [unknown(resource, f"the kernel shows no {', '.join(unread)}")]
+    if snapshot.boot is None:
+        return [unknown(resource, "what boot sets was not read")]
     files = snapshot.boot
     kept = [_Kept(item, snapshot.sysctls[_KNOBS[item]], boot_value(files, _KNOBS[item])) for item in versions]
     evidence: dict[str, Any] = {_KNOBS[item.version]: item.running for item in kept}
