@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
+from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
@@ -94,8 +95,9 @@ def test_after_a_reboot_the_host_serves_its_containers_and_routes_for_nobody(fre
     assert policies(host) == {"ipv4": "DROP", "ipv6": "DROP"}
     assert routed(lab, host) == {"ipv4": False, "ipv6": False}
     assert run(host, families=BOTH)["actions"] == []
-    # The guard of the loopback comes back by the same means.
-    host.set_sysctl("net.ipv4.conf.docker0.route_localnet", "1")
+    # The guard of the loopback comes back by the same means; without docker-proxy the bridges need it.
+    host.write(DAEMON_JSON, '{"userland-proxy": false}\n')
+    host.restart_docker()
     assert ansible_module(host, "dockernet.baseline.bridge_hairpin", {})["changed"]
 
     host.reboot()

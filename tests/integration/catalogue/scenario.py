@@ -87,10 +87,10 @@ def make_healthy(host: Host) -> None:
 
 
 def wait_for_ipv6(host: Host) -> None:
-    """Until duplicate address detection is over (RFC 4862, 5.4): before, nobody answers at a new address."""
-    places = (host, host.container("six"))
+    """Until duplicate address detection in the container is over (RFC 4862, 5.4); readers wait for the host's own."""
+    six = host.container("six")
 
     def settled() -> bool:
-        return not any(place.net(["ip", "-6", "address", "show", "tentative"]).out.strip() for place in places)
+        return not six.net(["ip", "-6", "address", "show", "tentative"]).out.strip()
 
     host.wait_for(settled, 20, "IPv6 addresses to be in use")
