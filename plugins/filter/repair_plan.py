@@ -43,6 +43,13 @@ options:
     type: list
     elements: str
     default: [ipv4, ipv6]
+  also:
+    description:
+      - Checks to repair besides, of V(daemon.pending), V(firewall.disabled) and V(network.ipv6-unfiltered). What mends
+        them brings into force what somebody may have held back on purpose.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -79,12 +86,13 @@ def repair_plan(
     userland_proxy: str = "keep",
     daemon_config: Optional[Mapping[str, Any]] = None,
     families: Sequence[str] = ("ipv4", "ipv6"),
+    also: Sequence[str] = (),
     *,
     proxy_in_force: Optional[bool] = None,
     live_restore: bool = False,
 ) -> dict[str, Any]:
     """Return the plan for findings as plain data; raise AnsibleFilterError when they are none."""
-    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families)
+    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also)
     try:
         plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
     except DecodeError as error:

@@ -23,6 +23,10 @@ USERLAND_PROXY = "userland_proxy"
 RUN_BY = {USERLAND_PROXY: DAEMON_CONFIG}
 """The module that does what a remedy names: all keys of daemon.json go to one, so that one restart will do."""
 
+ON_REQUEST = ("daemon.pending", "firewall.disabled", "network.ipv6-unfiltered")
+"""Checks whose repair brings into force what somebody may have held back on purpose: rules of dockerd where others may
+do the work, translate or filter; or a change of configuration that waits for its hour."""
+
 _PROXY_KEY = "userland-proxy"
 _LIVE_RESTORE_KEY = "live-restore"
 
@@ -38,6 +42,8 @@ class Wishes:
     """Further keys of daemon.json; they overrule what remedies say of the same."""
     families: Sequence[str] = ("ipv4", "ipv6")
     """Those that forwarding may be turned on for."""
+    also: Sequence[str] = ()
+    """Those of ON_REQUEST that are to be repaired, too."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,8 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
         for finding in findings
         if finding.outcome == FAIL and finding.waiver is None and finding.remedy is not None
     ]
-    for dummy, remedy in remedies:
-        if remedy.module is not None:
+    for check, remedy in remedies:
+        if remedy.module is not None and _asked_for(check, wishes):
             named.setdefault(remedy.module, []).append(remedy.args)
     modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
     forwarding = _forwarding(named.get(IP_FORWARD, []), wishes)
@@ -71,12 +77,18 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
     if daemon:
         modules[DAEMON_CONFIG] = daemon
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
-    waiting = {check: _missing_wish(remedy, state, wishes) for check, remedy in remedies}
+    waiting = {check: _missing_wish(check, remedy, state, wishes) for check, remedy in remedies}
     return RepairPlan(modules, switches, {check: wish for check, wish in waiting.items() if wish})
 
 
-def _missing_wish(remedy: Remedy, proxy_state: Optional[str], wishes: Wishes) -> str:
+def _asked_for(check: str, wishes: Wishes) -> bool:
+    return check not in ON_REQUEST or check in wishes.also
+
+
+def _missing_wish(check: str, remedy: Remedy, proxy_state: Optional[str], wishes: Wishes) -> str:
     """What has to be said for the remedy to be run; empty where it is run, or none of ours."""
+    if remedy.module is not None and not _asked_for(check, wishes):
+        return f"harden_also_repair: [{check}]"
     if remedy.module == IP_FORWARD and not set(remedy.args.get("families", [])) & set(wishes.families):
         return f"harden_ip_forward_families: [{', '.join(remedy.args.get('families', []))}]"
     if remedy.module == USERLAND_PROXY and proxy_state is None:

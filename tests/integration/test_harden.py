@@ -153,6 +153,22 @@ def test_flushed_rules_come_back_by_a_restart_that_loses_no_container_unasked(fr
     assert lab.outside.tcp(host.address, PORT) == "answered"
 
 
+@pytest.mark.kinds("debian12")
+def test_rules_that_dockerd_was_not_to_make_come_on_request_alone(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    six = NetworkSpec("six", "10.66.0.0/24", ipv6_subnet="fd00:66::/64")
+    host.deploy(Scenario([six], [Workload("six", ["six"], publish=[f"{PORT}:80"])]))
+    only = {"harden_checks": ["network.ipv6-unfiltered", "daemon.live-restore"], "harden_live_restore": "enable"}
+    left = harden(lab, host, **only)
+    assert "waits for harden_also_repair: [network.ipv6-unfiltered]" in table(left)
+    assert "ip6tables" not in host.run(["cat", DAEMON_JSON]).out
+    started = host.container("six").started_at
+    done = harden(lab, host, harden_also_repair=["network.ipv6-unfiltered"], **only)
+    assert {item["check"] for item in audits(done)[-1]["findings"] if item["outcome"] == "fail"} == set()
+    assert "-N DOCKER" in host.run(["ip6tables", "-S"]).out
+    assert host.container("six").started_at == started
+
+
 @pytest.mark.kinds("debian13")
 def test_what_is_waived_is_left_as_it_is_and_named(broken_host: Host, lab: Lab) -> None:
     accepted = {"reason": "the load balancer does it", "owner": "netops", "expires": "2999-12-31"}

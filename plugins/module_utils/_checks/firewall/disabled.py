@@ -79,7 +79,12 @@ def let_dockerd_make_rules(examined: Examined, off: dict[int, RuleMaking]) -> Re
     keys = " and ".join(KEYS[family] for family in off)
     if any(item.by == FLAG for item in off.values()):
         return Remedy(f"A human decides: take the flag out of the unit that starts dockerd ({keys}), then restart it")
-    text = f"Let dockerd make rules ({keys}); it takes a restart of dockerd"
+    text = (
+        f"Let dockerd make rules ({keys}); it takes a restart of dockerd. From then on ports that are not published "
+        "are closed, and what containers send is masqueraded"
+    )
+    if 6 in off:
+        text += "; before Docker Engine 28, IPv6 is no longer forwarded for others than containers"
     absent = [KEYS[family] for family in off if _default(examined, family)]
     # Engines that have it off by default want "experimental" with it.
     config = {KEYS[family]: True for family in off if not _default(examined, family)}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+import yaml
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     AppliedWaiver,
@@ -18,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan im
     BRIDGE_NETWORK,
     DAEMON_CONFIG,
     IP_FORWARD,
+    ON_REQUEST,
     USERLAND_PROXY,
     RepairPlan,
     Wishes,
@@ -25,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan im
 )
 
 KEEP = Wishes()
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def failed(module: Optional[str], **args: Any) -> Finding:
@@ -75,6 +79,20 @@ def test_live_restore_takes_a_word_of_consent() -> None:
     found = plan(failed("daemon_config", config={"live-restore": True}))
     assert found == RepairPlan({}, waiting={"a.b": "harden_live_restore: enable"})
     assert not plan(failed("daemon_config", config={"live-restore": True}), wishes=Wishes(live_restore=True)).waiting
+
+
+@pytest.mark.parametrize("check", ON_REQUEST)
+def test_what_somebody_may_have_held_back_takes_a_word_of_consent(check: str) -> None:
+    held = replace(failed("daemon_config", restart="always"), check=check)
+    assert plan(held) == RepairPlan({}, waiting={check: f"harden_also_repair: [{check}]"})
+    asked = plan(held, wishes=Wishes(also=[check]))
+    assert asked == RepairPlan({"daemon_config": {"config": {}, "absent": [], "restart": "always"}})
+
+
+def test_what_may_be_asked_for_is_what_the_role_takes() -> None:
+    specs = yaml.safe_load((ROOT / "roles/harden/meta/argument_specs.yml").read_text())
+    assert specs["argument_specs"]["main"]["options"]["harden_also_repair"]["choices"] == list(ON_REQUEST)
+    assert not set(ON_REQUEST) - {check.id for check in CHECKS}
 
 
 def test_wishes_overrule_remedies() -> None:
