@@ -3,18 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-
 import pytest
-
-# What the libraries of managed hosts do that pytest would take for a fault of ours.
-LIBRARIES = (
-    # The docker SDK does not close a socket that it could not connect.
-    "ignore::ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
-USERS = ("test_engine_api.py", "test_network_api.py", "test_read.py", "test_rollback.py")
 
 
 @pytest.fixture(autouse=True)
@@ -27,21 +16,10 @@ def _on_a_managed_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
 
 
-# pyroute2 0.5.14 and docker 4.1.0, when they are loaded: by whichever test is the first to need them.
+# pyroute2 0.5.14, when it is loaded: by whichever test is the first to need it.
 LOADING = "ignore:distutils Version classes:DeprecationWarning"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.filterwarnings(LOADING))
-        if item.path.name in USERS:
-            for warning in LIBRARIES:
-                item.add_marker(pytest.mark.filterwarnings(warning))
-
-
-@pytest.fixture(autouse=True)
-def collected(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave no such socket to the next test's garbage collector."""
-    yield
-    if request.path.name in USERS:
-        gc.collect()

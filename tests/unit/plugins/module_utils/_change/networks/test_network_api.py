@@ -19,8 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     EngineNetworks,
 )
 
-pytest.importorskip("docker")
-
 ANSWERS: dict[tuple[str, str], tuple[int, t.Any]] = {
     ("GET", "/version"): (200, {"ApiVersion": "1.41"}),
     ("GET", "/v1.41/networks"): (200, [{"Name": "a"}]),
