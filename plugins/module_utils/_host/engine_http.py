@@ -46,11 +46,10 @@ class _UnixConnection(HTTPConnection):
     def __init__(self, path: str, time_limit: float) -> None:
         super().__init__("docker", timeout=time_limit)
         self._path = path
-        self._time_limit = time_limit
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self._time_limit)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 

@@ -38,31 +38,19 @@ class Capabilities:
     layout: str
     ip6tables_by_default: bool
     """27.0 on; before, ip6tables takes "experimental" as well (cmd/dockerd/config_unix.go)."""
-    blocks_other_networks_by_proxy_off: bool
-    """Whether without docker-proxy a container cannot reach a port that one on another bridge publishes (to 28)."""
     guards_loopback_ports: bool
     """28.0 on: raw PREROUTING drops what comes from outside for ports published on 127.0.0.0/8 (moby PR 49325)."""
-    drops_direct_access: bool
-    """28.0 on: what is not published is not reached by routing to the container's address (moby PRs 48724, 49325)."""
-    needs_bridge_netfilter: bool
-    """27.4 on: without docker-proxy dockerd does not start unless br_netfilter can be loaded."""
-    reload_fails_on_explicit_proxy: bool
-    """25.0 on: "userland-proxy": true written out makes every reload fail (daemon/config/config_linux.go)."""
-    sets_forwarding_later: bool
-    """28.0 on: ip_forward is set, and FORWARD dropped with it, at each making of a bridge network, too."""
     avoids_gateway_routes: bool = False
     """Before 20.10.15: a new subnet keeps clear of routes by a gateway, too (moby PR 43360)."""
 
 
 _TABLE = (
-    Capabilities((0, 0, 0), ISOLATION, False, True, False, False, False, False, False, True),
-    Capabilities((20, 10, 15), ISOLATION, False, True, False, False, False, False, False),
-    Capabilities((25, 0, 0), ISOLATION, False, True, False, False, False, True, False),
-    Capabilities((27, 0, 0), ISOLATION, True, True, False, False, False, True, False),
-    Capabilities((27, 4, 0), ISOLATION, True, True, False, False, True, True, False),
-    Capabilities((28, 0, 0), IPSETS, True, True, True, True, True, True, True),
-    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True, True, True, True, True),
-    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, False, True, True, True, True, True),
+    Capabilities((0, 0, 0), ISOLATION, False, False, True),
+    Capabilities((20, 10, 15), ISOLATION, False, False),
+    Capabilities((27, 0, 0), ISOLATION, True, False),
+    Capabilities((28, 0, 0), IPSETS, True, True),
+    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True),
+    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, True),
 )
 
 
