@@ -91,7 +91,7 @@ def run_many(
             host.reset()
             install_readers(host)
             while (number := numbers.take(host.kind)) is not None:
-                report = run_case(lab, host, host_case(seed, number))
+                report = run_case(lab, host, host_case(seed, number, host.release))
                 numbers.done(len(report.comparisons))
                 tell(report)
                 reports.append(report)

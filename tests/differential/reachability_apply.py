@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
 from tests.differential.reachability_names import Names
 from tests.differential.reachability_steps import steps
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
 from tests.lab.scenario import Scenario, Workload
+
+FORWARDING = ("ipv4.ip_forward", "ipv6.conf.all.forwarding", "ipv6.conf.default.forwarding")
 
 
 def apply(case: HostCase, host: Host, outside: tuple[str, str]) -> None:
@@ -21,6 +24,11 @@ def apply(case: HostCase, host: Host, outside: tuple[str, str]) -> None:
     """
     if case.legacy:
         _take_legacy(host)
+    if case.backend == NFTABLES:
+        # With this backend dockerd does not switch forwarding on, and does not start without it.
+        host.run(["sysctl", "-w", *(f"net.{key}=1" for key in FORWARDING)])
+    if case.forgets:
+        _forget_rules(host)
     if case.firewall:
         _install(host, case.firewall)
     host.write(DAEMON_JSON, json.dumps(case.daemon))
@@ -38,11 +46,15 @@ def _at_home(container: Workload, host: Host) -> Workload:
     return Workload(container.name, container.networks, container.network_mode, publish, serve=container.serve)
 
 
-def _take_legacy(host: Host) -> None:
+def _forget_rules(host: Host) -> None:
     host.run(["systemctl", "stop", "docker.socket", "docker.service"])
+    host.run(["nft", "flush", "ruleset"])
+
+
+def _take_legacy(host: Host) -> None:
+    _forget_rules(host)
     for name in ("iptables", "ip6tables"):
         host.run(["update-alternatives", "--set", name, f"/usr/sbin/{name}-legacy"])
-    host.run(["nft", "flush", "ruleset"])
 
 
 UFW = """

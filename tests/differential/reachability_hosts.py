@@ -10,19 +10,17 @@ import json
 import random
 from dataclasses import dataclass, field
 
+from tests.differential.reachability_engines import IPTABLES, NFTABLES, EngineDraws, draws_of
 from tests.lab.kinds import KINDS
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 Draw = random.Random
 INNER_TCP, INNER_UDP, CLOSED = 80, 5000, 81
+BACKEND = "firewall-backend"
 HOST_PORT = 7000
 """A server of the host's own, on all addresses; the next port up only on 127.0.0.1."""
 # Networks of containers, the default one included.
 SUBNETS, SUBNETS6 = "172.29", "fd00:29"
-GATEWAY_MODES = {
-    "debian13": (),
-    "debian13-docker28": ("routed", "nat-unprotected"),
-}
 
 
 @dataclass
@@ -32,6 +30,8 @@ class HostCase:
     seed: int
     number: int
     kind: str
+    release: str
+    """Of its engine."""
     daemon: dict[str, object] = field(default_factory=dict)
     legacy: bool = False
     """Whether the alternative of iptables is iptables-legacy."""
@@ -40,12 +40,26 @@ class HostCase:
     scenario: Scenario = field(default_factory=Scenario)
     steps: list[tuple[str, str]] = field(default_factory=list)
     """What is done to the running host: a line of words, and text for sh."""
+    forgets: bool = False
+    """Whether the rules of the engine's other backend, which it started with, are gone when it takes up this one."""
     draw: Draw = field(default_factory=Draw, repr=False)
     """Goes on where the generator stopped: what depends on addresses is drawn when they are known."""
 
+    @property
+    def backend(self) -> str:
+        """``iptables`` or ``nftables``: how the engine makes its rules."""
+        return str(self.daemon.get(BACKEND, IPTABLES))
+
+    @property
+    def group(self) -> str:
+        """The kind of host, with the engine where it is not the one of the kind."""
+        own = self.release != KINDS[self.kind].engine
+        return f"{self.kind}, engine {self.release} with {self.backend}" if own else self.kind
+
     def __str__(self) -> str:
-        lines = [f"host {self.number} of seed {self.seed} ({self.kind}): daemon.json {json.dumps(self.daemon)}"]
+        lines = [f"host {self.number} of seed {self.seed} ({self.group}): daemon.json {json.dumps(self.daemon)}"]
         lines += ["  iptables-legacy"] if self.legacy else []
+        lines += ["  the rules of its first start flushed"] if self.forgets else []
         lines += [f"  {self.firewall}"] if self.firewall else []
         lines += [f"  network {_network_words(network)}" for network in self.scenario.networks]
         lines += [f"  container {_container_words(container)}" for container in self.scenario.containers]
@@ -53,23 +67,29 @@ class HostCase:
         return "\n".join(lines)
 
 
-def host_case(seed: int, number: int) -> HostCase:
-    """The host of that number in the series of a seed. The number also gives its kind."""
+def host_case(seed: int, number: int, release: str = "") -> HostCase:
+    """The host of that number in the series of a seed. The number also gives its kind; `release`: of another engine."""
     draw = Draw(f"reachability/{seed}/{number}")
     kind = list(KINDS)[number % len(KINDS)]
-    made = HostCase(seed, number, kind, {"bip": f"{SUBNETS}.0.1/24"}, draw=draw)
-    old = kind != "debian13-docker28"
+    release = release or KINDS[kind].engine
+    engine = draws_of(release)
+    made = HostCase(seed, number, kind, release, {"bip": f"{SUBNETS}.0.1/24"}, draw=draw)
     if draw.random() < 0.4:
         made.daemon["userland-proxy"] = False
     if draw.random() < 0.1:
         made.daemon["icc"] = False
-    if old and draw.random() < 0.35:
+    if not engine.ip6tables_by_default and draw.random() < 0.35:
         made.daemon |= {"ip6tables": True, "experimental": True}
-    if not old and draw.random() < 0.2:
+    if engine.direct_routing and draw.random() < 0.2:
         made.daemon["allow-direct-routing"] = True
+    if engine.accepts_mark and draw.random() < 0.15:
+        made.daemon["bridge-accept-fwmark"] = draw.choice(["1", "0x10/0x10"])
+    if NFTABLES in engine.backends and draw.random() < 0.5:
+        made.daemon[BACKEND] = NFTABLES
+        made.forgets = draw.random() < 0.6
     made.legacy = draw.random() < 0.2
     made.firewall = draw.choices(["", "ufw", "firewalld"], weights=[76, 12, 12])[0]
-    networks = [_network(draw, kind, place) for place in range(1, draw.randint(1, 4) + 1)]
+    networks = [_network(draw, engine, place) for place in range(1, draw.randint(1, 4) + 1)]
     containers = [_container(draw, place, networks) for place in range(draw.randint(2, 5))]
     if draw.random() < 0.15:
         containers.append(Workload("inmate", network_mode=f"container:{containers[0].name}", serve=()))
@@ -77,21 +97,23 @@ def host_case(seed: int, number: int) -> HostCase:
     return made
 
 
-def _network(draw: Draw, kind: str, place: int) -> NetworkSpec:
+def _network(draw: Draw, engine: EngineDraws, place: int) -> NetworkSpec:
     options = {"com.docker.network.bridge.name": f"br-n{place}"} if draw.random() < 0.7 else {}
     internal = draw.random() < 0.12
     if draw.random() < 0.15:
         options["com.docker.network.bridge.enable_icc"] = "false"
     if draw.random() < 0.15:
         options["com.docker.network.bridge.enable_ip_masquerade"] = "false"
-    modes = GATEWAY_MODES.get(kind, ())
+    modes = engine.gateway_modes
     has_v6 = draw.random() < 0.4
     if modes and not internal and draw.random() < 0.3:
         options["com.docker.network.bridge.gateway_mode_ipv4"] = draw.choice(modes)
         if has_v6:
             options["com.docker.network.bridge.gateway_mode_ipv6"] = draw.choice(modes)
-    if modes and internal and draw.random() < 0.3:
+    if engine.isolates and internal and draw.random() < 0.3:
         options["com.docker.network.bridge.gateway_mode_ipv4"] = "isolated"
+    if engine.direct_routing and draw.random() < 0.1:
+        options["com.docker.network.bridge.trusted_host_interfaces"] = "eth0"
     if draw.random() < 0.1:
         options["com.docker.network.bridge.host_binding_ipv4"] = "127.0.0.1"
     ipv6 = f"{SUBNETS6}:{place}::/64" if has_v6 else None

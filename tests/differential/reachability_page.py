@@ -60,7 +60,7 @@ def _totals(reports: Sequence[Report], seed: int) -> str:
     done = [report for report in reports if report.comparisons]
     wrong = sum(len(report.wrong) for report in done)
     unknown = sum(len(report.unknown) for report in done)
-    kinds = {report.case.kind for report in done}
+    kinds = {report.case.group for report in done}
     return (
         f"seed {seed}: {sum(len(report.comparisons) for report in done)} comparisons on {len(done)} hosts of "
         f"{len(kinds)} kinds: {wrong} disagreements, {unknown} unknown ({share_unknown(reports):.1%})"
@@ -78,8 +78,8 @@ def _reasons(reports: Sequence[Report]) -> list[tuple[str, int]]:
 
 def _table(reports: Sequence[Report]) -> str:
     lines = ["| kind of host | hosts | comparisons | disagreements | unknown |", "|---|---:|---:|---:|---:|"]
-    for kind in sorted({report.case.kind for report in reports}):
-        some = [report for report in reports if report.case.kind == kind and report.comparisons]
+    for kind in sorted({report.case.group for report in reports}):
+        some = [report for report in reports if report.case.group == kind and report.comparisons]
         numbers = [len(some), *(sum(len(getattr(one, name)) for one in some) for name in _COLUMNS)]
         lines.append(f"| {kind} | {' | '.join(map(str, numbers))} |")
     return "\n".join(lines)

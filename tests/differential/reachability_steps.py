@@ -6,6 +6,7 @@ import random
 import shlex
 from collections.abc import Callable
 
+from tests.differential.reachability_engines import IPTABLES, NFTABLES
 from tests.differential.reachability_hosts import HostCase
 from tests.differential.reachability_iptables import iptables_rule, neighbour_discovery, own_chain
 from tests.differential.reachability_names import DISCOVERED, Names
@@ -28,9 +29,7 @@ def steps(case: HostCase, names: dict[int, Names]) -> list[tuple[str, str]]:
     if draw.random() < 0.2:
         found.append(_mark_routing(draw, names[4]))
     if draw.random() < 0.05:
-        found.append(
-            _line(draw.choice(["iptables -w 10 -F FORWARD", "iptables -w 10 -t nat -F", "iptables -w 10 -F DOCKER"]))
-        )
+        found.append(_line(draw.choice(_LOSSES[case.backend])))
     return found
 
 
@@ -110,6 +109,15 @@ def _sysctl(pattern: str) -> Callable[[Draw, Names], tuple[str, str]]:
     return make
 
 
+# Of the rules that the engine made.
+_LOSSES = {
+    IPTABLES: ["iptables -w 10 -F FORWARD", "iptables -w 10 -t nat -F", "iptables -w 10 -F DOCKER"],
+    NFTABLES: [
+        "nft flush chain ip docker-bridges filter-FORWARD",
+        "nft flush chain ip docker-bridges nat-prerouting-and-output",
+        "nft delete table ip docker-bridges",
+    ],
+}
 _KERNEL = [
     _bridge_netfilter,
     _bridge_netfilter,

@@ -24,7 +24,7 @@ def test_predictions_agree_with_real_connections(engine_host: Host, lab: Lab) ->
     for place in range(HOSTS_OF_A_KIND):
         engine_host.reset()
         install_readers(engine_host)
-        case = host_case(SEED, place * len(KINDS) + list(KINDS).index(engine_host.kind))
+        case = host_case(SEED, place * len(KINDS) + list(KINDS).index(engine_host.kind), engine_host.release)
         report = run_case(lab, engine_host, case)
         assert not report.void, f"{case}\n{report.void}"
         assert not report.wrong, "\n".join([str(case), *map(str, report.wrong)])

@@ -53,7 +53,7 @@ def _up(arguments: argparse.Namespace) -> None:
     identity = Identity.of(arguments.lab)
     hosts = lifecycle.up(identity, parse_hosts(arguments.hosts), _say)
     for host in hosts:
-        print(f"{host.name:22} {host.address:16} engine {host.host_name.kind.engine}")
+        print(f"{host.name:22} {host.address:16} engine {host.release}")
     print(f"lab {identity.name!r}: {len(hosts)} hosts in {time.monotonic() - began:.1f} s; {identity.inventory}")
 
 

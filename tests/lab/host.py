@@ -18,6 +18,9 @@ from tests.lab.network import Space
 from tests.lab.proc import CommandError, LabError, Result, run, wait_for
 from tests.lab.vantage import Vantage
 
+LABEL = "dockernet.lab"
+ENGINE_LABEL = f"{LABEL}.engine"
+"""Label of a host with an engine of its own; its first word is the engine's version (own_engine.py)."""
 PRISTINE = Path(__file__).with_name("pristine.py")
 RESET_LIMIT = 120.0
 # A login's environment; nothing of the controller's goes to the host.
@@ -75,6 +78,12 @@ class Host(Vantage):
     def path(self) -> str:  # type: ignore[override]
         """The path of the host's network namespace."""
         return f"/proc/{self.pid}/ns/net"
+
+    @property
+    def release(self) -> str:
+        """The version of the engine that it is made with: that of its kind, or that of an engine of its own."""
+        labels = self.engine.inspect([self.container_name])[self.container_name]["Config"]["Labels"]
+        return (labels.get(ENGINE_LABEL) or self.host_name.kind.engine).split()[0]
 
     @property
     def engine_version(self) -> str:

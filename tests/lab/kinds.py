@@ -21,11 +21,6 @@ class Kind:
     pinned_from: str = ""
     pinned: tuple[str, ...] = ()
 
-    @property
-    def group(self) -> str:
-        """The inventory group of all hosts with this engine generation."""
-        return f"engine_{self.engine.split('.')[0]}"
-
 
 KINDS = {
     kind.name: kind

@@ -18,6 +18,7 @@ from tests.lab.identity import Identity
 from tests.lab.kinds import HostName, Subnet
 from tests.lab.machine_lock import file_lock
 from tests.lab.network import Space
+from tests.lab.own_engine import OwnEngine
 from tests.lab.proc import LabError
 
 Say = Callable[[str], None]
@@ -29,6 +30,7 @@ SERVING = ("internet", "outside")
 def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
     """All hosts named run afterwards and are in the inventory, beside those that ran already."""
     limits.require_root()
+    own = OwnEngine.asked()
     with file_lock(_lock(identity), lambda: say("waiting for another command on this lab")):
         identity.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = engines.ensure(say)
@@ -37,16 +39,16 @@ def up(identity: Identity, names: Sequence[HostName], say: Say) -> list[Host]:
         for machine in SERVING:
             servers.ensure(Space(identity.thing(machine)), machine)
         workload.tarball()
-        return _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, say)
+        return _ensure_hosts(engine, identity, _with_running(engine, identity, names), subnet, own, say)
 
 
 def _ensure_hosts(
-    engine: Engine, identity: Identity, names: Sequence[HostName], subnet: Subnet, say: Say
+    engine: Engine, identity: Identity, names: Sequence[HostName], subnet: Subnet, own: OwnEngine | None, say: Say
 ) -> list[Host]:
     public_key = ssh.ensure_key(identity)
 
     def one(name: HostName) -> tuple[Host, str]:
-        host = machines.ensure(engine, identity, name, subnet, say)
+        host = machines.ensure(engine, identity, name, subnet, own, say)
         return host, ssh.authorize(host, public_key)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

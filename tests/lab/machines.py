@@ -8,12 +8,12 @@ from typing import Any
 
 from tests.lab import frozen, images, limits, orphans
 from tests.lab.engine import Engine
-from tests.lab.host import GATE, Host
+from tests.lab.host import ENGINE_LABEL, GATE, LABEL, Host
 from tests.lab.identity import Identity
 from tests.lab.kinds import HostName, Subnet
+from tests.lab.own_engine import OwnEngine
 from tests.lab.proc import CommandError
 
-LABEL = "dockernet.lab"
 # Set before systemd starts, so that dockerd finds a host as fresh as a real one: it does not forward yet.
 FRESH_SYSCTLS = {
     "net.ipv4.ip_forward": "0",
@@ -23,18 +23,26 @@ FRESH_SYSCTLS = {
 }
 
 
-def ensure(engine: Engine, identity: Identity, name: HostName, subnet: Subnet, say: Callable[[str], None]) -> Host:
-    """The host, running, on the LAN, its Docker active."""
+def ensure(
+    engine: Engine,
+    identity: Identity,
+    name: HostName,
+    subnet: Subnet,
+    own: OwnEngine | None,
+    say: Callable[[str], None],
+) -> Host:
+    """The host, running, on the LAN, its Docker active: the engine of its kind, or one of its own."""
     image = images.ensure(engine, name.kind, say)
     container = identity.thing(name.name)
     seen = engine.inspect([container]).get(container)
-    if seen and seen["Config"]["Image"] != image:
-        say(f"{name.name}: made from an older image; it is made anew")
+    older = _what_is_older(seen, image, own)
+    if seen and older:
+        say(f"{name.name}: made with another {older}; it is made anew")
         _discard(engine, {container: seen})
         seen = None
     if seen is None:
         say(f"{name.name}: making the host")
-        create(engine, identity, name, image)
+        create(engine, identity, name, image, own)
     if not _is_running(seen):
         limits.require_inotify()
         say(f"{name.name}: starting")
@@ -45,6 +53,19 @@ def ensure(engine: Engine, identity: Identity, name: HostName, subnet: Subnet, s
     else:
         host.boot()
     return host
+
+
+def _what_is_older(seen: dict[str, Any] | None, image: str, own: OwnEngine | None) -> str:
+    """What a host was made with that is not what it would be made with now; empty when it is the same."""
+    if seen is None:
+        return ""
+    if seen["Config"]["Image"] != image:
+        return "image"
+    return "" if seen["Config"]["Labels"].get(ENGINE_LABEL, "") == _mark(own) else "engine"
+
+
+def _mark(own: OwnEngine | None) -> str:
+    return own.mark if own else ""
 
 
 def of_lab(engine: Engine, identity: Identity) -> dict[str, dict[str, Any]]:
@@ -80,13 +101,14 @@ def _is_running(seen: dict[str, Any] | None) -> bool:
     return bool(seen and seen["State"]["Running"] and not seen["State"]["Paused"])
 
 
-def create(engine: Engine, identity: Identity, name: HostName, image: str) -> None:
-    """Make the host's container; it is not started."""
+def create(engine: Engine, identity: Identity, name: HostName, image: str, own: OwnEngine | None = None) -> None:
+    """Make the host's container, with an engine of its own if that is given; it is not started."""
     engine.docker(
         "create",
         *("--name", identity.thing(name.name), "--hostname", name.name),
         *("--label", f"{LABEL}={identity.tag}", "--label", f"{LABEL}.host={name.name}"),
         *("--label", f"{LABEL}.name={identity.name}", "--label", f"{LABEL}.state={identity.state}"),
+        *("--label", f"{ENGINE_LABEL}={_mark(own)}", *(own.volumes if own else ())),
         *("--privileged", "--cgroupns=private", "--network=none"),
         *("--tmpfs", "/run", "--tmpfs", "/tmp", "--volume", "/var/lib/docker"),
         *(word for key, value in FRESH_SYSCTLS.items() for word in ("--sysctl", f"{key}={value}")),
@@ -94,6 +116,8 @@ def create(engine: Engine, identity: Identity, name: HostName, image: str) -> No
         image,
         "/sbin/init",
     )
+    if own:
+        own.settle(engine, identity.thing(name.name))
 
 
 def _start(engine: Engine, container: str) -> None:

@@ -89,10 +89,10 @@ def write_inventory(identity: Identity, subnet: Subnet, hosts: Sequence[Host]) -
             "ansible_host": host.address,
             "ansible_control_path_dir": str(control_sockets(identity, host.name)),
             "lab_kind": host.kind,
-            "lab_engine": host.host_name.kind.engine,
+            "lab_engine": host.release,
             "lab_address6": host.address6,
         }
-        groups.setdefault(host.host_name.kind.group, {"hosts": {}})["hosts"][host.name] = {}
+        groups.setdefault(f"engine_{host.release.split('.')[0]}", {"hosts": {}})["hosts"][host.name] = {}
     text = yaml.safe_dump(groups, sort_keys=False, default_flow_style=False, width=1000)
     write_whole(identity.inventory, f"# Written by `make lab`; gone with `make lab-down`.\n{text}")
 

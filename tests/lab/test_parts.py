@@ -11,6 +11,7 @@ import pytest
 from tests.lab import identity, images, kinds, network, probe
 from tests.lab.identity import Identity
 from tests.lab.kinds import KINDS, HostName, Subnet, parse_hosts
+from tests.lab.own_engine import PROGRAMS, OwnEngine
 from tests.lab.proc import CommandError, LabError, run, wait_for
 from tests.lab.scenario import NetworkSpec, Workload, container_command, network_command
 
@@ -87,6 +88,41 @@ def test_a_program_that_fails_or_hangs_or_is_missing() -> None:
 def test_waiting_in_vain_says_for_what() -> None:
     with pytest.raises(LabError, match="in vain for a miracle"):
         wait_for(lambda: False, 0, "a miracle")
+
+
+def an_engine(folder: Path, says: str = "Docker version 29.9.9, build x") -> Path:
+    for name in PROGRAMS:
+        (folder / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_an_engine_of_ones_own_is_known_by_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE", str(an_engine(tmp_path)))
+    own = OwnEngine.asked()
+    assert own is not None
+    assert own.mark.startswith(f"29.9.9 {tmp_path} ")
+    assert f"{tmp_path}/dockerd:/usr/sbin/dockerd:ro" in own.volumes
+
+
+def test_a_host_is_made_anew_when_files_of_its_engine_change(tmp_path: Path) -> None:
+    own = OwnEngine.in_folder(an_engine(tmp_path))
+    before = own.mark
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "one").write_text("1")
+    assert own.mark != before
+
+
+@pytest.mark.parametrize("left", PROGRAMS)
+def test_a_directory_without_a_program_of_an_engine_is_refused(tmp_path: Path, left: str) -> None:
+    (an_engine(tmp_path) / left).unlink()
+    with pytest.raises(LabError, match=f"ENGINE={tmp_path}: that directory has no program {left}"):
+        OwnEngine.in_folder(tmp_path)
+
+
+def test_a_program_that_is_no_dockerd_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="does not say its version, but 'hello'"):
+        OwnEngine.in_folder(an_engine(tmp_path, "hello"))
 
 
 @pytest.fixture

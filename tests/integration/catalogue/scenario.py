@@ -51,7 +51,7 @@ def settings(host: Host) -> dict[str, Any]:
 
 def release(host: Host) -> tuple[int, int]:
     """Of the host's engine."""
-    major, minor = host.host_name.kind.engine.split(".")[:2]
+    major, minor = host.release.split(".")[:2]
     return int(major), int(minor)
 
 
