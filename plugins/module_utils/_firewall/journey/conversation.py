@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     TURNED_AWAY,
+    UNTOLD,
     Arrival,
     Course,
 )
@@ -93,7 +94,10 @@ class Conversation:
     def round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
         """The answer's way back, and for TCP that of the data that follows."""
         for outcome in self.way_back.send(arrival, course, reply):
-            if self.protocol != "tcp" or not isinstance(outcome, Course):
+            if not isinstance(outcome, Course):
+                yield from self._sent_again(outcome)
+                continue
+            if self.protocol != "tcp":
                 yield outcome
                 continue
             for there in self.data_there(arrival, outcome):
@@ -101,6 +105,26 @@ class Conversation:
                     yield from self._data_back(arrival, there)
                 else:
                     yield there
+
+    def _sent_again(self, lost: Ending) -> Iterator[Ending]:
+        """An answer to a SYN is lost, so its sender sends it again: what becomes of it is what the sender sees.
+
+        Once connection tracking has seen an answer it is of an established connection to rules (resolve_normal_ct()),
+        which can refuse it now.
+        """
+        connection = lost.course.flight.connection
+        if self.protocol != "tcp" or lost.verdict == UNKNOWN or connection is None or not connection.seen_reply:
+            yield lost
+            return
+        for end in self.send(lost.course._replace(flight=self.first, tracked=connection)):
+            if end.kind == TURNED_AWAY:
+                for ending in self.way_back.send_error(end, self.protocol):
+                    reason = f"{lost.reason}; the SYN is sent again, and {ending.reason}"
+                    yield ending if ending.verdict == UNKNOWN else ending._replace(verdict=lost.verdict, reason=reason)
+            elif end.kind == UNTOLD:
+                yield ending_of_request(end, self.protocol)
+            else:
+                yield lost._replace(course=lost.course._replace(doubts=end.course.doubts))
 
     def data_there(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
         """For TCP the first packet with data, of a connection that is established by now."""
