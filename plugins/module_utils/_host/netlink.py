@@ -163,13 +163,16 @@ def _raise(payload: bytes) -> None:
 
 def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
     """Values by type of the attributes in data from start on (``struct nlattr``); a nest is for a call of its own."""
-    found = {}
+    return dict(each_attribute(data, start))
+
+
+def each_attribute(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Type and value of each attribute in data from start on, for nests in which a type comes more than once."""
     at = start
     while at + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, at)
-        found[kind & _TYPE_MASK] = data[at + _ATTRIBUTE.size : at + length]
+        yield kind & _TYPE_MASK, data[at + _ATTRIBUTE.size : at + length]
         at += max((length + 3) & ~3, _ATTRIBUTE.size)
-    return found
 
 
 def attribute(kind: int, value: bytes) -> bytes:

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.chain_lis
     unshown_chains,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsets import read_ipsets
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
     read_generation,
@@ -82,7 +83,7 @@ def _read(run: Run, *, with_nftables: bool) -> Ruleset:
             unread += [] if legacy else [f"{names} lists tables, and there is no {program}-legacy-save to show them"]
     if unread and not save and native.nft_json is None:
         raise UnreadableError(ABSENT, f"neither iptables-save nor nft is installed on this host, and {unread[0]}")
-    return _with_sets(run, replace(native, save=save, unread=unread))
+    return _with_sets(replace(native, save=save, unread=unread))
 
 
 def _read_nftables(run: Run) -> Ruleset:
@@ -150,15 +151,14 @@ def _hidden_tables(tables: list[str], save: dict[str, str]) -> list[str]:
     ]
 
 
-def _with_sets(run: Run, found: Ruleset) -> Ruleset:
+def _with_sets(found: Ruleset) -> Ruleset:
     """Add the sets of ipset(8) where rules refer to them."""
     if not any("--match-set " in text for text in (*found.save.values(), *found.listed.values())):
         return found
-    status, output, problem = run(["ipset", "save"])
-    if status == 0:
-        return replace(found, ipsets=output)
-    said = "there is no program ipset" if status == NOT_FOUND else f"ipset save failed: {problem.strip() or status}"
-    return replace(found, ipsets_unread=said)
+    try:
+        return replace(found, ipsets=read_ipsets())
+    except (OSError, ValueError) as error:
+        return replace(found, ipsets_unread=f"the sets of ipset could not be read: {error}")
 
 
 def _has_tables(path: Path) -> bool:

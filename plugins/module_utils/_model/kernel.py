@@ -156,7 +156,7 @@ class Ruleset:
     nft_json: Optional[str] = None
     """Output of ``nft -j list ruleset``; None where there is no such program."""
     ipsets: Optional[str] = None
-    """Output of ``ipset save``; None where nothing refers to a set, or they could not be read."""
+    """The sets of ipset in the words of ``ipset save``; None where nothing refers to one, or they could not be read."""
     nft_tables: Optional[list[str]] = None
     """Tables of nftables as the kernel lists them, ``ip filter`` say; None where they were not asked for."""
     generation: Optional[int] = None

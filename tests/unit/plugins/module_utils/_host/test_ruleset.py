@@ -168,21 +168,27 @@ def test_no_chain_is_read_alone_where_the_table_is_shown(legacy_tables: Path) ->
     assert ruleset.read_ruleset(answers).listed == {}
 
 
-@pytest.mark.parametrize(
-    ("ipset", "sets", "unread"),
-    [
-        ((0, "create s hash:ip\n", ""), "create s hash:ip\n", ""),
-        ((NOT_FOUND, "", ""), None, "there is no program ipset"),
-        ((1, "", "it broke\n"), None, "ipset save failed: it broke"),
-    ],
-)
-def test_sets_are_read_where_rules_refer_to_them(
-    legacy_tables: Path, ipset: tuple[int, str, str], sets: str | None, unread: str
+WITH_SET = host_with(iptables_nft_save=(0, "-A INPUT -m set --match-set s src -j DROP\n", ""))
+
+
+def test_sets_are_read_only_where_rules_refer_to_them(legacy_tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking would make the kernel load the module."""
+    monkeypatch.setattr(ruleset, "read_ipsets", lambda: "create s hash:ip\n")
+    assert ruleset.read_ruleset(WITH_SET).ipsets == "create s hash:ip\n"
+    assert ruleset.read_ruleset(host_with(iptables_nft_save=(0, "-A INPUT\n", ""))).ipsets is None
+
+
+@pytest.mark.parametrize("error", [OSError("it broke"), ValueError("it broke")])
+def test_sets_that_cannot_be_read_are_told(
+    error: Exception, legacy_tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_set = (0, "-A INPUT -m set --match-set s src -j DROP\n", "")
-    found = ruleset.read_ruleset(host_with(iptables_nft_save=with_set, ipset=ipset))
-    assert (found.ipsets, found.ipsets_unread, found.unread) == (sets, unread, [])
-    assert ruleset.read_ruleset(host_with(iptables_nft_save=(0, "-A INPUT\n", ""), ipset=ipset)).ipsets is None
+    def refuse() -> str:
+        raise error
+
+    monkeypatch.setattr(ruleset, "read_ipsets", refuse)
+    found = ruleset.read_ruleset(WITH_SET)
+    assert (found.ipsets, found.unread) == (None, [])
+    assert found.ipsets_unread == "the sets of ipset could not be read: it broke"
 
 
 @pytest.mark.parametrize(
