@@ -9,7 +9,7 @@ import socket
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import ipsets
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
 
 
 def of_set(name: str, kind: str = "", *elements: bytes, header: bytes = b"", family: int = socket.AF_INET) -> bytes:
@@ -30,7 +30,7 @@ def byte(kind: int, value: int) -> bytes:
 
 
 def read(monkeypatch: pytest.MonkeyPatch, *messages: bytes) -> list[str]:
-    monkeypatch.setattr(ipsets.Netlink, "dump", lambda self, kind, body: list(messages))
+    monkeypatch.setattr(Netlink, "dump", lambda self, kind, body: list(messages))
     return ipsets.read_ipsets().splitlines()
 
 
