@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import io
 import tarfile
 from collections.abc import Sequence
@@ -28,12 +30,21 @@ print(read_snapshot(**{options!r}).to_json())
 
 
 def install_readers(host: Host) -> None:
-    """Put the staged module_utils where any user of the host can import them."""
+    """Put the staged module_utils where any user of the host can import them, unless they are there."""
+    packed = _packed()
+    digest = hashlib.sha256(packed).hexdigest()
+    if host.run(["cat", f"{PLACE}/digest"], check=False).out == digest:
+        return
+    script = 'rm -rf "$1" && mkdir -p "$1" && tar -C "$1" -x && chmod -R go+rX "$1" && printf %s "$2" >"$1/digest"'
+    host.run(["sh", "-c", script, "sh", PLACE, digest], stdin=packed)
+
+
+@functools.cache
+def _packed() -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(ROOT / ".build" / COLLECTION / "plugins/module_utils", f"{COLLECTION}/plugins/module_utils")
-    script = 'rm -rf "$1" && mkdir -p "$1" && tar -C "$1" -x && chmod -R go+rX "$1"'
-    host.run(["sh", "-c", script, "sh", PLACE], stdin=packed.getvalue())
+    return packed.getvalue()
 
 
 def read_host(host: Host, *, prefix: Sequence[str] = (), limit: int = 20, **options: str) -> HostSnapshot:

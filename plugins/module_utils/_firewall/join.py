@@ -38,8 +38,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 
 Key = tuple[str, str, str, str]
 _FAMILIES = ("ip", "ip6")
-# A line of iptables-save names them where nft leaves them out, and the other way round.
-_IMPLIED = ("family", "protocol")
+# What nft implies by the table, and iptables-save by the program.
+_IMPLIED = ("family",)
 
 
 def join_tables(saved: Mapping[Key, Chain], shown: Iterable[NftChain]) -> list[Chain]:
@@ -89,9 +89,7 @@ def _agree(line: tuple[Statement, ...], native: tuple[Statement, ...]) -> bool:
 
 
 def _is_implied(statement: Statement) -> bool:
-    return isinstance(statement, Match) and (
-        statement.fields in tuple((field,) for field in _IMPLIED) or isinstance(statement.test, Undecidable)
-    )
+    return isinstance(statement, Match) and (statement.fields == _IMPLIED or isinstance(statement.test, Undecidable))
 
 
 def _essence(statement: Statement) -> Statement | tuple[tuple[str, ...], Test, bool]:

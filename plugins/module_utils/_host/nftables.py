@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
@@ -36,6 +37,7 @@ _NFTA_CHAIN_NAME = 3
 _NFTA_CHAIN_POLICY = 5
 _NFTA_RULE_TABLE = 1
 _NFTA_RULE_CHAIN = 2
+_NFTA_RULE_EXPRESSIONS = 4
 _NFTA_GEN_ID = 1
 # linux/netfilter.h, by the names of nft(8).
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
@@ -77,6 +79,17 @@ def read_tables() -> list[str]:
     """Tables of nftables in this thread's namespace, ``ip filter`` say. Raises OSError as read_generation() does."""
     with Netlink(NETFILTER) as netlink:
         return [_named(message, _NFTA_TABLE_NAME) for message in _dump(netlink, _NFT_MSG_GETTABLE)]
+
+
+def read_rules() -> Iterator[tuple[str, int, bytes]]:
+    """Of each rule its table, ``ip filter`` say, the number of its family, and its expressions as the kernel has them.
+
+    Raises OSError as read_generation() does.
+    """
+    with Netlink(NETFILTER) as netlink:
+        for message in _dump(netlink, _NFT_MSG_GETRULE):
+            expressions = attributes(message, _HEADER.size).get(_NFTA_RULE_EXPRESSIONS, b"")
+            yield _named(message, _NFTA_RULE_TABLE), message[0], expressions
 
 
 def read_chains_with_effect() -> dict[str, int]:
