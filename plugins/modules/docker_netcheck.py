@@ -506,7 +506,7 @@ reachability:
       elements: str
       sample:
         - from outside, by eth0
-        - "  answered    web:80/tcp (published on 0.0.0.0) at 192.0.2.10"
+        - "  answered    web:80/tcp (published on 0.0.0.0:8080) at 192.0.2.10"
     summary:
       description:
         - For each source and kind of destination, and for containers how they stand to each other, how many classes of
@@ -524,14 +524,17 @@ reachability:
       type: list
       elements: dict
     destinations:
-      description: Ports that are treated alike, at one kind of address each, with O(reachability=full).
+      description:
+        - Ports that are treated alike, at one kind of address each, with O(reachability=full). C(host_ports) are those
+          of the host that C(members) are published on, in the same order.
       type: list
       elements: dict
     cells:
       description:
         - What becomes of a packet from a source to a destination, with O(reachability=full). C(source) and
           C(destination) are indices, C(relation) says how containers stand to each other, C(verdict), C(seen) and
-          C(reason) how it ends, C(example) is a packet to ask P(dockernet.baseline.packet_trace#module) about.
+          C(reason) how it ends, C(instead) who answers in place of the one that is asked, C(example) is a packet to ask
+          P(dockernet.baseline.packet_trace#module) about.
       type: list
       elements: dict
 sources:

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from tests.differential import reachability_page
-from tests.differential.reachability_case import Report, run_case
+from tests.differential.reachability_case import Comparison, Report, run_case
 from tests.differential.reachability_hosts import host_case
 from tests.differential.reachability_machines import prepare
 from tests.differential.reachability_page import MOST_UNKNOWN, share_unknown, summary
@@ -49,7 +49,8 @@ def main() -> int:
     if asked.record:
         reachability_page.write(reports, asked.seed, seconds)
     print("\n" + "\n".join(summary(reports, asked.seed, seconds)))
-    return 1 if any(report.wrong for report in reports) or share_unknown(reports) > MOST_UNKNOWN else 0
+    wrong = any(report.wrong or report.matrix.complaints for report in reports)
+    return 1 if wrong or share_unknown(reports) > MOST_UNKNOWN else 0
 
 
 class _Numbers:
@@ -111,12 +112,17 @@ def _printer(verbose: bool) -> Callable[[Report], None]:
         else:
             text = f"{case.kind} {case.number}: {len(report.comparisons)} compared, {len(report.wrong)} wrong, "
             text += f"{len(report.unknown)} unknown, {report.repeated} repeated"
-        shown = [*report.wrong, *(report.unknown if verbose else ())]
+            text += f"; matrix: {report.matrix}"
+        shown = [*report.wrong, *(report.unknown if verbose else ()), *report.matrix.complaints]
         if shown or verbose:
-            text = "\n".join([text, str(case), *(entry.listing() if verbose else str(entry) for entry in shown)])
+            text = "\n".join([text, str(case), *(_words(entry, verbose=verbose) for entry in shown)])
         print(text, flush=True)
 
     return tell
+
+
+def _words(entry: Comparison | str, *, verbose: bool) -> str:
+    return entry.listing() if verbose and isinstance(entry, Comparison) else str(entry)
 
 
 if __name__ == "__main__":

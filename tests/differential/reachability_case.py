@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.differential.answering import Servers, answer_of
+from tests.differential.matrix_case import Judged, judge
 from tests.differential.namespaces import answer_soon
 from tests.differential.observing import Outcome, observe
 from tests.differential.reachability_apply import apply
@@ -74,6 +75,8 @@ class Report:
     """Why the host could not be made or asked."""
     repeated: int = 0
     """How many attempts were made once more because the first disagreed, and then agreed."""
+    matrix: Judged = field(default_factory=Judged)
+    """What the matrix of the host says, held against attempts of its own."""
 
     @property
     def wrong(self) -> list[Comparison]:
@@ -99,9 +102,10 @@ def run_case(lab: Lab, host: Host, case: HostCase) -> Report:
             probes = draw_probes(case.draw, lab, host, containers)
             report.comparisons = compare(snapshot, probes, containers)
             _ask_again(host, report, containers)
+            report.matrix = judge(lab, host, snapshot, [place.name for place in containers])
     except LabError as error:
         report.void = str(error)
-    if report.wrong:
+    if report.wrong or report.matrix.complaints:
         FAILING.mkdir(parents=True, exist_ok=True)
         _failing_file(case).write_text(snapshot.to_json())
     return report

@@ -1,7 +1,8 @@
 """Routes of the outside machine, without which most questions from there would have the same answer.
 
-It sends what bears a host's mark to that host, whatever the destination: several hosts have the same networks. Nothing
-else changes for it, so other tests may run meanwhile. The way back to a container's own address is known to nobody.
+It sends what bears a host's mark to that host, whatever the destination: several hosts have the same networks, and any
+machine can send packets for 127.0.0.1. Nothing else changes for it, so other tests may run meanwhile. The way back to a
+container's own address is known to nobody.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from tests.lab.lab import Lab
 from tests.lab.machine_lock import file_lock
 from tests.lab.proc import run
 
-OWN_LINK, MARKED = 10, 20
-"""Priorities of rules: what is on link stays there; then marks count."""
-FILTERS = "for f in /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv?/conf/*/accept_redirects; do echo 0 >$f; done"
+LOOPBACK, LOCAL, OWN_LINK, MARKED = 100, 500, 1000, 2000
+"""Priorities of rules: marked packets for 127.0.0.1 leave; what is local or on link stays there; then marks count."""
+SETTINGS = """
+for f in /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv?/conf/*/accept_redirects; do echo 0 >$f; done
+for f in /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv4/conf/*/accept_local; do echo 1 >$f; done
+"""
+LOOPBACKS = {"-4": "127.0.0.0/8", "-6": "::1/128"}
 
 
 def prepare(lab: Lab) -> None:
@@ -27,23 +32,26 @@ def prepare(lab: Lab) -> None:
     with file_lock(lab.identity.state / "busy" / "differential"):
         for family in ("-4", "-6"):
             _policy_routing(path, family, hosts)
-        _inside(path, ["sh", "-c", FILTERS])
+        _inside(path, ["sh", "-c", SETTINGS])
         answer_soon(path)
         answer_soon(lab.internet.path)
 
 
 def _policy_routing(path: str, family: str, hosts: Sequence[Host]) -> None:
     have = {int(rule["priority"]) for rule in json.loads(_inside(path, ["ip", family, "-json", "rule", "show"]))}
-    rules = {OWN_LINK: ["lookup", "main", "suppress_prefixlength", "0"]}
+    rules = {LOCAL: ["lookup", "local"], OWN_LINK: ["lookup", "main", "suppress_prefixlength", "0"]}
     for host in hosts:
         place = host.host_name.place
-        rules[MARKED + place] = ["fwmark", str(place), "lookup", str(place)]
+        marked = ["fwmark", str(place), "lookup", str(place)]
+        rules |= {LOOPBACK + place: ["to", LOOPBACKS[family], *marked], MARKED + place: marked}
         via = host.address if family == "-4" else host.address6
         way = ["default", "via", via, "dev", "eth0", "table", str(place)]
         _inside(path, ["ip", family, "route", "replace", *way])
     for priority, words in rules.items():
         if priority not in have:
             _inside(path, ["ip", family, "rule", "add", "priority", str(priority), *words])
+    if 0 in have:
+        _inside(path, ["ip", family, "rule", "del", "priority", "0"])
 
 
 def _inside(path: str, argv: Sequence[str]) -> str:

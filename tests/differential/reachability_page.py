@@ -61,9 +61,12 @@ def _totals(reports: Sequence[Report], seed: int) -> str:
     wrong = sum(len(report.wrong) for report in done)
     unknown = sum(len(report.unknown) for report in done)
     kinds = {report.case.group for report in done}
+    tried = sum(report.matrix.asked for report in done)
+    off = sum(len(report.matrix.complaints) for report in done)
     return (
         f"seed {seed}: {sum(len(report.comparisons) for report in done)} comparisons on {len(done)} hosts of "
-        f"{len(kinds)} kinds: {wrong} disagreements, {unknown} unknown ({share_unknown(reports):.1%})"
+        f"{len(kinds)} kinds: {wrong} disagreements, {unknown} unknown ({share_unknown(reports):.1%}); "
+        f"matrices: {tried} answers tried, {off} wrong"
     )
 
 

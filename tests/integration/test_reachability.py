@@ -28,6 +28,8 @@ def test_predictions_agree_with_real_connections(engine_host: Host, lab: Lab) ->
         report = run_case(lab, engine_host, case)
         assert not report.void, f"{case}\n{report.void}"
         assert not report.wrong, "\n".join([str(case), *map(str, report.wrong)])
+        assert not report.matrix.complaints, "\n".join([str(case), *report.matrix.complaints])
+        assert report.matrix.asked
         reports.append(report)
     assert share_unknown(reports) <= MOST_UNKNOWN, "\n".join(
         str(entry) for report in reports for entry in report.unknown

@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
 
 from tests.differential import reachability_page
+from tests.differential.matrix_case import Judged
 from tests.differential.observing import Attempt, Outcome
 from tests.differential.reachability_case import Comparison, Report, complaint
 from tests.differential.reachability_hosts import SUBNETS, host_case
@@ -67,13 +68,14 @@ def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:
     page.write_text(f"before\n{reachability_page.BEGIN}\nold\n{reachability_page.END}\nafter\n")
     wrong = Comparison(probe(), path("refused"), Outcome("timed out"), "seen: other")
     unknown = Comparison(probe(), path("unknown", verdict="unknown"), Outcome("refused"))
-    report = Report(host_case(1, 2), [wrong, unknown], repeated=1)
+    report = Report(host_case(1, 2), [wrong, unknown], repeated=1, matrix=Judged(9, ["one cell"]))
     reachability_page.write([report, Report(host_case(1, 3), void="no host")], 1, 9.0, page)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "seed 1: 2 comparisons on 1 hosts of 1 kinds: 1 disagreements, 1 unknown (50.0%)" in text
+    assert "seed 1: 2 comparisons on 1 hosts of 1 kinds: 1 disagreements, 1 unknown (50.0%); " in text
+    assert "matrices: 9 answers tried, 1 wrong" in text
     assert "| debian13 | 1 | 2 | 1 | 1 |" in text
     with pytest.raises(ValueError, match="markers"):
         reachability_page.write([report], 1, 9.0, Path(__file__))

@@ -53,6 +53,8 @@ class Destination:
     protocol: str
     members: list[str] = field(default_factory=list)
     """``CONTAINER:PORT/PROTOCOL`` each."""
+    host_ports: list[int] = field(default_factory=list)
+    """For published ports the host's port of each member, in the same order."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Cell:
     """Of the example."""
     example: Packet
     """One of these packets: packet_trace says which way it takes."""
+    instead: str = ""
+    """Who answers the example in place of the one that is asked; empty where that one does, or nobody."""
 
 
 @dataclass(frozen=True)

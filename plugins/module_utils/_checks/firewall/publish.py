@@ -100,13 +100,10 @@ class _Judge:
     def _fate(self, answer: Answer) -> tuple[str, str]:
         """The same for all ports of the answer, told by the one that its packet is for."""
         path, station = answer.path, answer.wanted.first.station
-        stack = self._examined.view.stack_of(station.containers[0])
         if path.verdict == UNKNOWN:
             return _UNTOLD, "; ".join(path.doubts) or path.reason
         if path.verdict == DELIVERED:
-            label = stack.label if stack is not None else ""
-            own = path.answered_by == label or path.answered_by.startswith(f"{label} (")
-            return (_LED, path.reason) if own else (_LOST, f"{path.answered_by} answers instead")
+            return (_LOST, f"{answer.instead} answers instead") if answer.instead else (_LED, path.reason)
         whole = self._examined.path(answer.packet)
         door = reached(whole, station.addresses, answer.wanted.first.port)
         if door is not None and door.action != "deliver":

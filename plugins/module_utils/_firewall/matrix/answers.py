@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
@@ -23,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     Wanted,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 
 MOST_QUESTIONS = 20_000
@@ -37,6 +38,8 @@ class Answer:
     plan: Plan
     key: Key
     packet: Packet
+    asked: Optional[Asked]
+    """The port that the packet asks for; None for the outside."""
     path: Path
     """Without its hops: predict() tells them for the packet."""
 
@@ -59,6 +62,14 @@ class Answer:
     def relation(self) -> str:
         """How a container that asks stands to the one that is asked; empty where no container asks."""
         return self.plan.relation_label(self.key)
+
+    @property
+    def instead(self) -> str:
+        """Who answers in place of the one that was asked; empty where that one does, or nobody."""
+        asked = [] if self.asked is None else self.asked.station.containers
+        meant = [f"{CONTAINER} {container.name}" for container in asked] or [OUTSIDE]
+        who = self.path.answered_by
+        return "" if who.partition(" (")[0] in ("", *meant) else who
 
     @property
     def ports(self) -> Iterator[Asked]:
@@ -95,9 +106,9 @@ def answers_of(view: HostView) -> Answers:
     plan = Plan(view)
     questions = plan.questions()
     answers = tuple(
-        Answer(plan, key, packet, path)
-        for key, packet in islice(questions, MOST_QUESTIONS)
-        for path in _answer(view, packet)
+        Answer(plan, *inquiry, path)
+        for inquiry in islice(questions, MOST_QUESTIONS)
+        for path in _answer(view, inquiry.packet)
     )
     return Answers(answers, tuple(plan.asking), sum(1 for dummy in questions))
 

@@ -50,8 +50,9 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     """Go through what machines outside reach, given the answers to the questions of a plan."""
     found: dict[tuple[str, str, tuple[str, ...]], Exposed] = {}
     for answer in answers:
+        # Another container, or a program of the host, can have the same port at an address of the host.
         source, wanted, packet = answer.source, answer.wanted, answer.packet
-        if source.kind != OUTSIDE or answer.path.verdict != DELIVERED:
+        if source.kind != OUTSIDE or answer.path.verdict != DELIVERED or answer.instead:
             continue
         asked = list(answer.ports)
         judged = _published(view, answer) if wanted.kind == PUBLISHED else _inner(asked, packet)
@@ -65,19 +66,11 @@ def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[
     """How a published port that machines outside reach is exposed."""
     host_ip, packet = answer.wanted.host_ip, answer.packet
     if is_loopback(host_ip):
-        # Another container, or a program of the host, can have the same port at an address of the host.
-        if answer.path.answered_by.partition(" (")[0] not in _names(answer):
-            return []
         return [(LOOPBACK_LEAK, None, f"published on {host_ip}, and reached at {packet.destination}")]
     if is_loopback(packet.destination):
         return []
     reason = denied_by_host(view, packet)
     return [(DENIED_BY_HOST, None, reason)] if reason else []
-
-
-def _names(answer: Answer) -> list[str]:
-    """The containers behind the port of the example, as a path names who answered."""
-    return [f"container {container.name}" for container in answer.wanted.first.station.containers]
 
 
 def _inner(asked: list[Asked], packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import (
     Asking,
     Key,
     Wanted,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -33,7 +35,7 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
     """Who reaches what on a host, and what is open to machines outside."""
     places: dict[tuple[int, str], int] = {}
     destinations: list[Destination] = []
-    cells: dict[tuple[int, int, str, str, str], Cell] = {}
+    cells: dict[tuple[int, int, str, str, str, str], Cell] = {}
     for answer in answers.answers:
         key, path = answer.key, answer.path
         place = (key.wanted, answer.at)
@@ -41,8 +43,9 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
             places[place] = len(destinations)
             destinations.append(_destination(answer.wanted, key))
         relation = answer.relation
-        cell = Cell(key.source, places[place], relation, path.verdict, path.seen, path.reason, answer.packet)
-        cells.setdefault((cell.source, cell.destination, relation, path.verdict, path.seen), cell)
+        how = (relation, path.verdict, path.seen)
+        cell = Cell(key.source, places[place], *how, path.reason, answer.packet, answer.instead)
+        cells.setdefault((key.source, places[place], *how, answer.instead), cell)
     sources = [_source(asking) for asking in answers.sources]
     exposures = [Exposure(item.kind, item.uplink, item.labels, item.reason, item.example) for item in exposed]
     problems = [*answers.problems, *_left_out(answers.unasked)]
@@ -67,12 +70,33 @@ def _source(asking: Asking) -> Source:
 def _destination(wanted: Wanted, key: Key) -> Destination:
     if wanted.kind == BEYOND:
         return Destination(wanted.kind, f"machines outside (IPv{wanted.family})", "", wanted.protocol)
-    members = list(dict.fromkeys(asked.label for ports in wanted.ports.values() for asked in ports))
+    asked = dict.fromkeys((item.label, item.host_port) for ports in wanted.ports.values() for item in ports)
+    members, host_ports = [label for label, dummy in asked], [port for dummy, port in asked]
     if wanted.kind == INNER_PORT:
-        at = f"{'their' if len(members) > 1 else 'its'} own IPv{wanted.family} address"
-        return Destination(wanted.kind, _and_more(members), at, wanted.protocol, members)
-    name = f"{_and_more(members)} (published on {wanted.host_ip or '0.0.0.0'})"  # noqa: S104 (compared, not bound)
-    return Destination(wanted.kind, name, key.at[0], wanted.protocol, members)
+        return Destination(wanted.kind, _and_more(members), _own_address(wanted), wanted.protocol, members)
+    name = f"{_and_more(members)} (published on {_binding(wanted.host_ip, host_ports)})"
+    return Destination(wanted.kind, name, key.at[0], wanted.protocol, members, host_ports)
+
+
+def _own_address(wanted: Wanted) -> str:
+    """The address of one container, or which one of all it is."""
+    asked = [item for ports in wanted.ports.values() for item in ports]
+    if len(asked) == 1:
+        return asked[0].address
+    nets = dict.fromkeys(net.network.name for item in asked if len(item.station.plugs) > 1 for net in _nets_of(item))
+    return f"their own IPv{wanted.family} address" + (f" on {_and_more(list(nets))}" if nets else "")
+
+
+def _nets_of(asked: Asked) -> list[Net]:
+    return [plug.net for plug in asked.station.plugs if asked.address in plug.addresses]
+
+
+def _binding(host_ip: str, host_ports: list[int]) -> str:
+    """The address that ports are published on, with the port where it is one."""
+    address = host_ip or "0.0.0.0"  # noqa: S104 (shown, not bound)
+    if len(set(host_ports)) > 1:
+        return address
+    return f"[{address}]:{host_ports[0]}" if ":" in address else f"{address}:{host_ports[0]}"
 
 
 def _and_more(members: list[str]) -> str:

@@ -95,6 +95,15 @@ class Key(NamedTuple):
     relation: Hashable
 
 
+class Inquiry(NamedTuple):
+    """A packet that stands for all with its key."""
+
+    key: Key
+    packet: Packet
+    asked: Optional[Asked]
+    """The port that it asks for; None for the outside."""
+
+
 class Plan:
     """Sources, destinations and questions of one host."""
 
@@ -119,7 +128,7 @@ class Plan:
         self._wanted_of: dict[Asked, int] = {}
         self._sort_ports([*published, *listening])
 
-    def questions(self) -> Iterator[tuple[Key, Packet]]:
+    def questions(self) -> Iterator[Inquiry]:
         """One packet for every key that there is."""
         for source, asking in enumerate(self.asking):
             for number, wanted in enumerate(self.wanted):
@@ -230,18 +239,18 @@ class Plan:
 
     # ---- questions
 
-    def _beyond(self, source: int, asking: Asking, number: int, wanted: Wanted) -> tuple[Key, Packet]:
+    def _beyond(self, source: int, asking: Asking, number: int, wanted: Wanted) -> Inquiry:
         origin = self._origin(asking, next(iter(asking.stations.values()), [None])[0])
         packet = Packet(origin, BEYOND_ADDRESSES[wanted.family], wanted.protocol, BEYOND_PORT)
-        return Key(source, number, ("", None), None), packet
+        return Inquiry(Key(source, number, ("", None), None), packet, None)
 
-    def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
+    def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[Inquiry]:
         if not self.can_ask(asking, wanted.family):
             return
         first, *dummy = wanted.ports.values()
         yield from self._at_addresses(source, asking, None, first[0])
 
-    def _from_stations(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[tuple[Key, Packet]]:
+    def _from_stations(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[Inquiry]:
         """A pair for every relation that there is between one of the class and one of the other."""
         pairs: dict[Hashable, tuple[Station, Asked]] = {}
         for nets, stations in asking.stations.items():
@@ -264,15 +273,13 @@ class Plan:
                     return asked.station, asked
         return None
 
-    def _at_addresses(
-        self, source: int, asking: Asking, station: Optional[Station], asked: Asked
-    ) -> Iterator[tuple[Key, Packet]]:
+    def _at_addresses(self, source: int, asking: Asking, station: Optional[Station], asked: Asked) -> Iterator[Inquiry]:
         done: set[Key] = set()
         for address in self.addresses_for(asked, asking):
             key = self.key(station, source, asked, address)
             if key not in done:
                 done.add(key)
-                yield key, self.packet(asking, station, asked, address)
+                yield Inquiry(key, self.packet(asking, station, asked, address), asked)
 
     def packet(self, asking: Asking, station: Optional[Station], asked: Asked, address: Optional[Address]) -> Packet:
         """The packet itself."""

@@ -31,17 +31,19 @@ def listing_of(matrix: Matrix) -> list[str]:
 
 
 def _rows(matrix: Matrix, cells: list[Cell]) -> list[str]:
-    rows: dict[tuple[str, str, str], list[Cell]] = {}
+    rows: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in cells:
-        rows.setdefault((matrix.destinations[cell.destination].name, cell.relation, cell.seen), []).append(cell)
+        key = (matrix.destinations[cell.destination].name, cell.relation, cell.seen, cell.instead)
+        rows.setdefault(key, []).append(cell)
     return [_row(matrix, *key, members) for key, members in rows.items()]
 
 
-def _row(matrix: Matrix, name: str, relation: str, seen: str, cells: list[Cell]) -> str:
+def _row(matrix: Matrix, name: str, relation: str, seen: str, instead: str, cells: list[Cell]) -> str:
     """One line; the reason is that of its first cell."""
     places = [place for place in dict.fromkeys(matrix.destinations[cell.destination].at for cell in cells) if place]
     at = f" at {', '.join(places)}" if places else ""
     whose = f" ({relation})" if relation else ""
-    reason = "" if seen == ANSWERED else f": {cells[0].reason}"
+    answering = f": {instead} answers instead" if instead else ""
+    reason = answering if seen == ANSWERED else f": {cells[0].reason}"
     reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 3]}..."
     return safe(f"  {seen:<{_WIDTH}} {name}{at}{whose}{reason}")

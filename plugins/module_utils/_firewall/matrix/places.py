@@ -45,6 +45,12 @@ class Plug:
     """The veth on the host."""
     inside: Link
 
+    @property
+    def addresses(self) -> list[str]:
+        """The container's on this network, without link-local ones."""
+        found = (ipaddress.ip_interface(text).ip for text in self.inside.addresses)
+        return [str(address) for address in found if not address.is_link_local]
+
 
 @dataclass(frozen=True, eq=False)
 class Station:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
     FULL,
     SUMMARY,
@@ -25,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
 
@@ -69,6 +71,38 @@ def test_a_published_port_is_asked_at_each_address_of_the_host() -> None:
     found = matrix(web(WILDCARD))
     at = {item.at for item in found.destinations if item.kind == PUBLISHED}
     assert at == {"127.0.0.1", ADDRESS, "the gateway of its network"}
+
+
+def test_ports_have_their_addresses_and_host_ports_where_they_are_one() -> None:
+    host = DockerHost()
+    near, far = host.network(), host.network()
+    bindings = [PublishedPort("tcp", 80, WILDCARD, port) for port in (8080, 80)]
+    host.container("web", [near], bindings, [("tcp", 80)])
+    for name in ("one", "two"):
+        host.container(name, [near, far], listen=[("tcp", 5432)])
+    found = matrix(host).destinations
+    published = {(item.name, *item.members, *item.host_ports) for item in found if item.kind == PUBLISHED}
+    assert published == {
+        ("web:80/tcp (published on 0.0.0.0:8080)", "web:80/tcp", 8080),
+        ("web:80/tcp (published on 0.0.0.0:80)", "web:80/tcp", 80),
+    }
+    inner = {(item.name, item.at) for item in found if item.kind == INNER_PORT}
+    assert inner == {
+        ("web:80/tcp", str(host.containers[0].endpoints[0].address)),
+        ("one:5432/tcp and 1 more", f"their own IPv4 address on {near.name}"),
+        ("one:5432/tcp and 1 more", f"their own IPv4 address on {far.name}"),
+    }
+
+
+def test_somebody_else_who_answers_is_named_and_is_no_exposure_of_the_container() -> None:
+    host = web(WILDCARD)
+    host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp -j REDIRECT --to-ports 2222"]
+    host.listeners.append(Listener("tcp", WILDCARD, 2222, owner="sshd"))
+    found = matrix(host)
+    from_outside = [cell for cell in found.cells if found.sources[cell.source].kind == "outside"]
+    assert {(cell.seen, cell.instead) for cell in from_outside} == {("answered", "host (sshd)")}
+    assert found.exposures == []
+    assert any(line.endswith(": host (sshd) answers instead") for line in listing_of(found))
 
 
 def test_a_container_with_a_rule_of_its_own_is_in_no_class_with_others() -> None:

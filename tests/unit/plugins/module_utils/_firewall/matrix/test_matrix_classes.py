@@ -65,7 +65,7 @@ def test_every_packet_fares_like_the_one_that_stands_for_it(seed: int) -> None:
     view = HostView.of(random_docker_host(seed).snapshot())
     assert not view.problems
     plan = Plan(view)
-    answers = {key: (fate(view, packet), packet) for key, packet in plan.questions()}
+    answers = {item.key: (fate(view, item.packet), item.packet) for item in plan.questions()}
     dice = random.Random(seed)  # noqa: S311
     if not plan.asked:
         pytest.skip("nothing listens on this host")
@@ -115,7 +115,7 @@ def every_packet_fares_like_its_class(snapshot: HostSnapshot) -> Plan:
     view = HostView.of(snapshot)
     assert not view.problems
     plan = Plan(view)
-    answers = {key: (fate(view, packet), packet) for key, packet in plan.questions()}
+    answers = {item.key: (fate(view, item.packet), item.packet) for item in plan.questions()}
     packets = list(every_question(plan))
     assert len(answers) < len(packets)
     for key, packet in packets:

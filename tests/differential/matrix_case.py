@@ -1,0 +1,162 @@
+"""The matrix of one generated host, cell by cell, and what it says is exposed, against what really happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
+    FULL,
+    reachability_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.differential.answering import answer_of
+from tests.differential.matrix_book import Book
+from tests.differential.matrix_denied import denied
+from tests.differential.matrix_questions import (
+    Inhabitant,
+    Question,
+    host_addresses,
+    inhabitants,
+    is_loopback,
+    questions,
+)
+from tests.differential.matrix_trying import Tried, Trying
+from tests.differential.observing import Outcome
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+
+PATIENT = 4.0
+"""Seconds that an attempt gets which disagreed."""
+
+
+@dataclass
+class Judged:
+    """What was asked of a matrix, and where it was wrong."""
+
+    asked: int = 0
+    complaints: list[str] = field(default_factory=list)
+    unknown: int = 0
+    several: int = 0
+    """Questions that the matrix has more than one answer to, since it does not name what tells them apart."""
+    apart: int = 0
+    """Questions from outside that rules answer for the lab's machine otherwise than for any machine."""
+    exposed: int = 0
+    """Ports that the matrix says are exposed."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.asked} tried, {len(self.complaints)} wrong, {self.unknown} unknown, {self.several} with several "
+            f"answers, {self.apart} left out, {self.exposed} exposed"
+        )
+
+
+def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) -> Judged:
+    """Try everything that the matrix of a host has a cell for. The servers of the host run meanwhile.
+
+    Removes all containers in the end.
+    """
+    everybody = inhabitants(host, names)
+    addresses = host_addresses(host)
+    examined = Examined(snapshot, Settings())
+    full = reachability_of(examined.matrix, FULL)
+    found = Judged(complaints=list(full["problems"]))
+    fair = []
+    for question in questions(everybody, addresses):
+        if question.origin.kind == OUTSIDE and _tells_apart(examined, question, lab):
+            found.apart += 1
+        else:
+            fair.append(question)
+    trying = Trying(lab, host, everybody)
+    tried = trying.all(fair)
+    found.asked = len(tried)
+    book = Book(full, everybody, addresses)
+    wrong = []
+    for question, outcome in tried:
+        cells = book.cells(question)
+        seen = {cell["seen"] for cell in cells}
+        found.unknown += UNKNOWN in seen
+        found.several += len(seen) > 1
+        if not _agree(cells, outcome):
+            wrong.append(question)
+    host.run(["conntrack", "--flush"], check=False)
+    for question, outcome in trying.all(wrong, PATIENT):
+        cells = book.cells(question)
+        if not _agree(cells, outcome):
+            words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
+            found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
+    found.exposed = sum(len(item["ports"]) for item in full["exposures"])
+    found.complaints += _exposures(full["exposures"], tried, everybody)
+    found.complaints += denied(host, trying, tried, full["exposures"])
+    return found
+
+
+def _agree(cells: Sequence[Mapping[str, Any]], outcome: Outcome) -> bool:
+    """Whether one of the cells says what happened. In the lab nobody outside has an address of a container."""
+    if any(cell["instead"] == OUTSIDE and cell["seen"] == ANSWERED for cell in cells):
+        return outcome.seen in (TIMED_OUT, UNREACHABLE)
+    return bool({outcome.seen, UNKNOWN} & {cell["seen"] for cell in cells})
+
+
+def _tells_apart(examined: Examined, question: Question, lab: Lab) -> bool:
+    """Whether rules treat the lab's outside machine otherwise than the one that the matrix asks for."""
+    source = lab.outside.address6 if question.family == 6 else lab.outside.address
+    packet = Packet(question.origin, question.address, question.protocol, question.port)
+    try:
+        ways = [examined.path(item) for item in (packet, replace(packet, source=source))]
+    except BadPacketError:
+        return True
+    return len({(way.verdict, way.seen) for way in ways}) > 1
+
+
+# ---- exposures
+
+
+def _exposures(told: Sequence[Mapping[str, Any]], tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> list[str]:
+    """What was reached from outside and is not told, and what is told and was not reached."""
+    by_kind = {kind: {port for item in told if item["kind"] == kind for port in item["ports"]} for kind in _KINDS}
+    reached: dict[str, set[str]] = {kind: set() for kind in _KINDS}
+    for kind, member in _reached(tried, everybody):
+        reached[kind].add(member)
+    return [
+        *(f"{member} is {kind}, which the matrix does not tell" for kind, member in _more(reached, by_kind)),
+        *(f"the matrix tells that {member} is {kind}, and it is not" for kind, member in _more(by_kind, reached)),
+    ]
+
+
+_KINDS = (NOT_PUBLISHED, LOOPBACK_LEAK)
+
+
+def _more(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    return ((kind, member) for kind in _KINDS for member in sorted(one[kind] - other[kind]))
+
+
+def _reached(tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> Iterator[tuple[str, str]]:
+    """Ports that answered the machine outside and were not meant for it, with the kind of exposure."""
+    bound: dict[str, list[str]] = {}
+    for somebody in everybody:
+        for host_ip, dummy, port, protocol in somebody.bindings:
+            bound.setdefault(f"{somebody.name}:{port}/{protocol}", []).append(host_ip)
+    for question, outcome in tried:
+        if question.origin.kind != OUTSIDE or outcome.seen != ANSWERED:
+            continue
+        if question.member.partition(":")[0] != answer_of(outcome.body)[0]:
+            continue
+        on = [question.published_on] if question.published_on else bound.get(question.member, [])
+        if not on:
+            yield NOT_PUBLISHED, question.member
+        elif all(is_loopback(address) for address in on):
+            yield LOOPBACK_LEAK, question.member

@@ -1,0 +1,49 @@
+"""What the matrix says of ports that the host's own rules deny and Docker opens, tried once Docker opens them no more.
+
+All containers are removed, a program of the host takes each of their ports, and the machine outside asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED
+
+from tests.differential.answering import Server, Servers, answer_of
+from tests.differential.matrix_questions import Question, is_loopback
+from tests.differential.matrix_trying import Tried, Trying
+from tests.lab.host import Host
+
+
+def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences about ports that a program of the host would not have as the matrix says. Removes all containers."""
+    open_ = [question for question, outcome in tried if _is_open(question) and _answers(question.owner, outcome.body)]
+    ports = {port for item in told if item["kind"] == DENIED_BY_HOST for port in item["ports"]}
+    if not open_:
+        return []
+    names = host.docker("ps", "--quiet", "--all").out.split()
+    host.docker("rm", "--force", *names)
+    wanted = {(question.address, question.protocol, question.port) for question in open_}
+    with Servers(Server(host.path, "host", protocol, port, address) for address, protocol, port in wanted):
+        host.run(["conntrack", "--flush"], check=False)
+        again = trying.all(open_)
+    found = []
+    for question, outcome in again:
+        let_in = outcome.seen == ANSWERED and _answers("host", outcome.body)
+        if let_in == (question.member in ports):
+            words = "denied" if question.member in ports else "not denied"
+            found.append(f"{question}: the matrix says {words} to a program of the host; observed {outcome}")
+    return found
+
+
+def _is_open(question: Question) -> bool:
+    """Whether it is one from outside to a port that is published for machines outside."""
+    loopback = is_loopback(question.published_on) or is_loopback(question.address)
+    return question.origin.kind == OUTSIDE and bool(question.published_on) and not loopback
+
+
+def _answers(name: str, body: str) -> bool:
+    return bool(body) and answer_of(body)[0] == name

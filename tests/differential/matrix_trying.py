@@ -1,0 +1,37 @@
+"""Real attempts for the questions to a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
+
+from tests.differential.matrix_questions import Inhabitant, Question
+from tests.differential.observing import SECONDS, Attempt, Outcome, observe
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+
+Tried = tuple[Question, Outcome]
+FIRST_PORT = 20000
+
+
+class Trying:
+    """Makes attempts from everywhere on a host and from the outside machine, each with a port of its own there."""
+
+    def __init__(self, lab: Lab, host: Host, everybody: Sequence[Inhabitant]) -> None:
+        self._lab = lab
+        self._host = host
+        self._paths = {somebody.name: somebody.path for somebody in everybody}
+        self._mark = host.host_name.place
+        self._ports = count(FIRST_PORT + 1000 * self._mark)
+
+    def all(self, asked: Sequence[Question], seconds: float = SECONDS) -> list[Tried]:
+        """Make all attempts."""
+        return list(zip(asked, observe([self._attempt(question) for question in asked], seconds)))
+
+    def _attempt(self, question: Question) -> Attempt:
+        name, target = question.origin.kind, (question.protocol, question.address, question.port)
+        if name == OUTSIDE:
+            return Attempt(self._lab.outside.path, *target, self._mark, next(self._ports))
+        return Attempt(self._paths[question.origin.name] if name == CONTAINER else self._host.path, *target)
