@@ -108,9 +108,9 @@ def _printer(verbose: bool) -> Callable[[Report], None]:
     def tell(report: Report) -> None:
         case = report.case
         if report.void:
-            text = f"{case.kind} {case.number}: void: {report.void}"
+            text = f"{case.group} {case.number}: void: {report.void}"
         else:
-            text = f"{case.kind} {case.number}: {len(report.comparisons)} compared, {len(report.wrong)} wrong, "
+            text = f"{case.group} {case.number}: {len(report.comparisons)} compared, {len(report.wrong)} wrong, "
             text += f"{len(report.unknown)} unknown, {report.repeated} repeated"
             text += f"; matrix: {report.matrix}"
         shown = [*report.wrong, *(report.unknown if verbose else ()), *report.matrix.complaints]
