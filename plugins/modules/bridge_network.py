@@ -21,9 +21,10 @@ description:
   - The Docker Engine cannot change a network. Where one differs, the module refuses and says how, unless O(recreate)
     consents to removing it and making it anew with all its containers connected as they were.
   - Every network that was made is proved in the kernel, which means that its bridge is there and up and has the gateway
-    addresses, that its subnets are masqueraded if they should be, and are not if they should not be, that traffic
-    between containers is let through or dropped as wanted, and that the bridge forwards. Where that is not so, the
-    network that was just made is removed again, and the message says what was missing.
+    addresses, and that it forwards. Packets of two containers that are not there are then followed through the rules,
+    from one to the other and to the outside, and must be let through, dropped and masqueraded as wanted. Where that is
+    not so, the network that was just made is removed again, and the message says what was missing. What people do to
+    such packets on purpose, in DOCKER-USER say, is no fault of the network.
   - When a network of the list fails, those before it stay as they are then, and the message names them. What was there
     before is recorded in C(/var/lib/dockernet-baseline/journal.jsonl).
   - Should a run be killed while it makes a network anew, the next one finds that in the record and only puts that

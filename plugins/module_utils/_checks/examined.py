@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers, answers_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed, exposed_by
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.on_purpose import Purposes
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
     Capabilities,
     capabilities_of,
@@ -57,6 +58,11 @@ class Examined:
     def view(self) -> HostView:
         """The host, ready to be asked where packets go; its ``problems`` say what was not read."""
         return HostView.of(self.snapshot)
+
+    @cached_property
+    def purposes(self) -> Purposes:
+        """Whose rules are whose."""
+        return Purposes(self.view.book, self.snapshot.engine)
 
     @cached_property
     def answers(self) -> Answers:

@@ -15,6 +15,12 @@ OUTSIDE = "outside"
 HOST = "host"
 CONTAINER = "container"
 
+ANY_PORT = 9
+"""Stands for all ports, where rules about single ones are the affair of who made them."""
+BEYOND_ADDRESSES = {4: "203.0.113.9", 6: "2001:db8:ffff::9"}
+"""Stand for any machine on the internet (RFC 5737, RFC 3849)."""
+BEYOND_PORT = 443
+
 
 @dataclass(frozen=True)
 class Origin:

@@ -84,3 +84,26 @@ class Path:
     """For ``unknown``: each thing that would have to be known, with the rule it stands in."""
     decided_at: Optional[int] = None
     """Index of the deciding hop in ``hops``; None when there is none."""
+
+    @property
+    def arrives(self) -> bool:
+        """Whether the request comes to a socket or to where there is none, whatever becomes of the answer."""
+        return any(hop.leg == REQUEST and hop.place == "socket" for hop in self.hops)
+
+    @property
+    def first_source(self) -> str:
+        """The source address with which the packet set out."""
+        return _address(self.hops[0].source) if self.hops else ""
+
+    @property
+    def sent_as(self) -> str:
+        """The source address with which the request left the host; empty if it did not."""
+        sent = [hop for hop in self.hops if hop.leg == REQUEST and hop.place == "wire" and hop.action == "send"]
+        return _address(sent[-1].source) if sent else ""
+
+
+def _address(text: str) -> str:
+    """Without the port."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

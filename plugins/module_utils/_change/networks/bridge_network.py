@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
     bridge_of,
     subnets_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_effect import (
+    Judgement,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_existing import (
     NetworkFacts,
@@ -36,9 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
-    Kernel,
-    forwarding_keys,
-    problems,
+    Verification,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
     NetworkWish,
@@ -55,16 +56,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Recreation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import read_sysctl
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, taken_on_host
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+
+T = TypeVar("T")
 
 _DONE = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed"}
 
@@ -104,14 +106,14 @@ class NetworkChange:
             raise Refusal(f"nothing was changed: {error}") from error
         netfilter = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
         facts = NetworkFacts(snapshot, networks, netfilter, self._avoid)
-        decisions = [_with_kernel(item, snapshot) for item in decide(self._wishes, self._consent, facts)]
+        decisions = _with_kernel(decide(self._wishes, self._consent, facts), snapshot)
         recreations = {
             item.wish.name: self._recreation(item.old, item.body, snapshot)
             for item in decisions
             if item.outcome == RECREATED and item.old and item.body
         }
         return NetworkPlan(
-            outline(decisions, recreations), decisions, recreations, _surroundings(snapshot, self._avoid)
+            outline(decisions, recreations), decisions, _surroundings(snapshot, self._avoid), recreations
         )
 
     def apply(self, plan: NetworkPlan) -> None:
@@ -142,7 +144,7 @@ class NetworkChange:
             if item.outcome == REMOVED and item.old:
                 self._remove(item.old)
             elif item.outcome == CREATED and item.body:
-                self._create(item.body, plan.surroundings)
+                self._create(item.body, plan)
             elif item.outcome == RECREATED:
                 self._recreate(self._current(item, plan), plan)
         except ApiProblem as error:
@@ -152,13 +154,13 @@ class NetworkChange:
     def _remove(self, network: dict[str, Any]) -> None:
         self._api.remove(network["Id"])
         name, bridge = network["Name"], bridge_of(network)
-        if any(link.name == bridge for link in _kernel(self._run, bridge).links):
+        if any(link.name == bridge for link in _now(read_links)):
             raise ChangeFailed(f"network {name} was removed, and the kernel still has its bridge {bridge}")
 
-    def _create(self, body: dict[str, Any], surroundings: Surroundings) -> None:
+    def _create(self, body: dict[str, Any], plan: NetworkPlan) -> None:
         network_id = self._api.create(body)
         try:
-            self._prove(network_id, surroundings)
+            remarks = self._prove(network_id, plan.surroundings)
         except ChangeFailed as error:
             try:
                 self._api.remove(network_id)
@@ -167,6 +169,7 @@ class NetworkChange:
                     f"network {body['Name']} was made, and {error}. It could not be removed again: {problem}"
                 ) from error
             raise ChangeFailed(f"network {body['Name']} was made, and removed again, as {error}") from error
+        plan.outline.warnings.extend(f"network {body['Name']} was made, but {text}" for text in remarks)
 
     def _current(self, item: Decision, plan: NetworkPlan) -> Recreation:
         """The plan to make it anew; where others are made anew before, they may have changed its endpoints."""
@@ -179,19 +182,28 @@ class NetworkChange:
             raise ChangeFailed(f"network {item.wish.name} was not re-created: {refusal}") from refusal
 
     def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
-        observed = recreate(self._api, recreation, lambda network_id: self._prove(network_id, plan.surroundings))
+        remarks: list[str] = []
+        observed = recreate(
+            self._api, recreation, lambda network_id: remarks.extend(self._prove(network_id, plan.surroundings))
+        )
+        name = recreation.record.name
+        plan.outline.warnings.extend(f"network {name} was re-created, but {text}" for text in remarks)
         # Containers that changed by themselves meanwhile: in no plan, and no failure either.
         plan.outline.warnings.extend(observed)
 
-    def _prove(self, network_id: str, surroundings: Surroundings) -> None:
-        """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others."""
+    def _prove(self, network_id: str, surroundings: Surroundings) -> list[str]:
+        """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others.
+
+        Returns what is no fault of the network, and is to be known.
+        """
         try:
             network = self._api.inspect(network_id)
         except ApiProblem as error:
             raise ChangeFailed(f"the engine could not be asked about it: {error}") from error
         if network is None:
             raise ChangeFailed("the engine does not know it")
-        found = problems(network, _kernel(self._run, bridge_of(network), manages_ipv4=surroundings.manages_ipv4))
+        judgement = Verification(_as_it_is_now(self._run, surroundings.host), [network]).judge(network)
+        found = list(judgement.problems)
         for version in (4, 6):
             for item in subnets_of(network, version):
                 offender = overlapping(item.subnet, surroundings.outside)
@@ -202,39 +214,48 @@ class NetworkChange:
                     )
         if found:
             raise ChangeFailed("; ".join(found))
+        return judgement.remarks
 
 
-def _kernel(run: Run, bridge: str, *, manages_ipv4: bool = True) -> Kernel:
-    """The kernel as it is now."""
+def _as_it_is_now(run: Run, host: HostSnapshot) -> HostSnapshot:
+    """The host with what the kernel has by now; what is inside its containers is as it was."""
+    return _now(
+        lambda: replace(
+            host, links=read_links(), routes=read_routes(), sysctls=read_sysctls(), ruleset=read_ruleset(run)
+        )
+    )
+
+
+def _now(read: Callable[[], T]) -> T:
     try:
-        keys = [key for keys in forwarding_keys(bridge).values() for key in keys]
-        return Kernel(read_links(), read_ruleset(run), {key: read_sysctl(key) for key in keys}, manages_ipv4)
+        return read()
     except (UnreadableError, OSError) as error:
         raise ChangeFailed(f"the kernel could not be asked about it: {error}") from error
 
 
-def _with_kernel(item: Decision, snapshot: HostSnapshot) -> Decision:
-    """For a network that stays: the decision, with a warning where the kernel does not have it as it should."""
-    if item.outcome != KEPT or item.old is None:
-        return item
-    keys = [key for keys in forwarding_keys(bridge_of(item.old)).values() for key in keys]
-    sysctls = {key: snapshot.sysctls.get(key) for key in keys}
-    kernel = Kernel(snapshot.links, snapshot.ruleset or Ruleset(), sysctls, _manages_ipv4(snapshot))
-    found = [f"network {item.wish.name} is as wanted, but {problem}" for problem in problems(item.old, kernel)]
-    return replace(item, warnings=[*item.warnings, *found])
+def _with_kernel(decisions: list[Decision], snapshot: HostSnapshot) -> list[Decision]:
+    """The decisions, with a warning for each network that stays and that the kernel does not have as it should."""
+    kept = [item.old for item in decisions if item.outcome == KEPT and item.old is not None]
+    if not kept:
+        return decisions
+    verification = Verification(snapshot, kept)
+    return [
+        replace(item, warnings=[*item.warnings, *_warnings(item.wish.name, verification.judge(item.old))])
+        if item.outcome == KEPT and item.old is not None
+        else item
+        for item in decisions
+    ]
+
+
+def _warnings(name: str, found: Judgement) -> list[str]:
+    return [f"network {name} is as wanted, but {text}" for text in (*found.problems, *found.remarks)]
 
 
 def _surroundings(snapshot: HostSnapshot, avoid: list[CIDR]) -> Surroundings:
     bare = snapshot
     for network in snapshot.networks:
         bare = without_network(bare, network.id, network.bridge)
-    return Surroundings(taken_on_host(bare, avoid), _manages_ipv4(snapshot))
-
-
-def _manages_ipv4(snapshot: HostSnapshot) -> bool:
-    flags = parse_flags(snapshot.daemon.argv) if snapshot.daemon else {}
-    values = snapshot.daemon_config.values if snapshot.daemon_config else {}
-    return {**values, **flags}.get("iptables") is not False
+    return Surroundings(snapshot, taken_on_host(bare, avoid))
 
 
 def _entry(item: Decision, recreation: Recreation | None) -> dict[str, Any]:

@@ -11,17 +11,14 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_rules import (
-    is_managed,
-    nftables_treatment,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
     ICC,
     NetworkWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 # The release that brought each gateway mode to both families; nat is what older engines do anyway.
@@ -104,8 +101,7 @@ def ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> li
             f"IPv6 forwarding is off: while dockerd makes {name}, it turns it on and may set the policy of the IPv6 "
             "FORWARD chain to DROP"
         )
-    ruleset = snapshot.ruleset or Ruleset()
-    if not is_managed(ruleset, 6) and nftables_treatment(ruleset, "", 6) is None:
+    if rule_making(snapshot, 6).value is False:
         found.append(
             f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
             "whoever can route to them, and have no masquerading"

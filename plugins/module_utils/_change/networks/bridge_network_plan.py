@@ -100,10 +100,10 @@ class Decision:
 class Surroundings:
     """What a new network is held against when it is there."""
 
+    host: HostSnapshot
+    """As it was read for the plan."""
     outside: list[Taken] = field(default_factory=list)
     """All that is taken, but for Docker's own networks: the engine itself sees to these."""
-    manages_ipv4: bool = True
-    """Whether dockerd is to make rules for IPv4."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ class NetworkPlan:
 
     outline: Outline
     decisions: list[Decision]
+    surroundings: Surroundings
     recreations: dict[str, Recreation] = field(default_factory=dict)
     """By name of the network."""
-    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 def decide(wishes: list[NetworkWish], consent: str, facts: NetworkFacts) -> list[Decision]:

@@ -23,7 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import Fates, unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
@@ -32,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, REQUEST, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 
 _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
@@ -60,11 +61,10 @@ def _judge(examined: Examined) -> list[Verdict]:
     if examined.answers.problems:
         return [unknown(host, "; ".join(examined.answers.problems))]
     good, troubles = _followed(examined)
-    fates = Fates(examined)
     meant: dict[str, None] = {}
     by_network: dict[str, list[_Trouble]] = {}
     for item in troubles:
-        kept_in = fates.meant(item.path)
+        kept_in = examined.purposes.kept_off(item.path)
         if kept_in:
             meant[kept_in] = None
         else:
@@ -107,7 +107,7 @@ def _trouble(examined: Examined, answer: Answer, station: Station, network: Netw
 
 
 def _leaving(answer: Answer) -> Iterator[tuple[Station, Network]]:
-    """Namespaces whose way to the outside leads over a bridge network, with that network."""
+    """Namespaces whose way to the outside leads over a bridge network, or ought to, with that network."""
     family = answer.wanted.family
     for station in answer.stations:
         plug = _way_out(station, family)
@@ -116,13 +116,20 @@ def _leaving(answer: Answer) -> Iterator[tuple[Station, Network]]:
 
 
 def _way_out(station: Station, family: int) -> Optional[Plug]:
-    if station.space is None or not any(family_of(text) == family for text in station.addresses):
+    """The link by which a container is to reach the outside; None where that is no bridge network's affair."""
+    if station.space is None:
         return None
-    routes = [item for item in station.space.routes if item.destination == _DEFAULT[family] and item.interfaces]
+    routes = [item for item in station.space.routes if item.destination == _DEFAULT[family]]
     if not routes:
-        return None
-    index = min(routes, key=lambda item: item.metric).interfaces[0]
-    return next((plug for plug in station.plugs if plug.inside.index == index), None)
+        return next((plug for plug in station.plugs if _gives_a_way_out(plug, family)), None)
+    indices = min(routes, key=lambda item: item.metric).interfaces
+    return next((plug for plug in station.plugs if plug.inside.index in indices[:1]), None)
+
+
+def _gives_a_way_out(plug: Plug, family: int) -> bool:
+    """Whether dockerd gives containers of a network a default route: where the bridge is their gateway to elsewhere."""
+    network = plug.net.network
+    return bool(routed_addresses(plug.net.link, family)) and not network.internal and (family == 4 or network.ipv6)
 
 
 def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, network: Network) -> str:
@@ -132,10 +139,9 @@ def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, net
     if path.verdict == DELIVERED and not (masquerades and path.source_at_end in station.addresses):
         return ""
     whole = examined.path(packet)
-    sent_as = _source_on_the_wire(whole)
-    if masquerades and sent_as and sent_as == _first_source(whole):
-        return f"its packets leave with its own address {sent_as}, though masquerading is asked for"
-    if sent_as and not masquerades:
+    if masquerades and whole.sent_as and whole.sent_as == whole.first_source:
+        return f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
+    if whole.sent_as and not masquerades:
         return ""
     return "; ".join(path.doubts) or path.reason
 
@@ -145,24 +151,6 @@ def _masquerades(examined: Examined, network: Network, family: int) -> bool:
     mode = network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{family}", "nat")
     wanted = network.options.get(_MASQUERADE, "true") != "false" and mode.startswith("nat")
     return wanted and examined.rule_making[family].value is not False
-
-
-def _source_on_the_wire(path: Path) -> str:
-    """The source address with which a packet left the host; empty if it did not."""
-    sent = [hop for hop in path.hops if hop.leg == REQUEST and hop.place == "wire" and hop.action == "send"]
-    return _address(sent[-1].source) if sent else ""
-
-
-def _first_source(path: Path) -> str:
-    """The source address with which a packet set out."""
-    return _address(path.hops[0].source) if path.hops else ""
-
-
-def _address(text: str) -> str:
-    """Without the port."""
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 def _verdict(troubles: list[_Trouble]) -> Verdict:

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""How a packet that did not fare well ended: by the host's doing, on purpose, or at the program's own door."""
+"""How a packet ended that did not fare well: at the program's own door, or inside a container that was not read."""
 
 from __future__ import annotations
 
@@ -12,41 +12,11 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import (
-    NATIVE_TABLE,
-    Place,
-    places_of_people,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _NAMED = 5
-
-
-class Fates:
-    """Judges paths of one host."""
-
-    def __init__(self, examined: Examined) -> None:
-        """Find the chains that people fill."""
-        self._native = layout_of(examined.snapshot.engine) == NFTABLES
-        self._places: set[Place] = places_of_people(examined.view.book)
-
-    def meant(self, path: Path) -> str:
-        """The rule or policy by which somebody keeps such packets off on purpose; empty where it was no such one.
-
-        dockerd leaves DOCKER-USER to people, and all of INPUT, which guards what docker-proxy serves; with the backend
-        of nftables, they have tables of their own.
-        """
-        hop = None if path.decided_at is None else path.hops[path.decided_at]
-        if hop is None or not hop.chain or hop.action not in ("drop", "reject"):
-            return ""
-        if hop.place == "input":
-            return path.reason
-        own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
-        return path.reason if hop.rule and (own or (hop.table, hop.chain) in self._places) else ""
 
 
 def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:

@@ -20,16 +20,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import (
-    chains_of_docker,
-    unused_chains,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.layouts import LAYOUTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.missing_rules import (
     Missing,
     missing_rules,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import (
+    chains_of_docker,
+    unused_chains,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource

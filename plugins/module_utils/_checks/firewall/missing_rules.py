@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import FAMILIES, facts_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.layouts import Jump, Layout
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import FAMILIES, facts_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import DEVICE
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook
 

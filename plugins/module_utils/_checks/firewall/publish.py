@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import Fates, reached
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
@@ -63,7 +63,6 @@ class _Judge:
 
     def __init__(self, examined: Examined) -> None:
         self._examined = examined
-        self._fates = Fates(examined)
         self._asked: set[Asked] = set()
         self._outer = {
             (link.name, version): routed_addresses(link, version)
@@ -108,7 +107,7 @@ class _Judge:
         door = reached(whole, station.addresses, answer.wanted.first.port)
         if door is not None and door.action != "deliver":
             return _LED, path.reason
-        meant = self._fates.meant(whole)
+        meant = self._examined.purposes.kept_off(whole)
         return (_MEANT, meant) if meant else (_LOST, path.reason)
 
 

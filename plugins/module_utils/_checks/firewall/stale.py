@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import (
     FAMILIES,
     USER_CHAIN,
     chains_of_docker,

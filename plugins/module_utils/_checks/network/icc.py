@@ -21,13 +21,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network.probe import ANY_PORT, arrives
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    ANY_PORT,
+    CONTAINER,
+    Origin,
+    Packet,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
@@ -52,7 +56,7 @@ def _judge_icc(examined: Examined) -> list[Verdict]:
         if path.verdict == UNKNOWN:
             reason = f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.doubts)}"
             return [unknown(resources.network(default), reason, evidence)]
-    if switched_on if path is None else arrives(path):
+    if switched_on if path is None else path.arrives:
         return [_allowed(snapshot, default, evidence, switched_on=switched_on)]
     if not switched_on:
         armed = [item for item in users if holds(item, _NET_RAW)]

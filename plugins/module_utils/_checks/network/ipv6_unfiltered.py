@@ -22,13 +22,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.disabled import let_dockerd_make_rules
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.docker_rules import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network.probe import ANY_PORT, arrives
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import ANY_PORT, OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import DEFAULT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DAEMON_CONFIG
@@ -65,7 +64,7 @@ def _judge_network(examined: Examined, network: Network) -> list[Verdict]:
             return [
                 unknown(resource, f"whether others keep packets away depends on {'; '.join(path.doubts)}", evidence)
             ]
-        if not arrives(path):
+        if not path.arrives:
             return []
     return [_unfiltered(examined, network, evidence)]
 

@@ -18,9 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 PROTOCOLS = ("tcp", "udp")
 _WILDCARDS = {"": 4, "0.0.0.0": 4, "::": 6}  # noqa: S104 (compared, not bound)
-BEYOND_ADDRESSES = {4: "203.0.113.9", 6: "2001:db8:ffff::9"}
-"""Stand for any machine on the internet (RFC 5737, RFC 3849)."""
-BEYOND_PORT = 443
 
 
 class Asked(NamedTuple):

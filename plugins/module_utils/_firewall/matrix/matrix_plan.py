@@ -15,8 +15,6 @@ from typing import NamedTuple, Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import addresses_of, uplinks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
-    BEYOND_ADDRESSES,
-    BEYOND_PORT,
     Address,
     Asked,
     family_of,
@@ -39,6 +37,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     SAME_NETWORK,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    BEYOND_ADDRESSES,
+    BEYOND_PORT,
     CONTAINER,
     HOST,
     OUTSIDE,

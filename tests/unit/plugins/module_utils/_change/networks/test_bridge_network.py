@@ -16,10 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
     parse_wishes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
-    Kernel,
-    forwarding_keys,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import ApiProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
@@ -38,7 +34,11 @@ class Scene:
         """Subnets whose bridges the kernel does not have."""
         self.left: list[Link] = []
         self._folder = folder
-        monkeypatch.setattr(bridge_network, "_kernel", self._kernel)
+        self.sysctls: dict[str, str] = {}
+        monkeypatch.setattr(bridge_network, "read_links", lambda: self._kernel()[0])
+        monkeypatch.setattr(bridge_network, "read_ruleset", lambda run: self._kernel()[1])
+        monkeypatch.setattr(bridge_network, "read_routes", lambda: self.host.snapshot().routes)
+        monkeypatch.setattr(bridge_network, "read_sysctls", lambda: {**self.host.snapshot().sysctls, **self.sysctls})
         monkeypatch.setattr(bridge_network, "Journal", lambda module: Journal(module, folder))
 
     def change(self, *networks: dict[str, t.Any], consent: str = "refuse") -> NetworkChange:
@@ -61,19 +61,20 @@ class Scene:
     def events(self) -> list[dict[str, t.Any]]:
         return [json.loads(line) for line in (self._folder / "journal.jsonl").read_text().splitlines()]
 
-    def _kernel(self, run: object, bridge: str, *, manages_ipv4: bool = True) -> Kernel:
-        links, nat, forward = list(self.left), "", ""
-        for key, body in self.engine.bodies.items():
+    def _kernel(self) -> tuple[list[Link], Ruleset]:
+        links, nat, forward = [*self.host.snapshot().links, *self.left], "", ""
+        for number, (key, body) in enumerate(self.engine.bodies.items()):
             config = body["IPAM"]["Config"][0]["Subnet"] if body["IPAM"]["Config"] else ""
             if config in self.broken:
                 continue
             name = body["Options"].get("com.docker.network.bridge.name") or f"br-{key[:12]}"
-            links.append(Link(7, name, "bridge", up=True, addresses=[config.replace(".0/", ".1/")]))
+            links.append(Link(700 + number, name, "bridge", up=True, addresses=[config.replace(".0/", ".1/")]))
             nat += f"-A POSTROUTING -s {config} ! -o {name} -j MASQUERADE\n"
             forward += f"-A FORWARD -i {name} -j ACCEPT\n"
-        save = f"*nat\n{nat}COMMIT\n*filter\n{forward}COMMIT\n"
-        sysctls: dict[str, str | None] = {key: "1" for keys in forwarding_keys(bridge).values() for key in keys}
-        return Kernel(links, Ruleset({"iptables-save": save}), sysctls, manages_ipv4)
+        heads = ":FORWARD DROP [0:0]\n"
+        return links, Ruleset(
+            {"iptables-save": f"*nat\n:POSTROUTING ACCEPT [0:0]\n{nat}COMMIT\n*filter\n{heads}{forward}COMMIT\n"}
+        )
 
 
 @pytest.fixture
@@ -173,6 +174,16 @@ def test_made_anew_and_not_as_the_kernel_should_show_it(scene: Scene) -> None:
         scene.run(net("a", 2), consent="unused")
     (body,) = scene.engine.bodies.values()
     assert body["IPAM"]["Config"] == [{"Subnet": "10.60.1.0/24"}]
+
+
+def test_what_is_no_fault_of_the_network_is_a_warning(scene: Scene) -> None:
+    change = scene.change(net("a", 1, masquerade=False))
+    plan = change.plan()
+    change.apply(plan)
+    assert plan.outline.warnings == []
+    scene.sysctls = {"net.ipv4.ip_forward": "0"}
+    with pytest.raises(ChangeFailed, match=r"made, and removed again, as net\.ipv4\.ip_forward is 0"):
+        scene.run(net("b", 2))
 
 
 def test_an_engine_that_does_not_answer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

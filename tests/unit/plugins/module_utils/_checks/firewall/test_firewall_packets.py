@@ -114,6 +114,25 @@ def test_a_network_is_told_once_though_its_containers_fare_in_several_ways() -> 
     assert len(finding.evidence["packets"]) == 2
 
 
+def test_a_container_that_lost_its_default_route_is_named() -> None:
+    host = big_host(2, 4)
+    lost = host.containers[0]
+    space = host.inner[0]
+    host.inner[0] = replace(space, routes=[item for item in space.routes if item.destination != "0.0.0.0/0"])
+    finding = only(host, "firewall.egress")
+    assert (finding.outcome, finding.resource.name) == ("fail", lost.endpoints[0].network)
+    assert finding.evidence["containers"] == lost.name
+    assert f"container {lost.name} has no route to 203.0.113.9" in finding.summary
+
+
+def test_containers_of_an_internal_network_need_no_default_route() -> None:
+    host = DockerHost()
+    host.container("vault", [host.network(internal=True)])
+    host.container("web", [host.network()])
+    host.inner[0] = replace(host.inner[0], routes=host.inner[0].routes[:2])
+    assert only(host, "firewall.egress").outcome == "pass"
+
+
 def test_packets_that_leave_with_a_private_source_are_found() -> None:
     host = big_host(2, 4)
     net = host.networks[0]
