@@ -43,6 +43,8 @@ _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?:b|[kmgtp](?:b|ib)?)?\Z"
 _AUTHORITY = r"(?:\[[0-9A-Fa-f:.]*\]|[A-Za-z0-9._~!$&'()*+,;=\-\u0080-\U0010ffff]*)(?::(?P<port>[0-9]*))?"
 _TCP = re.compile(rf"{_AUTHORITY}\Z")
 _MIRROR = re.compile(rf"https?://{_AUTHORITY}(?:/[^?#\s%\x00-\x1f\x7f]*)?\Z", re.I)
+# From which release on a key is parsed with net/netip (daemon/config/config.go); the others were not by 29.7.
+_TAKES_ZONES = {"dns": (29, 0), "host-gateway-ips": (28, 0)}
 _WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 
 
@@ -54,7 +56,7 @@ def value_problem(name: str, value: Any, release: Release) -> str:
     if value is None:
         return ""
     kind = KEYS[name].kind
-    if kind == ADDRESS and value and not _is_address(value, release):
+    if kind == ADDRESS and value and not _is_address_for(name, value, release):
         return f"{name}: {_quoted(value)} is no IP address"
     if kind == PREFIX and value:
         return _prefix_problem(name, value)
@@ -63,9 +65,7 @@ def value_problem(name: str, value: Any, release: Release) -> str:
     if kind == SIZE:
         return _size_problem(name, value)
     if kind == ADDRESSES:
-        # From 28.0 on, host-gateway-ips are parsed with net/netip.
-        parser = _UNKNOWN_RELEASE if name == "host-gateway-ips" else release
-        wrong = [_quoted(item) for item in value if item and not _is_address(item, parser)]
+        wrong = [_quoted(item) for item in value if item and not _is_address_for(name, item, release)]
         if wrong:
             return f"{name}: {', '.join(wrong)} is no IP address"
     rule = _RULES.get(name)
@@ -75,10 +75,15 @@ def value_problem(name: str, value: Any, release: Release) -> str:
 # ---- addresses -------------------------------------------------------------------------------------------------------
 
 
-def _is_address(text: str, release: Release) -> bool:
-    # Engines before 29 take no zone (fe80::1%eth0): they parse with net.ParseIP.
-    if "%" in text and _UNKNOWN_RELEASE < release < (29, 0):
+def _is_address_for(name: str, text: str, release: Release) -> bool:
+    """Whether a key takes it. With a zone (fe80::1%eth0) it takes net/netip; net.IP has none."""
+    since = _TAKES_ZONES.get(name)
+    if "%" in text and (since is None or _UNKNOWN_RELEASE < release < since):
         return False
+    return _is_address(text)
+
+
+def _is_address(text: str) -> bool:
     if re.search(r"(?:^|[.:])0[0-9]+(?:\.|\Z)", text):  # Python before 3.9.5 took 192.0.2.01 for an address
         return False
     try:
@@ -107,7 +112,7 @@ def _prefix_problem(name: str, text: str) -> str:
 def _interface(text: str) -> Any:
     """An address with a prefix length; None for everything else, a network mask among it."""
     address, dummy, length = text.partition("/")
-    if not re.match(r"(?:0|[1-9][0-9]*)\Z", length) or "%" in text or not _is_address(address, _UNKNOWN_RELEASE):
+    if not re.match(r"(?:0|[1-9][0-9]*)\Z", length) or "%" in text or not _is_address(address):
         return None
     try:
         return ipaddress.ip_interface(text)

@@ -195,6 +195,7 @@ def test_contradictions_belong_to_releases() -> None:
     assert "is no port number" in messages({"network-diagnostic-port": 99999}, FORKY)
     assert problems({"network-diagnostic-port": 99999}) == []
     assert problems({"dns": ["fe80::1%eth0"]}, (29, 0)) == []
+    assert "is no IP address" in messages({"host-gateway-ip": "fe80::1%eth0"}, (29, 1))
     assert default_of("ip6tables", TRIXIE) is False
     assert default_of("ip6tables", FORKY) is True
 
