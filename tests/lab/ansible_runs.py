@@ -13,11 +13,14 @@ from typing import Any
 
 from tests.lab.host import Host
 from tests.lab.identity import ROOT, Identity
-from tests.lab.proc import LabError, run
+from tests.lab.playbook_runs import run_playbook
+from tests.lab.proc import LabError
 
 CALLBACKS = Path(__file__).with_name("callback_plugins")
 MODULE_LIMIT = 180.0
 PLAYBOOK_LIMIT = 600.0
+# Names the file that the callback lab_results writes to.
+RESULTS = "DOCKERNET_LAB_RESULTS"
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,12 @@ def ansible_playbook(
     check: bool = False,
     diff: bool = False,
     options: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
     timeout: float = PLAYBOOK_LIMIT,
 ) -> PlaybookResult:
     """Run a playbook, named by its path or its full collection name, over the lab's inventory."""
     with tempfile.TemporaryDirectory(prefix="dockernet-lab-") as folder:
         results = Path(folder) / "results"
-        argv = [
-            str(Path(sys.executable).with_name("ansible-playbook")),
+        arguments = [
             *("--inventory", str(identity.inventory)),
             *(["--limit", ",".join(limit)] if limit else []),
             *(["--extra-vars", json.dumps(dict(extra_vars))] if extra_vars else []),
@@ -100,15 +101,15 @@ def ansible_playbook(
             *options,
             book,
         ]
-        done = run(argv, check=False, env=_environment(results, environment or {}), timeout=timeout)
+        done = run_playbook(arguments, _environment(), {RESULTS: str(results)}, timeout)
         lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     stats: dict[str, dict[str, int]] = next((line["stats"] for line in lines if "stats" in line), {})
     return PlaybookResult(done.rc, done.out, done.err, stats, [TaskResult(**line) for line in lines if "task" in line])
 
 
-def _environment(results: Path, further: Mapping[str, str]) -> dict[str, str]:
-    """The project's own settings; nothing of the user's ansible.cfg or home."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+def _environment() -> dict[str, str]:
+    """The project's own settings; nothing of the user's ansible.cfg or home, and not the test's name."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTEST_"))}
     return {
         **kept,
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
@@ -118,6 +119,4 @@ def _environment(results: Path, further: Mapping[str, str]) -> dict[str, str]:
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "lab_results",
         "ANSIBLE_NOCOLOR": "1",
-        "DOCKERNET_LAB_RESULTS": str(results),
-        **further,
     }

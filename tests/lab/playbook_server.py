@@ -1,0 +1,72 @@
+"""A program that runs ansible-playbook again and again, in forks of a process that has imported it.
+
+Importing Ansible costs more processor time than most runs of one module do, and so does packing the collection's
+module_utils for a host, which Ansible keeps in its process's temporary folder: the forks share that folder. Apart from
+this each run is a process of its own that starts from the same untouched state. playbook_runs.py is the other side.
+
+Requests come from the socket that is standard input, until it is closed. Each is a message, JSON of
+{"argv": [...], "environment": {...}}, with three descriptors: standard output and standard error of the run, and a
+stream on which it tells its process id and, at its end, its exit status, a line each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+MAX_REQUEST = 128 * 1024
+DESCRIPTORS = 3
+UNEXPECTED = 250
+"""ansible-playbook's exit status when it ends by an exception that it did not expect."""
+
+
+def serve() -> None:
+    """Fork for every request, until the other side closes the socket."""
+    from ansible.cli.playbook import PlaybookCLI
+
+    requests = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    # Runs that have ended leave no zombies.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors, dummy_flags, dummy_address = socket.recv_fds(requests, MAX_REQUEST, DESCRIPTORS)
+        if not message:
+            return
+        if os.fork() == 0:
+            requests.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _run(json.loads(message), descriptors, PlaybookCLI.cli_executor)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _run(request: dict[str, Any], descriptors: Sequence[int], main: Callable[[list[str]], object]) -> NoReturn:
+    """Be ansible-playbook. What the forks share stays: nothing is run that a process does at its end."""
+    out, err, told = descriptors
+    status = UNEXPECTED
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.set_inheritable(told, False)
+    os.write(told, f"{os.getpid()}\n".encode())
+    os.environ.update(request["environment"])
+    sys.argv = request["argv"]
+    try:
+        main(sys.argv)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(told, f"{status}\n".encode())
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve()
