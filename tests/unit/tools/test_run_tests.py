@@ -41,6 +41,24 @@ def test_goes_on_after_a_failure_and_reports_it(makefile: Path, capfd: pytest.Ca
     assert output.splitlines()[-1] == "1 passed, 1 failed"
 
 
+def test_steps_run_beside_each_other_and_those_alone_after_them(
+    makefile: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a and b waits for the other; c and d find them done, and c done before d."""
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    makefile.write_text(
+        "a:\n\t@mkfifo ab; echo from a > ab\n"
+        "b:\n\t@until test -p ab; do :; done; cat ab; touch b\n"
+        "c:\n\t@test -e b && touch c\n"
+        "d:\n\t@test -e c\n"
+    )
+    assert run_tests.main(["a", "b", "--alone", "c", "d"]) == 0
+    output = capfd.readouterr().out
+    assert "==== b ====\nfrom a\n" in output
+    assert output.index("==== b ====") < output.index("==== c ====") < output.index("==== d ====")
+    assert output.splitlines()[-1] == "4 passed, 0 failed"
+
+
 def test_counts_the_tests_of_a_report(makefile: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report = JUNIT.format(tests=10, failures=1, errors=2, skipped=3)
     makefile.write_text(f"a:\n\t@echo '{report}' > results/a.xml; false\n")
@@ -67,6 +85,6 @@ def test_the_makefile_has_every_step_it_tests() -> None:
     root = Path(__file__).resolve().parents[3]
     text = (root / "Makefile").read_text(encoding="utf-8")
     steps = next(line for line in text.splitlines() if line.startswith("TEST_STEPS")).partition(":=")[2].split()
-    targets = [step for step in steps if not step.startswith("$")]
+    targets = [step for step in steps if not step.startswith(("$", "--"))]
     command = ["make", "--dry-run", "--silent", *targets]
     assert subprocess.run(command, cwd=root, check=False, capture_output=True).returncode == 0
