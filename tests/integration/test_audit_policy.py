@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of
 
 from tests.integration.catalogue.case import Case
-from tests.integration.catalogue.cases import broken_groups, on_kind, parameters
+from tests.integration.catalogue.cases import broken_groups, on_host, parameters
 from tests.integration.catalogue.reading import read_broken, read_healthy, read_healthy_as_nobody
 from tests.lab.ansible_runs import TaskResult
 from tests.lab.host import Host
@@ -111,5 +111,5 @@ def test_documents_of_a_healthy_host_are_as_their_schema_says(engine_host: Host)
 
 @pytest.mark.parametrize("cases", parameters(broken_groups()))
 def test_the_document_of_a_broken_host_is_as_its_schema_says(engine_host: Host, cases: list[Case]) -> None:
-    mine = on_kind(cases, engine_host.kind)
+    mine = on_host(cases, engine_host)
     assert problems(audit_of(read_broken(engine_host, mine), profile="strict")) == []

@@ -20,7 +20,7 @@ from tests.integration.catalogue.cases import (
     healthy_groups,
     judge,
     of,
-    on_kind,
+    on_host,
     outcomes,
     parameters,
     shown,
@@ -55,7 +55,7 @@ def test_a_healthy_host_passes_every_check_that_is_about_it(engine_host: Host) -
 
 @pytest.mark.parametrize("cases", parameters(healthy_groups()))
 def test_a_host_made_healthy_for_it_passes(engine_host: Host, cases: list[Case]) -> None:
-    mine = on_kind(cases, engine_host.kind)
+    mine = on_host(cases, engine_host)
     findings = judge(read_made_healthy(engine_host, mine), mine)
     wrong = [item for case in mine for item in of(findings, case.check) if item.outcome != "pass"]
     assert not wrong, shown(wrong)
@@ -66,7 +66,7 @@ def test_a_host_made_healthy_for_it_passes(engine_host: Host, cases: list[Case])
 
 @pytest.mark.parametrize("cases", parameters(broken_groups()))
 def test_a_broken_host_fails(engine_host: Host, cases: list[Case]) -> None:
-    mine = on_kind(cases, engine_host.kind)
+    mine = on_host(cases, engine_host)
     snapshot = read_broken(engine_host, mine)
     findings = judge(snapshot, mine)
     missed = [f"{case.check} {case.resource}".rstrip() for case in mine if not failing(findings, case)]

@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, mode_of, sharers
 
+from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -231,8 +232,11 @@ def check_kernel(host: Host, snapshot: HostSnapshot) -> None:
     assert "net.ipv4.conf.back0.route_localnet" in snapshot.sysctls
     assert snapshot.ruleset is not None
     assert _rules(snapshot.ruleset.save["iptables-nft-save"]) == _rules(host.run(["iptables-save"]).out)
-    assert "-j DOCKER" in snapshot.ruleset.save["iptables-nft-save"]
     assert json.loads(snapshot.ruleset.nft_json or "")["nftables"]
+    if uses_nftables(host):
+        assert "ip docker-bridges" in (snapshot.ruleset.nft_tables or [])
+    else:
+        assert "-j DOCKER" in snapshot.ruleset.save["iptables-nft-save"]
     assert snapshot.ruleset.nft_tables == [line[6:] for line in host.run(["nft", "list", "tables"]).out.splitlines()]
     assert (snapshot.ruleset.unread, snapshot.ruleset.ipsets) == ([], None)
     assert (snapshot.ruleset.generation or 0) > 0

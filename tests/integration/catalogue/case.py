@@ -41,5 +41,7 @@ class Case:
     kinds: tuple[str, ...] = ALL_KINDS
     why_not_others: str = ""
     """Why it cannot fail on the kinds left out."""
+    with_nftables: bool = True
+    """Whether an engine that makes its rules with nftables can have it."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of docker_netcheck that it takes to fail, parameters say; they hold for its group."""

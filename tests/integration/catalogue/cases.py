@@ -20,6 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.integration.catalogue.case import Case
+from tests.integration.catalogue.scenario import uses_nftables
+from tests.lab.host import Host
 
 AREAS = tuple(dict.fromkeys(check.id.partition(".")[0] for check in CHECKS))
 
@@ -60,9 +62,10 @@ def _kinds(cases: list[Case]) -> list[str]:
     return list(dict.fromkeys(kind for case in cases for kind in case.kinds))
 
 
-def on_kind(cases: Iterable[Case], kind: str) -> list[Case]:
-    """Those of the cases that are for a kind of host."""
-    return [case for case in cases if kind in case.kinds]
+def on_host(cases: Iterable[Case], host: Host) -> list[Case]:
+    """Those of the cases that are for a host."""
+    native = uses_nftables(host)
+    return [case for case in cases if host.kind in case.kinds and (case.with_nftables or not native)]
 
 
 def judge(snapshot: HostSnapshot, cases: Iterable[Case] = ()) -> list[Finding]:

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from tests.integration.catalogue.case import Case, as_it_is
-from tests.integration.catalogue.scenario import PORT, release, restart_with
+from tests.integration.catalogue.scenario import PORT, release, restart_with, uses_nftables
 from tests.lab.host import Host
 
 NOWHERE = "10.88.1.222"
 GONE = "br-0123456789ab"
+NATIVE = ("ip", "docker-bridges")
 
 
 def all_rules_flushed(host: Host) -> None:
     """As a flush of the ruleset leaves it, on a host whose policy is to let pass."""
+    if uses_nftables(host):
+        host.run("nft delete table ip docker-bridges && nft delete table ip6 docker-bridges")
     for program in ("iptables", "ip6tables"):
         host.run(f"{program} -P FORWARD ACCEPT; for table in filter nat raw; do {program} -t $table -F; done")
         host.run(f"for table in filter nat; do {program} -t $table -X; done")
@@ -26,6 +29,9 @@ def web_out_of_reach_of_its_proxy(host: Host) -> None:
 
 
 def jump_for_back_deleted(host: Host) -> None:
+    if uses_nftables(host):
+        host.run(["nft", "delete", "element", *NATIVE, "filter-forward-in-jumps", '{ "back0" }'])
+        return
     chain = "FORWARD" if release(host) < (28, 0) else "DOCKER-BRIDGE"
     host.run(["iptables", "-D", chain, "-o", "back0", "-j", "DOCKER"])
 
@@ -35,11 +41,16 @@ def denied_by_the_host(host: Host) -> None:
 
 
 def rules_for_a_network_that_is_gone(host: Host) -> None:
-    host.run(["iptables", "-A", "FORWARD", "-o", GONE, "-j", "DOCKER"])
+    # Without iptables there is no chain DOCKER, unless the engine used it before.
+    host.run(["iptables", "-A", "FORWARD", "-o", GONE, "-j", "DOCKER"], check=not uses_nftables(host))
     host.run(["iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.99.0.0/16", "!", "-o", GONE, "-j", "MASQUERADE"])
 
 
 def port_of_a_container_that_is_gone(host: Host) -> None:
+    if uses_nftables(host):
+        rule = f'iifname != "front0" tcp dport 9999 counter dnat to {NOWHERE}:80 comment "DNAT"'
+        host.run(["nft", "add", "rule", *NATIVE, "nat-prerouting-and-output", rule])
+        return
     match = ["!", "-i", "front0", "-p", "tcp", "--dport", "9999"]
     host.run(["iptables", "-t", "nat", "-A", "DOCKER", *match, "-j", "DNAT", "--to-destination", f"{NOWHERE}:80"])
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from tests.integration.catalogue.case import Case
-from tests.integration.catalogue.scenario import FRONT, release
+from tests.integration.catalogue.scenario import FRONT, release, uses_nftables
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
@@ -39,7 +39,9 @@ def local(host: Host) -> None:
 def leaking(host: Host) -> None:
     """Engines before 28 leak by themselves, later ones without the rules that they have against it."""
     local(host)
-    if release(host) >= (28, 0):
+    if uses_nftables(host):
+        host.run(["nft", "flush", "chain", "ip", "docker-bridges", "raw-PREROUTING"])
+    elif release(host) >= (28, 0):
         host.run(["iptables", "--table", "raw", "--flush", "PREROUTING"])
 
 

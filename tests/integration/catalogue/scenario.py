@@ -55,6 +55,11 @@ def release(host: Host) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+def uses_nftables(host: Host) -> bool:
+    """Whether its engine (from 29.0 on) is told by its unit to make its rules so: see tests/lab/README.md."""
+    return "--firewall-backend=nftables" in host.read("/etc/default/docker")
+
+
 def configure(host: Host, **changes: Any) -> None:
     """Write daemon.json: the healthy host's with changes; underscores stand for hyphens, None takes a key out.
 
@@ -80,8 +85,9 @@ def make_healthy(host: Host) -> None:
     host.write(SYSCTLS, "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n")
     host.set_sysctl("net.ipv6.conf.all.forwarding", "1")
     restart_with(host)
-    # dockerd did so for IPv4 when it turned forwarding on; IPv6 was on before.
-    host.run(["ip6tables", "--policy", "FORWARD", "DROP"])
+    if not uses_nftables(host):
+        # dockerd did so for IPv4 when it turned forwarding on; IPv6 was on before.
+        host.run(["ip6tables", "--policy", "FORWARD", "DROP"])
     host.deploy(Scenario([FRONT, BACK, DUAL, INNER], containers(host)))
     wait_for_ipv6(host)
 
