@@ -90,12 +90,12 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
         seen = {cell["seen"] for cell in cells}
         found.unknown += UNKNOWN in seen
         found.several += len(seen) > 1
-        if not _agree(cells, outcome):
+        if not _agree(question, cells, outcome):
             wrong.append(question)
     host.run(["conntrack", "--flush"], check=False)
     for question, outcome in trying.all(wrong, PATIENT):
         cells = book.cells(question)
-        if not _agree(cells, outcome):
+        if not _agree(question, cells, outcome):
             words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
@@ -104,10 +104,11 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
     return found
 
 
-def _agree(cells: Sequence[Mapping[str, Any]], outcome: Outcome) -> bool:
+def _agree(question: Question, cells: Sequence[Mapping[str, Any]], outcome: Outcome) -> bool:
     """Whether one of the cells says what happened. In the lab nobody outside has an address of a container."""
-    if any(cell["instead"] == OUTSIDE and cell["seen"] == ANSWERED for cell in cells):
-        return outcome.seen in (TIMED_OUT, UNREACHABLE)
+    lost = (TIMED_OUT, UNREACHABLE)
+    if any(cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["seen"] in lost) for cell in cells):
+        return outcome.seen in lost
     return bool({outcome.seen, UNKNOWN} & {cell["seen"] for cell in cells})
 
 

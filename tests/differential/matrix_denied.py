@@ -13,7 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED
 
 from tests.differential.answering import Server, Servers, answer_of
-from tests.differential.matrix_questions import Question, is_loopback
+from tests.differential.matrix_questions import Question, family_of, is_loopback
 from tests.differential.matrix_trying import Tried, Trying
 from tests.lab.host import Host
 
@@ -21,7 +21,12 @@ from tests.lab.host import Host
 def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences about ports that a program of the host would not have as the matrix says. Removes all containers."""
     open_ = [question for question, outcome in tried if _is_open(question) and _answers(question.owner, outcome.body)]
-    ports = {port for item in told if item["kind"] == DENIED_BY_HOST for port in item["ports"]}
+    ports = {
+        (port, family_of(item["example"]["destination"]))
+        for item in told
+        if item["kind"] == DENIED_BY_HOST
+        for port in item["ports"]
+    }
     if not open_:
         return []
     names = host.docker("ps", "--quiet", "--all").out.split()
@@ -33,8 +38,9 @@ def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Ma
     found = []
     for question, outcome in again:
         let_in = outcome.seen == ANSWERED and _answers("host", outcome.body)
-        if let_in == (question.member in ports):
-            words = "denied" if question.member in ports else "not denied"
+        is_told = (question.member, question.family) in ports
+        if let_in == is_told:
+            words = "denied" if is_told else "not denied"
             found.append(f"{question}: the matrix says {words} to a program of the host; observed {outcome}")
     return found
 

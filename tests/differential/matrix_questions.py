@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
@@ -26,7 +26,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from tests.differential.reachability_hosts import INNER_TCP, INNER_UDP
 from tests.lab.host import Host
 
-WILDCARDS = {"": 4, "0.0.0.0": 4, "::": 6}  # noqa: S104 - compared, not bound
+ANY = "0.0.0.0"  # noqa: S104 - compared, not bound
+WILDCARDS = {"": 4, ANY: 4, "::": 6}
 LISTENING = ((INNER_TCP, "tcp"), (INNER_UDP, "udp"))
 BEYOND = {4: "203.0.113.9", 6: "2001:db8:ffff::9"}
 BEYOND_PORT = 443
@@ -63,6 +64,8 @@ class Question:
     published_on: str = ""
     """The address that the port is published on; empty for one that is asked at the container itself."""
     relation: str = ""
+    is_elsewhere: bool = False
+    """Whether the address is on no network that the host is on (gateway mode "isolated")."""
 
     @property
     def owner(self) -> str:
@@ -139,10 +142,12 @@ def questions(everybody: Sequence[Inhabitant], addresses: Sequence[HostAddress])
                 member = f"{somebody.name}:{port}/{protocol}"
                 for address in _asked_at(host_ip, addresses):
                     if not (origin.kind == CONTAINER and is_loopback(address)):
-                        yield Question(origin, address, protocol, host_port, member, host_ip or "0.0.0.0", relation)  # noqa: S104
+                        yield Question(origin, address, protocol, host_port, member, host_ip or ANY, relation)
             for address in somebody.addresses:
+                elsewhere = not any(ip_address(address) in item.network for item in addresses)
                 for port, protocol in LISTENING:
-                    yield Question(origin, address, protocol, port, f"{somebody.name}:{port}/{protocol}", "", relation)
+                    member = f"{somebody.name}:{port}/{protocol}"
+                    yield Question(origin, address, protocol, port, member, "", relation, elsewhere)
 
 
 def is_loopback(address: str) -> bool:

@@ -16,7 +16,7 @@ from tests.lab.lab import Lab
 from tests.lab.machine_lock import file_lock
 from tests.lab.proc import run
 
-LOOPBACK, LOCAL, OWN_LINK, MARKED = 100, 500, 1000, 2000
+LOOPBACK, LOCAL, OWN_LINK, MARKED = 1, 5, 10, 20
 """Priorities of rules: marked packets for 127.0.0.1 leave; what is local or on link stays there; then marks count."""
 SETTINGS = """
 for f in /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv?/conf/*/accept_redirects; do echo 0 >$f; done
@@ -38,19 +38,20 @@ def prepare(lab: Lab) -> None:
 
 
 def _policy_routing(path: str, family: str, hosts: Sequence[Host]) -> None:
-    have = {int(rule["priority"]) for rule in json.loads(_inside(path, ["ip", family, "-json", "rule", "show"]))}
-    rules = {LOCAL: ["lookup", "local"], OWN_LINK: ["lookup", "main", "suppress_prefixlength", "0"]}
+    shown = json.loads(_inside(path, ["ip", family, "-json", "rule", "show"]))
+    have = {(int(rule["priority"]), int(rule.get("fwmark", "0"), 16)) for rule in shown}
+    rules = {(LOCAL, 0): ["lookup", "local"], (OWN_LINK, 0): ["lookup", "main", "suppress_prefixlength", "0"]}
     for host in hosts:
         place = host.host_name.place
         marked = ["fwmark", str(place), "lookup", str(place)]
-        rules |= {LOOPBACK + place: ["to", LOOPBACKS[family], *marked], MARKED + place: marked}
+        rules |= {(LOOPBACK, place): ["to", LOOPBACKS[family], *marked], (MARKED + place, place): marked}
         via = host.address if family == "-4" else host.address6
         way = ["default", "via", via, "dev", "eth0", "table", str(place)]
         _inside(path, ["ip", family, "route", "replace", *way])
-    for priority, words in rules.items():
-        if priority not in have:
+    for (priority, mark), words in rules.items():
+        if (priority, mark) not in have:
             _inside(path, ["ip", family, "rule", "add", "priority", str(priority), *words])
-    if 0 in have:
+    if (0, 0) in have:
         _inside(path, ["ip", family, "rule", "del", "priority", "0"])
 
 

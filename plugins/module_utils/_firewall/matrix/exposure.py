@@ -48,7 +48,7 @@ class Exposed:
 
 def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     """Go through what machines outside reach, given the answers to the questions of a plan."""
-    found: dict[tuple[str, str, tuple[str, ...]], Exposed] = {}
+    found: dict[tuple[str, str, int, tuple[str, ...]], Exposed] = {}
     for answer in answers:
         # Another container, or a program of the host, can have the same port at an address of the host.
         source, wanted, packet = answer.source, answer.wanted, answer.packet
@@ -58,7 +58,7 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
         judged = _published(view, answer) if wanted.kind == PUBLISHED else _inner(asked, packet)
         for kind, ports, reason in judged:
             exposed = Exposed(kind, source.uplink, tuple(asked if ports is None else ports), reason, packet)
-            found.setdefault((kind, source.uplink, tuple(exposed.labels)), exposed)
+            found.setdefault((kind, source.uplink, wanted.family, tuple(exposed.labels)), exposed)
     return sorted(found.values(), key=lambda item: (item.kind, item.uplink, item.labels))
 
 
