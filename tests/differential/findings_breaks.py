@@ -109,11 +109,6 @@ BREAKS: dict[str, Break] = {
         _port(name, "bridge link set dev PORT isolated on")(host) for name in ("db", "open")
     ],
     "port of db attached to another bridge": _port("db", "ip link set PORT master front0"),
-    "port of db blocked (STP state)": _port("db", "bridge link set dev PORT state 4"),
-    "vlan filtering on back0, db in another VLAN": lambda host: [
-        host.run("ip link set back0 type bridge vlan_filtering 1"),
-        _port("db", "bridge vlan del dev PORT vid 1; bridge vlan add dev PORT vid 9 pvid untagged")(host),
-    ],
     "mtu of eth0 too small for nothing": _sh("ip link set eth0 mtu 1200"),
     "wrong neighbour entry for db": lambda host: host.run(
         f"ip neigh replace {host.container('db').address('back')} lladdr 02:00:00:00:00:01 dev back0 nud permanent"

@@ -9,7 +9,7 @@ from tests.integration.catalogue.case import ALL_KINDS, Case, as_it_is
 from tests.integration.catalogue.scenario import NAMES, restart_with, uses_nftables
 from tests.lab.host import Host
 from tests.lab.kinds import GATEWAY
-from tests.lab.scenario import Scenario, Workload
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 AVOID = {"parameters": {"network.overlap": {"avoid": ["10.88.4.128/25"]}}}
 
@@ -48,6 +48,20 @@ def two_on_the_default_network(host: Host) -> None:
     host.deploy(Scenario(containers=[Workload("one"), Workload("two")]))
 
 
+def two_beside_each_other_that_a_rule_divides(host: Host) -> None:
+    """One of them is on another network besides."""
+    networks = [
+        NetworkSpec(name, options={"com.docker.network.bridge.name": f"{name}0"}) for name in ("split", "loose")
+    ]
+    host.deploy(Scenario(networks, [Workload("left", ["split", "loose"]), Workload("right", ["split"])]))
+    host.run(["iptables", "-I", "FORWARD", "-i", "split0", "-o", "split0", "-j", "DROP"])
+
+
+def port_taken_off_its_bridge(host: Host) -> None:
+    """As a network manager does it that takes the port for a link of its own."""
+    host.run("for port in /sys/class/net/loose0/brif/*; do ip link set ${port##*/} nomaster; done")
+
+
 def swarm(host: Host) -> None:
     """A manager alone."""
     host.docker("swarm", "init", "--advertise-addr", host.address)
@@ -79,6 +93,8 @@ def networks(host: Host) -> set[str]:
 CASES: tuple[Case, ...] = (
     Case("network.default-bridge", on_the_default_network, "old", "workload"),
     Case("network.icc", on_the_default_network, "old", "workload"),
+    Case("network.divided", two_beside_each_other_that_a_rule_divides, "split", "workload"),
+    Case("network.endpoint", port_taken_off_its_bridge, "left", "workload"),
     Case("network.overlap", another_way_to_front, "front", "kernel"),
     Case("network.overlap", as_it_is, "inner", "kernel", options=AVOID),
     Case(

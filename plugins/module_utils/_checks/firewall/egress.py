@@ -72,10 +72,15 @@ def _judge(examined: Examined) -> list[Verdict]:
     found = [*map(_verdict, by_network.values()), *unread_inside(examined.snapshot)]
     if found:
         return found
+    without = [f"IPv{family}" for family in (4, 6) if not examined.view.uplink(family)]
     if not good and not meant:
-        reason = "No running container has a default route over a bridge network, or the host has none itself"
+        reason = "No running container has a default route over a bridge network"
+        if without:
+            reason = f"The host itself has no default route of {' and '.join(without)}, so nothing leads outside"
         return [not_applicable(host, reason)]
     evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
+    if without:
+        evidence["not asked, as the host has no default route of it"] = without
     if meant:
         evidence["kept in on purpose"] = list(meant)[:_NAMED]
     return [passed(host, "Containers reach the outside", evidence)]

@@ -11,6 +11,8 @@ from __future__ import annotations
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network import (
     default_bridge,
+    divided,
+    endpoint,
     icc,
     ipv6_unfiltered,
     overlap,
@@ -21,6 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.network
 CHECKS: tuple[Check, ...] = (
     default_bridge.DEFAULT_BRIDGE,
     icc.ICC,
+    endpoint.ENDPOINT,
+    divided.DIVIDED,
     overlap.OVERLAP,
     pools.POOLS,
     ipv6_unfiltered.IPV6_UNFILTERED,

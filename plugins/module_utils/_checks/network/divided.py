@@ -1,0 +1,165 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether containers on one network reach each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+
+_NAMED = 5
+
+
+@dataclass
+class _Rift:
+    """Containers of one network that do not reach others of it, all for one reason."""
+
+    network: Network
+    packet: Packet
+    path: Path
+    pairs: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """Why not, or what it depends on."""
+        return "; ".join(self.path.doubts) or self.path.reason
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    if examined.answers.problems:
+        return [unknown(host, "; ".join(examined.answers.problems))]
+    asked, rifts = _followed(examined)
+    by_network: dict[str, list[_Rift]] = {}
+    for rift in rifts:
+        by_network.setdefault(rift.network.id, []).append(rift)
+    found = [*map(_verdict, by_network.values()), *unread_inside(examined.snapshot)]
+    if found:
+        return found
+    if not asked:
+        return [not_applicable(host, "No container listens on a network that lets another one ask")]
+    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": asked})]
+
+
+def _followed(examined: Examined) -> tuple[int, list[_Rift]]:
+    """How many ports were asked, and what went wrong."""
+    asked = 0
+    rifts: dict[tuple[str, Key], Optional[_Rift]] = {}
+    for answer in examined.answers.answers:
+        if answer.source.kind != CONTAINER or answer.wanted.kind != INNER_PORT or answer.relation != SAME_NETWORK:
+            continue
+        for stations, port, network in _beside(answer):
+            asked += 1
+            if _fares_well(answer):
+                continue
+            key = (network.id, answer.key)
+            if key not in rifts:
+                rifts[key] = _rift(examined, answer, stations[0], port, network)
+            rift = rifts[key]
+            if rift is not None:
+                rift.pairs[f"{stations[0].name} to {port.label}"] = None
+    return asked, [rift for rift in rifts.values() if rift is not None]
+
+
+def _beside(answer: Answer) -> Iterator[tuple[list[Station], Asked, Network]]:
+    """Ports that are asked at an address on a network that the asking ones are on, too, and that lets them."""
+    for stations, ports in answer.pairs():
+        for port in ports:
+            net = _net_of(port)
+            if net is not None and net.number in stations[0].nets and net.network.icc:
+                others = [item for item in stations if item.number != port.station.number]
+                if others:
+                    yield others, port, net.network
+
+
+def _net_of(port: Asked) -> Optional[Net]:
+    plugs = port.station.plugs
+    return next(
+        (plug.net for plug in plugs if any(text.partition("/")[0] == port.address for text in plug.inside.addresses)),
+        None,
+    )
+
+
+def _fares_well(answer: Answer) -> bool:
+    return answer.path.verdict == DELIVERED and answer.path.answered_by.startswith("container ")
+
+
+def _rift(examined: Examined, answer: Answer, station: Station, port: Asked, network: Network) -> Optional[_Rift]:
+    """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
+    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=port.address, port=port.port)
+    path = examined.path(packet)
+    return _Rift(network, packet, path) if _is_fault(examined, path, port) else None
+
+
+def _is_fault(examined: Examined, path: Path, port: Asked) -> bool:
+    """Whether it is not what people want, nor for the program that listens to say."""
+    if path.verdict == UNKNOWN:
+        return True
+    door = reached(path, (port.address,), port.port)
+    at_its_door = door is not None and door.action != "deliver"
+    return path.verdict != DELIVERED and not at_its_door and not examined.purposes.kept_off(path)
+
+
+def _verdict(rifts: list[_Rift]) -> Verdict:
+    """One for a network: what is sure of some of its containers comes before what is open of others."""
+    sure = [item for item in rifts if item.path.verdict != UNKNOWN]
+    told = sure or rifts
+    network, reason = told[0].network, told[0].reason
+    pairs = list(dict.fromkeys(pair for item in told for pair in item.pairs))
+    who = ", ".join(pairs[:_NAMED]) + (f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else "")
+    packets = {str(item.packet): item.reason for item in told[:_NAMED]}
+    evidence = {"from and to": who, "number of ports": len(pairs), "packets": packets}
+    resource = resources.network(network)
+    if not sure:
+        return unknown(resource, f"whether containers of {network.name} reach each other depends: {reason}", evidence)
+    return failed(
+        resource,
+        f"Containers of {network.name} do not reach each other ({who}): {reason}",
+        evidence,
+        "They were put on one network to talk to each other, and what they ask gets no answer.",
+        Remedy(
+            "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
+            "writes them anew; where a rule of somebody else's is in the way, its owner decides"
+        ),
+    )
+
+
+DIVIDED = Check(
+    id="network.divided",
+    severity=HIGH,
+    title="Containers of a network reach each other",
+    rationale=(
+        "Traffic between the ports of a bridge passes the rules of FORWARD where bridge netfilter is on, so that a "
+        "policy or a rule that is meant for routed traffic divides a network as well; so do ports that are isolated. "
+        "Networks with icc off are meant to be divided."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)
