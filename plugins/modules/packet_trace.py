@@ -47,30 +47,34 @@ options:
       - V(outside) for a machine beyond the interface of the default route, V(outside eth1) beyond another interface. It
         is taken for granted that this machine sends packets for whatever address to this host.
       - V(host) for a program on the host.
-      - A container, as its name or its id, or V(container web) where its name is one of the words above.
+      - A container, as its name, its id or how that begins, the name of the Compose or Swarm service that it alone
+        runs, or V(container web) where its name is one of the words above.
     type: str
     required: true
   to:
     description:
       - Where it goes, one of the following.
-      - An IPv4 or IPv6 address.
-      - A container, as its name or its id, or V(container web). It is asked at its own address, on a network that it
-        shares with O(from) if there is one.
+      - An IPv4 or IPv6 address, with a port or without, V(192.0.2.1:443), V([2001:db8::1]:53/udp) or
+        V(https://192.0.2.1/) say. Names are not looked up.
+      - A container, as for O(from). It is asked at its own address, on a network that it shares with O(from) if there
+        is one.
       - A published port as C(CONTAINER:PORT/PROTOCOL), with the container's port, V(web:80/tcp) say. It is asked at
         the host's address and port.
-      - V(host), asked at the address of the default route's interface.
+      - V(host), asked at the address of the default route's interface, with a port or without (V(host:22)).
+        V(localhost) is the sender itself.
+      - V(outside), which stands for any machine on the internet.
     type: str
     required: true
   port:
     description:
-      - Port that is asked. Needed for V(tcp) and V(udp), unless O(to) names a published port.
+      - Port that is asked, from 1 to 65535. Needed for V(tcp) and V(udp), unless O(to) has one.
     type: int
   protocol:
     description:
       - V(icmp) is an echo request, and for IPv6 addresses one of ICMPv6.
+      - V(tcp), unless O(to) has one.
     type: str
     choices: [tcp, udp, icmp]
-    default: tcp
   source:
     description:
       - Source address of the packet. Without, the one that O(from) would choose.
@@ -202,11 +206,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     predict,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.question import (
-    PROTOCOLS,
     Question,
     QuestionError,
     packet_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.target import PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
@@ -215,6 +219,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -232,7 +237,7 @@ def main() -> None:
             "from": {"type": "str", "required": True},
             "to": {"type": "str", "required": True},
             "port": {"type": "int"},
-            "protocol": {"type": "str", "choices": list(PROTOCOLS), "default": "tcp"},
+            "protocol": {"type": "str", "choices": list(PROTOCOLS)},
             "source": {"type": "str"},
             "snapshot_path": {"type": "path"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
@@ -240,15 +245,18 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = module.params
-    question = Question(wanted["from"], wanted["to"], wanted["protocol"], wanted["port"], wanted["source"] or "")
+    question = Question(wanted["from"], wanted["to"], wanted["protocol"] or "", wanted["port"], wanted["source"] or "")
     try:
         snapshot = snapshot_for(wanted)
         packet = packet_of(snapshot, question)
         way = predict(HostView.of(snapshot), packet)
     except SavedSnapshotError as error:
         module.fail_json(msg=encodable(f"snapshot_path: {error}"))
-    except (QuestionError, BadPacketError) as error:
-        module.fail_json(msg=encodable(str(error)))
+    except QuestionError as error:
+        module.fail_json(msg=encodable(safe(str(error))))
+    except BadPacketError as error:
+        option = {"origin": "from", "destination": "to"}.get(error.part, error.part)
+        module.fail_json(msg=encodable(safe(f"{option}: {error.problem}")))
     except ValueError as error:
         module.fail_json(msg=encodable(f"what was read of the host cannot be so: {error}"))
     result = {

@@ -11,3 +11,9 @@ from __future__ import annotations
 
 class BadPacketError(ValueError):
     """The message names the part of the packet, its value, and what is allowed."""
+
+    def __init__(self, part: str, problem: str) -> None:
+        """Take the name of the packet's field, and what is wrong with it."""
+        super().__init__(f"{part}: {problem}")
+        self.part = part
+        self.problem = problem

@@ -43,7 +43,7 @@ def departure(view: HostView, packet: Packet) -> tuple[Start, Flight]:
     """The place and the first packet. Raises BadPacketError."""
     family, destination = _address("destination", packet.destination)
     if is_multicast(family, destination) or view.host.is_broadcast(family, destination) or not destination:
-        raise BadPacketError(f"destination: {packet.destination} is the address of no single machine")
+        raise BadPacketError("destination", f"{packet.destination} is the address of no single machine")
     number = _protocol(packet, family)
     start = _start(view, packet, family)
     source = _source(view, packet, start, family, destination, number)
@@ -59,19 +59,19 @@ def _address(name: str, text: str) -> tuple[int, int]:
     try:
         return parse_address(text)
     except ValueError:
-        raise BadPacketError(f"{name}: {text!r} is no IPv4 or IPv6 address") from None
+        raise BadPacketError(name, f"{text!r} is no IPv4 or IPv6 address") from None
 
 
 def _protocol(packet: Packet, family: int) -> int:
     if packet.protocol == "icmp":
         if packet.port:
-            raise BadPacketError(f"port: icmp has none, found {packet.port}")
+            raise BadPacketError("port", f"icmp has none, found {packet.port}")
         return ICMP if family == 4 else ICMPV6
     if packet.protocol not in NUMBERS:
-        raise BadPacketError(f"protocol: {packet.protocol!r} is not one of tcp, udp, icmp")
+        raise BadPacketError("protocol", f"{packet.protocol!r} is not one of tcp, udp, icmp")
     for name, port in (("port", packet.port), ("source_port", packet.source_port)):
         if port is not None and not 1 <= port <= 65535:
-            raise BadPacketError(f"{name}: {port} is not from 1 to 65535")
+            raise BadPacketError(name, f"{port} is not from 1 to 65535")
     return NUMBERS[packet.protocol]
 
 
@@ -82,12 +82,12 @@ def _start(view: HostView, packet: Packet, family: int) -> Start:
     if origin.kind == OUTSIDE:
         return Start(None, _uplink(view, origin.name, family))
     if origin.kind != CONTAINER:
-        raise BadPacketError(f"origin: {origin.kind!r} is not one of outside, host, container")
+        raise BadPacketError("origin", f"{origin.kind!r} is not one of outside, host, container")
     container = view.containers.get(origin.name)
     if container is None:
-        raise BadPacketError(f"origin: there is no container {origin.name!r}")
+        raise BadPacketError("origin", f"there is no container {origin.name!r}")
     if not container.running:
-        raise BadPacketError(f"origin: container {origin.name} does not run")
+        raise BadPacketError("origin", f"container {origin.name} does not run")
     stack = view.stack_of(container)
     return Start(stack if stack is not None else view.unseen(container))
 
@@ -95,14 +95,14 @@ def _start(view: HostView, packet: Packet, family: int) -> Start:
 def _uplink(view: HostView, name: str, family: int) -> str:
     if name:
         if name not in view.host.links or name == "lo":
-            allowed = ", ".join(link for link in view.host.links if link != "lo")
-            raise BadPacketError(f"origin: the host has no uplink {name!r}; its links are {allowed}")
+            allowed = ", ".join(link.name for link in uplinks(view.snapshot)) or "not known"
+            raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
         return name
     found = view.uplink(family) or next(
         (link.name for link in uplinks(view.snapshot) if view.host.addresses(family, link.name)), ""
     )
     if not found:
-        raise BadPacketError(f"origin: the host has no uplink for IPv{family}; name one")
+        raise BadPacketError("origin", f"the host has no uplink for IPv{family}; name one")
     return found
 
 
@@ -110,9 +110,9 @@ def _source(view: HostView, packet: Packet, start: Start, family: int, destinati
     if packet.source:
         own_family, source = _address("source", packet.source)
         if own_family != family:
-            raise BadPacketError(f"source: {packet.source} is not of the family of {packet.destination}")
+            raise BadPacketError("source", f"{packet.source} is not of the family of {packet.destination}")
         if start.stack is not None and not start.stack.doubt and not start.stack.has_address(family, source):
-            raise BadPacketError(f"source: {start.stack.label} has no address {packet.source}")
+            raise BadPacketError("source", f"{start.stack.label} has no address {packet.source}")
         return source
     if start.stack is None:
         return _neighbour(view, start.device, family, destination)
@@ -150,7 +150,7 @@ def _neighbour(view: HostView, device: str, family: int, destination: int) -> in
             return found
     if routers:
         return routers[0]
-    raise BadPacketError(f"source: none could be chosen, {device} has no IPv{family} subnet; give one")
+    raise BadPacketError("source", f"none could be chosen, {device} has no IPv{family} subnet; give one")
 
 
 def _routers(view: HostView, device: str, family: int) -> list[str]:

@@ -12,10 +12,22 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.container_named import (
+    NoSuchContainerError,
+    container_named,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.target import (
+    LOCALHOST,
+    PLACES,
+    Target,
+    TargetError,
+    target_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import main_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    BEYOND_ADDRESSES,
     CONTAINER,
     HOST,
     OUTSIDE,
@@ -24,8 +36,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-PROTOCOLS = ("tcp", "udp", "icmp")
-_SHORTEST_ID = 4
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
@@ -40,8 +50,9 @@ class Question:
     start: str
     """``outside``, ``outside DEVICE``, ``host``, or a container as its name, its id, or ``container NAME``."""
     to: str
-    """An address, ``host``, a container, or a published port as ``CONTAINER:PORT/PROTOCOL``."""
-    protocol: str = "tcp"
+    """An address, ``host``, ``outside``, a container, or a published port as ``CONTAINER:PORT/PROTOCOL``."""
+    protocol: str = ""
+    """Empty for that of ``to``, or ``tcp``."""
     port: Optional[int] = None
     source: str = ""
 
@@ -52,58 +63,99 @@ def packet_of(snapshot: HostSnapshot, question: Question) -> Packet:
     Raises QuestionError where it names what the host does not have, or has too little or too much in it.
     """
     origin = _origin(snapshot, question.start)
-    binding = _binding(snapshot, question)
-    if binding is not None:
-        return Packet(origin, _address_of(snapshot, binding), binding.protocol, binding.host_port, question.source)
-    destination = _destination(snapshot, question, origin)
-    if question.protocol == "icmp":
-        if question.port is not None:
+    target = _target(question.to)
+    protocol = _protocol(question, target)
+    if target.name in PLACES or target.address:
+        port = _port(question, target, protocol)
+        return Packet(origin, target.address or _place(snapshot, target.name), protocol, port, question.source)
+    container = _container(snapshot, target.name, "to")
+    port = _port(question, target, protocol)
+    if target.port is None:
+        return Packet(origin, _inner_address(snapshot, container, origin), protocol, port, question.source)
+    if not target.protocol:
+        raise QuestionError(
+            f"to: {question.to} can mean the published port, which is {question.to}/tcp, or the container's own "
+            f"address, which is {target.name} with port: {target.port}"
+        )
+    binding = _binding(container, target.port, protocol)
+    return Packet(origin, _address_of(snapshot, binding), protocol, binding.host_port, question.source)
+
+
+def _target(text: str) -> Target:
+    """What ``to`` names; a container that is called like a keyword has ``container `` before it."""
+    word, dummy, rest = text.strip().partition(" ")
+    try:
+        found = target_of(rest if word == CONTAINER and rest else text)
+    except TargetError as error:
+        raise QuestionError(f"to: {error}") from None
+    if word == CONTAINER and rest:
+        return found._replace(name=f"{CONTAINER} {found.name}", address="")
+    return found
+
+
+def _protocol(question: Question, target: Target) -> str:
+    if question.protocol and target.protocol not in ("", question.protocol):
+        raise QuestionError(f"protocol: {question.to} has its protocol already, and it is not {question.protocol}")
+    return question.protocol or target.protocol or "tcp"
+
+
+def _port(question: Question, target: Target, protocol: str) -> int:
+    if question.port is not None and target.port is not None:
+        raise QuestionError(f"port: {question.to} has its port already")
+    port = target.port if question.port is None else question.port
+    if protocol == "icmp":
+        if port is not None:
             raise QuestionError("port: icmp has no ports")
-        return Packet(origin, destination, "icmp", 0, question.source)
-    if question.port is None:
-        raise QuestionError(f"port: {question.protocol} to {question.to} needs a port, from 1 to 65535")
-    return Packet(origin, destination, question.protocol, question.port, question.source)
+        return 0
+    if port is None:
+        hint = f"; with one in it the address is [{target.address}]:PORT" if ":" in target.address else ""
+        raise QuestionError(f"port: {protocol} to {question.to} needs a port, from 1 to 65535{hint}")
+    if not 1 <= port <= 65535:
+        raise QuestionError(f"port: {port} is not from 1 to 65535")
+    return port
 
 
 def _origin(snapshot: HostSnapshot, text: str) -> Origin:
     word, dummy, rest = text.strip().partition(" ")
     name = rest.strip()
-    if word == HOST and not name:
+    if word in (HOST, LOCALHOST) and not name:
         return Origin(HOST)
     if word == OUTSIDE:
         return Origin(OUTSIDE, name)
-    return Origin(CONTAINER, _container(snapshot, name if word == CONTAINER and name else text.strip(), "from").name)
+    if _is_address(text.strip()):
+        raise QuestionError(f"from: {text.strip()} is an address, which is for source; from says whose it is")
+    container = _container(snapshot, text.strip(), "from")
+    if not container.running:
+        raise QuestionError(f"from: container {container.name} does not run{_status(container)}")
+    return Origin(CONTAINER, container.name)
 
 
-def _container(snapshot: HostSnapshot, wanted: str, option: str) -> Container:
-    for container in snapshot.containers:
-        if wanted in (container.name, container.id):
-            return container
-    found = [item for item in snapshot.containers if len(wanted) >= _SHORTEST_ID and item.id.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    others = {"from": "outside, outside DEVICE, host", "to": "an address, host, CONTAINER:PORT/PROTOCOL"}[option]
-    if found:
-        raise QuestionError(f"{option}: {len(found)} containers have an id that begins with {wanted!r}")
-    raise QuestionError(
-        f"{option}: there is no container {wanted!r}; allowed are {others}, or a container's name or id"
-    )
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
-def _binding(snapshot: HostSnapshot, question: Question) -> Optional[PublishedPort]:
-    """The published port that ``to`` names, None if it is something else."""
-    name, colon, port = question.to.rpartition(":")
-    number, slash, protocol = port.partition("/")
-    if not colon or not slash or not (number.isascii() and number.isdecimal()):
-        return None
-    if question.port is not None:
-        raise QuestionError(f"port: {question.to} has its port already")
-    container = _container(snapshot, name, "to")
-    wanted = (int(number), protocol)
-    found = [item for item in container.published if (item.container_port, item.protocol) == wanted]
+def _container(snapshot: HostSnapshot, text: str, option: str) -> Container:
+    word, dummy, rest = text.partition(" ")
+    try:
+        return container_named(snapshot, rest.strip() if word == CONTAINER and rest.strip() else text)
+    except NoSuchContainerError as error:
+        allowed = {"from": "outside, outside DEVICE, host", "to": "an address, host, outside"}[option]
+        raise QuestionError(f"{option}: {error}; allowed are {allowed}, or a container's name or id") from None
+
+
+def _binding(container: Container, port: int, protocol: str) -> PublishedPort:
+    """The binding of a published port, one of IPv4 before one of IPv6."""
+    found = [item for item in container.published if (item.container_port, item.protocol) == (port, protocol)]
+    if not container.running:
+        raise QuestionError(f"to: container {container.name} does not run{_status(container)}, so it publishes nothing")
     if not found:
         published = ", ".join(dict.fromkeys(f"{item.container_port}/{item.protocol}" for item in container.published))
-        raise QuestionError(f"to: {name} does not publish {port}; it publishes {published or 'nothing'}")
+        raise QuestionError(
+            f"to: {container.name} does not publish {port}/{protocol}; it publishes {published or 'nothing'}"
+        )
     return min(found, key=lambda item: ":" in item.host_ip)
 
 
@@ -121,16 +173,11 @@ def _own_address(snapshot: HostSnapshot, families: tuple[int, ...] = (4, 6)) -> 
     raise QuestionError("to: no address of the host could be told; give one")
 
 
-def _destination(snapshot: HostSnapshot, question: Question, origin: Origin) -> str:
-    try:
-        return str(ipaddress.ip_address(question.to))
-    except ValueError:
-        pass
-    if question.to == HOST:
-        return _own_address(snapshot)
-    word, dummy, rest = question.to.partition(" ")
-    container = _container(snapshot, rest.strip() if word == CONTAINER and rest.strip() else question.to, "to")
-    return _inner_address(snapshot, container, origin)
+def _place(snapshot: HostSnapshot, word: str) -> str:
+    """The address of what is no container. One on the internet has the family that the host has an address of."""
+    if word == LOCALHOST:
+        return "127.0.0.1"
+    return BEYOND_ADDRESSES[6 if ":" in _own_address(snapshot) else 4] if word == OUTSIDE else _own_address(snapshot)
 
 
 def _inner_address(snapshot: HostSnapshot, container: Container, origin: Origin) -> str:
@@ -144,4 +191,10 @@ def _inner_address(snapshot: HostSnapshot, container: Container, origin: Origin)
     for endpoint in sorted(container.endpoints, key=lambda endpoint: endpoint.network_id not in near):
         if endpoint.address or endpoint.address6:
             return str(endpoint.address or endpoint.address6)
-    raise QuestionError(f"to: {container.name} has no address; does it run?")
+    if not container.running:
+        raise QuestionError(f"to: container {container.name} does not run{_status(container)}, so it has no address")
+    raise QuestionError(f"to: container {container.name} is on no network, so it has no address")
+
+
+def _status(container: Container) -> str:
+    return f" ({container.status})" if container.status else ""

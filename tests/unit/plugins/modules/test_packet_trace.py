@@ -72,7 +72,10 @@ def test_a_saved_snapshot_stands_in_for_the_host(run: Any, tmp_path: Path) -> No
         ({"from": "outside", "to": "web"}, "port: tcp to web needs a port"),
         ({"from": "outside", "to": "web", "port": 65536}, "port: 65536"),
         ({"from": "outside", "to": "192.0.2.10", "port": 80, "source": "me"}, "source: 'me'"),
-        ({"from": "outside nowhere", "to": "192.0.2.10", "port": 80}, "'nowhere'"),
+        ({"from": "outside nowhere", "to": "192.0.2.10", "port": 80}, "from: the host has no interface 'nowhere'"),
+        ({"from": "outside", "to": "224.0.0.1", "port": 80}, "to: 224.0.0.1 is the address of no single machine"),
+        ({"from": "\x1b[2Jweb", "to": "web", "port": 80}, "from: there is no container '\\x1b[2Jweb'"),
+        ({"from": "host", "to": "\x1b[2J:80"}, "to: there is no container '\\x1b[2J'"),
         ({"from": "outside", "to": "host", "port": 80, "snapshot_path": "/nonexistent"}, "snapshot_path: /nonexistent"),
     ],
 )

@@ -355,7 +355,7 @@ def test_bridge_tables_are_not_evaluated_and_said_so() -> None:
         (Packet(NEIGHBOUR, ADDRESS, "sctp", 1), "protocol: 'sctp'"),
         (Packet(NEIGHBOUR, ADDRESS, "tcp", 65536), "port: 65536"),
         (Packet(NEIGHBOUR, ADDRESS, "icmp", 7), "port: icmp"),
-        (Packet(Origin(OUTSIDE, "wlan0"), ADDRESS, port=1), "uplink 'wlan0'"),
+        (Packet(Origin(OUTSIDE, "wlan0"), ADDRESS, port=1), "interface 'wlan0'"),
         (Packet(Origin("moon"), ADDRESS, port=1), "origin: 'moon'"),
         (Packet(NEIGHBOUR, ADDRESS, port=1, source="2001:db8::1"), "family"),
         (Packet(HOST_ITSELF, ADDRESS, port=1, source="192.0.2.99"), "has no address 192.0.2.99"),
