@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     family_of,
     host_addresses,
     is_asked_at,
+    is_loopback,
     listening_ports,
     published_ports,
 )
@@ -46,7 +47,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 
-LOOPBACK = "lo"
 OWN_GATEWAY = "the gateway of its network"
 ASKING_GATEWAY = "the gateway of the asking network"
 OTHER_GATEWAY = "gateways of other networks"
@@ -161,7 +161,7 @@ class Plan:
         return [
             address
             for address in self.addresses
-            if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and address.device == LOOPBACK)
+            if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and is_loopback(address.text))
         ]
 
     def can_ask(self, asking: Asking, family: int) -> bool:

@@ -73,6 +73,18 @@ def test_a_published_port_is_asked_at_each_address_of_the_host() -> None:
     assert at == {"127.0.0.1", ADDRESS, "the gateway of its network"}
 
 
+def test_containers_ask_at_an_address_that_stands_on_the_loopback_device() -> None:
+    host = web(WILDCARD)
+    host.links = [
+        replace(link, addresses=[*link.addresses, "192.0.2.77/32"]) if link.name == "lo" else link
+        for link in host.links
+    ]
+    found = matrix(host)
+    at = {found.destinations[cell.destination].at for cell in found.cells if found.sources[cell.source].members}
+    assert "192.0.2.77" in at
+    assert "127.0.0.1" not in at
+
+
 def test_ports_have_their_addresses_and_host_ports_where_they_are_one() -> None:
     host = DockerHost()
     near, far = host.network(), host.network()
