@@ -6,6 +6,7 @@ A new SyntheticHost is healthy: each method adds something or breaks something, 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -159,7 +160,8 @@ class SyntheticHost:
         """Add a running container; publish as ``ADDRESS|PORT|CONTAINER_PORT/PROTOCOL``."""
         number = len(self.containers)
         ports = [_port(text) for text in publish]
-        endpoints = [Endpoint(net, identity(net), f"10.88.1.{number + 2}") for net in networks]
+        address = ipaddress.ip_address("10.88.1.2") + number
+        endpoints = [Endpoint(net, identity(net), str(address)) for net in networks]
         container = Container(
             identity(name),
             name,
@@ -172,19 +174,20 @@ class SyntheticHost:
             bounding=BOUNDING,
         )
         self.containers.append(replace(container, **changes))
+        hairpins = (not self.proxy) if hairpin is None else hairpin
+        inside = [self._veth(item, number, hairpins) for item in endpoints]
         if "netns" not in changes:
             waiting = dict.fromkeys((port.protocol, port.container_port) for port in ports)
             listeners = [Listener(protocol, "0.0.0.0", number) for protocol, number in waiting]  # noqa: S104
-            self.inner.append(InnerNamespace(4026540000 + number, listeners=listeners))
-        for net in networks:
-            self._veth(net, number, (not self.proxy) if hairpin is None else hairpin)
+            self.inner.append(InnerNamespace(4026540000 + number, links=inside, listeners=listeners))
         for port in ports if self.proxy else []:
             self.proxies.append(self._docker_proxy(port, endpoints[0]))
         self.listeners += [self._holder(port) for port in ports]
         return self
 
-    def _veth(self, network: str, number: int, hairpin: bool) -> None:
-        bridge = next(item.bridge for item in self.networks if item.name == network)
+    def _veth(self, endpoint: Endpoint, number: int, hairpin: bool) -> Link:
+        """The end inside, after the other one is plugged into the bridge."""
+        bridge = next(item.bridge for item in self.networks if item.name == endpoint.network)
         master = next(link.index for link in self.links if link.name == bridge)
         index = len(self.links) + 1
         self.link(
@@ -198,6 +201,9 @@ class SyntheticHost:
                 peer_nsid=number,
                 hairpin=hairpin,
             )
+        )
+        return Link(
+            index + 1000, "eth0", "veth", up=True, peer_index=index, peer_nsid=0, addresses=[f"{endpoint.address}/24"]
         )
 
     def _holder(self, port: PublishedPort) -> Listener:
