@@ -99,6 +99,8 @@ LAYOUTS = {
             Jump("docker-bridges", "nat-OUTPUT", "nat-prerouting-and-output"),
             Jump("docker-bridges", "filter-FORWARD", "filter-forward-in__", "oif"),
             Jump("docker-bridges", "filter-FORWARD", "filter-forward-out__", "iif"),
+            Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-in__", "oif"),
+            Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-out__", "iif"),
         ),
     ),
 }

@@ -165,6 +165,14 @@ def test_a_map_of_the_nftables_backend_that_leads_to_no_bridge_is_missed(name: s
     assert (finding.outcome, finding.resource.name) == ("fail", "front")
 
 
+@pytest.mark.parametrize("name", NFT_NAMES)
+def test_a_flushed_base_chain_of_the_nftables_backend_cuts_every_bridge_off(name: str) -> None:
+    findings = judge(with_nft(recorded_host(name), "@nat-postrouting-"), "firewall.flushed")
+    assert {item.outcome for item in findings} == {"fail"}
+    assert {item.resource.name for item in findings} == {"bridge", "front", "back"}
+    assert "jump from nat-POSTROUTING of table docker-bridges" in findings[0].summary
+
+
 def test_an_engine_that_makes_no_rules_misses_none() -> None:
     snapshot = with_config(with_rules(big_host(2, 2).snapshot(), EMPTY), iptables=False)
     assert only(snapshot, "firewall.flushed").outcome == "not_applicable"
