@@ -39,9 +39,6 @@ from tests.differential.observing import Outcome
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
-PATIENT = 4.0
-"""Seconds that an attempt gets which disagreed."""
-
 
 @dataclass
 class Judged:
@@ -93,7 +90,7 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
         if not _agree(question, cells, outcome):
             wrong.append(question)
     host.run(["conntrack", "--flush"], check=False)
-    for question, outcome in trying.all(wrong, PATIENT):
+    for question, outcome in trying.again(wrong):
         cells = book.cells(question)
         if not _agree(question, cells, outcome):
             words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"

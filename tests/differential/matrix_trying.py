@@ -8,7 +8,7 @@ from itertools import count
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
 
 from tests.differential.matrix_questions import Inhabitant, Question
-from tests.differential.observing import SECONDS, Attempt, Outcome, observe
+from tests.differential.observing import Attempt, Outcome, observe, observe_patiently
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
@@ -26,9 +26,13 @@ class Trying:
         self._mark = host.host_name.place
         self._ports = count(FIRST_PORT + 1000 * self._mark)
 
-    def all(self, asked: Sequence[Question], seconds: float = SECONDS) -> list[Tried]:
+    def all(self, asked: Sequence[Question]) -> list[Tried]:
         """Make all attempts."""
-        return list(zip(asked, observe([self._attempt(question) for question in asked], seconds)))
+        return list(zip(asked, observe([self._attempt(question) for question in asked])))
+
+    def again(self, asked: Sequence[Question]) -> list[Tried]:
+        """Make attempts that came out otherwise than predicted once more, with patience."""
+        return list(zip(asked, observe_patiently([self._attempt(question) for question in asked])))
 
     def _attempt(self, question: Question) -> Attempt:
         name, target = question.origin.kind, (question.protocol, question.address, question.port)

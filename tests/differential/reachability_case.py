@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from tests.differential.answering import Servers, answer_of
 from tests.differential.matrix_case import Judged, judge
 from tests.differential.namespaces import answer_soon
-from tests.differential.observing import Outcome, observe
+from tests.differential.observing import Attempt, Outcome, observe, observe_patiently
 from tests.differential.reachability_apply import apply
 from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, HostCase
 from tests.differential.reachability_probes import Place, Probe, draw_probes, places, servers
@@ -32,6 +32,7 @@ from tests.lab.identity import ROOT
 from tests.lab.lab import Lab
 from tests.lab.proc import LabError
 
+Attempting = Callable[[Sequence[Attempt]], list[Outcome]]
 FAILING = ROOT / ".build" / "reachability"
 # Interfaces with an address that waits to be confirmed, which it does for ever where there is no carrier.
 TENTATIVE = """
@@ -111,11 +112,13 @@ def run_case(lab: Lab, host: Host, case: HostCase) -> Report:
     return report
 
 
-def compare(snapshot: HostSnapshot, probes: Sequence[Probe], containers: Sequence[Place]) -> list[Comparison]:
+def compare(
+    snapshot: HostSnapshot, probes: Sequence[Probe], containers: Sequence[Place], attempt: Attempting = observe
+) -> list[Comparison]:
     """Predict each packet, then try each for real."""
     view = HostView.of(snapshot)
     paths = [predict(view, probe.packet) for probe in probes]
-    outcomes = observe([probe.attempt for probe in probes])
+    outcomes = attempt([probe.attempt for probe in probes])
     return [
         Comparison(probe, path, outcome, complaint(path, outcome, containers))
         for probe, path, outcome in zip(probes, paths, outcomes)
@@ -131,7 +134,8 @@ def _ask_again(host: Host, report: Report, containers: Sequence[Place]) -> None:
     if not wrong:
         return
     host.run(["conntrack", "--flush"], check=False)
-    for first, second in zip(wrong, compare(read_host(host), [entry.probe for entry in wrong], containers)):
+    probes = [entry.probe for entry in wrong]
+    for first, second in zip(wrong, compare(read_host(host), probes, containers, observe_patiently)):
         if not second.complaint:
             report.repeated += 1
             first.path, first.outcome, first.complaint = second.path, second.outcome, ""
