@@ -19,7 +19,7 @@ from tests.differential.namespaces import socket_in
 SECONDS = 1.6
 # Attempts that are under way at the same time; more would only queue up behind the machine's processors.
 AT_ONCE = 100
-# A route that is an error sends one sender a burst of five errors, then one each second (ip_error() of net/ipv4/route.c);
+# A route that is an error sends a sender five errors at once, then one each second (ip_error() of net/ipv4/route.c);
 # what would lift that, net.ipv4.route.error_cost, is a setting of the machine, of none of its namespaces.
 FEW_AT_ONCE, PATIENT = 2, 4.0
 IP_RECVERR, IPV6_RECVERR = 11, 25  # ip(7), ipv6(7)
