@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.go_booleans import GO_FALSE, GO_TRUE
+
 # Flags that take no value unless it is joined with "=" (moby cmd/dockerd/config*.go and options.go, BoolVar).
 _BOOLEANS = frozenset(
     {
@@ -94,10 +96,6 @@ _SHORT = {
     "v": "version",
 }
 
-# strconv.ParseBool, which pflag uses.
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
-
 
 def parse_flags(argv: list[str]) -> dict[str, Any]:
     """Return the flags in argv (argv[0] is the program) by the key of daemon.json that each corresponds to.
@@ -143,7 +141,7 @@ def _store(values: dict[str, Any], name: str, text: str) -> None:
     elif name in _MAPS:
         _store_option(values.setdefault(_MAPS[name], {}), name, text)
     elif name in _BOOLEANS:
-        values[name] = True if text in _TRUE else False if text in _FALSE else text
+        values[name] = True if text in GO_TRUE else False if text in GO_FALSE else text
     elif name in _INTEGERS:
         values[name] = int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
     else:
@@ -165,6 +163,6 @@ def _store_option(target: dict[str, Any], flag: str, text: str) -> None:
     elif flag == "add-runtime":
         target[name] = {"path": value}
     elif flag == "feature":
-        target[name] = value not in _FALSE
+        target[name] = value not in GO_FALSE
     else:
         target[name] = value

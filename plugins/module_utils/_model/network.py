@@ -11,7 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
-_GO_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.go_booleans import GO_TRUE
+
+# Options of the driver (moby, drivers/bridge, networkConfiguration.fromLabels()).
+ICC = "com.docker.network.bridge.enable_icc"
+MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+INHIBIT_IPV4 = "com.docker.network.bridge.inhibit_ipv4"
+GATEWAY_MODES = {4: "com.docker.network.bridge.gateway_mode_ipv4", 6: "com.docker.network.bridge.gateway_mode_ipv6"}
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,22 @@ class Network:
 
     @property
     def icc(self) -> bool:
-        """Whether containers on the network may reach each other; written as Go's strconv.ParseBool takes it."""
-        return self.options.get("com.docker.network.bridge.enable_icc", "true") not in _GO_FALSE
+        """Whether containers on the network may reach each other."""
+        return (self.options.get(ICC) or "true") in GO_TRUE
+
+    @property
+    def masquerades(self) -> bool:
+        """Whether what leaves the network is to get an address of the host, where its gateway mode translates."""
+        return (self.options.get(MASQUERADE) or "true") in GO_TRUE
+
+    def gateway_mode(self, version: int) -> str:
+        """``nat``, ``nat-unprotected``, ``routed`` or ``isolated``, by IP version (4 or 6)."""
+        return self.options.get(GATEWAY_MODES[version]) or "nat"
+
+    def inhibits_address(self, version: int) -> bool:
+        """Whether the bridge is given no address of that IP version."""
+        inhibited = version == 4 and self.options.get(INHIBIT_IPV4) in GO_TRUE
+        return inhibited or self.gateway_mode(version) == "isolated"
 
 
 @dataclass(frozen=True)

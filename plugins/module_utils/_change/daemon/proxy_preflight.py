@@ -81,7 +81,7 @@ def _ipv6_clients(publishing: list[Container]) -> Iterator[Disruption]:
 
 def _turned_off(snapshot: HostSnapshot) -> Iterator[str]:
     publishing = {item.network.name for item in attachments(snapshot) if item.container.published}
-    closed = {network.name for network in snapshot.networks if _no_icc(network.options)}
+    closed = {network.name for network in snapshot.networks if not network.icc}
     if closed & publishing:
         yield (
             "without docker-proxy, containers of a network that forbids traffic between its containers reach each "
@@ -112,7 +112,3 @@ def _needs_proxy_for_ipv6(container: Container) -> bool:
 def _lost_ipv6_listener(container: Container) -> bool:
     hosts = {port.host_ip for port in container.published}
     return "0.0.0.0" in hosts and "::" not in hosts  # noqa: S104
-
-
-def _no_icc(options: dict[str, str]) -> bool:
-    return options.get("com.docker.network.bridge.enable_icc") == "false"

@@ -21,10 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
     BIND_ADDRESS,
     DEFAULT_MTU,
-    GATEWAY_MODES,
-    ICC,
-    INHIBIT_IPV4,
-    MASQUERADE,
     MTU,
     NAME,
     TRUSTED,
@@ -34,7 +30,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.go_booleans import GO_TRUE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+    GATEWAY_MODES,
+    ICC,
+    INHIBIT_IPV4,
+    MASQUERADE,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 # What the driver does without the option (moby, drivers/bridge, networkConfiguration).
@@ -49,7 +52,6 @@ _DEFAULTS = {
     "com.docker.network.container_iface_prefix": "eth",
 }
 _BOOLEANS = (ICC, MASQUERADE, INHIBIT_IPV4)
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")  # Go, strconv.ParseBool
 _WORDS = {
     NAME: "bridge_name",
     ICC: "icc",
@@ -219,7 +221,7 @@ def _canonical(name: str, value: str | None) -> str:
     if value is None or value == "":
         return _DEFAULTS.get(name, "")
     if name in _BOOLEANS:
-        return _word(value in _TRUE)
+        return _word(value in GO_TRUE)
     if name == MTU:
         return value if value != "0" else str(DEFAULT_MTU)
     if name == TRUSTED:

@@ -21,16 +21,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     option_of,
     subnets_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    GATEWAY_MODES,
-    ICC,
-    MASQUERADE,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.on_purpose import Purposes
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stand_ins import Pair, with_stand_ins
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     ANY_PORT,
     BEYOND_ADDRESSES,

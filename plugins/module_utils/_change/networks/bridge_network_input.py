@@ -14,9 +14,6 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
     BIND_ADDRESS,
-    GATEWAY_MODES,
-    ICC,
-    MASQUERADE,
     MTU,
     NAME,
     TRUSTED,
@@ -28,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # moby, runconfig.IsPreDefinedNetwork: networks that the daemon makes, and words of `docker run --network`.

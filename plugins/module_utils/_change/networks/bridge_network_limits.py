@@ -11,13 +11,11 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    ICC,
-    NetworkWish,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -15,15 +15,12 @@ from typing import Any, Union
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
 
 NAME = "com.docker.network.bridge.name"
-ICC = "com.docker.network.bridge.enable_icc"
-MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 BIND_ADDRESS = "com.docker.network.bridge.host_binding_ipv4"
 MTU = "com.docker.network.driver.mtu"
-GATEWAY_MODES = {4: "com.docker.network.bridge.gateway_mode_ipv4", 6: "com.docker.network.bridge.gateway_mode_ipv6"}
 TRUSTED = "com.docker.network.bridge.trusted_host_interfaces"
-INHIBIT_IPV4 = "com.docker.network.bridge.inhibit_ipv4"
 
 DEFAULT_MTU = 1500
 """Of an endpoint whose network has no MTU of its own (moby, bridge_linux.go)."""

@@ -29,11 +29,6 @@ _ANEW = (
     "A human decides. dockerd makes the bridge again when it starts (systemctl restart docker; containers stop "
     "unless live-restore is in force), and containers of the network join it when they are started again"
 )
-# moby, drivers/bridge/internal options: no address of that family on the bridge.
-_WITHOUT_ADDRESS = {
-    4: ("com.docker.network.bridge.inhibit_ipv4", "com.docker.network.bridge.gateway_mode_ipv4"),
-    6: ("", "com.docker.network.bridge.gateway_mode_ipv6"),
-}
 
 
 def _judge(examined: Examined) -> list[Verdict]:
@@ -80,7 +75,7 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
     if not subnet.subnet:
         return []
     block = ipaddress.ip_network(subnet.subnet, strict=False)
-    if (block.version == 6 and not network.ipv6) or _has_none(network, block.version):
+    if (block.version == 6 and not network.ipv6) or network.inhibits_address(block.version):
         return []
     own = {ipaddress.ip_interface(text).ip for text in link.addresses}
     if subnet.gateway:
@@ -88,11 +83,6 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
         gateway = ipaddress.ip_interface(subnet.gateway).ip
         return [] if gateway in own else [f"{gateway}/{block.prefixlen}"]
     return [] if any(address in block for address in own) else [f"{block[1]}/{block.prefixlen}"]
-
-
-def _has_none(network: Network, version: int) -> bool:
-    inhibited, mode = _WITHOUT_ADDRESS[version]
-    return network.options.get(inhibited, "").lower() in ("1", "t", "true") or network.options.get(mode) == "isolated"
 
 
 def _failed(network: Network, summary: str, evidence: dict[str, Any], remedy: Remedy) -> Verdict:

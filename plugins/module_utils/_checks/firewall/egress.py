@@ -36,7 +36,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 
 _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
-_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 _NAMED = 5
 
 
@@ -153,8 +152,7 @@ def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, net
 
 def _masquerades(examined: Examined, network: Network, family: int) -> bool:
     """Whether dockerd is to masquerade what leaves a network."""
-    mode = network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{family}", "nat")
-    wanted = network.options.get(_MASQUERADE, "true") != "false" and mode.startswith("nat")
+    wanted = network.masquerades and network.gateway_mode(family).startswith("nat")
     return wanted and examined.rule_making[family].value is not False
 
 

@@ -92,11 +92,10 @@ def _judge(examined: Examined) -> list[Verdict]:
 def _networks(examined: Examined, family: int) -> list[Network]:
     """Networks whose bridge is there and has rules like all others."""
     links = {link.name for link in examined.snapshot.links}
-    mode = f"com.docker.network.bridge.gateway_mode_ipv{family}"
     return [
         network
         for network in outward_networks(examined.snapshot, family)
-        if network.bridge in links and network.options.get(mode, "nat") == "nat"
+        if network.bridge in links and network.gateway_mode(family) == "nat"
     ]
 
 

@@ -119,7 +119,7 @@ def _net_of(asked: Asked) -> Net | None:
 
 def _is_meant(network: Network, family: int) -> bool:
     """Whether a network was made to be reached by routing."""
-    return network.options.get(f"com.docker.network.bridge.gateway_mode_ipv{family}", "") in _OPEN_MODES
+    return network.gateway_mode(family) in _OPEN_MODES
 
 
 def _verdict(item: _Open) -> Verdict:

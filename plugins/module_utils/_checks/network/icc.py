@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
@@ -37,7 +38,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _KEY = "icc"
-_OPTION = "com.docker.network.bridge.enable_icc"
 _NET_RAW = "NET_RAW"
 
 
@@ -47,7 +47,9 @@ def _judge_icc(examined: Examined) -> list[Verdict]:
     if default is None:
         return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
     switched_on = default.icc
-    evidence: dict[str, Any] = {f"{_OPTION} of network {default.name}": default.options.get(_OPTION, "not set: true")}
+    evidence: dict[str, Any] = {
+        f"{ICC_OPTION} of network {default.name}": default.options.get(ICC_OPTION, "not set: true")
+    }
     users = [item for item in running(snapshot) if _address(item, default)]
     packet = _packet_between(users, default)
     path = None if packet is None else examined.path(packet)

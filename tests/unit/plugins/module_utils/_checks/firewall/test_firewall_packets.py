@@ -147,7 +147,7 @@ def test_a_network_that_asks_for_no_masquerading_gets_none() -> None:
     host = big_host(2, 4)
     net = host.networks[0]
     snapshot = without(host, f"-A POSTROUTING -s {net.subnet} ! -o {net.device} -j MASQUERADE\n")
-    for options in ({MASQUERADE: "false"}, {GATEWAY_MODE: "routed"}):
+    for options in ({MASQUERADE: "false"}, {MASQUERADE: "0"}, {GATEWAY_MODE: "routed"}):
         assert only(with_options(snapshot, "net0", **options), "firewall.egress").outcome == "pass"
 
 
