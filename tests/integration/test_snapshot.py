@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_in_force,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, mode_of, sharers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
 
 from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.snapshots import install_readers, read_host
@@ -179,7 +179,7 @@ def check_ports(host: Host, snapshot: HostSnapshot) -> None:
 def check_modes(snapshot: HostSnapshot) -> None:
     for container in snapshot.containers:
         if container.running:
-            mode = mode_of(snapshot, container)
+            mode = modes(snapshot)[container.id]
             assert (container.name, mode.declared, mode.proved) == (container.name, *[MODES[container.name]] * 2)
     assert [{container.name for container in group} for group in sharers(snapshot)] == [{"web", "sidecar"}]
 

@@ -13,8 +13,6 @@ import socket
 from functools import lru_cache
 
 BITS = {4: 32, 6: 128}
-LOOPBACK4 = 127 << 24
-LOOPBACK6 = 1
 
 # What nobody on the Internet has a route to: RFC 1918, 6598, 3927, 4193 and 4291.
 _PRIVATE = tuple(
@@ -59,7 +57,7 @@ def same_prefix(family: int, one: int, other: int, length: int) -> bool:
 
 def is_loopback(family: int, number: int) -> bool:
     """127.0.0.0/8 or ::1."""
-    return number >> 24 == 127 if family == 4 else number == LOOPBACK6
+    return number >> 24 == 127 if family == 4 else number == 1
 
 
 def is_multicast(family: int, number: int) -> bool:

@@ -24,8 +24,6 @@ INPUT = "input"
 FORWARD = "forward"
 OUTPUT = "output"
 POSTROUTING = "postrouting"
-INGRESS = "ingress"
-EGRESS = "egress"
 
 NFT = "nft"
 LEGACY = "legacy"

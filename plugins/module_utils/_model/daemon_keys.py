@@ -264,11 +264,6 @@ def _is_pool(item: Any) -> bool:
     return isinstance(fields.get("base"), str) and is_integer(fields.get("size"))
 
 
-def _pool_fields(item: Any) -> dict[str, Any]:
-    """The fields of an address pool; Go matches their names whatever the case."""
-    return {name.lower(): field for name, field in item.items()} if isinstance(item, dict) else {}
-
-
 # ---- the file against the command line -------------------------------------------------------------------------------
 
 

@@ -84,16 +84,11 @@ def sharers(snapshot: HostSnapshot) -> list[list[Container]]:
 
 
 def modes(snapshot: HostSnapshot) -> dict[str, Mode]:
-    """The mode of every container by its id: what mode_of says of each, in time linear in their number."""
+    """The mode that each container was given and the one that its namespace shows, by its id."""
     ports: dict[str, list[Attachment]] = {}
     for item in attachments(snapshot):
         ports.setdefault(item.container.id, []).append(item)
     return {container.id: _mode(snapshot, container, ports.get(container.id, [])) for container in snapshot.containers}
-
-
-def mode_of(snapshot: HostSnapshot, container: Container) -> Mode:
-    """The mode that a container was given and the one that its namespace shows."""
-    return _mode(snapshot, container, [item for item in attachments(snapshot) if item.container.id == container.id])
 
 
 def _mode(snapshot: HostSnapshot, container: Container, own: list[Attachment]) -> Mode:

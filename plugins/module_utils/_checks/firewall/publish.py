@@ -26,9 +26,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
-    PROTOCOLS,
     Asked,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
@@ -174,7 +174,7 @@ def _unasked(item: Container, outcomes: dict[_Port, _Outcome]) -> dict[tuple[int
     found: dict[tuple[int, str], str] = {}
     for port in item.published:
         if port.host_port and (item.name, port.container_port, port.protocol) not in outcomes:
-            known = port.protocol in PROTOCOLS
+            known = port.protocol in TRANSPORTS
             where = f"{port.host_ip or '0.0.0.0'} is no address of this host that is asked"  # noqa: S104
             reason = where if known else f"packets of {port.protocol} are not followed"
             found[(port.container_port, port.protocol)] = f"{port}: {reason}"

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
     Flight,
     Surroundings,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_INVALID,
     CT_NEW,
@@ -61,7 +62,6 @@ ATTRIBUTES = frozenset(
 ALWAYS_KNOWN = frozenset(("family", "protocol", "saddr", "daddr", "iif", "oif", "physin", "physout", "pkttype"))
 """Those that are never None."""
 
-_ICMP = (1, 58)
 
 # Field, tuple of the connection, place in it.
 _TUPLES = {
@@ -96,7 +96,7 @@ def _tuple_reader(attribute: str, place: int) -> Reader:
             return ABSENT
         value = getattr(connection, attribute)[place]
         # An echo has its type and identifier in the place of ports: none that a rule would name.
-        return 0 if value is None and connection.protocol in _ICMP else value
+        return 0 if value is None and connection.protocol in ICMPS else value
 
     return read
 

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     is_decided,
     settle,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     DNAT,
@@ -44,7 +45,6 @@ CONNTRACK_PRIORITY = -200
 TRACKING_HOOKS = (PREROUTING, OUTPUT)
 # NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
 NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
-_ICMP = (1, 58)  # nf_nat_inet_fn: errors about a connection take its translation and ask no rule
 
 
 GoesOn = Callable[[Passage], bool]
@@ -121,7 +121,8 @@ class Translation:
         connection = flight.connection
         if connection is None or flight.state in (CT_INVALID, CT_UNTRACKED):
             return [Passage(ACCEPT, flight, (), ())]
-        error = flight.state == CT_RELATED and flight.protocol in _ICMP
+        # nf_nat_inet_fn(): errors about a connection take its translation and ask no rule.
+        error = flight.state == CT_RELATED and flight.protocol in ICMPS
         if flight.state == CT_ESTABLISHED or error or is_decided(connection, self._hook):
             return [self._translated(flight)]
         passages = one_by_one(self._chains, flight, self._is_open)

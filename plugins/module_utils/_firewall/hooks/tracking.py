@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_ESTABLISHED,
     CT_INVALID,
@@ -18,19 +19,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 )
 
 _SYN, _FIN, _RST, _ACK = 2, 1, 4, 16
-_TCP = 6
 # Echo, timestamp, information and address mask requests (nf_conntrack_proto_icmp.c); echo requests of ICMPv6, whose
 # types of neighbour and listener discovery are never tracked (nf_conntrack_proto_icmpv6.c).
-_ICMP_REQUESTS = {1: (8, 13, 15, 17), 58: (128,)}
+_ICMP_REQUESTS = {ICMP: (8, 13, 15, 17), ICMPV6: (128,)}
 # Errors belong to the connection of the packet that they quote (nf_conntrack_inet_error() and its callers).
-_ICMP_ERRORS = {1: (3, 4, 5, 11, 12), 58: range(128)}
+_ICMP_ERRORS = {ICMP: (3, 4, 5, 11, 12), ICMPV6: range(128)}
 _NEVER_TRACKED = range(130, 138)
-_ICMPV6 = 58
 
 
 def track(flight: Flight) -> None:
     """Give a flight its connection and state; what has its state already (on loopback, say) keeps it."""
-    if not flight.tracked or (flight.protocol == _ICMPV6 and flight.icmp_type in _NEVER_TRACKED):
+    if not flight.tracked or (flight.protocol == ICMPV6 and flight.icmp_type in _NEVER_TRACKED):
         untrack(flight)
         return
     if flight.state != CT_INVALID:
@@ -53,7 +52,7 @@ def track(flight: Flight) -> None:
 
 def _continues_unanswered(flight: Flight, connection: Connection) -> bool:
     """Whether it goes on though the answer to its SYN went another way: from SYN_SENT to sIV (tcp_conntracks)."""
-    if flight.protocol != _TCP or flight.reply or connection.seen_reply or flight.tcp_flags is None:
+    if flight.protocol != TCP or flight.reply or connection.seen_reply or flight.tcp_flags is None:
         return False
     return flight.tcp_flags & (_SYN | _FIN | _RST | _ACK) == _ACK
 
@@ -67,7 +66,7 @@ def untrack(flight: Flight) -> None:
 
 def _opens_connection(flight: Flight) -> bool:
     """Whether a packet without a connection makes one; otherwise it is invalid."""
-    if flight.protocol == _TCP:
+    if flight.protocol == TCP:
         # tcp_new: the table of states knows SYN, and ACK of what began before (nf_conntrack_tcp_loose is 1).
         flags = flight.tcp_flags
         return flags is None or flags & (_SYN | _FIN | _RST | _ACK) in (_SYN, _ACK)

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptab
     number_range,
     protocol,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPS, ICMPV6
 
 Part = tuple[Union[int, str], Union[int, str]]
 """First and last of what one field can hold."""
@@ -34,13 +35,12 @@ SOURCE = "src"
 _DIRECTIONS = (SOURCE, "dst")
 # Protocols that have ports (get_port in ip_set_getport.c).
 _WITH_PORTS = (6, 17, 132, 136)
-_ICMP = (1, 58)
 # Of ipset's lib/icmp.c and lib/icmpv6.c the names for what is asked about.
 _ECHO = {
-    (1, "echo-request"): "8/0",
-    (1, "echo-reply"): "0/0",
-    (58, "echo-request"): "128/0",
-    (58, "echo-reply"): "129/0",
+    (ICMP, "echo-request"): "8/0",
+    (ICMP, "echo-reply"): "0/0",
+    (ICMPV6, "echo-request"): "128/0",
+    (ICMPV6, "echo-reply"): "129/0",
 }
 
 
@@ -102,7 +102,7 @@ def _port(side: str, value: str) -> Ways:
         ports = number_range(value, 65535, "-")
         return [(("protocol", f"{side}port"), ((each, each), ports)) for each in _WITH_PORTS]
     of = protocol(name)
-    if of in _ICMP:
+    if of in ICMPS:
         kind, code = (number(part, 255) for part in _ECHO.get((of, port), port).partition("/")[::2])
         return [(("protocol", "icmp_type", "icmp_code"), ((of, of), (kind, kind), (code, code)))]
     if of not in _WITH_PORTS:

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Iterable
 from functools import lru_cache
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     InRanges,
     Masked,
@@ -30,51 +31,17 @@ ALL_BITS = 0xFFFFFFFF
 _LONGEST_NUMBER = 40
 _WIDTH = {4: 32, 6: 128}
 
-# Names that iptables has itself (xtables_chain_protos in libxtables/xtables.c), and those of /etc/protocols that
-# getprotobynumber(3) gives.
+# Beside those of /etc/protocols, the names that iptables has itself (xtables_chain_protos in libxtables/xtables.c), and
+# some that other systems' lists have.
 PROTOCOLS = {
-    "ip": 0,
+    **NUMBERS,
     "all": 0,
-    "icmp": 1,
-    "igmp": 2,
-    "ggp": 3,
-    "ipencap": 4,
-    "ipip": 4,
-    "st": 5,
-    "tcp": 6,
-    "egp": 8,
-    "igp": 9,
-    "udp": 17,
-    "dccp": 33,
-    "ipv6": 41,
-    "ipv6-route": 43,
-    "ipv6-frag": 44,
-    "rsvp": 46,
-    "gre": 47,
-    "esp": 50,
     "ipv6-crypt": 50,
-    "ah": 51,
     "ipv6-auth": 51,
-    "ipv6-icmp": 58,
-    "icmpv6": 58,
     "icmp6": 58,
-    "ipv6-nonxt": 59,
-    "ipv6-opts": 60,
-    "eigrp": 88,
-    "ospf": 89,
     "ipv6-ospf": 89,
-    "pim": 103,
-    "ipcomp": 108,
-    "vrrp": 112,
-    "l2tp": 115,
-    "sctp": 132,
-    "mobility-header": 135,
     "ipv6-mh": 135,
     "mh": 135,
-    "udplite": 136,
-    "mpls-in-ip": 137,
-    "hip": 139,
-    "shim6": 140,
 }
 
 

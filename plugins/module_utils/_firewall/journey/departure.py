@@ -18,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     parse_address,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.exchange import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import (
@@ -27,7 +26,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import uplinks
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import ICMP, ICMPV6, Start
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import Start
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
     HOST,
@@ -67,12 +67,12 @@ def _protocol(packet: Packet, family: int) -> int:
         if packet.port:
             raise BadPacketError("port", f"icmp has none, found {packet.port}")
         return ICMP if family == 4 else ICMPV6
-    if packet.protocol not in NUMBERS:
+    if packet.protocol not in TRANSPORTS:
         raise BadPacketError("protocol", f"{packet.protocol!r} is not one of tcp, udp, icmp")
     for name, port in (("port", packet.port), ("source_port", packet.source_port)):
         if port is not None and not 1 <= port <= 65535:
             raise BadPacketError(name, f"{port} is not from 1 to 65535")
-    return NUMBERS[packet.protocol]
+    return TRANSPORTS[packet.protocol]
 
 
 def _start(view: HostView, packet: Packet, family: int) -> Start:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID, CT_RELATED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     REFUSED,
@@ -70,7 +71,7 @@ def error_for(flight: Flight, error: str, source: int) -> Flight:
         reply.tcp_flags = _RESET_ACK
     else:
         types = _TYPES[flight.family]
-        reply.protocol = 1 if flight.family == 4 else 58
+        reply.protocol = ICMP if flight.family == 4 else ICMPV6
         reply.icmp_type, reply.icmp_code = next(found for word, found in types.items() if word in error)
         reply.tcp_flags = 0
     reply.skuid = reply.skgid = -1

@@ -29,16 +29,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.proxied import ROOT, proxied
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import (
-    TCP,
-    UDP,
     Start,
     datagram_source,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, REFUSED, TIMED_OUT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-
-NUMBERS = {"tcp": TCP, "udp": UDP}
 
 
 class Exchange:
@@ -137,10 +134,10 @@ class Exchange:
         """The connection of docker-proxy to its container."""
         family, address = parse_address(proxy.container_ip)
         host = self._view.host
-        asked = Asked(family, address, 0, "lo", 0, NUMBERS[self._protocol], None, proxy.container_port)
+        asked = Asked(family, address, 0, "lo", 0, TRANSPORTS[self._protocol], None, proxy.container_port)
         source = host.source_for(asked, host.fib.lookup(asked)) or 0
         port = self._view.free_port(*self._view.settings.ephemeral_ports())
-        flight = Flight(family, NUMBERS[self._protocol], source, port, address, proxy.container_port)
+        flight = Flight(family, TRANSPORTS[self._protocol], source, port, address, proxy.container_port)
         flight.skuid = flight.skgid = ROOT
         exchange = Exchange(self._view, Start(host), flight, self._protocol, self._courses, by_proxy=True)
         return exchange.run(course)

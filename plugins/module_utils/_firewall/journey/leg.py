@@ -33,13 +33,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import UNCERTAIN, Decision
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
 
-TCP = 6
-ECHO_REPLY = {1: 0, 58: 129}
-"""By protocol: ICMP and ICMPv6."""
+ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
+"""Type of the message, by protocol (RFC 792, RFC 4443)."""
 
 
 class Leg:

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPV6
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     FORWARD,
@@ -27,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 
-_ICMPV6, _SOLICITATION, _ADVERTISEMENT = 58, 135, 136
+_SOLICITATION, _ADVERTISEMENT = 135, 136
 _SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
 _IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FORWARD, POSTROUTING)
 
@@ -116,7 +117,7 @@ def _advertisement(asked: int, asking: int) -> Flight:
 
 
 def _message(source: int, destination: int, kind: int) -> Flight:
-    flight = Flight(6, _ICMPV6, source, None, destination, None)
+    flight = Flight(6, ICMPV6, source, None, destination, None)
     flight.icmp_type, flight.icmp_code = kind, 0
     flight.state = CT_INVALID
     return flight

@@ -30,10 +30,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import ECHO_REPLY, Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP, UDP
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, NO_ANSWER, TIMED_OUT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 NO_SOCKET = -1
 _SYN_ACK, _RESET_ACK = 0x12, 0x14
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}

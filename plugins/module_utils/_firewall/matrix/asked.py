@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-PROTOCOLS = ("tcp", "udp")
 _WILDCARDS = {"": 4, "0.0.0.0": 4, "::": 6}  # noqa: S104 (compared, not bound)
 
 
@@ -45,7 +45,7 @@ def published_ports(places: Places) -> Iterator[Asked]:
         for container in station.containers:
             for binding in container.published:
                 address = binding.host_ip.strip("[]")
-                whole = binding.protocol in PROTOCOLS and binding.host_port
+                whole = binding.protocol in TRANSPORTS and binding.host_port
                 if whole and (address in _WILDCARDS or _is_address(address)):
                     yield Asked(station, binding.protocol, binding.container_port, binding.host_port, address, "")
 

@@ -24,12 +24,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.place_forms import PlaceForms
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import PORT
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import Mention
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-
-_NUMBERS = {"tcp": 6, "udp": 17}
 
 
 class Classes:
@@ -181,7 +180,7 @@ class Classes:
         facts = self._catalogue.facts(reference)
         asked = [value for kind, value in facts.keys.values() if kind == PORT]
         wanted = facts.protocols
-        return all(value in ports for value in asked) and (not wanted or _NUMBERS.get(protocol) in wanted)
+        return all(value in ports for value in asked) and (not wanted or TRANSPORTS.get(protocol) in wanted)
 
     def _number(self, of: Hashable) -> int:
         return self._numbers.setdefault(of, len(self._numbers))

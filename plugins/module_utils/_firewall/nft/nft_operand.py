@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_value import Datatype
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Match
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_INVALID,
@@ -51,8 +52,8 @@ _TRACKED = Match(("ct_state",), AnyBit(CT_INVALID | CT_UNTRACKED), negated=True,
 """The kernel ends a rule that asks an untracked packet for its connection (nft_ct_get_eval: NFT_BREAK)."""
 
 
-def _protocol(number: int, name: str) -> Match:
-    return Match(("protocol",), OneOf(frozenset({number})), text=f"meta l4proto {name}")
+def _protocol(name: str) -> Match:
+    return Match(("protocol",), OneOf(frozenset({NUMBERS[name]})), text=f"meta l4proto {name}")
 
 
 def _sender(field: str) -> Match:
@@ -60,9 +61,9 @@ def _sender(field: str) -> Match:
     return Match((field,), InRanges(((0, nft_value.USER.highest),)), text=f"meta {field} of a local socket")
 
 
-_ICMP = _protocol(1, "icmp")
-_ICMPV6 = _protocol(58, "ipv6-icmp")
-_TCP = _protocol(6, "tcp")
+_ICMP = _protocol("icmp")
+_ICMPV6 = _protocol("ipv6-icmp")
+_TCP = _protocol("tcp")
 
 _PAYLOAD: dict[tuple[str, str], Operand] = {
     ("ip", "saddr"): Operand((Part("saddr", nft_value.IPV4),), (_IPV4,)),
@@ -79,9 +80,9 @@ _PAYLOAD: dict[tuple[str, str], Operand] = {
     ("icmpv6", "type"): Operand((Part("icmp_type", nft_value.ICMPV6_TYPE),), (_IPV6, _ICMPV6)),
     ("icmpv6", "code"): Operand((Part("icmp_code", nft_value.ICMPV6_CODE),), (_IPV6, _ICMPV6)),
 }
-for _name, _number in (("tcp", 6), ("udp", 17), ("udplite", 136), ("sctp", 132), ("dccp", 33)):
+for _name in ("tcp", "udp", "udplite", "sctp", "dccp"):
     for _port in ("sport", "dport"):
-        _PAYLOAD[_name, _port] = Operand((Part(_port, nft_value.PORT),), (_protocol(_number, _name),))
+        _PAYLOAD[_name, _port] = Operand((Part(_port, nft_value.PORT),), (_protocol(_name),))
 
 _META: dict[str, Operand] = {
     "nfproto": Operand((Part("family", nft_value.FAMILY),)),

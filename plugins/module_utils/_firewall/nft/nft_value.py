@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_names
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     InRanges,
     NameStarts,
@@ -65,7 +66,7 @@ class Datatype:
 IPV4 = Datatype(32, address_family=socket.AF_INET)
 IPV6 = Datatype(128, address_family=socket.AF_INET6)
 PORT = Datatype(16)
-PROTOCOL = Datatype(8, nft_names.PROTOCOLS)
+PROTOCOL = Datatype(8, NUMBERS)
 FAMILY = Datatype(8, nft_names.FAMILIES)
 ICMP_TYPE = Datatype(8, nft_names.ICMP_TYPES)
 ICMP_CODE = Datatype(8, nft_names.ICMP_CODES)

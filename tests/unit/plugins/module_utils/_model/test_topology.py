@@ -9,7 +9,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, mode_of, sharers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
 
 HOST = 1
 FRONT = Network(id="f" * 64, name="front", driver="bridge")
@@ -50,7 +50,8 @@ SNAPSHOT = HostSnapshot(
 
 
 def _proved(container: Container, snapshot: HostSnapshot = SNAPSHOT) -> tuple[str, str | None]:
-    mode = mode_of(snapshot, container)
+    others = [item for item in snapshot.containers if item.id != container.id]
+    mode = modes(replace(snapshot, containers=[*others, container]))[container.id]
     return mode.declared, mode.proved
 
 
