@@ -53,11 +53,6 @@ def routed_addresses(link: Link, version: int) -> list[str]:
     return [str(ip) for ip in parsed if ip.version == version and not ip.is_loopback and not ip.is_link_local]
 
 
-def sysctl_key(family: str, interface: str, name: str) -> str:
-    """The dotted key of an interface's setting; dots of the interface's name become slashes, see sysctl.d(5)."""
-    return f"net.{family}.conf.{interface.replace('.', '/')}.{name}"
-
-
 def _has_subnet(network: Network, version: int) -> bool:
     # A network without addresses of its own has an empty one.
     subnets = [item.subnet for item in network.subnets if item.subnet]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 _DEFAULT = "::/0"
 # rtnetlink(7), linux/rtnetlink.h: RTPROT_RA.
@@ -42,12 +43,12 @@ class AdvertisedUplink:
     @property
     def accept_ra_key(self) -> str:
         """The dotted key of its accept_ra."""
-        return _key(self.interface, "accept_ra")
+        return sysctl_key(6, self.interface, "accept_ra")
 
     @property
     def forwarding_key(self) -> str:
         """The dotted key of its own setting of forwarding."""
-        return _key(self.interface, "forwarding")
+        return sysctl_key(6, self.interface, "forwarding")
 
 
 def advertised_uplinks(snapshot: HostSnapshot) -> list[AdvertisedUplink]:
@@ -60,12 +61,12 @@ def advertised_uplinks(snapshot: HostSnapshot) -> list[AdvertisedUplink]:
     bridges = {network.bridge for network in snapshot.networks}
     found = []
     for link in snapshot.links:
-        accept_ra = snapshot.sysctls.get(_key(link.name, "accept_ra"), "0")
+        accept_ra = snapshot.sysctls.get(sysctl_key(6, link.name, "accept_ra"), "0")
         if link.name in bridges or link.master is not None or accept_ra == "0":
             continue
         has_route = link.index in advertised
         if has_route or _has_lost_it(link, routes):
-            forwarding = snapshot.sysctls.get(_key(link.name, "forwarding"), "0")
+            forwarding = snapshot.sysctls.get(sysctl_key(6, link.name, "forwarding"), "0")
             found.append(AdvertisedUplink(link.name, accept_ra, forwarding, has_route))
     return found
 
@@ -74,7 +75,3 @@ def _has_lost_it(link: Link, routes: list[Route]) -> bool:
     parsed = [ipaddress.ip_interface(text).ip for text in link.leased]
     own = any(address.version == 6 and not address.is_link_local for address in parsed)
     return link.up and own and not any(link.index in route.interfaces for route in routes)
-
-
-def _key(interface: str, name: str) -> str:
-    return f"net.ipv6.conf.{interface.replace('.', '/')}.{name}"

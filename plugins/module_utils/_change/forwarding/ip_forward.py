@@ -67,6 +67,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 ROUTES6 = Path("/proc/net/ipv6_route")
 # include/uapi/linux/ipv6_route.h: a default route that router discovery made.
@@ -98,7 +99,7 @@ class ForwardingChange:
     def plan(self) -> WholePlan:
         """Read the host and plan."""
         routes = advertised_interfaces(ROUTES6.read_text(encoding="ascii") if ROUTES6.exists() else "")
-        accept_ra = {name: read_sysctl(f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra") or "0" for name in routes}
+        accept_ra = {name: read_sysctl(sysctl_key(6, name, "accept_ra")) or "0" for name in routes}
         snapshot = self._read()
         try:
             tail = read_procps_tail()

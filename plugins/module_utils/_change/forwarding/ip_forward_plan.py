@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import VERSIONS
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     OwnFile,
     boot_files,
@@ -39,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 _ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
 KNOBS = {
@@ -164,7 +166,7 @@ def _docker_bridges(snapshot: HostSnapshot, family: str) -> set[str]:
 
 
 def _interface_key(family: str, interface: str) -> str:
-    return f"net.{family}.conf.{interface.replace('.', '/')}.forwarding"
+    return sysctl_key(VERSIONS[family], interface, "forwarding")
 
 
 def _implied(snapshot: HostSnapshot, changes: list[SysctlChange]) -> list[SysctlChange]:
@@ -198,7 +200,7 @@ def _router_advertisement_guards(
             f"the kernel would drop it (accept_ra is {', '.join(lost.values())}). With router_advertisements: keep, "
             f"accept_ra is set to 2 on {names} first, and the route stays"
         )
-    return [SysctlChange(_accept_ra_key(name), value, "2") for name, value in lost.items()]
+    return [SysctlChange(sysctl_key(6, name, "accept_ra"), value, "2") for name, value in lost.items()]
 
 
 def _deaf_uplinks(snapshot: HostSnapshot, wish: ForwardingWish) -> list[AdvertisedUplink]:
@@ -215,10 +217,6 @@ def _unheard(deaf: list[AdvertisedUplink]) -> list[str]:
         "is set to 2, and the route comes with the next advertisement"
         for uplink in deaf
     ]
-
-
-def _accept_ra_key(interface: str) -> str:
-    return f"net.ipv6.conf.{interface.replace('.', '/')}.accept_ra"
 
 
 # ---- boot ------------------------------------------------------------------------------------------------------------
@@ -243,7 +241,7 @@ def _kept_at_boot(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict
     if "ipv6" not in wish.families:
         return []
     boot = boot_files(snapshot)
-    keys = {name: _accept_ra_key(name) for name in sorted(advertised)}
+    keys = {name: sysctl_key(6, name, "accept_ra") for name in sorted(advertised)}
     lost = [name for name, key in keys.items() if boot_value(boot, key).value != "2"]
     if not lost or wish.keep_advertised_routes:
         return list(keys.values())

@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, SYSCTL, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 UNIT = "dockernet-loopback-guard.service"
 _MARK = "dockernet-loopback-guard"
@@ -105,7 +106,7 @@ def _is_needed(snapshot: HostSnapshot) -> bool | None:
 
 
 def _key(bridge: str) -> str:
-    return f"net.ipv4.conf.{bridge.replace('.', '/')}.route_localnet"
+    return sysctl_key(4, bridge, "route_localnet")
 
 
 def _rules(snapshot: HostSnapshot, firewall: Firewall) -> tuple[bool, bool]:

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 # The release that brought each gateway mode to both families; nat is what older engines do anyway.
 _MODE_SINCE = {"nat": (0, 0), "routed": (27, 0), "nat-unprotected": (28, 0), "isolated": (28, 0)}
@@ -175,4 +176,4 @@ def _advertised(route: Route, names: dict[int, str]) -> list[str]:
 
 
 def _gives_up(snapshot: HostSnapshot, name: str) -> bool:
-    return snapshot.sysctls.get(f"net.ipv6.conf.{name.replace('.', '/')}.accept_ra") != "2"
+    return snapshot.sysctls.get(sysctl_key(6, name, "accept_ra")) != "2"

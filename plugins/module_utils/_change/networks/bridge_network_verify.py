@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import SubnetWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 
 class Verification:
@@ -68,10 +69,9 @@ class Verification:
 
 def _forwarding_keys(bridge: str) -> dict[int, list[str]]:
     """The sysctls that must be 1 for what enters by the bridge to be forwarded, by IP version."""
-    name = bridge.replace(".", "/")
     return {
-        4: ["net.ipv4.ip_forward", f"net.ipv4.conf.{name}.forwarding"],
-        6: ["net.ipv6.conf.all.forwarding", f"net.ipv6.conf.{name}.forwarding"],
+        4: ["net.ipv4.ip_forward", sysctl_key(4, bridge, "forwarding")],
+        6: ["net.ipv6.conf.all.forwarding", sysctl_key(6, bridge, "forwarding")],
     }
 
 

@@ -25,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
@@ -39,8 +38,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     RULESET,
     SYSCTL,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
-_FOR_ALL = sysctl_key("ipv4", "all", "route_localnet")
+_FOR_ALL = sysctl_key(4, "all", "route_localnet")
 _LOOPBACK = "127.0.0.1"
 # Discard (RFC 863): a port that nothing publishes or listens on, so only rules about 127.0.0.0/8 as a whole decide.
 _PORT = 9
@@ -54,7 +54,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     bridges = {bridge: name for bridge, name in bridges.items() if bridge in present}
     if not bridges:
         return [not_applicable(resource, "There is no bridge of a network")]
-    keys = {bridge: sysctl_key("ipv4", bridge, "route_localnet") for bridge in bridges}
+    keys = {bridge: sysctl_key(4, bridge, "route_localnet") for bridge in bridges}
     unread = [key for key in keys.values() if key not in snapshot.sysctls]
     if unread:
         return [unknown(resource, f"the kernel shows no {', '.join(unread)}")]
@@ -88,7 +88,7 @@ def _of(
         "userland proxy": proxy.evidence,
         f"a packet that comes in by {bridge} for {_LOOPBACK}": path.reason,
     }
-    is_own = settings[sysctl_key("ipv4", bridge, "route_localnet")] == "1"
+    is_own = settings[sysctl_key(4, bridge, "route_localnet")] == "1"
     left_over = proxy.value is True and is_own
     if path.verdict == DROPPED and proxy.value is None and is_own:
         return unknown(resource, f"whether docker-proxy is in force could not be told: {proxy.evidence}", evidence)

@@ -24,11 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import (
-    outer_links,
-    outward_networks,
-    sysctl_key,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -36,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 _KNOB = "net.ipv4.ip_forward"
 _NEXT = "default"
@@ -53,7 +50,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     present = {link.name for link in snapshot.links}
     bridges = {network.bridge or "": network.name for network in networks if network.bridge in present}
     uplinks = [link.name for link in outer_links(snapshot, 4)]
-    keys = {name: sysctl_key("ipv4", name, "forwarding") for name in [*uplinks, *bridges]}
+    keys = {name: sysctl_key(4, name, "forwarding") for name in [*uplinks, *bridges]}
     read = {key: snapshot.sysctls[key] for key in [_KNOB, *keys.values()] if key in snapshot.sysctls}
     unread = [key for key in [_KNOB, *keys.values()] if key not in read]
     if unread:
@@ -62,7 +59,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     if closed and read[_KNOB] == "0":
         return [_closed_host(snapshot, closed, read)]
     found = [_closed_interface(name, keys[name], bridges.get(name)) for name in closed]
-    if snapshot.sysctls.get(sysctl_key("ipv4", _NEXT, "forwarding")) == "0" and read[_KNOB] != "0":
+    if snapshot.sysctls.get(sysctl_key(4, _NEXT, "forwarding")) == "0" and read[_KNOB] != "0":
         found.append(_closed_default())
     names = ", ".join(keys) or "no interface so far"
     return found or [passed(resources.host(snapshot), f"The kernel forwards IPv4 on {names}", read)]
@@ -89,7 +86,7 @@ def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
 
 
 def _closed_default() -> Verdict:
-    key = sysctl_key("ipv4", _NEXT, "forwarding")
+    key = sysctl_key(4, _NEXT, "forwarding")
     summary = f"{key} is 0, though {_KNOB} is 1: the bridge of the next network will not forward"
     impact = (
         "Networks that exist are not concerned. Containers of a network that is made from now on reach nothing but "

@@ -25,13 +25,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import (
-    outer_links,
-    outward_networks,
-    sysctl_key,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, SYSCTL
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 _KNOB = "net.ipv6.conf.all.forwarding"
 
@@ -46,7 +43,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     if value is None:
         return [unknown(resource, f"the kernel shows no {_KNOB}")]
     interfaces = [link.name for link in outer_links(snapshot, 6)] + [network.bridge or "" for network in networks]
-    keys = [_KNOB, *(sysctl_key("ipv6", name, "forwarding") for name in interfaces)]
+    keys = [_KNOB, *(sysctl_key(6, name, "forwarding") for name in interfaces)]
     evidence: dict[str, Any] = {key: snapshot.sysctls[key] for key in keys if key in snapshot.sysctls}
     names = ", ".join(network.name for network in networks)
     if value != "0":

@@ -18,11 +18,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, SYSCTL
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
-_FOR_ALL = sysctl_key("ipv4", "all", "rp_filter")
+_FOR_ALL = sysctl_key(4, "all", "rp_filter")
 _STRICT = 1
 
 
@@ -32,7 +33,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     names = [link.name for link in outer_links(snapshot, 4)]
     if len(names) < 2:
         return [not_applicable(resource, f"The host has one way out by IPv4 at most ({', '.join(names) or 'none'})")]
-    keys = {name: sysctl_key("ipv4", name, "rp_filter") for name in names}
+    keys = {name: sysctl_key(4, name, "rp_filter") for name in names}
     read = {key: snapshot.sysctls[key] for key in [_FOR_ALL, *keys.values()] if key in snapshot.sysctls}
     unread = [key for key in [_FOR_ALL, *keys.values()] if key not in read]
     if unread:

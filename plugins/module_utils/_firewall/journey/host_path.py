@@ -34,7 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNICAST,
     Decision,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import source_problem
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     FORWARD,
@@ -43,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     POSTROUTING,
     PREROUTING,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+
 EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as every namespace begins with it
 FOREIGN_EPHEMERAL = (32768, 65535)  # what machines with other systems choose from, too (RFC 6335: 49152 and up)
 
@@ -69,8 +71,3 @@ class Settings:
             return int(self._values[key])
         except (KeyError, ValueError):
             return None
-
-
-def sysctl_key(family: int, device: str, name: str) -> str:
-    """Dotted key of a setting of one interface."""
-    return f"net.ipv{family}.conf.{device.replace('.', '/')}.{name}"

@@ -23,8 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNICAST,
     Decision,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 
 def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
