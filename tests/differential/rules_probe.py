@@ -14,7 +14,8 @@ from tests.differential.rules_servers import ECHO_REQUEST, MAX_BYTES, Servers, S
 
 QUIET_SECONDS = 0.04
 """After so long without an event nothing comes any more: all is on one machine and takes microseconds."""
-PATIENT_SECONDS = 0.6
+PATIENT_SECONDS = 1.5
+"""Beyond the first retransmission of a SYN (TCP_TIMEOUT_INIT of linux/tcp.h: one second)."""
 
 FIRST_PORT, LAST_PORT = 10000, 19999
 IP_RECVERR, IPV6_RECVERR = 11, 25

@@ -12,7 +12,12 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_match import Table, map_entries
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_operand import needs_in, operand_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_operand import (
+    TCP_NEED,
+    family_need,
+    needs_in,
+    operand_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     MarkMap,
     SetMark,
@@ -51,7 +56,20 @@ def mangle_statements(body: dict[str, object], table: Table, text: str) -> list[
             return _looked_up(field, value["map"], table) or [Unpredictable(text)]
         change = _change(field, value)
         return [change or Unpredictable(text)]
-    return [] if _is_harmless(key, body.get("value")) else [Unpredictable(text)]
+    return _needs_of(key, table) if _is_harmless(key, body.get("value")) else [Unpredictable(text)]
+
+
+def _needs_of(key: object, table: Table) -> list[Statement]:
+    """What a packet must be for a change that is of no consequence: the rule ends for any other.
+
+    nft asks for the family beforehand and does not print it; for TCP it does not, and the kernel ends the rule without
+    a header of TCP (nft_exthdr_tcp_set_eval: NFT_BREAK).
+    """
+    kind, body = next(iter(key.items())) if isinstance(key, dict) else ("", None)
+    if kind == "tcp option":
+        return [TCP_NEED]
+    family = str(body.get("protocol")) if kind == "payload" and isinstance(body, dict) else None
+    return [*needs_in(table.family, family_need(family))]
 
 
 def _change(field: str, node: object) -> Optional[SetMark]:

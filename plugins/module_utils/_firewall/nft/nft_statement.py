@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.n
     TCP_NEED,
     family_need,
     needs_in,
+    operand_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     Match,
@@ -181,7 +182,26 @@ def _dynamic_set(dummy: str, body: Body, at: Setting) -> list[Statement]:
     name = str(body.get("set", body.get("map", ""))).lstrip("@")
     if at.table.sets.is_looked_up(at.table.family, at.table.name, name):
         return [Unpredictable(f"{at.text}, and other rules ask for what is in that set")]
-    return []
+    return _needs_of(body, at)
+
+
+def _needs_of(body: Body, at: Setting) -> list[Statement]:
+    """What a packet must have to be written down: the rule ends for any other, and nft does not print that."""
+    needs: dict[Match, None] = {}
+    for node in (_written(body), body.get("data")):
+        if isinstance(node, dict):
+            operand = operand_of(node)
+            if operand is None:
+                return [undecidable(at.text)]
+            needs.update(dict.fromkeys(operand.needs))
+    return [*needs_in(at.table.family, tuple(needs))]
+
+
+def _written(body: Body) -> object:
+    """The element, without its timeout and comment."""
+    element = body.get("elem")
+    wrapped = element.get("elem") if isinstance(element, dict) else None
+    return wrapped.get("val") if isinstance(wrapped, dict) else element
 
 
 def _is_condition(node: object) -> bool:

@@ -281,16 +281,36 @@ def test_what_changes_or_takes_a_packet_unseen_is_unpredictable(node: Json) -> N
         {"mangle": {"key": meta("nftrace"), "value": 1}},
         {"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}},
         {"mangle": {"key": payload("ip", "ttl"), "value": 64}},
-        {"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": {"rt": {"key": "mtu"}}}},
         {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s"}},
         {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s", "stmt": [{"counter": None}]}},
-        {"map": {"op": "add", "elem": payload("ip", "saddr"), "data": payload("tcp", "dport"), "map": "@s"}},
+        {"map": {"op": "add", "elem": payload("ip", "saddr"), "data": 5, "map": "@s"}},
         {"flow": {"op": "add", "flowtable": "@f"}},
         {"xt": {"type": "watcher", "name": "log"}},
     ],
 )
 def test_what_decides_nothing_is_left_out(node: Json) -> None:
-    assert parse([node]) == ()
+    assert parse([node], "ip") == ()
+
+
+@pytest.mark.parametrize(
+    ("node", "needs"),
+    [
+        ({"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}}, [IPV4]),
+        ({"mangle": {"key": payload("ip6", "hoplimit"), "value": 64}}, [IPV6]),
+        ({"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": 1400}}, [TCP]),
+        ({"set": {"op": "add", "elem": payload("ip6", "saddr"), "set": "@s"}}, [IPV6]),
+        ({"set": {"op": "update", "elem": {"elem": {"val": payload("ip", "saddr")}}, "set": "@s"}}, [IPV4]),
+        ({"map": {"elem": payload("ip", "saddr"), "data": payload("tcp", "dport"), "map": "@s"}}, [IPV4, TCP]),
+    ],
+)
+def test_what_decides_nothing_still_ends_the_rule_for_packets_without_its_header(node: Json, needs: list[Json]) -> None:
+    assert conditions(parse([node, {"drop": None}])[:-1]) == needs
+
+
+def test_a_set_of_what_is_not_understood_is_undecided() -> None:
+    condition = parse([{"set": {"op": "add", "elem": payload("ether", "saddr"), "set": "@s"}}, {"drop": None}])[0]
+    assert isinstance(condition, Match)
+    assert isinstance(condition.test, Undecidable)
 
 
 @pytest.mark.parametrize(
@@ -406,8 +426,8 @@ def test_old_versions_leave_out_what_a_set_statement_depends_on(version: str) ->
     condition = parse([update, {"drop": None}], version=version)[0]
     assert isinstance(condition, Match)
     assert isinstance(condition.test, Undecidable)
-    assert parse([update], version=version) == ()
-    assert parse([update, {"drop": None}]) == (Verdict("drop"),)
+    assert parse([update], "ip", version=version) == ()
+    assert parse([update, {"drop": None}], "ip") == (Verdict("drop"),)
 
 
 def test_verdict_maps() -> None:
