@@ -18,7 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docke
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
+
+_ASKING = (REQUEST, PROXY_REQUEST)
 
 
 class Purposes:
@@ -33,22 +35,24 @@ class Purposes:
         """The rule or policy by which somebody keeps such packets off on purpose; empty where it was no such one.
 
         dockerd leaves DOCKER-USER to people, and all of INPUT, which guards what docker-proxy serves; with the backend
-        of nftables, they have tables of their own.
+        of nftables, they have tables of their own. Nobody lets a request pass and ends its answer on purpose: a rule
+        such as ``-i eth0 -j DROP`` ends what comes back to containers, too.
         """
         hop = _ended_by(path)
-        if hop is None:
-            return ""
-        if hop.place == "input":
-            return path.reason
-        own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
-        return path.reason if hop.rule and (own or (hop.table, hop.chain) in self._places) else ""
+        return path.reason if hop is not None and hop.leg in _ASKING and self._is_of_people(hop) else ""
 
     def let_down(self, path: Path) -> bool:
         """Whether a policy or a rule of dockerd's own ended a packet: nothing of dockerd's had accepted it."""
         hop = _ended_by(path)
-        if hop is None or self.kept_off(path):
+        if hop is None or self._is_of_people(hop):
             return False
         return not hop.rule or hop.chain.startswith("DOCKER") or hop.table.endswith(f" {NATIVE_TABLE}")
+
+    def _is_of_people(self, hop: Hop) -> bool:
+        if hop.place == "input":
+            return True
+        own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
+        return bool(hop.rule) and (own or (hop.table, hop.chain) in self._places)
 
 
 def _ended_by(path: Path) -> Optional[Hop]:

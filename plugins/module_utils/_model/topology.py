@@ -135,11 +135,10 @@ def _proved_elsewhere(snapshot: HostSnapshot, container: Container, declared: st
     unread = [source for source in (LINKS, NAMESPACES) if not snapshot.was_read(source)]
     if unread:
         return Mode(declared, None, f"could not be read: {', '.join(unread)}")
-    if declared == "none":
-        joined = container.nsid is not None and any(link.peer_nsid == container.nsid for link in snapshot.links)
-        if joined:
-            return Mode(declared, "bridge", f"{where} is joined to the host by a veth")
-        return Mode(declared, "none", f"no link of the host leads into {where}")
-    if declared == "bridge":
+    joined = [link for link in snapshot.links if container.nsid is not None and link.peer_nsid == container.nsid]
+    if joined and declared in ("none", "bridge"):
+        names = ", ".join(link.name for link in joined)
+        return Mode(declared, "bridge", f"{where} is joined to the host by {names}")
+    if declared in ("none", "bridge"):
         return Mode(declared, "none", f"no link of the host leads into {where}")
     return Mode(declared, declared, f"{where} is its own; {declared} keeps no port on a bridge of this host")

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
@@ -24,16 +25,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 
 _NAMED = 5
+_SHARING_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 _OPEN_MODES = ("routed", "nat-unprotected")
 
 
@@ -56,8 +59,12 @@ def _judge(examined: Examined) -> list[Verdict]:
         return [unknown(host, "; ".join(answers.problems))]
     opened: dict[tuple[str, bool], _Open] = {}
     asked = 0
+    aside: dict[str, None] = {}
     for answer in answers.answers:
         if answer.source.kind == CONTAINER and answer.wanted.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
+            if answer.path.verdict == UNKNOWN and _leaves_by_parent(examined, answer.packet):
+                aside.update(dict.fromkeys(_names(answer.stations)))
+                continue
             asked += 1
             if answer.path.verdict == UNKNOWN or _came(examined, answer):
                 _note(examined, opened, answer)
@@ -69,8 +76,21 @@ def _judge(examined: Examined) -> list[Verdict]:
         return found
     if not asked:
         return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
-    evidence = {"questions from containers to ports on other networks": asked, "answered": 0}
+    evidence: dict[str, Any] = {"questions from containers to ports on other networks": asked, "answered": 0}
+    if aside:
+        evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = _listed(list(aside))
     return [passed(host, "No container reaches one on another bridge network", evidence)]
+
+
+def _leaves_by_parent(examined: Examined, packet: Packet) -> bool:
+    """Whether a container sends a packet among the machines outside, by a link that shares one of the host's.
+
+    What those reach is for publish.direct-access to say.
+    """
+    container = examined.view.containers.get(packet.origin.name)
+    stack = None if container is None else examined.view.stack_of(container)
+    link = None if stack is None else stack.link_towards(*parse_address(packet.destination))
+    return link is not None and link.kind in _SHARING_KINDS
 
 
 def _came(examined: Examined, answer: Answer) -> bool:
@@ -105,7 +125,7 @@ def _opened(examined: Examined, answer: Answer, station: Station, asked: Asked, 
     return _Open(network, reason, answer.path.verdict == UNKNOWN, str(packet))
 
 
-def _names(stations: list[Station]) -> Iterator[str]:
+def _names(stations: Iterable[Station]) -> Iterator[str]:
     return (station.name for station in islice(stations, _NAMED + 1))
 
 

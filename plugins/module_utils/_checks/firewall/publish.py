@@ -24,14 +24,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluat
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
     Asked,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
@@ -130,11 +132,9 @@ def _judge(examined: Examined) -> list[Verdict]:
         return [unknown(host, "; ".join(examined.answers.problems))]
     outcomes = _Judge(examined).outcomes
     found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
-    found += [
-        unknown(resources.port(item, number, protocol), reason)
-        for item in running(snapshot)
-        for (number, protocol), reason in _unasked(item, outcomes).items()
-    ]
+    told = {verdict.resource for verdict in found}
+    unheard = [verdict for item in running(snapshot) for verdict in _unasked(examined, item, outcomes)]
+    found += [verdict for verdict in unheard if verdict.resource not in told]
     if found:
         return found
     kept_off = [text for outcome in outcomes.values() for text in outcome.told(_MEANT)]
@@ -169,16 +169,46 @@ def _bindings(asked: Asked) -> list[str]:
     ]
 
 
-def _unasked(item: Container, outcomes: dict[_Port, _Outcome]) -> dict[tuple[int, str], str]:
-    """Ports of a container to which no packet was sent, with the reason."""
-    found: dict[tuple[int, str], str] = {}
+def _unasked(examined: Examined, item: Container, outcomes: dict[_Port, _Outcome]) -> list[Verdict]:
+    """On ports of a container with a binding to which no packet was sent."""
+    found: dict[_Port, Verdict] = {}
     for port in item.published:
-        if port.host_port and (item.name, port.container_port, port.protocol) not in outcomes:
+        key = (item.name, port.container_port, port.protocol)
+        resource = resources.port(item, port.container_port, port.protocol)
+        if port.host_port and _is_absent(examined, port.host_ip):
+            found[key] = _absent(resource, item, port)
+        elif port.host_port and key not in outcomes:
             known = port.protocol in TRANSPORTS
             where = f"{port.host_ip or '0.0.0.0'} is no address of this host that is asked"  # noqa: S104
             reason = where if known else f"packets of {port.protocol} are not followed"
-            found[(port.container_port, port.protocol)] = f"{port}: {reason}"
-    return found
+            found.setdefault(key, unknown(resource, f"{port}: {reason}"))
+    return list(found.values())
+
+
+def _is_absent(examined: Examined, host_ip: str) -> bool:
+    """Whether the host neither has an address on a link nor takes packets for it by a route."""
+    if host_ip in _EVERY_ADDRESS:
+        return False
+    try:
+        family, number = parse_address(host_ip)
+    except ValueError:
+        return False
+    stack = examined.view.host
+    return number not in stack.numbers(family) and not stack.has_address(family, number)
+
+
+def _absent(resource: Resource, item: Container, port: PublishedPort) -> Verdict:
+    return failed(
+        resource,
+        f"Port {port.container_port}/{port.protocol} of {item.name} is published on {port.host_ip}, "
+        "which is no address of this host",
+        {"binding": str(port)},
+        f"Nobody reaches {item.name} there: packets for {port.host_ip} do not come to this host, or are sent on.",
+        Remedy(
+            f"Give the host the address {port.host_ip} again, or publish the port on one that it has. Where hosts take "
+            "turns at the address, this is so on all but one of them: waive it there"
+        ),
+    )
 
 
 PUBLISH = Check(

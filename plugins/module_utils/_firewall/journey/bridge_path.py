@@ -101,9 +101,10 @@ class BridgePath:
         """
         is_host = self._view.host.has_address(course.flight.family, towards)
         # The question who has the address stops where the frame would stop.
-        if not is_host and (target is None or separated(port, target)):
+        obstacle = "" if target is None else separated(port, target)
+        if not is_host and (target is None or obstacle):
             # It is the container that asks in vain, and tells its own program.
-            return self._elsewhere(course, bridge, towards)._replace(stack=port.stack)
+            return self._elsewhere(course, bridge, towards, obstacle)._replace(stack=port.stack)
         if course.flight.family == 4 or not self._leg.is_request:
             return None
         if target is not None:
@@ -210,14 +211,15 @@ class BridgePath:
             return Arrival(LOST, kept.note(self._leg.name, "container", "drop", problem), problem)
         return Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
 
-    def _elsewhere(self, course: Course, bridge: Bridge, towards: int) -> Arrival:
-        """No container on the bridge has the address."""
+    def _elsewhere(self, course: Course, bridge: Bridge, towards: int, obstacle: str = "") -> Arrival:
+        """No container on the bridge has the address, or none that the question gets to; obstacle says why not."""
         outer = [name for name in bridge.foreign if self._view.host.links[name].kind != "veth"]
         if outer:
             return Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=bridge.name)
         if bridge.foreign:
             return self._leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
-        reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}"
+        why = f", since {obstacle}" if obstacle else ""
+        reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}{why}"
         note = course.note(self._leg.name, "bridge", "unreachable", reason)
         return Arrival(TURNED_AWAY, note, reason, error=_nobody(course.flight.family))
 

@@ -45,7 +45,11 @@ class ContainerPath:
         if place is None:
             link = stack.links.get(decision.device)
             kind = (link.kind if link else "") or "device"
-            return [self._leg.untold(course, f"where {decision.device} of {stack.label}, a {kind}, leads")]
+            return [
+                self._leg.untold(
+                    course, f"where {decision.device} of {stack.label} leads, a {kind} on no bridge of this host"
+                )
+            ]
         flight = flight.copy()
         flight.iif, flight.oif = "", decision.device
         sent = course._replace(flight=flight).note(self._leg.name, "container", "send")

@@ -77,6 +77,10 @@ class Stack:
         """Whether it takes packets for this address."""
         return self.fib.local_kind(family, number) == LOCAL
 
+    def link_towards(self, family: int, number: int) -> Optional[Link]:
+        """The link by which its own packets for an address leave; None where it has no way there."""
+        return self.links.get(self.fib.lookup(Asked(family, number)).device)
+
     def is_broadcast(self, family: int, number: int) -> bool:
         """Whether an address is the broadcast address of a subnet of its links (fib_add_ifaddr())."""
         return family == 4 and (number in self._broadcasts or number == (1 << 32) - 1)

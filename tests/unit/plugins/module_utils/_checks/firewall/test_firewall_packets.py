@@ -164,6 +164,16 @@ def test_what_people_keep_in_on_purpose_is_no_fault(chain: str, outcome: str) ->
     assert f"-s {address}/32 -j DROP" in str(finding.evidence)
 
 
+@pytest.mark.parametrize("check", ["firewall.egress", "firewall.publish"])
+def test_nobody_lets_a_request_pass_and_ends_its_answer_on_purpose(check: str) -> None:
+    host = web()
+    ends = "-i eth0" if check == "firewall.egress" else "-o eth0"
+    host.own_rules["filter", "DOCKER-USER"] = [f"{ends} -m conntrack --ctstate ESTABLISHED -j DROP"]
+    finding = only(host, check)
+    assert finding.outcome == "fail"
+    assert "the answer is lost: rule 1 of ip filter, chain DOCKER-USER" in finding.summary
+
+
 def test_chains_that_people_jump_to_from_theirs_are_theirs_too() -> None:
     host = big_host(1, 2)
     text = host.save_text().replace(
@@ -234,8 +244,24 @@ def test_an_address_that_no_machine_outside_can_ask_at_is_asked_from_the_host() 
     snapshot = host.snapshot()
     local = Route("100.64.0.7/32", 255, "local", interfaces=[3], source="100.64.0.7")
     assert only(replace(snapshot, routes=[*snapshot.routes, local]), "firewall.publish").outcome == "pass"
-    # The address is gone from the host.
-    assert only(replace(snapshot, links=snapshot.links[:-1]), "firewall.publish").outcome == "unknown"
+    # What a route makes local is the host's, and has no link to be asked at.
+    assert (
+        only(replace(snapshot, links=snapshot.links[:-1], routes=[*snapshot.routes, local]), "firewall.publish").outcome
+        == "unknown"
+    )
+
+
+def test_a_port_on_an_address_that_went_away_is_reached_by_nobody() -> None:
+    host = web()
+    snapshot = host.snapshot()
+    gone = PublishedPort("tcp", 80, "192.0.2.77", 8099)
+    containers = [replace(item, published=[*item.published, gone]) for item in snapshot.containers]
+    finding = only(replace(snapshot, containers=containers), "firewall.publish")
+    assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
+    assert finding.summary == "Port 80/tcp of web is published on 192.0.2.77, which is no address of this host"
+    # Where the port is not reached at another address either, that is told.
+    finding = only(replace(without_rules(web(proxy=False)), containers=containers), "firewall.publish")
+    assert "nobody answers there" in finding.summary
 
 
 def test_a_port_without_a_program_behind_it_leads_there_all_the_same() -> None:
@@ -286,6 +312,19 @@ def test_ports_that_are_treated_alike_are_each_told_with_the_one_that_was_follow
 
 
 # ---- firewall.isolation ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("macvlan", "pass"), ("veth", "unknown")])
+def test_a_container_on_a_link_of_the_host_asks_like_a_machine_outside(kind: str, outcome: str) -> None:
+    host = big_host(2, 4)
+    snapshot = host.snapshot()
+    first = snapshot.inner[0]
+    inner = replace(first, links=[replace(link, kind=kind) if link.name == "eth0" else link for link in first.links])
+    links = [link for link in snapshot.links if link.peer_nsid != snapshot.containers[0].nsid]
+    finding = judge(replace(snapshot, links=links, inner=[inner, *snapshot.inner[1:]]), "firewall.isolation")[0]
+    assert finding.outcome == outcome
+    told = str(finding.evidence) if outcome == "pass" else finding.summary
+    assert "app0" in told
 
 
 def test_networks_that_are_not_kept_apart_are_told_once_each() -> None:
