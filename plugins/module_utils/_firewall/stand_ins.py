@@ -15,7 +15,13 @@ from itertools import islice
 from typing import NamedTuple, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    DEFAULT_ROUTE,
+    LOCAL_TABLE,
+    MAIN_TABLE,
+    Link,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     INNER,
@@ -25,7 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 Block = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-_MAIN, _LOCAL = 254, 255
 _LINK = 2
 _TRIED = 4096
 
@@ -76,7 +81,7 @@ def with_stand_ins(
 def _of_own_addresses(link: Link) -> Iterator[Route]:
     for text in link.addresses:
         address = ipaddress.ip_interface(text).ip
-        yield Route(f"{address}/{address.max_prefixlen}", _LOCAL, "local", interfaces=[link.index])
+        yield Route(f"{address}/{address.max_prefixlen}", LOCAL_TABLE, "local", interfaces=[link.index])
 
 
 def _taken(snapshot: HostSnapshot) -> Iterator[str]:
@@ -114,13 +119,14 @@ def _inside(number: int, bridge: Link, own: dict[Block, str]) -> InnerNamespace:
     gateways = [ipaddress.ip_interface(text).ip for text in bridge.addresses]
     routes = []
     for block, address in own.items():
-        every, whole = ("0.0.0.0/0", 32) if block.version == 4 else ("::/0", 128)
         routes += [
-            Route(str(block), _MAIN, interfaces=[_LINK]),
-            Route(f"{address}/{whole}", _LOCAL, "local", interfaces=[_LINK]),
+            Route(str(block), MAIN_TABLE, interfaces=[_LINK]),
+            Route(f"{address}/{block.max_prefixlen}", LOCAL_TABLE, "local", interfaces=[_LINK]),
         ]
         routes += [
-            Route(every, _MAIN, gateways=[str(gateway)], interfaces=[_LINK]) for gateway in gateways if gateway in block
+            Route(DEFAULT_ROUTE[block.version], MAIN_TABLE, gateways=[str(gateway)], interfaces=[_LINK])
+            for gateway in gateways
+            if gateway in block
         ]
     return InnerNamespace(
         number, [Link(_LINK, "eth0", "veth", up=True, peer_index=number, addresses=addresses)], routes

@@ -31,17 +31,24 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    DEFAULT_ROUTE,
+    DEFAULT_TABLE,
+    LOCAL_TABLE,
+    MAIN_TABLE,
+    Link,
+    PolicyRule,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 
 # What every namespace has from its beginning on (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c): local, main, default.
-_LOCAL, _MAIN, _DEFAULT = 255, 254, 253
 _FROM_THE_BEGINNING = [
-    PolicyRule(0, 4, table=_LOCAL),
-    PolicyRule(32766, 4, table=_MAIN),
-    PolicyRule(32767, 4, table=_DEFAULT),
-    PolicyRule(0, 6, table=_LOCAL),
-    PolicyRule(32766, 6, table=_MAIN),
+    PolicyRule(0, 4, table=LOCAL_TABLE),
+    PolicyRule(32766, 4, table=MAIN_TABLE),
+    PolicyRule(32767, 4, table=DEFAULT_TABLE),
+    PolicyRule(0, 6, table=LOCAL_TABLE),
+    PolicyRule(32766, 6, table=MAIN_TABLE),
 ]
 
 
@@ -77,7 +84,7 @@ def read_container_links(pid: int) -> tuple[list[Link], str]:
 
 def _default_link(links: list[Link], routes: list[Route]) -> str:
     """The interface of the IPv4 default route with the lowest metric, by name; empty without one."""
-    defaults = [item for item in routes if item.destination == "0.0.0.0/0" and item.interfaces]
+    defaults = [item for item in routes if item.destination == DEFAULT_ROUTE[4] and item.interfaces]
     if not defaults:
         return ""
     (index, *dummy) = min(defaults, key=lambda item: item.metric).interfaces

@@ -19,7 +19,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    DEFAULT_TABLE,
+    LOCAL_TABLE,
+    MAIN_TABLE,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -35,7 +40,7 @@ AVOIDED = "avoided"
 
 # The two halves of a default route, as VPN clients set them to leave the real one in place, and IPv6's global unicast.
 _DEFAULT_ROUTES = ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "2000::/3")
-_TABLES = {253: "default", 254: "main", 255: "local"}
+_TABLES = {DEFAULT_TABLE: "default", MAIN_TABLE: "main", LOCAL_TABLE: "local"}
 _SINKS = ("blackhole", "unreachable", "prohibit", "throw")
 
 

@@ -16,11 +16,10 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE, Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
-_DEFAULT = "::/0"
 # rtnetlink(7), linux/rtnetlink.h: RTPROT_RA.
 _ADVERTISED = 9
 
@@ -56,7 +55,7 @@ def advertised_uplinks(snapshot: HostSnapshot) -> list[AdvertisedUplink]:
 
     The second is what is left once the kernel has forgotten the route: addresses stay until their lifetime ends.
     """
-    routes = [route for route in snapshot.routes if route.destination == _DEFAULT]
+    routes = [route for route in snapshot.routes if route.destination == DEFAULT_ROUTE[6]]
     advertised = {index for route in routes if route.protocol == _ADVERTISED for index in route.interfaces}
     bridges = {network.bridge for network in snapshot.networks}
     found = []

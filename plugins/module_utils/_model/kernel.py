@@ -46,6 +46,12 @@ class Link:
     """Those at which nobody answers yet (IFA_F_TENTATIVE); on a link without carrier they stay so."""
 
 
+DEFAULT_ROUTE = {4: "0.0.0.0/0", 6: "::/0"}
+"""Destination by IP version."""
+DEFAULT_TABLE, MAIN_TABLE, LOCAL_TABLE = 253, 254, 255
+"""Routing tables that the kernel has by itself (linux/rtnetlink.h, RT_TABLE_DEFAULT and so on)."""
+
+
 @dataclass(frozen=True)
 class Route:
     """An entry of a routing table of the host's namespace (rtnetlink(7), RTM_GETROUTE)."""

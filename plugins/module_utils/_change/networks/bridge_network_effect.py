@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device
 
 _TRANSLATING = ("nat", "nat-unprotected")
 
@@ -83,7 +84,7 @@ class Effects:
     def _outwards(self, network: dict[str, Any], subnet: CIDR, pair: Pair) -> Iterator[Judgement]:
         """Whether what leaves is masqueraded as wanted. Where the host itself has no way out, nothing leaves."""
         version = subnet.version
-        if is_isolated(network, version) or not self._view.uplink(version):
+        if is_isolated(network, version) or not default_device(self._view.snapshot, version):
             return
         path = self._path(pair.one, BEYOND_ADDRESSES[version], BEYOND_PORT)
         sent, wanted = path.sent_as, _is_translated(network, version)

@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     passed,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy

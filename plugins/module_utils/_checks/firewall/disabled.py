@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import (

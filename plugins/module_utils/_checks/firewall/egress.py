@@ -24,18 +24,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import unread_inside
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, routed_addresses
 
-_DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 _NAMED = 5
 
 
@@ -71,7 +71,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     found = [*map(_verdict, by_network.values()), *unread_inside(examined.snapshot)]
     if found:
         return found
-    without = [f"IPv{family}" for family in (4, 6) if not examined.view.uplink(family)]
+    without = [f"IPv{family}" for family in (4, 6) if not default_device(examined.snapshot, family)]
     if not good and not meant:
         reason = "No running container has a default route over a bridge network"
         if without:
@@ -123,7 +123,7 @@ def _way_out(station: Station, family: int) -> Optional[Plug]:
     """The link by which a container is to reach the outside; None where that is no bridge network's affair."""
     if station.space is None:
         return None
-    routes = [item for item in station.space.routes if item.destination == _DEFAULT[family]]
+    routes = [item for item in station.space.routes if item.destination == DEFAULT_ROUTE[family]]
     if not routes:
         return next((plug for plug in station.plugs if _gives_a_way_out(plug, family)), None)
     indices = min(routes, key=lambda item: item.metric).interfaces

@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
     Missing,
     missing_rules,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import (
     chains_of_docker,
     unused_chains,

@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
@@ -37,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 _LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"

@@ -30,7 +30,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.forward
     neighbours,
     ways,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -42,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links
 
 _SHOWN = 6
 

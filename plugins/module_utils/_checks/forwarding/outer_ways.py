@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DELIVERED,
@@ -27,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Hop,
     Path,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, outer_links
 
 # Discard (RFC 863): no rule of a working network is about it, so it fares as all do that nobody thought of.
 _PORT = 9
@@ -119,7 +119,7 @@ def _somebody(examined: Examined, version: int, subnets: list[str]) -> Optional[
 
 def ways(examined: Examined, known: list[Neighbour]) -> list[Way]:
     """What becomes of a packet from one to another of the neighbours, which are of one IP version."""
-    hub = next((item for item in known if item.interface == examined.view.uplink(item.version)), known[0])
+    hub = next((item for item in known if item.interface == default_device(examined.snapshot, item.version)), known[0])
     star = [pair for item in known if item is not hub for pair in ((hub, item), (item, hub))]
     return [_way(examined, start, end) for start, end in dict.fromkeys([*star, *zip(known, known[1:])])]
 

@@ -27,7 +27,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
@@ -39,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
 
 _NEEDS = (ENGINE, LINKS, NAMESPACES)
 

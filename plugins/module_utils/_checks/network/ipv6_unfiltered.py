@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.disabled import let_dockerd_make_rules
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.interfaces import outward_networks
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy

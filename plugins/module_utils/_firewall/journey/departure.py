@@ -25,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     FOREIGN_EPHEMERAL,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import uplinks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import Start
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
@@ -34,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     OUTSIDE,
     Packet,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, outer_links
 
 _TRIED = 1000
 _ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
@@ -95,11 +95,11 @@ def _start(view: HostView, packet: Packet, family: int) -> Start:
 def _uplink(view: HostView, name: str, family: int) -> str:
     if name:
         if name not in view.host.links or name == "lo":
-            allowed = ", ".join(link.name for link in uplinks(view.snapshot)) or "not known"
+            allowed = ", ".join(link.name for link in outer_links(view.snapshot, 4, 6)) or "not known"
             raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
         return name
-    found = view.uplink(family) or next(
-        (link.name for link in uplinks(view.snapshot) if view.host.addresses(family, link.name)), ""
+    found = default_device(view.snapshot, family) or next(
+        (link.name for link in outer_links(view.snapshot, family)), ""
     )
     if not found:
         raise BadPacketError("origin", f"the host has no uplink for IPv{family}; name one")

@@ -123,15 +123,6 @@ class HostView:
         """The ports that free_port() has given: nobody's in particular."""
         return set(self._free_ports.values())
 
-    def uplink(self, family: int) -> str:
-        """Name of the link that the default route of a family leads to, empty without one."""
-        default = "0.0.0.0/0" if family == 4 else "::/0"
-        found = [route for route in self.snapshot.routes if route.destination == default and route.interfaces]
-        if not found:
-            return ""
-        best = min(found, key=lambda route: (route.table != 254, route.metric))
-        return next((link.name for link in self.snapshot.links if link.index == best.interfaces[0]), "")
-
     def _read_rules(self) -> RuleBook:
         ruleset = self.snapshot.ruleset
         if ruleset is None or not self.snapshot.was_read(RULESET):

@@ -12,10 +12,17 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import BITS, parse_prefix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import PolicyRule
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    DEFAULT_TABLE,
+    LOCAL_TABLE,
+    MAIN_TABLE,
+    PolicyRule,
+)
 
-_LOCAL, _MAIN, _DEFAULT = 255, 254, 253
-_INITIAL = {4: ((0, _LOCAL), (32766, _MAIN), (32767, _DEFAULT)), 6: ((0, _LOCAL), (32766, _MAIN))}
+_INITIAL = {
+    4: ((0, LOCAL_TABLE), (32766, MAIN_TABLE), (32767, DEFAULT_TABLE)),
+    6: ((0, LOCAL_TABLE), (32766, MAIN_TABLE)),
+}
 
 
 class Asked(NamedTuple):

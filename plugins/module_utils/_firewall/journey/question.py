@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     TargetError,
     target_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import main_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
@@ -35,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import main_address
 
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 

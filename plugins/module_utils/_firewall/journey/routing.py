@@ -13,10 +13,13 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import BITS, parse_prefix
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked, Policy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
-
-LOCAL_TABLE = 255
-MAIN_TABLE = 254
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    LOCAL_TABLE,
+    MAIN_TABLE,
+    Link,
+    PolicyRule,
+    Route,
+)
 
 UNICAST = "unicast"
 LOCAL = "local"

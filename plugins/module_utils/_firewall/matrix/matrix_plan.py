@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.uplinks import addresses_of, uplinks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
     Address,
     Asked,
@@ -45,6 +44,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     OUTSIDE,
     Origin,
     Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import (
+    default_device,
+    outer_links,
 )
 
 OWN_GATEWAY = "the gateway of its network"
@@ -118,13 +121,14 @@ class Plan:
         self._classes = Classes(snapshot, self.places, catalogue)
         self._relations = Relations(self.places, catalogue)
         self.addresses = host_addresses(snapshot, self.places)
-        ways_out = uplinks(snapshot)
-        self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in ways_out]
-        self._families = {link.name: [family for family in (4, 6) if addresses_of(link, family)] for link in ways_out}
+        self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in outer_links(snapshot, 4, 6)]
+        self._outside = {(link.name, family) for family in (4, 6) for link in outer_links(snapshot, family)}
         self.asking.append(Asking(HOST, on_host=self.places.on_host))
         self._source_of: dict[int, int] = {}
         self._sort_stations()
-        self.wanted: list[Wanted] = [Wanted(BEYOND, "tcp", family=family) for family in (4, 6) if view.uplink(family)]
+        self.wanted: list[Wanted] = [
+            Wanted(BEYOND, "tcp", family=family) for family in (4, 6) if default_device(snapshot, family)
+        ]
         self._wanted_of: dict[Asked, int] = {}
         self._sort_ports([*published, *listening])
 
@@ -166,7 +170,7 @@ class Plan:
 
     def can_ask(self, asking: Asking, family: int) -> bool:
         """Whether machines beyond an uplink have a family of addresses in common with it."""
-        return asking.kind != OUTSIDE or family in self._families[asking.uplink]
+        return asking.kind != OUTSIDE or (asking.uplink, family) in self._outside
 
     def pairs(self, key: Key) -> Iterator[tuple[list[Station], list[Asked]]]:
         """Namespaces that ask and ports that they ask for, all pairs of which have this key; none for the outside."""
