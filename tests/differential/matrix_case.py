@@ -145,6 +145,7 @@ def _more(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> Iterato
 def _reached(tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> Iterator[tuple[str, str]]:
     """Ports that answered the machine outside and were not meant for it, with the kind of exposure."""
     bound: dict[str, list[str]] = {}
+    routed = {f"{somebody.name}:{port}" for somebody in everybody for port in somebody.routed}
     for somebody in everybody:
         for host_ip, dummy, port, protocol in somebody.bindings:
             bound.setdefault(f"{somebody.name}:{port}/{protocol}", []).append(host_ip)
@@ -154,6 +155,8 @@ def _reached(tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> Iterato
         if question.member.partition(":")[0] != answer_of(outcome.body)[0]:
             continue
         on = [question.published_on] if question.published_on else bound.get(question.member, [])
+        if not question.published_on and question.member in routed:
+            continue
         if not on:
             yield NOT_PUBLISHED, question.member
         elif all(is_loopback(address) for address in on):

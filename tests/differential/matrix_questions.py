@@ -44,6 +44,8 @@ class Inhabitant:
     """Its addresses on each."""
     bindings: tuple[tuple[str, int, int, str], ...]
     """Address of the host, its port, the container's port, protocol."""
+    routed: frozenset[str]
+    """Ports that are published for those who ask at its own address, as ``PORT/PROTOCOL``."""
 
     @property
     def addresses(self) -> list[str]:
@@ -99,10 +101,12 @@ def _inhabitant(host: Host, entry: Mapping[str, Any]) -> Inhabitant:
         (binding["HostIp"], int(binding["HostPort"]), int(port.partition("/")[0]), port.partition("/")[2])
         for port, some in ports.items()
         for binding in some or ()
-        if binding["HostPort"]  # a network in mode "routed" has none
+        if binding["HostPort"]
     ]
+    # A network in mode "routed" takes no port of the host.
+    routed = [port for port, some in ports.items() if any(not binding["HostPort"] for binding in some or ())]
     path = f"/proc/{host.pid}/root/proc/{entry['State']['Pid']}/ns/net"
-    return Inhabitant(entry["Name"].lstrip("/"), path, networks, tuple(bindings))
+    return Inhabitant(entry["Name"].lstrip("/"), path, networks, tuple(bindings), frozenset(routed))
 
 
 @dataclass(frozen=True)

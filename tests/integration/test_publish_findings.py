@@ -15,10 +15,20 @@ from tests.integration.catalogue.publish import guarded, leaking, routed_to
 from tests.integration.catalogue.scenario import make_healthy, release
 from tests.integration.outside import sends_to
 from tests.integration.snapshots import install_readers, read_host
+from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
-SUBNETS = ("10.88.1.0/24", "10.88.2.0/24", "10.88.9.0/24")
+ROUTED = NetworkSpec(
+    "lan",
+    "10.88.10.0/24",
+    options={
+        "com.docker.network.bridge.name": "lan0",
+        "com.docker.network.bridge.gateway_mode_ipv4": "routed",
+    },
+)
+SUBNETS = ("10.88.1.0/24", "10.88.2.0/24", "10.88.9.0/24", str(ROUTED.subnet))
 TO_LOOPBACK = """
 ip rule add pref 5 to 127.0.0.1 dport 8083 lookup 77
 ip route add 127.0.0.1 via "$1" table 77
@@ -79,3 +89,16 @@ def test_ports_that_are_said_to_be_kept_are(host: Host, lab: Lab) -> None:
         seen = [lab.outside.tcp(address, port, seconds=1) for address, port in places]
     assert seen == ["timed out"] * 3
     assert found(host, "publish.loopback-leak") == found(host, "publish.direct-access") == set()
+
+
+@pytest.mark.kinds("debian13-docker28")
+def test_a_port_of_a_network_that_routes_is_open_on_purpose(host: Host, lab: Lab) -> None:
+    """It takes no port of the host, whatever was asked for."""
+    host.deploy(Scenario([ROUTED], [Workload("site", ["lan"], publish=["8085:80"], serve=[80, 81])]))
+    address = host.container("site").address("lan")
+    with sent_to(lab, host):
+        seen = [lab.outside.tcp(address, 80), lab.outside.tcp(address, 81, seconds=1)]
+    assert seen == ["answered", "timed out"]
+    assert found(host, "publish.direct-access") == set()
+    trace = ansible_module(host, "dockernet.baseline.packet_trace", {"from": "outside", "to": "site:80/tcp"})
+    assert (trace["packet"]["destination"], trace["path"]["seen"]) == (address, "answered")

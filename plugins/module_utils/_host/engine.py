@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
@@ -22,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     Endpoint,
     Network,
     PublishedPort,
+    RoutedPort,
     Subnet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text, mask_values
@@ -114,6 +116,7 @@ def parse_container(data: dict[str, Any]) -> Container:
         network_mode=host.get("NetworkMode") or "",
         endpoints=[_endpoint(name, item or {}) for name, item in (settings.get("Networks") or {}).items()],
         published=_published(settings.get("Ports")),
+        routed=_routed(settings.get("Ports")),
         labels=_texts(config.get("Labels")),
         privileged=bool(host.get("Privileged")),
         cap_add=list(host.get("CapAdd") or []),
@@ -133,15 +136,28 @@ def _endpoint(network: str, data: dict[str, Any]) -> Endpoint:
 
 
 def _published(ports: Optional[dict[str, Any]]) -> list[PublishedPort]:
-    """Bindings in force; a port that is only exposed has none."""
-    found = []
+    """Bindings in force to ports of the host."""
+    return [
+        PublishedPort(protocol, number, binding.get("HostIp") or "", int(binding["HostPort"]))
+        for protocol, number, binding in _bindings(ports)
+        if (binding.get("HostPort") or "").isdigit()
+    ]
+
+
+def _routed(ports: Optional[dict[str, Any]]) -> list[RoutedPort]:
+    """Bindings in force without a port of the host; there is one for each family."""
+    found = [
+        RoutedPort(protocol, number) for protocol, number, binding in _bindings(ports) if not binding.get("HostPort")
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _bindings(ports: Optional[dict[str, Any]]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Protocol, port and binding of each; a port that is only exposed has none."""
     for port, bindings in (ports or {}).items():
         number, dummy, protocol = port.partition("/")
-        for binding in bindings or []:
-            host_port = binding.get("HostPort") or ""
-            if number.isdigit() and host_port.isdigit():
-                found.append(PublishedPort(protocol or "tcp", int(number), binding.get("HostIp") or "", int(host_port)))
-    return found
+        if number.isdigit():
+            yield from ((protocol or "tcp", int(number), binding) for binding in bindings or [])
 
 
 def _texts(values: Optional[dict[str, Any]]) -> dict[str, str]:

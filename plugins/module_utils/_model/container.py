@@ -11,7 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+    Endpoint,
+    PublishedPort,
+    RoutedPort,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Container:
     endpoints: list[Endpoint] = field(default_factory=list)
     published: list[PublishedPort] = field(default_factory=list)
     """Bindings in force (NetworkSettings.Ports)."""
+    routed: list[RoutedPort] = field(default_factory=list)
+    """Those of them that take no port of the host."""
     labels: dict[str, str] = field(default_factory=dict)
     privileged: bool = False
     cap_add: list[str] = field(default_factory=list)

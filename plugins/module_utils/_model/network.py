@@ -100,3 +100,18 @@ class PublishedPort:
     def __str__(self) -> str:
         host = f"[{self.host_ip}]" if ":" in self.host_ip else self.host_ip
         return f"{host}:{self.host_port}->{self.container_port}/{self.protocol}"
+
+
+@dataclass(frozen=True)
+class RoutedPort:
+    """A port that is published without one of the host.
+
+    On networks with gateway mode ``routed`` (from Docker Engine 27.0 on) machines outside ask for it at the container's
+    own address, whatever address of the host it was to be published on (moby port_mapping_linux.go).
+    """
+
+    protocol: str
+    container_port: int
+
+    def __str__(self) -> str:
+        return f"{self.container_port}/{self.protocol}"

@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     target_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     BEYOND_ADDRESSES,
     CONTAINER,
@@ -77,6 +77,8 @@ def packet_of(snapshot: HostSnapshot, question: Question) -> Packet:
             f"to: {question.to} can mean the published port, which is {question.to}/tcp, or the container's own "
             f"address, which is {target.name} with port: {target.port}"
         )
+    if RoutedPort(protocol, target.port) in container.routed:
+        return Packet(origin, _routed_address(snapshot, container), protocol, target.port, question.source)
     binding = _binding(container, target.port, protocol)
     return Packet(origin, _address_of(snapshot, binding), protocol, binding.host_port, question.source)
 
@@ -152,11 +154,23 @@ def _binding(container: Container, port: int, protocol: str) -> PublishedPort:
     if not container.running:
         raise QuestionError(f"to: container {container.name} does not run{_status(container)}, so it publishes nothing")
     if not found:
-        published = ", ".join(dict.fromkeys(f"{item.container_port}/{item.protocol}" for item in container.published))
+        ports = [f"{item.container_port}/{item.protocol}" for item in container.published]
+        published = ", ".join(dict.fromkeys([*ports, *map(str, container.routed)]))
         raise QuestionError(
             f"to: {container.name} does not publish {port}/{protocol}; it publishes {published or 'nothing'}"
         )
     return min(found, key=lambda item: ":" in item.host_ip)
+
+
+def _routed_address(snapshot: HostSnapshot, container: Container) -> str:
+    """Where a port is asked for that is published without one of the host: on a network that routes."""
+    networks = {network.id: network for network in snapshot.networks}
+    for endpoint in container.endpoints:
+        network = networks.get(endpoint.network_id)
+        for family, address in ((4, endpoint.address), (6, endpoint.address6)):
+            if address and network is not None and network.gateway_mode(family) == "routed":
+                return address
+    raise QuestionError(f"to: the address of {container.name} on a network that routes is not known; give it")
 
 
 def _address_of(snapshot: HostSnapshot, binding: PublishedPort) -> str:

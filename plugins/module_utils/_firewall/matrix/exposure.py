@@ -19,12 +19,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, is_loopback
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import DROP, INPUT, REJECT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
     LOOPBACK_LEAK,
     NOT_PUBLISHED,
     PUBLISHED,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
 
@@ -94,9 +96,16 @@ def exposure_if_reached(asked: Asked) -> str:
         for binding in container.published
         if (binding.protocol, binding.container_port) == (asked.protocol, asked.port)
     ]
+    if any(_is_routed(container, asked) for container in asked.station.containers):
+        return ""
     if not addresses:
         return NOT_PUBLISHED
     return LOOPBACK_LEAK if all(is_loopback(address) for address in addresses) else ""
+
+
+def _is_routed(container: Container, asked: Asked) -> bool:
+    """Whether a port is published for those who ask at the container's own address."""
+    return RoutedPort(asked.protocol, asked.port) in container.routed
 
 
 def denied_by_host(view: HostView, packet: Packet) -> str:

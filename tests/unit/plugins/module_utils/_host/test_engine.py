@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine im
     parse_engine,
     parse_network,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, Subnet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort, Subnet
 
 RECORDED = Path(__file__).parents[3] / "fixtures/engine-29"
 
@@ -98,3 +98,18 @@ def test_ports_that_are_exposed_only_are_not_published() -> None:
         "NetworkSettings": {"Ports": {"80/tcp": None, "81/tcp": [], "53/udp": [{"HostIp": "", "HostPort": "5353"}]}},
     }
     assert parse_container(data).published == [PublishedPort("udp", 53, "", 5353)]
+    assert parse_container(data).routed == []
+
+
+def test_ports_that_take_none_of_the_host_are_told_apart() -> None:
+    """As engines from 27.0 on show a port of a network that routes IPv4 and translates IPv6."""
+    open_, bound = {"HostIp": "192.0.2.1", "HostPort": ""}, {"HostIp": "::", "HostPort": "8080"}
+    data = {
+        "Id": "1",
+        "Name": "/web",
+        "State": {"Pid": 7},
+        "NetworkSettings": {"Ports": {"80/tcp": [open_, bound], "53/udp": [open_, {"HostIp": "::", "HostPort": ""}]}},
+    }
+    container = parse_container(data)
+    assert container.published == [PublishedPort("tcp", 80, "::", 8080)]
+    assert container.routed == [RoutedPort("tcp", 80), RoutedPort("udp", 53)]

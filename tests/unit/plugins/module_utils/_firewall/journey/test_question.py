@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.target import TargetError, target_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import BEYOND_ADDRESSES, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot, Source
 from hypothesis import given
@@ -150,6 +150,23 @@ def test_a_host_with_ipv6_alone_reaches_an_ipv6_machine_outside() -> None:
 def test_what_nobody_can_mean_is_an_error_of_one_line(text: str) -> None:
     with pytest.raises(TargetError):
         target_of(text)
+
+
+def test_a_port_published_without_one_of_the_host_is_asked_for_on_the_network_that_routes() -> None:
+    found = snapshot()
+    mode = {"com.docker.network.bridge.gateway_mode_ipv6": "routed"}
+    lan = Network("lan-id", "lan", "bridge", options=mode)
+    web = next(item for item in found.containers if item.name == "web")
+    endpoints = [*web.endpoints, Endpoint("lan", "lan-id", "10.9.0.2", "2001:db8:9::2")]
+    web = replace(web, endpoints=endpoints, routed=[RoutedPort("tcp", 443)])
+    others = [item for item in found.containers if item.name != "web"]
+    found = replace(found, networks=[*found.networks, lan], containers=[web, *others])
+    packet = packet_of(found, Question("outside", "web:443/tcp"))
+    assert packet == Packet(Origin("outside"), "2001:db8:9::2", "tcp", 443)
+    with pytest.raises(QuestionError, match=r"it publishes 80/tcp, 90/tcp, 53/udp, 443/tcp"):
+        packet_of(found, Question("outside", "web:444/tcp"))
+    with pytest.raises(QuestionError, match="on a network that routes is not known"):
+        packet_of(replace(found, networks=[]), Question("outside", "web:443/tcp"))
 
 
 @given(st.text(alphabet="[]:/@.%?#abc012 \x1b\u0661tcpudhw", max_size=24))

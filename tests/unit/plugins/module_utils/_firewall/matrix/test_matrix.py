@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     SAME_NETWORK,
     Matrix,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
@@ -134,6 +134,12 @@ def test_a_host_that_publishes_as_it_is_meant_exposes_nothing() -> None:
 def test_a_port_that_is_open_by_routing_though_not_published_is_told() -> None:
     assert exposures(web(WILDCARD, forward_policy="ACCEPT")) == {NOT_PUBLISHED: ["web:9000/tcp"]}
     assert exposures(web(WILDCARD, forward_policy="ACCEPT", layout=28)) == {}
+
+
+def test_a_port_published_without_one_of_the_host_is_meant_to_be_open() -> None:
+    host = web(WILDCARD, forward_policy="ACCEPT")
+    host.containers[0] = replace(host.containers[0], routed=[RoutedPort("tcp", 9000)])
+    assert exposures(host) == {}
 
 
 def test_a_port_published_on_loopback_that_leaks_is_told() -> None:
