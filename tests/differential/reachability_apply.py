@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.differential.reachability_engines import NFTABLES
@@ -34,7 +35,8 @@ def apply(case: HostCase, host: Host, outside: tuple[str, str]) -> None:
     host.write(DAEMON_JSON, json.dumps(case.daemon))
     host.restart_docker()
     containers = [_at_home(container, host) for container in case.scenario.containers]
-    host.deploy(Scenario(case.scenario.networks, containers))
+    networks = [replace(network, options=_at_host(network.options, host)) for network in case.scenario.networks]
+    host.deploy(Scenario(networks, containers))
     case.steps = steps(case, _names(host, case, outside))
     for dummy, script in case.steps:
         host.run(["sh", "-s"], stdin=script, check=False)
@@ -44,6 +46,10 @@ def _at_home(container: Workload, host: Host) -> Workload:
     """The container with its host's address where the drawing says HOST."""
     publish = [binding.replace("HOST", host.address) for binding in container.publish]
     return Workload(container.name, container.networks, container.network_mode, publish, serve=container.serve)
+
+
+def _at_host(options: Mapping[str, str], host: Host) -> dict[str, str]:
+    return {name: host.address if value == "HOST" else value for name, value in options.items()}
 
 
 def _forget_rules(host: Host) -> None:

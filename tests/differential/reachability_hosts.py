@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from tests.differential.reachability_engines import IPTABLES, NFTABLES, EngineDraws, draws_of
 from tests.lab.kinds import KINDS
@@ -93,6 +94,8 @@ def host_case(seed: int, number: int, release: str = "") -> HostCase:
     containers = [_container(draw, place, networks) for place in range(draw.randint(2, 5))]
     if draw.random() < 0.15:
         containers.append(Workload("inmate", network_mode=f"container:{containers[0].name}", serve=()))
+    if made.backend == NFTABLES and made.daemon.get("userland-proxy") is False:
+        containers = [replace(container, publish=_once(container.publish)) for container in containers]
     made.scenario = Scenario(networks, containers)
     return made
 
@@ -116,6 +119,8 @@ def _network(draw: Draw, engine: EngineDraws, place: int) -> NetworkSpec:
         options["com.docker.network.bridge.trusted_host_interfaces"] = "eth0"
     if draw.random() < 0.1:
         options["com.docker.network.bridge.host_binding_ipv4"] = "127.0.0.1"
+    if draw.random() < 0.08:
+        options["com.docker.network.host_ipv4"] = "HOST"
     ipv6 = f"{SUBNETS6}:{place}::/64" if has_v6 else None
     return NetworkSpec(f"n{place}", f"{SUBNETS}.{place}.0/24", internal, options, ipv6)
 
@@ -143,6 +148,16 @@ def _published(draw: Draw, place: int) -> list[str]:
     if draw.random() < 0.15:
         found.append(f"{80 if place == 0 else 8090 + place}:{INNER_TCP}")
     return found
+
+
+def _once(publish: Sequence[str]) -> list[str]:
+    """The bindings without a second one for the same port of the container.
+
+    With nftables and without docker-proxy engines up to 29.7 refuse it: their rule "MASQ TO OWN PORT" is the same for
+    both (moby nftabler/port.go, setPerPortHairpinMasq()).
+    """
+    inner = [binding.rpartition(":")[2] for binding in publish]
+    return [binding for place, binding in enumerate(publish) if inner[place] not in inner[:place]]
 
 
 def _network_words(network: NetworkSpec) -> str:

@@ -28,6 +28,9 @@ def steps(case: HostCase, names: dict[int, Names]) -> list[tuple[str, str]]:
         found.append(_nft(draw, names[family], draw.randint(0, 9)))
     if draw.random() < 0.2:
         found.append(_mark_routing(draw, names[4]))
+    accepted = case.daemon.get("bridge-accept-fwmark")
+    if accepted and draw.random() < 0.8:
+        found.append(_marking(draw, names[draw.choice([4, 4, 6])], str(accepted)))
     if draw.random() < 0.05:
         found.append(_line(draw.choice(_LOSSES[case.backend])))
     return found
@@ -67,6 +70,15 @@ def _mark_routing(draw: Draw, names: Names) -> tuple[str, str]:
         f"iptables -w 10 -t mangle -A {where} {what} -j MARK --set-mark 5; "
         f"ip rule add fwmark 5 lookup 105 priority 1005; ip route add {route} table 105"
     )
+
+
+def _marking(draw: Draw, names: Names, mark: str) -> tuple[str, str]:
+    """Gives packets the mark with which the engine lets them in whatever they are for."""
+    towards = [f"-d {network}" for network in names.networks]
+    what = draw.choice(["-i eth0", f"-s {names.outside}", "-p tcp", "", *towards])
+    where = draw.choice(["mangle -A PREROUTING", "mangle -A PREROUTING", "mangle -A FORWARD", "raw -I PREROUTING"])
+    program = "iptables" if names.family == 4 else "ip6tables"
+    return _line(f"{program} -w 10 -t {where} {what} -j MARK --set-xmark {mark}")
 
 
 def _bridge_netfilter(draw: Draw, dummy: Names) -> tuple[str, str]:

@@ -48,3 +48,20 @@ def test_every_step_is_words_that_a_shell_can_split() -> None:
         for words, script in steps(host_case(5, number), NAMES):
             assert words
             assert shlex.split(script)
+
+
+def test_what_an_engine_refuses_is_not_drawn() -> None:
+    """With nftables and without docker-proxy: two ports of the host for one of a container."""
+    made = [host_case(5, number, "29.1.5") for number in range(3, 1200, 4)]
+    without = [case for case in made if case.backend == "nftables" and case.daemon.get("userland-proxy") is False]
+    assert without
+    inner = [
+        [binding.split(":")[-1] for binding in made.publish] for case in without for made in case.scenario.containers
+    ]
+    assert all(len(ports) == len(set(ports)) for ports in inner)
+
+
+def test_an_engine_that_accepts_a_mark_gets_packets_with_it() -> None:
+    made = [host_case(6, number, "29.1.5") for number in range(3, 400, 4)]
+    accepting = [case for case in made if "bridge-accept-fwmark" in case.daemon]
+    assert any("--set-xmark" in words for case in accepting for words, dummy in steps(case, NAMES))
