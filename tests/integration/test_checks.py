@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from tests.integration.catalogue.scenario import make_healthy, release
 from tests.integration.snapshots import install_readers, read_host
 from tests.integration.test_snapshot import dockerd_takes
+from tests.integration.without_docker import hidden_docker
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
@@ -366,25 +366,6 @@ def test_a_stopped_daemon_is_not_started_and_one_that_is_not_there_is_told_once(
     assert result["summary"]["unknown"] == len(result["findings"]) == len(result["checks"])
     assert result["msg"].startswith("no Docker Engine")
     assert {item["summary"] for item in result["findings"]} == {f"Not judged: {result['msg']}"}
-
-
-@contextmanager
-def hidden_docker(host: Host) -> Iterator[None]:
-    """A host without Docker, for a while."""
-    places = [
-        "/usr/sbin/dockerd",
-        "/etc/init.d/docker",
-        *(f"/lib/systemd/system/docker.{kind}" for kind in ("service", "socket")),
-    ]
-    try:
-        for path in places:
-            host.run(["mv", path, f"{path}.away"])
-        host.run(["systemctl", "daemon-reload"])
-        yield
-    finally:
-        for path in places:
-            host.run(["mv", f"{path}.away", path], check=False)
-        host.run(["systemctl", "daemon-reload"])
 
 
 def test_a_snapshot_is_saved_and_nothing_else_is_changed(engine_host: Host) -> None:

@@ -22,6 +22,7 @@ from tests.integration.harden_runs import (
     state,
     table,
 )
+from tests.integration.without_docker import hidden_docker
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
@@ -283,26 +284,10 @@ def test_a_stopped_daemon_is_one_clear_message(fresh_host: Host, lab: Lab) -> No
     assert not fresh_host.run(["systemctl", "is-active", "docker.service"], check=False).out.startswith("active")
 
 
-HIDE_DOCKER = r"""
-systemctl stop docker.socket docker.service
-for file in $(dpkg -L docker.io | grep -E 'bin/dockerd$|system/docker\.(service|socket)$'); do
-    mv "$file" "$file.away"
-done
-systemctl daemon-reload
-"""
-BRING_DOCKER_BACK = r"""
-for file in $(dpkg -L docker.io); do [ ! -e "$file.away" ] || mv "$file.away" "$file"; done
-systemctl daemon-reload
-systemctl start docker.socket docker.service
-"""
-
-
 def test_a_host_without_docker_is_told_so(fresh_host: Host, lab: Lab) -> None:
-    fresh_host.run(HIDE_DOCKER)
-    try:
+    fresh_host.run(["systemctl", "stop", "docker.socket", "docker.service"])
+    with hidden_docker(fresh_host):
         done = run(lab, fresh_host)
-    finally:
-        fresh_host.run(BRING_DOCKER_BACK)
     assert done.rc != 0
     assert audits(done)[0]["sources"]["engine"]["kind"] == "absent"
     assert {item["outcome"] for item in audits(done)[0]["findings"]} == {"unknown"}
