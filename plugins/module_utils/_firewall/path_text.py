@@ -30,7 +30,7 @@ def line_of(packet: Packet, path: Path) -> str:
 def ending_of(path: Path) -> str:
     """How a path ends, in the words of the one who asks, with the reason."""
     if path.verdict == UNKNOWN:
-        return f"unknown: {'; '.join(path.doubts) or path.reason}"
+        return f"unknown: {path.because}"
     if path.seen == ANSWERED:
         seen_as = f", which sees {path.source_at_end}" if path.source_at_end else ""
         return f"answered by {path.answered_by or 'somebody'}{seen_as}"

@@ -86,6 +86,11 @@ class Path:
     """Index of the deciding hop in ``hops``; None when there is none."""
 
     @property
+    def because(self) -> str:
+        """What decided, or all that it hangs on where that is not known."""
+        return "; ".join(self.doubts) or self.reason
+
+    @property
     def arrives(self) -> bool:
         """Whether the request comes to a socket or to where there is none, whatever becomes of the answer."""
         return any(hop.leg == REQUEST and hop.place == "socket" for hop in self.hops)

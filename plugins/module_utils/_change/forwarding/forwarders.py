@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sys
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 VERSIONS = {"ipv4": 4, "ipv6": 6}
@@ -191,8 +192,7 @@ def _software_chains(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]
     for prefix, software in _CHAINS:
         own = sorted({chain for chain in chains if chain.startswith(prefix)})
         if own:
-            more = f" and {len(own) - 1} more" if len(own) > 1 else ""
-            yield Forwarder(f"chain {own[0]}{more}", f"{software}, whose pods or containers are routed by this host")
+            yield Forwarder(f"chain {listed(own, 1)}", f"{software}, whose pods or containers are routed by this host")
 
 
 def _all_chains(save: str) -> list[str]:

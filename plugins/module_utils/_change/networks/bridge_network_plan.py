@@ -62,6 +62,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
@@ -249,9 +250,8 @@ class _Placement:
         if subnet is None:
             words = ", ".join(f"a /{pool.size} of {pool.base}" for pool in pools)
             inside = [item for item in taken if any(pool.base.overlaps(item.cidr) for pool in pools)]
-            more = f" and {len(inside) - _NAMED} more" if len(inside) > _NAMED else ""
-            owners = "; ".join(item.owner for item in inside[:_NAMED])
-            raise Refusal(f"nothing was changed: {wish.place}.pools: {words}: none is free, for {owners}{more}")
+            owners = listed([item.owner for item in inside], _NAMED, "; ")
+            raise Refusal(f"nothing was changed: {wish.place}.pools: {words}: none is free, for {owners}")
         return subnet
 
     def _taken(self) -> list[Taken]:

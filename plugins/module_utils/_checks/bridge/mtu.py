@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -103,8 +104,6 @@ def _uplink(examined: Examined, version: int, endpoint: Attachment) -> Optional[
 
 
 def _too_wide(item: _Widest) -> Verdict:
-    names = ", ".join(item.containers[:_SHOWN])
-    more = f" and {len(item.containers) - _SHOWN} more" if len(item.containers) > _SHOWN else ""
     summary = (
         f"Endpoints of network {item.network.name} have an MTU of {item.mtu} bytes, and {item.uplink.name}, which they "
         f"send by, one of {item.uplink.mtu}"
@@ -115,8 +114,8 @@ def _too_wide(item: _Widest) -> Verdict:
         "containers": item.containers,
     }
     impact = (
-        f"{names}{more}: connections are made, and then hang at the first large packet wherever an ICMP message about "
-        "its size is lost, as with TLS, downloads of images, or large answers of a database."
+        f"{listed(item.containers, _SHOWN)}: connections are made, and then hang at the first large packet wherever an "
+        "ICMP message about its size is lost, as with TLS, downloads of images, or large answers of a database."
     )
     return failed(resources.network(item.network), summary, evidence, impact, _remedy(item))
 

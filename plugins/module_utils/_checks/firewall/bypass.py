@@ -58,11 +58,12 @@ def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
     for answer in outside:
         if answer.path.verdict != UNKNOWN:
             continue
-        reason = "; ".join(answer.path.doubts) or answer.path.reason
         for asked in answer.ports:
             if asked.label not in known:
                 resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
-                verdict = unknown(resource, f"whether machines outside reach {asked.label} depends: {reason}")
+                verdict = unknown(
+                    resource, f"whether machines outside reach {asked.label} depends: {answer.path.because}"
+                )
                 found.setdefault(asked.label, verdict)
     return list(found.values())
 

@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
@@ -147,7 +148,7 @@ def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, net
         return f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
     if whole.sent_as and not masquerades:
         return ""
-    return "; ".join(path.doubts) or path.reason
+    return path.because
 
 
 def _masquerades(examined: Examined, network: Network, family: int) -> bool:
@@ -161,7 +162,7 @@ def _verdict(troubles: list[_Trouble]) -> Verdict:
     sure = [item for item in troubles if not item.untold]
     told = sure or troubles
     names = list(dict.fromkeys(name for item in told for name in item.containers))
-    who = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    who = listed(names, _NAMED)
     network, reason = told[0].network, told[0].reason
     resource = resources.network(network)
     evidence = {

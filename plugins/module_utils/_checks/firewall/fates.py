@@ -12,6 +12,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
@@ -39,6 +40,5 @@ def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
     unread = [item.name for item in running(snapshot) if item.netns is None or item.netns not in known]
     if not unread:
         return []
-    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
-    reason = f"the network namespace of {', '.join(unread[:_NAMED])}{more} was not read"
+    reason = f"the network namespace of {listed(unread, _NAMED)} was not read"
     return [unknown(resources.host(snapshot), reason, {"number of containers": len(unread)})]

@@ -33,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docke
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, RULESET
 
@@ -106,9 +107,8 @@ def _failed(examined: Examined, missing: dict[int, Missing], evidence: dict[str,
         names = " and ".join(f"IPv{family}" for family, item in missing.items() if item.shared)
         whole = all(not item.present for item in missing.values() if item.shared)
         some = "All" if whole else "Some"
-        summary = f"{some} of dockerd's chains and jumps for {names} are gone: {shared[0].partition(': ')[2]}"
-        if len(shared) > 1:
-            summary = f"{summary} and {len(shared) - 1} more"
+        texts = [text.partition(": ")[2] for text in shared]
+        summary = f"{some} of dockerd's chains and jumps for {names} are gone: {listed(texts, 1)}"
         host = resources.host(examined.snapshot)
         return [failed(host, summary, {**evidence, "missing": shared}, _IMPACT, _REMEDY)]
     by_bridge = {network.bridge: network for network in examined.snapshot.networks}

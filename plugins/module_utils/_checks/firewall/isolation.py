@@ -28,8 +28,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
@@ -78,7 +79,9 @@ def _judge(examined: Examined) -> list[Verdict]:
         return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
     evidence: dict[str, Any] = {"questions from containers to ports on other networks": asked, "answered": 0}
     if aside:
-        evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = _listed(list(aside))
+        evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = listed(
+            list(aside), _NAMED
+        )
     return [passed(host, "No container reaches one on another bridge network", evidence)]
 
 
@@ -105,7 +108,7 @@ def _note(examined: Examined, opened: dict[tuple[str, bool], _Open], answer: Ans
     untold = answer.path.verdict == UNKNOWN
     for stations, ports in answer.pairs():
         for asked in ports:
-            net = _net_of(asked)
+            net = asked.net
             if net is None or _is_meant(net.network, family_of(asked.address)):
                 continue
             key = (net.network.id, untold)
@@ -121,20 +124,11 @@ def _opened(examined: Examined, answer: Answer, station: Station, asked: Asked, 
     """Told by a packet of these two, which fares like that of its class."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=asked.address, port=asked.port)
     path = examined.path(packet)
-    reason = "; ".join(path.doubts) or path.reason
-    return _Open(network, reason, answer.path.verdict == UNKNOWN, str(packet))
+    return _Open(network, path.because, answer.path.verdict == UNKNOWN, str(packet))
 
 
 def _names(stations: Iterable[Station]) -> Iterator[str]:
     return (station.name for station in islice(stations, _NAMED + 1))
-
-
-def _net_of(asked: Asked) -> Net | None:
-    """The network on which a port has the address that it is asked at."""
-    for plug in asked.station.plugs:
-        if any(text.partition("/")[0] == asked.address for text in plug.inside.addresses):
-            return plug.net
-    return None
 
 
 def _is_meant(network: Network, family: int) -> bool:
@@ -143,7 +137,7 @@ def _is_meant(network: Network, family: int) -> bool:
 
 
 def _verdict(item: _Open) -> Verdict:
-    ports, askers = _listed(list(item.ports)), _listed(list(item.askers))
+    ports, askers = listed(list(item.ports), _NAMED), listed(list(item.askers), _NAMED)
     evidence = {"ports": ports, "from": askers, "packet": item.example, "ends": item.reason}
     resource = resources.network(item.network)
     if item.untold:
@@ -160,11 +154,6 @@ def _verdict(item: _Open) -> Verdict:
             "before Docker's drop them, take it out. Containers that are to talk belong on a network that they share"
         ),
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 ISOLATION = Check(

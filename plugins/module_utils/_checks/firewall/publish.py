@@ -102,7 +102,7 @@ class _Judge:
         """The same for all ports of the answer, told by the one that its packet is for."""
         path, station = answer.path, answer.wanted.first.station
         if path.verdict == UNKNOWN:
-            return _UNTOLD, "; ".join(path.doubts) or path.reason
+            return _UNTOLD, path.because
         if path.verdict == DELIVERED:
             return (_LOST, f"{answer.instead} answers instead") if answer.instead else (_LED, path.reason)
         whole = self._examined.path(answer.packet)

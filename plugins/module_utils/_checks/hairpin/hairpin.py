@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -41,6 +42,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
 
 _NEEDS = (ENGINE, LINKS, NAMESPACES)
+
+_NAMED = 4
+"""Places that a summary names; the rest is counted."""
 
 
 def _judge_missing(examined: Examined) -> list[Verdict]:
@@ -89,7 +93,7 @@ def _judge_container(container: Container, items: list[Attachment], places: list
         if not unseen:
             return []
         return [unknown(resource, f"no bridge port of it was found for network {', '.join(unseen)}", evidence)]
-    summary = f"{container.name} cannot reach itself at {_listed(places)}: hairpin is off on {', '.join(off)}"
+    summary = f"{container.name} cannot reach itself at {listed(places, _NAMED)}: hairpin is off on {', '.join(off)}"
     impact = (
         f"A connection that {container.name} makes to its own published port, by whatever name or address of this "
         "host, gets no answer and ends in a time-out. Other machines and other containers on its network are served."
@@ -120,10 +124,6 @@ def _own_places(port: PublishedPort, items: list[Attachment], addresses: dict[in
 
 def _host_addresses(snapshot: HostSnapshot, version: int) -> list[str]:
     return [text for link in outer_links(snapshot, version) for text in routed_addresses(link, version)]
-
-
-def _listed(places: list[str]) -> str:
-    return ", ".join(places) if len(places) <= 4 else f"{', '.join(places[:4])} and {len(places) - 4} more"
 
 
 def _by_container(snapshot: HostSnapshot) -> list[tuple[Container, list[Attachment]]]:

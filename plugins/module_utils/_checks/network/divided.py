@@ -27,8 +27,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
@@ -49,7 +50,7 @@ class _Rift:
     @property
     def reason(self) -> str:
         """Why not, or what it depends on."""
-        return "; ".join(self.path.doubts) or self.path.reason
+        return self.path.because
 
 
 def _judge(examined: Examined) -> list[Verdict]:
@@ -92,19 +93,11 @@ def _beside(answer: Answer) -> Iterator[tuple[list[Station], Asked, Network]]:
     """Ports that are asked at an address on a network that the asking ones are on, too, and that lets them."""
     for stations, ports in answer.pairs():
         for port in ports:
-            net = _net_of(port)
+            net = port.net
             if net is not None and net.number in stations[0].nets and net.network.icc:
                 others = [item for item in stations if item.number != port.station.number]
                 if others:
                     yield others, port, net.network
-
-
-def _net_of(port: Asked) -> Optional[Net]:
-    plugs = port.station.plugs
-    return next(
-        (plug.net for plug in plugs if any(text.partition("/")[0] == port.address for text in plug.inside.addresses)),
-        None,
-    )
 
 
 def _fares_well(answer: Answer) -> bool:
@@ -133,7 +126,7 @@ def _verdict(rifts: list[_Rift]) -> Verdict:
     told = sure or rifts
     network, reason = told[0].network, told[0].reason
     pairs = list(dict.fromkeys(pair for item in told for pair in item.pairs))
-    who = ", ".join(pairs[:_NAMED]) + (f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else "")
+    who = listed(pairs, _NAMED)
     packets = {str(item.packet): item.reason for item in told[:_NAMED]}
     evidence = {"from and to": who, "number of ports": len(pairs), "packets": packets}
     resource = resources.network(network)

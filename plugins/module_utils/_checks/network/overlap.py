@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_
     taken_on_host,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -73,7 +74,6 @@ def _others(network: Network, space: AddressSpace) -> list[str]:
 
 def _overlaps(network: Network, others: list[str]) -> Verdict:
     own = ", ".join(str(item.cidr) for item in of_network(network))
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     change = (
         "set bip in daemon.json and start dockerd while no container runs"
         if network.is_default_bridge
@@ -81,7 +81,7 @@ def _overlaps(network: Network, others: list[str]) -> Verdict:
     )
     return failed(
         resources.network(network),
-        f"The subnet {own} of network {network.name} overlaps with {', '.join(others[:_NAMED])}{more}",
+        f"The subnet {own} of network {network.name} overlaps with {listed(others, _NAMED)}",
         {f"subnet of {network.name}": own, "overlaps with": others},
         "The kernel sends packets for the shared addresses one way only, to the more specific route: this host and its "
         f"containers lose those machines on the other way, or the containers of {network.name} lose their network.",

@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_
     taken_on_host,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
@@ -97,11 +98,10 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
     covered = list(dict.fromkeys(item.owner for pool in pools for item in routes.overlapping(pool.base)))
     if not covered:
         return []
-    more = f" and {len(covered) - _NAMED} more" if len(covered) > _NAMED else ""
     return [
         failed(
             resources.daemon(),
-            f"The pools for new networks hold addresses of {', '.join(covered[:_NAMED])}{more}",
+            f"The pools for new networks hold addresses of {listed(covered, _NAMED)}",
             {**evidence, "routes inside the pools": covered},
             "dockerd keeps clear of on-link routes alone. One of the next networks takes the addresses of that route, "
             "and this host loses what is behind it.",

@@ -73,11 +73,10 @@ def undecided(examined: Examined, kind: str) -> dict[Place, Verdict]:
     for answer in examined.answers.answers:
         if answer.source.kind != OUTSIDE or answer.path.verdict != UNKNOWN:
             continue
-        doubts = "; ".join(answer.path.doubts) or answer.path.reason
         for asked in answer.ports:
             if exposure_if_reached(asked) == kind:
                 resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
-                reason = f"whether machines outside reach it by {answer.source.uplink} depends on {doubts}"
+                reason = f"whether machines outside reach it by {answer.source.uplink} depends on {answer.path.because}"
                 found.setdefault(place_of(asked), unknown(resource, reason, {"asked": str(answer.packet)}))
     return found
 

@@ -34,6 +34,11 @@ class Asked(NamedTuple):
     """The container's, for one that is asked there."""
 
     @property
+    def net(self) -> Optional[Net]:
+        """The network on which the container has the address that is asked; None for a port at the host's."""
+        return next((plug.net for plug in self.station.plugs if self.address in plug.addresses), None)
+
+    @property
     def label(self) -> str:
         """For people."""
         return f"{self.station.name}:{self.port}/{self.protocol}"

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import (
     Asking,
     Key,
     Wanted,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -61,7 +60,7 @@ def _left_out(unasked: int) -> list[str]:
 def _source(asking: Asking) -> Source:
     members = [container.name for container in asking.containers]
     if asking.kind == CONTAINER:
-        return Source(asking.kind, _and_more(members), members)
+        return Source(asking.kind, listed(members, 1), members)
     if asking.kind == OUTSIDE:
         return Source(asking.kind, f"outside, by {asking.uplink}")
     return Source(asking.kind, "host", members)
@@ -73,8 +72,8 @@ def _destination(wanted: Wanted, key: Key) -> Destination:
     asked = dict.fromkeys((item.label, item.host_port) for ports in wanted.ports.values() for item in ports)
     members, host_ports = [label for label, dummy in asked], [port for dummy, port in asked]
     if wanted.kind == INNER_PORT:
-        return Destination(wanted.kind, _and_more(members), _own_address(wanted), wanted.protocol, members)
-    name = f"{_and_more(members)} (published on {_binding(wanted.host_ip, host_ports)})"
+        return Destination(wanted.kind, listed(members, 1), _own_address(wanted), wanted.protocol, members)
+    name = f"{listed(members, 1)} (published on {_binding(wanted.host_ip, host_ports)})"
     return Destination(wanted.kind, name, key.at[0], wanted.protocol, members, host_ports)
 
 
@@ -83,12 +82,9 @@ def _own_address(wanted: Wanted) -> str:
     asked = [item for ports in wanted.ports.values() for item in ports]
     if len(asked) == 1:
         return asked[0].address
-    nets = dict.fromkeys(net.network.name for item in asked if len(item.station.plugs) > 1 for net in _nets_of(item))
-    return f"their own IPv{wanted.family} address" + (f" on {_and_more(list(nets))}" if nets else "")
-
-
-def _nets_of(asked: Asked) -> list[Net]:
-    return [plug.net for plug in asked.station.plugs if asked.address in plug.addresses]
+    several = (item.net for item in asked if len(item.station.plugs) > 1)
+    nets = dict.fromkeys(net.network.name for net in several if net is not None)
+    return f"their own IPv{wanted.family} address" + (f" on {listed(list(nets), 1)}" if nets else "")
 
 
 def _binding(host_ip: str, host_ports: list[int]) -> str:
@@ -97,8 +93,3 @@ def _binding(host_ip: str, host_ports: list[int]) -> str:
     if len(set(host_ports)) > 1:
         return address
     return f"[{address}]:{host_ports[0]}" if ":" in address else f"{address}:{host_ports[0]}"
-
-
-def _and_more(members: list[str]) -> str:
-    """The first of them, and how many there are besides."""
-    return members[0] if len(members) == 1 else f"{members[0]} and {len(members) - 1} more"

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Exposure, Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 
@@ -50,7 +51,5 @@ def _summary(matrix: Matrix) -> list[dict[str, Any]]:
 
 def exposure_text(exposure: Exposure) -> str:
     """An exposure on one line."""
-    named = ", ".join(exposure.ports[:_NAMED])
-    more = len(exposure.ports) - _NAMED
-    ports = f"{named} and {more} more" if more > 0 else named
+    ports = listed(exposure.ports, _NAMED)
     return safe(f"{exposure.kind}, from outside by {exposure.uplink}: {ports} ({exposure.reason})")
