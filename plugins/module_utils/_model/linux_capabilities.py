@@ -4,14 +4,26 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Linux capabilities (capabilities(7)) that a container has."""
+"""Linux capabilities (capabilities(7)): their numbers, and which of them a container has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capability_bits import allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+
+# linux/capability.h, from 0.
+_NAMES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+)  # fmt: skip
+
+BITS = {name: number for number, name in enumerate(_NAMES)}
+"""Number by name, without ``CAP_``."""
 
 _ALL = "ALL"
 # moby, oci/caps/defaults.go, the same in all releases.
@@ -35,8 +47,13 @@ _BY_DEFAULT = frozenset(
 )
 
 
+def allowed(bounding: int, name: str) -> bool:
+    """Whether a bounding set has a capability. Raises KeyError for a name that is none."""
+    return bool(bounding >> BITS[name] & 1)
+
+
 def holds(container: Container, name: str) -> bool:
-    """Whether a process in a container can have a capability, NET_RAW say, by its name in capability_bits.
+    """Whether a process in a container can have a capability, NET_RAW say, by its name without ``CAP_``.
 
     The bounding set of its first process tells; where that was not read, what it was started with.
     """

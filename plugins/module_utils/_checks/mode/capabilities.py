@@ -21,9 +21,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capability_bits import BITS, allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, NAMESPACES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 

@@ -21,9 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluat
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish.from_outside import (
     OpenPort,
-    leads_outside,
-    open_ports,
-    undecided,
+    exposed_ports,
+    nobody_asks,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
@@ -37,20 +36,17 @@ def _judge_direct_access(examined: Examined) -> list[Verdict]:
     on_bridges = _on_bridges(snapshot)
     if not on_bridges:
         return [not_applicable(resources.host(snapshot), "No running container is on a bridge network")]
-    if examined.answers.problems:
-        return [unknown(resources.host(snapshot), "; ".join(examined.answers.problems))]
-    if not leads_outside(examined):
-        return [not_applicable(resources.host(snapshot), "This host has no interface by which others could ask it")]
-    found = open_ports(examined, NOT_PUBLISHED)
-    doubtful = {place: item for place, item in undecided(examined, NOT_PUBLISHED).items() if place not in found}
+    unasked = nobody_asks(examined)
+    if unasked:
+        return unasked
     seen = {space.inode for space in snapshot.inner}
     unread = [
         unknown(resources.container(item), f"which ports {item.name} listens on was not read")
         for item in on_bridges
         if item.netns not in seen
     ]
-    verdicts = [*(_reached(port) for port in found.values()), *doubtful.values(), *unread]
-    return verdicts or [
+    found = [*exposed_ports(examined, NOT_PUBLISHED, _reached), *unread]
+    return found or [
         passed(
             resources.host(snapshot),
             "Packets from outside reach no port of a container that is not published",

@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, not_applicable, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import exposure_if_reached
@@ -41,20 +42,37 @@ class OpenPort:
         return resources.port(self.container, self.number, self.protocol)
 
 
-def place_of(asked: Asked) -> Place:
+def _place_of(asked: Asked) -> Place:
     """Tells a port from all others of a host."""
     return (asked.station.name, asked.port, asked.protocol)
 
 
-def open_ports(examined: Examined, kind: str) -> dict[Place, OpenPort]:
-    """The ports that are exposed in a way, see _model.matrix, each once."""
+def nobody_asks(examined: Examined) -> list[Verdict]:
+    """The verdict where machines outside cannot ask, or nothing is known of what they reach; empty where it is."""
+    host = resources.host(examined.snapshot)
+    if examined.answers.problems:
+        return [unknown(host, "; ".join(examined.answers.problems))]
+    if not any(source.kind == OUTSIDE for source in examined.answers.sources):
+        return [not_applicable(host, "This host has no interface by which others could ask it")]
+    return []
+
+
+def exposed_ports(examined: Examined, kind: str, told: Callable[[OpenPort], Verdict]) -> list[Verdict]:
+    """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are."""
+    found = _open_ports(examined, kind)
+    doubtful = {place: verdict for place, verdict in _undecided(examined, kind).items() if place not in found}
+    return [*map(told, found.values()), *doubtful.values()]
+
+
+def _open_ports(examined: Examined, kind: str) -> dict[Place, OpenPort]:
+    """Each once."""
     found: dict[Place, OpenPort] = {}
     for exposed in examined.exposed:
         if exposed.kind != kind:
             continue
         for asked in exposed.ports:
             port = OpenPort(asked.station.containers[0], asked.port, asked.protocol)
-            ways = found.setdefault(place_of(asked), port).ways
+            ways = found.setdefault(_place_of(asked), port).ways
             ways.setdefault(f"from outside by {exposed.uplink}", _way(asked, exposed.example))
     return found
 
@@ -67,7 +85,7 @@ def _way(asked: Asked, example: Packet) -> str:
     return f"at the container's own address {asked.address}, by machines that send packets for it to this host"
 
 
-def undecided(examined: Examined, kind: str) -> dict[Place, Verdict]:
+def _undecided(examined: Examined, kind: str) -> dict[Place, Verdict]:
     """An unknown for each port that would be exposed so if machines outside reached it, where that cannot be told."""
     found: dict[Place, Verdict] = {}
     for answer in examined.answers.answers:
@@ -77,10 +95,5 @@ def undecided(examined: Examined, kind: str) -> dict[Place, Verdict]:
             if exposure_if_reached(asked) == kind:
                 resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
                 reason = f"whether machines outside reach it by {answer.source.uplink} depends on {answer.path.because}"
-                found.setdefault(place_of(asked), unknown(resource, reason, {"asked": str(answer.packet)}))
+                found.setdefault(_place_of(asked), unknown(resource, reason, {"asked": str(answer.packet)}))
     return found
-
-
-def leads_outside(examined: Examined) -> bool:
-    """Whether there is a way by which machines outside could ask."""
-    return any(source.kind == OUTSIDE for source in examined.answers.sources)

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import bound_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
@@ -16,15 +18,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     failed,
     not_applicable,
     passed,
-    unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish.from_outside import (
     OpenPort,
-    leads_outside,
-    open_ports,
-    undecided,
+    exposed_ports,
+    nobody_asks,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK
@@ -37,13 +37,7 @@ def _judge_loopback_leak(examined: Examined) -> list[Verdict]:
     local = sum(_is_local(port) for container in running(snapshot) for port in container.published)
     if not local:
         return [not_applicable(resources.host(snapshot), "No running container publishes a port on a loopback address")]
-    if examined.answers.problems:
-        return [unknown(resources.host(snapshot), "; ".join(examined.answers.problems))]
-    if not leads_outside(examined):
-        return [not_applicable(resources.host(snapshot), "This host has no interface by which others could ask it")]
-    leaks = open_ports(examined, LOOPBACK_LEAK)
-    doubtful = {place: verdict for place, verdict in undecided(examined, LOOPBACK_LEAK).items() if place not in leaks}
-    found = [*(_leak(examined, port) for port in leaks.values()), *doubtful.values()]
+    found = nobody_asks(examined) or exposed_ports(examined, LOOPBACK_LEAK, partial(_leak, examined))
     return found or [
         passed(
             resources.host(snapshot),

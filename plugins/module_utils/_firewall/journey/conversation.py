@@ -59,6 +59,7 @@ class Conversation:
         by_proxy: bool = False,
     ) -> None:
         """Take the first packet; by_proxy only names the legs, courses are those of the whole prediction."""
+        self.courses = courses
         self.view = view
         self.start = start
         self.first = first

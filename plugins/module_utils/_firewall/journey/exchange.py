@@ -18,13 +18,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Arrival,
     Course,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import Courses
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.endings import (
     Ending,
     ending_of_request,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.holder import DOCKER_PROXY
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.outside import reached_outside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.proxied import ROOT, proxied
@@ -41,21 +39,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets 
 class Exchange:
     """One connection. docker-proxy makes a second one, which is an exchange of its own."""
 
-    def __init__(
-        self,
-        view: HostView,
-        start: Start,
-        first: Flight,
-        protocol: str,
-        courses: Courses,
-        *,
-        by_proxy: bool = False,
-    ) -> None:
-        """Take the first packet; by_proxy only names the legs, courses are those of the whole prediction."""
-        self._courses = courses
-        self._view = view
-        self._protocol = protocol
-        self._talk = Conversation(view, start, first, protocol, courses, by_proxy=by_proxy)
+    def __init__(self, talk: Conversation) -> None:
+        """Take what the two ends can send each other."""
+        self._talk = talk
+        self._view = talk.view
+        self._protocol = talk.protocol
 
     def run(self, before: Course) -> list[Ending]:
         """All ways in which it can end, each with its course; before is what happened until now."""
@@ -139,5 +127,5 @@ class Exchange:
         port = self._view.free_port(*self._view.settings.ephemeral_ports())
         flight = Flight(family, TRANSPORTS[self._protocol], source, port, address, proxy.container_port)
         flight.skuid = flight.skgid = ROOT
-        exchange = Exchange(self._view, Start(host), flight, self._protocol, self._courses, by_proxy=True)
-        return exchange.run(course)
+        talk = Conversation(self._view, Start(host), flight, self._protocol, self._talk.courses, by_proxy=True)
+        return Exchange(talk).run(course)

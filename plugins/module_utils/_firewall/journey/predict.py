@@ -12,6 +12,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.conversation import Conversation
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Course, Event
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import (
     Courses,
@@ -36,7 +37,8 @@ def predict(view: HostView, packet: Packet) -> Path:
     """
     start, first = departure(view, packet)
     try:
-        endings = Exchange(view, start, first, packet.protocol, Courses()).run(Course(first))
+        talk = Conversation(view, start, first, packet.protocol, Courses())
+        endings = Exchange(talk).run(Course(first))
     except TooManyCoursesError:
         why = "too many conditions that cannot be decided"
         return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])

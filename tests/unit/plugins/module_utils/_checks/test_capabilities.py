@@ -6,8 +6,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capability_bits import BITS, allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
 
 from tests.unit.synthetic_host import BOUNDING, HOST_NETNS, SyntheticHost
 
