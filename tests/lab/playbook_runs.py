@@ -36,7 +36,7 @@ def run_playbook(
     if len(request) > playbook_server.MAX_REQUEST:
         raise LabError(f"too much for a run of ansible-playbook: {len(request)} bytes of arguments")
     ours, theirs = socket.socketpair()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, ours:
+    with ours, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with theirs:
             socket.send_fds(server.requests, [request], [out.fileno(), err.fileno(), theirs.fileno()])
         status = _status(ours, timeout)
