@@ -42,6 +42,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 
 Result = TypeVar("Result", Verdict, Nat, SetMark)
 
+_MOST_SEARCHES = 4096
+"""Answers of a map that are remembered before all are forgotten."""
+
 
 class Lookup(Generic[Result]):
     """A map of verdicts, translations or marks by the value of one field or of several."""
@@ -50,6 +53,7 @@ class Lookup(Generic[Result]):
         self._readers = tuple(reader(field, around) for field in fields)
         self._exact: dict[tuple[Any, ...], Result] = {}
         self._others: list[tuple[Callable[[tuple[Any, ...]], Optional[bool]], Result]] = []
+        self._searched: dict[tuple[Any, ...], tuple[Optional[Result], ...]] = {}
         for test, result in entries:
             exact = _exact_values(test)
             for values in exact:
@@ -64,7 +68,12 @@ class Lookup(Generic[Result]):
             return (None,)
         if None not in values and values in self._exact:
             return (self._exact[values],)
-        return self._search(values)
+        known = self._searched.get(values)
+        if known is None:
+            if len(self._searched) >= _MOST_SEARCHES:
+                self._searched.clear()
+            known = self._searched[values] = self._search(values)
+        return known
 
     def _search(self, values: tuple[Any, ...]) -> tuple[Optional[Result], ...]:
         found: dict[Optional[Result], None] = {}

@@ -7,9 +7,9 @@
 """The rules of a chain that can concern a packet, found without going through all of them.
 
 Rules that want a field to have a certain value are kept in a dictionary by that value, rules that want it within ranges
-in the sorted list of where these begin and end; the others are always tried. Each rule is in one such group, so that
-the index grows as the chain does. What a chain's own rules can change while it runs (marks, the state after notrack) is
-never asked for.
+in the sorted list of where these begin and end; the others are always tried. Each rule is in one such group, and in a
+limited number of places there, so that the index grows as the chain does. What a chain's own rules can change while it
+runs (marks, the state after notrack) is never asked for.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _FEW = 3
 """So many rules are tried one by one."""
 _WORTH_IT = 2.0
 """A group must spare a packet so many rules on average."""
-_LARGE = 64
-"""A rule with more values or ranges than this is in no group: it would be in too many places."""
+_ROOM = 64
+"""Places that a rule has on average at most: it is in one for each value or range that it wants, and in groups within
+groups for all combinations of them."""
 _MOST_PLACES = 8
 """Ranges within ranges put a rule in many places; with more than this on average they make no group."""
 _MOST_MIXTURES = 4096
@@ -46,12 +47,12 @@ Bucket = Union[Programs, Finder]
 _place = attrgetter("place")
 
 
-def rule_index(programs: Programs, fields: frozenset[str] = FIELDS) -> Finder:
+def rule_index(programs: Programs, fields: frozenset[str] = FIELDS, room: int = _ROOM) -> Finder:
     """A function that finds those of the rules, in order, that can concern a packet."""
     finders: list[Finder] = []
     rest = programs
     while len(rest) > _FEW:
-        group = _best_group(rest, fields)
+        group = _best_group(rest, fields, room)
         if group is None:
             break
         finder, places = group
@@ -87,31 +88,31 @@ class _Mixture:
         return known[1]
 
 
-def _best_group(programs: Programs, fields: frozenset[str]) -> Optional[tuple[Finder, set[int]]]:
+def _best_group(programs: Programs, fields: frozenset[str], room: int) -> Optional[tuple[Finder, set[int]]]:
     """The group that spares a packet most rules, with the places of its rules."""
     groups: dict[tuple[str, type], dict[int, tuple[Program, Match]]] = defaultdict(dict)
     for program in programs:
         for match in program.matches:
-            if isinstance(match, Match) and _can_be_indexed(match, fields):
+            if isinstance(match, Match) and _can_be_indexed(match, fields, room):
                 groups[match.fields[0], type(match.test)].setdefault(program.place, (program, match))
     gains = [(_gain(list(members.values())), key) for key, members in groups.items()]
     for gain, key in sorted(gains, key=itemgetter(0), reverse=True):
         if gain < _WORTH_IT:
             return None
         (field, kind), members = key, groups[key]
-        finder = (_by_value if kind is OneOf else _by_range)(list(members.values()), field, fields - {field})
+        finder = (_by_value if kind is OneOf else _by_range)(list(members.values()), field, fields - {field}, room)
         if finder is not None:
             return finder, set(members)
     return None
 
 
-def _can_be_indexed(match: Match, fields: frozenset[str]) -> bool:
+def _can_be_indexed(match: Match, fields: frozenset[str], room: int) -> bool:
     if match.negated or len(match.fields) != 1 or match.fields[0] not in fields:
         return False
     test = match.test
     if isinstance(test, OneOf):
-        return len(test.values) <= _LARGE
-    return isinstance(test, InRanges) and len(test.ranges) <= _LARGE
+        return len(test.values) <= room
+    return isinstance(test, InRanges) and len(test.ranges) <= room
 
 
 def _gain(members: Members) -> float:
@@ -128,21 +129,27 @@ def _without(program: Program, answered: Match) -> Program:
     )
 
 
-def _bucket(programs: list[Program], fields: frozenset[str]) -> Bucket:
-    return tuple(programs) if len(programs) <= _FEW else rule_index(tuple(programs), fields)
+def _bucket(programs: list[Program], fields: frozenset[str], room: int) -> Bucket:
+    return tuple(programs) if len(programs) <= _FEW else rule_index(tuple(programs), fields, room)
 
 
-def _by_value(members: Members, field: str, left: frozenset[str]) -> Finder:
+def _room_within(room: int, places: int, members: Members) -> int:
+    """What is left for groups within a group whose rules have so many places in it."""
+    return room * len(members) // places if places > len(members) else room
+
+
+def _by_value(members: Members, field: str, left: frozenset[str], room: int) -> Finder:
     sorted_in: dict[Any, list[Program]] = defaultdict(list)
     for program, match in members:
         opened = _without(program, match)
         for value in match.test.values if isinstance(match.test, OneOf) else ():
             sorted_in[value].append(opened)
-    buckets = {value: _bucket(programs, left) for value, programs in sorted_in.items()}
+    within = _room_within(room, sum(map(len, sorted_in.values())), members)
+    buckets = {value: _bucket(programs, left, within) for value, programs in sorted_in.items()}
     return _finder(field, members, lambda value: buckets.get(value, ()))
 
 
-def _by_range(members: Members, field: str, left: frozenset[str]) -> Optional[Finder]:
+def _by_range(members: Members, field: str, left: frozenset[str], room: int) -> Optional[Finder]:
     ranges = [
         (first, last, _without(program, match))
         for program, match in members
@@ -154,11 +161,12 @@ def _by_range(members: Members, field: str, left: frozenset[str]) -> Optional[Fi
     for first, last, program in ranges:
         start, end = bisect_right(bounds, first), bisect_right(bounds, last)
         places += end + 1 - start
-        if places > _MOST_PLACES * len(ranges):
+        if places > min(_MOST_PLACES * len(ranges), room * len(members)):
             return None
         for piece in pieces[start : end + 1]:
             piece.append(program)
-    buckets = [_bucket(programs, left) for programs in pieces]
+    within = _room_within(room, places, members)
+    buckets = [_bucket(programs, left, within) for programs in pieces]
     return _finder(field, members, lambda value: buckets[bisect_right(bounds, value)])
 
 

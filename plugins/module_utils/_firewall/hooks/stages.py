@@ -16,7 +16,13 @@ from collections.abc import Sequence
 from typing import Callable, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import behind, conclude, merge
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import (
+    UNPREDICTABLE,
+    behind,
+    conclude,
+    group,
+    merge,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.tracking import track
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.translation import (
     apply_known,
@@ -45,6 +51,7 @@ CONNTRACK_PRIORITY = -200
 TRACKING_HOOKS = (PREROUTING, OUTPUT)
 # NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
 NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
+MOST_WAYS = 64
 
 
 GoesOn = Callable[[Passage], bool]
@@ -83,13 +90,21 @@ class EitherFirst:
 
 
 def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:
-    """Through each, as long as it goes on."""
+    """Through each, as long as it goes on; ways that come to the next one alike are one way."""
     under_way = [Passage(ACCEPT, flight, (), ())]
     ended: list[Passage] = []
     for stage in stages:
         outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
+        if len(outcomes) == 1 and not ended:
+            if not goes_on(outcomes[0]):
+                return outcomes
+            under_way = outcomes
+            continue
         ended += (one for one in outcomes if not goes_on(one))
-        under_way = [one for one in outcomes if goes_on(one)]
+        going_on = [one for one in outcomes if goes_on(one)]
+        under_way = group(going_on) if ended else conclude(going_on)
+        if len(under_way) > MOST_WAYS:
+            return [Passage(UNPREDICTABLE, flight, (), ("too many open conditions",))]
     return conclude(under_way + ended)
 
 

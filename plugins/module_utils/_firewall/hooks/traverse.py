@@ -17,12 +17,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
     Passage,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import (
-    UNPREDICTABLE,
-    behind,
-    conclude,
-    group,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.program import Compiler
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.ready_chain import ReadyTable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.stages import (
@@ -36,12 +30,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     Translation,
     is_accepted,
     is_open,
+    one_by_one,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.walk import MARK, Walk
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, LEGACY, Chain, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
-
-MOST_WAYS = 64
 
 
 class Traverser:
@@ -65,21 +58,7 @@ class Traverser:
         flight = flight.copy()
         if flight.connection is None and flight.tracked and hook in TRACKING_HOOKS:
             flight.state = CT_INVALID
-        under_way = [Passage(ACCEPT, flight, (), ())]
-        ended: list[Passage] = []
-        for stage in self._stages_of(hook, flight.family):
-            outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
-            if len(outcomes) == 1 and not ended:
-                if outcomes[0].verdict != ACCEPT:
-                    return outcomes
-                under_way = outcomes
-                continue
-            ended += (passage for passage in outcomes if passage.verdict != ACCEPT)
-            going_on = [passage for passage in outcomes if passage.verdict == ACCEPT]
-            under_way = group(going_on) if ended else conclude(going_on)
-            if len(under_way) > MOST_WAYS:
-                return [Passage(UNPREDICTABLE, flight, (), ("too many open conditions",))]
-        return conclude(under_way + ended)
+        return one_by_one(self._stages_of(hook, flight.family), flight, is_accepted)
 
     def _stages_of(self, hook: str, family: int) -> list[Stage]:
         key = (hook, family)

@@ -67,8 +67,9 @@ NOTRACK = "notrack"
 
 MOST_JUMPS = 16
 """NFT_JUMP_STACK_SIZE of nf_tables.h; ip_tables has no such limit, but nothing real goes as deep."""
-MOST_CALLS = 10_000
-"""Chains entered in one base chain. The kernel has no such limit: only rules made to stall somebody exceed it."""
+MOST_CALLED = 100_000
+"""Rules that jumps lead to in one base chain. The kernel has no such limit: only rules made to stall somebody exceed
+it."""
 MOST_SPLITS = 1000
 DEEPEST_SPLIT = 60
 """Splits on ways that are themselves due to a split, each of which takes a few frames of Python's stack."""
@@ -90,7 +91,7 @@ class Walk:
         self._hook = hook
         self._base = base
         self._around = around
-        self._calls = 0
+        self._called = 0
         self._splits = 0
         self._depth = 0
         self._known: dict[tuple[object, ...], tuple[Frame, list[Passage]]] = {}
@@ -100,7 +101,7 @@ class Walk:
         base = self._base
         if base.chain.unreadable:
             return [self._stuck(flight, [], f"{chain_name(base.chain)}: {base.chain.unreadable}")]
-        self._calls = self._splits = self._depth = 0
+        self._called = self._splits = self._depth = 0
         self._known.clear()
         try:
             return self._follow(Frame(base, base.programs_for(flight), 0, None, None, 0), flight, [])
@@ -204,14 +205,15 @@ class Walk:
             return [self._stuck(flight, steps, f"there is no chain {verdict.target} ({where(here, program)})")]
         if target.chain.unreadable:
             return [self._stuck(flight, steps, f"{chain_name(target.chain)}: {target.chain.unreadable}")]
-        self._calls += 1
-        if self._calls > MOST_CALLS:
-            raise TooMany(f"more than {MOST_CALLS} jumps")
+        programs = target.programs_for(flight)
+        self._called += 1 + len(programs)
+        if self._called > MOST_CALLED:
+            raise TooMany(f"jumps to more than {MOST_CALLED} rules")
         if kind == JUMP:
             if here.depth == MOST_JUMPS:
                 raise TooMany(f"jumps nested deeper than {MOST_JUMPS}")
-            return Frame(target, target.programs_for(flight), 0, here, here, here.depth + 1)
-        return Frame(target, target.programs_for(flight), 0, here.outer, here.outer, here.depth)
+            return Frame(target, programs, 0, here, here, here.depth + 1)
+        return Frame(target, programs, 0, here.outer, here.outer, here.depth)
 
     def _translate(self, here: Frame, program: Program, flight: Flight, steps: list[Step], nat: Nat) -> list[Passage]:
         try:

@@ -41,6 +41,7 @@ class IpSets:
         self._sets = sets
         self._changing = changing
         self._unread = unread or "it was not read"
+        self._known: dict[tuple[str, str, int, bool], list[Match]] = {}
 
     def condition(self, asked: Sequence[Asked], family: int, text: str) -> Condition:
         """What ``-m set`` with these options asks. Raises ValueError for what cannot be told."""
@@ -51,11 +52,15 @@ class IpSets:
         name, directions = wanted.values
         # With --return-nomatch the exceptions are asked for, not what they are exceptions to (ip_set_enomatch()).
         outcome = "--return-nomatch" not in options
-        matches = [
-            match
-            for member in self._members(name)
-            for match in self._matches(member, directions.split(","), family, outcome=outcome)
-        ]
+        asked_for = (name, directions, family, outcome)
+        matches = self._known.get(asked_for)
+        if matches is None:
+            # A set can be large, and many rules can ask for it.
+            matches = self._known[asked_for] = [
+                match
+                for member in self._members(name)
+                for match in self._matches(member, directions.split(","), family, outcome=outcome)
+            ]
         if len(matches) == 1:
             return Match(matches[0].fields, matches[0].test, wanted.negated, text)
         return AnyOf(tuple(matches), wanted.negated, text)

@@ -39,7 +39,8 @@ def port_for_all(book: RuleBook, first: int, last: int) -> Optional[int]:
     Rules that name a single port of it are no reason for doubt: a sender hardly ever chooses just that one.
     """
     single: set[object] = set()
-    for fields, test in _port_tests(book):
+    # Many rules can ask for the same large set.
+    for fields, test in dict.fromkeys(_port_tests(book)):
         for place, name in enumerate(fields):
             if name in _PORTS and _splits(test, place, first, last):
                 return None
@@ -52,11 +53,23 @@ def _port_tests(book: RuleBook) -> Iterator[tuple[tuple[str, ...], Test]]:
     """What rules ask; those of address translation see no answers, for them only sport is the sender's port."""
     elsewhere = _reached(book, [chain for chain in book.chains.values() if chain.hook and chain.kind != "nat"])
     for key, chain in book.chains.items():
-        for rule in chain.rules:
-            for statement in rule.statements:
-                for fields, test in _tests(statement):
-                    if key in elsewhere or "sport" in fields or "ct_orig_sport" in fields:
-                        yield fields, test
+        for statement in _statements(chain):
+            for fields, test in _tests(statement):
+                if key in elsewhere or "sport" in fields or "ct_orig_sport" in fields:
+                    yield fields, test
+
+
+def _statements(chain: Chain) -> Iterator[Statement]:
+    """All of a chain's rules, those that ask the same named map once."""
+    maps: set[tuple[tuple[str, ...], int]] = set()
+    for rule in chain.rules:
+        for statement in rule.statements:
+            if isinstance(statement, (VerdictMap, MarkMap)):
+                of = (statement.fields, id(statement.entries))
+                if of in maps:
+                    continue
+                maps.add(of)
+            yield statement
 
 
 def _reached(book: RuleBook, starts: list[Chain]) -> set[tuple[str, str, str, str]]:
@@ -65,17 +78,16 @@ def _reached(book: RuleBook, starts: list[Chain]) -> set[tuple[str, str, str, st
     waiting = list(starts)
     while waiting:
         chain = waiting.pop()
-        for rule in chain.rules:
-            for target in _targets(rule.statements):
-                key = (*chain.key[:3], target)
-                if key in book.chains and key not in found:
-                    found.add(key)
-                    waiting.append(book.chains[key])
+        for target in _targets(chain):
+            key = (*chain.key[:3], target)
+            if key in book.chains and key not in found:
+                found.add(key)
+                waiting.append(book.chains[key])
     return found
 
 
-def _targets(statements: tuple[Statement, ...]) -> Iterator[str]:
-    for statement in statements:
+def _targets(chain: Chain) -> Iterator[str]:
+    for statement in _statements(chain):
         if isinstance(statement, Verdict):
             yield statement.target
         elif isinstance(statement, VerdictMap):

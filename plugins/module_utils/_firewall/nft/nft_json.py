@@ -209,12 +209,15 @@ def _read_statements(
     """The rule in words, all its statements, and those that come from nft's own expressions."""
     statements: list[Statement] = []
     native: list[Statement] = []
+    asked: set[Match] = set()
     try:
         words = [nft_text.statement_text(node) for node in nodes]
         for place, node in enumerate(nodes):
             for statement in statements_of(node, Setting(table, words[place], place == len(nodes) - 1)):
-                if isinstance(statement, Match) and statement.fields in _LASTING and statement in statements:
-                    continue
+                if isinstance(statement, Match) and statement.fields in _LASTING:
+                    if statement in asked:
+                        continue
+                    asked.add(statement)
                 statements.append(statement)
                 if not (isinstance(node, dict) and "xt" in node):
                     native.append(statement)

@@ -152,15 +152,17 @@ def operand_of(node: object) -> Optional[Operand]:
 
 def _payload(body: dict[str, object]) -> Optional[Operand]:
     if "base" in body:
-        return _RAW.get((body.get("base"), body.get("offset"), body.get("len")))
+        place = (body.get("base"), body.get("offset"), body.get("len"))
+        return next((operand for known, operand in _RAW if known == place), None)
     return _PAYLOAD.get((str(body.get("protocol")), str(body.get("field"))))
 
 
 # Ports by their place are printed so by older nft (0.9.x) for `th`.
-_RAW: dict[tuple[object, object, object], Operand] = {
-    ("th", 0, 16): _PAYLOAD["th", "sport"],
-    ("th", 16, 16): _PAYLOAD["th", "dport"],
-}
+# Base, offset and length in bits.
+_RAW = (
+    (("th", 0, 16), _PAYLOAD["th", "sport"]),
+    (("th", 16, 16), _PAYLOAD["th", "dport"]),
+)
 
 
 def _masked(body: object) -> Optional[Operand]:

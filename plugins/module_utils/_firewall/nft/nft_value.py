@@ -22,6 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     Test,
 )
 
+_LONGEST_NUMBER = 40
+"""Digits of a number of 128 bits with its prefix; to convert millions of them takes Python hours."""
+
 
 class Span(NamedTuple):
     """All values between two, both included; for names both are the same."""
@@ -107,6 +110,8 @@ def _number_of_text(datatype: Datatype, text: str) -> Optional[int]:
     known = datatype.names.get(text)
     if known is not None:
         return known
+    if len(text) > _LONGEST_NUMBER:
+        return None
     try:
         value = int(text, 0)
     except ValueError:

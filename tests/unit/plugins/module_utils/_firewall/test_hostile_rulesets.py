@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook, RulesetError, Verdict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    Match,
+    Rule,
+    RuleBook,
+    RulesetError,
+    Verdict,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import Undecidable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 
-from tests.unit.plugins.module_utils._firewall.rulesets import RECORDED, filter_rules
+from tests.unit.plugins.module_utils._firewall.rulesets import RECORDED, filter_rules, rules_of
 
 SAVE = (RECORDED / "iptables-1.8.11.save").read_text(encoding="utf-8")
 SHOWN = (RECORDED / "iptables-1.8.11.json").read_text(encoding="utf-8")
@@ -139,3 +147,34 @@ def test_chains_that_jump_in_a_ring() -> None:
     book = read(f"*filter\n:INPUT ACCEPT [0:0]\n{ring}-A INPUT -j A\nCOMMIT\n")
     assert book is not None
     assert len(book.chains) == 3
+
+
+def nft_rules(*expressions: list[object]) -> list[Rule]:
+    """Rules of one chain, from what nft prints as JSON."""
+    of: dict[str, object] = {"family": "inet", "table": "t"}
+    chain = {**of, "name": "forward", "type": "filter", "hook": "forward", "prio": 0, "policy": "accept"}
+    rules = [{"rule": {**of, "chain": "forward", "expr": expression}} for expression in expressions]
+    entries = [{"table": {"family": "inet", "name": "t"}}, {"chain": chain}, *rules]
+    return rules_of(read_rulebook(Ruleset({}, json.dumps({"nftables": entries}))), "forward")
+
+
+@pytest.mark.parametrize("place", [{"base": []}, {"base": {}, "offset": [], "len": {}}, {"base": "th", "offset": [0]}])
+def test_a_place_in_the_packet_that_is_none(place: dict[str, object]) -> None:
+    (rule,) = nft_rules([{"match": {"op": "==", "left": {"payload": place}, "right": 1}}])
+    assert [type(match.test) for match in rule.statements if isinstance(match, Match)] == [Undecidable]
+
+
+def test_a_rule_of_a_hundred_thousand_conditions() -> None:
+    """Each protocol is asked for once, wherever it stands."""
+    port = {"match": {"op": "==", "left": {"payload": {"protocol": "th", "field": "dport"}}, "right": 80}}
+    protocols = [
+        {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": number % 250}} for number in range(50_000)
+    ]
+    (rule,) = nft_rules([*[port] * 50_000, *protocols])
+    assert len(rule.statements) == 50_250
+
+
+@pytest.mark.parametrize("text", ["9" * 3_000_000, "0x" + "f" * 3_000_000])
+def test_a_number_of_millions_of_digits_is_no_number(text: str) -> None:
+    (rule,) = nft_rules([{"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": text}}])
+    assert [type(match.test) for match in rule.statements if isinstance(match, Match)] == [Undecidable]

@@ -87,3 +87,22 @@ def test_ranges_within_ranges_do_not_fill_the_memory() -> None:
     programs = tuple(program for program in compiled if program is not None)
     flight = Flight(4, 6, 1, 2, 1500, 80)
     assert not_refuted(rule_index(programs)(flight), flight) == list(range(1501))
+
+
+def test_rules_of_many_values_each_do_not_fill_the_memory() -> None:
+    """Rules of 60 values for each of four fields have 60^4 combinations."""
+    fields = ("saddr", "daddr", "sport", "dport")
+    rules = [
+        Rule(
+            place + 1,
+            (*(Match((field,), OneOf(frozenset(range(place, place + 60)))) for field in fields), Verdict(DROP)),
+            "",
+        )
+        for place in range(20)
+    ]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
+    find = rule_index(tuple(program for program in compiled if program is not None))
+    flight = Flight(4, 6, 30, 30, 3, 65)
+    assert not_refuted(find(flight), flight) == []
+    flight = Flight(4, 6, 30, 30, 8, 65)
+    assert not_refuted(find(flight), flight) == [6, 7, 8]

@@ -62,6 +62,14 @@ def test_chains_that_multiply_their_jumps_end() -> None:
     assert passage.verdict == "unpredictable"
 
 
+def test_jumps_to_very_many_rules_end() -> None:
+    """Nine thousand times three thousand rules that no index can leave out."""
+    other = [(Match(("dport",), OneOf(frozenset({port})), negated=True), SetMark("mark", 0, 1)) for port in range(3000)]
+    (passage,) = forward(chain("FORWARD", *[(Verdict(JUMP, "other"),)] * 9000), chain("other", *other))
+    assert passage.verdict == "unpredictable"
+    assert "rules" in passage.doubts[0]
+
+
 def test_a_rule_of_very_many_statements() -> None:
     port = Match(("dport",), OneOf(frozenset({80})))
     (passage,) = forward(chain("FORWARD", (port, SetMark("mark", 0, 1)) * 20_000 + (Verdict(DROP),)))
@@ -90,6 +98,26 @@ def test_open_conditions_that_make_ever_more_packets_are_too_many() -> None:
     (passage,) = forward(chain("FORWARD", *marks))
     assert passage.verdict == "unpredictable"
     assert "too many open conditions" in passage.doubts[0]
+
+
+def test_open_conditions_in_very_many_nat_chains() -> None:
+    """Each of forty chains may set a mark: that makes two packets, not 2^40."""
+    chains = [
+        Chain(
+            "nft",
+            "ip",
+            "nat",
+            f"c{number}",
+            (Rule(1, (UNKNOWN, SetMark("mark", 0, number % 2)), ""),),
+            "prerouting",
+            number,
+            "nat",
+        )
+        for number in range(40)
+    ]
+    traverser = Traverser(RuleBook({one.key: one for one in chains}), FixedSurroundings())
+    passages = traverser.pass_hook("prerouting", Flight(4, 6, 1, 1024, 2, 80))
+    assert {(passage.verdict, passage.flight.mark) for passage in passages} == {(ACCEPT, 0), (ACCEPT, 1)}
 
 
 def test_a_hundred_thousand_rules() -> None:
