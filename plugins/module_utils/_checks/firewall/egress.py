@@ -23,12 +23,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import remedy_of, unread_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
@@ -177,10 +177,7 @@ def _verdict(troubles: list[_Trouble]) -> Verdict:
         f"Containers of {network.name} ({who}) do not reach the outside: {reason}",
         evidence,
         "What they ask of other machines gets no answer: updates, name servers, services they depend on.",
-        Remedy(
-            "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
-            "writes them anew; where a rule of somebody else's is in the way, its owner decides"
-        ),
+        remedy_of(told[0].path),
     )
 
 

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""How a packet ended that did not fare well: at the program's own door, or inside a container that was not read."""
+"""What is said of packets that did not fare well: whether they came to the program's own door, and how to mend it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,21 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    PROXY_REPLY,
+    PROXY_REQUEST,
+    REPLY,
+    REQUEST,
+    Hop,
+    Path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _NAMED = 5
+_FIREWALLD = " firewalld"
 
 
 def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
@@ -30,6 +39,28 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
             if hop.leg in (REQUEST, PROXY_REQUEST) and hop.place == "socket" and hop.destination in sockets
         ),
         None,
+    )
+
+
+def remedy_of(path: Path) -> Remedy:
+    """What to do about the rule or setting that ended a packet."""
+    hop = None if path.decided_at is None else path.hops[path.decided_at]
+    by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
+    if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):
+        # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.
+        return Remedy(
+            "firewalld rejects it, which it does where a bridge of Docker's is in no zone: restart dockerd, which puts "
+            "its bridges into the zone docker, or do it by hand (firewall-cmd --zone=docker --add-interface=BRIDGE)"
+        )
+    if hop is not None and by_rule and hop.leg in (REPLY, PROXY_REPLY):
+        return Remedy(
+            "The rule that is named ends the answers. Ahead of it, let pass what belongs to a connection that was "
+            "accepted: -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN, or ct state established,related accept in "
+            "a table of nftables"
+        )
+    return Remedy(
+        "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
+        "writes them anew; where a rule of somebody else's is in the way, its owner decides"
     )
 
 

@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, remedy_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
@@ -34,7 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
 
@@ -52,6 +52,8 @@ class _Outcome:
     asked: Asked
     texts: dict[str, dict[str, None]] = field(default_factory=dict)
     """By how they ended, where they were sent to and why."""
+    lost: list[Path] = field(default_factory=list)
+    """Of those that did not get there."""
 
     def add(self, fate: str, text: str) -> None:
         self.texts.setdefault(fate, {})[text] = None
@@ -97,6 +99,8 @@ class _Judge:
             outcome = self.outcomes.setdefault(key, _Outcome(asked))
             at = f"[{answer.at}]" if ":" in answer.at else answer.at
             outcome.add(fate, f"{at}:{asked.host_port} from {who}: {reason}{like}")
+            if fate == _LOST:
+                outcome.lost.append(self._examined.path(answer.packet))
 
     def _fate(self, answer: Answer) -> tuple[str, str]:
         """The same for all ports of the answer, told by the one that its packet is for."""
@@ -152,11 +156,7 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
     if lost:
         summary = f"Port {asked.port}/{asked.protocol} of {asked.station.name} is published, and not reached: {lost[0]}"
         impact = f"Whoever connects to {lost[0].partition(' ')[0]} does not get to {asked.station.name}."
-        remedy = Remedy(
-            "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
-            "writes them anew; where a rule of somebody else's is in the way, its owner decides"
-        )
-        return [failed(resource, summary, evidence, impact, remedy)]
+        return [failed(resource, summary, evidence, impact, remedy_of(outcome.lost[0]))]
     return [unknown(resource, text, {"bindings": _bindings(asked)}) for text in untold[:1]]
 
 

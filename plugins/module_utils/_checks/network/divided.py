@@ -23,12 +23,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
+    reached,
+    remedy_of,
+    unread_inside,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -137,10 +141,7 @@ def _verdict(rifts: list[_Rift]) -> Verdict:
         f"Containers of {network.name} do not reach each other ({who}): {reason}",
         evidence,
         "They were put on one network to talk to each other, and what they ask gets no answer.",
-        Remedy(
-            "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
-            "writes them anew; where a rule of somebody else's is in the way, its owner decides"
-        ),
+        remedy_of(told[0].path),
     )
 
 

@@ -172,6 +172,8 @@ def test_nobody_lets_a_request_pass_and_ends_its_answer_on_purpose(check: str) -
     finding = only(host, check)
     assert finding.outcome == "fail"
     assert "the answer is lost: rule 1 of ip filter, chain DOCKER-USER" in finding.summary
+    assert finding.remedy is not None
+    assert "--ctstate RELATED,ESTABLISHED -j RETURN" in finding.remedy.text
 
 
 def test_chains_that_people_jump_to_from_theirs_are_theirs_too() -> None:

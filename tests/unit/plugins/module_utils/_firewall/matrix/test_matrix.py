@@ -176,7 +176,9 @@ def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     assert set(summary) == {"exposures", "listing", "summary", "problems"}
     assert {key: full[key] for key in summary} == summary
     assert sum(sum(row["seen"].values()) for row in summary["summary"]) == len(full["cells"])
-    assert summary["exposures"][0]["text"].startswith(f"{LOOPBACK_LEAK}, from outside by eth0: web:80/tcp (")
+    assert summary["exposures"][0]["text"].startswith(
+        f"{LOOPBACK_LEAK}, from outside by eth0: web:80/tcp at 127.0.0.1 ("
+    )
 
 
 def test_with_rules_unread_nothing_is_told_but_that() -> None:
