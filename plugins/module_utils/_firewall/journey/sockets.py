@@ -47,7 +47,3 @@ class Sockets:
             if score > best_score:
                 best, best_score = listener, score
         return best
-
-    def ports(self, protocol: str) -> list[int]:
-        """Ports that somebody waits on."""
-        return sorted({port for own, port in self._by_port if own == protocol})

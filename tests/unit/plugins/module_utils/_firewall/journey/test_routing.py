@@ -80,6 +80,26 @@ def test_rule_with_a_selector_that_is_not_known_leaves_it_open_unless_another_on
     assert find("203.0.113.1", [replace(rule, mark=1, mask=1)]).device == "eth0"
 
 
+def test_a_rule_that_does_nothing_and_one_that_leads_on_to_a_later_one() -> None:
+    assert find("203.0.113.1", [replace(RULE, action="nop")]).device == "eth0"
+    over = replace(RULE, priority=50, action="goto", goto=200)
+    assert find("203.0.113.1", [over, RULE]).device == "eth0"
+    assert find("203.0.113.1", [replace(over, goto=100), RULE]).device == "eth1"
+
+
+def test_a_rule_can_leave_out_routes_that_are_too_short() -> None:
+    short = PolicyRule(100, 4, table=254, suppress_prefix_length=0)
+    rules = [short, PolicyRule(101, 4, "prohibit")]
+    assert find("8.8.8.8", rules).kind == "prohibit"
+    assert find("192.0.2.77", rules).device == "eth0"
+    assert find("203.0.113.7", rules).kind == "unreachable"
+
+
+def test_a_mark_that_is_not_known_leaves_it_open_whether_a_rule_applies() -> None:
+    found = find("203.0.113.1", [replace(RULE, mark=7, mask=0xF)], mark=None)
+    assert (found.kind, found.why) == ("uncertain", "whether policy rule 100 applies (its mark or port)")
+
+
 def test_route_by_several_ways_is_uncertain() -> None:
     fib = Fib([Route("0.0.0.0/0", 254, interfaces=[2, 3])], [], LINKS)
     assert fib.lookup(Asked(4, 1)).kind == "uncertain"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
     FULL,
@@ -187,6 +188,17 @@ def test_with_rules_unread_nothing_is_told_but_that() -> None:
     result = reachability_of(Examined(replace(snapshot, sources=sources, ruleset=None), Settings()).matrix, FULL)
     assert result["cells"] == []
     assert "run with become" in " ".join(result["problems"])
+
+
+def test_of_too_many_questions_those_of_containers_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = matrix(big_host(2, 4))
+    asked = sum(cell.source < 2 for cell in whole.cells)
+    monkeypatch.setattr(answers, "MOST_QUESTIONS", asked)
+    part = matrix(big_host(2, 4))
+    assert {part.sources[cell.source].kind for cell in part.cells} == {"outside", "host"}
+    assert len(part.cells) == asked
+    (problem,) = part.problems
+    assert problem.startswith("the host treats its containers in too many ways: ")
 
 
 def test_hostile_names_are_harmless_in_what_is_shown() -> None:

@@ -1,0 +1,117 @@
+"""Ways that end between the hooks: devices, routes and checks of sources that stop a packet without any rule."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey import courses
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
+
+ELSEWHERE = "203.0.113.9"
+
+
+def host_with_web(**options: Any) -> DockerHost:
+    host = DockerHost(**options)
+    host.container("web", [host.network()], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    return host
+
+
+def ask(snapshot: HostSnapshot, origin: Origin, destination: str, port: int = 443, source: str = "") -> Path:
+    return predict(HostView.of(snapshot), Packet(origin, destination, "tcp", port, source))
+
+
+def with_routes(snapshot: HostSnapshot, *routes: Route) -> HostSnapshot:
+    return replace(snapshot, routes=[*snapshot.routes, *routes])
+
+
+def test_what_is_sent_to_a_device_that_leads_nowhere_vanishes() -> None:
+    host = host_with_web()
+    host.links.append(Link(3, "dummy0", "dummy", up=True, addresses=["198.51.100.10/24"]))
+    snapshot = with_routes(host.snapshot(), Route("198.51.100.0/24", 254, interfaces=[3], source="198.51.100.10"))
+    path = ask(snapshot, Origin(HOST), "198.51.100.7")
+    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert "dummy0 is a dummy device" in path.reason
+
+
+@pytest.mark.parametrize(
+    ("routes", "words"),
+    [
+        ([Route("198.51.100.0/24", 254, "unreachable")], "after OUTPUT the host has no way to 198.51.100.7"),
+        ([Route("198.51.100.0/24", 254, interfaces=[2, 10])], "the route to 198.51.100.0/24 has several ways"),
+    ],
+)
+def test_what_output_translates_needs_a_way_to_where_it_goes_now(routes: list[Route], words: str) -> None:
+    host = host_with_web()
+    host.own_rules["nat", "OUTPUT"] = [f"-d {ELSEWHERE}/32 -p tcp -j DNAT --to-destination 198.51.100.7"]
+    path = ask(with_routes(host.snapshot(), *routes), Origin(HOST), ELSEWHERE)
+    assert path.verdict != "delivered"
+    assert words in "; ".join([path.reason, *path.doubts])
+
+
+@pytest.mark.parametrize("value", ["1", "2"])
+def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.all.rp_filter"] = value
+    snapshot = host.snapshot()
+    snapshot = replace(snapshot, routes=[item for item in snapshot.routes if item.destination != "0.0.0.0/0"])
+    path = ask(snapshot, Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
+    assert path.seen == "timed out"
+    assert f"rp_filter of eth0 is {value} and the host has no route back to 198.51.100.7" in path.reason
+
+
+def test_a_source_that_a_policy_rule_forbids_is_not_believed_whatever_rp_filter_says() -> None:
+    snapshot = host_with_web().snapshot()
+    forbidden = PolicyRule(100, 4, "prohibit", destination="198.51.100.0/24")
+    rules = sorted([*snapshot.policy_rules, forbidden], key=lambda item: item.priority)
+    path = ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
+    assert path.seen == "timed out"
+    assert "the route back is of the kind prohibit" in path.reason
+
+
+def test_rules_of_a_device_that_see_frames_first_are_not_evaluated_and_said_so() -> None:
+    netdev = {"family": "netdev", "table": "guard"}
+    entries = [
+        {"table": {"family": "netdev", "name": "guard", "handle": 1}},
+        {"chain": {**netdev, "name": "in", "type": "filter", "hook": "ingress", "dev": "eth0", "prio": 0}},
+        {"rule": {**netdev, "chain": "in", "expr": [{"drop": None}]}},
+    ]
+    snapshot = host_with_web().snapshot()
+    assert snapshot.ruleset is not None
+    ruleset = replace(snapshot.ruleset, save={}, nft_json=json.dumps({"nftables": entries}))
+    path = ask(replace(snapshot, ruleset=ruleset), Origin(OUTSIDE), ADDRESS, 8080)
+    assert path.verdict == "unknown"
+    assert "netdev guard, chain in" in path.doubts[0]
+    assert ask(replace(snapshot, ruleset=ruleset), Origin(HOST), "127.0.0.1", 22).verdict == "delivered"
+
+
+def test_a_container_with_two_ways_out_is_not_guessed_about() -> None:
+    host = host_with_web()
+    space = host.inner[0]
+    routes = [item for item in space.routes if item.destination != "0.0.0.0/0"]
+    host.inner[0] = replace(space, routes=[*routes, Route("0.0.0.0/0", 254, interfaces=[1, 2])])
+    path = ask(host.snapshot(), Origin(CONTAINER, "web"), ELSEWHERE)
+    assert path.verdict == "unknown"
+    assert "several ways" in path.doubts[0]
+
+
+def test_a_host_on_which_too_many_courses_are_open_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courses, "MOST_HOOKS", 3)
+    path = ask(host_with_web().snapshot(), Origin(OUTSIDE), ADDRESS, 8080)
+    assert (path.verdict, path.doubts) == ("unknown", ["too many conditions that cannot be decided"])

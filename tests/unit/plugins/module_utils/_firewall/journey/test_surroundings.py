@@ -1,0 +1,91 @@
+"""What rules learn of the host: types of addresses, the device of the way back, the address to masquerade by."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.surroundings import HostSurroundings
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+
+LINKS = [
+    Link(1, "lo", up=True, addresses=["127.0.0.1/8", "::1/128"]),
+    Link(2, "eth0", up=True, addresses=["192.0.2.10/24", "2001:db8::10/64"]),
+    Link(3, "eth1", up=True, addresses=["198.51.100.10/24"]),
+]
+ROUTES = [
+    Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]),
+    Route("192.0.2.0/24", 254, interfaces=[2], source="192.0.2.10"),
+    Route("198.51.100.0/24", 254, interfaces=[3], source="198.51.100.10"),
+    Route("203.0.113.0/24", 254, gateways=["198.51.100.1", "192.0.2.1"], interfaces=[3, 2]),
+    Route("192.0.2.10/32", 255, "local", interfaces=[2]),
+    Route("198.51.100.10/32", 255, "local", interfaces=[3]),
+    Route("2001:db8::/64", 254, interfaces=[2]),
+    Route("2001:db8::10/128", 255, "local", interfaces=[2]),
+    Route("2001:db8:bad::/48", 254, "unreachable"),
+    Route("2001:db8:2::/48", 254, interfaces=[3, 2], gateways=["fe80::1", "fe80::2"]),
+]
+HOST = HostSurroundings(Stack("host", LINKS, ROUTES, [], None))
+
+
+@pytest.mark.parametrize(
+    ("address", "device", "kind"),
+    [
+        ("192.0.2.10", "", "local"),
+        ("192.0.2.10", "eth0", "local"),
+        ("192.0.2.10", "eth1", "unicast"),
+        ("192.0.2.255", "", "broadcast"),
+        ("0.0.0.0", "", "broadcast"),  # noqa: S104
+        ("224.0.0.1", "", "multicast"),
+        ("203.0.113.9", "", "unicast"),
+        ("2001:db8::10", "", "local"),
+        ("2001:db8::10", "eth1", "unicast"),
+        ("2001:db8::20", "", "unicast"),
+        ("2001:db8:bad::1", "", "unreachable"),
+        ("2001:db8:9::1", "", "unreachable"),
+        ("2001:db8:2::1", "", None),
+        ("ff02::1", "", "multicast"),
+    ],
+)
+def test_ipv4_asks_the_local_table_for_the_type_of_an_address_and_ipv6_all(
+    address: str, device: str, kind: str | None
+) -> None:
+    family, number = parse_address(address)
+    assert HOST.address_type(family, number, device) == kind
+
+
+@pytest.mark.parametrize(
+    ("address", "incoming", "device"),
+    [
+        ("192.0.2.77", "eth0", "eth0"),
+        ("192.0.2.77", "eth1", ""),
+        ("192.0.2.77", "", "eth0"),
+        ("198.51.100.7", "eth1", "eth1"),
+        ("192.0.2.10", "eth0", ""),
+        ("203.0.113.9", "eth0", None),
+        ("2001:db8:bad::1", "eth0", ""),
+    ],
+)
+def test_the_way_back_to_a_source_is_the_one_by_the_device_that_it_came_in_by(
+    address: str, incoming: str, device: str | None
+) -> None:
+    family, number = parse_address(address)
+    assert HOST.device_towards(family, number, incoming) == device
+
+
+@pytest.mark.parametrize(
+    ("device", "towards", "own"),
+    [
+        ("eth0", "203.0.113.9", "192.0.2.10"),
+        ("eth1", "198.51.100.7", "198.51.100.10"),
+        ("eth0", "2001:db8::20", "2001:db8::10"),
+        ("eth1", "2001:db8::10", "2001:db8::10"),
+    ],
+)
+def test_masquerading_takes_an_address_of_the_device_and_towards_the_host_itself_of_ipv6_that_one(
+    device: str, towards: str, own: str
+) -> None:
+    family, number = parse_address(towards)
+    found = HOST.own_address(family, device, number)
+    assert found is not None
+    assert address_text(family, found) == own
