@@ -71,10 +71,12 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
     examined = Examined(snapshot, Settings())
     full = reachability_of(examined.matrix, FULL)
     found = Judged(complaints=list(full["problems"]))
-    fair = []
+    fair: list[Question] = []
+    apart: set[str] = set()
     for question in questions(everybody, addresses):
         if question.origin.kind == OUTSIDE and _tells_apart(examined, question, lab):
             found.apart += 1
+            apart.add(question.member)
         else:
             fair.append(question)
     trying = Trying(lab, host, everybody)
@@ -96,7 +98,7 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
             words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
-    found.complaints += _exposures(full["exposures"], tried, everybody)
+    found.complaints += _exposures(full["exposures"], tried, everybody, apart)
     found.complaints += denied(host, trying, tried, full["exposures"])
     return found
 
@@ -123,12 +125,20 @@ def _tells_apart(examined: Examined, question: Question, lab: Lab) -> bool:
 # ---- exposures
 
 
-def _exposures(told: Sequence[Mapping[str, Any]], tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> list[str]:
-    """What was reached from outside and is not told, and what is told and was not reached."""
-    by_kind = {kind: {port for item in told if item["kind"] == kind for port in item["ports"]} for kind in _KINDS}
+def _exposures(
+    told: Sequence[Mapping[str, Any]], tried: Sequence[Tried], everybody: Sequence[Inhabitant], apart: set[str]
+) -> list[str]:
+    """What was reached from outside and is not told, and what is told and was not reached.
+
+    `apart`: ports that not everything was tried of.
+    """
+    by_kind = {
+        kind: {port for item in told if item["kind"] == kind for port in item["ports"]} - apart for kind in _KINDS
+    }
     reached: dict[str, set[str]] = {kind: set() for kind in _KINDS}
     for kind, member in _reached(tried, everybody):
-        reached[kind].add(member)
+        if member not in apart:
+            reached[kind].add(member)
     return [
         *(f"{member} is {kind}, which the matrix does not tell" for kind, member in _more(reached, by_kind)),
         *(f"the matrix tells that {member} is {kind}, and it is not" for kind, member in _more(by_kind, reached)),

@@ -25,7 +25,11 @@ def all_rules_flushed(host: Host) -> None:
 
 def web_out_of_reach_of_its_proxy(host: Host) -> None:
     """docker-proxy is what serves it once the rules are gone."""
-    host.run(["iptables", "-I", "OUTPUT", "-o", "front0", "-p", "tcp", "--dport", "80", "-j", "DROP"])
+    if uses_nftables(host):
+        # What other tables than dockerd's drop is kept off on purpose.
+        host.run("kill $(pidof docker-proxy)")
+    else:
+        host.run(["iptables", "-I", "OUTPUT", "-o", "front0", "-p", "tcp", "--dport", "80", "-j", "DROP"])
 
 
 def jump_for_back_deleted(host: Host) -> None:
@@ -49,7 +53,8 @@ def rules_for_a_network_that_is_gone(host: Host) -> None:
 def port_of_a_container_that_is_gone(host: Host) -> None:
     if uses_nftables(host):
         rule = f'iifname != "front0" tcp dport 9999 counter dnat to {NOWHERE}:80 comment "DNAT"'
-        host.run(["nft", "add", "rule", *NATIVE, "nat-prerouting-and-output", rule])
+        # Chains that dockerd changes it writes anew, and this one never again.
+        host.run(["nft", "add", "rule", *NATIVE, "nat-PREROUTING", rule])
         return
     match = ["!", "-i", "front0", "-p", "tcp", "--dport", "9999"]
     host.run(["iptables", "-t", "nat", "-A", "DOCKER", *match, "-j", "DNAT", "--to-destination", f"{NOWHERE}:80"])
