@@ -13,6 +13,7 @@ For IPv6, engines before 28 close it at every start, whoever turned forwarding o
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
@@ -60,11 +61,10 @@ def uses_nftables(snapshot: HostSnapshot) -> bool:
 def manages_rules(snapshot: HostSnapshot, save: str, family: str) -> bool:
     """Whether dockerd makes rules of a family: not unless its file and flags say so, and its chains are in save.
 
-    save: the output of the save command, empty where only the settings are asked. ip6tables is on by default from
-    Docker Engine 27 on.
+    save: the output of the save command, empty where only the settings are asked.
     """
     engine = snapshot.engine
-    default = family == "ipv4" or (engine is not None and engine.release >= (27, 0))
+    default = family == "ipv4" or capabilities_of(engine).ip6tables_by_default
     if next_values(snapshot).get(_KEYS[family], default) is not True:
         return False
     chains = parse_table(save, "filter").chains

@@ -19,7 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
-_LOWEST_FREE_NAME = (28, 0)
+LOWEST_FREE_NAME = (28, 0)
+"""From this engine on the lowest number that is free names a link inside a container; before, it counts on."""
 # From 25 on the engine takes a MAC address only when a container is created.
 _FORGETS_MAC = (25, 0)
 # Sysctls of one interface: they are set when a container starts, and go with the interface.
@@ -191,7 +192,7 @@ def _feels(item: Affected, own: list[Endpoint], disordered: set[str], release: t
     found = [f"is cut off from network {networks} for a moment and runs on; what it talks to there may notice"]
     for new in own:
         found += _addresses(item, new)
-    if release < _LOWEST_FREE_NAME and endpoint.interface:
+    if release < LOWEST_FREE_NAME and endpoint.interface:
         names = ", ".join(new.interface for new in own if new.interface)
         found.append(
             f"its {names} goes by a higher number from then on, until it is next started (this engine counts on)"

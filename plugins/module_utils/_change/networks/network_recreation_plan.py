@@ -34,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_impact import (
+    LOWEST_FREE_NAME,
     Affected,
     disruptions,
     names,
@@ -43,8 +44,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-
-_LOWEST_FREE_NAME = (28, 0)
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def _rank(interface: str) -> tuple[str, int]:
 
 def _later(item: Affected, host: HostView) -> list[Endpoint] | None:
     """The container's other endpoints to reconnect after this one, to keep the order; None where that cannot be."""
-    if host.release >= _LOWEST_FREE_NAME or not item.endpoint.runs:
+    if host.release >= LOWEST_FREE_NAME or not item.endpoint.runs:
         return []
     if not item.siblings:
         return []
