@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import remedy_of, unread_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE

@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed

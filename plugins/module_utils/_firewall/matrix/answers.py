@@ -17,12 +17,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import (
-    Asking,
-    Key,
-    Plan,
-    Wanted,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Asking, Key, Wanted
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path

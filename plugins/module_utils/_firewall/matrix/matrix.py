@@ -12,11 +12,7 @@ from collections.abc import Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import (
-    Asking,
-    Key,
-    Wanted,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Asking, Key, Wanted
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,

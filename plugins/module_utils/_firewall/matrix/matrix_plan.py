@@ -9,8 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
@@ -24,10 +23,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     published_ports,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import (
+    Asking,
+    Inquiry,
+    Key,
+    Wanted,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_classes import Classes
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station, places_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.relations import Nets, Relations
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -53,58 +57,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out
 OWN_GATEWAY = "the gateway of its network"
 ASKING_GATEWAY = "the gateway of the asking network"
 OTHER_GATEWAY = "gateways of other networks"
-
-
-@dataclass
-class Asking:
-    """Origins that are treated alike."""
-
-    kind: str
-    uplink: str = ""
-    stations: dict[Nets, list[Station]] = field(default_factory=dict)
-    """For containers, by their networks."""
-    on_host: list[Container] = field(default_factory=list)
-    """For the host: containers in its own namespace."""
-
-    @property
-    def containers(self) -> list[Container]:
-        """All that are in these places."""
-        inside = [item for stations in self.stations.values() for station in stations for item in station.containers]
-        return [*self.on_host, *inside]
-
-
-@dataclass
-class Wanted:
-    """Ports that are treated alike; no ports at all for the outside."""
-
-    kind: str
-    protocol: str
-    host_ip: str = ""
-    family: int = 4
-    ports: dict[Nets, list[Asked]] = field(default_factory=dict)
-
-    @property
-    def first(self) -> Asked:
-        """One of the ports."""
-        return next(iter(self.ports.values()))[0]
-
-
-class Key(NamedTuple):
-    """All packets with the same key fare the same."""
-
-    source: int
-    wanted: int
-    at: tuple[str, Hashable]
-    relation: Hashable
-
-
-class Inquiry(NamedTuple):
-    """A packet that stands for all with its key."""
-
-    key: Key
-    packet: Packet
-    asked: Optional[Asked]
-    """The port that it asks for; None for the outside."""
 
 
 class Plan:
