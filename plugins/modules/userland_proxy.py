@@ -55,6 +55,8 @@ options:
       - V(refuse) changes nothing when a container would be stopped, another service restarted, or, where docker-proxy
         goes off, a container would lose a way in, and names them. Containers with IPv4 only lose C([::]) and the host's
         IPv6 addresses; before Docker Engine 29, containers of other networks lose what a container publishes.
+        From Docker Engine 29 on with C(firewall-backend=nftables), containers that publish one port twice lose all
+        of their ports and do not start again.
       - V(allow) consents to that.
     type: str
     choices: [refuse, allow]

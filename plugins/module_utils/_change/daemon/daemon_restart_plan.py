@@ -40,9 +40,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Request,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.proxy_preflight import (
+    BACKEND,
     cut_off,
     proxy_warnings,
     refuse_impossible,
+    refused_bindings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import (
     LiveRestore,
@@ -137,6 +139,7 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
     felt = impact(snapshot, request.facts.traits, carried_over=carried.carries)
     disruptions = moved + felt.disruptions
     disruptions += cut_off(snapshot, request.settings) if switched and not enabled else []
+    disruptions += refused_bindings(snapshot, request.settings) if switched or BACKEND in request.pending else []
     if disruptions and not consent.disruption:
         raise Refusal(_disruption_text(request, carried, felt, disruptions), disruptions)
     steps, final = _steps(request, carried)

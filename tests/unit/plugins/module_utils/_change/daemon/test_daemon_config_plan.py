@@ -29,8 +29,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy import proxy_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.plugins.module_utils._change import hosts
@@ -313,6 +314,40 @@ def test_ipv6_clients_of_ipv4_containers() -> None:
     assert "live_restore: enable" not in str(refused)
     six = replace(hosts.WEB, endpoints=[replace(hosts.WEB.endpoints[0], address6="2001:db8::2")])
     assert plan(replace(SAFE, containers=[six]), OFF, LIVE).outline.disruptions == []
+
+
+TWICE = replace(WEB, published=[*WEB.published, replace(WEB.published[0], host_port=8081)])
+NATIVE = '{"live-restore": true, "firewall-backend": "nftables"}\n'
+
+
+def native(*containers: Container) -> HostSnapshot:
+    """The host with an engine that makes its rules with nftables."""
+    return with_engine(replace(SAFE, containers=list(containers)), version="29.1.5", firewall_driver="nftables")
+
+
+def test_with_nftables_and_without_docker_proxy_a_port_that_is_published_twice_keeps_its_container_down() -> None:
+    refused = refusal(native(TWICE), OFF, NATIVE)
+    assert [item.container for item in refused.disruptions] == ["web"]
+    assert "does not start any more" in str(refused)
+    assert "(80/tcp)" in str(refused)
+    assert plan(native(TWICE), OFF, NATIVE, DISRUPT).outline.disruptions
+    assert plan(native(TWICE), OFF, LIVE).outline.disruptions == []
+    assert plan(native(WEB), OFF, NATIVE).outline.disruptions == []
+
+
+def test_the_engine_counts_bindings_of_each_family_that_it_translates() -> None:
+    six = [PublishedPort("tcp", 80, "::", port) for port in (8080, 8081)]
+    assert "does not start" not in str(refusal(native(replace(WEB, published=six)), OFF, NATIVE))
+    dual = replace(WEB, endpoints=[replace(WEB.endpoints[0], address6="2001:db8::2")])
+    assert "does not start" in str(refusal(native(replace(dual, published=six)), OFF, NATIVE))
+    assert plan(native(replace(dual, published=[*WEB.published, six[0]])), OFF, NATIVE).outline.disruptions == []
+
+
+def test_nftables_that_come_into_force_without_docker_proxy_keep_it_down_as_well() -> None:
+    host = with_proxy_off(with_engine(replace(SAFE, containers=[TWICE]), version="29.1.5", firewall_driver="iptables"))
+    text = '{"live-restore": true, "userland-proxy": false}'
+    refused = refusal(host, keys_goal([KeyWish("firewall-backend", value="nftables")]), text)
+    assert "does not start any more" in str(refused)
 
 
 def test_what_else_comes_into_force() -> None:
