@@ -15,6 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.backend_preflight import (
+    BACKEND,
+    closed_forward,
+    refused_bindings,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
     LIVE_RESTORE,
     of_default_bridge,
@@ -40,11 +45,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Request,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.proxy_preflight import (
-    BACKEND,
     cut_off,
     proxy_warnings,
     refuse_impossible,
-    refused_bindings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import (
     LiveRestore,
@@ -140,6 +143,7 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
     disruptions = moved + felt.disruptions
     disruptions += cut_off(snapshot, request.settings) if switched and not enabled else []
     disruptions += refused_bindings(snapshot, request.settings) if switched or BACKEND in request.pending else []
+    disruptions += closed_forward(snapshot, request.settings) if BACKEND in request.pending else []
     if disruptions and not consent.disruption:
         raise Refusal(_disruption_text(request, carried, felt, disruptions), disruptions)
     steps, final = _steps(request, carried)

@@ -8,18 +8,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY, proxy_default
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
 
-BACKEND = "firewall-backend"
 # From this release on dockerd does not start without docker-proxy where br_netfilter is missing (moby #48676).
 NEEDS_BRIDGE_NETFILTER = (27, 4)
 # From this release on one bridge network reaches what another one publishes without docker-proxy (moby #49981).
@@ -49,29 +45,6 @@ def cut_off(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption
         how = "lead nowhere any more: with iptables set to false, docker-proxy is all that serves them"
         return [Disruption("all published ports", how)]
     return [*_other_networks(snapshot), *_ipv6_clients(publishing)]
-
-
-def refused_bindings(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption]:
-    """Return who publishes a port twice, which dockerd refuses with nftables and without docker-proxy.
-
-    Its rule "MASQ TO OWN PORT" is the same for both (moby nftabler/port.go, setPerPortHairpinMasq(); 29.0 to 29.7 at
-    least): a start with live-restore leaves out all rules of the container's ports, and the container's next start
-    fails.
-
-    settings: what the next start of dockerd will use, file and flags together.
-    """
-    if settings.get(BACKEND) != NFTABLES or settings.get(KEY, proxy_default()):
-        return []
-    return [
-        Disruption(
-            container.name,
-            "is no longer reached at its published ports, and does not start any more: with nftables and without "
-            f"docker-proxy dockerd refuses two ports of the host for one of a container ({', '.join(twice)})",
-        )
-        for container in running(snapshot)
-        for twice in [_published_twice(container)]
-        if twice
-    ]
 
 
 def proxy_warnings(snapshot: HostSnapshot, kept: list[Container], *, enabled: bool) -> list[str]:
@@ -129,17 +102,6 @@ def _turned_on(kept: list[Container]) -> Iterator[str]:
             "docker-proxy listens on [::] for these containers only after they were restarted once, since dockerd "
             f"remembers their bindings without it: {', '.join(names)}"
         )
-
-
-def _published_twice(container: Container) -> list[str]:
-    """Ports with more than one binding that is translated, of one family."""
-    has_address6 = any(endpoint.address6 for endpoint in container.endpoints)
-    counted = Counter(
-        (f"{port.container_port}/{port.protocol}", ":" in port.host_ip)
-        for port in container.published
-        if port.host_port and (has_address6 or ":" not in port.host_ip)
-    )
-    return list(dict.fromkeys(name for (name, dummy), number in counted.items() if number > 1))
 
 
 def _needs_proxy_for_ipv6(container: Container) -> bool:

@@ -58,6 +58,14 @@ def remedy_of(path: Path) -> Remedy:
             "accepted: -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN, or ct state established,related accept in "
             "a table of nftables"
         )
+    if hop is not None and hop.action == "drop" and not hop.rule and hop.chain == "FORWARD":
+        # dockerd that changes to nftables leaves the policy that it set with iptables (moby iptabler/cleaner.go).
+        return Remedy(
+            "Where dockerd uses iptables, its rules accept ahead of that policy: a restart of dockerd writes anew what "
+            "is missing. Where it uses nftables, its accept does not overrule the policy, which a start with iptables "
+            "left behind: iptables -P FORWARD ACCEPT (ip6tables for IPv6), and keep the host's own interfaces apart in "
+            "a table of your own"
+        )
     return Remedy(
         "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
         "writes them anew; where a rule of somebody else's is in the way, its owner decides"

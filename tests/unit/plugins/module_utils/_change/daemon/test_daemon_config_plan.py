@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -348,6 +349,20 @@ def test_nftables_that_come_into_force_without_docker_proxy_keep_it_down_as_well
     text = '{"live-restore": true, "userland-proxy": false}'
     refused = refusal(host, keys_goal([KeyWish("firewall-backend", value="nftables")]), text)
     assert "does not start any more" in str(refused)
+
+
+def test_nftables_do_not_open_what_iptables_closed() -> None:
+    native_rules = keys_goal([KeyWish("firewall-backend", value="nftables")])
+    host = with_engine(SAFE, version="29.1.5", firewall_driver="iptables")
+    refused = refusal(host, native_rules, LIVE)
+    assert [item.container for item in refused.disruptions] == ["all bridge networks"]
+    assert "by IPv4: the policy of FORWARD is DROP" in str(refused)
+    closed = "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"
+    opened = {"iptables-nft-save": closed.replace("DROP", "ACCEPT"), "ip6tables-nft-save": closed}
+    host = replace(host, ruleset=Ruleset(opened))
+    assert plan(host, native_rules, LIVE).outline.disruptions == []
+    assert "by IPv6" in str(refusal(replace(host, networks=[replace(SHOP, ipv6=True)]), native_rules, LIVE))
+    assert plan(host, keys_goal([KeyWish("firewall-backend", value="iptables")]), LIVE).outline.disruptions == []
 
 
 def test_what_else_comes_into_force() -> None:
