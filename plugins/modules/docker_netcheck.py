@@ -136,7 +136,8 @@ options:
     choices: [save, audit]
   snapshot_path:
     description:
-      - A file on the host with all that is read of it, as JSON that only its owner can read. Its directory must exist.
+      - A file on the host with all that is read of it, as JSON that nobody but the user who runs this can read. Its
+        directory must exist. What stands there already is replaced, with its owner and mode.
       - Passwords in proxy addresses and the like are masked in it.
     type: path
 seealso:
@@ -561,7 +562,6 @@ snapshot_path:
 
 import gc
 import os
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -585,7 +585,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.read impo
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
+    save_snapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -612,12 +614,11 @@ def refuse_place(module: AnsibleModule, path: str) -> None:
 
 
 def save(module: AnsibleModule, snapshot: HostSnapshot, path: str) -> None:
-    """Write the snapshot to path, whole or not at all, readable by its owner only."""
-    handle, scratch = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(snapshot.to_json())
-    module.atomic_move(scratch, path)
-    os.chmod(path, 0o600)
+    """Save the snapshot; a place where it cannot be fails the module."""
+    try:
+        save_snapshot(snapshot, path)
+    except SavedSnapshotError as error:
+        module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
 
 
 def audit_host(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
@@ -644,9 +645,9 @@ def audit_saved(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
     try:
         result = verdict_on(load_saved(path), settings, module.params["reachability"])
     except SavedSnapshotError as error:
-        module.fail_json(msg=encodable(f"snapshot_path: {error}"))
+        module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
     except ValueError as error:
-        module.fail_json(msg=encodable(f"snapshot_path: what {path} says of a host cannot be so: {error}"))
+        module.fail_json(msg=encodable(safe(f"snapshot_path: what {path} says of a host cannot be so: {error}")))
     return {**result, "snapshot_path": path}
 
 

@@ -251,14 +251,14 @@ def main() -> None:
         packet = packet_of(snapshot, question)
         way = predict(HostView.of(snapshot), packet)
     except SavedSnapshotError as error:
-        module.fail_json(msg=encodable(f"snapshot_path: {error}"))
+        module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
     except QuestionError as error:
         module.fail_json(msg=encodable(safe(str(error))))
     except BadPacketError as error:
         option = {"origin": "from", "destination": "to"}.get(error.part, error.part)
         module.fail_json(msg=encodable(safe(f"{option}: {error.problem}")))
     except ValueError as error:
-        module.fail_json(msg=encodable(f"what was read of the host cannot be so: {error}"))
+        module.fail_json(msg=encodable(safe(f"what was read of the host cannot be so: {error}")))
     result = {
         "msg": line_of(packet, way),
         "packet": to_plain(packet),

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
@@ -30,3 +32,22 @@ def load_saved(path: str) -> HostSnapshot:
         raise SavedSnapshotError(f"{path} cannot be read: {error.strerror}") from error
     except (DecodeError, UnicodeDecodeError) as error:
         raise SavedSnapshotError(f"{path} is no snapshot of docker_netcheck: {error}") from error
+
+
+def save_snapshot(snapshot: HostSnapshot, path: str) -> None:
+    """Write a snapshot to path, whole or not at all, for nobody but whoever runs this to read.
+
+    Whatever stands at path makes way: neither its owner nor its mode is kept, and a symbolic link is not followed, for
+    the folder may be one in which others write, too. Raises SavedSnapshotError.
+    """
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=".dockernet-", dir=os.path.dirname(path) or ".")
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(snapshot.to_json())
+            os.replace(scratch, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(scratch)
+    except OSError as error:
+        raise SavedSnapshotError(f"{path} cannot be written: {error.strerror}") from error

@@ -79,6 +79,29 @@ def test_the_snapshot_is_saved_for_its_owner_only(run: Any, tmp_path: Path) -> N
     assert load_snapshot(path.read_text()).hostname == "lab"
 
 
+def test_whoever_was_there_before_does_not_get_the_snapshot(run: Any, tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "snapshot.json"
+    victim.write_text("of somebody else")
+    path.symlink_to(victim)
+    run(snapshot="save", snapshot_path=str(path))
+    assert victim.read_text() == "of somebody else"
+    assert not path.is_symlink()
+    path.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    run(snapshot="save", snapshot_path=str(path))
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (os.geteuid(), 0o600)
+    assert {item.name for item in tmp_path.iterdir() if item.is_file()} == {"victim", "snapshot.json"}
+
+
+def test_a_place_where_nothing_can_be_written_is_named_with_the_reason(run: Any, tmp_path: Path) -> None:
+    result = run(snapshot="save", snapshot_path=str(tmp_path / ("\x1b" + 300 * "x")))
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"snapshot_path: {tmp_path}/\\x1bxxx")
+    assert result["msg"].endswith("cannot be written: File name too long")
+    assert not list(tmp_path.glob(".dockernet-*"))
+
+
 def test_to_save_is_not_to_judge(run: Any, tmp_path: Path) -> None:
     path = tmp_path / "snapshot.json"
     result = run(snapshot="save", snapshot_path=str(path))
