@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional, Protocol
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TCP
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import SYN, TCP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_NEW
-
-_SYN = 2
 
 
 class Connection:
@@ -92,7 +90,7 @@ class Flight:
         self.dport = dport
         self.icmp_type: Optional[int] = None
         self.icmp_code: Optional[int] = None
-        self.tcp_flags: Optional[int] = _SYN if protocol == TCP else 0
+        self.tcp_flags: Optional[int] = SYN if protocol == TCP else 0
         self.iif = ""
         self.oif = ""
         self.physin = ""

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Numbers of the protocols above IP (IANA, Assigned Internet Protocol Numbers)."""
+"""Numbers of the protocols above IP (IANA, Assigned Internet Protocol Numbers), and flags of TCP (RFC 9293, 3.1)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 ICMPS = (ICMP, ICMPV6)
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
 TRANSPORTS: Mapping[str, int] = {"tcp": TCP, "udp": UDP}
 """Those with ports that packets are followed of."""

@@ -16,6 +16,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import NamedTuple, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import (
+    ADDRESS,
     KINDS,
     PORT,
     Value,
@@ -135,7 +136,7 @@ def single_of(fields: tuple[str, ...], test: Test) -> Union[Mention, None]:
 
 def _of_nat(nat: Nat) -> Iterator[Mention]:
     if nat.addresses is not None and nat.addresses[0] == nat.addresses[1]:
-        yield ("address", nat.addresses[0])
+        yield (ADDRESS, nat.addresses[0])
 
 
 def form_of(rule: Rule, names: Names) -> Hashable:
@@ -174,7 +175,7 @@ def _result_form(result: Union[Verdict, Nat, SetMark], names: Names) -> Hashable
         return result
     addresses: Hashable = result.addresses
     if result.addresses is not None and result.addresses[0] == result.addresses[1]:
-        addresses = names.get(("address", result.addresses[0]), addresses)
+        addresses = names.get((ADDRESS, result.addresses[0]), addresses)
     ports: Hashable = result.ports
     if result.ports is not None and result.ports[0] == result.ports[1]:
         ports = names.get((PORT, result.ports[0]), ports)

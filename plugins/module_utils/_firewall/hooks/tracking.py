@@ -9,7 +9,15 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import (
+    ACK,
+    FIN,
+    ICMP,
+    ICMPV6,
+    RST,
+    SYN,
+    TCP,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_ESTABLISHED,
     CT_INVALID,
@@ -18,7 +26,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_UNTRACKED,
 )
 
-_SYN, _FIN, _RST, _ACK = 2, 1, 4, 16
 # Echo, timestamp, information and address mask requests (nf_conntrack_proto_icmp.c); echo requests of ICMPv6, whose
 # types of neighbour and listener discovery are never tracked (nf_conntrack_proto_icmpv6.c).
 _ICMP_REQUESTS = {ICMP: (8, 13, 15, 17), ICMPV6: (128,)}
@@ -54,7 +61,7 @@ def _continues_unanswered(flight: Flight, connection: Connection) -> bool:
     """Whether it goes on though the answer to its SYN went another way: from SYN_SENT to sIV (tcp_conntracks)."""
     if flight.protocol != TCP or flight.reply or connection.seen_reply or flight.tcp_flags is None:
         return False
-    return flight.tcp_flags & (_SYN | _FIN | _RST | _ACK) == _ACK
+    return flight.tcp_flags & (SYN | FIN | RST | ACK) == ACK
 
 
 def untrack(flight: Flight) -> None:
@@ -69,7 +76,7 @@ def _opens_connection(flight: Flight) -> bool:
     if flight.protocol == TCP:
         # tcp_new: the table of states knows SYN, and ACK of what began before (nf_conntrack_tcp_loose is 1).
         flags = flight.tcp_flags
-        return flags is None or flags & (_SYN | _FIN | _RST | _ACK) in (_SYN, _ACK)
+        return flags is None or flags & (SYN | FIN | RST | ACK) in (SYN, ACK)
     if flight.protocol in _ICMP_REQUESTS:
         return flight.icmp_type is None or flight.icmp_type in _ICMP_REQUESTS[flight.protocol]
     return True

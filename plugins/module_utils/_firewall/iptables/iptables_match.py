@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptab
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.save_values import NEVER, number
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, FIN, PSH, RST, SYN, URG
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     InElements,
     InRanges,
@@ -32,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     Test,
 )
 
-_FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ALL": 63, "NONE": 0}
+_FLAGS = {"FIN": FIN, "SYN": SYN, "RST": RST, "PSH": PSH, "ACK": ACK, "URG": URG, "ALL": 63, "NONE": 0}
 # The kernel's PACKET_HOST and so on, by the names of libxt_pkttype.c.
 _PACKET_TYPES = {"unicast": "host", "broadcast": "broadcast", "multicast": "multicast", "otherhost": "other"}
 

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import Start, WayBack
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, PSH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
@@ -41,8 +42,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     TIMED_OUT,
     UNKNOWN,
 )
-
-_ACK_PUSH = 0x18
 
 
 class Conversation:
@@ -133,7 +132,7 @@ class Conversation:
             yield course
             return
         flight = self.first.copy()
-        flight.tcp_flags = _ACK_PUSH
+        flight.tcp_flags = ACK | PSH
         for end in self.send(course._replace(flight=flight)):
             if (end.kind, end.stack) == (arrival.kind, arrival.stack):
                 # It takes the same way again; only what decides is worth showing.
@@ -144,7 +143,7 @@ class Conversation:
     def _data_back(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
         """The first data that comes back; it may be what connection tracking sees first (nf_conntrack_tcp_loose)."""
         reply = self.way_back.answer_to(arrival)
-        reply.tcp_flags = _ACK_PUSH
+        reply.tcp_flags = ACK | PSH
         for outcome in self.way_back.send(arrival, course, reply):
             if isinstance(outcome, Course):
                 yield course._replace(doubts=outcome.doubts, tracked=outcome.tracked)

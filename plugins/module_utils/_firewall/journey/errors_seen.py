@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, ICMP, ICMPV6, RST
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID, CT_RELATED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     REFUSED,
@@ -54,7 +55,6 @@ _TYPES = {
         "": (1, 1),
     },
 }
-_RESET_ACK = 0x14
 
 
 def error_for(flight: Flight, error: str, source: int) -> Flight:
@@ -68,13 +68,13 @@ def error_for(flight: Flight, error: str, source: int) -> Flight:
         flight.family, flight.protocol, flight.daddr if reset else source, flight.dport, flight.saddr, flight.sport
     )
     if reset:
-        reply.tcp_flags = _RESET_ACK
+        reply.tcp_flags = RST | ACK
     else:
         types = _TYPES[flight.family]
         reply.protocol = ICMP if flight.family == 4 else ICMPV6
         reply.icmp_type, reply.icmp_code = next(found for word, found in types.items() if word in error)
         reply.tcp_flags = 0
-    reply.skuid = reply.skgid = -1
+    reply.skuid = reply.skgid = NO_SOCKET
     reply.connection = None if flight.connection is None else flight.connection.copy()
     reply.reply = reply.connection is not None
     reply.state = CT_RELATED if reply.reply else CT_INVALID

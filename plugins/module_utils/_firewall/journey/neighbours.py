@@ -13,6 +13,7 @@ be told from a snapshot what happens. IPv4 is not concerned: ARP does not pass t
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
@@ -96,7 +97,7 @@ class Neighbours:
             flight.iif, flight.physin = device, port
         else:
             flight.oif = device
-            flight.skuid = flight.skgid = -1
+            flight.skuid = flight.skgid = NO_SOCKET
         for hook in hooks:
             passages = self._traverser.pass_hook(hook, flight)
             stopped = [passage for passage in passages if passage.verdict != ACCEPT]

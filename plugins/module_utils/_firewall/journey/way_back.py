@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
@@ -30,12 +31,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import ECHO_REPLY, Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP, UDP
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import (
+    ACK,
+    ICMP,
+    ICMPV6,
+    RST,
+    SYN,
+    TCP,
+    UDP,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, NO_ANSWER, TIMED_OUT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
-NO_SOCKET = -1
-_SYN_ACK, _RESET_ACK = 0x12, 0x14
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
 
 
@@ -63,7 +70,7 @@ class WayBack:
         flight = arrival.course.flight
         reply = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
         if flight.protocol == TCP:
-            reply.tcp_flags = _SYN_ACK
+            reply.tcp_flags = SYN | ACK
         if flight.protocol in ECHO_REPLY:
             reply.icmp_type, reply.icmp_code = ECHO_REPLY[flight.protocol], 0
         return reply
@@ -72,7 +79,7 @@ class WayBack:
         """What the kernel sends where nobody listens: a reset, or an ICMP error."""
         reply = self.answer_to(arrival)
         if reply.protocol == TCP:
-            reply.tcp_flags = _RESET_ACK
+            reply.tcp_flags = RST | ACK
         else:
             # Its ports stay those of the datagram that it quotes, which connection tracking knows it by.
             reply.protocol, reply.icmp_type, reply.icmp_code = _PORT_UNREACHABLE[reply.family]

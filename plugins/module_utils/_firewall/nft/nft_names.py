@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import values
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, FIN, PSH, RST, SYN, URG
 
 FAMILIES: Mapping[str, int] = {"ipv4": 4, "ip": 4, "ipv6": 6, "ip6": 6}
 
@@ -75,12 +76,12 @@ ICMPV6_CODES: Mapping[str, int] = {
 }
 
 TCP_FLAGS: Mapping[str, int] = {
-    "fin": 1,
-    "syn": 2,
-    "rst": 4,
-    "psh": 8,
-    "ack": 16,
-    "urg": 32,
+    "fin": FIN,
+    "syn": SYN,
+    "rst": RST,
+    "psh": PSH,
+    "ack": ACK,
+    "urg": URG,
     "ecn": 64,
     "cwr": 128,
 }
