@@ -79,6 +79,8 @@ def _bridge_netfilter_off(host: Host) -> None:
 def _rules_flushed(host: Host) -> None:
     """As a ruleset that somebody loads does it, or a firewall of the host that starts behind dockerd."""
     host.run("for table in raw mangle nat filter; do iptables -t $table -F; iptables -t $table -X; done")
+    # Where dockerd has its own.
+    host.run(["nft", "delete", "table", "ip", "docker-bridges"], check=False)
 
 
 def _daemon_stopped(host: Host) -> None:
@@ -114,7 +116,7 @@ BREAKS = {
     ),
     "hairpin-off": Break("the hairpin flag of every bridge port is off", _hairpin_off),
     "bridge-netfilter-off": Break("rules do not see what passes between two ports of a bridge", _bridge_netfilter_off),
-    "rules-flushed": Break("all rules of iptables are gone, those of dockerd among them", _rules_flushed),
+    "rules-flushed": Break("all rules of iptables are gone, and those of dockerd for IPv4", _rules_flushed),
     "daemon-stopped": Break("docker.service and docker.socket are stopped", _daemon_stopped),
     "no-pyroute2": Break("python3-pyroute2 is not installed", _without_package("python3-pyroute2")),
     "no-docker-sdk": Break("python3-docker is not installed", _without_package("python3-docker")),
