@@ -147,7 +147,7 @@ def _written_out(book: RuleBook, chain: Chain, rule: Rule) -> list[Rule]:
     *before, last = rule.statements
     if not isinstance(last, Verdict) or last.kind != JUMP or len(_leading(rule)) != len(before):
         return [rule]
-    inner = book.chains[(*chain.key[:3], last.target)].rules
+    inner = book.chains[chain.key[0], chain.key[1], chain.key[2], last.target].rules
     if _is_open(rule.statements) or not all(_is_decision(one) for one in inner):
         return [rule]
     return [replace(one, statements=(*before, *one.statements)) for one in inner]
