@@ -134,15 +134,21 @@ FORBIDDEN_IMPORTS = {
     "_checks": ["ansible", "docker", "pyroute2", "_host", "_change", "subprocess", "socket"],
     "_host": ["_checks", "_change", "_firewall"],
     "_change": ["_checks"],
+    # Text to rules, rules to one hook, hooks to a journey, journeys to a matrix: each asks those before it alone.
+    "_firewall/iptables": ["_firewall.nft", "_firewall.hooks", "_firewall.journey", "_firewall.matrix"],
+    "_firewall/nft": ["_firewall.iptables", "_firewall.hooks", "_firewall.journey", "_firewall.matrix"],
+    "_firewall/hooks": ["_firewall.iptables", "_firewall.nft", "_firewall.journey", "_firewall.matrix"],
+    "_firewall/journey": ["_firewall.iptables", "_firewall.nft", "_firewall.matrix"],
+    "_firewall/matrix": ["_firewall.iptables", "_firewall.nft", "_firewall.hooks"],
 }
 
 
 @pytest.mark.parametrize("name", [name for name in PLUGIN_FILES if name.startswith("plugins/module_utils/_")])
 def test_package_keeps_to_its_side(name: str) -> None:
-    package = Path(name).parts[2]
-    forbidden = tuple(
-        f"{MODULE_UTILS}.{other}" if other.startswith("_") else other for other in FORBIDDEN_IMPORTS.get(package, [])
-    )
+    parts = Path(name).parts[2:-1]
+    packages = ("/".join(parts[:depth]) for depth in (1, 2))
+    others = [other for package in dict.fromkeys(packages) for other in FORBIDDEN_IMPORTS.get(package, [])]
+    forbidden = tuple(f"{MODULE_UTILS}.{other}" if other.startswith("_") else other for other in others)
     crossing = [
         module
         for module in imported_modules(ROOT / name)
