@@ -97,6 +97,8 @@ class _Table:
                 self._set(f"pairs{number}", f"type {kind} . inet_service", pairs),
                 self._set(f"spans{number}", f"type {kind} . inet_service; flags interval", spans),
                 self._set(f"late{number}", f"type {kind}; flags timeout; timeout 1h; size 99", hosts),
+                f"add set {self.where} seen{number} {{ type {kind}; flags dynamic; size 999; }}",
+                f"add set {self.where} met{number} {{ type {kind} . inet_service; flags dynamic; size 999; }}",
             ]
         ports = {str(words.port()) for dummy in range(words.randint(1, 3))}
         return [*lines, self._set("ports", "type inet_service", ports)]
@@ -130,10 +132,26 @@ class _Table:
         parts = [self._condition(hook, number, below, priority) for dummy in range(words.choice((0, 1, 1, 1, 2, 2)))]
         parts = list(filter(None, parts))
         if words.some(0.2):
-            parts.append(words.choice(("counter", 'log prefix "x y"', "counter log")))
+            parts.append(self._aside(number))
         if words.some(0.15) and kind != "nat":
             return " ".join([*parts, self._lookup(hook, number, below)])
         return " ".join([*parts, self._end(hook, kind, number, below, priority)])
+
+    def _aside(self, number: int) -> str:
+        """What decides nothing; some of it ends the rule for packets without the header that it is about."""
+        ip = _NUMBER[number]
+        return self.words.choice(
+            (
+                "counter",
+                'log prefix "x y"',
+                "counter log",
+                f"{ip} dscp set cs1",
+                f"{'ip ttl' if number == 4 else 'ip6 hoplimit'} set 64",
+                "tcp option maxseg size set 1400",
+                f"add @seen{number} {{ {ip} saddr }}",
+                f"update @met{number} {{ {ip} daddr . udp dport }}",
+            )
+        )
 
     def _end(self, hook: str, kind: str, number: int, below: list[str], priority: int) -> str:
         words = self.words
@@ -147,8 +165,7 @@ class _Table:
             return self._mark(tracked=priority > -200)
         if kind in ("filter", "") and hook in ("input", "forward", "output") and words.some(0.25):
             if words.some(0.2):
-                # Without the counter nft 1.1.3 does not show a "meta nfproto" that stands before it.
-                return "meta l4proto tcp counter reject with tcp reset"
+                return "meta l4proto tcp reject with tcp reset"
             return f"reject{words.choice(_REJECTS[self.family])}"
         return words.choice(("accept", "accept", "accept", "drop", "return"))
 
@@ -261,6 +278,7 @@ class _Table:
         ]
         if self.family == "inet":
             choices.append(f"meta nfproto {words.choice(('ipv4', 'ipv6'))}")
+            choices.append(f"meta protocol {words.choice(('ip', 'ip6'))}")
         return words.choice(choices)
 
     def _conntrack(self, ip: str, number: int, no: str, *, tracked: bool) -> list[str]:

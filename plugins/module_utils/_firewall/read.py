@@ -47,7 +47,7 @@ def read_rulebook(raw: Ruleset) -> RuleBook:
         # iptables-nft-save shows base chains that do not exist, and does not say which.
         chains = [chain for chain in chains if chain.backend == LEGACY or not _is_idle(chain)]
     else:
-        shown = parse_nft(raw.nft_json).chains
+        shown = parse_nft(raw.nft_json, raw.needs).chains
         chains = [*_listed(raw, shown, sets), *chains]
         problems += lost_chains(chains, shown)
         legacy = [chain for chain in chains if chain.backend == LEGACY]

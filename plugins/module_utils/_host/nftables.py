@@ -37,9 +37,11 @@ _NFTA_CHAIN_NAME = 3
 _NFTA_CHAIN_POLICY = 5
 _NFTA_RULE_TABLE = 1
 _NFTA_RULE_CHAIN = 2
+_NFTA_RULE_HANDLE = 3
 _NFTA_RULE_EXPRESSIONS = 4
 _NFTA_GEN_ID = 1
 # linux/netfilter.h, by the names of nft(8).
+_NFPROTO_INET = 1
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 
 _NF_DROP = bytes(4)
@@ -92,6 +94,18 @@ def read_rules() -> Iterator[tuple[str, int, bytes]]:
             yield _named(message, _NFTA_RULE_TABLE), message[0], expressions
 
 
+def read_inet_rules() -> Iterator[tuple[str, int, bytes]]:
+    """Of each rule in a table of family inet that table, its handle, and its expressions as the kernel has them.
+
+    Raises OSError as read_generation() does.
+    """
+    with Netlink(NETFILTER) as netlink:
+        for message in _dump(netlink, _NFT_MSG_GETRULE, _NFPROTO_INET):
+            found = attributes(message, _HEADER.size)
+            handle = int.from_bytes(found.get(_NFTA_RULE_HANDLE, b""), "big")
+            yield _named(message, _NFTA_RULE_TABLE), handle, found.get(_NFTA_RULE_EXPRESSIONS, b"")
+
+
 def read_chains_with_effect() -> dict[str, int]:
     """Number of rules of the chains that have some or whose policy is to drop, by ``ip filter INPUT`` say.
 
@@ -108,8 +122,8 @@ def read_chains_with_effect() -> dict[str, int]:
     return found
 
 
-def _dump(netlink: Netlink, kind: int) -> list[bytes]:
-    return netlink.dump(kind, _HEADER.pack(socket.AF_UNSPEC, 0, 0))
+def _dump(netlink: Netlink, kind: int, family: int = socket.AF_UNSPEC) -> list[bytes]:
+    return netlink.dump(kind, _HEADER.pack(family, 0, 0))
 
 
 def _policy(message: bytes) -> Optional[bytes]:

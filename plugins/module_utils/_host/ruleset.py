@@ -16,7 +16,7 @@ import errno
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.chain_lists import (
     FAMILIES,
@@ -30,9 +30,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsets im
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
     read_generation,
+    read_inet_rules,
     read_rules,
     read_tables,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.rule_needs import needs_of_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ABSENT,
     DENIED,
@@ -41,6 +43,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+
+T = TypeVar("T")
 
 # Names of the legacy tables of this network namespace; missing or empty where there are none.
 _LEGACY_TABLES = {"iptables": Path("/proc/net/ip_tables_names"), "ip6tables": Path("/proc/net/ip6_tables_names")}
@@ -82,7 +86,7 @@ def _generation() -> Optional[int]:
         raise from_os_error(error, _NFTABLES) from error
 
 
-def _of_the_kernel(question: Callable[[], list[str]]) -> list[str]:
+def _of_the_kernel(question: Callable[[], list[T]]) -> list[T]:
     try:
         return question()
     except OSError as error:
@@ -128,7 +132,12 @@ def _read_nftables(run: Run) -> Ruleset:
                 raise
     if nft_json is None:
         return Ruleset(save, nft_tables=tables, unread=_hidden_tables(tables, save))
-    return Ruleset(save, nft_json, nft_tables=tables, listed=_listed(run, save, nft_json))
+    needs = _of_the_kernel(lambda: needs_of_rules(read_inet_rules())) if _has_inet(tables) else []
+    return Ruleset(save, nft_json, nft_tables=tables, listed=_listed(run, save, nft_json), needs=needs)
+
+
+def _has_inet(tables: list[str]) -> bool:
+    return any(table.startswith("inet ") for table in tables)
 
 
 def _listed(run: Run, save: dict[str, str], nft_json: str) -> dict[str, str]:

@@ -154,6 +154,22 @@ class BootSysctls:
 
 
 @dataclass(frozen=True)
+class RuleNeed:
+    """A comparison of a packet's family or protocol with one value, by which a rule of an inet table goes on."""
+
+    table: str
+    """Family and name."""
+    handle: int
+    """Of the rule in its table."""
+    key: str
+    """``meta nfproto``, ``meta protocol``, ``meta l4proto`` or ``ct l3proto``, see nft(8)."""
+    value: int
+    """As the kernel has it: NFPROTO_IPV6, ETH_P_IPV6, IPPROTO_TCP..."""
+    changes: int = 0
+    """How many changes to marks, and stops to tracking, stand before it in the rule."""
+
+
+@dataclass(frozen=True)
 class Ruleset:
     """The ruleset as it was read, unparsed, so that a later evaluator can judge it."""
 
@@ -174,3 +190,5 @@ class Ruleset:
     listed: dict[str, str] = field(default_factory=dict)
     """Of tables that a save command of iptables-nft could not show: what ``iptables-nft -S`` shows of their chains, by
     family and table (``ip filter``)."""
+    needs: list[RuleNeed] = field(default_factory=list)
+    """What rules of inet tables ask of family and protocol: nft leaves some of it out of ``nft_json``."""

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_match import Table
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_needs import Needs, with_unsaid
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_sets import NamedSets
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_statement import (
     Setting,
@@ -33,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     Statement,
     Unpredictable,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
 
 SOURCE = "nft -j list ruleset"
 
@@ -73,9 +76,10 @@ class _Rules:
 _Key = tuple[str, str, str]
 
 
-def parse_nft(text: str) -> NftRuleset:
+def parse_nft(text: str, needs: Iterable[RuleNeed] = ()) -> NftRuleset:
     """The chains in the output of ``nft -j list ruleset``.
 
+    :param needs: conditions that rules have for the kernel; nft leaves some of them out.
     :raises RulesetError: if the text is no JSON, or no ruleset; the message names line or entry.
     """
     entries = _entries(text)
@@ -86,6 +90,7 @@ def parse_nft(text: str) -> NftRuleset:
     }
     sets = _sets(entries)
     version = _version(entries)
+    of_the_kernel = Needs(needs)
     chains: dict[_Key, Chain] = {}
     found: dict[_Key, _Rules] = {}
     for place, kind, body in entries:
@@ -99,7 +104,7 @@ def parse_nft(text: str) -> NftRuleset:
             key = (_word(place, body, "family"), _word(place, body, "table"), _word(place, body, "chain"))
             if key not in found:
                 raise RulesetError(f"{SOURCE}: entry {place} is a rule of chain {' '.join(key)}, which is not there")
-            _read_rule(body, Table(key[0], key[1], sets, version), found[key])
+            _read_rule(body, Table(key[0], key[1], sets, version), of_the_kernel, found[key])
     return NftRuleset(tuple(_complete(chain, found[key]) for key, chain in chains.items()))
 
 
@@ -184,20 +189,25 @@ def _sets(entries: list[tuple[int, str, dict[str, object]]]) -> NamedSets:
     return sets
 
 
-def _read_rule(body: dict[str, object], table: Table, into: _Rules) -> None:
+def _read_rule(body: dict[str, object], table: Table, needs: Needs, into: _Rules) -> None:
     nodes = body.get("expr", [])
     nodes = nodes if isinstance(nodes, list) else [nodes]
     comment = str(body.get("comment", ""))
-    handle = body.get("handle")
+    number = body.get("handle")
+    handle = number if isinstance(number, int) else None
     into.opaque.append(any(isinstance(node, dict) and "xt" in node for node in nodes))
     text, statements, native = _read_statements(nodes, comment, table)
+    unsaid = needs.unsaid(f"{table.family} {table.name}", handle, statements)
+    if unsaid:
+        statements = with_unsaid(statements, unsaid)
+        text = f"{text} (and {', '.join(match.text for dummy, match in unsaid)})"
     into.native.append(native)
     into.rules.append(
         Rule(
             number=len(into.rules) + 1,
             statements=statements,
             text=text,
-            handle=handle if isinstance(handle, int) else None,
+            handle=handle,
             comment=comment,
         )
     )

@@ -11,6 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import ru
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
 
 
 def host_with(**programs: tuple[int, str, str]) -> Callable[[list[str]], tuple[int, str, str]]:
@@ -24,6 +25,7 @@ class Kernel:
         self.generations = [7]
         self.tables = ["ip filter"]
         self.rules: list[tuple[str, int, bytes]] = []
+        self.inet_rules: list[tuple[str, int, bytes]] = []
 
     def generation(self) -> int:
         return self.generations.pop(0) if len(self.generations) > 1 else self.generations[0]
@@ -36,6 +38,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(ruleset, "read_generation", made.generation)
     monkeypatch.setattr(ruleset, "read_tables", lambda: made.tables)
     monkeypatch.setattr(ruleset, "read_rules", lambda: made.rules)
+    monkeypatch.setattr(ruleset, "read_inet_rules", lambda: made.inet_rules)
     return made
 
 
@@ -109,6 +112,18 @@ def test_without_nft_rules_that_iptables_did_not_make_are_not_believed(kernel: K
     (said,) = ruleset.read_ruleset(host_with(iptables_nft_save=saved)).unread
     assert said.startswith("table ip nat has rules that iptables did not make")
     assert ruleset.read_ruleset(host_with(iptables_nft_save=saved, nft=(0, "{}", ""))).unread == []
+
+
+def test_what_rules_of_inet_tables_need_is_read_beside_what_nft_shows(kernel: Kernel, legacy_tables: Path) -> None:
+    kernel.tables = ["ip filter", "inet t"]
+    # linux/netfilter/nf_tables.h: a register, NFT_META_NFPROTO; the same register and a value.
+    load = attribute(1, b"meta\0") + attribute(2, attribute(1, b"\0\0\0\1") + attribute(2, b"\0\0\0\x0f"))
+    compare = attribute(1, b"cmp\0") + attribute(2, attribute(1, b"\0\0\0\1") + attribute(3, attribute(1, b"\2")))
+    kernel.inet_rules = [("inet t", 4, attribute(1, load) + attribute(1, compare))]
+    found = ruleset.read_ruleset(host_with(nft=(0, '{"nftables": []}', "")))
+    assert found.needs == [RuleNeed("inet t", 4, "meta nfproto", 2)]
+    kernel.tables = ["ip filter"]
+    assert ruleset.read_ruleset(host_with(nft=(0, '{"nftables": []}', ""))).needs == []
 
 
 def rule(*names: str) -> bytes:
