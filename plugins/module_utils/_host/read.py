@@ -41,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import plugs, without_moving
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
@@ -79,6 +80,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 T = TypeVar("T")
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,23 @@ def read_snapshot(
     run executes the programs that are needed; docker_host says where the engine listens; config_path is the
     configuration file, by default the one that dockerd uses. Changes nothing; above all it does not start a dockerd
     that systemd would start at the first connection to its socket. Raises nothing for what cannot be read.
+
+    Where containers start or stop meanwhile, all is read again, since what the engine said of them and what the kernel
+    showed would not belong together. Those that do so time and again count as not looked into.
     """
     began = time.monotonic()
-    ledger = _Ledger()
+    wish = _Wish(run, docker_host, config_path)
     # The programs that show the rules are waited for while everything else is read.
     with ThreadPoolExecutor(max_workers=1) as waiting:
-        taken = _read(_Wish(run, docker_host, config_path), ledger, waiting)
+        after = plugs()
+        for dummy in range(_ATTEMPTS):
+            before, ledger = after, _Ledger()
+            taken = _read(wish, ledger, waiting)
+            after = plugs()
+            if before == after:
+                break
+        else:
+            taken = without_moving(taken, before ^ after)
     sources = {name: ledger.sources[name] for name in sorted(ledger.sources)}
     return replace(taken, sources=sources, seconds=_since(began))
 
