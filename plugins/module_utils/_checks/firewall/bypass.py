@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
@@ -21,9 +22,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.own_rules import (
+    match_of_published_port,
+    place_of_own_rules,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
@@ -46,7 +52,7 @@ def _judge(examined: Examined) -> list[Verdict]:
         if exposed.kind == DENIED_BY_HOST:
             for asked in exposed.ports:
                 ports.setdefault(asked.label, []).append((asked, exposed))
-    found = [*map(_failed, ports.values()), *_untold(outside, ports)]
+    found = [*(_failed(members, examined.snapshot.engine) for members in ports.values()), *_untold(outside, ports)]
     if found:
         return found
     number = len({asked.label for answer in outside for asked in answer.ports})
@@ -68,7 +74,7 @@ def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
     return list(found.values())
 
 
-def _failed(members: list[tuple[Asked, Exposed]]) -> Verdict:
+def _failed(members: list[tuple[Asked, Exposed]], engine: Optional[Engine]) -> Verdict:
     asked, exposed = members[0]
     uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
     evidence = {"example": str(exposed.example), "uplinks": uplinks, "denied": exposed.reason}
@@ -81,7 +87,8 @@ def _failed(members: list[tuple[Asked, Exposed]]) -> Verdict:
         "is asked, so that rule never sees the packet.",
         Remedy(
             "A human decides who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
-            "or put the rule into DOCKER-USER, where the original port is matched by -m conntrack --ctorigdstport"
+            f"or put the rule into {place_of_own_rules(engine)}, where the original port is matched by "
+            f"{match_of_published_port(engine)}"
         ),
     )
 

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import (
     FAMILIES,
+    NATIVE_TABLE,
     USER_CHAIN,
     chains_of_docker,
     facts_in,
@@ -136,12 +137,12 @@ def _evidence(rules: list[_Found]) -> dict[str, object]:
 
 
 def _remedy(rules: list[_Found]) -> Remedy:
-    if any(found.chain.name.startswith("DOCKER") for found in rules):
+    if any(found.chain.name.startswith("DOCKER") or found.chain.table == NATIVE_TABLE for found in rules):
         return Remedy(
             "A restart of dockerd empties its own chains and fills them anew. What stands in other chains (FORWARD, "
             "POSTROUTING) has to be deleted rule by rule (iptables -D)"
         )
-    return Remedy("Delete the rules one by one (iptables -D): dockerd no longer knows them")
+    return Remedy("Delete the rules one by one (iptables -D, nft delete rule): dockerd no longer knows them")
 
 
 STALE = Check(

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
@@ -19,12 +21,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.own_rules import place_of_own_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish.from_outside import (
     OpenPort,
     exposed_ports,
     nobody_asks,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import NOT_PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -45,7 +50,7 @@ def _judge_direct_access(examined: Examined) -> list[Verdict]:
         for item in on_bridges
         if item.netns not in seen
     ]
-    found = [*exposed_ports(examined, NOT_PUBLISHED, _reached), *unread]
+    found = [*exposed_ports(examined, NOT_PUBLISHED, lambda port: _reached(port, snapshot.engine)), *unread]
     return found or [
         passed(
             resources.host(snapshot),
@@ -60,7 +65,7 @@ def _on_bridges(snapshot: HostSnapshot) -> list[Container]:
     return [item for item in running(snapshot) if any(end.network_id in bridged for end in item.endpoints)]
 
 
-def _reached(port: OpenPort) -> Verdict:
+def _reached(port: OpenPort, engine: Optional[Engine]) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
@@ -68,12 +73,21 @@ def _reached(port: OpenPort) -> Verdict:
         {"published": [str(item) for item in port.container.published], **port.ways},
         "Whoever is on the same network, or has a route to the container's subnet by this host, uses the service as if "
         "it were published. Nobody sees that in docker ps.",
-        Remedy(
-            "A human decides whether it may be so. To close it, let the policy of the chain FORWARD be DROP (module "
-            "ip_forward, forward_policy), or filter in DOCKER-USER; engines from 28.0 on drop such packets by "
-            "themselves, unless allow-direct-routing, the gateway mode nat-unprotected or "
-            "DOCKER_INSECURE_NO_IPTABLES_RAW lets them in"
-        ),
+        Remedy(f"A human decides whether it may be so. {_way_to_close(engine)}"),
+    )
+
+
+def _way_to_close(engine: Optional[Engine]) -> str:
+    place = place_of_own_rules(engine)
+    if layout_of(engine) == ISOLATION:
+        return (
+            "To close it, let the policy of the chain FORWARD be DROP (module ip_forward, forward_policy), or filter "
+            f"in {place}; engines from 28.0 on drop such packets by themselves"
+        )
+    return (
+        "Engines of this release drop such packets, unless allow-direct-routing, the gateway mode nat-unprotected, a "
+        "trusted interface or DOCKER_INSECURE_NO_IPTABLES_RAW lets them in, or those rules were flushed, which a "
+        f"restart of dockerd mends. To close it besides, filter in {place}"
     )
 
 

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.own_rules import place_of_own_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish.bindings_by_port import (
     counted,
     places_of,
@@ -32,14 +33,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 def _judge_wildcard(examined: Examined) -> list[Verdict]:
     snapshot = examined.snapshot
-    found = [verdict for container, ports in published_ports(snapshot) for verdict in _judge_port(container, ports)]
+    place = place_of_own_rules(snapshot.engine)
+    found = [
+        verdict for container, ports in published_ports(snapshot) for verdict in _judge_port(container, ports, place)
+    ]
     found += swarm_ports(examined)
     return found or [
         passed(resources.host(snapshot), "No port is published on all addresses of the host", counted(snapshot))
     ]
 
 
-def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdict]:
+def _judge_port(container: Container, ports: list[PublishedPort], place: str) -> list[Verdict]:
     resource = resources.port(container, ports[0].container_port, ports[0].protocol)
     evidence = {"container": container.name, "bindings": [str(port) for port in ports]}
     try:
@@ -57,7 +61,7 @@ def _judge_port(container: Container, ports: list[PublishedPort]) -> list[Verdic
     remedy = Remedy(
         "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
         "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
-        "for others), or filter in DOCKER-USER"
+        f"for others), or filter in {place}"
     )
     return [failed(resource, summary, evidence, impact, remedy)]
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
@@ -33,3 +35,26 @@ def test_a_host_of_engine_29_fails_for_its_faults_and_nothing_else(name: str) ->
             found[item.check] = found.get(item.check, 0) + 1
     # Every bridge routes 127.0.0.0/8 without docker-proxy; two still do from before it was turned on again.
     assert found == {**FAULTS, "bridge.route-localnet": 2 if name.endswith("proxy-on") else 4}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rules_of_ones_own_belong_where_the_engine_leaves_them_a_place(name: str) -> None:
+    for item in run_checks(Examined(recorded_host(name), Settings(checks=("publish.wildcard",)))):
+        assert item.remedy is not None
+        assert ("DOCKER-USER" in item.remedy.text) is name.startswith("iptables")
+        assert ("hook forward" in item.remedy.text) is name.startswith("nftables")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("nftables")])
+def test_what_restarts_mend_of_the_nftables_backend(name: str) -> None:
+    snapshot = recorded_host(name)
+    assert snapshot.ruleset is not None
+    web = next(item for item in snapshot.containers if item.name == "web")
+    renamed = replace(web, endpoints=[replace(item, address="10.88.1.200") for item in web.endpoints])
+    others = [item for item in snapshot.containers if item.name != "web"]
+    moved = [replace(space, links=[]) if space.inode == web.netns else space for space in snapshot.inner]
+    gone = replace(snapshot, containers=[renamed, *others], inner=moved)
+    found = run_checks(Examined(gone, Settings(checks=("firewall.stale",))))
+    remedies = [item.remedy.text for item in found if item.outcome == "fail" and item.remedy is not None]
+    assert remedies
+    assert all(text.startswith("A restart of dockerd empties its own chains") for text in remedies)
