@@ -17,14 +17,10 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 def bound_address(port: PublishedPort) -> Address:
-    """The address of a binding, in whichever way it is spelled; an IPv4 address in IPv6 dress is one of IPv4.
-
-    An empty address is what dockerd writes for 0.0.0.0. Raises ValueError for what is no address.
-    """
-    address = ipaddress.ip_address(port.host_ip.strip("[]") or "0.0.0.0")  # noqa: S104 (compared, not bound)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+    """The address of a binding, see PublishedPort.address. Raises ValueError for what is no address."""
+    if not port.address:
+        raise ValueError(f"{port.host_ip!r} is no address")
+    return ipaddress.ip_address(port.address)
 
 
 def socket_name(address: str, port: int) -> str:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -18,6 +19,9 @@ ICC = "com.docker.network.bridge.enable_icc"
 MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 INHIBIT_IPV4 = "com.docker.network.bridge.inhibit_ipv4"
 GATEWAY_MODES = {4: "com.docker.network.bridge.gateway_mode_ipv4", 6: "com.docker.network.bridge.gateway_mode_ipv6"}
+
+ANYWHERE = {4: "0.0.0.0", 6: "::"}  # noqa: S104 (compared, not bound)
+"""The address of a binding to all addresses of the host, by IP version."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,21 @@ class PublishedPort:
     protocol: str
     container_port: int
     host_ip: str
+    """As the engine shows it."""
     host_port: int
+
+    @property
+    def address(self) -> str:
+        """The address in its canonical spelling, an empty one being 0.0.0.0, and one of IPv4 in IPv6 one of IPv4.
+
+        Empty for what is no address.
+        """
+        try:
+            address = ipaddress.ip_address(self.host_ip.strip("[]") or ANYWHERE[4])
+        except ValueError:
+            return ""
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return str(mapped or address)
 
     def __str__(self) -> str:
         host = f"[{self.host_ip}]" if ":" in self.host_ip else self.host_ip

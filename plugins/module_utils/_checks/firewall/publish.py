@@ -32,13 +32,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.proto
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
 
-_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 _LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"
 
 _Port = tuple[str, int, str]
@@ -86,7 +85,7 @@ class _Judge:
     def _is_meant_for_outside(self, answer: Answer) -> bool:
         """Whether the port is published for machines beyond this uplink at this address."""
         own = self._outer.get((answer.source.uplink, answer.wanted.family), [])
-        return answer.at in own and answer.wanted.host_ip in (*_EVERY_ADDRESS, answer.at)
+        return answer.at in own and answer.wanted.host_ip in (*ANYWHERE.values(), answer.at)
 
     def _add(self, answer: Answer, ports: Iterable[Asked]) -> None:
         fate, reason = self._fate(answer)
@@ -123,7 +122,7 @@ def _is_meant_for_host(answer: Answer) -> bool:
     At ::1 a port that is published on all addresses is not served without docker-proxy, whatever the rules say.
     """
     host_ip, at = answer.wanted.host_ip, answer.at
-    return at == host_ip or (host_ip in _EVERY_ADDRESS and at.startswith("127."))
+    return at == host_ip or (host_ip == ANYWHERE[4] and at.startswith("127."))
 
 
 def _judge(examined: Examined) -> list[Verdict]:
@@ -175,24 +174,21 @@ def _unasked(examined: Examined, item: Container, outcomes: dict[_Port, _Outcome
     for port in item.published:
         key = (item.name, port.container_port, port.protocol)
         resource = resources.port(item, port.container_port, port.protocol)
-        if port.host_port and _is_absent(examined, port.host_ip):
+        if port.host_port and _is_absent(examined, port.address):
             found[key] = _absent(resource, item, port)
         elif port.host_port and key not in outcomes:
             known = port.protocol in TRANSPORTS
-            where = f"{port.host_ip or '0.0.0.0'} is no address of this host that is asked"  # noqa: S104
+            where = f"{port.address or port.host_ip} is no address of this host that is asked"
             reason = where if known else f"packets of {port.protocol} are not followed"
             found.setdefault(key, unknown(resource, f"{port}: {reason}"))
     return list(found.values())
 
 
-def _is_absent(examined: Examined, host_ip: str) -> bool:
+def _is_absent(examined: Examined, address: str) -> bool:
     """Whether the host neither has an address on a link nor takes packets for it by a route."""
-    if host_ip in _EVERY_ADDRESS:
+    if not address or address in ANYWHERE.values():
         return False
-    try:
-        family, number = parse_address(host_ip)
-    except ValueError:
-        return False
+    family, number = parse_address(address)
     stack = examined.view.host
     return number not in stack.numbers(family) and not stack.has_address(family, number)
 

@@ -81,7 +81,7 @@ def _judge_container(
         if any(item.pid is None or item.pid in ours for item in held):
             continue
         by = f" (held by {held[0].owner}, process {held[0].pid})" if held else ""
-        where = socket_name(port.host_ip or "0.0.0.0", port.host_port)  # noqa: S104 (what dockerd leaves empty)
+        where = socket_name(port.address or port.host_ip, port.host_port)
         missing.setdefault((port.container_port, port.protocol), []).append(f"{where}{by}")
     return [
         failed(

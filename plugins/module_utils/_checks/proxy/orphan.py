@@ -52,7 +52,7 @@ def _targets(snapshot: HostSnapshot) -> Iterator[tuple[_Binding, set[str]]]:
 
 def _binding(port: PublishedPort) -> _Binding:
     """What dockerd shows of a port is what it hands to docker-proxy, but for an address left empty."""
-    return port.protocol, port.host_ip or "0.0.0.0", port.host_port, port.container_port  # noqa: S104 (compared)
+    return port.protocol, port.address or port.host_ip, port.host_port, port.container_port
 
 
 def _judge_process(snapshot: HostSnapshot, proxy: ProxyProcess, targets: dict[_Binding, set[str]]) -> list[Verdict]:

@@ -24,7 +24,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     target_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+    ANYWHERE,
+    PublishedPort,
+    RoutedPort,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     BEYOND_ADDRESSES,
     CONTAINER,
@@ -35,8 +39,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import main_address
-
-_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 
 class QuestionError(ValueError):
@@ -159,7 +161,7 @@ def _binding(container: Container, port: int, protocol: str) -> PublishedPort:
         raise QuestionError(
             f"to: {container.name} does not publish {port}/{protocol}; it publishes {published or 'nothing'}"
         )
-    return min(found, key=lambda item: ":" in item.host_ip)
+    return min(found, key=lambda item: ":" in item.address)
 
 
 def _routed_address(snapshot: HostSnapshot, container: Container) -> str:
@@ -174,9 +176,9 @@ def _routed_address(snapshot: HostSnapshot, container: Container) -> str:
 
 
 def _address_of(snapshot: HostSnapshot, binding: PublishedPort) -> str:
-    if binding.host_ip not in _WILDCARDS:
-        return binding.host_ip
-    return _own_address(snapshot, (6, 4) if binding.host_ip == "::" else (4, 6))
+    if binding.address not in ANYWHERE.values():
+        return binding.address
+    return _own_address(snapshot, (6, 4) if binding.address == ANYWHERE[6] else (4, 6))
 
 
 def _own_address(snapshot: HostSnapshot, families: tuple[int, ...] = (4, 6)) -> str:

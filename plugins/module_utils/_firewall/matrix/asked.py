@@ -15,9 +15,8 @@ from typing import NamedTuple, Optional, Union
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-
-_WILDCARDS = {"": 4, "0.0.0.0": 4, "::": 6}  # noqa: S104 (compared, not bound)
 
 
 class Asked(NamedTuple):
@@ -30,6 +29,7 @@ class Asked(NamedTuple):
     host_port: int
     """0 for one that is asked at the container itself."""
     host_ip: str
+    """See PublishedPort.address."""
     address: str
     """The container's, for one that is asked there."""
 
@@ -49,17 +49,9 @@ def published_ports(places: Places) -> Iterator[Asked]:
     for station in places.stations:
         for container in station.containers:
             for binding in container.published:
-                address = binding.host_ip.strip("[]")
-                whole = binding.protocol in TRANSPORTS and binding.host_port
-                if whole and (address in _WILDCARDS or _is_address(address)):
-                    yield Asked(station, binding.protocol, binding.container_port, binding.host_port, address, "")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
+                address, host_port = binding.address, binding.host_port
+                if binding.protocol in TRANSPORTS and host_port and address:
+                    yield Asked(station, binding.protocol, binding.container_port, host_port, address, "")
 
 
 def listening_ports(places: Places) -> Iterator[Asked]:
@@ -109,11 +101,10 @@ def family_of(text: str) -> int:
 
 def is_loopback(host_ip: str) -> bool:
     """Whether a binding is for the host itself alone."""
-    return host_ip not in _WILDCARDS and ipaddress.ip_address(host_ip).is_loopback
+    return ipaddress.ip_address(host_ip).is_loopback
 
 
 def is_asked_at(host_ip: str, address: Address) -> bool:
     """Whether a binding is asked at an address: all of its family, gateways only if it is bound to every address."""
-    if host_ip in _WILDCARDS:
-        return _WILDCARDS[host_ip] == family_of(address.text)
-    return host_ip == address.text or (address.net is None and family_of(host_ip) == family_of(address.text))
+    family = family_of(address.text)
+    return family_of(host_ip) == family and (host_ip in (ANYWHERE[family], address.text) or address.net is None)

@@ -91,7 +91,7 @@ def exposure_if_reached(asked: Asked) -> str:
     if asked.host_port:
         return LOOPBACK_LEAK if is_loopback(asked.host_ip) else ""
     addresses = [
-        binding.host_ip
+        binding.address
         for container in asked.station.containers
         for binding in container.published
         if (binding.protocol, binding.container_port) == (asked.protocol, asked.port)
@@ -100,7 +100,7 @@ def exposure_if_reached(asked: Asked) -> str:
         return ""
     if not addresses:
         return NOT_PUBLISHED
-    return LOOPBACK_LEAK if all(is_loopback(address) for address in addresses) else ""
+    return LOOPBACK_LEAK if all(address and is_loopback(address) for address in addresses) else ""
 
 
 def _is_routed(container: Container, asked: Asked) -> bool:

@@ -85,7 +85,6 @@ def _own_address(wanted: Wanted) -> str:
 
 def _binding(host_ip: str, host_ports: list[int]) -> str:
     """The address that ports are published on, with the port where it is one."""
-    address = host_ip or "0.0.0.0"  # noqa: S104 (shown, not bound)
     if len(set(host_ports)) > 1:
-        return address
-    return f"[{address}]:{host_ports[0]}" if ":" in address else f"{address}:{host_ports[0]}"
+        return host_ip
+    return f"[{host_ip}]:{host_ports[0]}" if ":" in host_ip else f"{host_ip}:{host_ports[0]}"

@@ -211,6 +211,18 @@ def test_hostile_names_are_harmless_in_what_is_shown() -> None:
         assert item["text"].isprintable()
 
 
+@pytest.mark.parametrize(
+    ("spelling", "shown"),
+    [("", "0.0.0.0:8080"), ("[::ffff:192.0.2.10]", f"{ADDRESS}:8080"), ("nonsense", None)],
+)
+def test_a_binding_is_known_by_its_address_however_it_is_spelled(spelling: str, shown: str | None) -> None:
+    host = web(WILDCARD, forward_policy="ACCEPT")
+    container = host.containers[0]
+    host.containers[0] = replace(container, published=[replace(container.published[0], host_ip=spelling)])
+    names = [item.name for item in matrix(host).destinations if item.kind == PUBLISHED]
+    assert set(names) == ({f"web:80/tcp (published on {shown})"} if shown else set())
+
+
 def test_bindings_that_nobody_can_ask_are_left_out() -> None:
     bindings = [PublishedPort("sctp", 80, WILDCARD, 8080), PublishedPort("tcp", 81, "nonsense", 8081)]
     snapshot = web(WILDCARD).snapshot()
