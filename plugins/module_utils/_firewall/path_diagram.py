@@ -23,7 +23,8 @@ _PASSING = frozenset({"jump", "goto", "return", "accept", "policy", "continue"})
 """Actions that are left out of a station where something else happened."""
 _HOOKS = frozenset({"prerouting", "input", "forward", "output", "postrouting"})
 _MOST_LINES = 5
-_LONGEST = 90
+_LONGEST = 200
+"""Characters of a line; renderers break it where their boxes end."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,:/_-+*=()")
 _STYLES = (
     "classDef good fill:#d5f5d5,stroke:#2a7a2a,color:#000",
@@ -70,10 +71,17 @@ def _edge(start: str, end: str, first: str, addresses: str) -> str:
 def _station(place: str, hops: list[Hop]) -> list[str]:
     """Lines of a station: its name, then what was done there that changed or decided something."""
     telling = [hop for hop in hops if hop.action not in _PASSING] or hops[-1:]
-    lines = [" ".join(filter(None, (hop.action, place_of(hop), hop.note or hop.rule))) for hop in telling]
+    lines = [_line(hop) for hop in telling]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES} more"]
     return [place.upper() if place in _HOOKS else place, *lines]
+
+
+def _line(hop: Hop) -> str:
+    """What was done, by which rule or why."""
+    done = " ".join(filter(None, (hop.action, place_of(hop))))
+    why = hop.note or hop.rule
+    return f"{done}: {why}" if why else done
 
 
 def _style(path: Path) -> str:

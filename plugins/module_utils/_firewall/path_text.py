@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     UNKNOWN,
@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_tex
 _LONGEST = 240
 """Characters of a rule or a note that are shown; rules can hold sets of thousands of elements."""
 _INDENT = " " * 8
+_MERE_PASSAGE = frozenset({"jump", "goto", "return"})
 
 
 def line_of(packet: Packet, path: Path) -> str:
@@ -32,8 +33,10 @@ def ending_of(path: Path) -> str:
     if path.verdict == UNKNOWN:
         return f"unknown: {path.because}"
     if path.seen == ANSWERED:
-        seen_as = f", which sees {path.source_at_end}" if path.source_at_end else ""
-        return f"answered by {path.answered_by or 'somebody'}{seen_as}"
+        who = path.answered_by or "somebody"
+        # Nothing is known of machines outside but that the packet leaves for one, and that its answer would come back.
+        who = "a machine outside, if there is one," if who == OUTSIDE else f"{who},"
+        return f"answered by {who} which sees {path.source_at_end}" if path.source_at_end else f"answered by {who[:-1]}"
     return (
         f"{path.seen} ({path.verdict}): {path.reason}" if path.verdict != path.seen else f"{path.seen}: {path.reason}"
     )
@@ -46,7 +49,9 @@ def listing_of(packet: Packet, path: Path) -> str:
         lines.append(safe(f"    {path.reason}"))
     leg = ""
     before = ("", "")
-    for index, hop in enumerate(path.hops):
+    shown = _without_idle_jumps(path)
+    for index in shown:
+        hop = path.hops[index]
         if hop.leg != leg:
             leg = hop.leg
             lines += ["", f"{safe(leg)}:"]
@@ -56,6 +61,25 @@ def listing_of(packet: Packet, path: Path) -> str:
     if path.doubts:
         lines += ["", "not known:", *(f"  * {_short(doubt)}" for doubt in path.doubts)]
     return "\n".join(lines)
+
+
+def _without_idle_jumps(path: Path) -> list[int]:
+    """Hops in their order, by index, without those into chains that the packet came back from as it was."""
+    shown: list[int] = []
+    for index, hop in enumerate(path.hops):
+        idle = len(shown)
+        for place in range(len(shown) - 1, -1, -1):
+            earlier = path.hops[shown[place]]
+            if earlier.action not in _MERE_PASSAGE or _hook_of(earlier) != _hook_of(hop):
+                break
+            if earlier.chain == hop.chain:
+                idle = place
+        shown = [*shown[:idle], index]
+    return shown
+
+
+def _hook_of(hop: Hop) -> tuple[str, str, str]:
+    return (hop.leg, hop.place, hop.table)
 
 
 def _hop_lines(hop: Hop, before: tuple[str, str], marker: str) -> list[str]:
@@ -78,7 +102,8 @@ def place_of(hop: Hop) -> str:
     """Table, chain and place of the rule; empty for a hop that is in no chain."""
     if not hop.chain:
         return ""
-    rule = "" if hop.number is None else f" rule {hop.number}"
+    by_policy = not hop.rule and hop.action in ("drop", "reject")
+    rule = " policy" if by_policy else "" if hop.number is None else f" rule {hop.number}"
     handle = "" if hop.handle is None else f" (handle {hop.handle})"
     return f"{hop.table} {hop.chain}{rule}{handle}"
 

@@ -8,10 +8,14 @@
 
 from __future__ import annotations
 
+import difflib
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 _SHORTEST_ID = 4
+_NAMED = 5
 _SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name")
 
 
@@ -46,4 +50,6 @@ def _absent(snapshot: HostSnapshot, wanted: str) -> str:
     source = snapshot.sources.get(ENGINE)
     if source is not None and not source.read:
         return f"no container {wanted!r} is known, since the Docker Engine could not be asked: {source.reason}"
-    return f"there is no container {wanted!r}"
+    names = sorted(item.name for item in snapshot.containers)
+    near = difflib.get_close_matches(wanted, names, _NAMED) or names
+    return f"there is no container {wanted!r}" + (f"; there are {listed(near, _NAMED)}" if near else "")

@@ -94,9 +94,12 @@ def _start(view: HostView, packet: Packet, family: int) -> Start:
 
 def _uplink(view: HostView, name: str, family: int) -> str:
     if name:
-        if name not in view.host.links or name == "lo":
-            allowed = ", ".join(link.name for link in outer_links(view.snapshot, 4, 6)) or "not known"
+        allowed = ", ".join(link.name for link in outer_links(view.snapshot, 4, 6)) or "not known"
+        if name not in view.host.links:
             raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
+        bridge = view.bridges.get(name)
+        if name == "lo" or (bridge is not None and bridge.ports and not bridge.foreign):
+            raise BadPacketError("origin", f"no machine outside is behind {name}; the host's ways out are {allowed}")
         return name
     found = default_device(view.snapshot, family) or next(
         (link.name for link in outer_links(view.snapshot, family)), ""
