@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.differential.findings_breaks import BREAKS
-from tests.differential.findings_probes import APART, EGRESS, PUBLISHED, Probe, build, outcomes, probes
+from tests.differential.findings_probes import APART, BETWEEN, EGRESS, PUBLISHED, Probe, build, outcomes, probes
 from tests.differential.findings_state import State
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
@@ -38,6 +38,7 @@ OF_CONNECTIONS = {
     "firewall.egress": EGRESS,
     "firewall.publish": PUBLISHED,
     "firewall.isolation": APART,
+    "network.divided": BETWEEN,
 }
 ANSWERED = "answered"
 

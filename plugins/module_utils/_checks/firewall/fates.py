@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks import 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     PROXY_REPLY,
     PROXY_REQUEST,
@@ -36,7 +37,11 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
         (
             hop
             for hop in path.hops
-            if hop.leg in (REQUEST, PROXY_REQUEST) and hop.place == "socket" and hop.destination in sockets
+            if hop.leg in (REQUEST, PROXY_REQUEST)
+            and hop.place == "socket"
+            and hop.destination in sockets
+            # Without its bridge, a container's address is looked for outside.
+            and hop.note != OUTSIDE
         ),
         None,
     )

@@ -40,6 +40,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import main_address
 
+_LOOPBACK = ("127.", "::1")
+
 
 class QuestionError(ValueError):
     """A question about something that is not there; the message names the option, its value and what is allowed."""
@@ -151,7 +153,7 @@ def _container(snapshot: HostSnapshot, text: str, option: str) -> Container:
 
 
 def _binding(container: Container, port: int, protocol: str) -> PublishedPort:
-    """The binding of a published port, one of IPv4 before one of IPv6."""
+    """The binding of a published port: one for other machines before one on loopback, IPv4 before IPv6."""
     found = [item for item in container.published if (item.container_port, item.protocol) == (port, protocol)]
     if not container.running:
         raise QuestionError(f"to: container {container.name} does not run{_status(container)}, so it publishes nothing")
@@ -161,7 +163,7 @@ def _binding(container: Container, port: int, protocol: str) -> PublishedPort:
         raise QuestionError(
             f"to: {container.name} does not publish {port}/{protocol}; it publishes {published or 'nothing'}"
         )
-    return min(found, key=lambda item: ":" in item.address)
+    return min(found, key=lambda item: (item.address.startswith(_LOOPBACK), ":" in item.address))
 
 
 def _routed_address(snapshot: HostSnapshot, container: Container) -> str:

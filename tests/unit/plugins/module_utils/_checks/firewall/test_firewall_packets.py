@@ -316,6 +316,16 @@ def test_ports_that_are_treated_alike_are_each_told_with_the_one_that_was_follow
 # ---- firewall.isolation ----------------------------------------------------------------------------------------------
 
 
+def test_addresses_of_a_network_whose_bridge_is_gone_are_asked_for_outside_and_not_reached() -> None:
+    host = big_host(2, 4)
+    snapshot = host.snapshot()
+    gone = host.networks[0]
+    routes = [item for item in snapshot.routes if item.destination != gone.subnet]
+    links = [replace(link, up=False) if link.name == gone.device else link for link in snapshot.links]
+    found = judge(replace(snapshot, routes=routes, links=links), "firewall.isolation")
+    assert [item.outcome for item in found] == ["pass"]
+
+
 @pytest.mark.parametrize(("kind", "outcome"), [("macvlan", "pass"), ("veth", "unknown")])
 def test_a_container_on_a_link_of_the_host_asks_like_a_machine_outside(kind: str, outcome: str) -> None:
     host = big_host(2, 4)

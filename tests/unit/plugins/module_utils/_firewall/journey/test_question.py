@@ -152,6 +152,12 @@ def test_what_nobody_can_mean_is_an_error_of_one_line(text: str) -> None:
         target_of(text)
 
 
+def test_a_port_that_is_published_for_others_is_asked_there_and_not_on_loopback() -> None:
+    host = SyntheticHost()
+    host.container("web", publish=("127.0.0.1|8081|80/tcp", "::1|8082|80/tcp", "::|8080|80/tcp"))
+    assert packet_of(host.snapshot(), Question("outside", "web:80/tcp")).port == 8080
+
+
 def test_a_port_published_without_one_of_the_host_is_asked_for_on_the_network_that_routes() -> None:
     found = snapshot()
     mode = {"com.docker.network.bridge.gateway_mode_ipv6": "routed"}
