@@ -57,6 +57,26 @@ def test_exceptions_to_networks() -> None:
     assert condition("--match-set a src --return-nomatch") == NOTHING
 
 
+def test_elements_of_a_set_whose_name_has_a_space() -> None:
+    sets = "create u v hash:ip family inet hashsize 64 maxelem 9\nadd u v 1.2.3.4\n"
+    assert parse_ipsets(sets)["u v"].elements == [("1.2.3.4", frozenset())]
+
+
+def test_addresses_with_marks() -> None:
+    sets = "create m hash:ip,mark family inet {}hashsize 64 maxelem 9\nadd m 1.2.3.4,0x10\n"
+    wanted = Match(("saddr", "mark"), InElements((), frozenset({(number("1.2.3.4"), 0x10)})))
+    assert condition("--match-set m src,src", sets.format("")) == wanted
+    masked = condition("--match-set m src,src", sets.format("markmask 0xff "))
+    assert isinstance(masked, Match)
+    assert isinstance(masked.test, Undecidable)
+
+
+def test_a_bitmap_of_ports_is_for_all_protocols_that_have_some() -> None:
+    found = condition("--match-set p dst", "create p bitmap:port range 0-1023\nadd p 80\n")
+    ports = frozenset((protocol, 80) for protocol in (6, 17, 132, 136))
+    assert found == Match(("protocol", "dport"), InElements((), ports))
+
+
 def test_ports_with_protocols() -> None:
     """ICMP has a type in place of a port, and other protocols have none."""
     one, two, three = map(number, ("1.1.1.1", "1.1.1.2", "1.1.1.3"))

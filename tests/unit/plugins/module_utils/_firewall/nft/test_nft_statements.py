@@ -412,6 +412,37 @@ def test_named_sets() -> None:
     assert conditions(parse([asks(payload("ip", "saddr"), "@a")], "ip", (empty,))) == [("saddr", False, one_of())]
 
 
+def test_elements_of_concatenations_can_leave_a_part_open() -> None:
+    pairs = [
+        {"concat": ["1.1.1.1", 80]},
+        {"elem": {"val": {"concat": [TEN_SLASH_8, {"range": [1, 9]}]}, "timeout": 5}},
+    ]
+    left = {"concat": [payload("ip", "saddr"), payload("tcp", "dport")]}
+    *__, found = parse([asks(left, {"set": pairs})], "ip")
+    assert isinstance(found, Match)
+    assert found.test == InElements(((TEN, (1, 9)),), frozenset({(ip("1.1.1.1"), 80)}))
+    left = {"concat": [meta("iifname"), payload("ip", "saddr")]}
+    *__, named = parse([asks(left, {"set": [{"concat": ["eth*", "1.1.1.1"]}]})], "ip")
+    assert isinstance(named, Match)
+    assert isinstance(named.test, InElements)
+    ((device, address),) = named.test.elements
+    assert address == (ip("1.1.1.1"), ip("1.1.1.1"))
+    first, last = map(str, device)
+    assert [name for name in ("eth0", "ethernet", "et", "veth0") if first <= name <= last] == ["eth0", "ethernet"]
+
+
+def test_a_counter_that_a_map_names_ends_the_rule_for_what_it_has_not() -> None:
+    counters = {"key": payload("tcp", "dport"), "data": {"set": [[80, "web"], [443, "tls"]]}}
+    *needs, found = parse([{"counter": {"map": counters}}, {"drop": None}])[:-1]
+    assert conditions(tuple(needs)) == [TCP]
+    assert isinstance(found, AnyOf)
+    assert [match.test for match in found.matches] == [one_of(80), one_of(443)]
+    counters["key"] = payload("ether", "saddr")
+    (unknown, __) = parse([{"counter": {"map": counters}}, {"drop": None}])
+    assert isinstance(unknown, Match)
+    assert isinstance(unknown.test, Undecidable)
+
+
 def test_a_set_that_a_rule_writes_and_another_asks_for() -> None:
     """The packet itself could be what it is then found by."""
     addresses = {"set": {"name": "s", "type": "ipv4_addr", "flags": ["dynamic"]}}
