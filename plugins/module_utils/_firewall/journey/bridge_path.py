@@ -38,7 +38,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNCERTAIN,
     UNICAST,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import source_problem
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
 
 if TYPE_CHECKING:
@@ -155,9 +154,9 @@ class BridgePath:
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
             # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
             return self._leg.host.route(course, bridge.name)
-        problem = source_problem(self._view.host, flight, bridge.name, decision)
-        if problem:
-            return [Arrival(LOST, course.note(self._leg.name, "routing", "drop", problem), problem)]
+        unbelieved = self._leg.unbelieved(course, self._view.host, bridge.name, decision, "routing")
+        if unbelieved is not None:
+            return [unbelieved]
         # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
         towards = next_hop(flight, decision)
         translated = bridge.holder(flight.family, towards)
@@ -206,10 +205,9 @@ class BridgePath:
             )
         # Marks stay in the namespace that they were made in.
         question = asked(flight, port.device)._replace(mark=0)
-        problem = source_problem(port.stack, flight, port.device, port.stack.fib.lookup(question))
-        if problem:
-            return Arrival(LOST, kept.note(self._leg.name, "container", "drop", problem), problem)
-        return Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
+        decision = port.stack.fib.lookup(question)
+        unbelieved = self._leg.unbelieved(kept, port.stack, port.device, decision, "container")
+        return unbelieved or Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
 
     def _elsewhere(self, course: Course, bridge: Bridge, towards: int, obstacle: str = "") -> Arrival:
         """No container on the bridge has the address, or none that the question gets to; obstacle says why not."""

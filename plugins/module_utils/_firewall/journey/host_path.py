@@ -34,7 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNICAST,
     Decision,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import source_problem
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TCP, UDP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     FORWARD,
     INPUT,
@@ -70,7 +70,7 @@ class HostPath:
 
     def _output(self, course: Course, flight: Flight) -> list[Arrival]:
         flight = flight.copy()
-        decision = self._view.host.fib.lookup(asked(flight))
+        decision = self._outgoing_route(flight)
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(course, decision, "the host")]
         flight.oif = _device(decision)
@@ -86,6 +86,19 @@ class HostPath:
             )
         return arrivals
 
+    def _outgoing_route(self, flight: Flight) -> Decision:
+        """The route of what the host itself sends.
+
+        That of a new connection of IPv6 is the one that its source was chosen for, without a source
+        (ip6_dst_lookup_tail()); IPv4 asks once more with it (ip_route_connect()).
+        """
+        fib = self._view.host.fib
+        if flight.family == 6 and self._leg.is_request and flight.protocol in (TCP, UDP):
+            found = fib.lookup(asked(flight)._replace(source=0))
+            if found.kind in (UNICAST, LOCAL, UNCERTAIN):
+                return found
+        return fib.lookup(asked(flight))
+
     def _lost_in_translation(
         self, before: Course, flight: Flight, passage: Passage, after: Course
     ) -> Optional[Arrival]:
@@ -95,7 +108,7 @@ class HostPath:
         """
         if passage.flight.daddr == flight.daddr:
             return None
-        decision = self._view.host.fib.lookup(asked(passage.flight))
+        decision = self._view.host.fib.lookup(_asked_again(passage.flight))
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
         course = after._replace(events=after.events[: len(before.events) + translated])
         return self._without_way(course, decision) or self._kept_by_loopback(course, decision)
@@ -117,9 +130,9 @@ class HostPath:
         decision = self.incoming_route(flight, device)
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
-        problem = source_problem(self._view.host, flight, device, decision)
-        if problem:
-            return [self._dropped(course, problem)]
+        unbelieved = self._leg.unbelieved(course, self._view.host, device, decision, "routing")
+        if unbelieved is not None:
+            return [unbelieved]
         if decision.kind == LOCAL:
             return self.deliver(self._routed(course, decision), device)
         if not self._view.settings.forwards(flight.family, device):
@@ -156,7 +169,7 @@ class HostPath:
     def _send_elsewhere(self, course: Course) -> list[Arrival]:
         """OUTPUT changed the destination or the mark (ip_route_me_harder() of net/ipv4/netfilter.c)."""
         flight = course.flight
-        decision = self._view.host.fib.lookup(asked(flight))
+        decision = self._view.host.fib.lookup(_asked_again(flight))
         lost = self._without_way(course, decision)
         if lost is not None:
             return [lost]
@@ -282,6 +295,11 @@ def asked(flight: Flight, incoming: str = "lo") -> Asked:
         flight.sport,
         flight.dport,
     )
+
+
+def _asked_again(flight: Flight) -> Asked:
+    """What ip_route_me_harder() and ip6_route_me_harder() ask: nothing of protocol and ports."""
+    return asked(flight)._replace(protocol=0, source_port=0, port=0)
 
 
 def next_hop(flight: Flight, decision: Decision) -> int:

@@ -13,6 +13,7 @@ the others through the leg.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
@@ -32,6 +33,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import UNCERTAIN, Decision
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import (
+    source_doubt,
+    source_problem,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
@@ -157,6 +162,16 @@ class Leg:
         if passage.verdict == REJECT:
             return (Arrival(TURNED_AWAY, course, reason, error=passage.reject_with),)
         return (Arrival(UNTOLD, course, reason),)
+
+    def unbelieved(
+        self, course: Course, stack: Stack, device: str, decision: Decision, place: str
+    ) -> Optional[Arrival]:
+        """The end of a packet whose source a stack does not believe, or perhaps does not; None for all others."""
+        doubt = source_doubt(stack, course.flight, device, decision)
+        if doubt:
+            return self.untold(course, doubt)
+        problem = source_problem(stack, course.flight, device, decision)
+        return Arrival(LOST, course.note(self.name, place, "drop", problem), problem) if problem else None
 
     def untold(self, course: Course, what: str) -> Arrival:
         """It cannot be known how it goes on."""

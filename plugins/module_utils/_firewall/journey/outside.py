@@ -13,7 +13,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     address_text,
     is_loopback,
     is_private,
-    same_prefix,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.conversation import Conversation
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Arrival, Course
@@ -64,9 +63,5 @@ def _between_neighbours(talk: Conversation, arrival: Arrival) -> list[Ending]:
 
 
 def _is_known(talk: Conversation, flight: Flight, device: str) -> bool:
-    host = talk.view.host
-    near = any(
-        same_prefix(flight.family, item.number, flight.saddr, item.length)
-        for item in host.addresses(flight.family, device)
-    )
-    return near or host.has_address(flight.family, flight.saddr)
+    host, source = talk.view.host, flight.saddr
+    return host.is_on_link(flight.family, source, device) or host.has_address(flight.family, source)

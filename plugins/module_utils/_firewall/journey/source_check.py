@@ -20,11 +20,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
+    NO_ROUTE,
+    UNCERTAIN,
     UNICAST,
+    UNREACHABLE,
     Decision,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+
+# fib_lookup() fails with each of them, so that rp_filter alone decides (last_resort in __fib_validate_source()).
+_NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
+
+
+def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+    """Why it cannot be told what source_problem() would; empty where it can."""
+    if flight.family == 6 or not _is_checked(stack, device, decision) or not _is_looked_up(stack, device):
+        return ""
+    back = _back(stack, flight, device, decision)
+    return back.why if back.kind == UNCERTAIN else ""
 
 
 def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
@@ -38,28 +52,41 @@ def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision
             return f"martian {role} {address_text(4, address)}: {key} is 0"
     if is_multicast(4, flight.saddr) or flight.saddr >> 24 == 0:
         return f"martian source {address_text(4, flight.saddr)}"
-    if decision.kind not in (LOCAL, UNICAST) or (decision.kind == UNICAST and not settings.forwards(4, device)):
-        return ""
-    return _reverse_path(stack, flight, device, decision)
+    return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else ""
+
+
+def _is_checked(stack: Stack, device: str, decision: Decision) -> bool:
+    return decision.kind == LOCAL or (decision.kind == UNICAST and stack.settings.forwards(4, device))
+
+
+def _is_looked_up(stack: Stack, device: str) -> bool:
+    """Whether the route back is looked up; without need only the host's own addresses are (fib_validate_source())."""
+    return bool(stack.settings.reverse_path(device)) or stack.fib.has_custom_rules(4)
+
+
+def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Decision:
+    """The route of a packet back (__fib_validate_source())."""
+    mark = flight.mark if stack.settings.either(device, "src_valid_mark") else 0
+    incoming = decision.device if decision.kind == UNICAST else "lo"
+    ports = (flight.dport, flight.sport)
+    return stack.fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, *ports))
 
 
 def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
-    settings, fib = stack.settings, stack.fib
-    strictness = settings.reverse_path(device)
+    strictness = stack.settings.reverse_path(device)
     source = address_text(4, flight.saddr)
-    if not strictness and not fib.has_custom_rules(4):
-        if not settings.either(device, "accept_local") and stack.has_address(4, flight.saddr):
-            return f"martian source {source}: it is an address of the {stack.label} itself"
-        return ""
-    mark = flight.mark if settings.either(device, "src_valid_mark") else 0
-    incoming = decision.device if decision.kind == UNICAST else "lo"
-    back = fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, flight.dport, flight.sport))
-    if back.kind == LOCAL and not settings.either(device, "accept_local"):
-        return f"martian source {source}: it is an address of the {stack.label} itself"
+    own = f"martian source {source}: it is an address of the {stack.label} itself"
+    if not _is_looked_up(stack, device):
+        accepts = stack.settings.either(device, "accept_local") or not stack.has_address(4, flight.saddr)
+        return "" if accepts else own
+    back = _back(stack, flight, device, decision)
+    if back.kind == LOCAL and not stack.settings.either(device, "accept_local"):
+        return own
     key = f"rp_filter of {device} is {strictness}"
+    if back.kind in _NOWHERE:
+        words = "no route" if back.kind == NO_ROUTE else f"only a route of the kind {back.kind}"
+        return f"{key} and the {stack.label} has {words} back to {source}" if strictness else ""
     if back.kind not in (LOCAL, UNICAST):
-        if back.kind == "no route":
-            return f"{key} and the {stack.label} has no route back to {source}" if strictness else ""
         return f"martian source {source}: the route back is of the kind {back.kind}"
     if back.device == device or (back.kind == LOCAL and device == "lo"):
         return ""

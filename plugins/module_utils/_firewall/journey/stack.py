@@ -85,27 +85,35 @@ class Stack:
         """Whether an address is the broadcast address of a subnet of its links (fib_add_ifaddr())."""
         return family == 4 and (number in self._broadcasts or number == (1 << 32) - 1)
 
+    def is_on_link(self, family: int, number: int, device: str) -> bool:
+        """Whether an address is on a subnet that a link has an address on."""
+        own = self.addresses(family, device)
+        return any(same_prefix(family, item.number, number, item.length) for item in own)
+
     def source_for(self, asked: Asked, decision: Decision) -> Optional[int]:
         """The source address that the kernel chooses for what the namespace itself sends; None when there is none."""
         if decision.source:
             return parse_address(decision.source)[1]
         if decision.kind == LOCAL:
             return asked.destination
-        towards = parse_address(decision.gateway)[1] if decision.gateway else asked.destination
-        return self.select_source(asked.family, decision.device, towards)
+        return self.select_source(asked.family, asked.destination, decision.device, decision.gateway)
 
-    def select_source(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address of a device for a way to a neighbour (inet_select_addr(), ipv6_dev_get_saddr()).
+    def select_source(self, family: int, destination: int, device: str, gateway: str) -> Optional[int]:
+        """The address for what leaves by a device; one of another device stands in when it has none.
 
-        One of another device stands in when it has none.
+        IPv4 looks for one on the subnet of the next hop (inet_select_addr()), IPv6 at the destination alone
+        (ipv6_dev_get_saddr()).
         """
-        own = self._global(family, device, towards)
-        if own:
-            return self._best(family, own, towards)
-        for name in self.links:
-            others = self._global(family, name, towards)
-            if others:
-                return self._best(family, others, towards)
+        if family == 6:
+            own = self._global(6, device, destination)
+            others = (item for name in self.links for item in self._global(6, name, destination))
+            return _best6(own or list(others), destination)
+        towards = parse_address(gateway)[1] if gateway else destination
+        for name in (device, *self.links):
+            found = self._global(4, name, towards)
+            if found:
+                near = (item for item in found if same_prefix(4, item.number, towards, item.length))
+                return next(near, found[0]).number
         return None
 
     def _global(self, family: int, device: str, towards: int) -> list[Address]:
@@ -118,16 +126,19 @@ class Stack:
             return found
         return [item for item in found if not is_link_local(family, item.number)]
 
-    def _best(self, family: int, addresses: list[Address], towards: int) -> int:
-        if family == 4:
-            near = (item for item in addresses if same_prefix(4, item.number, towards, item.length))
-            return next(near, addresses[0]).number
-        # RFC 6724: the same label (of which only that of unique local addresses matters here), then the longest prefix.
-        local = towards >> 121 == 0x7E
-        return max(
-            addresses, key=lambda item: ((item.number >> 121 == 0x7E) == local, -_differing(item, towards))
-        ).number
+
+def _best6(addresses: list[Address], destination: int) -> Optional[int]:
+    """RFC 6724: the same label (of which only that of unique local addresses matters here), then the longest prefix.
+
+    No more than the prefix of the address counts (ipv6_get_saddr_eval()); of equal ones the first is chosen.
+    """
+
+    def merit(item: Address) -> tuple[bool, int]:
+        common = BITS[6] - (item.number ^ destination).bit_length()
+        return _is_unique_local(item.number) == _is_unique_local(destination), min(common, item.length)
+
+    return max(addresses, key=merit).number if addresses else None
 
 
-def _differing(address: Address, towards: int) -> int:
-    return (address.number ^ towards).bit_length()
+def _is_unique_local(number: int) -> bool:
+    return number >> 121 == 0x7E

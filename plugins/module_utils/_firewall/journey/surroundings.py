@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import is_multicast, parse_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import is_multicast
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
@@ -61,6 +61,4 @@ class HostSurroundings:
         if family == 6 and self._host.has_address(6, towards):
             return towards
         decision = self._host.fib.lookup(Asked(family, towards))
-        if decision.device == device and decision.gateway:
-            towards = parse_address(decision.gateway)[1]
-        return self._host.select_source(family, device, towards)
+        return self._host.select_source(family, towards, device, decision.gateway if decision.device == device else "")

@@ -45,6 +45,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets 
 
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
 
+PASSED_ON = "whether machines behind"
+"""How the doubt begins that an answer causes which leaves by another uplink than the question came in by."""
+
 
 class Start(NamedTuple):
     """Where a connection begins."""
@@ -98,7 +101,20 @@ class WayBack:
                 yield ending_of_reply(end)
                 continue
             stray = self._stray(end)
-            yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course) if stray else end.course
+            if stray:
+                yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course)
+            else:
+                yield self._by_another_uplink(end) or end.course
+
+    def _by_another_uplink(self, end: Arrival) -> Optional[Ending]:
+        """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""
+        family, number = end.course.flight.family, end.course.flight.daddr
+        if end.kind != OUTSIDE or end.device == self._start.device:
+            return None
+        if self._view.host.is_on_link(family, number, end.device):
+            return None
+        asking = address_text(family, number)
+        return ending_of_reply(self._leg.untold(end.course, f"{PASSED_ON} {end.device} hand on what is for {asking}"))
 
     def _stray(self, end: Arrival) -> str:
         """Why an answer is none for whoever asked; empty when it is one."""
@@ -135,7 +151,8 @@ class WayBack:
         endings = []
         for end in self._leg.error_from_host(arrival.course._replace(flight=reply)):
             if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
-                endings.append(ending._replace(course=end.course._replace(events=arrival.course.events)))
+                told = ending._replace(course=end.course._replace(events=arrival.course.events))
+                endings.append(self._by_another_uplink(end) or told)
             elif end.kind == UNTOLD:
                 endings.append(ending_of_reply(end))
             else:

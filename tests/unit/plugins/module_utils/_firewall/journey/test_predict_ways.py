@@ -65,6 +65,17 @@ def test_what_output_translates_needs_a_way_to_where_it_goes_now(routes: list[Ro
     assert words in "; ".join([path.reason, *path.doubts])
 
 
+def test_what_is_routed_again_is_asked_for_without_its_ports() -> None:
+    host = host_with_web()
+    host.own_rules["nat", "OUTPUT"] = [f"-d {ELSEWHERE}/32 -p tcp -j DNAT --to-destination 198.51.100.7:8443"]
+    snapshot = host.snapshot()
+    by_port = PolicyRule(100, 4, "prohibit", protocol=6, destination_ports=[8443, 8443])
+    rules = sorted([*snapshot.policy_rules, by_port], key=lambda item: item.priority)
+    snapshot = replace(snapshot, policy_rules=rules)
+    assert ask(snapshot, Origin(HOST), ELSEWHERE).seen == "answered"
+    assert ask(snapshot, Origin(HOST), "198.51.100.7", 8443).seen == "unreachable"
+
+
 @pytest.mark.parametrize("value", ["1", "2"])
 def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
     host = host_with_web()
@@ -76,13 +87,45 @@ def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
     assert f"rp_filter of eth0 is {value} and the host has no route back to 198.51.100.7" in path.reason
 
 
-def test_a_source_that_a_policy_rule_forbids_is_not_believed_whatever_rp_filter_says() -> None:
-    snapshot = host_with_web().snapshot()
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("0", "the answer is lost: the host's route to 198.51.100.7 is of the kind prohibit"),
+        ("1", "rp_filter of eth0 is 1 and the host has only a route of the kind prohibit back to 198.51.100.7"),
+    ],
+)
+def test_a_source_that_a_policy_rule_forbids_is_believed_without_rp_filter(value: str, words: str) -> None:
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.all.rp_filter"] = value
+    snapshot = host.snapshot()
     forbidden = PolicyRule(100, 4, "prohibit", destination="198.51.100.0/24")
     rules = sorted([*snapshot.policy_rules, forbidden], key=lambda item: item.priority)
     path = ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
     assert path.seen == "timed out"
-    assert "the route back is of the kind prohibit" in path.reason
+    assert words in path.reason
+
+
+def test_a_source_is_doubted_where_it_is_not_known_which_policy_rule_finds_its_way_back() -> None:
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.all.rp_filter"] = "1"
+    snapshot = host.snapshot()
+    odd = PolicyRule(100, 4, "prohibit", destination="198.51.100.0/24", other=["tun_id"])
+    rules = sorted([*snapshot.policy_rules, odd], key=lambda item: item.priority)
+    path = ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
+    assert path.verdict == "unknown"
+    assert "whether policy rule 100 applies" in path.reason
+
+
+def test_an_answer_that_leaves_by_another_uplink_is_in_the_hands_of_whoever_is_there() -> None:
+    host = host_with_web()
+    host.links.append(Link(3, "eth1", up=True, addresses=["198.51.100.10/24"]))
+    snapshot = host.snapshot()
+    elsewhere = Route("192.0.2.64/26", 254, gateways=["198.51.100.1"], interfaces=[3])
+    path = ask(
+        replace(snapshot, routes=[*snapshot.routes, elsewhere]), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "192.0.2.77"
+    )
+    assert path.verdict == "unknown"
+    assert path.doubts == ["whether machines behind eth1 hand on what is for 192.0.2.77"]
 
 
 def test_rules_of_a_device_that_see_frames_first_are_not_evaluated_and_said_so() -> None:
