@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND, INNER_PORT
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
 
 from tests.differential.matrix_questions import HostAddress, Inhabitant, Question
 
@@ -39,7 +39,9 @@ class Book:
         return [
             number
             for number, source in enumerate(self._full["sources"])
-            if source["kind"] == origin.kind and (origin.kind != CONTAINER or origin.name in source["members"])
+            if source["kind"] == origin.kind
+            and (origin.kind != CONTAINER or origin.name in source["members"])
+            and (origin.kind != OUTSIDE or source["name"].endswith(f" {origin.name}"))
         ]
 
     def _destinations(self, question: Question) -> list[int]:

@@ -35,9 +35,10 @@ from tests.differential.matrix_questions import (
     questions,
 )
 from tests.differential.matrix_trying import Tried, Trying
+from tests.differential.nobody import leaves_for_nobody
 from tests.differential.observing import Outcome
+from tests.differential.reachability_probes import Outsider
 from tests.lab.host import Host
-from tests.lab.lab import Lab
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Judged:
         )
 
 
-def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) -> Judged:
+def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, names: Sequence[str]) -> Judged:
     """Try everything that the matrix of a host has a cell for. The servers of the host run meanwhile.
 
     Removes all containers in the end.
@@ -73,13 +74,14 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
     found = Judged(complaints=list(full["problems"]))
     fair: list[Question] = []
     apart: set[str] = set()
-    for question in questions(everybody, addresses):
-        if question.origin.kind == OUTSIDE and _tells_apart(examined, question, lab):
+    by_uplink = {outsider.uplink: outsider for outsider in outsiders}
+    for question in questions(list(by_uplink), everybody, addresses):
+        if question.origin.kind == OUTSIDE and _tells_apart(examined, question, by_uplink[question.origin.name]):
             found.apart += 1
             apart.add(question.member)
         else:
             fair.append(question)
-    trying = Trying(lab, host, everybody)
+    trying = Trying(host, outsiders, everybody)
     tried = trying.all(fair)
     found.asked = len(tried)
     book = Book(full, everybody, addresses)
@@ -89,12 +91,12 @@ def judge(lab: Lab, host: Host, snapshot: HostSnapshot, names: Sequence[str]) ->
         seen = {cell["seen"] for cell in cells}
         found.unknown += UNKNOWN in seen
         found.several += len(seen) > 1
-        if not _agree(question, cells, outcome):
+        if not _agree(question, cells, outcome) and not _is_for_nobody(examined, question, outcome):
             wrong.append(question)
     host.run(["conntrack", "--flush"], check=False)
     for question, outcome in trying.again(wrong):
         cells = book.cells(question)
-        if not _agree(question, cells, outcome):
+        if not _agree(question, cells, outcome) and not _is_for_nobody(examined, question, outcome):
             words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
@@ -111,9 +113,15 @@ def _agree(question: Question, cells: Sequence[Mapping[str, Any]], outcome: Outc
     return bool({outcome.seen, UNKNOWN} & {cell["seen"] for cell in cells})
 
 
-def _tells_apart(examined: Examined, question: Question, lab: Lab) -> bool:
-    """Whether rules treat the lab's outside machine otherwise than the one that the matrix asks for."""
-    source = lab.outside.address6 if question.family == 6 else lab.outside.address
+def _is_for_nobody(examined: Examined, question: Question, outcome: Outcome) -> bool:
+    """Whether it was lost as it must be in the lab, where nobody has the address that it leaves the host for."""
+    packet = Packet(question.origin, question.address, question.protocol, question.port)
+    return outcome.seen in (TIMED_OUT, UNREACHABLE) and leaves_for_nobody(examined.path(packet))
+
+
+def _tells_apart(examined: Examined, question: Question, outsider: Outsider) -> bool:
+    """Whether rules treat a machine of the lab otherwise than the one that the matrix asks for."""
+    source = outsider.address_like(question.address)
     packet = Packet(question.origin, question.address, question.protocol, question.port)
     try:
         ways = [examined.path(item) for item in (packet, replace(packet, source=source))]
@@ -132,28 +140,21 @@ def _exposures(
 
     `apart`: ports that not everything was tried of.
     """
-    by_kind = {
-        kind: {port for item in told if item["kind"] == kind for port in item["ports"]} - apart for kind in _KINDS
-    }
-    reached: dict[str, set[str]] = {kind: set() for kind in _KINDS}
-    for kind, member in _reached(tried, everybody):
-        if member not in apart:
-            reached[kind].add(member)
+    listed = {(item["uplink"], port, item["kind"]) for item in told if item["kind"] in _KINDS for port in item["ports"]}
+    reached = set(_reached(tried, everybody))
+    listed, reached = ({more for more in some if more[1] not in apart} for some in (listed, reached))
+    words = "{1} is {2} by {0}"
     return [
-        *(f"{member} is {kind}, which the matrix does not tell" for kind, member in _more(reached, by_kind)),
-        *(f"the matrix tells that {member} is {kind}, and it is not" for kind, member in _more(by_kind, reached)),
+        *(f"{words.format(*more)}, which the matrix does not tell" for more in sorted(reached - listed)),
+        *(f"the matrix tells that {words.format(*more)}, and it is not" for more in sorted(listed - reached)),
     ]
 
 
 _KINDS = (NOT_PUBLISHED, LOOPBACK_LEAK)
 
 
-def _more(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
-    return ((kind, member) for kind in _KINDS for member in sorted(one[kind] - other[kind]))
-
-
-def _reached(tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> Iterator[tuple[str, str]]:
-    """Ports that answered the machine outside and were not meant for it, with the kind of exposure."""
+def _reached(tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> Iterator[tuple[str, str, str]]:
+    """Ports that answered a machine outside and were not meant for it: its uplink, the port, the kind of exposure."""
     bound: dict[str, list[str]] = {}
     routed = {f"{somebody.name}:{port}" for somebody in everybody for port in somebody.routed}
     for somebody in everybody:
@@ -168,6 +169,6 @@ def _reached(tried: Sequence[Tried], everybody: Sequence[Inhabitant]) -> Iterato
         if not question.published_on and question.member in routed:
             continue
         if not on:
-            yield NOT_PUBLISHED, question.member
+            yield question.origin.name, question.member, NOT_PUBLISHED
         elif all(is_loopback(address) for address in on):
-            yield LOOPBACK_LEAK, question.member
+            yield question.origin.name, question.member, LOOPBACK_LEAK

@@ -25,7 +25,7 @@ def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Ma
     """Sentences about ports that a program of the host would not have as the matrix says. Removes all containers."""
     open_ = [question for question, outcome in tried if _is_open(question) and _answers(question.owner, outcome.body)]
     ports = {
-        (port, family_of(item["example"]["destination"]))
+        (item["uplink"], port, family_of(item["example"]["destination"]))
         for item in told
         if item["kind"] == DENIED_BY_HOST
         for port in item["ports"]
@@ -38,16 +38,20 @@ def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Ma
     with Servers(Server(host.path, "host", protocol, port, address) for address, protocol, port in wanted):
         host.run(["conntrack", "--flush"], check=False)
         let_in = [(question, outcome, _answers("host", outcome.body)) for question, outcome in trying.all(open_)]
-        if all(inside != ((question.member, question.family) in ports) for question, dummy, inside in let_in):
+        if all(inside != (_key(question) in ports) for question, dummy, inside in let_in):
             return []
         view = HostView.of(read_host(host))
     found = []
     for question, outcome, inside in let_in:
-        is_told = (question.member, question.family) in ports
+        is_told = _key(question) in ports
         if inside == is_told and (is_told or not _is_lost_elsewhere(view, question)):
             words = "denied" if is_told else "not denied"
             found.append(f"{question}: the matrix says {words} to a program of the host; observed {outcome}")
     return found
+
+
+def _key(question: Question) -> tuple[str, str, int]:
+    return question.origin.name, question.member, question.family
 
 
 def _is_lost_elsewhere(view: HostView, question: Question) -> bool:

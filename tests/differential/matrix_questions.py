@@ -133,9 +133,12 @@ def _network(entry: Mapping[str, Any]) -> IPv4Network | IPv6Network:
     return ip_network(f"{entry['local']}/{entry['prefixlen']}", strict=False)
 
 
-def questions(everybody: Sequence[Inhabitant], addresses: Sequence[HostAddress]) -> Iterator[Question]:
+def questions(
+    uplinks: Sequence[str], everybody: Sequence[Inhabitant], addresses: Sequence[HostAddress]
+) -> Iterator[Question]:
     """All of them. A container's loopback addresses are not the host's, so they are not asked from there."""
-    askers = [Origin(OUTSIDE), Origin(HOST), *(Origin(CONTAINER, somebody.name) for somebody in everybody)]
+    outside = [Origin(OUTSIDE, uplink) for uplink in uplinks]
+    askers = [*outside, Origin(HOST), *(Origin(CONTAINER, somebody.name) for somebody in everybody)]
     by_name = {somebody.name: somebody for somebody in everybody}
     for origin in askers:
         if origin.kind != OUTSIDE:

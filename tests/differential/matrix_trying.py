@@ -9,22 +9,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 
 from tests.differential.matrix_questions import Inhabitant, Question
 from tests.differential.observing import Attempt, Outcome, observe, observe_patiently
+from tests.differential.reachability_probes import Outsider
 from tests.lab.host import Host
-from tests.lab.lab import Lab
 
 Tried = tuple[Question, Outcome]
 FIRST_PORT = 20000
 
 
 class Trying:
-    """Makes attempts from everywhere on a host and from the outside machine, each with a port of its own there."""
+    """Makes attempts from everywhere on a host and from machines outside, each with a port of its own there."""
 
-    def __init__(self, lab: Lab, host: Host, everybody: Sequence[Inhabitant]) -> None:
-        self._lab = lab
+    def __init__(self, host: Host, outsiders: Sequence[Outsider], everybody: Sequence[Inhabitant]) -> None:
         self._host = host
+        self._outsiders = {outsider.uplink: outsider for outsider in outsiders}
         self._paths = {somebody.name: somebody.path for somebody in everybody}
-        self._mark = host.host_name.place
-        self._ports = count(FIRST_PORT + 1000 * self._mark)
+        self._ports = count(FIRST_PORT + 1000 * host.host_name.place)
 
     def all(self, asked: Sequence[Question]) -> list[Tried]:
         """Make all attempts."""
@@ -37,5 +36,6 @@ class Trying:
     def _attempt(self, question: Question) -> Attempt:
         name, target = question.origin.kind, (question.protocol, question.address, question.port)
         if name == OUTSIDE:
-            return Attempt(self._lab.outside.path, *target, self._mark, next(self._ports))
+            outsider = self._outsiders[question.origin.name]
+            return Attempt(outsider.path, *target, outsider.mark, next(self._ports))
         return Attempt(self._paths[question.origin.name] if name == CONTAINER else self._host.path, *target)

@@ -32,6 +32,26 @@ def inside(path: str) -> Iterator[None]:
         os.close(home)
 
 
+@contextmanager
+def new_namespace() -> Iterator[str]:
+    """The path of a new network namespace, which is gone once the block and this process have ended."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _LIBC.unshare(CLONE_NEWNET) != 0:
+            error = ctypes.get_errno()
+            raise OSError(error, f"unshare: {os.strerror(error)}")
+        try:
+            made = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            _setns(home)
+    finally:
+        os.close(home)
+    try:
+        yield f"/proc/{os.getpid()}/fd/{made}"
+    finally:
+        os.close(made)
+
+
 def socket_in(path: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
     """A socket that belongs to the namespace at that path (a socket keeps the namespace it was made in)."""
     with inside(path):

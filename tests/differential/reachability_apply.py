@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from tests.differential.far_machine import DEVICE, LINK_LOCAL
 from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
 from tests.differential.reachability_names import Names
+from tests.differential.reachability_probes import Outsider
+from tests.differential.reachability_sets import drawn_set
 from tests.differential.reachability_steps import steps
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
+from tests.lab.kinds import GATEWAY
+from tests.lab.proc import run
 from tests.lab.scenario import Scenario, Workload
 
 FORWARDING = ("ipv4.ip_forward", "ipv6.conf.all.forwarding", "ipv6.conf.default.forwarding")
 
 
-def apply(case: HostCase, host: Host, outside: tuple[str, str]) -> None:
+@contextmanager
+def further_addresses(host: Host, devices: Sequence[str]) -> Iterator[list[str]]:
+    """Give devices of the host a second address of each family for as long as the block lasts."""
+    given = [(address, device) for device in devices for address in _further(host, device)]
+    try:
+        for address, device in given:
+            host.run(["ip", "address", "add", address, "dev", device, *(["nodad"] if ":" in address else [])])
+        yield [address.partition("/")[0] for address, dummy in given]
+    finally:
+        for address, device in given:
+            host.run(["ip", "address", "delete", address, "dev", device], check=False)
+
+
+def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequence[str]) -> None:
     """Bring a host that was reset into this state. Raises CommandError when the daemon or a program refuses it.
 
-    `outside`: both addresses of the outside machine.
+    own: addresses that it was given before, see further_addresses().
     """
     if case.legacy:
         _take_legacy(host)
@@ -34,17 +53,40 @@ def apply(case: HostCase, host: Host, outside: tuple[str, str]) -> None:
         _install(host, case.firewall)
     host.write(DAEMON_JSON, json.dumps(case.daemon))
     host.restart_docker()
-    containers = [_at_home(container, host) for container in case.scenario.containers]
+    other = next((address for address in own if ":" not in address), host.address)
+    containers = [_at_home(container, host, other) for container in case.scenario.containers]
     networks = [replace(network, options=_at_host(network.options, host)) for network in case.scenario.networks]
     host.deploy(Scenario(networks, containers))
-    case.steps = steps(case, _names(host, case, outside))
+    names = _names(host, case, outsiders, own)
+    case.steps = steps(case, names)
     for dummy, script in case.steps:
         host.run(["sh", "-s"], stdin=script, check=False)
+    for family in case.sets:
+        _use_set(case, host, names[family])
 
 
-def _at_home(container: Workload, host: Host) -> Workload:
-    """The container with its host's address where the drawing says HOST."""
-    publish = [binding.replace("HOST", host.address) for binding in container.publish]
+def _use_set(case: HostCase, host: Host, names: Names) -> None:
+    """Hosts have no ipset of their own, and keep their sets when they are reset."""
+    text, rule = drawn_set(case.draw, names)
+    case.steps.append((f"{rule} ({text.strip()})", f"{rule}\n"))
+    run(["nsenter", f"--net={host.path}", "--", "ipset", "destroy", f"mine{names.family}"], check=False)
+    run(["nsenter", f"--net={host.path}", "--", "ipset", "restore"], stdin=text)
+    host.run(["sh", "-c", rule], check=False)
+
+
+def _further(host: Host, device: str) -> tuple[str, str]:
+    """A second address of each family for a device, with its prefix length."""
+    place = host.host_name.place
+    return {
+        "eth0": (host.subnet.on_link(place + 100)[0], f"{host.subnet.ipv6(1)}:{place}/64"),
+        "eth1": (f"198.19.{place}.7/24", f"2001:db8:2ab:{place}::7/64"),
+        "lo": (f"198.19.255.{place}/32", f"2001:db8:2ab:ff::{place}/128"),
+    }[device]
+
+
+def _at_home(container: Workload, host: Host, other: str) -> Workload:
+    """The container with its host's address where the drawing says HOST, and a further one where it says OTHER."""
+    publish = [binding.replace("HOST", host.address).replace("OTHER", other) for binding in container.publish]
     return Workload(container.name, container.networks, container.network_mode, publish, serve=container.serve)
 
 
@@ -85,7 +127,7 @@ def _install(host: Host, package: str) -> None:
     host.run(["sh", "-s"], stdin=UFW if package == "ufw" else FIREWALLD, timeout=120)
 
 
-def _names(host: Host, case: HostCase, outside: tuple[str, str]) -> dict[int, Names]:
+def _names(host: Host, case: HostCase, outsiders: Sequence[Outsider], further: Sequence[str]) -> dict[int, Names]:
     """What rules can be about, for each family."""
     networks = json.loads(host.docker("network", "inspect", *host.docker("network", "ls", "--quiet").out.split()).out)
     names = [container.name for container in case.scenario.containers]
@@ -101,7 +143,13 @@ def _names(host: Host, case: HostCase, outside: tuple[str, str]) -> dict[int, Na
         addresses = [end[key] for end in ends if end.get(key)]
         own = [subnet for subnet in subnets if (":" in subnet) == (family == 6)]
         at_host = host.address if family == 4 else host.address6
-        found[family] = Names(family, own, bridges, addresses, at_host, outside[family == 6], ports)
+        near, *others = [outsider.addresses[family == 6] for outsider in outsiders]
+        gateway = host.subnet.ipv4(GATEWAY) if family == 4 else host.subnet.ipv6(GATEWAY)
+        uplinks = [(outsiders[0].uplink, gateway), *zip([outsider.uplink for outsider in outsiders[1:]], others)]
+        if others and family == 6:
+            uplinks.append((DEVICE, LINK_LOCAL))
+        second = [address for address in further if (":" in address) == (family == 6)]
+        found[family] = Names(family, own, bridges, addresses, at_host, near, ports, uplinks, second, others)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
-    REQUEST,
+    CLOSED,
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
@@ -20,12 +21,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.differential.answering import Servers, answer_of
+from tests.differential.far_machine import far_machine
 from tests.differential.matrix_case import Judged, judge
 from tests.differential.namespaces import answer_soon
+from tests.differential.nobody import is_lost_by_another_uplink, leaves_for_nobody
 from tests.differential.observing import Attempt, Outcome, observe, observe_patiently
-from tests.differential.reachability_apply import apply
-from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, HostCase
-from tests.differential.reachability_probes import Place, Probe, draw_probes, places, servers
+from tests.differential.reachability_apply import apply, further_addresses
+from tests.differential.reachability_hosts import HostCase
+from tests.differential.reachability_probes import (
+    Outsider,
+    Place,
+    Probe,
+    draw_probes,
+    outsiders_of,
+    places,
+    servers,
+)
 from tests.integration.snapshots import read_host
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
@@ -54,7 +65,7 @@ class Comparison:
 
     @property
     def is_unknown(self) -> bool:
-        return UNKNOWN in (self.path.verdict, self.path.seen)
+        return UNKNOWN in (self.path.verdict, self.path.seen) and not is_lost_by_another_uplink(self.path)
 
     def __str__(self) -> str:
         doubts = "".join(f"\n    doubt: {doubt}" for doubt in self.path.doubts)
@@ -72,6 +83,7 @@ class Report:
 
     case: HostCase
     comparisons: list[Comparison] = field(default_factory=list)
+    snapshot: HostSnapshot | None = field(default=None, repr=False)
     void: str = ""
     """Why the host could not be made or asked."""
     repeated: int = 0
@@ -92,24 +104,34 @@ def run_case(lab: Lab, host: Host, case: HostCase) -> Report:
     """Make the host, ask it everything, compare. The caller has reset the host and holds its lock."""
     report = Report(case)
     try:
-        apply(case, host, (lab.outside.address, lab.outside.address6))
-        containers = places(host, [container.name for container in case.scenario.containers])
-        for path in {host.path, *(place.path for place in containers)}:
-            answer_soon(path)
-        with Servers(servers(host, containers)):
-            host.wait_for(lambda: not host.run(TENTATIVE).out, 30, "addresses to settle")
-            host.run(["conntrack", "--flush"], check=False)
-            snapshot = read_host(host)
-            probes = draw_probes(case.draw, lab, host, containers)
-            report.comparisons = compare(snapshot, probes, containers)
-            _ask_again(host, report, containers)
-            report.matrix = judge(lab, host, snapshot, [place.name for place in containers])
+        with ExitStack() as surroundings:
+            far = surroundings.enter_context(far_machine(lab, host)) if case.has_second_uplink else None
+            own = surroundings.enter_context(further_addresses(host, case.addresses))
+            outsiders = outsiders_of(lab, host, far)
+            apply(case, host, outsiders, own)
+            _ask(lab, host, outsiders, report)
     except LabError as error:
         report.void = str(error)
-    if report.wrong or report.matrix.complaints:
+    if report.snapshot is not None and (report.wrong or report.matrix.complaints):
         FAILING.mkdir(parents=True, exist_ok=True)
-        _failing_file(case).write_text(snapshot.to_json())
+        _failing_file(case).write_text(report.snapshot.to_json())
     return report
+
+
+def _ask(lab: Lab, host: Host, outsiders: Sequence[Outsider], report: Report) -> None:
+    """Read the host, compare, judge its matrix."""
+    case = report.case
+    containers = places(host, [container.name for container in case.scenario.containers])
+    for path in {host.path, *(place.path for place in containers)}:
+        answer_soon(path)
+    with Servers(servers(host, containers)):
+        host.wait_for(lambda: not host.run(TENTATIVE).out, 30, "addresses to settle")
+        host.run(["conntrack", "--flush"], check=False)
+        report.snapshot = snapshot = read_host(host)
+        probes = draw_probes(case.draw, lab, host, containers, outsiders)
+        report.comparisons = compare(snapshot, probes, containers)
+        _ask_again(host, report, containers)
+        report.matrix = judge(host, outsiders, snapshot, [place.name for place in containers])
 
 
 def compare(
@@ -143,9 +165,12 @@ def _ask_again(host: Host, report: Report, containers: Sequence[Place]) -> None:
 
 def complaint(path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -> str:
     """Why a prediction and an attempt disagree; empty when they agree, or nothing was predicted."""
+    if is_lost_by_another_uplink(path):
+        is_lost = outcome.seen in (TIMED_OUT, CLOSED)
+        return "" if is_lost else f"seen: predicted to be answered by another uplink, observed {outcome.seen!r}"
     if UNKNOWN in (path.verdict, path.seen):
         return ""
-    if _leaves_for_nobody(path):
+    if leaves_for_nobody(path):
         # Routes that rules chose lead it out of the host, and in the lab nobody out there has such an address.
         is_lost = outcome.seen in (TIMED_OUT, UNREACHABLE)
         return "" if is_lost else f"seen: predicted to leave the host, observed {outcome.seen!r} {outcome.body}"
@@ -160,11 +185,6 @@ def complaint(path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -
     if path.source_at_end and path.source_at_end != source:
         return f"source seen by {who}: predicted {path.source_at_end}, observed {source}"
     return ""
-
-
-def _leaves_for_nobody(path: PacketPath) -> bool:
-    sent = [hop.destination for hop in path.hops if (hop.leg, hop.place, hop.action) == (REQUEST, "wire", "send")]
-    return any(destination.lstrip("[").startswith((SUBNETS, SUBNETS6)) for destination in sent)
 
 
 def _is(predicted: str, observed: str, containers: Sequence[Place]) -> bool:

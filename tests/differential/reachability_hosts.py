@@ -43,6 +43,12 @@ class HostCase:
     """What is done to the running host: a line of words, and text for sh."""
     forgets: bool = False
     """Whether the rules of the engine's other backend, which it started with, are gone when it takes up this one."""
+    has_second_uplink: bool = False
+    """Whether it has an uplink eth1, and a machine beyond it (far_machine.py)."""
+    sets: list[int] = field(default_factory=list)
+    """Families that a rule with a set of ipset is made for."""
+    addresses: list[str] = field(default_factory=list)
+    """Devices that have a second address of each family."""
     draw: Draw = field(default_factory=Draw, repr=False)
     """Goes on where the generator stopped: what depends on addresses is drawn when they are known."""
 
@@ -61,6 +67,8 @@ class HostCase:
         lines = [f"host {self.number} of seed {self.seed} ({self.group}): daemon.json {json.dumps(self.daemon)}"]
         lines += ["  iptables-legacy"] if self.legacy else []
         lines += ["  the rules of its first start flushed"] if self.forgets else []
+        lines += ["  a second uplink"] if self.has_second_uplink else []
+        lines += [f"  further addresses on {' and '.join(self.addresses)}"] if self.addresses else []
         lines += [f"  {self.firewall}"] if self.firewall else []
         lines += [f"  network {_network_words(network)}" for network in self.scenario.networks]
         lines += [f"  container {_container_words(container)}" for container in self.scenario.containers]
@@ -88,6 +96,10 @@ def host_case(seed: int, number: int, release: str = "") -> HostCase:
     if NFTABLES in engine.backends and draw.random() < 0.5:
         made.daemon[BACKEND] = NFTABLES
         made.forgets = draw.random() < 0.6
+    made.has_second_uplink = draw.random() < 0.4
+    devices = ["eth0", "lo", "eth1"] if made.has_second_uplink else ["eth0", "lo"]
+    made.addresses = [device for device in devices if draw.random() < 0.25]
+    made.sets = [family for family in (4, 6) if draw.random() < 0.2]
     made.legacy = draw.random() < 0.2
     made.firewall = draw.choices(["", "ufw", "firewalld"], weights=[76, 12, 12])[0]
     networks = [_network(draw, engine, place) for place in range(1, draw.randint(1, 4) + 1)]
@@ -140,7 +152,9 @@ def _container(draw: Draw, place: int, networks: list[NetworkSpec]) -> Workload:
 def _published(draw: Draw, place: int) -> list[str]:
     found = []
     if draw.random() < 0.8:
-        address = draw.choice(["", "", "", "127.0.0.1:", "0.0.0.0:", "[::]:", "[::1]:", "HOST:", "127.0.0.2:"])
+        address = draw.choice(
+            ["", "", "", "127.0.0.1:", "0.0.0.0:", "[::]:", "[::1]:", "HOST:", "OTHER:", "127.0.0.2:"]
+        )
         found.append(f"{address}{8080 + place}:{draw.choice([INNER_TCP, INNER_TCP, INNER_TCP, INNER_TCP, CLOSED])}")
     if draw.random() < 0.4:
         address = draw.choice(["", "", "127.0.0.1:", "HOST:"])

@@ -71,7 +71,7 @@ def _not(draw: Draw) -> str:
 
 
 def _place(draw: Draw, names: Names) -> str:
-    return draw.choice([*names.networks, *names.containers, names.host, names.outside])
+    return draw.choice([*names.networks, *names.containers, names.host, names.outside, *names.own, *names.others])
 
 
 def _source(draw: Draw, names: Names, dummy: str, dummy_chain: str) -> list[str]:
@@ -83,11 +83,15 @@ def _destination(draw: Draw, names: Names, dummy: str, dummy_chain: str) -> list
 
 
 def _in_device(draw: Draw, names: Names, dummy: str, chain: str) -> list[str]:
-    return [f"{_not(draw)}-i {draw.choice(['eth0', 'br-+', 'lo', *names.bridges])}"] if chain in INCOMING else []
+    return (
+        [f"{_not(draw)}-i {draw.choice([*names.devices, 'br-+', 'lo', *names.bridges])}"] if chain in INCOMING else []
+    )
 
 
 def _out_device(draw: Draw, names: Names, dummy: str, chain: str) -> list[str]:
-    return [f"{_not(draw)}-o {draw.choice(['eth0', 'br-+', 'eth+', *names.bridges])}"] if chain in OUTGOING else []
+    return (
+        [f"{_not(draw)}-o {draw.choice([*names.devices, 'br-+', 'eth+', *names.bridges])}"] if chain in OUTGOING else []
+    )
 
 
 def _conntrack(draw: Draw, names: Names, table: str, dummy_chain: str) -> list[str]:
@@ -193,7 +197,7 @@ def _target(draw: Draw, names: Names, table: str, chain: str) -> str:
 def _nat_target(draw: Draw, names: Names, chain: str) -> str:
     port = draw.choice(list(names.ports))
     if chain in ("POSTROUTING", "INPUT"):
-        ways = ["ACCEPT", f"SNAT --to-source {names.host}"]
+        ways = ["ACCEPT", f"SNAT --to-source {draw.choice([names.host, *names.own])}"]
         return draw.choice([*ways, "MASQUERADE", "MASQUERADE"] if chain == "POSTROUTING" else ways)
     towards = draw.choice([*names.containers, names.host])
     with_port = f"[{towards}]:{port}" if names.family == 6 else f"{towards}:{port}"

@@ -23,3 +23,14 @@ class Names:
     outside: str
     ports: Sequence[int]
     """Published and inner ports."""
+    uplinks: Sequence[tuple[str, str]]
+    """Devices with the next hop on each."""
+    own: Sequence[str] = ()
+    """Further addresses of the host."""
+    others: Sequence[str] = ()
+    """Those of further machines outside."""
+
+    @property
+    def devices(self) -> list[str]:
+        """Names of the uplinks."""
+        return list(dict.fromkeys(device for device, dummy in self.uplinks))

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 
 from tests.differential.answering import Server
+from tests.differential.far_machine import DEVICE, MARK, FarMachine
 from tests.differential.observing import Attempt
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, SUBNETS, SUBNETS6
 from tests.lab.host import Host
@@ -35,6 +36,27 @@ class Probe:
 
     packet: Packet
     attempt: Attempt
+
+
+@dataclass(frozen=True)
+class Outsider:
+    """A machine outside: the host's uplink that leads to it, and what takes its packets to this host."""
+
+    uplink: str
+    path: str
+    addresses: tuple[str, str]
+    """IPv4 and IPv6."""
+    mark: int
+
+    def address_like(self, address: str) -> str:
+        """Its own of the same family."""
+        return self.addresses[":" in address]
+
+
+def outsiders_of(lab: Lab, host: Host, far: FarMachine | None) -> list[Outsider]:
+    """The lab's outside machine, and the one beyond the host's second uplink where there is one."""
+    near = Outsider("eth0", lab.outside.path, (lab.outside.address, lab.outside.address6), host.host_name.place)
+    return [near] if far is None else [near, Outsider(DEVICE, far.path, far.addresses, MARK)]
 
 
 @dataclass(frozen=True)
@@ -96,22 +118,17 @@ def _bound(place: Place) -> tuple[str, ...]:
 
 
 def own_addresses(host: Host) -> list[str]:
-    """Addresses of the host that packets are sent to."""
-    return [host.address, host.address6, "127.0.0.1", "::1", *gateways(host)]
+    """Addresses of the host that packets are sent to, the first of each family before all others."""
+    links = json.loads(host.run(["ip", "-json", "address", "show"]).out)
+    found = [entry["local"] for link in links for entry in link["addr_info"] if entry["scope"] in ("global", "host")]
+    return list(dict.fromkeys([host.address, host.address6, *found]))
 
 
-def gateways(host: Host) -> list[str]:
-    """The addresses of the host's bridges."""
-    found = []
-    for link in json.loads(host.run(["ip", "-json", "address", "show"]).out):
-        if link["ifname"] not in ("lo", "eth0") and not link["ifname"].startswith("veth"):
-            found += [address["local"] for address in link["addr_info"] if address["scope"] == "global"]
-    return found
-
-
-def draw_probes(draw: random.Random, lab: Lab, host: Host, containers: Sequence[Place]) -> list[Probe]:
+def draw_probes(
+    draw: random.Random, lab: Lab, host: Host, containers: Sequence[Place], outsiders: Sequence[Outsider]
+) -> list[Probe]:
     """As many questions as a host is asked, of all that could be, drawn evenly from all sources."""
-    made = list(_all(lab, host, containers))
+    made = list(_all(lab, host, containers, outsiders))
     draw.shuffle(made)
     by_origin: dict[str, list[Probe]] = {}
     for probe in made:
@@ -128,21 +145,21 @@ def _is_known(host_addresses: Sequence[str], address: str) -> bool:
     return not address.startswith((SUBNETS, SUBNETS6)) or any(own.startswith(head) for own in host_addresses)
 
 
-def _all(lab: Lab, host: Host, containers: Sequence[Place]) -> Iterator[Probe]:
-    targets = _targets(lab, host, containers)
-    mark = host.host_name.place
+def _all(lab: Lab, host: Host, containers: Sequence[Place], outsiders: Sequence[Outsider]) -> Iterator[Probe]:
+    targets = _targets(lab, host, containers, outsiders)
     # What a machine out there chooses is not known as that of the host's own kernel is; each host has ports of its own.
-    ports = count(FIRST_PORT + 1000 * mark)
+    ports = count(FIRST_PORT + 1000 * host.host_name.place)
     own = own_addresses(host)
     for address, port, protocol in targets:
         if not _is_known(own, address):
             continue
         loopback = address == "::1" or address.startswith("127.")
-        source = lab.outside.address6 if ":" in address else lab.outside.address
-        if not loopback and address != source:
-            sport = next(ports) if protocol != "icmp" else 0
-            packet = Packet(Origin(OUTSIDE), address, protocol, port, source, sport or None)
-            yield Probe(packet, Attempt(lab.outside.path, protocol, address, port, mark, sport))
+        for outsider in outsiders:
+            source = outsider.address_like(address)
+            if not loopback and address != source:
+                sport = next(ports) if protocol != "icmp" else 0
+                packet = Packet(Origin(OUTSIDE, outsider.uplink), address, protocol, port, source, sport or None)
+                yield Probe(packet, Attempt(outsider.path, protocol, address, port, outsider.mark, sport))
         packet = Packet(Origin(HOST), address, protocol, port)
         yield Probe(packet, Attempt(host.path, protocol, address, port))
         yield from (
@@ -154,7 +171,9 @@ def _all(lab: Lab, host: Host, containers: Sequence[Place]) -> Iterator[Probe]:
         )
 
 
-def _targets(lab: Lab, host: Host, containers: Sequence[Place]) -> list[tuple[str, int, str]]:
+def _targets(
+    lab: Lab, host: Host, containers: Sequence[Place], outsiders: Sequence[Outsider]
+) -> list[tuple[str, int, str]]:
     """Every address and port that is worth a question."""
     own = own_addresses(host)
     published = sorted({binding for place in containers for binding in place.bindings})
@@ -167,7 +186,8 @@ def _targets(lab: Lab, host: Host, containers: Sequence[Place]) -> list[tuple[st
     for address in (address for place in containers for address in place.addresses):
         wanted |= {(address, INNER_TCP, "tcp"), (address, CLOSED, "tcp"), (address, INNER_UDP, "udp")}
         wanted |= {(address, CLOSED, "udp"), (address, 0, "icmp")}
-    for address in (lab.internet_address, lab.internet_address6, lab.outside.address, lab.outside.address6):
+    beyond = [address for outsider in outsiders for address in outsider.addresses]
+    for address in (lab.internet_address, lab.internet_address6, *beyond):
         wanted |= {(address, 80, "tcp"), (address, 53, "udp"), (address, 0, "icmp")}
     nobody = [address.rpartition(".")[0] + f".{NOBODY}" for address in own if address.startswith(SUBNETS)]
     wanted |= {(address, INNER_TCP, "tcp") for address in nobody}

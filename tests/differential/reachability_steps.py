@@ -11,7 +11,7 @@ from tests.differential.reachability_hosts import HostCase
 from tests.differential.reachability_iptables import iptables_rule, neighbour_discovery, own_chain
 from tests.differential.reachability_names import DISCOVERED, Names
 from tests.differential.reachability_nft import nft_table
-from tests.lab.kinds import GATEWAY
+from tests.differential.reachability_routing import kept_uplink, marked_packets, policy_rule
 
 Draw = random.Random
 
@@ -26,8 +26,9 @@ def steps(case: HostCase, names: dict[int, Names]) -> list[tuple[str, str]]:
     if draw.random() < 0.35:
         family = draw.choice([4, 4, 6])
         found.append(_nft(draw, names[family], draw.randint(0, 9)))
-    if draw.random() < 0.2:
-        found.append(_mark_routing(draw, names[4]))
+    for maker, share in _ROUTING:
+        if draw.random() < share * (1 if case.has_second_uplink else 0.5):
+            found.append(_line(maker(draw, names[draw.choice([4, 4, 4, 6])])))
     accepted = case.daemon.get("bridge-accept-fwmark")
     if accepted and draw.random() < 0.8:
         found.append(_marking(draw, names[draw.choice([4, 4, 6])], str(accepted)))
@@ -50,26 +51,6 @@ def _nft(draw: Draw, names: Names, number: int) -> tuple[str, str]:
     skeleton, rules = nft_table(draw, names, number)
     script = f"nft -f - <<'END'\n{skeleton}END\n" + "".join(f"nft {shlex.quote(rule)}\n" for rule in rules)
     return "\n    ".join([*skeleton.splitlines(), *rules]), script
-
-
-def _mark_routing(draw: Draw, names: Names) -> tuple[str, str]:
-    gateway = f"{names.host.rpartition('.')[0]}.{GATEWAY}"
-    where = draw.choice(["PREROUTING", "PREROUTING", "OUTPUT"])
-    what = draw.choice(
-        [
-            f"-s {draw.choice([*names.networks, *names.containers])}",
-            f"-d {names.outside}",
-            "-p udp",
-            f"-d {draw.choice(list(names.networks))}",
-        ]
-    )
-    route = draw.choice(
-        ["blackhole default", "unreachable default", "prohibit default", f"default via {gateway} dev eth0"]
-    )
-    return _line(
-        f"iptables -w 10 -t mangle -A {where} {what} -j MARK --set-mark 5; "
-        f"ip rule add fwmark 5 lookup 105 priority 1005; ip route add {route} table 105"
-    )
 
 
 def _marking(draw: Draw, names: Names, mark: str) -> tuple[str, str]:
@@ -114,13 +95,20 @@ def _discovery() -> tuple[str, str]:
 
 def _sysctl(pattern: str) -> Callable[[Draw, Names], tuple[str, str]]:
     def make(draw: Draw, names: Names) -> tuple[str, str]:
-        device = draw.choice(["eth0", *names.bridges])
+        device = draw.choice([*names.devices, *names.bridges])
         key, dummy, value = pattern.replace("DEVICE", device).partition("=")
         return _line(f"echo {value} > /proc/sys/{key}")
 
     return make
 
 
+# With how often they are drawn on hosts with a second uplink.
+_ROUTING = (
+    (marked_packets, 0.25),
+    (policy_rule, 0.4),
+    (policy_rule, 0.2),
+    (kept_uplink, 0.3),
+)
 # Of the rules that the engine made.
 _LOSSES = {
     IPTABLES: ["iptables -w 10 -F FORWARD", "iptables -w 10 -t nat -F", "iptables -w 10 -F DOCKER"],
@@ -143,6 +131,7 @@ _KERNEL = [
     _sysctl("net/ipv4/conf/DEVICE/rp_filter=1"),
     _sysctl("net/ipv4/conf/all/rp_filter=1"),
     _sysctl("net/ipv4/conf/all/rp_filter=2"),
+    _sysctl("net/ipv4/conf/all/src_valid_mark=1"),
     _sysctl("net/ipv4/conf/DEVICE/route_localnet=1"),
     _sysctl("net/ipv4/conf/all/route_localnet=1"),
     _sysctl("net/ipv6/conf/all/forwarding=0"),

@@ -189,6 +189,8 @@ def restore_network(wanted_links: set[str], sysctls: dict[str, str]) -> None:
     run("nft", "flush", "ruleset")
     flush_legacy()
     run("conntrack", "--flush", check=False)
+    # Its loopback addresses are of another scope. Those of eth0 are the lab's, which keeps them right.
+    run("ip", "address", "flush", "dev", "lo", "scope", "global")
     for family in ("-4", "-6"):
         remove_policy_rules(family)
         for origin in ("boot", "static"):

@@ -12,9 +12,16 @@ from tests.differential.reachability_names import Names
 from tests.differential.reachability_steps import steps
 from tests.lab.kinds import KINDS
 
+PORTS = [80, 7000]
 NAMES = {
-    4: Names(4, [f"{SUBNETS}.1.0/24"], ["br-n1"], [f"{SUBNETS}.1.2"], "198.18.1.13", "198.18.1.9", [80, 7000]),
-    6: Names(6, [f"{SUBNETS6}:1::/64"], ["br-n1"], [f"{SUBNETS6}:1::2"], "2001:db8::13", "2001:db8::9", [80, 7000]),
+    4: Names(
+        *(4, [f"{SUBNETS}.1.0/24"], ["br-n1"], [f"{SUBNETS}.1.2"], "198.18.1.13", "198.18.1.9", PORTS),
+        [("eth0", "198.18.1.1"), ("eth1", "198.19.13.9")],
+    ),
+    6: Names(
+        *(6, [f"{SUBNETS6}:1::/64"], ["br-n1"], [f"{SUBNETS6}:1::2"], "2001:db8::13", "2001:db8::9", PORTS),
+        [("eth0", "2001:db8::1"), ("eth1", "2001:db8:2ab:13::9")],
+    ),
 }
 
 

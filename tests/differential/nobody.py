@@ -1,0 +1,31 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nobody in the lab answers, though machines outside are predicted to answer whatever they are asked."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import PASSED_ON
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, Path
+
+from tests.differential.far_machine import DEVICE, LAB_RANGES, OWN_RANGES
+from tests.differential.reachability_hosts import SUBNETS, SUBNETS6
+
+
+def leaves_for_nobody(path: Path) -> bool:
+    """Whether a request leaves the host for a machine that is not there: routes that rules chose led it so.
+
+    No machine has an address of a container, and each of the two that are there is beyond one uplink alone.
+    """
+    sent = [hop for hop in path.hops if (hop.leg, hop.place, hop.action) == (REQUEST, "wire", "send")]
+    return any(
+        hop.destination.lstrip("[").startswith(
+            (SUBNETS, SUBNETS6, *(LAB_RANGES if hop.outgoing == DEVICE else OWN_RANGES))
+        )
+        for hop in sent
+    )
+
+
+def is_lost_by_another_uplink(path: Path) -> bool:
+    """Whether all that is not known of a path is if machines hand its answer on: those of the lab do not."""
+    return bool(path.doubts) and all(doubt.startswith(PASSED_ON) for doubt in path.doubts)
