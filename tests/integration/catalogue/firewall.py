@@ -36,6 +36,10 @@ def jump_for_back_deleted(host: Host) -> None:
     if uses_nftables(host):
         host.run(["nft", "delete", "element", *NATIVE, "filter-forward-in-jumps", '{ "back0" }'])
         return
+    if host.release == "28.0.0":
+        # A set of ipset leads to DOCKER for all bridges.
+        host.run("iptables -D DOCKER-ISOLATION-STAGE-1 -i back0 ! -o back0 -j DOCKER-ISOLATION-STAGE-2")
+        return
     chain = "FORWARD" if release(host) < (28, 0) else "DOCKER-BRIDGE"
     host.run(["iptables", "-D", chain, "-o", "back0", "-j", "DOCKER"])
 

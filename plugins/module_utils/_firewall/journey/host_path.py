@@ -260,7 +260,12 @@ class HostPath:
             doubt = self._view.neighbours.doubt_about(device, "", next_hop(flight, decision))
             if doubt:
                 return [self._leg.untold(course, doubt)]
-        return [Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=device)]
+        sent = remembered(course.note(self._leg.name, "wire", "send"))
+        if decision.gateway and not self._leg.is_request and is_loopback(flight.family, flight.saddr):
+            source = address_text(flight.family, flight.saddr)
+            # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
+            return [Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")]
+        return [Arrival(OUTSIDE, sent, device=device)]
 
     def _loop(self, course: Course) -> list[Arrival]:
         """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""

@@ -113,6 +113,15 @@ def test_what_is_answered_past_the_host_is_invalid_when_it_goes_on() -> None:
     assert (path.verdict, path.seen) == ("dropped", "timed out")
 
 
+@pytest.mark.parametrize(("source", "seen"), [("192.0.2.77", "answered"), ("198.51.100.7", "timed out")])
+def test_no_router_passes_on_an_answer_from_the_loopback(source: str, seen: str) -> None:
+    """As where a rule of routing sends answers by a gateway: the machine itself is on the uplink's network."""
+    packet = Packet(Origin(OUTSIDE), "127.0.0.1", "tcp", 8080, source)
+    path = predict(HostView.of(host_with_web().snapshot()), packet)
+    assert path.seen == seen
+    assert ("a router, 192.0.2.1, does not pass on what comes from 127.0.0.1" in path.reason) is (seen == "timed out")
+
+
 def test_port_of_any_protocol_is_not_known_of_an_echo() -> None:
     """For nft's ``th dport`` it is the checksum, which nobody knows beforehand."""
     host = host_with_web()
