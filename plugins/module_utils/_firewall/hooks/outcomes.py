@@ -54,7 +54,8 @@ def behind(steps: tuple[Step, ...], doubts: tuple[str, ...], passage: Passage) -
     """The same passage with what happened before it."""
     if not steps and not doubts:
         return passage
-    return passage._replace(steps=steps + passage.steps, doubts=doubts + passage.doubts)
+    verdict, flight, own_steps, own_doubts, reject_with = passage
+    return Passage(verdict, flight, steps + own_steps, doubts + own_doubts, reject_with)
 
 
 def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:

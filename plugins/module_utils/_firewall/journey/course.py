@@ -69,7 +69,7 @@ class Course(NamedTuple):
             None,
             note,
         )
-        return self._replace(events=(*self.events, event))
+        return Course(flight, (*self.events, event), self.doubts, self.tracked)
 
 
 class Arrival(NamedTuple):

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
@@ -25,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Hop, Path
 
-__all__ = ["BadPacketError", "predict"]
+__all__ = ["BadPacketError", "end_of", "predict"]
 
 
 def predict(view: HostView, packet: Packet) -> Path:
@@ -35,32 +36,50 @@ def predict(view: HostView, packet: Packet) -> Path:
     way back to private addresses other than those of their own network. Programs that listen are taken to answer.
     Raises BadPacketError for a packet that nobody can send; never for a host that is in disorder.
     """
+    endings = _endings(view, packet)
+    path = _agreed(endings, view.problems)
+    if not endings:
+        return path
+    nameless = view.stand_ins if packet.source_port is None else set()
+    hops = [_hop(event, nameless) for event in _surest(endings).course.events]
+    return replace(path, hops=hops, decided_at=len(hops) - 1 if hops else None)
+
+
+def end_of(view: HostView, packet: Packet) -> Path:
+    """What predict() says without the hops, which take time when very many packets are followed."""
+    return _agreed(_endings(view, packet), view.problems)
+
+
+def _endings(view: HostView, packet: Packet) -> list[Ending]:
+    """All ends that the packet can come to; none where there are too many."""
     start, first = departure(view, packet)
     try:
         talk = Conversation(view, start, first, packet.protocol, Courses())
-        endings = Exchange(talk).run(Course(first))
+        return Exchange(talk).run(Course(first))
     except TooManyCoursesError:
+        return []
+
+
+def _surest(endings: list[Ending]) -> Ending:
+    return min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
+
+
+def _agreed(endings: list[Ending], problems: list[str]) -> Path:
+    """One path of all courses: what they agree on is so, whichever is the real one."""
+    if not endings:
         why = "too many conditions that cannot be decided"
         return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
-    nameless = view.stand_ins if packet.source_port is None else set()
-    return _path(endings, nameless, view.problems)
-
-
-def _path(endings: list[Ending], nameless: set[Optional[int]], problems: list[str]) -> Path:
-    """One path of all courses: what they agree on is so, whichever is the real one."""
-    first = min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
+    first = _surest(endings)
     known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
-    hops = [_hop(event, nameless) for event in first.course.events]
-    decided = len(hops) - 1 if hops else None
     doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
     # What was not read of the rules could have ended any course that passed a hook.
     if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(doubts):
         sources = {ending.source_at_end for ending in endings}
         source = first.source_at_end if len(sources) == 1 else ""
-        return Path(first.verdict, first.seen, first.reason, hops, first.answered_by, source, [], decided)
+        return Path(first.verdict, first.seen, first.reason, [], first.answered_by, source)
     seen = {ending.seen for ending in endings} if not problems else set()
     reason = f"it depends on {doubts[0]}" if doubts else first.reason
-    return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, hops, doubts=doubts, decided_at=decided)
+    return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, doubts=doubts)
 
 
 def _hop(event: Event, nameless: set[Optional[int]]) -> Hop:

@@ -23,6 +23,7 @@ class Settings:
     def __init__(self, values: Mapping[str, str]) -> None:
         """Take values by dotted key."""
         self._values = values
+        self._pairs: dict[tuple[str, str], tuple[int, int]] = {}
 
     def number(self, key: str) -> int:
         """A value as a number; 0, the kernel's own default for all that is asked here, when it does not exist."""
@@ -64,7 +65,11 @@ class Settings:
         return (int(words[0]), int(words[1])) if len(words) == 2 else EPHEMERAL
 
     def _both(self, device: str, name: str) -> tuple[int, int]:
-        return self.number(sysctl_key(4, "all", name)), self.number(sysctl_key(4, device, name))
+        known = self._pairs.get((device, name))
+        if known is None:
+            pair = (self.number(sysctl_key(4, "all", name)), self.number(sysctl_key(4, device, name)))
+            known = self._pairs[device, name] = pair
+        return known
 
     def _number(self, key: str) -> Optional[int]:
         try:

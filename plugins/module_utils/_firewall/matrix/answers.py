@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import end_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Asking, Key, Wanted
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Plan
@@ -111,6 +111,6 @@ def answers_of(view: HostView) -> Answers:
 
 def _answer(view: HostView, packet: Packet) -> list[Path]:
     try:
-        return [replace(predict(view, packet), hops=[])]
+        return [end_of(view, packet)]
     except BadPacketError:
         return []

@@ -73,6 +73,7 @@ class Plan:
         self._classes = Classes(snapshot, self.places, catalogue)
         self._relations = Relations(self.places, catalogue)
         self.addresses = host_addresses(snapshot, self.places)
+        self._addresses_for: dict[tuple[str, bool], list[Optional[Address]]] = {}
         self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in outer_links(snapshot, 4, 6)]
         self._outside = {(link.name, family) for family in (4, 6) for link in outer_links(snapshot, family)}
         self.asking.append(Asking(HOST, on_host=self.places.on_host))
@@ -114,11 +115,15 @@ class Plan:
         """Where a port is asked: a published one at addresses of the host, others at the container."""
         if not asked.host_port:
             return [None]
-        return [
-            address
-            for address in self.addresses
-            if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and is_loopback(address.text))
-        ]
+        key = (asked.host_ip, source.kind == CONTAINER)
+        known = self._addresses_for.get(key)
+        if known is None:
+            known = self._addresses_for[key] = [
+                address
+                for address in self.addresses
+                if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and is_loopback(address.text))
+            ]
+        return known
 
     def can_ask(self, asking: Asking, family: int) -> bool:
         """Whether machines beyond an uplink have a family of addresses in common with it."""

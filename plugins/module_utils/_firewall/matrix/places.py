@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE
@@ -71,7 +72,7 @@ class Station:
         """A container to ask from."""
         return self.containers[0].name
 
-    @property
+    @cached_property
     def nets(self) -> tuple[int, ...]:
         """Numbers of its networks, in the order of its links."""
         return tuple(plug.net.number for plug in self.plugs)
