@@ -70,8 +70,8 @@ def _judge(examined: Examined) -> list[Verdict]:
             if answer.path.verdict == UNKNOWN or _came(examined, answer):
                 _note(examined, opened, answer)
     found = [_verdict(item) for item in opened.values() if not (item.untold and (item.network.id, False) in opened)]
-    if answers.unasked:
-        found.append(unknown(host, f"{answers.unasked} questions between containers were too many to be answered"))
+    if answers.left_out:
+        found.append(unknown(host, "The questions between containers were too many to be all answered"))
     found += unread_inside(snapshot)
     if found:
         return found

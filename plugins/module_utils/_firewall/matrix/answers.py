@@ -89,8 +89,8 @@ class Answers:
     answers: tuple[Answer, ...] = ()
     sources: tuple[Asking, ...] = ()
     """All that there are, also those whose packets nobody can send."""
-    unasked: int = 0
-    """Questions from containers to containers that were too many to be followed."""
+    left_out: bool = False
+    """Whether questions from containers to containers were too many to be all followed."""
     problems: tuple[str, ...] = ()
     """What was not read that any packet may depend on; then there are no answers."""
 
@@ -106,7 +106,8 @@ def answers_of(view: HostView) -> Answers:
         for inquiry in islice(questions, MOST_QUESTIONS)
         for path in _answer(view, inquiry.packet)
     )
-    return Answers(answers, tuple(plan.asking), sum(1 for dummy in questions))
+    # How many more there are is not counted: where all differ that takes longer than to follow those above.
+    return Answers(answers, tuple(plan.asking), left_out=any(True for dummy in questions))
 
 
 def _answer(view: HostView, packet: Packet) -> list[Path]:

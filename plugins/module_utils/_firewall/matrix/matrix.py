@@ -43,14 +43,15 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
         cells.setdefault((key.source, places[place], *how, answer.instead), cell)
     sources = [_source(asking) for asking in answers.sources]
     exposures = [Exposure(item.kind, item.uplink, item.labels, item.reason, item.example) for item in exposed]
-    problems = [*answers.problems, *_left_out(answers.unasked)]
+    problems = [*answers.problems, *_left_out(answers)]
     return Matrix(sources, destinations, list(cells.values()), exposures, problems)
 
 
-def _left_out(unasked: int) -> list[str]:
-    if not unasked:
+def _left_out(answers: Answers) -> list[str]:
+    if not answers.left_out:
         return []
-    return [f"the host treats its containers in too many ways: {unasked} answers from containers were not worked out"]
+    worked_out = f"beyond {len(answers.answers):,} answers those from containers were not worked out"
+    return [f"the host treats its containers in too many ways: {worked_out}"]
 
 
 def _source(asking: Asking) -> Source:

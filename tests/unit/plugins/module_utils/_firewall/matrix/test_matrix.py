@@ -190,7 +190,9 @@ def test_with_rules_unread_nothing_is_told_but_that() -> None:
     assert "run with become" in " ".join(result["problems"])
 
 
-def test_of_too_many_questions_those_of_containers_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_questions_those_of_containers_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     whole = matrix(big_host(2, 4))
     asked = sum(cell.source < 2 for cell in whole.cells)
     monkeypatch.setattr(answers, "MOST_QUESTIONS", asked)
