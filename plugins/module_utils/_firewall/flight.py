@@ -169,8 +169,8 @@ class Surroundings(Protocol):
     def address_type(self, family: int, address: int, device: str) -> Optional[str]:
         """Type of the route to an address (``local``, ``unicast``...); with a device, asked of that device only."""
 
-    def device_towards(self, family: int, address: int, incoming: str) -> Optional[str]:
-        """Device that the route to an address leads to, empty without one."""
+    def device_towards(self, family: int, address: int, source: int, incoming: str) -> Optional[str]:
+        """Device that the route from a source to an address leads to; empty without one, or if it is not incoming."""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
         """The address that MASQUERADE takes on a device (and REDIRECT on the one that a packet came in by)."""

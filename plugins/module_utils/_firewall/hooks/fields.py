@@ -160,4 +160,6 @@ _READERS: dict[str, Reader] = {
 
 def _device_back(flight: Flight, around: Surroundings) -> Optional[str]:
     """Of what comes in by the loopback it is that device, whatever the routes say (nft_fib_is_loopback())."""
-    return "lo" if flight.iif == "lo" else around.device_towards(flight.family, flight.saddr, flight.iif)
+    if flight.iif == "lo":
+        return "lo"
+    return around.device_towards(flight.family, flight.saddr, flight.daddr, flight.iif)

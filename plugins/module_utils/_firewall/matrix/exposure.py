@@ -18,7 +18,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, is_loopback
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import DROP, INPUT, REJECT
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
+    ACCEPT,
+    DROP,
+    INPUT,
+    PREROUTING,
+    REJECT,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
@@ -115,8 +122,11 @@ def denied_by_host(view: HostView, packet: Packet) -> str:
     as ufw and firewalld do with their ordinary rules, does not see them.
     """
     start, flight = departure(view, packet)
-    flight.iif = start.device
+    flight.iif, flight.state = start.device, CT_INVALID
     flight.connection = Connection(flight.protocol, (flight.saddr, flight.sport, flight.daddr, flight.dport))
-    passages = view.traverser.pass_hook(INPUT, flight)
+    # For a program of the host nothing would translate it, and the marks that it gets before INPUT would be the same.
+    flight.connection.dnat_decided = True
+    ways = [way for way in view.traverser.pass_hook(PREROUTING, flight) if way.verdict == ACCEPT]
+    passages = [passage for way in ways for passage in view.traverser.pass_hook(INPUT, way.flight)]
     denied = all(passage.verdict in (DROP, REJECT) for passage in passages)
     return f"for a program of the host, {decision_text(passages[0])}" if passages and denied else ""

@@ -314,7 +314,9 @@ class Way:
             "ct_reply_saddr": lambda: ct and ct.reply[0],
             "daddr_type": lambda: self.around.address_type(flight.family, flight.daddr, ""),
             "saddr_type_iif": lambda: self.around.address_type(flight.family, flight.saddr, flight.iif),
-            "saddr_route_iif": lambda: self.around.device_towards(flight.family, flight.saddr, flight.iif),
+            "saddr_route_iif": lambda: self.around.device_towards(
+                flight.family, flight.saddr, flight.daddr, flight.iif
+            ),
         }
         return special[field]() if field in special else getattr(flight, field)
 

@@ -18,7 +18,7 @@ class FixedSurroundings:
             return "local"
         return "unicast"
 
-    def device_towards(self, family: int, address: int, incoming: str) -> str | None:
+    def device_towards(self, family: int, address: int, source: int, incoming: str) -> str | None:
         return self.devices.get(address, "")
 
     def own_address(self, family: int, device: str, towards: int) -> int | None:

@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.surroundings import HostSurroundings
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
 
 LINKS = [
     Link(1, "lo", up=True, addresses=["127.0.0.1/8", "::1/128"]),
@@ -70,7 +70,25 @@ def test_the_way_back_to_a_source_is_the_one_by_the_device_that_it_came_in_by(
     address: str, incoming: str, device: str | None
 ) -> None:
     family, number = parse_address(address)
-    assert HOST.device_towards(family, number, incoming) == device
+    assert HOST.device_towards(family, number, 0, incoming) == device
+
+
+@pytest.mark.parametrize(
+    ("rule", "device"),
+    [
+        (PolicyRule(100, 4, table=100, source="192.0.2.10"), "eth1"),
+        (PolicyRule(100, 4, table=100, source="192.0.2.10", incoming="lo"), "eth1"),
+        (PolicyRule(100, 4, table=100, source="192.0.2.10", incoming="eth0"), ""),
+        (PolicyRule(100, 4, table=100, source="192.0.2.10", protocol=6), ""),
+    ],
+)
+def test_the_way_back_is_asked_for_as_one_of_the_hosts_own_from_the_address_that_was_asked(
+    rule: PolicyRule, device: str
+) -> None:
+    rules = [PolicyRule(0, 4, table=255), rule, PolicyRule(32766, 4, table=254)]
+    host = HostSurroundings(Stack("host", LINKS, [*ROUTES, Route("0.0.0.0/0", 100, interfaces=[3])], rules, None))
+    address, source = (parse_address(text)[1] for text in ("8.8.8.8", "192.0.2.10"))
+    assert host.device_towards(4, address, source, "eth1") == device
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,14 @@ def test_what_the_rules_of_the_host_deny_and_docker_opens_is_told(rules: list[st
         assert f"-A INPUT {rules[-1]}" in item.reason
 
 
+@pytest.mark.parametrize("mark", [7, 8])
+def test_what_the_host_denies_by_a_mark_is_told_of_packets_that_get_it(mark: int) -> None:
+    host = web(WILDCARD)
+    host.own_rules["mangle", "PREROUTING"] = ["-i eth0 -j MARK --set-xmark 0x7/0xffffffff"]
+    host.own_rules["filter", "INPUT"] = [f"-m mark --mark {mark:#x} -j DROP"]
+    assert exposures(host) == ({DENIED_BY_HOST: ["web:80/tcp"]} if mark == 7 else {})
+
+
 def test_a_firewall_that_docker_does_not_pass_by_denies_for_both() -> None:
     host = web(WILDCARD)
     host.own_rules["filter", "INPUT"] = ["-j DROP"]
