@@ -17,6 +17,7 @@ _IPTABLES = {4: "iptables", 6: "ip6tables"}
 # Which line a program complains of.
 _COMPLAINTS = re.compile(r"^/dev/stdin:(\d+):|[lL]ine:? (\d+)", re.MULTILINE)
 _TRIES = 40
+_LOCK_SECONDS = "10"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ def rules_case(seed: int, number: int) -> RulesCase:
             continue
         for family, program in _IPTABLES.items():
             text = restore_script(words, family, sets=sets)
-            scripts.append(Script((f"{program}-{kind.partition('-')[0]}-restore",), tuple(text.splitlines())))
+            backend = kind.partition("-")[0]
+            # One lock serves all namespaces (/run/xtables.lock).
+            waiting = ("-w", _LOCK_SECONDS) if backend == "legacy" else ()
+            scripts.append(Script((f"{program}-{backend}-restore", *waiting), tuple(text.splitlines())))
     return RulesCase(seed, number, tuple(scripts), tuple(some_probes(words, PROBES)), _settings(words), _routing(words))
 
 

@@ -8,11 +8,9 @@ from tests.differential.rules_servers import PORTS
 from tests.differential.rules_words import DEVICES, Words
 
 _HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
-# None of iptables' own: among equals the kernel asks the chain first that was registered last, and whether
-# that was one of nftables or of ip_tables is nowhere to be seen.
 _PRIORITIES = {
-    "filter": (-310, -290, -160, -140, -10, -1, -1, 1, 1, 10, 40, 160),
-    "nat": (-110, -101, -101, -90, 90, 101, 101, 110),
+    "filter": (-310, -300, -290, -160, -150, -140, -10, -1, -1, 0, 1, 1, 10, 40, 50, 160),
+    "nat": (-110, -101, -101, -100, -90, 90, 100, 101, 101, 110),
 }
 # What becomes of TCP that is tracked in one direction alone depends on windows and retransmissions.
 _UNTRACKED = ("udp", "icmp", "ipv6-icmp")
@@ -32,10 +30,15 @@ _NUMBER = {4: "ip", 6: "ip6"}
 
 def nft_script(words: Words) -> str:
     """Commands for ``nft -f``: one to three tables."""
-    lines: list[str] = []
-    for number in range(words.randint(1, 3)):
-        lines += _Table(words, words.choice(("ip", "ip6", "inet", "inet")), f"t{number}").lines()
-    return "\n".join(lines) + "\n"
+    tables = [
+        _Table(words, words.choice(("ip", "ip6", "inet", "inet")), f"t{number}")
+        for number in range(words.randint(1, 3))
+    ]
+    before = [line for table in tables for line in table.lines()]
+    # A base chain comes to its table at any time; of those with one priority the latest comes first.
+    chains = [chain for table in tables for chain in table.base_chains()]
+    words.shuffle(chains)
+    return "\n".join([*before, *(line for chain in chains for line in chain)]) + "\n"
 
 
 class _Table:
@@ -58,9 +61,11 @@ class _Table:
         for hook, name in (("prerouting", "to"), ("postrouting", "from")):
             lines.append(f"add chain {self.where} {name}")
             lines += [f"add rule {self.where} {name} {self._rule(hook, 'nat', [])}" for dummy in range(2)]
-        for number in range(words.randint(1, 5)):
-            lines += self._base_chain(f"base{number}")
         return lines
+
+    def base_chains(self) -> list[list[str]]:
+        """The commands for each of some base chains."""
+        return [self._base_chain(f"base{number}") for number in range(self.words.randint(1, 5))]
 
     def _base_chain(self, name: str) -> list[str]:
         words = self.words

@@ -145,6 +145,10 @@ class _Attempt:
 
     def _fail(self, error: OSError) -> None:
         self.detail = f"errno {error.errno}"
+        if isinstance(error, TimeoutError):
+            # The kernel's own patience with a SYN is over before that of a slow machine.
+            self.over = True
+            return
         # A reset of what is not connected yet is ECONNREFUSED; later it is ECONNRESET, which select() can show first.
         refused = isinstance(error, ConnectionRefusedError) and not self.connected
         self.word = "refused" if refused else "closed" if isinstance(error, ConnectionError) else "unreachable"

@@ -26,15 +26,15 @@ def sh(line):
 
 before = sh("true")
 steps = [
-    sh("iptables-legacy -t filter -S"),
-    sh("ip6tables-legacy -t mangle -S"),
+    sh("iptables-legacy -w 10 -t filter -S"),
+    sh("ip6tables-legacy -w 10 -t mangle -S"),
     sh("nft add table inet empty"),
     sh("nft add chain inet empty c { type filter hook input priority 0; policy accept; }"),
     sh("nft add set inet empty s { type ipv4_addr; }"),
 ]
 changes = [
-    sh("iptables-legacy -P FORWARD DROP"),
-    sh("ip6tables-legacy -t mangle -A OUTPUT -j MARK --set-mark 1"),
+    sh("iptables-legacy -w 10 -P FORWARD DROP"),
+    sh("ip6tables-legacy -w 10 -t mangle -A OUTPUT -j MARK --set-mark 1"),
     sh("nft add table ip6 full"),
     sh("nft add chain ip6 full c { type filter hook input priority 0; policy drop; }"),
     sh("nft add rule inet empty c counter"),
@@ -50,7 +50,7 @@ for line in (
     "-I DOCKER_OUTPUT -d 127.0.0.11 -p tcp --dport 53 -j DNAT --to-destination 127.0.0.11:1053",
     "-I DOCKER_POSTROUTING -s 127.0.0.11 -p tcp --sport 1053 -j SNAT --to-source :53",
 ):
-    told = sh(f"iptables-legacy -t nat {line}")
+    told = sh(f"iptables-legacy -w 10 -t nat {line}")
 print(json.dumps([before, steps, changes, told[1]["ip nat"]]))
 """,
     )

@@ -201,7 +201,7 @@ class RuleBook:
         """The base chains at a hook that a packet of this family (4 or 6) passes, in the kernel's order.
 
         Of those with the same priority the one that was registered last comes first (nf_hook_entries_grow()); programs
-        list them in the order in which they were made.
+        list those of a table in the order in which they were made. Of several tables that is nowhere to be seen.
         """
         families = ("inet", "ip" if family == 4 else "ip6")
         latest_first = [

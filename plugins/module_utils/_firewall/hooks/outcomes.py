@@ -41,7 +41,7 @@ def connection_key(connection: Connection) -> tuple[Any, ...]:
     return tuple(getattr(connection, name) for name in Connection.__slots__)
 
 
-def _outcome(passage: Passage) -> tuple[Any, ...]:
+def outcome(passage: Passage) -> tuple[Any, ...]:
     """What tells one end from another: of a packet that was dropped nothing is left."""
     if passage.verdict == ACCEPT:
         return (ACCEPT, flight_key(passage.flight))
@@ -60,7 +60,7 @@ def behind(steps: tuple[Step, ...], doubts: tuple[str, ...], passage: Passage) -
 
 def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:
     """The outcomes of several ways of which only one is gone. The doubt counts if it matters which one."""
-    outcomes = [{_outcome(passage) for passage in way} for way in ways]
+    outcomes = [{outcome(passage) for passage in way} for way in ways]
     matters = any(one != outcomes[0] for one in outcomes)
     return _grouped([passage for way in ways for passage in way], (doubt,) if matters else ())
 
@@ -83,7 +83,7 @@ def conclude(passages: list[Passage]) -> list[Passage]:
 def _grouped(passages: list[Passage], doubts: tuple[str, ...]) -> list[Passage]:
     groups: dict[tuple[Any, ...], list[Passage]] = {}
     for passage in passages:
-        groups.setdefault(_outcome(passage), []).append(passage)
+        groups.setdefault(outcome(passage), []).append(passage)
     return [
         group[0]._replace(doubts=tuple(dict.fromkeys((*doubts, *(doubt for one in group for doubt in one.doubts)))))
         for group in groups.values()

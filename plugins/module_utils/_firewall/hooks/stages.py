@@ -13,6 +13,7 @@ Base chains run by priority; connection tracking comes at -200 (nf_conntrack_pro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 from typing import Callable, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
@@ -20,8 +21,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     UNPREDICTABLE,
     behind,
     conclude,
+    flight_key,
     group,
     merge,
+    outcome,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.tracking import track
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.translation import (
@@ -52,6 +55,8 @@ TRACKING_HOOKS = (PREROUTING, OUTPUT)
 # NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
 NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
 MOST_WAYS = 64
+MOST_TABLES = 4
+"""Tables of one priority whose chains are tried in any order, where that matters."""
 
 
 GoesOn = Callable[[Passage], bool]
@@ -73,20 +78,43 @@ class Tracking:
         return [Passage(ACCEPT, flight, (), ())]
 
 
-class EitherFirst:
-    """Base chains of iptables-legacy and of nftables with one priority.
+class AnyOrder:
+    """Base chains of several tables with one priority.
 
-    The one that was registered last comes first (nf_hook_entries_grow()), and no program tells when they were.
+    The one that was registered last comes first (nf_hook_entries_grow()). Within a table that is the order of its
+    chains; which table's chain is older no program tells, as a chain can come to a table at any time.
     """
 
-    def __init__(self, some: list[Stage], others: list[Stage], doubt: str, goes_on: GoesOn) -> None:
-        self._orders = ([*some, *others], [*others, *some])
-        self._doubt = doubt
+    def __init__(self, tables: Sequence[Sequence[Stage]], names: Sequence[str], goes_on: GoesOn) -> None:
+        self._tables = tables
+        self._doubt = f"which comes first, {' or '.join(names)}"
         self._goes_on = goes_on
 
     def run(self, flight: Flight) -> list[Passage]:
-        """Go both ways; the doubt counts where they end otherwise."""
-        return merge([one_by_one(order, flight.copy(), self._goes_on) for order in self._orders], self._doubt)
+        """Go in any order; the doubt counts where they end otherwise."""
+        alone = [one_by_one(table, flight.copy(), self._goes_on) for table in self._tables]
+        if self._commute(flight, alone):
+            return self._in_a_row(alone)
+        if len(self._tables) > MOST_TABLES:
+            return [Passage(UNPREDICTABLE, flight, (), (self._doubt,))]
+        orders = ([stage for table in order for stage in table] for order in permutations(self._tables))
+        return merge([one_by_one(order, flight.copy(), self._goes_on) for order in orders], self._doubt)
+
+    def _commute(self, flight: Flight, alone: Sequence[Sequence[Passage]]) -> bool:
+        """Whether each table by itself leaves the packet as it is or ends its way, all in one manner."""
+        if any(len(passages) > 1 for passages in alone):
+            return False
+        acting = [one for (one,) in alone if one.verdict != ACCEPT or flight_key(one.flight) != flight_key(flight)]
+        return not any(self._goes_on(one) for one in acting) and len({outcome(one) for one in acting}) < 2
+
+    def _in_a_row(self, alone: Sequence[Sequence[Passage]]) -> list[Passage]:
+        steps: tuple[Step, ...] = ()
+        for (passage,) in alone:
+            last = behind(steps, (), passage)
+            steps = last.steps
+            if not self._goes_on(last):
+                break
+        return [last]
 
 
 def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:

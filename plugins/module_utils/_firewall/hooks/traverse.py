@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     CONNTRACK_PRIORITY,
     NAT_PRIORITIES,
     TRACKING_HOOKS,
-    EitherFirst,
+    AnyOrder,
     GoesOn,
     Stage,
     Tracking,
@@ -33,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     one_by_one,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.walk import MARK, Walk
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, LEGACY, Chain, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, Chain, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 
 
@@ -85,12 +85,13 @@ class Traverser:
 
     def _of_one_priority(self, hook: str, chains: list[Chain], goes_on: GoesOn) -> list[Stage]:
         deciding = [chain for chain in chains if chain.rules or chain.unreadable or chain.policy != ACCEPT]
-        if len({chain.backend for chain in deciding}) < 2:
+        tables: dict[tuple[str, str, str], list[Stage]] = {}
+        for chain in deciding:
+            tables.setdefault(chain.key[:3], []).append(self._walk(hook, chain))
+        if len(tables) < 2:
             return [self._walk(hook, chain) for chain in chains]
-        legacy: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend == LEGACY]
-        nft: list[Stage] = [self._walk(hook, chain) for chain in deciding if chain.backend != LEGACY]
-        names = " or ".join(f"{chain.table_name} {chain.name}" for chain in deciding)
-        return [EitherFirst(nft, legacy, f"which comes first, {names}", goes_on)]
+        names = [f"{chain.table_name} {chain.name}" for chain in deciding]
+        return [AnyOrder(list(tables.values()), names, goes_on)]
 
     def _walk(self, hook: str, chain: Chain) -> Walk:
         ready = self._tables[chain.key[:3]].find(chain.name)

@@ -7,6 +7,7 @@ every other answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
@@ -137,9 +138,14 @@ class Way:
                 self.track()
             if priority == nat_priority:
                 self.translate([chain for chain in chains if chain.kind == "nat"])
-            for chain in plain:
-                if chain.priority == priority:
-                    self.base_chain(chain)
+            for chain in self.in_some_order([chain for chain in plain if chain.priority == priority]):
+                self.base_chain(chain)
+
+    def in_some_order(self, chains: list[Chain]) -> list[Chain]:
+        """Of one priority, those of a table as they are; which table comes first is not known."""
+        tables = {chain.key[:3]: [each for each in chains if each.key[:3] == chain.key[:3]] for chain in chains}
+        orders = list(permutations(tables.values()))
+        return [chain for table in orders[self.oracle.choose(len(orders))] for chain in table]
 
     def track(self) -> None:
         """For TCP that opens and for UDP, which is all that is compared."""
@@ -159,9 +165,10 @@ class Way:
             return
         source = self.hook in ("postrouting", "input")
         done = "snat_decided" if source else "dnat_decided"
-        for chain in chains:
-            if flight.state == 8 and not getattr(ct, done):
-                self.base_chain(chain)
+        for priority in sorted({chain.priority for chain in chains}):
+            for chain in self.in_some_order([chain for chain in chains if chain.priority == priority]):
+                if flight.state == 8 and not getattr(ct, done):
+                    self.base_chain(chain)
         if flight.state == 8:
             setattr(ct, done, True)
         if source and not flight.reply and ct.snat:

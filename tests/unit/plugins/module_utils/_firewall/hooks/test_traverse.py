@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     Nat,
     Rule,
     RuleBook,
+    SetMark,
     Statement,
     Verdict,
 )
@@ -109,18 +110,41 @@ def test_drop_ends_all_and_accept_only_its_base_chain() -> None:
     assert [step.action for step in refused.steps] == [ACCEPT, "accept", REJECT]
 
 
-def test_of_equal_priority_the_base_chain_that_was_made_last_comes_first() -> None:
+def test_of_equal_priority_the_base_chain_of_a_table_that_was_made_last_comes_first() -> None:
     """nf_hook_entries_grow(); where they differ the order shows, for filter and for nat."""
     drop, reject = (Verdict(DROP),), (Verdict(REJECT, reject_with="tcp reset"),)
-    early, late = chain("a", "early", drop, hook="forward"), chain("b", "late", reject, hook="forward")
+    early, late = chain("a", "early", drop, hook="forward"), chain("a", "late", reject, hook="forward")
     assert only(traverser(early, late).pass_hook("forward", syn())).verdict == REJECT
     assert only(traverser(late, early).pass_hook("forward", syn())).verdict == DROP
     one, other = (
-        replace(PUBLISHED, table=name, rules=(Rule(1, (Nat("dnat", (address, address)),), "rule 1"),))
+        replace(PUBLISHED, name=name, rules=(Rule(1, (Nat("dnat", (address, address)),), "rule 1"),))
         for name, address in (("one", WEB), ("other", WEB + 1))
     )
     assert only(traverser(one, other).pass_hook("prerouting", syn())).flight.daddr == WEB + 1
     assert only(traverser(other, one).pass_hook("prerouting", syn())).flight.daddr == WEB
+
+
+def tables_of_one_priority(*rules: tuple[Statement, ...]) -> list[Passage]:
+    tables = (chain(f"t{number}", "c", statements, hook="forward") for number, statements in enumerate(rules))
+    return traverser(*tables).pass_hook("forward", syn())
+
+
+def test_which_table_comes_first_is_not_known_and_counts_only_where_it_matters() -> None:
+    """A chain can come to a table at any time, and nothing tells when."""
+    drop, reject, accept = (Verdict(DROP),), (Verdict(REJECT, reject_with="tcp reset"),), (Verdict(ACCEPT),)
+    set_mark, on_mark = (SetMark("mark", 0, 1),), (equals("mark", 1), Verdict(DROP))
+    for certain in ((drop, accept), (accept, drop), (drop, drop), (drop,) * 9, (accept,) * 9):
+        assert only(tables_of_one_priority(*certain)).doubts == ()
+    assert only(tables_of_one_priority(set_mark, accept, set_mark)).flight.mark == 1
+    for open_one, verdicts in (
+        ((drop, reject), {DROP, REJECT}),
+        ((accept, reject, drop), {DROP, REJECT}),
+        ((set_mark, on_mark), {ACCEPT, DROP}),
+        ((drop, reject) * 3, {"unpredictable"}),
+    ):
+        passages = tables_of_one_priority(*open_one)
+        assert {one.verdict for one in passages} == verdicts
+        assert all("which comes first, ip t" in one.doubts[0] for one in passages)
 
 
 def test_what_comes_in_by_the_loopback_has_a_confirmed_connection() -> None:
