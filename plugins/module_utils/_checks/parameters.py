@@ -65,8 +65,12 @@ def _no_such_check(name: str) -> str:
 def _listed(check: Check) -> str:
     if not check.parameters:
         return f"{check.id} has no parameters"
-    words = [f"{item.name} ({item.kind}, by default {item.default!r}): {item.text}" for item in check.parameters]
+    words = [f"{item.name} ({item.kind}, by default {_shown(item.default)}): {item.text}" for item in check.parameters]
     return f"{check.id} has: {'; '.join(words)}"
+
+
+def _shown(default: Any) -> str:
+    return ", ".join(map(str, default)) or "none" if isinstance(default, (list, tuple)) else str(default)
 
 
 def _integer(parameter: Parameter, value: Any, place: str) -> int:

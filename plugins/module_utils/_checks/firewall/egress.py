@@ -126,7 +126,8 @@ def _way_out(station: Station, family: int) -> Optional[Plug]:
         return None
     routes = [item for item in station.space.routes if item.destination == DEFAULT_ROUTE[family]]
     if not routes:
-        return next((plug for plug in station.plugs if _gives_a_way_out(plug, family)), None)
+        giving = (plug for plug in station.plugs if _gives_a_way_out(plug, family))
+        return next((plug for plug in giving if station.is_given(plug.net, family)), None)
     indices = min(routes, key=lambda item: item.metric).interfaces
     return next((plug for plug in station.plugs if plug.inside.index in indices[:1]), None)
 

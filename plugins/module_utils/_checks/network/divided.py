@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
     unread_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
@@ -99,7 +99,10 @@ def _beside(answer: Answer) -> Iterator[tuple[list[Station], Asked, Network]]:
         for port in ports:
             net = port.net
             if net is not None and net.number in stations[0].nets and net.network.icc:
-                others = [item for item in stations if item.number != port.station.number]
+                family = family_of(port.address)
+                others = [
+                    item for item in stations if item.number != port.station.number and item.is_given(net, family)
+                ]
                 if others:
                     yield others, port, net.network
 

@@ -72,6 +72,15 @@ class Station:
         """A container to ask from."""
         return self.containers[0].name
 
+    def is_given(self, net: Net, family: int) -> bool:
+        """Whether the engine gave it an address of a family on a network; none where its sysctls turn IPv6 off."""
+        endpoints = (item for container in self.containers for item in container.endpoints)
+        return any(
+            bool(item.address6 if family == 6 else item.address)
+            for item in endpoints
+            if item.network_id == net.network.id
+        )
+
     @cached_property
     def nets(self) -> tuple[int, ...]:
         """Numbers of its networks, in the order of its links."""

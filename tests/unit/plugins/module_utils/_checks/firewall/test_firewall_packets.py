@@ -186,6 +186,18 @@ def test_chains_that_people_jump_to_from_theirs_are_theirs_too() -> None:
     assert only(snapshot, "firewall.egress").outcome == "pass"
 
 
+def test_who_was_given_no_address_of_a_family_has_no_way_out_to_lose() -> None:
+    snapshot = big_host(1, 1).snapshot()
+    inner = [replace(item, routes=[]) for item in snapshot.inner]
+    lost = replace(snapshot, inner=inner)
+    assert only(lost, "firewall.egress").outcome == "fail"
+    containers = [
+        replace(item, endpoints=[replace(endpoint, address=None) for endpoint in item.endpoints])
+        for item in snapshot.containers
+    ]
+    assert only(replace(lost, containers=containers), "firewall.egress").outcome == "not_applicable"
+
+
 def test_internal_networks_have_no_way_out_to_lose() -> None:
     host = DockerHost()
     host.container("vault", [host.network(internal=True)])

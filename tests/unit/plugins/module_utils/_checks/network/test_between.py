@@ -60,6 +60,24 @@ def test_a_rule_between_them_is_named() -> None:
     assert finding.summary.startswith("Containers of net0 do not reach each other (one to other:80/tcp): rule 1 of ip")
 
 
+def test_who_was_given_no_address_of_a_family_is_not_expected_to_ask_by_it() -> None:
+    host = two()
+    host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]
+    assert only(host.snapshot(), "network.divided").outcome == "fail"
+    assert only(without_address(host.snapshot(), "one"), "network.divided").outcome == "not_applicable"
+
+
+def without_address(snapshot: HostSnapshot, name: str) -> HostSnapshot:
+    """As the engine says it of IPv6 where a container's sysctls turn it off."""
+    containers = [
+        replace(item, endpoints=[replace(endpoint, address=None) for endpoint in item.endpoints])
+        if item.name == name
+        else item
+        for item in snapshot.containers
+    ]
+    return replace(snapshot, containers=containers)
+
+
 def test_ports_that_are_isolated_divide_a_network() -> None:
     finding = only(two(isolated=True).snapshot(), "network.divided")
     assert finding.outcome == "fail"
