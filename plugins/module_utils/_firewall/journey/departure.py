@@ -97,8 +97,7 @@ def _uplink(view: HostView, name: str, family: int) -> str:
         allowed = ", ".join(link.name for link in outer_links(view.snapshot, 4, 6)) or "not known"
         if name not in view.host.links:
             raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
-        bridge = view.bridges.get(name)
-        if name == "lo" or (bridge is not None and bridge.ports and not bridge.foreign):
+        if name == "lo":
             raise BadPacketError("origin", f"no machine outside is behind {name}; the host's ways out are {allowed}")
         return name
     found = default_device(view.snapshot, family) or next(

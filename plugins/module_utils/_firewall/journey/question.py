@@ -38,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import main_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import main_address, outer_links
 
 _LOOPBACK = ("127.", "::1")
 
@@ -127,6 +127,9 @@ def _origin(snapshot: HostSnapshot, text: str) -> Origin:
     if word in (HOST, LOCALHOST) and not name:
         return Origin(HOST)
     if word == OUTSIDE:
+        if name and name in {network.bridge for network in snapshot.networks}:
+            ways_out = ", ".join(link.name for link in outer_links(snapshot, 4, 6)) or "not known"
+            raise QuestionError(f"from: no machine outside is behind {name}; the host's ways out are {ways_out}")
         return Origin(OUTSIDE, name)
     if _is_address(text.strip()):
         raise QuestionError(f"from: {text.strip()} is an address, which is for source; from says whose it is")

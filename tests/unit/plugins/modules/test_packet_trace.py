@@ -70,6 +70,10 @@ def test_a_saved_snapshot_stands_in_for_the_host(run: Any, tmp_path: Path) -> No
     [
         ({"from": "nobody", "to": "web", "port": 80}, "from: there is no container 'nobody'; there are web; allowed"),
         ({"from": "outside lo", "to": "web", "port": 80}, "from: no machine outside is behind lo; the host's ways out"),
+        (
+            {"from": "outside docker0", "to": "web", "port": 80},
+            "from: no machine outside is behind docker0; the host's ways out are eth0",
+        ),
         ({"from": "outside", "to": "web"}, "port: tcp to web needs a port"),
         ({"from": "outside", "to": "web", "port": 65536}, "port: 65536"),
         ({"from": "outside", "to": "192.0.2.10", "port": 80, "source": "me"}, "source: 'me'"),
