@@ -41,10 +41,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import endpoints_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
-    HostView,
     Place,
     Record,
     Recreation,
+    RecreationContext,
     by_interface,
     plan_recreation,
 )
@@ -82,7 +82,7 @@ def plan_on_host(
         raise Refusal(f"nothing was changed: network {old['Name']} cannot be re-created: {error}") from error
     # Where an endpoint comes back with another MAC address, its old one has to be set.
     demand_pyroute2(list(views))
-    host = HostView(
+    host = RecreationContext(
         containers=found,
         networks=networks,
         links={key: view[0] for key, view in views.items()},

@@ -103,7 +103,7 @@ class Recreation:
 
 
 @dataclass(frozen=True)
-class HostView:
+class RecreationContext:
     """What is around the network: everything that the plan needs to know besides it."""
 
     containers: Sequence[dict[str, Any]]
@@ -118,7 +118,7 @@ class HostView:
     """Of the engine."""
 
 
-def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: HostView) -> Recreation:
+def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: RecreationContext) -> Recreation:
     """Plan to make the network old (GET /networks/ID) anew with body (POST /networks/create), endpoints and all.
 
     Raises Refusal for what could not be put back, and for what does not fit the new network.
@@ -153,7 +153,7 @@ def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: HostView) -
     )
 
 
-def _affected(container: dict[str, Any], old: dict[str, Any], host: HostView) -> Affected | None:
+def _affected(container: dict[str, Any], old: dict[str, Any], host: RecreationContext) -> Affected | None:
     links = list(host.links.get(container["Id"], ()))
     endpoints = endpoints_of(container, links)
     own = [
@@ -186,7 +186,7 @@ def _rank(interface: str) -> tuple[str, int]:
     return prefix, int(interface[len(prefix) :] or -1)
 
 
-def _later(item: Affected, host: HostView) -> list[Endpoint] | None:
+def _later(item: Affected, host: RecreationContext) -> list[Endpoint] | None:
     """The container's other endpoints to reconnect after this one, to keep the order; None where that cannot be."""
     if host.release >= LOWEST_FREE_NAME or not item.endpoint.runs:
         return []
@@ -266,7 +266,7 @@ def _pin(endpoint: Endpoint, pools: dict[int, AddressPool]) -> Endpoint:
     return endpoint
 
 
-def _elsewhere(endpoints: list[Endpoint], host: HostView) -> list[Endpoint]:
+def _elsewhere(endpoints: list[Endpoint], host: RecreationContext) -> list[Endpoint]:
     """Endpoints on other networks, as they will be asked for when all of them were given up."""
     pools: dict[str, dict[int, AddressPool]] = {}
     freed = {endpoint.endpoint_id for endpoint in endpoints}

@@ -14,6 +14,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_rules import FrameRules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.holder import Holders
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.name_server_rules import (
+    is_for_name_server,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import Neighbours
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.port_choice import port_for_all
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
@@ -38,17 +41,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 # Without these nothing can be said of any packet that passes the host.
 _NEEDED = (LINKS, ROUTES, POLICY_RULES, SYSCTL)
-
-# The rules for the name server at 127.0.0.11 inside a container (moby, libnetwork/resolver_unix.go), chain by chain: by
-# iptables-nft and by nftables. A restart of dockerd under live-restore can add all of them once more (seen on 20.10).
-_NAME_SERVER = (
-    {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2, "ip nat DOCKER_POSTROUTING": 2},
-    {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2},
-)
-# By iptables-legacy, where only a table's entries are counted: six rules, and two for each of the two chains.
-_LEGACY_TABLE = "ip nat"
-_LEGACY_RULES, _LEGACY_CHAINS = 6, 4
-_NAME_SERVER_TABLES = ("ip nat", "ip docker-dns")
 
 
 class HostView:
@@ -184,37 +176,10 @@ def _inner_stacks(snapshot: HostSnapshot) -> dict[int, Stack]:
 
 
 def _inner_stack(space: InnerNamespace, name: str) -> Stack:
-    foreign = [table for table in space.tables if not _is_for_names(space, table)]
+    foreign = [table for table in space.tables if not is_for_name_server(space, table)]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     settings = Settings(space.sysctls)
     return Stack(f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings)
-
-
-def _is_for_names(space: InnerNamespace, table: str) -> bool:
-    """Whether a table is the one that dockerd makes for its name server; older snapshots tell by the name alone."""
-    chains = {name: count for name, count in space.chains.items() if f"{name} ".startswith(f"{table} ")}
-    return _serves_names(chains) or (not space.chains and table in _NAME_SERVER_TABLES)
-
-
-def _serves_names(chains: dict[str, int]) -> bool:
-    """Whether these numbers of rules are those for dockerd's name server, or a multiple of them.
-
-    dockerd that went from one backend of iptables to the other while the container ran has made them in both.
-    """
-    chains = dict(chains)
-    legacy = chains.pop(_LEGACY_TABLE, None)
-    if legacy is not None:
-        rules = legacy - _LEGACY_CHAINS
-        if rules <= 0 or rules % _LEGACY_RULES:
-            return False
-    return (legacy is not None and not chains) or any(_is_multiple(chains, once) for once in _NAME_SERVER)
-
-
-def _is_multiple(chains: dict[str, int], once: dict[str, int]) -> bool:
-    if set(chains) != set(once):
-        return False
-    times = min(chains[name] // count for name, count in once.items())
-    return times > 0 and chains == {name: times * count for name, count in once.items()}
 
 
 def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:

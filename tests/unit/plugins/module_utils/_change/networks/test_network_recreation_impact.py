@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
-    HostView,
     Recreation,
+    RecreationContext,
     plan_recreation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
@@ -52,7 +52,7 @@ def plan(
     release: tuple[int, int] = (28, 5),
     links: t.Sequence[Link] = (),
 ) -> Recreation:
-    return plan_recreation(old, body_of(old), HostView(containers, links={WEB_ID: links}, release=release))
+    return plan_recreation(old, body_of(old), RecreationContext(containers, links={WEB_ID: links}, release=release))
 
 
 @pytest.mark.parametrize(
