@@ -126,6 +126,12 @@ def test_what_rules_of_inet_tables_need_is_read_beside_what_nft_shows(kernel: Ke
     assert ruleset.read_ruleset(host_with(nft=(0, '{"nftables": []}', ""))).needs == []
 
 
+def test_warnings_before_the_document_are_left_out(legacy_tables: Path) -> None:
+    """Those of nft 0.9.8 go to standard output (seen on Debian 11)."""
+    warning = "warning: stmt ops map have no json callback\n"
+    assert ruleset.read_ruleset(host_with(nft=(0, f"{warning}{warning}{{}}", ""))).nft_json == "{}"
+
+
 def rule(*names: str) -> bytes:
     """Expressions as the kernel lists them, without what is in them."""
     return b"".join(attribute(1, attribute(1, name.encode() + b"\0")) for name in names)
