@@ -18,17 +18,24 @@ import sys
 import time
 from dataclasses import dataclass
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     UNCERTAIN,
     Decision,
-    Fib,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import (
+    source_doubt,
+    source_problem,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import parse_route, read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 
 DEVICES = {"wan": 1, "lan": 2, "dmz": 3}
 """By the third number of their subnet, 10.0.N.0/24 and 2001:db8:N::/64."""
@@ -91,17 +98,17 @@ def compare(seed: int) -> tuple[int, int, list[str]]:
         raise PermissionError("a network namespace of its own takes root")
     chance = random.Random(seed)  # noqa: S311 (a seed makes the same case again)
     prepare(chance)
-    fib = Fib(read_routes(), read_policy_rules(), read_links())
-    names = {link.index: link.name for link in read_links()}
+    links = read_links()
+    stack = Stack("host", links, read_routes(), read_policy_rules(), None, settings=Settings(read_sysctls()))
+    names = {link.index: link.name for link in links}
     unknown, wrong = 0, []
     with Netlink(ROUTE) as netlink:
         for dummy in range(QUESTIONS):
             question = draw(chance)
-            predicted = fib.lookup(asked(question))
-            if predicted.kind == UNCERTAIN:
+            ours = predict(stack, question)
+            if not ours:
                 unknown += 1
                 continue
-            ours = summary(predicted)
             theirs = kernel(netlink, question, names)
             if ours != theirs:
                 wrong.append(f"{question}: predicted {ours}, the kernel says {theirs}")
@@ -131,8 +138,9 @@ def prepare(chance: random.Random) -> None:
         ip(f"-{family}", "-force", "-batch", "-", lines=made)
     linkdown = chance.choice("01")
     for name in ("all", *DEVICES):
-        write(f"ipv4/conf/{name}/rp_filter", "0")
-        write(f"ipv4/conf/{name}/accept_local", "1")
+        write(f"ipv4/conf/{name}/rp_filter", chance.choice("00012"))
+        write(f"ipv4/conf/{name}/accept_local", chance.choice("01"))
+        write(f"ipv4/conf/{name}/src_valid_mark", chance.choice("001"))
         for folder in ("ipv4", "ipv6"):
             write(f"{folder}/conf/{name}/forwarding", "1")
             write(f"{folder}/conf/{name}/ignore_routes_with_linkdown", linkdown)
@@ -228,7 +236,9 @@ def draw(chance: random.Random) -> Question:
     family = chance.choice((4, 6))
     incoming = chance.choice(["", *DEVICES])
     number = DEVICES.get(incoming, 0)
-    source = f"10.0.{number}.77" if family == 4 else f"2001:db8:{number}::77"
+    near = f"10.0.{number}.77" if family == 4 else f"2001:db8:{number}::77"
+    # Whether a source is believed is a question of IPv4 alone.
+    source = address(chance, family) if family == 4 and chance.random() < 0.5 else near
     return Question(
         family,
         address(chance, family),
@@ -239,6 +249,23 @@ def draw(chance: random.Random) -> Question:
         chance.choice((1000, 30000)),
         chance.choice((80, 443)),
     )
+
+
+def predict(stack: Stack, question: Question) -> tuple[str, ...]:
+    """The way of a packet, nothing where it is not known. The kernel has one error for black holes and bad sources."""
+    decision = stack.fib.lookup(asked(question))
+    if decision.kind == UNCERTAIN:
+        return ()
+    if question.source:
+        ports = (question.source_port, question.port)
+        source, destination = (parse_address(text)[1] for text in (question.source, question.destination))
+        flight = Flight(question.family, question.protocol, source, ports[0], destination, ports[1])
+        flight.mark = question.mark
+        if source_doubt(stack, flight, question.incoming, decision):
+            return ()
+        if source_problem(stack, flight, question.incoming, decision):
+            return (ERRORS[errno.EINVAL],)
+    return summary(decision)
 
 
 def asked(question: Question) -> Asked:
