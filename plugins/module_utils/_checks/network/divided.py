@@ -80,31 +80,33 @@ def _followed(examined: Examined) -> tuple[int, list[_Rift]]:
     for answer in examined.answers.answers:
         if answer.source.kind != CONTAINER or answer.wanted.kind != INNER_PORT or answer.relation != SAME_NETWORK:
             continue
-        for stations, port, network in _beside(answer):
+        for station, port, network in _beside(answer):
             asked += 1
             if _fares_well(answer):
                 continue
             key = (network.id, answer.key)
             if key not in rifts:
-                rifts[key] = _rift(examined, answer, stations[0], port, network)
+                rifts[key] = _rift(examined, answer, station, port, network)
             rift = rifts[key]
             if rift is not None:
-                rift.pairs[f"{stations[0].name} to {port.label}"] = None
+                rift.pairs[f"{station.name} to {port.label}"] = None
     return asked, [rift for rift in rifts.values() if rift is not None]
 
 
-def _beside(answer: Answer) -> Iterator[tuple[list[Station], Asked, Network]]:
-    """Ports that are asked at an address on a network that the asking ones are on, too, and that lets them."""
+def _beside(answer: Answer) -> Iterator[tuple[Station, Asked, Network]]:
+    """Ports with one of those that ask for them on a network which both are on, and which lets them."""
     for stations, ports in answer.pairs():
+        given: dict[tuple[int, int], list[Station]] = {}
         for port in ports:
-            net = port.net
-            if net is not None and net.number in stations[0].nets and net.network.icc:
-                family = family_of(port.address)
-                others = [
-                    item for item in stations if item.number != port.station.number and item.is_given(net, family)
-                ]
-                if others:
-                    yield others, port, net.network
+            net, family = port.net, family_of(port.address)
+            if net is None or net.number not in stations[0].nets or not net.network.icc:
+                continue
+            key = (net.number, family)
+            if key not in given:
+                given[key] = [item for item in stations if item.is_given(net, family)]
+            other = next((item for item in given[key] if item.number != port.station.number), None)
+            if other is not None:
+                yield other, port, net.network
 
 
 def _fares_well(answer: Answer) -> bool:
