@@ -78,6 +78,7 @@ def _selector(draw: Draw, names: Names) -> str:
         f"from {source} fwmark {draw.choice(['1', '2', '0x10/0xf0'])}",
         f"fwmark {draw.choice(['1', '2', '0/1'])}",
         f"ipproto {draw.choice(['tcp', 'udp'])} dport {draw.choice(list(names.ports))}",
+        f"dport {draw.choice(list(names.ports))}",
     ]
     return draw.choice(choices)
 

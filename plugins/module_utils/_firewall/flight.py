@@ -108,6 +108,11 @@ class Flight:
         self.tracked = True
         """False after notrack."""
 
+    @property
+    def ports(self) -> tuple[Optional[int], Optional[int]]:
+        """Of the source and the destination, as routes are asked with them: ICMP has none (proto_ports_offset())."""
+        return (self.sport, self.dport) if self.icmp_type is None else (0, 0)
+
     def copy(self) -> Flight:
         """An independent one, its connection included, for when a journey splits."""
         other = Flight.__new__(Flight)

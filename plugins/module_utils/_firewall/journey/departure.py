@@ -118,7 +118,9 @@ def _source(view: HostView, packet: Packet, start: Start, family: int, destinati
         return source
     if start.stack is None:
         return _neighbour(view, start.device, family, destination)
-    return chosen_source(start.stack, Asked(family, destination, 0, "lo", 0, number, packet.source_port, packet.port))
+    # The kernel chooses the source before the port (ip_route_connect()).
+    asked = Asked(family, destination, 0, "lo", 0, number, packet.source_port or 0, packet.port or 0)
+    return chosen_source(start.stack, asked)
 
 
 def source_port(view: HostView, packet: Packet, start: Start) -> Optional[int]:

@@ -122,7 +122,7 @@ class Exchange:
         """The connection of docker-proxy to its container."""
         family, address = parse_address(proxy.container_ip)
         host = self._view.host
-        asked = Asked(family, address, 0, "lo", 0, TRANSPORTS[self._protocol], None, proxy.container_port)
+        asked = Asked(family, address, 0, "lo", 0, TRANSPORTS[self._protocol], 0, proxy.container_port)
         source = host.source_for(asked, host.fib.lookup(asked)) or 0
         port = self._view.free_port(*self._view.settings.ephemeral_ports())
         flight = Flight(family, TRANSPORTS[self._protocol], source, port, address, proxy.container_port)

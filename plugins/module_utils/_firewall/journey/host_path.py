@@ -297,8 +297,7 @@ def asked(flight: Flight, incoming: str = "lo") -> Asked:
         incoming,
         flight.mark,
         flight.protocol,
-        flight.sport,
-        flight.dport,
+        *flight.ports,
     )
 
 

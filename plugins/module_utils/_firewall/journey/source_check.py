@@ -68,8 +68,8 @@ def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Deci
     """The route of a packet back (__fib_validate_source())."""
     mark = flight.mark if stack.settings.either(device, "src_valid_mark") else 0
     incoming = decision.device if decision.kind == UNICAST else "lo"
-    ports = (flight.dport, flight.sport)
-    return stack.fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, *ports))
+    source_port, port = flight.ports
+    return stack.fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port))
 
 
 def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:

@@ -76,6 +76,15 @@ def test_what_is_routed_again_is_asked_for_without_its_ports() -> None:
     assert ask(snapshot, Origin(HOST), "198.51.100.7", 8443).seen == "unreachable"
 
 
+def test_policy_rules_by_port_do_not_concern_icmp() -> None:
+    snapshot = host_with_web().snapshot()
+    by_port = PolicyRule(100, 4, "prohibit", destination_ports=[1, 700])
+    rules = sorted([*snapshot.policy_rules, by_port], key=lambda item: item.priority)
+    view = HostView.of(replace(snapshot, policy_rules=rules))
+    assert predict(view, Packet(Origin(HOST), ELSEWHERE, "icmp")).seen == "answered"
+    assert predict(view, Packet(Origin(HOST), ELSEWHERE, "tcp", 443)).seen == "unreachable"
+
+
 @pytest.mark.parametrize("value", ["1", "2"])
 def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
     host = host_with_web()
