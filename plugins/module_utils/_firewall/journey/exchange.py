@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.outside import reached_outside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.proxied import ROOT, proxied
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import (
     Start,
     datagram_source,
@@ -34,6 +35,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.proto
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, REFUSED, TIMED_OUT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+
+_LOOPBACK6 = 1
 
 
 class Exchange:
@@ -108,6 +111,8 @@ class Exchange:
         flight = arrival.course.flight
         where = f"{arrival.stack.label} on {self._protocol} port {flight.dport}"
         reason = f"nobody listens at {where}"
+        if self._has_no_way_for_a_reset(flight, arrival.stack):
+            return [self._talk.silent(arrival, f"{reason}, and a reset for ::1 finds no way but from ::1")]
         course = arrival.course.note(self._talk.there.name, "socket", "refuse", reason)
         reply = self._talk.way_back.refusal_of(arrival)
         endings = []
@@ -117,6 +122,16 @@ class Exchange:
             else:
                 endings.append(outcome._replace(reason=f"{reason}, and {outcome.reason}"))
         return endings
+
+    def _has_no_way_for_a_reset(self, flight: Flight, stack: Stack) -> bool:
+        """Whether a SYN that came from ::1 to another address of its own host is answered by nothing.
+
+        The kernel looks for a way to ::1 by the device that has the address (tcp_v6_send_response(): rt6_need_strict()
+        and inet6_iif(), which is the one of the address for what never left the host).
+        """
+        if self._protocol != "tcp" or flight.family == 4 or flight.saddr != _LOOPBACK6:
+            return False
+        return flight.daddr not in (address.number for address in stack.addresses(6, "lo"))
 
     def _dial(self, course: Course, proxy: ProxyProcess) -> list[Ending]:
         """The connection of docker-proxy to its container."""

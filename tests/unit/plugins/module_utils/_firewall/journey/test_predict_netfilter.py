@@ -178,6 +178,17 @@ def test_with_another_source_it_arrives_but_its_answer_finds_no_way_to_1() -> No
     assert "no way to ::1" in path.reason
 
 
+def test_a_reset_for_1_finds_no_way_but_from_1() -> None:
+    """Seen on Linux 6.18: a closed port of another address of the host says nothing to ::1."""
+    rule = f"OUTPUT -p tcp -j DNAT --to-destination {UPLINK6}"
+    path = ask(with_ipv6(host_with_web(), rule), HOST, "::1", 9999)
+    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert path.reason.endswith(
+        "nobody listens at host on tcp port 9999, and a reset for ::1 finds no way but from ::1"
+    )
+    assert ask(with_ipv6(host_with_web()), HOST, "::1", 9999).seen == "refused"
+
+
 def test_from_elsewhere_nothing_is_translated_to_1() -> None:
     """Its route counts for what came in by the loopback alone."""
     dnat = f"PREROUTING -d {UPLINK6}/128 -p tcp -m tcp --dport 8080 -j DNAT --to-destination [::1]:80"
