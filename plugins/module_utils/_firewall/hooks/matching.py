@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate, chain
+from operator import itemgetter
 from typing import Any, Callable, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Surroundings
@@ -68,12 +70,27 @@ def _range_checker(ranges: tuple[tuple[int, int], ...]) -> Callable[[Any], bool]
     return check
 
 
-def in_elements(test: InElements, values: tuple[Any, ...]) -> Optional[bool]:
-    """Whether a tuple of values, some of them unknown, lies in one of the elements."""
-    if None not in values:
-        return values in test.exact or any(_inside(element, values) for element in test.elements)
-    elements = [*test.elements, *(tuple((part, part) for part in element) for element in test.exact)]
-    return None if any(_could_be(element, values) for element in elements) else False
+def elements_checker(test: InElements) -> Callable[[tuple[Any, ...]], Optional[bool]]:
+    """How a tuple of values, some of them unknown, is tested for lying in one of the elements."""
+    elements = sorted(test.elements, key=itemgetter(0))
+    starts = [element[0][0] for element in elements]
+    # The furthest end of the first parts up to each element: before it nothing is left that a value could be in.
+    reach = list(accumulate((element[0][1] for element in elements), max))
+
+    def check(values: tuple[Any, ...]) -> Optional[bool]:
+        if None in values:
+            exact = (tuple((part, part) for part in element) for element in test.exact)
+            return None if any(_could_be(element, values) for element in chain(elements, exact)) else False
+        if values in test.exact:
+            return True
+        place = bisect_right(starts, values[0]) - 1
+        while place >= 0 and reach[place] >= values[0]:
+            if _inside(elements[place], values):
+                return True
+            place -= 1
+        return False
+
+    return check
 
 
 def _inside(element: tuple[tuple[Any, Any], ...], values: tuple[Any, ...]) -> bool:
@@ -148,13 +165,13 @@ def _status_condition(match: Match, around: Surroundings) -> Condition:
 
 def _elements_condition(test: InElements, match: Match, around: Surroundings) -> Condition:
     readers = tuple(reader(field, around) for field in match.fields)
-    negated = match.negated
+    negated, check = match.negated, elements_checker(test)
 
     def judge(flight: Flight) -> Optional[bool]:
         values = tuple(read(flight) for read in readers)
         if ABSENT in values:
             return False
-        answer = in_elements(test, values)
+        answer = check(values)
         return None if answer is None else answer is not negated
 
     return judge

@@ -19,6 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, REJECT
 
 UNPREDICTABLE = "unpredictable"
+MOST_WAYS = 64
+"""Different ways of one packet that are followed further."""
 
 
 def flight_key(flight: Flight) -> tuple[Any, ...]:

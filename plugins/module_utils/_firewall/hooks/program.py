@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     Condition,
     checker,
     condition,
-    in_elements,
+    elements_checker,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     CONTINUE,
@@ -103,7 +103,7 @@ def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
     if isinstance(test, Undecidable):
         return lambda dummy: None
     if isinstance(test, InElements):
-        return lambda values: in_elements(test, values)
+        return elements_checker(test)
     check = checker(test)
     return lambda values: None if values[0] is None else check(values[0])
 

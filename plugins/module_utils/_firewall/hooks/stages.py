@@ -18,6 +18,7 @@ from typing import Callable, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage, Step
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import (
+    MOST_WAYS,
     UNPREDICTABLE,
     behind,
     conclude,
@@ -54,7 +55,6 @@ CONNTRACK_PRIORITY = -200
 TRACKING_HOOKS = (PREROUTING, OUTPUT)
 # NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
 NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
-MOST_WAYS = 64
 MOST_TABLES = 4
 """Tables of one priority whose chains are tried in any order, where that matters."""
 

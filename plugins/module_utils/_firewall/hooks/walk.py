@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.marks import set_mark
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import (
+    MOST_WAYS,
     UNPREDICTABLE,
     behind,
     flight_key,
@@ -156,6 +157,8 @@ class Walk:
         """What comes out of both ways of each fork, given what comes out behind the last of them."""
         for fork in reversed(forks):
             both = merge([fork.taken, passages], fork.doubt)
+            if len(both) > MOST_WAYS:
+                raise TooMany("too many open conditions")
             self._known[fork.key] = (fork.here, both)
             passages = [behind(fork.steps, (), passage) for passage in both]
         return passages

@@ -13,13 +13,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     JUMP,
     Chain,
     Match,
+    Nat,
     Rule,
     RuleBook,
     SetMark,
     Statement,
     Verdict,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import InRanges, OneOf, Undecidable
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
+    InElements,
+    InRanges,
+    OneOf,
+    Undecidable,
+)
 
 from tests.unit.plugins.module_utils._firewall.surroundings import FixedSurroundings
 
@@ -68,6 +74,31 @@ def test_jumps_to_very_many_rules_end() -> None:
     (passage,) = forward(chain("FORWARD", *[(Verdict(JUMP, "other"),)] * 9000), chain("other", *other))
     assert passage.verdict == "unpredictable"
     assert "rules" in passage.doubts[0]
+
+
+def test_translations_to_very_many_addresses_under_open_conditions_are_too_many() -> None:
+    rules = [Rule(place + 1, (UNKNOWN, Nat("dnat", (place + 5, place + 5), None)), "") for place in range(900)]
+    base = Chain("legacy", "ip", "nat", "PREROUTING", tuple(rules), "prerouting", -100, "nat")
+    traverser = Traverser(RuleBook({base.key: base}), FixedSurroundings())
+    (passage,) = traverser.pass_hook("prerouting", Flight(4, 6, 1, 1024, 2, 80))
+    assert passage.verdict == "unpredictable"
+    assert "too many open conditions" in passage.doubts[0]
+
+
+def test_a_large_set_of_pairs_of_ranges() -> None:
+    """Ranges of the first field within each other and beside each other, as ipset has them and nft, too."""
+    beside = [((4 * n, 4 * n + 2), (n % 50, n % 50 + 3)) for n in range(20_000)]
+    within = [((n, 1000 - n), (200 + n, 200 + n)) for n in range(0, 400, 7)]
+    pairs = Match(("saddr", "dport"), InElements((*beside, *within), frozenset({(3, 999)})))
+    traverser = Traverser(
+        RuleBook({one.key: one for one in [chain("FORWARD", (pairs, Verdict(DROP)))]}), FixedSurroundings()
+    )
+    random = Random(1)  # noqa: S311  # the same for the same seed
+    for source in [3, *random.choices(range(1200), k=150), *random.choices(range(90_000), k=150)]:
+        port = random.choice((random.randrange(54), 200 + random.randrange(60), 999))
+        wanted = any(a <= source <= b and c <= port <= d for (a, b), (c, d) in (*beside, *within))
+        (passage,) = traverser.pass_hook("forward", Flight(4, 6, source, 1024, 2, port))
+        assert (passage.verdict == DROP) is (wanted or (source, port) == (3, 999))
 
 
 def test_a_rule_of_very_many_statements() -> None:
