@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
@@ -20,6 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
+
+Item = TypeVar("Item")
 
 SAMPLE = 100
 HOSTS = 80
@@ -134,3 +137,35 @@ def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
     plan = Plan(HostView.of(host.snapshot()))
     found = [[item.name for item in asking.containers] for asking in plan.asking if asking.kind == CONTAINER]
     assert found == [["one", "three"], ["two"]]
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 10))
+def test_the_order_in_which_a_host_was_read_says_nothing(seed: int) -> None:
+    snapshot = random_docker_host(seed).snapshot()
+    fates, classes = all_fates(snapshot)
+    assert all_fates(read_in_another_order(snapshot, random.Random(seed))) == (fates, classes)  # noqa: S311
+
+
+def all_fates(snapshot: HostSnapshot) -> tuple[dict[Packet, tuple[str, str]], int]:
+    """What becomes of every packet that there is, by its class, and how many classes there are."""
+    view = HostView.of(snapshot)
+    plan = Plan(view)
+    answers = {item.key: fate(view, item.packet) for item in plan.questions()}
+    return {packet: answers[key] for key, packet in every_question(plan)}, len(answers)
+
+
+def read_in_another_order(snapshot: HostSnapshot, dice: random.Random) -> HostSnapshot:
+    """Containers, networks, links, routes and sockets listed in any order; rules and policy rules keep theirs."""
+    return replace(
+        snapshot,
+        containers=shuffled(snapshot.containers, dice),
+        networks=shuffled(snapshot.networks, dice),
+        links=shuffled(snapshot.links, dice),
+        inner=shuffled(snapshot.inner, dice),
+        listeners=shuffled(snapshot.listeners, dice),
+        routes=shuffled(snapshot.routes, dice),
+    )
+
+
+def shuffled(items: list[Item], dice: random.Random) -> list[Item]:
+    return dice.sample(items, len(items))
