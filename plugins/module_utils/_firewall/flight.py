@@ -178,4 +178,7 @@ class Surroundings(Protocol):
         """Device that the route from a source to an address leads to; empty without one, or if it is not incoming."""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address that MASQUERADE takes on a device (and REDIRECT on the one that a packet came in by)."""
+        """The address that MASQUERADE takes on a device."""
+
+    def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
+        """The address that REDIRECT takes on the device that a packet came in by; asking: its source."""

@@ -90,7 +90,7 @@ def possible_addresses(nat: Nat, flight: Flight, hook: str, around: Surroundings
     if nat.kind == REDIRECT:
         if hook == OUTPUT:
             return [_LOOPBACK[flight.family]]
-        return [_own(around.own_address(flight.family, flight.iif, flight.saddr), flight.iif)]
+        return [_own(around.first_address(flight.family, flight.iif, flight.saddr), flight.iif)]
     if nat.addresses is None:
         return [old]
     first, last = nat.addresses

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import is_multicast
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import is_link_local, is_multicast
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
@@ -57,7 +57,7 @@ class HostSurroundings:
         return decision.device if is_back else ""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); of REDIRECT with towards 0 the first.
+        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c).
 
         For what goes to an address of the host itself IPv6 takes that very address (RFC 6724, rule 1).
         """
@@ -65,3 +65,14 @@ class HostSurroundings:
             return towards
         decision = self._host.fib.lookup(Asked(family, towards))
         return self._host.select_source(family, towards, device, decision.gateway if decision.device == device else "")
+
+    def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
+        """The address that REDIRECT takes on a device (nf_nat_redirect.c): its first, for IPv6 of the asker's scope."""
+        own = self._host.addresses(family, device)
+        wanted = (item.number for item in own if _is_near(family, item.number) == _is_near(family, asking))
+        return next(wanted, None)
+
+
+def _is_near(family: int, number: int) -> bool:
+    """Whether an address of IPv6 is link-local."""
+    return family == 6 and is_link_local(6, number)

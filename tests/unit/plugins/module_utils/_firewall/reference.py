@@ -260,7 +260,7 @@ class Way:
         elif nat.kind == "redirect" and self.hook == "output":
             new_address = 0x7F000001
         elif nat.kind == "redirect":
-            new_address = self.around.own_address(flight.family, flight.iif, flight.saddr)
+            new_address = self.around.first_address(flight.family, flight.iif, flight.saddr)
         elif nat.addresses is not None:
             first, last = nat.addresses
             new_address = first + self.oracle.choose(last - first + 1)

@@ -23,3 +23,6 @@ class FixedSurroundings:
 
     def own_address(self, family: int, device: str, towards: int) -> int | None:
         return self.own.get(device)
+
+    def first_address(self, family: int, device: str, asking: int) -> int | None:
+        return self.own.get(device)

@@ -107,3 +107,16 @@ def test_masquerading_takes_an_address_of_the_device_and_towards_the_host_itself
     found = HOST.own_address(family, device, number)
     assert found is not None
     assert address_text(family, found) == own
+
+
+@pytest.mark.parametrize(
+    ("asking", "own"),
+    [("198.51.100.9", "10.0.0.1"), ("fd00::9", "2001:db8::1"), ("2001:db8::9", "2001:db8::1"), ("fe80::9", "fe80::1")],
+)
+def test_redirect_takes_the_first_address_of_the_device_whoever_asks(asking: str, own: str) -> None:
+    addresses = ["10.0.0.1/24", "198.51.100.1/24", "2001:db8::1/64", "fd00::1/64", "fe80::1/64"]
+    host = HostSurroundings(Stack("host", [Link(2, "eth0", up=True, addresses=addresses)], [], [], None))
+    family, number = parse_address(asking)
+    found = host.first_address(family, "eth0", number)
+    assert found is not None
+    assert address_text(family, found) == own
