@@ -106,11 +106,16 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
 
 
 def _agree(question: Question, cells: Sequence[Mapping[str, Any]], outcome: Outcome) -> bool:
-    """Whether one of the cells says what happened. In the lab nobody outside has an address of a container."""
+    """Whether one of the cells says what happened."""
+    return any(_says(question, cell, outcome) for cell in cells)
+
+
+def _says(question: Question, cell: Mapping[str, Any], outcome: Outcome) -> bool:
+    """Whether a cell says what happened. In the lab nobody outside has an address of a container."""
     lost = (TIMED_OUT, UNREACHABLE)
-    if any(cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["seen"] in lost) for cell in cells):
+    if cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["seen"] in lost):
         return outcome.seen in lost
-    return bool({outcome.seen, UNKNOWN} & {cell["seen"] for cell in cells})
+    return cell["seen"] in (outcome.seen, UNKNOWN)
 
 
 def _is_for_nobody(examined: Examined, question: Question, outcome: Outcome) -> bool:
