@@ -93,6 +93,14 @@ class Conversation:
 
     def round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
         """The answer's way back, and for TCP that of the data that follows."""
+        for outcome in self.opened(arrival, course, reply):
+            if isinstance(outcome, Course) and self.protocol == "tcp":
+                yield from self.first_back(arrival, outcome, ACK | PSH)
+            else:
+                yield outcome
+
+    def opened(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
+        """The answer's way back, and for TCP the way of the first data there."""
         for outcome in self.way_back.send(arrival, course, reply):
             if not isinstance(outcome, Course):
                 yield from self._sent_again(outcome)
@@ -100,11 +108,7 @@ class Conversation:
             if self.protocol != "tcp":
                 yield outcome
                 continue
-            for there in self.data_there(arrival, outcome):
-                if isinstance(there, Course):
-                    yield from self._data_back(arrival, there)
-                else:
-                    yield there
+            yield from self.data_there(arrival, outcome)
 
     def _sent_again(self, lost: Ending) -> Iterator[Ending]:
         """An answer to a SYN is lost, so its sender sends it again: what becomes of it is what the sender sees.
@@ -140,10 +144,13 @@ class Conversation:
                 continue
             yield from self._data_lost(end)
 
-    def _data_back(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
-        """The first data that comes back; it may be what connection tracking sees first (nf_conntrack_tcp_loose)."""
+    def first_back(self, arrival: Arrival, course: Course, flags: int) -> Iterator[Union[Course, Ending]]:
+        """What comes back first over an open connection, by its TCP flags.
+
+        Data may be what connection tracking sees first (nf_conntrack_tcp_loose), a reset is not.
+        """
         reply = self.way_back.answer_to(arrival)
-        reply.tcp_flags = ACK | PSH
+        reply.tcp_flags = flags
         for outcome in self.way_back.send(arrival, course, reply):
             if isinstance(outcome, Course):
                 yield course._replace(doubts=outcome.doubts, tracked=outcome.tracked)

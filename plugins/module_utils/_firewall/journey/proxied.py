@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Arrival, Course
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.endings import Ending
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import datagram_source
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, PSH, RST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
@@ -45,9 +46,12 @@ def proxied(talk: Conversation, arrival: Arrival, listener: Listener, proxy: Pro
             reply.saddr = datagram_source(arrival.stack, listener, reply)
         return _relayed(talk, arrival, course, reply, dial(course))
     endings: list[Ending] = []
-    for outcome in talk.round_trip(arrival, course, reply):
-        endings += dial(outcome) if isinstance(outcome, Course) else [outcome]
-    return [_as_proxy_shows(ending) for ending in endings]
+    for outcome in talk.opened(arrival, course, reply):
+        if isinstance(outcome, Course):
+            endings += [shown for inner in dial(outcome) for shown in _shown(talk, arrival, outcome, inner)]
+        else:
+            endings.append(outcome)
+    return endings
 
 
 def _relayed(talk: Conversation, arrival: Arrival, course: Course, reply: Flight, inner: list[Ending]) -> list[Ending]:
@@ -65,6 +69,17 @@ def _relayed(talk: Conversation, arrival: Arrival, course: Course, reply: Flight
     return endings
 
 
-def _as_proxy_shows(ending: Ending) -> Ending:
-    """docker-proxy accepts first: when it cannot reach the container it closes the connection."""
-    return ending._replace(seen=CLOSED) if ending.seen in (REFUSED, UNREACHABLE) else ending
+def _shown(talk: Conversation, arrival: Arrival, opened: Course, inner: Ending) -> list[Ending]:
+    """What comes back of docker-proxy's own connection: data, or, where it was refused, the end of the one it accepted.
+
+    It closes with the request unread, which is a reset (tcp_close()).
+    """
+    closes = inner.seen in (REFUSED, UNREACHABLE)
+    ending = inner._replace(seen=CLOSED) if closes else inner
+    if ending.verdict == UNKNOWN or ending.seen not in (ANSWERED, CLOSED):
+        return [ending]
+    course = inner.course._replace(tracked=opened.tracked)
+    return [
+        ending._replace(course=outcome) if isinstance(outcome, Course) else outcome
+        for outcome in talk.first_back(arrival, course, RST | ACK if closes else ACK | PSH)
+    ]

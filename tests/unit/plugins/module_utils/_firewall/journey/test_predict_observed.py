@@ -122,6 +122,18 @@ def test_no_router_passes_on_an_answer_from_the_loopback(source: str, seen: str)
     assert ("a router, 192.0.2.1, does not pass on what comes from 127.0.0.1" in path.reason) is (seen == "timed out")
 
 
+@pytest.mark.parametrize(("listen", "seen"), [([("tcp", 80)], "timed out"), ([], "closed")])
+def test_docker_proxy_closes_past_connection_tracking_which_data_does_not_get_past(
+    listen: list[tuple[str, int]], seen: str
+) -> None:
+    """Seen with engine 28.0.0: data without a beginning begins a connection, which is masqueraded; a reset does not."""
+    host = DockerHost()
+    host.container("web", [host.network()], [PublishedPort("tcp", 80, WILDCARD, 8080)], listen)
+    assert ask(host, OUTSIDE, host.networks[0].address(0), port=8080).seen == ("answered" if listen else "refused")
+    host.own_rules["raw", "PREROUTING"] = ["-i eth0 -j CT --notrack"]
+    assert ask(host, OUTSIDE, host.networks[0].address(0), port=8080).seen == seen
+
+
 def test_port_of_any_protocol_is_not_known_of_an_echo() -> None:
     """For nft's ``th dport`` it is the checksum, which nobody knows beforehand."""
     host = host_with_web()
