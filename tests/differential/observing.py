@@ -19,9 +19,11 @@ from tests.differential.namespaces import socket_in
 SECONDS = 1.6
 # Attempts that are under way at the same time; more would only queue up behind the machine's processors.
 AT_ONCE = 100
-# A route that is an error sends a sender five errors at once, then one each second (ip_error() of net/ipv4/route.c);
-# what would lift that, net.ipv4.route.error_cost, is a setting of the machine, of none of its namespaces.
-FEW_AT_ONCE, PATIENT = 2, 4.0
+# A route that is an error sends a sender five errors at once, then one each second, and five at once again after as many
+# seconds (ip_error() of net/ipv4/route.c). What would lift that, net.ipv4.route.error_cost, is a setting of the machine,
+# of none of its namespaces.
+ERRORS_AGAIN, ERROR_EACH = 5.0, 1.0
+PATIENT = 4.0
 IP_RECVERR, IPV6_RECVERR = 11, 25  # ip(7), ipv6(7)
 SO_MARK = 36  # socket(7)
 REQUEST = b"GET / HTTP/1.0\r\n\r\n"
@@ -61,17 +63,21 @@ class _Running:
     echo_id: int = field(default_factory=lambda: int.from_bytes(os.urandom(2), "big"))
 
 
-def observe(attempts: Sequence[Attempt], seconds: float = SECONDS, at_once: int = AT_ONCE) -> list[Outcome]:
+def observe(attempts: Sequence[Attempt], seconds: float = SECONDS) -> list[Outcome]:
     """Make all attempts, each bounded by so many seconds, and say how they ended, in the same order."""
     found: list[Outcome] = []
-    for first in range(0, len(attempts), at_once):
-        found += _observe(attempts[first : first + at_once], seconds)
+    for first in range(0, len(attempts), AT_ONCE):
+        found += _observe(attempts[first : first + AT_ONCE], seconds)
     return found
 
 
 def observe_patiently(attempts: Sequence[Attempt]) -> list[Outcome]:
-    """The same so few at a time, and with so much time for each, that none suffers from the others."""
-    return observe(attempts, PATIENT, FEW_AT_ONCE)
+    """The same one after the other, and with so much time for each, that none suffers from those before."""
+    found: list[Outcome] = []
+    for attempt in attempts:
+        time.sleep(ERROR_EACH if found else ERRORS_AGAIN)
+        found += _observe([attempt], PATIENT)
+    return found
 
 
 def _observe(attempts: Sequence[Attempt], seconds: float) -> list[Outcome]:

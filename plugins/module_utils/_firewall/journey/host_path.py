@@ -261,7 +261,8 @@ class HostPath:
             if doubt:
                 return [self._leg.untold(course, doubt)]
         sent = remembered(course.note(self._leg.name, "wire", "send"))
-        if decision.gateway and not self._leg.is_request and is_loopback(flight.family, flight.saddr):
+        by_router = next_hop(flight, decision) != flight.daddr
+        if by_router and not self._leg.is_request and is_loopback(flight.family, flight.saddr):
             source = address_text(flight.family, flight.saddr)
             # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
             return [Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")]

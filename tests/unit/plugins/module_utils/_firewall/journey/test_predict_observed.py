@@ -11,6 +11,7 @@ import json
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
@@ -132,6 +133,13 @@ def test_docker_proxy_closes_past_connection_tracking_which_data_does_not_get_pa
     assert ask(host, OUTSIDE, host.networks[0].address(0), port=8080).seen == ("answered" if listen else "refused")
     host.own_rules["raw", "PREROUTING"] = ["-i eth0 -j CT --notrack"]
     assert ask(host, OUTSIDE, host.networks[0].address(0), port=8080).seen == seen
+
+
+def test_a_gateway_that_asks_for_itself_gets_an_answer_from_the_loopback() -> None:
+    snapshot = host_with_web().snapshot()
+    way = Route("192.0.2.77/32", 254, gateways=["192.0.2.77"], interfaces=[2])
+    view = HostView.of(dataclasses.replace(snapshot, routes=[*snapshot.routes, way]))
+    assert predict(view, Packet(Origin(OUTSIDE), "127.0.0.1", "tcp", 8080, "192.0.2.77")).seen == "answered"
 
 
 def test_port_of_any_protocol_is_not_known_of_an_echo() -> None:
