@@ -19,9 +19,9 @@ from tests.differential.namespaces import socket_in
 SECONDS = 1.6
 # Attempts that are under way at the same time; more would only queue up behind the machine's processors.
 AT_ONCE = 100
-# A route that is an error sends a sender five errors at once, then one each second, and five at once again after as many
-# seconds (ip_error() of net/ipv4/route.c). What would lift that, net.ipv4.route.error_cost, is a setting of the machine,
-# of none of its namespaces.
+# A route that is an error sends a sender five errors at once, then one each second, and five at once again after five
+# seconds (ip_error() of net/ipv4/route.c). What would lift that, net.ipv4.route.error_cost, is a setting of the
+# machine, of none of its namespaces.
 ERRORS_AGAIN, ERROR_EACH = 5.0, 1.0
 PATIENT = 4.0
 IP_RECVERR, IPV6_RECVERR = 11, 25  # ip(7), ipv6(7)
