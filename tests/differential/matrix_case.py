@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import denied_by_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
     FULL,
     reachability_of,
@@ -128,11 +129,13 @@ def _tells_apart(examined: Examined, question: Question, outsider: Outsider) -> 
     """Whether rules treat a machine of the lab otherwise than the one that the matrix asks for."""
     source = outsider.address_like(question.address)
     packet = Packet(question.origin, question.address, question.protocol, question.port)
+    packets = (packet, replace(packet, source=source))
     try:
-        ways = [examined.path(item) for item in (packet, replace(packet, source=source))]
+        ways = [examined.path(item) for item in packets]
     except BadPacketError:
         return True
-    return len({(way.verdict, way.seen) for way in ways}) > 1
+    denied_to = {bool(denied_by_host(examined.view, item)) for item in packets}
+    return len({(way.verdict, way.seen) for way in ways}) > 1 or len(denied_to) > 1
 
 
 # ---- exposures
