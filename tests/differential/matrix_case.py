@@ -90,7 +90,7 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     for question, outcome in tried:
         cells = book.cells(question)
         seen = {cell["seen"] for cell in cells}
-        found.unknown += UNKNOWN in seen
+        found.unknown += any(cell["verdict"] == UNKNOWN for cell in cells)
         found.several += len(seen) > 1
         if not _agree(question, cells, outcome) and not _is_for_nobody(examined, question, outcome):
             wrong.append(question)
@@ -116,6 +116,9 @@ def _says(question: Question, cell: Mapping[str, Any], outcome: Outcome) -> bool
     lost = (TIMED_OUT, UNREACHABLE)
     if cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["seen"] in lost):
         return outcome.seen in lost
+    if cell["verdict"] != UNKNOWN and cell["seen"] == UNKNOWN:
+        # It surely does not arrive, and nothing is said of what whoever asks is told.
+        return outcome.seen != ANSWERED
     return cell["seen"] in (outcome.seen, UNKNOWN)
 
 

@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def is_unknown(self) -> bool:
-        return UNKNOWN in (self.path.verdict, self.path.seen) and not is_lost_by_another_uplink(self.path)
+        return self.path.verdict == UNKNOWN and not is_lost_by_another_uplink(self.path)
 
     def __str__(self) -> str:
         doubts = "".join(f"\n    doubt: {doubt}" for doubt in self.path.doubts)
@@ -168,8 +168,11 @@ def complaint(path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -
     if is_lost_by_another_uplink(path):
         is_lost = outcome.seen in (TIMED_OUT, CLOSED)
         return "" if is_lost else f"seen: predicted to be answered by another uplink, observed {outcome.seen!r}"
-    if UNKNOWN in (path.verdict, path.seen):
+    if path.verdict == UNKNOWN:
         return ""
+    if path.seen == UNKNOWN:
+        # It surely does not arrive; what routers outside say of it is their own affair.
+        return f"predicted not to arrive, observed {outcome.seen!r} {outcome.body}" if outcome.seen == ANSWERED else ""
     if leaves_for_nobody(path):
         # Routes that rules chose lead it out of the host, and in the lab nobody out there has such an address.
         is_lost = outcome.seen in (TIMED_OUT, UNREACHABLE)

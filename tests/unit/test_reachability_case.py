@@ -50,6 +50,8 @@ def path(seen: str, who: str = "", source: str = "", verdict: str = "delivered")
         ),
         (path("answered", "container web"), "answered", "", True),
         (path("unknown", verdict="unknown"), "answered", "web saw 10.0.0.1\n", True),
+        (path("unknown", verdict="unreachable"), "closed", "", True),
+        (path("unknown", verdict="unreachable"), "answered", "web saw 10.0.0.1\n", False),
     ],
 )
 def test_outcome_name_and_source_count(predicted: PacketPath, seen: str, body: str, agrees: bool) -> None:

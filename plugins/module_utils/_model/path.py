@@ -24,6 +24,9 @@ ANSWERED = "answered"
 TIMED_OUT = "timed out"
 CLOSED = "closed"
 
+STRAY = "stray"
+"""Action of a hop: it left the host for an address that is at home on it."""
+
 # Legs of a journey.
 REQUEST = "request"
 REPLY = "reply"

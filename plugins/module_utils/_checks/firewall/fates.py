@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     PROXY_REQUEST,
     REPLY,
     REQUEST,
+    STRAY,
     Hop,
     Path,
 )
@@ -50,6 +51,13 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
 def remedy_of(path: Path) -> Remedy:
     """What to do about the rule or setting that ended a packet."""
     hop = None if path.decided_at is None else path.hops[path.decided_at]
+    if hop is not None and hop.action == STRAY:
+        return Remedy(
+            "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
+            "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
+            "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
+            "down or without an address: a restart of dockerd makes it anew"
+        )
     by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
     if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):
         # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.

@@ -29,10 +29,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Course,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import (
-    asked,
     next_hop,
     remembered,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
     UNCERTAIN,
@@ -211,8 +211,7 @@ class BridgePath:
 
     def _elsewhere(self, course: Course, bridge: Bridge, towards: int, obstacle: str = "") -> Arrival:
         """No container on the bridge has the address, or none that the question gets to; obstacle says why not."""
-        outer = [name for name in bridge.foreign if self._view.host.links[name].kind != "veth"]
-        if outer:
+        if bridge.ways_out:
             return Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=bridge.name)
         if bridge.foreign:
             return self._leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")

@@ -36,6 +36,8 @@ class Bridge:
     ports: list[Port] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     """Ports that lead elsewhere, a machine's network card say: anybody can be behind them."""
+    ways_out: list[str] = field(default_factory=list)
+    """Those of them that are no veth: machines outside are behind them."""
     _holders: dict[tuple[int, int], Port] = field(default_factory=dict)
 
     @property

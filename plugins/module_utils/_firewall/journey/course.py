@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
 # Where a leg ends.
 ARRIVED = "arrived"  # in a network namespace that has its destination address
 OUTSIDE = "outside"  # on the wire, to a machine that is not this host
+ASTRAY = "astray"  # on the wire, for an address that is at home on this host
 LOST = "lost"  # dropped without a word
 TURNED_AWAY = "turned away"  # an error or a reset goes back to the sender
 UNSENT = "unsent"  # the sender's own namespace has no way

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    ASTRAY,
     LOST,
     UNSENT,
     UNTOLD,
@@ -47,6 +48,9 @@ def ending_of_request(arrival: Arrival, protocol: str) -> Ending:
         # What a hook drops on the way out is an error of sendto(2); TCP only tries again.
         seen = UNREACHABLE if arrival.error and protocol != "tcp" else TIMED_OUT
         return Ending(DROPPED, seen, arrival.reason, arrival.course)
+    if arrival.kind == ASTRAY:
+        # Routers outside drop it, or say so: within the limits that each of them has for such errors.
+        return Ending(UNREACHABLE, UNKNOWN, arrival.reason, arrival.course)
     if arrival.kind == UNSENT:
         return Ending(UNREACHABLE, UNREACHABLE, arrival.reason, arrival.course)
     seen = seen_as(arrival.error, protocol)

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     is_loopback,
     parse_address,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.astray import astray
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     LOST,
@@ -26,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Arrival,
     Course,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked, asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
     NO_ROUTE,
@@ -266,7 +267,7 @@ class HostPath:
             source = address_text(flight.family, flight.saddr)
             # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
             return [Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")]
-        return [Arrival(OUTSIDE, sent, device=device)]
+        return [astray(self._leg, sent, decision) or Arrival(OUTSIDE, sent, device=device)]
 
     def _loop(self, course: Course) -> list[Arrival]:
         """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""
@@ -287,19 +288,6 @@ class HostPath:
 
     def _dropped(self, course: Course, reason: str, own_call: str = "") -> Arrival:
         return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
-
-
-def asked(flight: Flight, incoming: str = "lo") -> Asked:
-    """What a packet asks the host's routes."""
-    return Asked(
-        flight.family,
-        flight.daddr,
-        flight.saddr,
-        incoming,
-        flight.mark,
-        flight.protocol,
-        *flight.ports,
-    )
 
 
 def _asked_again(flight: Flight) -> Asked:

@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_rules import FrameRules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.holder import Holders
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.homes import Homes
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.name_server_rules import (
     is_for_name_server,
 )
@@ -74,6 +75,7 @@ class HostView:
         self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
         """Ids of the namespaces of running containers, as links refer to them."""
         self.bridges: dict[str, Bridge] = self._find_bridges()
+        self.homes = Homes(self.host, self.bridges, snapshot.networks)
         self.ports: dict[tuple[int, str], tuple[Bridge, Port]] = {
             (id(port.stack), port.device): (bridge, port) for bridge in self.bridges.values() for port in bridge.ports
         }
@@ -147,6 +149,8 @@ class HostView:
                 bridge.add(Port(link, stack, inside.name))
             else:
                 bridge.foreign.append(link.name)
+                if link.kind != "veth":
+                    bridge.ways_out.append(link.name)
         return {bridge.name: bridge for bridge in found.values()}
 
     def _bridge(self, link: Link) -> Bridge:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import BITS, parse_prefix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_TABLE,
@@ -40,12 +41,26 @@ class Asked(NamedTuple):
     port: Optional[int] = 0
 
 
+def asked(flight: Flight, incoming: str = "lo") -> Asked:
+    """What a packet asks the host's routes."""
+    return Asked(
+        flight.family,
+        flight.daddr,
+        flight.saddr,
+        incoming,
+        flight.mark,
+        flight.protocol,
+        *flight.ports,
+    )
+
+
 class Step(NamedTuple):
     """One rule that applies."""
 
     action: str
     table: int = 0
     longer_than: int = -1
+    priority: int = 0
     why: str = ""
     """Set when it cannot be told whether the rule applies."""
 
@@ -60,7 +75,7 @@ class Policy:
         self._rules = [rule for rule in own if has_vrf or "l3mdev" not in rule.other]
         initial = set(_INITIAL[family])
         self.custom = any(not _plain(rule) or (rule.priority, rule.table) not in initial for rule in self._rules)
-        self._plain = [Step("lookup", rule.table) for rule in self._rules]
+        self._plain = [Step("lookup", rule.table, priority=rule.priority) for rule in self._rules]
 
     def steps(self, asked: Asked) -> Iterator[Step]:
         """The rules that apply to a packet, in order."""
@@ -84,7 +99,7 @@ class Policy:
                 wanted = rule.goto
                 continue
             suppressed = -1 if rule.suppress_prefix_length is None else rule.suppress_prefix_length
-            yield Step(rule.action, rule.table, suppressed)
+            yield Step(rule.action, rule.table, suppressed, rule.priority)
 
 
 def _plain(rule: PolicyRule) -> bool:

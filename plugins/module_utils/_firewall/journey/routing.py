@@ -47,6 +47,8 @@ class Decision(NamedTuple):
     """The route's prefix."""
     why: str = ""
     """For ``uncertain``: what is not known."""
+    priority: int = 0
+    """Of the policy rule that led to the route."""
 
 
 class _Table:
@@ -146,7 +148,7 @@ class Fib:
             length, route = found
             # Only what leads somewhere is suppressed (fib_rules_lookup() asks after errors first).
             if length > step.longer_than or route.kind not in (UNICAST, LOCAL):
-                return self._decision(route)
+                return self._decision(route)._replace(priority=step.priority)
         return Decision(NO_ROUTE)
 
     def _decision(self, route: Route) -> Decision:

@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Matrix,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 
 MOST_LINES = 200
@@ -122,7 +122,9 @@ def _rows(matrix: Matrix, cells: list[Cell]) -> list[_Row]:
     """What is seen of each destination, like ones together."""
     found: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in cells:
-        key = (matrix.destinations[cell.destination].name, cell.relation, cell.seen, cell.instead)
+        # What is seen of a packet that surely does not arrive can be open.
+        seen = cell.verdict if cell.seen == UNKNOWN else cell.seen
+        key = (matrix.destinations[cell.destination].name, cell.relation, seen, cell.instead)
         found.setdefault(key, []).append(cell)
     rows: dict[tuple[object, ...], _Row] = {}
     for (dummy_name, relation, seen, instead), members in found.items():

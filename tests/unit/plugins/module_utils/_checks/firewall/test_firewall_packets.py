@@ -9,7 +9,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -289,6 +289,24 @@ def test_docker_proxy_leads_there_without_rules_and_dockerd_alone_does_not() -> 
     finding = only(without_rules(web(proxy=False)), "firewall.publish")
     assert finding.outcome == "fail"
     assert "nobody answers there" in finding.summary
+
+
+def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_the_rule() -> None:
+    host = web(proxy=False)
+    host.forward_policy = "ACCEPT"
+    snapshot = host.snapshot()
+    rules = [*snapshot.policy_rules, PolicyRule(100, 4, destination=host.networks[0].subnet, table=226)]
+    out = Route("0.0.0.0/0", 226, gateways=["192.0.2.1"], interfaces=[2])
+    snapshot = replace(
+        snapshot, policy_rules=sorted(rules, key=lambda item: item.priority), routes=[*snapshot.routes, out]
+    )
+    published, egress = only(snapshot, "firewall.publish"), only(snapshot, "firewall.egress")
+    caught = "172.18.0.2 is an address of network net0 of this host, and policy rule 100, by the route 0.0.0.0/0"
+    for finding in (published, egress):
+        assert finding.outcome == "fail"
+        assert caught in finding.summary
+        assert finding.remedy is not None
+        assert "ip rule add to SUBNET" in finding.remedy.text
 
 
 def test_a_port_that_leads_to_another_container_is_found() -> None:

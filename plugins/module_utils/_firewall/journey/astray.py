@@ -1,0 +1,68 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What leaves the host for an address that is at home on it: routes that rules choose led it past its network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import (
+    address_text,
+    parse_prefix,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    ASTRAY,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.homes import Home
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import Decision
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import STRAY
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
+
+
+def astray(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
+    """The end of a packet that was sent out by a device though its destination is at home here; None for all others.
+
+    A route to that very subnet or a part of it says that it is elsewhere, so it is taken for that.
+    """
+    flight, host = course.flight, leg.view.host
+    home = leg.view.homes.of(flight.family, flight.daddr)
+    if home is None or host.is_on_link(flight.family, flight.daddr, decision.device):
+        return None
+    if parse_prefix(decision.destination)[2] >= home.length:
+        return None
+    reason = _words(leg.view, course, decision, home)
+    if _can_come_back(leg.view, course, decision.device):
+        return leg.untold(course, f"whether what {decision.device} leads to sends it back: {reason}")
+    return Arrival(ASTRAY, course.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
+
+
+def _words(view: HostView, course: Course, decision: Decision, home: Home) -> str:
+    family = course.flight.family
+    address = address_text(family, course.flight.daddr)
+    way = f"the route {decision.destination} in table {decision.table}"
+    if view.host.fib.has_custom_rules(family):
+        way = f"policy rule {decision.priority}, by {way},"
+    towards = f" to {decision.gateway}" if decision.gateway else ""
+    return f"{address} is an address of {home.name} of this host, and {way} sends it out by {decision.device}{towards}"
+
+
+def _can_come_back(view: HostView, course: Course, device: str) -> bool:
+    """Whether a router could send it back to this host, and the host would send it home then.
+
+    IPv4 believes no packet that comes with an address of its own (fib_validate_source()).
+    """
+    flight = course.flight
+    if flight.family == 4 and view.host.has_address(4, flight.saddr):
+        return False
+    again = view.host.fib.lookup(asked(flight, device)._replace(mark=0))
+    return again.device != device
