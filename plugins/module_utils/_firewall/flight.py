@@ -14,21 +14,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.proto
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_NEW
 
+ConnectionTuple = tuple[int, Optional[int], int, Optional[int]]
+"""Source, source port, destination, destination port; a port that is not known is None, and so are those of ICMP."""
+
 
 class Connection:
-    """What connection tracking knows: the tuples of both directions, and the translations that were decided.
-
-    A tuple is (source, source port, destination, destination port); ICMP has its identifier in place of ports. A source
-    port that is not known is None.
-    """
+    """What connection tracking knows: the tuples of both directions, and the translations that were decided."""
 
     __slots__ = ("dnat", "dnat_decided", "mark", "original", "protocol", "reply", "seen_reply", "snat", "snat_decided")
 
-    def __init__(self, protocol: int, original: tuple[int, Optional[int], int, Optional[int]]) -> None:
+    def __init__(self, protocol: int, original: ConnectionTuple) -> None:
         source, source_port, destination, port = original
         self.protocol = protocol
         self.original = original
-        self.reply: tuple[int, Optional[int], int, Optional[int]] = (destination, port, source, source_port)
+        self.reply: ConnectionTuple = (destination, port, source, source_port)
         self.mark: Optional[int] = 0
         self.dnat = False
         self.snat = False
@@ -75,6 +74,7 @@ class Flight:
         "skuid",
         "sport",
         "state",
+        "taken",
         "tcp_flags",
         "tracked",
     )
@@ -107,6 +107,8 @@ class Flight:
         """Whether it goes in the reply direction of its connection."""
         self.tracked = True
         """False after notrack."""
+        self.taken: tuple[ConnectionTuple, ...] = ()
+        """Those of other connections of its protocol, which its own must not have (nf_conntrack_tuple_taken())."""
 
     @property
     def ports(self) -> tuple[Optional[int], Optional[int]]:
@@ -134,6 +136,7 @@ class Flight:
         other.skuid = self.skuid
         other.sport = self.sport
         other.state = self.state
+        other.taken = self.taken
         other.tcp_flags = self.tcp_flags
         other.tracked = self.tracked
         connection = self.connection
@@ -146,7 +149,8 @@ class Step(NamedTuple):
 
     hook: str
     chain: Optional[Chain]
-    """None for what connection tracking did by itself: the translation of a connection that is known already."""
+    """None for what connection tracking did by itself: the translation of a connection that is known already, and the
+    end of one that has the tuple of another."""
     rule: Optional[Rule]
     """None for a chain's policy."""
     action: str

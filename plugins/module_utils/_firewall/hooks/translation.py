@@ -51,8 +51,19 @@ def is_decided(connection: Connection, hook: str) -> bool:
 
 
 def settle(flight: Flight, hook: str) -> None:
-    """Settle it, with or without a change (nf_nat_alloc_null_binding)."""
-    connection = _connection(flight)
+    """Settle it where no rule did: nothing changes but a source port that is taken (nf_nat_alloc_null_binding)."""
+    if changes_source(hook) and is_taken(flight):
+        setup(flight, hook, Nat(SNAT), flight.saddr)
+    else:
+        _decided(_connection(flight), hook)
+
+
+def is_taken(flight: Flight) -> bool:
+    """Whether answers would be those of another connection, too (nf_nat_used_tuple)."""
+    return _connection(flight).reply in flight.taken
+
+
+def _decided(connection: Connection, hook: str) -> None:
     if changes_source(hook):
         connection.snat_decided = True
     else:
@@ -108,28 +119,40 @@ def _own(address: Optional[int], device: str) -> int:
 
 
 def setup(flight: Flight, hook: str, nat: Nat, address: int) -> None:
-    """Decide the translation of a connection by its first packet, and translate that packet."""
+    """Decide the translation of a connection by its first packet, and translate that packet.
+
+    What is_taken() after that of the source cannot be kept (__nf_conntrack_confirm of nf_conntrack_core.c).
+    """
     connection = _connection(flight)
     reply_source, reply_sport, reply_destination, reply_dport = connection.reply
     if changes_source(hook):
         port = _source_port(flight.sport, nat)
+        if (reply_source, reply_sport, address, port) in flight.taken and not _is_one_port(nat):
+            port = None
         connection.snat = (address, port) != (flight.saddr, flight.sport)
         connection.reply = (reply_source, reply_sport, address, port)
     else:
         port = _destination_port(flight.dport, nat)
         connection.dnat = (address, port) != (flight.daddr, flight.dport)
         connection.reply = (address, port, reply_destination, reply_dport)
-    settle(flight, hook)
+    _decided(connection, hook)
     apply_known(flight, hook)
 
 
 def _source_port(port: Optional[int], nat: Nat) -> Optional[int]:
-    """It stays if it can; out of a range that does not hold it the kernel takes one at random."""
+    """It stays if it can; out of a range that does not hold it the kernel takes one at random.
+
+    So it does instead of one that is taken, if it may (nf_nat_l4proto_unique_tuple).
+    """
     if nat.random_port or port is None:
         return None
     if nat.ports is None or nat.ports[0] <= port <= nat.ports[1]:
         return port
-    return nat.ports[0] if nat.ports[0] == nat.ports[1] else None
+    return nat.ports[0] if _is_one_port(nat) else None
+
+
+def _is_one_port(nat: Nat) -> bool:
+    return nat.ports is not None and nat.ports[0] == nat.ports[1]
 
 
 def _destination_port(port: Optional[int], nat: Nat) -> Optional[int]:

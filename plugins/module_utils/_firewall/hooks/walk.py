@@ -46,6 +46,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.tracking import untrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.translation import (
     CannotTell,
+    changes_source,
+    is_taken,
     possible_addresses,
     setup,
     word,
@@ -237,6 +239,10 @@ class Walk:
     ) -> list[Passage]:
         setup(flight, self._hook, nat, address)
         steps.append(self._step(here, program, word(nat, self._hook), flight))
+        if changes_source(self._hook) and is_taken(flight):
+            source, destination = (flight.saddr, flight.sport), (flight.daddr, flight.dport)
+            steps.append(Step(self._hook, None, None, DROP, *source, *destination))
+            return [Passage(DROP, flight, tuple(steps), ())]
         return [Passage(ACCEPT, flight, tuple(steps), ())]
 
     def _split_lookup(

@@ -108,7 +108,7 @@ class Leg:
         flight.iif = flight.oif = flight.physin = flight.physout = ""
         flight.mark = 0
         flight.tracked = True
-        flight.connection, flight.reply, flight.state = None, False, CT_INVALID
+        flight.connection, flight.reply, flight.state, flight.taken = None, False, CT_INVALID, ()
         known = course.tracked
         if known is not None:
             own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
@@ -117,6 +117,8 @@ class Leg:
                 flight.connection, flight.reply = known.copy(), True
             elif own == known.original:
                 flight.connection = known.copy()
+            elif flight.protocol == known.protocol:
+                flight.taken = (known.original, known.reply)
         return flight
 
     def hook(self, name: str, course: Course, flight: Flight) -> Iterator[tuple[Passage, Course]]:

@@ -24,4 +24,7 @@ def decision_text(passage: Passage) -> str:
     place = f"{last.chain.table_name}, chain {last.chain.name}"
     if last.rule is None:
         return f"the policy of {place} {_WORDS[passage.verdict]} it"
-    return f"rule {last.rule.number} of {place} {_WORDS[passage.verdict]} it: {last.rule.text}"
+    rule = f"rule {last.rule.number} of {place}"
+    if passage.steps[-1] is not last:
+        return f"{rule} gives it what another connection has, so connection tracking drops it: {last.rule.text}"
+    return f"{rule} {_WORDS[passage.verdict]} it: {last.rule.text}"

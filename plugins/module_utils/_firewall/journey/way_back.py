@@ -126,6 +126,8 @@ class WayBack:
         if (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted:
             return ""
         came, asked = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
+        if came == asked:
+            return f"it comes back as a connection of its own, from another port of {asked} than {first.dport}"
         return f"it comes back past connection tracking, from {came} instead of {asked}"
 
     def send_error(self, arrival: Arrival, protocol: str) -> list[Ending]:

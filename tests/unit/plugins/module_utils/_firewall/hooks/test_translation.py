@@ -102,6 +102,49 @@ def test_port_of_a_new_source(nat: Nat, sport: int | None, given: int | None) ->
     assert (gone.saddr, gone.sport) == (HOST, given)
 
 
+@pytest.mark.parametrize(
+    ("nat", "given"),
+    [
+        (Nat("snat", (HOST, HOST)), None),
+        (Nat("snat", (OTHER, OTHER)), 40000),
+        (Nat("masquerade"), None),
+        (Nat("snat", (HOST, HOST), (30000, 50000)), None),
+        (Nat("snat", (HOST, HOST), (7, 7)), 7),
+    ],
+)
+def test_a_source_port_that_another_connection_has_is_changed(nat: Nat, given: int | None) -> None:
+    """get_unique_tuple() of nf_nat_core.c: an answer to it would be that other one's request."""
+    traverser = host(base("postrouting", (nat,)))
+    sent = Flight(4, UDP, WEB, 40000, CLIENT, 53)
+    sent.taken = ((CLIENT, 53, HOST, 40000), (HOST, 40000, CLIENT, 53))
+    flight = only(traverser.pass_hook("output", sent))
+    flight.oif = "eth0"
+    gone = only(traverser.pass_hook("postrouting", flight))
+    assert (gone.saddr, gone.sport) == (OTHER if nat.addresses == (OTHER, OTHER) else HOST, given)
+    assert gone.connection is not None
+    assert gone.connection.reply == (CLIENT, 53, gone.saddr, given)
+
+
+def test_a_source_port_is_changed_without_a_rule_where_it_is_taken() -> None:
+    """nf_nat_alloc_null_binding()."""
+    sent = Flight(4, UDP, HOST, 40000, CLIENT, 53)
+    sent.taken = ((CLIENT, 53, HOST, 40000), (WEB, 53, CLIENT, 53))
+    gone = only(host().pass_hook("postrouting", only(host().pass_hook("output", sent))))
+    assert (gone.saddr, gone.sport) == (HOST, None)
+    assert gone.connection is not None
+    assert (gone.connection.snat, gone.connection.snat_decided) == (True, True)
+
+
+def test_where_a_rule_has_one_port_and_it_is_taken_the_packet_is_dropped() -> None:
+    """__nf_conntrack_confirm() of nf_conntrack_core.c."""
+    traverser = host(base("postrouting", (Nat("snat", (HOST, HOST), (40000, 40000)),)))
+    sent = Flight(4, UDP, WEB, 40000, CLIENT, 53)
+    sent.taken = ((CLIENT, 53, HOST, 40000), (HOST, 40000, CLIENT, 53))
+    (passage,) = traverser.pass_hook("postrouting", only(traverser.pass_hook("output", sent)))
+    assert passage.verdict == DROP
+    assert [(step.action, step.chain is None) for step in passage.steps] == [("snat", False), (DROP, True)]
+
+
 def test_a_range_of_addresses_leaves_open_which_one() -> None:
     passages = host(base("prerouting", (Nat("dnat", (WEB, OTHER)),))).pass_hook("prerouting", request())
     assert {passage.flight.daddr for passage in passages} == {WEB, OTHER}

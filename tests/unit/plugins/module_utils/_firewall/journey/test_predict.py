@@ -179,6 +179,26 @@ def test_datagram_is_answered_from_another_address_by_an_old_proxy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (f"SNAT --to-source {ADDRESS}", f"from another port of {ADDRESS} than 5353"),
+        (f"SNAT --to-source {ADDRESS}:5353-5399", f"from another port of {ADDRESS} than 5353"),
+        (f"SNAT --to-source {ADDRESS}:5353", "so connection tracking drops it: "),
+    ],
+)
+def test_an_answer_of_its_own_cannot_have_the_address_that_was_asked(target: str, reason: str) -> None:
+    """As the first question's connection has it; all of these were seen with engine 26.1.5."""
+    host = small_host(layout=27)
+    host.own_rules["nat", "POSTROUTING"] = [f"-p udp -m udp --sport 5353 -j {target}"]
+    path = ask(host.snapshot(), container("peer"), ADDRESS, "udp", 5353)
+    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert reason in path.reason
+    # A question that is not tracked has no connection that would be in the way.
+    host.own_rules["raw", "PREROUTING"] = ["-p udp -m udp --dport 5353 -j CT --notrack"]
+    assert ask(host.snapshot(), container("peer"), ADDRESS, "udp", 5353).seen == "answered"
+
+
+@pytest.mark.parametrize(
     ("rule", "protocol", "seen"),
     [
         ("-j DROP", "tcp", "timed out"),
