@@ -13,9 +13,10 @@ from tests.differential.reachability_hosts import SUBNETS, SUBNETS6
 
 
 def leaves_for_nobody(path: Path) -> bool:
-    """Whether a request leaves the host for a machine that is not there: routes that rules chose led it so.
+    """Whether a request leaves the host for a machine that is not out there: routes that rules chose led it so.
 
-    No machine has an address of a container, and each of the two that are there is beyond one uplink alone.
+    No machine has an address of a container, and each of the two that are there is beyond one uplink alone. The one
+    that stands for the internet holds whole ranges, some of those among them.
     """
     sent = [hop for hop in path.hops if (hop.leg, hop.place, hop.action) == (REQUEST, "wire", "send")]
     return any(
