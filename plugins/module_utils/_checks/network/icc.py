@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
@@ -39,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 
 _KEY = "icc"
 _NET_RAW = "NET_RAW"
+_NAMED = 5
 
 
 def _judge_icc(examined: Examined) -> list[Verdict]:
@@ -108,8 +110,9 @@ def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
     ]
     if attached:
         return Remedy(
-            f"A human decides: {', '.join(sorted(attached)[:5])} may need each other. Give them networks of their own, "
-            f'then write "{_KEY}": false into daemon.json; it takes effect when dockerd starts while no container runs'
+            f"A human decides what belongs together among {listed(sorted(attached), _NAMED)} and gives it a network of "
+            f'its own. Then write "{_KEY}": false into daemon.json; it takes effect when dockerd starts while no '
+            "container runs"
         )
     if _KEY in (next_flags(snapshot) or {}):
         return Remedy(f'Take --{_KEY} out of dockerd\'s flags, and write "{_KEY}": false into daemon.json')

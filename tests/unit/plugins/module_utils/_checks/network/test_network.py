@@ -66,7 +66,7 @@ def test_two_containers_that_reach_each_other_prove_it() -> None:
     assert any(key.startswith("container one to 172.18.0.") for key in finding.evidence)
     assert finding.remedy is not None
     assert finding.remedy.module is None
-    assert "one, two may need each other" in finding.remedy.text
+    assert "what belongs together among one, two and gives it a network" in finding.remedy.text
 
 
 def test_rules_that_do_not_see_bridged_packets_keep_nobody_apart() -> None:
