@@ -167,7 +167,7 @@ def test_rules_for_one_family_are_for_that_alone(engine_host: Host) -> None:
     """Whatever the host's nft prints of them; the last it may not have words for."""
     install_readers(engine_host)
     whole = book(on_host(engine_host, NFT_RULES, RULES=FOR_ONE_FAMILY))
-    (chain,) = whole.chains.values()
+    [chain] = list(whole.chains.values())
     family = Match(("family",), OneOf(frozenset({6})))
     asked = [
         [replace(each, text="") for each in rule.statements if isinstance(each, Match) and each.fields == ("family",)]
