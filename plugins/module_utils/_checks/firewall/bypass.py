@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import unfollowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.own_rules import (
     match_of_published_port,
     place_of_own_rules,
@@ -29,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.own_rul
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import FROM_OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
@@ -45,14 +47,16 @@ def _judge(examined: Examined) -> list[Verdict]:
         for answer in examined.answers.answers
         if answer.source.kind == OUTSIDE and answer.wanted.kind == PUBLISHED
     ]
-    if not outside:
+    doubts = unfollowed(examined.answers, host, FROM_OUTSIDE)
+    if not outside and not doubts:
         return [not_applicable(host, "No port is published that machines outside could ask for")]
     ports: dict[str, list[tuple[Asked, Exposed]]] = {}
     for exposed in examined.exposed:
         if exposed.kind == DENIED_BY_HOST:
             for asked in exposed.ports:
                 ports.setdefault(asked.label, []).append((asked, exposed))
-    found = [*(_failed(members, examined.snapshot.engine) for members in ports.values()), *_untold(outside, ports)]
+    found = [_failed(members, examined.snapshot.engine) for members in ports.values()]
+    found += [*_untold(outside, ports), *doubts]
     if found:
         return found
     number = len({asked.label for answer in outside for asked in answer.ports})

@@ -23,10 +23,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import remedy_of, unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
+    remedy_of,
+    unfollowed,
+    unread_inside,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import WAYS_OUT, Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
@@ -69,7 +73,8 @@ def _judge(examined: Examined) -> list[Verdict]:
             meant[kept_in] = None
         else:
             by_network.setdefault(item.network.id, []).append(item)
-    found = [*map(_verdict, by_network.values()), *unread_inside(examined.snapshot)]
+    doubts = [*unfollowed(examined.answers, host, WAYS_OUT), *unread_inside(examined.snapshot)]
+    found = [*map(_verdict, by_network.values()), *doubts]
     if found:
         return found
     without = [f"IPv{family}" for family in (4, 6) if not default_device(examined.snapshot, family)]

@@ -12,7 +12,8 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -83,6 +84,12 @@ def remedy_of(path: Path) -> Remedy:
         "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
         "writes them anew; where a rule of somebody else's is in the way, its owner decides"
     )
+
+
+def unfollowed(answers: Answers, host: Resource, *parts: str) -> list[Verdict]:
+    """That not all packets of one of these parts of the questions about a host were followed; empty where all were."""
+    reason = answers.missing(*parts)
+    return [unknown(host, reason)] if reason else []
 
 
 def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:

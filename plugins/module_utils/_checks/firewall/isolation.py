@@ -24,10 +24,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, unread_inside
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
+    reached,
+    unfollowed,
+    unread_inside,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import BETWEEN
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
@@ -70,9 +75,7 @@ def _judge(examined: Examined) -> list[Verdict]:
             if answer.path.verdict == UNKNOWN or _came(examined, answer):
                 _note(examined, opened, answer)
     found = [_verdict(item) for item in opened.values() if not (item.untold and (item.network.id, False) in opened)]
-    if answers.left_out:
-        found.append(unknown(host, "The questions between containers were too many to be all answered"))
-    found += unread_inside(snapshot)
+    found += [*unfollowed(answers, host, BETWEEN), *unread_inside(snapshot)]
     if found:
         return found
     if not asked:

@@ -22,12 +22,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import reached, remedy_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
+    reached,
+    remedy_of,
+    unfollowed,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
     Asked,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import FROM_HOST, FROM_OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
@@ -135,6 +140,9 @@ def _judge(examined: Examined) -> list[Verdict]:
         return [unknown(host, "; ".join(examined.answers.problems))]
     outcomes = _Judge(examined).outcomes
     found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
+    doubts = unfollowed(examined.answers, host, FROM_OUTSIDE, FROM_HOST)
+    if doubts:
+        return [*found, *doubts]
     told = {verdict.resource for verdict in found}
     unheard = [verdict for item in running(snapshot) for verdict in _unasked(examined, item, outcomes)]
     found += [verdict for verdict in unheard if verdict.resource not in told]

@@ -26,11 +26,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
     reached,
     remedy_of,
+    unfollowed,
     unread_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import BETWEEN, Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
@@ -65,7 +66,8 @@ def _judge(examined: Examined) -> list[Verdict]:
     by_network: dict[str, list[_Rift]] = {}
     for rift in rifts:
         by_network.setdefault(rift.network.id, []).append(rift)
-    found = [*map(_verdict, by_network.values()), *unread_inside(examined.snapshot)]
+    doubts = [*unfollowed(examined.answers, host, BETWEEN), *unread_inside(examined.snapshot)]
+    found = [*map(_verdict, by_network.values()), *doubts]
     if found:
         return found
     if not asked:

@@ -15,8 +15,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks import 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, not_applicable, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import unfollowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import exposure_if_reached
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import FROM_OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
@@ -61,7 +63,8 @@ def exposed_ports(examined: Examined, kind: str, told: Callable[[OpenPort], Verd
     """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are."""
     found = _open_ports(examined, kind)
     doubtful = {place: verdict for place, verdict in _undecided(examined, kind).items() if place not in found}
-    return [*map(told, found.values()), *doubtful.values()]
+    doubts = unfollowed(examined.answers, resources.host(examined.snapshot), FROM_OUTSIDE)
+    return [*map(told, found.values()), *doubtful.values(), *doubts]
 
 
 def _open_ports(examined: Examined, kind: str) -> dict[Place, OpenPort]:

@@ -48,6 +48,12 @@ class Traverser:
         for chain in book.chains.values():
             self._tables.setdefault(chain.key[:3], ReadyTable(compiler)).add(chain)
         self._stages: dict[tuple[str, int], list[Stage]] = {}
+        self._walks: list[Walk] = []
+
+    @property
+    def tried(self) -> int:
+        """How many rules packets were held against until now, but for those that an index tells not to concern them."""
+        return sum(walk.tried for walk in self._walks)
 
     def pass_hook(self, hook: str, flight: Flight) -> list[Passage]:
         """The ways in which a packet can leave a hook; the flight itself stays as it is.
@@ -97,7 +103,9 @@ class Traverser:
         ready = self._tables[chain.key[:3]].find(chain.name)
         if ready is None:
             raise KeyError(chain.key)
-        return Walk(hook, ready, self._around)
+        walk = Walk(hook, ready, self._around)
+        self._walks.append(walk)
+        return walk
 
 
 def must_route_again(before: Flight, passage: Passage) -> bool:

@@ -94,6 +94,8 @@ class Walk:
         self._hook = hook
         self._base = base
         self._around = around
+        self.tried = 0
+        """Rules that packets were held against until now."""
         self._called = 0
         self._splits = 0
         self._depth = 0
@@ -106,8 +108,10 @@ class Walk:
             return [self._stuck(flight, [], f"{chain_name(base.chain)}: {base.chain.unreadable}")]
         self._called = self._splits = self._depth = 0
         self._known.clear()
+        programs = base.programs_for(flight)
+        self.tried += len(programs)
         try:
-            return self._follow(Frame(base, base.programs_for(flight), 0, None, None, 0), flight, [])
+            return self._follow(Frame(base, programs, 0, None, None, 0), flight, [])
         except TooMany as error:
             return [self._stuck(flight, [], f"{chain_name(base.chain)}: {error}")]
 
@@ -212,6 +216,7 @@ class Walk:
             return [self._stuck(flight, steps, f"{chain_name(target.chain)}: {target.chain.unreadable}")]
         programs = target.programs_for(flight)
         self._called += 1 + len(programs)
+        self.tried += len(programs)
         if self._called > MOST_CALLED:
             raise TooMany(f"jumps to more than {MOST_CALLED} rules")
         if kind == JUMP:

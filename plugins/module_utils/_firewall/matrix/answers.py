@@ -10,21 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import end_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Asking, Key, Wanted
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import (
+    PARTS,
+    Asking,
+    Key,
+    Wanted,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 
 MOST_QUESTIONS = 20_000
-"""Packets that are followed at most, those from outside and from the host first; some seconds' worth."""
+"""Packets that are followed at most; some seconds' worth."""
+MOST_TRIED = 2_000_000
+"""Rules that packets are held against at most, of those that no index leaves out; some seconds' worth, too."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,18 @@ class Answers:
     answers: tuple[Answer, ...] = ()
     sources: tuple[Asking, ...] = ()
     """All that there are, also those whose packets nobody can send."""
-    left_out: bool = False
-    """Whether questions from containers to containers were too many to be all followed."""
+    left_out: tuple[str, ...] = ()
+    """Those of PARTS of whose questions not all were followed, since it would have taken too long."""
     problems: tuple[str, ...] = ()
     """What was not read that any packet may depend on; then there are no answers."""
+
+    def missing(self, *parts: str) -> str:
+        """Which of these parts were not all followed, and why; empty where they were."""
+        missing = [part for part in parts if part in self.left_out]
+        if not missing:
+            return ""
+        why = "the host treats its containers in too many ways, or has too many rules"
+        return f"not all packets {' and '.join(missing)} were followed: {why}"
 
 
 def answers_of(view: HostView) -> Answers:
@@ -100,14 +114,15 @@ def answers_of(view: HostView) -> Answers:
     if view.problems:
         return Answers(problems=tuple(view.problems))
     plan = Plan(view)
-    questions = plan.questions()
-    answers = tuple(
-        Answer(plan, *inquiry, path)
-        for inquiry in islice(questions, MOST_QUESTIONS)
-        for path in _answer(view, inquiry.packet)
-    )
-    # How many more there are is not counted: where all differ that takes longer than to follow those above.
-    return Answers(answers, tuple(plan.asking), left_out=any(True for dummy in questions))
+    answers: list[Answer] = []
+    left_out: tuple[str, ...] = ()
+    for followed, inquiry in enumerate(plan.questions()):
+        if followed >= MOST_QUESTIONS or view.traverser.tried > MOST_TRIED:
+            # How many more there are is not counted: where all differ that takes longer than to follow those above.
+            left_out = PARTS[PARTS.index(plan.part_of(inquiry.key)) :]
+            break
+        answers += (Answer(plan, *inquiry, path) for path in _answer(view, inquiry.packet))
+    return Answers(tuple(answers), tuple(plan.asking), left_out)
 
 
 def _answer(view: HostView, packet: Packet) -> list[Path]:

@@ -53,6 +53,12 @@ class Wanted:
         return next(iter(self.ports.values()))[0]
 
 
+FROM_OUTSIDE, FROM_HOST = "from machines outside", "from the host"
+WAYS_OUT, BETWEEN = "from containers to machines outside", "from containers to ports"
+PARTS = (FROM_OUTSIDE, FROM_HOST, WAYS_OUT, BETWEEN)
+"""The questions about a host by who asks for what, in the order in which they are answered."""
+
+
 class Key(NamedTuple):
     """All packets with the same key fare the same."""
 

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Asking, Key, Wanted
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import (
+    PARTS,
+    Asking,
+    Key,
+    Wanted,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
@@ -43,15 +48,8 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
         cells.setdefault((key.source, places[place], *how, answer.instead), cell)
     sources = [_source(asking) for asking in answers.sources]
     exposures = [Exposure(item.kind, item.uplink, item.labels, item.reason, item.example) for item in exposed]
-    problems = [*answers.problems, *_left_out(answers)]
+    problems = [text for text in (*answers.problems, answers.missing(*PARTS)) if text]
     return Matrix(sources, destinations, list(cells.values()), exposures, problems)
-
-
-def _left_out(answers: Answers) -> list[str]:
-    if not answers.left_out:
-        return []
-    worked_out = f"beyond {len(answers.answers):,} answers those from containers were not worked out"
-    return [f"the host treats its containers in too many ways: {worked_out}"]
 
 
 def _source(asking: Asking) -> Source:

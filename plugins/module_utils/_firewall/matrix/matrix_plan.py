@@ -24,6 +24,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import (
+    BETWEEN,
+    FROM_HOST,
+    FROM_OUTSIDE,
+    WAYS_OUT,
     Asking,
     Inquiry,
     Key,
@@ -86,16 +90,28 @@ class Plan:
         self._sort_ports([*published, *listening])
 
     def questions(self) -> Iterator[Inquiry]:
-        """One packet for every key that there is."""
-        for source, asking in enumerate(self.asking):
-            for number, wanted in enumerate(self.wanted):
-                if wanted.kind == BEYOND:
-                    if asking.kind != OUTSIDE:
-                        yield self._beyond(source, asking, number, wanted)
-                elif asking.kind == CONTAINER:
-                    yield from self._from_stations(source, asking, wanted)
-                else:
+        """One packet for every key that there is, in the order of PARTS."""
+        askers = list(enumerate(self.asking))
+        containers = [(source, asking) for source, asking in askers if asking.kind == CONTAINER]
+        for source, asking in askers[: len(askers) - len(containers)]:
+            if asking.kind == HOST:
+                yield from self._ways_out(source, asking)
+            for wanted in self.wanted:
+                if wanted.kind != BEYOND:
                     yield from self._from_one(source, asking, wanted)
+        for source, asking in containers:
+            yield from self._ways_out(source, asking)
+        for source, asking in containers:
+            for wanted in self.wanted:
+                if wanted.kind != BEYOND:
+                    yield from self._from_stations(source, asking, wanted)
+
+    def part_of(self, key: Key) -> str:
+        """Which of PARTS a question belongs to."""
+        kind = self.asking[key.source].kind
+        if kind == CONTAINER:
+            return WAYS_OUT if self.wanted[key.wanted].kind == BEYOND else BETWEEN
+        return FROM_OUTSIDE if kind == OUTSIDE else FROM_HOST
 
     def key(self, station: Optional[Station], source: int, asked: Asked, address: Optional[Address]) -> Key:
         """The key of a packet; station: the container that asks, address: None for one asked at the container."""
@@ -200,10 +216,12 @@ class Plan:
 
     # ---- questions
 
-    def _beyond(self, source: int, asking: Asking, number: int, wanted: Wanted) -> Inquiry:
+    def _ways_out(self, source: int, asking: Asking) -> Iterator[Inquiry]:
         origin = self._origin(asking, next(iter(asking.stations.values()), [None])[0])
-        packet = Packet(origin, BEYOND_ADDRESSES[wanted.family], wanted.protocol, BEYOND_PORT)
-        return Inquiry(Key(source, number, ("", None), None), packet, None)
+        for number, wanted in enumerate(self.wanted):
+            if wanted.kind == BEYOND:
+                packet = Packet(origin, BEYOND_ADDRESSES[wanted.family], wanted.protocol, BEYOND_PORT)
+                yield Inquiry(Key(source, number, ("", None), None), packet, None)
 
     def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[Inquiry]:
         if not self.can_ask(asking, wanted.family):

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
@@ -440,3 +441,25 @@ def test_whether_machines_outside_reach_it_can_be_open() -> None:
     host.own_rules["filter", "FORWARD"] = ["-m recent --rcheck --name x --rsource -j DROP"]
     finding = only(host, "firewall.bypass")
     assert (finding.outcome, finding.resource.name) == ("unknown", "web:80/tcp")
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "firewall.egress",
+        "firewall.publish",
+        "firewall.isolation",
+        "firewall.bypass",
+        "network.divided",
+        "publish.direct-access",
+        "publish.loopback-leak",
+    ],
+)
+def test_nothing_is_said_to_be_well_where_packets_were_left_out(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = big_host(2, 4)
+    host.container("local", [host.networks[0]], [PublishedPort("tcp", 80, "127.0.0.1", 9999)], [("tcp", 80)])
+    assert "unknown" not in {finding.outcome for finding in judge(host, check)}
+    monkeypatch.setattr(answers, "MOST_QUESTIONS", 0)
+    findings = judge(host, check)
+    assert {finding.outcome for finding in findings} == {"unknown"}
+    assert all("not all packets from " in finding.summary for finding in findings)

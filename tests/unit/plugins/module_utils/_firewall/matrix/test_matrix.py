@@ -208,7 +208,16 @@ def test_of_too_many_questions_those_of_containers_are_left_out(
     assert {part.sources[cell.source].kind for cell in part.cells} == {"outside", "host"}
     assert len(part.cells) == asked
     (problem,) = part.problems
-    assert problem.startswith("the host treats its containers in too many ways: ")
+    assert problem.startswith("not all packets from containers to machines outside and from containers to ports were ")
+
+
+def test_of_too_many_rules_packets_are_held_against_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_TRIED", 0)
+    part = matrix(big_host(2, 4))
+    assert len(part.cells) == 1
+    (problem,) = part.problems
+    assert "from machines outside" in problem
+    assert "too many rules" in problem
 
 
 def test_hostile_names_are_harmless_in_what_is_shown() -> None:
