@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
+from tests.differential.observing import Attempt, observe
+from tests.differential.reachability_machines import prepare
 from tests.integration.catalogue.cases import judge, of
 from tests.integration.catalogue.publish import guarded, leaking, routed_to
 from tests.integration.catalogue.scenario import make_healthy, release
-from tests.integration.outside import sends_to
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
@@ -28,21 +26,6 @@ ROUTED = NetworkSpec(
         "com.docker.network.bridge.gateway_mode_ipv4": "routed",
     },
 )
-SUBNETS = ("10.88.1.0/24", "10.88.2.0/24", "10.88.9.0/24", str(ROUTED.subnet))
-TO_LOOPBACK = """
-ip rule add pref 5 to 127.0.0.1 dport 8083 lookup 77
-ip route add 127.0.0.1 via "$1" table 77
-ip rule add pref 6 lookup local
-ip rule del pref 0
-sysctl -qw net.ipv4.conf.all.route_localnet=1
-"""
-AS_BEFORE = """
-ip rule add pref 0 lookup local
-ip rule del pref 6
-ip rule del pref 5
-ip route flush table 77
-sysctl -qw net.ipv4.conf.all.route_localnet=0
-"""
 
 
 @pytest.fixture
@@ -52,15 +35,12 @@ def host(fresh_host: Host) -> Host:
     return fresh_host
 
 
-@contextmanager
-def sent_to(lab: Lab, host: Host) -> Iterator[None]:
-    """The machine outside sends this host, and no other one, what is for its containers and for 127.0.0.1:8083."""
-    with sends_to(lab, host, SUBNETS):
-        lab.outside.net(["sh", "-c", TO_LOOPBACK, "sh", host.address])
-        try:
-            yield
-        finally:
-            lab.outside.net(["sh", "-c", AS_BEFORE])
+def seen_outside(lab: Lab, host: Host, *places: tuple[str, int]) -> list[str]:
+    """How it ends for the machine outside, which sends this host what is for its containers and for 127.0.0.1."""
+    prepare(lab)
+    mark = host.host_name.place
+    attempts = [Attempt(lab.outside.path, "tcp", address, port, mark) for address, port in places]
+    return [outcome.seen for outcome in observe(attempts)]
 
 
 def found(host: Host, check: str) -> set[str]:
@@ -73,9 +53,7 @@ def test_ports_that_are_said_to_be_open_are(host: Host, lab: Lab) -> None:
     routed_to(host)
     local = host.container("local").address("front")
     bare = host.container("bare").address("open" if release(host) >= (28, 0) else "back")
-    with sent_to(lab, host):
-        seen = [lab.outside.tcp("127.0.0.1", 8083), lab.outside.tcp(local, 80), lab.outside.tcp(bare, 80)]
-    assert seen == ["answered"] * 3
+    assert seen_outside(lab, host, ("127.0.0.1", 8083), (local, 80), (bare, 80)) == ["answered"] * 3
     assert found(host, "publish.loopback-leak") == {"local:80/tcp"}
     assert "bare:80/tcp" in found(host, "publish.direct-access")
 
@@ -85,9 +63,7 @@ def test_ports_that_are_said_to_be_kept_are(host: Host, lab: Lab) -> None:
     guarded(host)
     places = [("127.0.0.1", 8083), (host.container("local").address("front"), 80)]
     places.append((host.container("db").address("back"), 80))
-    with sent_to(lab, host):
-        seen = [lab.outside.tcp(address, port, seconds=1) for address, port in places]
-    assert seen == ["timed out"] * 3
+    assert seen_outside(lab, host, *places) == ["timed out"] * 3
     assert found(host, "publish.loopback-leak") == found(host, "publish.direct-access") == set()
 
 
@@ -96,9 +72,7 @@ def test_a_port_of_a_network_that_routes_is_open_on_purpose(host: Host, lab: Lab
     """It takes no port of the host, whatever was asked for."""
     host.deploy(Scenario([ROUTED], [Workload("site", ["lan"], publish=["8085:80"], serve=[80, 81])]))
     address = host.container("site").address("lan")
-    with sent_to(lab, host):
-        seen = [lab.outside.tcp(address, 80), lab.outside.tcp(address, 81, seconds=1)]
-    assert seen == ["answered", "timed out"]
+    assert seen_outside(lab, host, (address, 80), (address, 81)) == ["answered", "timed out"]
     assert found(host, "publish.direct-access") == set()
     trace = ansible_module(host, "dockernet.baseline.packet_trace", {"from": "outside", "to": "site:80/tcp"})
     assert (trace["packet"]["destination"], trace["path"]["seen"]) == (address, "answered")
