@@ -136,11 +136,14 @@ class HostPath:
             return [unbelieved]
         if decision.kind == LOCAL:
             return self.deliver(self._routed(course, decision), device)
-        if not self._view.settings.forwards(flight.family, device):
+        forwards = self._view.settings.forwards(flight.family, device)
+        # Whether it forwards is asked before the error of an IPv4 route is sent, not of an IPv6 one (ip_error(),
+        # ip6_pkt_drop()).
+        if decision.kind != UNICAST and (forwards or flight.family == 6):
+            return [self._turned_away(course, decision)]
+        if not forwards:
             key = self._view.settings.forwarding_key(flight.family, device)
             return [self._dropped(course, f"{key} is 0: the host sends nothing on that comes in by {device}")]
-        if decision.kind != UNICAST:
-            return [self._turned_away(course, decision)]
         return self._forward(self._routed(course, decision), device, decision)
 
     def incoming_route(self, flight: Flight, device: str) -> Decision:

@@ -142,6 +142,29 @@ def test_a_gateway_that_asks_for_itself_gets_an_answer_from_the_loopback() -> No
     assert predict(view, Packet(Origin(OUTSIDE), "127.0.0.1", "tcp", 8080, "192.0.2.77")).seen == "answered"
 
 
+@pytest.mark.parametrize(
+    ("destination", "route", "seen"),
+    [
+        ("2001:db8:99::7", Route("2001:db8:99::/48", 254, kind="unreachable"), "unreachable"),
+        ("198.51.100.7", Route("198.51.100.0/24", 254, kind="unreachable"), "timed out"),
+    ],
+)
+def test_a_host_that_does_not_forward_sends_errors_of_ipv6_routes_alone(
+    destination: str, route: Route, seen: str
+) -> None:
+    snapshot = host_with_web().snapshot()
+    links = [
+        dataclasses.replace(link, addresses=[*link.addresses, "2001:db8::10/64"]) if link.name == "eth0" else link
+        for link in snapshot.links
+    ]
+    routes = [*snapshot.routes, Route("2001:db8::/64", 254, interfaces=[2]), route]
+    off = {key: "0" if "forward" in key else value for key, value in snapshot.sysctls.items()}
+    off["net.ipv6.conf.all.forwarding"] = "0"
+    closed = dataclasses.replace(snapshot, links=links, routes=routes, sysctls=off)
+    packet = Packet(Origin(OUTSIDE), destination, "tcp", 443)
+    assert predict(HostView.of(closed), packet).seen == seen
+
+
 def test_port_of_any_protocol_is_not_known_of_an_echo() -> None:
     """For nft's ``th dport`` it is the checksum, which nobody knows beforehand."""
     host = host_with_web()
