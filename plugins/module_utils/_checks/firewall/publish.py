@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import FROM_HOST, FROM_OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, HIGH, Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
@@ -141,11 +141,11 @@ def _judge(examined: Examined) -> list[Verdict]:
     outcomes = _Judge(examined).outcomes
     found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
     doubts = unfollowed(examined.answers, host, FROM_OUTSIDE, FROM_HOST)
-    if doubts:
-        return [*found, *doubts]
     told = {verdict.resource for verdict in found}
     unheard = [verdict for item in running(snapshot) for verdict in _unasked(examined, item, outcomes)]
-    found += [verdict for verdict in unheard if verdict.resource not in told]
+    # Where packets were left out, that a port was not asked has that reason.
+    found += [item for item in unheard if item.resource not in told and (item.outcome == FAIL or not doubts)]
+    found += doubts
     if found:
         return found
     kept_off = [text for outcome in outcomes.values() for text in outcome.told(_MEANT)]

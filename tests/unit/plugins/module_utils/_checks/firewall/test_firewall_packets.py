@@ -463,3 +463,9 @@ def test_nothing_is_said_to_be_well_where_packets_were_left_out(check: str, monk
     findings = judge(host, check)
     assert {finding.outcome for finding in findings} == {"unknown"}
     assert all("not all packets from " in finding.summary for finding in findings)
+
+
+def test_a_port_on_an_address_that_is_gone_fails_where_packets_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_QUESTIONS", 0)
+    findings = judge(web("192.0.2.77"), "firewall.publish")
+    assert {finding.outcome for finding in findings} == {"fail", "unknown"}
