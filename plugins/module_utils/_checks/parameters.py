@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     Check,
     Parameter,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS, near
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS, near_id
 
 PLACE = "parameters"
 
@@ -59,7 +59,7 @@ def _of_check(name: str, values: Any) -> dict[str, Any]:
 
 def _no_such_check(name: str) -> str:
     with_any = [check.id for check in CHECKS if check.parameters]
-    return f"no check has the id {name!r}{near(name)}. These have parameters: {', '.join(with_any)}"
+    return f"no check has the id {name!r}{near_id(name)}. These have parameters: {', '.join(with_any)}"
 
 
 def _listed(check: Check) -> str:

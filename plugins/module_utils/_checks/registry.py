@@ -62,18 +62,27 @@ def matching(pattern: str) -> list[Check]:
     """Return the checks whose id matches a pattern, one at least; raises UnknownCheckError when there is none."""
     found = [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
     if not found:
-        raise UnknownCheckError(f"no check matches {pattern!r}{near(pattern)}. {_there_are()}")
+        areas = dict.fromkeys(f"{check.id.partition('.')[0]}.*" for check in CHECKS)
+        raise UnknownCheckError(f"no check matches {pattern!r}{_near(pattern, [*_ids(), *areas])}. {_there_are()}")
     return found
 
 
-def near(name: str) -> str:
+def near_id(name: str) -> str:
     """Words that propose the id which a name that is none was perhaps meant to be; empty where none is like it."""
-    found = difflib.get_close_matches(name, [check.id for check in CHECKS], n=1)
+    return _near(name, _ids())
+
+
+def _near(text: str, candidates: list[str]) -> str:
+    found = difflib.get_close_matches(text, candidates, n=1)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
+def _ids() -> list[str]:
+    return [check.id for check in CHECKS]
+
+
 def _there_are() -> str:
-    return f"There are: {', '.join(check.id for check in CHECKS)}"
+    return f"There are: {', '.join(_ids())}"
 
 
 def describe(check: Check) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
     CHECKS,
     UnknownCheckError,
     describe,
+    matching,
     select,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine, run_checks
@@ -144,6 +146,29 @@ def test_checks_are_chosen_by_patterns_in_the_order_of_the_registry() -> None:
             select(patterns)
     with pytest.raises(UnknownCheckError, match=r"'hairpins\.\*'"):
         select(("forwarding.*", "hairpins.*"))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("firwall.*", "firewall.*"),
+        ("modes.*", "mode.*"),
+        ("firwall", "firewall.*"),
+        ("firewall", "firewall.*"),
+        ("firewall.egres", "firewall.egress"),
+        ("firwall.publish", "firewall.publish"),
+        ("mode.hots", "mode.host"),
+        ("proxy.mem?", "proxy.memory"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_gets_the_one_that_was_meant(given: str, meant: str) -> None:
+    with pytest.raises(UnknownCheckError, match=re.escape(f"no check matches {given!r} (did you mean {meant!r}?). ")):
+        matching(given)
+
+
+def test_nothing_is_proposed_for_what_is_like_no_check() -> None:
+    with pytest.raises(UnknownCheckError, match=r"no check matches 'zzz'\. There are: "):
+        matching("zzz")
 
 
 def test_ids_are_unique_and_metadata_is_complete() -> None:
