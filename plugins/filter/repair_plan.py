@@ -16,6 +16,7 @@ description:
     failed, each once, with the options of all findings that name it taken together.
   - Waived findings are left alone. All keys of C(daemon.json) go to M(dockernet.baseline.daemon_config), those of
     docker-proxy among them, so that one restart will do.
+  - Fails for a remedy that names a module or an option which the role P(dockernet.baseline.harden#role) does not know.
 options:
   _input:
     description: The findings.
@@ -77,7 +78,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import Wishes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import LostRemedyError, Wishes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import repair_plan as plan_of
 
 
@@ -91,12 +92,14 @@ def repair_plan(
     proxy_in_force: Optional[bool] = None,
     live_restore: bool = False,
 ) -> dict[str, Any]:
-    """Return the plan for findings as plain data; raise AnsibleFilterError when they are none."""
+    """Return the plan for findings as plain data; raise AnsibleFilterError when they are none or one would be lost."""
     wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also)
     try:
         plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
     except DecodeError as error:
         raise AnsibleFilterError(f"repair_plan: not a list of findings: {error}") from error
+    except LostRemedyError as error:
+        raise AnsibleFilterError(f"repair_plan: {error}") from error
     return {"modules": dict(plan.modules), "switches_proxy": plan.switches_proxy, "waiting": dict(plan.waiting)}
 
 

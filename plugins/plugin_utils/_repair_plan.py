@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -22,6 +22,14 @@ IP_FORWARD = "ip_forward"
 USERLAND_PROXY = "userland_proxy"
 RUN_BY = {USERLAND_PROXY: DAEMON_CONFIG}
 """The module that does what a remedy names: all keys of daemon.json go to one, so that one restart will do."""
+OPTIONS: Mapping[str, Collection[str]] = {
+    BRIDGE_HAIRPIN: ("state",),
+    BRIDGE_NETWORK: ("networks",),
+    DAEMON_CONFIG: ("config", "absent", "restart"),
+    IP_FORWARD: ("state", "families", "router_advertisements"),
+    USERLAND_PROXY: ("state",),
+}
+"""Modules that remedies may name, with the options that they may give: those that the role harden passes on."""
 
 ON_REQUEST = ("daemon.pending", "firewall.disabled", "network.ipv6-unfiltered")
 """Checks whose repair brings into force what somebody may have held back on purpose: rules of dockerd where others may
@@ -29,6 +37,10 @@ do the work, translate or filter; or a change of configuration that waits for it
 
 _PROXY_KEY = "userland-proxy"
 _LIVE_RESTORE_KEY = "live-restore"
+
+
+class LostRemedyError(ValueError):
+    """A remedy of which a part would not be run; the message names the check and that part."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,10 @@ class RepairPlan:
 
 
 def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: Optional[bool]) -> RepairPlan:
-    """Plan the repair of all that failed and was not waived; proxy_in_force as the audit's facts have it."""
+    """Plan the repair of all that failed and was not waived; proxy_in_force as the audit's facts have it.
+
+    Raises LostRemedyError.
+    """
     named: dict[str, list[Mapping[str, Any]]] = {}
     remedies = [
         (finding.check, finding.remedy)
@@ -66,7 +81,10 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
         if finding.outcome == FAIL and finding.waiver is None and finding.remedy is not None
     ]
     for check, remedy in remedies:
-        if remedy.module is not None and _asked_for(check, wishes):
+        if remedy.module is None:
+            continue
+        _refuse_to_lose(check, remedy.module, remedy.args)
+        if _asked_for(check, wishes):
             named.setdefault(remedy.module, []).append(remedy.args)
     modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
     forwarding = _forwarding(named.get(IP_FORWARD, []), wishes)
@@ -79,6 +97,15 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
     waiting = {check: _missing_wish(check, remedy, state, wishes) for check, remedy in remedies}
     return RepairPlan(modules, switches, {check: wish for check, wish in waiting.items() if wish})
+
+
+def _refuse_to_lose(check: str, module: str, args: Mapping[str, Any]) -> None:
+    """As may come of findings of another version of this collection. Raises LostRemedyError."""
+    if module not in OPTIONS:
+        raise LostRemedyError(f"the remedy of {check} names the module {module}, which is not run")
+    lost = [name for name in args if name not in OPTIONS[module]]
+    if lost:
+        raise LostRemedyError(f"the remedy of {check} gives {', '.join(lost)} to {module}, which is not passed on")
 
 
 def _asked_for(check: str, wishes: Wishes) -> bool:

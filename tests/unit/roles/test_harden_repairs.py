@@ -9,18 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import RUN_BY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import OPTIONS, RUN_BY
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = yaml.safe_load((ROOT / "roles/harden/tasks/repair.yml").read_text())
 NAMED = sorted({RUN_BY.get(module, module) for check in CHECKS for module in check.mended_by})
-# What remedies say to each module.
-OPTIONS = {
-    "bridge_hairpin": {"state"},
-    "bridge_network": {"networks"},
-    "daemon_config": {"config", "absent", "restart"},
-    "ip_forward": {"state", "families", "router_advertisements"},
-}
 
 
 def tasks() -> Iterator[dict[str, Any]]:
@@ -32,7 +25,8 @@ def tasks() -> Iterator[dict[str, Any]]:
 def test_a_module_that_a_finding_may_name_is_run_with_the_options_of_remedies(module: str) -> None:
     found = [task[f"dockernet.baseline.{module}"] for task in tasks() if f"dockernet.baseline.{module}" in task]
     assert len(found) == 1
-    assert set(found[0]) >= OPTIONS[module]
+    for option in OPTIONS[module]:
+        assert f"__harden_modules.{module}.{option} " in found[0][option]
 
 
 @pytest.mark.parametrize("task", list(tasks()), ids=lambda task: task["name"])

@@ -71,3 +71,6 @@ def test_a_waiver_is_unused_where_no_host_uses_it() -> None:
     ]
     assert unused_waivers(hosts) == ["waiver that covers nothing: c.d where kind == 'port' (netops: known)"]
     assert unused_waivers([]) == []
+    lost = {**FINDING, "remedy": {"text": "On.", "module": "ip_forward", "args": {"window": 3}}}
+    with pytest.raises(AnsibleFilterError, match=r"repair_plan: the remedy of mode\.host gives window to ip_forward, "):
+        repair_plan([lost])

@@ -16,12 +16,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import (
-    BRIDGE_HAIRPIN,
-    BRIDGE_NETWORK,
-    DAEMON_CONFIG,
-    IP_FORWARD,
     ON_REQUEST,
-    USERLAND_PROXY,
+    OPTIONS,
+    LostRemedyError,
     RepairPlan,
     Wishes,
     repair_plan,
@@ -126,5 +123,20 @@ def test_a_wish_that_is_met_switches_nothing() -> None:
 
 
 def test_every_module_that_a_check_may_name_is_run() -> None:
-    named = {module for check in CHECKS for module in check.mended_by}
-    assert named <= {BRIDGE_HAIRPIN, BRIDGE_NETWORK, DAEMON_CONFIG, IP_FORWARD, USERLAND_PROXY}
+    assert {module for check in CHECKS for module in check.mended_by} <= set(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("finding", "lost"),
+    [
+        (failed("packet_trace", source="web"), "a.b names the module packet_trace, which is not run"),
+        (
+            failed("ip_forward", families=["ipv4"], interfaces=["eth0"], window=3),
+            "a.b gives interfaces, window to ip_forward, which is not passed on",
+        ),
+    ],
+)
+def test_a_remedy_of_which_a_part_would_not_be_run_is_refused(finding: Finding, lost: str) -> None:
+    with pytest.raises(LostRemedyError, match=lost):
+        plan(finding)
+    assert plan(replace(finding, outcome="unknown")).modules == {}
