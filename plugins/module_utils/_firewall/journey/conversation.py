@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Ending,
     ending_of_request,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.errors_seen import is_reset
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import Start, WayBack
@@ -117,7 +118,8 @@ class Conversation:
         which can refuse it now.
         """
         connection = lost.course.flight.connection
-        if self.protocol != "tcp" or lost.verdict == UNKNOWN or connection is None or not connection.seen_reply:
+        is_silent = self.protocol == "tcp" and lost.seen == TIMED_OUT
+        if not is_silent or connection is None or not connection.seen_reply:
             yield lost
             return
         for end in self.send(lost.course._replace(flight=self.first, tracked=connection)):
@@ -159,12 +161,12 @@ class Conversation:
 
     def _data_lost(self, end: Arrival) -> Iterator[Ending]:
         """A reset ends an established connection, other errors do not (tcp_v4_err())."""
-        is_reset = end.kind == TURNED_AWAY and "reset" in end.error
-        endings = self.way_back.send_error(end, self.protocol) if is_reset else [ending_of_request(end, self.protocol)]
+        resets = end.kind == TURNED_AWAY and is_reset(end.error)
+        endings = self.way_back.send_error(end, self.protocol) if resets else [ending_of_request(end, self.protocol)]
         for ending in endings:
             if ending.verdict == UNKNOWN:
                 yield ending
                 continue
-            seen = CLOSED if is_reset and ending.seen == REFUSED else TIMED_OUT
+            seen = CLOSED if resets and ending.seen == REFUSED else TIMED_OUT
             reason = f"the connection is made, then its data is lost: {ending.reason}"
             yield ending._replace(verdict=DROPPED, seen=seen, reason=reason)

@@ -24,9 +24,14 @@ _PORT = "port-unreach"
 _PASSING = ("net-unreach", "host-unreach", "no-route", "addr-unreach")
 
 
+def is_reset(error: str) -> bool:
+    """Whether it is a TCP reset; all others are ICMP errors."""
+    return _RESET in error
+
+
 def seen_as(error: str, protocol: str) -> str:
     """``refused``, ``unreachable`` or ``timed out``, for an error in the words of reject (nft(8))."""
-    if _RESET in error:
+    if is_reset(error):
         return REFUSED
     if _PORT in error:
         return REFUSED
@@ -63,7 +68,7 @@ def error_for(flight: Flight, error: str, source: int) -> Flight:
     An ICMP error comes from source and keeps the ports of what it quotes; a reset comes from where the packet
     was going.
     """
-    reset = _RESET in error
+    reset = is_reset(error)
     reply = Flight(
         flight.family, flight.protocol, flight.daddr if reset else source, flight.dport, flight.saddr, flight.sport
     )
@@ -76,6 +81,6 @@ def error_for(flight: Flight, error: str, source: int) -> Flight:
         reply.tcp_flags = 0
     reply.skuid = reply.skgid = NO_SOCKET
     reply.connection = None if flight.connection is None else flight.connection.copy()
-    reply.reply = reply.connection is not None
-    reply.state = CT_RELATED if reply.reply else CT_INVALID
+    reply.reply = reply.connection is not None and not flight.reply
+    reply.state = CT_INVALID if reply.connection is None else CT_RELATED
     return reply

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     OUTSIDE,
+    TURNED_AWAY,
     UNTOLD,
     Arrival,
     Course,
@@ -26,7 +27,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     ending_of_reply,
     ending_of_request,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.errors_seen import error_for
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.errors_seen import (
+    error_for,
+    is_reset,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import ECHO_REPLY, Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
@@ -40,7 +44,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.proto
     TCP,
     UDP,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, NO_ANSWER, TIMED_OUT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DROPPED,
+    NO_ANSWER,
+    TIMED_OUT,
+    UNKNOWN,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
@@ -98,13 +107,44 @@ class WayBack:
             arrivals = self._leg.from_wire(arrival.device, back)
         for end in arrivals:
             if end.kind not in (ARRIVED, OUTSIDE):
-                yield ending_of_reply(end)
+                yield from self._not_back(end)
                 continue
             stray = self._stray(end)
             if stray:
                 yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course)
             else:
                 yield self._by_another_uplink(end) or end.course
+
+    def _not_back(self, end: Arrival) -> Iterator[Ending]:
+        """An answer that was lost on its way; what says so goes to whoever answers.
+
+        But an error about a reset goes to where the reset says that it comes from, which is whoever asks
+        (nf_send_unreach()). It ends what is not connected yet (tcp_v4_err()).
+        """
+        lost = ending_of_reply(end)
+        flight = end.course.flight
+        # A bridge port sends its reset past all hooks (nf_send_reset()).
+        if end.kind != TURNED_AWAY or not is_reset(end.error) or flight.tcp_flags != SYN | ACK or flight.physin:
+            yield lost
+            return
+        reset = error_for(flight, end.error, flight.daddr)
+        for further in self._leg.error_from_host(end.course._replace(flight=reset)):
+            if further.kind == UNTOLD:
+                yield ending_of_reply(further)
+            elif further.kind != TURNED_AWAY or is_reset(further.error):
+                yield lost._replace(course=lost.course._replace(doubts=further.course.doubts))
+            else:
+                yield from self._told_of_reset(lost, further)
+
+    def _told_of_reset(self, lost: Ending, turned_away: Arrival) -> Iterator[Ending]:
+        for ending in self.send_error(turned_away, "tcp"):
+            if ending.verdict == UNKNOWN:
+                yield ending
+            elif ending.seen == TIMED_OUT:
+                yield lost._replace(course=lost.course._replace(doubts=ending.course.doubts))
+            else:
+                reason = f"{lost.reason}; the reset for who answers is turned away: {ending.reason}"
+                yield ending._replace(verdict=lost.verdict, reason=reason)
 
     def _by_another_uplink(self, end: Arrival) -> Optional[Ending]:
         """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""
