@@ -38,6 +38,10 @@ NAMES = "names"
 NETWORKS = "networks"
 
 
+class NotJudgedError(Exception):
+    """Raised where a check asks for what cannot be told; the message is the reason of its unknown."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """Something that a check is told, such as a limit."""
@@ -93,7 +97,7 @@ class Check:
     needs: tuple[str, ...]
     """Sources without which there is no verdict; the runner answers unknown for them."""
     judge: Callable[[Examined], list[Verdict]]
-    """Returns one verdict at least: for the host when nothing is wrong, else one a resource."""
+    """Returns one verdict at least: for the host when nothing is wrong, else one a resource. Raises NotJudgedError."""
     cis: dict[str, str] = field(default_factory=dict)
     """Number of the item in the CIS Docker Benchmark, by the benchmark's version; empty where there is no such item."""
     mended_by: tuple[str, ...] = ()

@@ -8,10 +8,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    NotJudgedError,
+    Settings,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.recognition import unpredictable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
@@ -64,24 +69,38 @@ class Examined:
         """Whose rules are whose."""
         return Purposes(self.view.book, self.snapshot.engine)
 
-    @cached_property
+    def require_whole_view(self) -> None:
+        """Raise NotJudgedError where something was not read that every packet may depend on."""
+        _raise_any(self.view.problems)
+
+    @property
     def answers(self) -> Answers:
-        """Who reaches what, class by class. Where something was not read that every packet may depend on, problems."""
-        problem = unpredictable(self.snapshot)
-        return Answers(problems=(problem,)) if problem else answers_of(self.view)
+        """Who reaches what, class by class. Raises NotJudgedError where nothing can be said of any packet."""
+        _raise_any(self._answers.problems)
+        return self._answers
 
     @cached_property
     def exposed(self) -> list[Exposed]:
-        """What is open to machines outside, and perhaps was not meant to be."""
+        """What is open to machines outside, and perhaps was not meant to be. Raises as ``answers`` does."""
         return exposed_by(self.view, self.answers.answers)
 
     @cached_property
     def matrix(self) -> Matrix:
-        """The answers in words."""
-        return matrix_of(self.answers, self.exposed)
+        """The answers in words; its problems say where there are none."""
+        return matrix_of(self._answers, [] if self._answers.problems else self.exposed)
 
     def path(self, packet: Packet) -> Path:
         """Where a packet goes. Raises BadPacketError for one that nobody can send."""
         if packet not in self._paths:
             self._paths[packet] = predict(self.view, packet)
         return self._paths[packet]
+
+    @cached_property
+    def _answers(self) -> Answers:
+        problem = unpredictable(self.snapshot)
+        return Answers(problems=(problem,)) if problem else answers_of(self.view)
+
+
+def _raise_any(problems: Sequence[str]) -> None:
+    if problems:
+        raise NotJudgedError("; ".join(problems))

@@ -9,7 +9,12 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import recognition
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Verdict, unknown
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
+    Check,
+    NotJudgedError,
+    Verdict,
+    unknown,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import select
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.resources import host
@@ -25,7 +30,7 @@ def run_checks(examined: Examined) -> list[Finding]:
     return [
         _finding(check, verdict)
         for check in select(examined.settings.checks, examined.settings.exclude)
-        for verdict in _blind(check, examined.snapshot) or check.judge(examined)
+        for verdict in _blind(check, examined.snapshot) or _judged(check, examined)
     ]
 
 
@@ -49,6 +54,13 @@ def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
         return [unknown(host(snapshot), "; ".join(reasons), {"unread sources": unread})]
     elsewhere = recognition.in_another_namespace(check, snapshot)
     return [] if elsewhere is None else [elsewhere]
+
+
+def _judged(check: Check, examined: Examined) -> list[Verdict]:
+    try:
+        return check.judge(examined)
+    except NotJudgedError as error:
+        return [unknown(host(examined.snapshot), str(error))]
 
 
 def _reason(snapshot: HostSnapshot, source: str) -> str:

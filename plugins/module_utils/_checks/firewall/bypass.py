@@ -40,8 +40,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 
 def _judge(examined: Examined) -> list[Verdict]:
     host = resources.host(examined.snapshot)
-    if examined.answers.problems:
-        return [unknown(host, "; ".join(examined.answers.problems))]
     outside = [
         answer
         for answer in examined.answers.answers

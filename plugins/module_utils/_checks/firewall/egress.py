@@ -62,8 +62,6 @@ class _Trouble:
 
 def _judge(examined: Examined) -> list[Verdict]:
     host = resources.host(examined.snapshot)
-    if examined.answers.problems:
-        return [unknown(host, "; ".join(examined.answers.problems))]
     good, troubles = _followed(examined)
     meant: dict[str, None] = {}
     by_network: dict[str, list[_Trouble]] = {}

@@ -61,8 +61,6 @@ class _Open:
 def _judge(examined: Examined) -> list[Verdict]:
     snapshot, answers = examined.snapshot, examined.answers
     host = resources.host(snapshot)
-    if answers.problems:
-        return [unknown(host, "; ".join(answers.problems))]
     opened: dict[tuple[str, bool], _Open] = {}
     asked = 0
     aside: dict[str, None] = {}

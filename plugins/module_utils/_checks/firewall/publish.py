@@ -136,8 +136,6 @@ def _judge(examined: Examined) -> list[Verdict]:
     bindings = sum(bool(port.host_port) for item in running(snapshot) for port in item.published)
     if not bindings:
         return [not_applicable(host, "No running container publishes a port")]
-    if examined.answers.problems:
-        return [unknown(host, "; ".join(examined.answers.problems))]
     outcomes = _Judge(examined).outcomes
     found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
     doubts = unfollowed(examined.answers, host, FROM_OUTSIDE, FROM_HOST)

@@ -54,8 +54,7 @@ def _judge(examined: Examined) -> list[Verdict]:
         names = sorted({link.name for version in (4, 6) for link in outer_links(snapshot, version)})
         reason = f"The host leads to others by one outer interface at most ({', '.join(names) or 'none'})"
         return [not_applicable(resource, reason)]
-    if examined.view.problems:
-        return [unknown(resource, "; ".join(examined.view.problems))]
+    examined.require_whole_view()
     asked = [way for found in known for way in ways(examined, found)]
     found = [way for way in asked if way.is_open]
     if found:

@@ -60,8 +60,6 @@ class _Rift:
 
 def _judge(examined: Examined) -> list[Verdict]:
     host = resources.host(examined.snapshot)
-    if examined.answers.problems:
-        return [unknown(host, "; ".join(examined.answers.problems))]
     asked, rifts = _followed(examined)
     by_network: dict[str, list[_Rift]] = {}
     for rift in rifts:

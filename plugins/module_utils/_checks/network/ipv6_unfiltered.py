@@ -41,8 +41,7 @@ def _judge_ipv6_unfiltered(examined: Examined) -> list[Verdict]:
     networks = outward_networks(snapshot, 6)
     if not networks:
         return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv6")]
-    if examined.view.problems:
-        return [unknown(resources.host(snapshot), "; ".join(examined.view.problems))]
+    examined.require_whole_view()
     evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
     # Rules that are there although dockerd was told to make none are left from before.
     if chains_of_docker(examined.view.book, 6) and examined.rule_making[6].value is not False:

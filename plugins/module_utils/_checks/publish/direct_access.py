@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
@@ -41,16 +42,10 @@ def _judge_direct_access(examined: Examined) -> list[Verdict]:
     on_bridges = _on_bridges(snapshot)
     if not on_bridges:
         return [not_applicable(resources.host(snapshot), "No running container is on a bridge network")]
-    unasked = nobody_asks(examined)
-    if unasked:
-        return unasked
-    seen = {space.inode for space in snapshot.inner}
-    unread = [
-        unknown(resources.container(item), f"which ports {item.name} listens on was not read")
-        for item in on_bridges
-        if item.netns not in seen
+    found = nobody_asks(examined) or [
+        *exposed_ports(examined, NOT_PUBLISHED, partial(_reached, snapshot.engine)),
+        *_unread(snapshot, on_bridges),
     ]
-    found = [*exposed_ports(examined, NOT_PUBLISHED, lambda port: _reached(port, snapshot.engine)), *unread]
     return found or [
         passed(
             resources.host(snapshot),
@@ -65,7 +60,17 @@ def _on_bridges(snapshot: HostSnapshot) -> list[Container]:
     return [item for item in running(snapshot) if any(end.network_id in bridged for end in item.endpoints)]
 
 
-def _reached(port: OpenPort, engine: Optional[Engine]) -> Verdict:
+def _unread(snapshot: HostSnapshot, containers: list[Container]) -> list[Verdict]:
+    """An unknown for each container whose listening ports were not read."""
+    seen = {space.inode for space in snapshot.inner}
+    return [
+        unknown(resources.container(item), f"which ports {item.name} listens on was not read")
+        for item in containers
+        if item.netns not in seen
+    ]
+
+
+def _reached(engine: Optional[Engine], port: OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,

@@ -50,17 +50,19 @@ def _place_of(asked: Asked) -> Place:
 
 
 def nobody_asks(examined: Examined) -> list[Verdict]:
-    """The verdict where machines outside cannot ask, or nothing is known of what they reach; empty where it is."""
-    host = resources.host(examined.snapshot)
-    if examined.answers.problems:
-        return [unknown(host, "; ".join(examined.answers.problems))]
-    if not any(source.kind == OUTSIDE for source in examined.answers.sources):
-        return [not_applicable(host, "This host has no interface by which others could ask it")]
-    return []
+    """The verdict where no machine outside can ask; empty where one can. Raises NotJudgedError."""
+    if any(source.kind == OUTSIDE for source in examined.answers.sources):
+        return []
+    return [
+        not_applicable(resources.host(examined.snapshot), "This host has no interface by which others could ask it")
+    ]
 
 
 def exposed_ports(examined: Examined, kind: str, told: Callable[[OpenPort], Verdict]) -> list[Verdict]:
-    """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are."""
+    """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are.
+
+    Raises NotJudgedError.
+    """
     found = _open_ports(examined, kind)
     doubtful = {place: verdict for place, verdict in _undecided(examined, kind).items() if place not in found}
     doubts = unfollowed(examined.answers, resources.host(examined.snapshot), FROM_OUTSIDE)
