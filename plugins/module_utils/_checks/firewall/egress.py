@@ -9,24 +9,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
     Verdict,
-    failed,
     not_applicable,
     passed,
-    unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
-    remedy_of,
     unfollowed,
     unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.troubles import (
+    Trouble,
+    Words,
+    told_by_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import family_of
@@ -34,45 +36,34 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Plug, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, routed_addresses
 
 _NAMED = 5
-
-
-@dataclass
-class _Trouble:
-    """Containers of one network that do not reach the outside, all for one reason."""
-
-    network: Network
-    packet: Packet
-    path: Path
-    reason: str
-    containers: list[str] = field(default_factory=list)
-
-    @property
-    def untold(self) -> bool:
-        """Whether it is merely not known that they do."""
-        return self.path.verdict == UNKNOWN and self.reason in ("; ".join(self.path.doubts), self.path.reason)
+_WORDS = Words(
+    who="containers",
+    number="number of containers",
+    deed="reach the outside",
+    impact="What they ask of other machines gets no answer: updates, name servers, services they depend on.",
+)
 
 
 def _judge(examined: Examined) -> list[Verdict]:
     host = resources.host(examined.snapshot)
     good, troubles = _followed(examined)
     meant: dict[str, None] = {}
-    by_network: dict[str, list[_Trouble]] = {}
+    faults = []
     for item in troubles:
         kept_in = examined.purposes.kept_off(item.path)
         if kept_in:
             meant[kept_in] = None
         else:
-            by_network.setdefault(item.network.id, []).append(item)
+            faults.append(item)
     doubts = [*unfollowed(examined.answers, host, WAYS_OUT), *unread_inside(examined.snapshot)]
-    found = [*map(_verdict, by_network.values()), *doubts]
+    found = [*told_by_network(faults, _WORDS), *doubts]
     if found:
         return found
     without = [f"IPv{family}" for family in (4, 6) if not default_device(examined.snapshot, family)]
@@ -89,9 +80,9 @@ def _judge(examined: Examined) -> list[Verdict]:
     return [passed(host, "Containers reach the outside", evidence)]
 
 
-def _followed(examined: Examined) -> tuple[int, list[_Trouble]]:
+def _followed(examined: Examined) -> tuple[int, list[Trouble]]:
     """How many reach the outside, and the others by network and by what becomes of their packets."""
-    troubles: dict[tuple[str, Key], _Trouble] = {}
+    troubles: dict[tuple[str, Key], Trouble] = {}
     good = 0
     for answer in examined.answers.answers:
         if answer.source.kind != CONTAINER or answer.wanted.kind != BEYOND:
@@ -103,15 +94,15 @@ def _followed(examined: Examined) -> tuple[int, list[_Trouble]]:
             key = (network.id, answer.key)
             if key not in troubles:
                 troubles[key] = _trouble(examined, answer, station, network)
-            troubles[key].containers.append(station.name)
+            troubles[key].members[station.name] = None
     return good, list(troubles.values())
 
 
-def _trouble(examined: Examined, answer: Answer, station: Station, network: Network) -> _Trouble:
+def _trouble(examined: Examined, answer: Answer, station: Station, network: Network) -> Trouble:
     """Told by a packet of the container's own, which fares like that of its class."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, station.name))
     path = examined.path(packet)
-    return _Trouble(network, packet, path, _wrong(examined, packet, path, station, network))
+    return Trouble(network, packet, path, _wrong(examined, packet, path, station, network))
 
 
 def _leaving(answer: Answer) -> Iterator[tuple[Station, Network]]:
@@ -159,30 +150,6 @@ def _masquerades(examined: Examined, network: Network, family: int) -> bool:
     """Whether dockerd is to masquerade what leaves a network."""
     wanted = network.masquerades and network.gateway_mode(family).startswith("nat")
     return wanted and examined.rule_making[family].value is not False
-
-
-def _verdict(troubles: list[_Trouble]) -> Verdict:
-    """One for a network: what is sure of some of its containers comes before what is open of others."""
-    sure = [item for item in troubles if not item.untold]
-    told = sure or troubles
-    names = list(dict.fromkeys(name for item in told for name in item.containers))
-    who = listed(names, _NAMED)
-    network, reason = told[0].network, told[0].reason
-    resource = resources.network(network)
-    evidence = {
-        "containers": who,
-        "number of containers": len(names),
-        "packets": {str(item.packet): item.reason for item in told[:_NAMED]},
-    }
-    if not sure:
-        return unknown(resource, f"whether containers of {network.name} reach the outside depends: {reason}", evidence)
-    return failed(
-        resource,
-        f"Containers of {network.name} ({who}) do not reach the outside: {reason}",
-        evidence,
-        "What they ask of other machines gets no answer: updates, name servers, services they depend on.",
-        remedy_of(told[0].path),
-    )
 
 
 EGRESS = Check(

@@ -9,63 +9,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
     Verdict,
-    failed,
     not_applicable,
     passed,
-    unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import (
     reached,
-    remedy_of,
     unfollowed,
     unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.troubles import (
+    Trouble,
+    Words,
+    told_by_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import BETWEEN, Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 
-_NAMED = 5
-
-
-@dataclass
-class _Rift:
-    """Containers of one network that do not reach others of it, all for one reason."""
-
-    network: Network
-    packet: Packet
-    path: Path
-    pairs: dict[str, None] = field(default_factory=dict)
-
-    @property
-    def reason(self) -> str:
-        """Why not, or what it depends on."""
-        return self.path.because
+_WORDS = Words(
+    who="from and to",
+    number="number of ports",
+    deed="reach each other",
+    impact="They were put on one network to talk to each other, and what they ask gets no answer.",
+)
 
 
 def _judge(examined: Examined) -> list[Verdict]:
     host = resources.host(examined.snapshot)
     asked, rifts = _followed(examined)
-    by_network: dict[str, list[_Rift]] = {}
-    for rift in rifts:
-        by_network.setdefault(rift.network.id, []).append(rift)
     doubts = [*unfollowed(examined.answers, host, BETWEEN), *unread_inside(examined.snapshot)]
-    found = [*map(_verdict, by_network.values()), *doubts]
+    found = [*told_by_network(rifts, _WORDS), *doubts]
     if found:
         return found
     if not asked:
@@ -73,10 +61,10 @@ def _judge(examined: Examined) -> list[Verdict]:
     return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": asked})]
 
 
-def _followed(examined: Examined) -> tuple[int, list[_Rift]]:
+def _followed(examined: Examined) -> tuple[int, list[Trouble]]:
     """How many ports were asked, and what went wrong."""
     asked = 0
-    rifts: dict[tuple[str, Key], Optional[_Rift]] = {}
+    rifts: dict[tuple[str, Key], Optional[Trouble]] = {}
     for answer in examined.answers.answers:
         if answer.source.kind != CONTAINER or answer.wanted.kind != INNER_PORT or answer.relation != SAME_NETWORK:
             continue
@@ -89,7 +77,7 @@ def _followed(examined: Examined) -> tuple[int, list[_Rift]]:
                 rifts[key] = _rift(examined, answer, station, port, network)
             rift = rifts[key]
             if rift is not None:
-                rift.pairs[f"{station.name} to {port.label}"] = None
+                rift.members[f"{station.name} to {port.label}"] = None
     return asked, [rift for rift in rifts.values() if rift is not None]
 
 
@@ -113,11 +101,11 @@ def _fares_well(answer: Answer) -> bool:
     return answer.path.verdict == DELIVERED and answer.path.answered_by.startswith("container ")
 
 
-def _rift(examined: Examined, answer: Answer, station: Station, port: Asked, network: Network) -> Optional[_Rift]:
+def _rift(examined: Examined, answer: Answer, station: Station, port: Asked, network: Network) -> Optional[Trouble]:
     """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=port.address, port=port.port)
     path = examined.path(packet)
-    return _Rift(network, packet, path) if _is_fault(examined, path, port) else None
+    return Trouble(network, packet, path, path.because) if _is_fault(examined, path, port) else None
 
 
 def _is_fault(examined: Examined, path: Path, port: Asked) -> bool:
@@ -127,27 +115,6 @@ def _is_fault(examined: Examined, path: Path, port: Asked) -> bool:
     door = reached(path, (port.address,), port.port)
     at_its_door = door is not None and door.action != "deliver"
     return path.verdict != DELIVERED and not at_its_door and not examined.purposes.kept_off(path)
-
-
-def _verdict(rifts: list[_Rift]) -> Verdict:
-    """One for a network: what is sure of some of its containers comes before what is open of others."""
-    sure = [item for item in rifts if item.path.verdict != UNKNOWN]
-    told = sure or rifts
-    network, reason = told[0].network, told[0].reason
-    pairs = list(dict.fromkeys(pair for item in told for pair in item.pairs))
-    who = listed(pairs, _NAMED)
-    packets = {str(item.packet): item.reason for item in told[:_NAMED]}
-    evidence = {"from and to": who, "number of ports": len(pairs), "packets": packets}
-    resource = resources.network(network)
-    if not sure:
-        return unknown(resource, f"whether containers of {network.name} reach each other depends: {reason}", evidence)
-    return failed(
-        resource,
-        f"Containers of {network.name} do not reach each other ({who}): {reason}",
-        evidence,
-        "They were put on one network to talk to each other, and what they ask gets no answer.",
-        remedy_of(told[0].path),
-    )
 
 
 DIVIDED = Check(
