@@ -25,6 +25,11 @@ Numbers of the CIS Docker Benchmark stand with the versions that they are from, 
 1.1.0 is the Docker Community Edition Benchmark. Most checks have no CIS item: the benchmark knows neither forwarding,
 hairpin, IPv6 nor address pools.
 
+Four of its items on networks (numbers of 1.6.0 to 1.8.0) are cited by no check, since none judges them. Which ports are
+needed (5.9), and whether swarm mode is (5.1), only whoever runs the host knows; publish.dead names published ports that
+nothing answers at. On which interface swarm itself listens (7.2), and whether its management has a network of its own
+(7.9), is not looked at; what its services publish is (publish.wildcard).
+
 Where an engine is not Docker's own, or not within reach, checks say so one by one: with Podman behind the socket those
 of dockerd and docker-proxy do not apply and all others are unknown; of a rootless engine, whatever takes its own
 network namespace is unknown.
