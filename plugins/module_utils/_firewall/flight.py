@@ -63,6 +63,7 @@ class Flight:
         "icmp_type",
         "iif",
         "mark",
+        "next_hop",
         "oif",
         "physin",
         "physout",
@@ -93,6 +94,8 @@ class Flight:
         self.tcp_flags: Optional[int] = SYN if protocol == TCP else 0
         self.iif = ""
         self.oif = ""
+        self.next_hop = 0
+        """Neighbour of IPv4 that a route leads to, in POSTROUTING; 0 for what no route was asked for."""
         self.physin = ""
         self.physout = ""
         self.mark: Optional[int] = 0
@@ -125,6 +128,7 @@ class Flight:
         other.icmp_type = self.icmp_type
         other.iif = self.iif
         other.mark = self.mark
+        other.next_hop = self.next_hop
         other.oif = self.oif
         other.physin = self.physin
         other.physout = self.physout
@@ -182,7 +186,7 @@ class Surroundings(Protocol):
         """Device that the route from a source to an address leads to; empty without one, or if it is not incoming."""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address that MASQUERADE takes on a device."""
+        """The address that MASQUERADE takes on a device; towards: the next hop, of IPv6 the destination."""
 
     def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
         """The address that REDIRECT takes on the device that a packet came in by; asking: its source."""

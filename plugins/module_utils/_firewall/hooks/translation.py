@@ -97,7 +97,8 @@ def possible_addresses(nat: Nat, flight: Flight, hook: str, around: Surroundings
     _connection(flight)
     old = flight.saddr if changes_source(hook) else flight.daddr
     if nat.kind == MASQUERADE:
-        return [_own(around.own_address(flight.family, flight.oif, flight.daddr), flight.oif)]
+        towards = flight.next_hop or flight.daddr
+        return [_own(around.own_address(flight.family, flight.oif, towards), flight.oif)]
     if nat.kind == REDIRECT:
         if hook == OUTPUT:
             return [_LOOPBACK[flight.family]]

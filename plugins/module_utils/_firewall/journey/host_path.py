@@ -220,6 +220,8 @@ class HostPath:
     def _postrouting(self, course: Course, decision: Decision) -> Iterator[tuple[Passage, Course]]:
         flight = course.flight.copy()
         flight.oif = _device(decision)
+        if flight.family == 4:
+            flight.next_hop = next_hop(flight, decision)
         return self._leg.hook(POSTROUTING, course, flight)
 
     def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:

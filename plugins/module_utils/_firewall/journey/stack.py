@@ -96,19 +96,20 @@ class Stack:
             return parse_address(decision.source)[1]
         if decision.kind == LOCAL:
             return asked.destination
-        return self.select_source(asked.family, asked.destination, decision.device, decision.gateway)
+        by_router = asked.family == 4 and decision.gateway
+        towards = parse_address(decision.gateway)[1] if by_router else asked.destination
+        return self.select_source(asked.family, towards, decision.device)
 
-    def select_source(self, family: int, destination: int, device: str, gateway: str) -> Optional[int]:
+    def select_source(self, family: int, towards: int, device: str) -> Optional[int]:
         """The address for what leaves by a device; one of another device stands in when it has none.
 
         IPv4 looks for one on the subnet of the next hop (inet_select_addr()), IPv6 at the destination alone
         (ipv6_dev_get_saddr()).
         """
         if family == 6:
-            own = self._global(6, device, destination)
-            others = (item for name in self.links for item in self._global(6, name, destination))
-            return _best6(own or list(others), destination)
-        towards = parse_address(gateway)[1] if gateway else destination
+            own = self._global(6, device, towards)
+            others = (item for name in self.links for item in self._global(6, name, towards))
+            return _best6(own or list(others), towards)
         for name in (device, *self.links):
             found = self._global(4, name, towards)
             if found:

@@ -57,14 +57,13 @@ class HostSurroundings:
         return decision.device if is_back else ""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c).
+        """The address that MASQUERADE takes on a device towards the next hop, of IPv6 the destination (nf_nat_masquerade.c).
 
         For what goes to an address of the host itself IPv6 takes that very address (RFC 6724, rule 1).
         """
         if family == 6 and self._host.has_address(6, towards):
             return towards
-        decision = self._host.fib.lookup(Asked(family, towards))
-        return self._host.select_source(family, towards, device, decision.gateway if decision.device == device else "")
+        return self._host.select_source(family, towards, device)
 
     def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
         """The address that REDIRECT takes on a device (nf_nat_redirect.c): its first, for IPv6 of the asker's scope."""

@@ -256,7 +256,7 @@ class Way:
         address, port = (flight.saddr, flight.sport) if source else (flight.daddr, flight.dport)
         new_address: int | None = address
         if nat.kind == "masquerade":
-            new_address = self.around.own_address(flight.family, flight.oif, flight.daddr)
+            new_address = self.around.own_address(flight.family, flight.oif, flight.next_hop or flight.daddr)
         elif nat.kind == "redirect" and self.hook == "output":
             new_address = 0x7F000001
         elif nat.kind == "redirect":

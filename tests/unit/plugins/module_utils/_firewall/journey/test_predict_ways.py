@@ -167,3 +167,15 @@ def test_a_host_on_which_too_many_courses_are_open_is_unknown(monkeypatch: pytes
     monkeypatch.setattr(courses, "MOST_HOOKS", 3)
     path = ask(host_with_web().snapshot(), Origin(OUTSIDE), ADDRESS, 8080)
     assert (path.verdict, path.doubts) == ("unknown", ["too many conditions that cannot be decided"])
+
+
+def test_masquerading_takes_the_address_that_is_nearest_to_the_next_hop_of_the_route_that_was_chosen() -> None:
+    host = host_with_web()
+    host.own_rules["mangle", "PREROUTING"] = ["! -i eth1 -j MARK --set-xmark 0x7/0xffffffff"]
+    host.links.append(Link(3, "eth1", up=True, addresses=["198.51.100.10/24", "198.51.101.10/24"]))
+    snapshot = with_routes(host.snapshot(), Route("0.0.0.0/0", 100, interfaces=[3], gateways=["198.51.101.1"]))
+    rules = sorted(
+        [*snapshot.policy_rules, PolicyRule(100, 4, table=100, mark=7, mask=7)], key=lambda item: item.priority
+    )
+    path = ask(replace(snapshot, policy_rules=rules), Origin(CONTAINER, "web"), ELSEWHERE)
+    assert path.source_at_end == "198.51.101.10"
