@@ -57,7 +57,7 @@ class HostSurroundings:
         return decision.device if is_back else ""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
-        """The address that MASQUERADE takes on a device towards the next hop, of IPv6 the destination (nf_nat_masquerade.c).
+        """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); towards: next hop, of IPv6 destination.
 
         For what goes to an address of the host itself IPv6 takes that very address (RFC 6724, rule 1).
         """
