@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
@@ -79,6 +81,7 @@ def test_a_busy_host_is_read_as_its_own_tools_show_it(fresh_host: Host) -> None:
     check_modes(snapshot)
     check_processes(host, snapshot)
     check_networks(host, snapshot)
+    check_answers_of_the_engine(host, snapshot)
     check_kernel(host, snapshot)
     check_rules(snapshot)
     check_listeners(host, snapshot)
@@ -224,6 +227,33 @@ def check_networks(host: Host, snapshot: HostSnapshot) -> None:
     assert by_name["back"].bridge == "back0"
     assert snapshot.engine is not None
     assert snapshot.engine.version.split("+")[0] == host.release
+
+
+def check_answers_of_the_engine(host: Host, snapshot: HostSnapshot) -> None:
+    """Docker's own SDK speaks HTTP by other code, and judges nothing."""
+    client = docker.DockerClient(base_url=f"unix:///proc/{host.pid}/root/run/docker.sock")
+    with closing(client):
+        networks = {told["Id"]: told for told in client.api.networks()}
+        containers = {item.attrs["Id"]: item.attrs for item in client.containers.list(all=True)}
+        version = client.version()["Version"]
+    assert snapshot.engine is not None
+    assert snapshot.engine.version == version
+    assert {
+        item.id: (item.name, item.driver, item.scope, item.internal, item.ipv6, item.options, item.labels)
+        for item in snapshot.networks
+    } == {
+        name: tuple(told[key] for key in ("Name", "Driver", "Scope", "Internal", "EnableIPv6", "Options", "Labels"))
+        for name, told in networks.items()
+    }
+    assert {item.id: (item.name, item.status, item.pid or 0, item.network_mode) for item in snapshot.containers} == {
+        name: (
+            told["Name"].lstrip("/"),
+            told["State"]["Status"],
+            told["State"]["Pid"],
+            told["HostConfig"]["NetworkMode"],
+        )
+        for name, told in containers.items()
+    }
 
 
 def check_kernel(host: Host, snapshot: HostSnapshot) -> None:
