@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 Release = tuple[int, int]
-"""Major and minor number of an engine; (0, 0) where it is not known."""
+"""Major and minor number of an engine."""
+UNKNOWN_RELEASE: Release = (0, 0)
+"""Where the engine could not be asked for it."""
 
 # Types, as dockerd decodes them.
 BOOLEAN = "boolean"
@@ -50,7 +52,7 @@ OLDEST: Release = (20, 10)
 
 
 def _known(release: Release, first: Release, last: Optional[Release]) -> bool:
-    if release == (0, 0):
+    if release == UNKNOWN_RELEASE:
         return True
     return first <= max(release, OLDEST) and (last is None or release <= last)
 
@@ -249,6 +251,6 @@ def default_of(name: str, release: Release) -> Any:
 
     Raises KeyError for a name that is no key.
     """
-    if name == "ip6tables" and (0, 0) < release < (27, 0):
+    if name == "ip6tables" and UNKNOWN_RELEASE < release < (27, 0):
         return False
     return KEYS[name].default

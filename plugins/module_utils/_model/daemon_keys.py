@@ -16,63 +16,30 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, KeyPosition
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_contradictions import (
+    CONTRADICTIONS,
+    Start,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened, is_nested
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
-    ADDRESS,
-    ADDRESSES,
     BOOLEAN,
-    BOOLEAN_MAP,
     FLAG_NAMES,
-    INTEGER,
     KEYS,
     MERGED_WITH_FLAGS,
-    NETWORK_OPTIONS,
-    OBJECT,
-    OBJECTS,
-    POOLS,
-    PREFIX,
     PROXIES,
-    SIZE,
-    STRING,
-    STRING_MAP,
-    STRINGS,
     Release,
-    default_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_structs import is_integer, misfit_in
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_values import pool_fields, value_problem
-
-UNKNOWN_RELEASE: Release = (0, 0)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_types import WORDS, type_problem
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_values import value_problem
 
 # Every release at which an answer of this module changes, and the newest one.
 _TURNING_POINTS: tuple[Release, ...] = (
     *((20, 10), (23, 0), (24, 0), (25, 0), (26, 0), (26, 1), (27, 0), (27, 3)),
     *((28, 0), (28, 1), (28, 2), (29, 0), (29, 2), (29, 7)),
 )
-_MAPS = (OBJECTS, STRING_MAP, BOOLEAN_MAP, NETWORK_OPTIONS)
-_PROXY_OPTIONS = ("http-proxy", "https-proxy", "no-proxy")
-
-_WORDS = {
-    BOOLEAN: "true or false",
-    INTEGER: "a whole number",
-    STRING: "a string",
-    ADDRESS: "an IP address in a string",
-    PREFIX: "an address with its prefix length in a string",
-    STRINGS: "an array of strings",
-    ADDRESSES: "an array of IP addresses",
-    POOLS: "an array of objects with base and size",
-    OBJECT: "an object",
-    OBJECTS: "an object whose values are objects",
-    SIZE: "a size in a string",
-    PROXIES: "an object with http-proxy, https-proxy and no-proxy",
-    STRING_MAP: "an object whose values are strings",
-    BOOLEAN_MAP: "an object whose values are true or false",
-    NETWORK_OPTIONS: "an object of objects whose values are strings",
-}
 
 
 def problems_in(
@@ -141,7 +108,7 @@ class _Findings:
 def _judge_key(found: _Findings, name: str, value: Any, release: Release) -> None:
     strange = _strange_members(name, value, release)
     if name in KEYS and KEYS[name].known_to(release):
-        message = _type_problem(name, value, release) or strange or value_problem(name, value, release)
+        message = type_problem(name, value, release) or strange or value_problem(name, value, release)
         if message:
             found.add(name, message)
     elif name in FLAG_NAMES and FLAG_NAMES[name].known_to(release):
@@ -182,7 +149,7 @@ def _strange_members(name: str, value: Any, release: Release) -> str:
     if not isinstance(value, dict) or is_nested(name) or not _is_known(name, release):
         return ""
     strange = [_quoted(member) for member in value if member == "proxies" or not _is_known(member, release)]
-    wanted = f" must be {_WORDS[PROXIES]}, found {', '.join(strange)}" if name == "proxies" else ""
+    wanted = f" must be {WORDS[PROXIES]}, found {', '.join(strange)}" if name == "proxies" else ""
     return f"{name}{wanted or f': its member {chr(44).join(strange)} is no key of daemon.json'}" if strange else ""
 
 
@@ -198,70 +165,6 @@ def _judge_unknown_object(found: _Findings, name: str, value: dict[str, Any], re
         switches = [member for member in value if member in KEYS and KEYS[member].kind == BOOLEAN]
         effect = f"of its members {', '.join(switches)} takes effect" if switches else "nothing in it takes effect"
         found.add(name, f"{what}; dockerd starts with it, and {effect}", 0)
-
-
-def _type_problem(name: str, value: Any, release: Release) -> str:
-    """Return a sentence if Go's decoder refuses the value for the key; null leaves most defaults in place."""
-    key = KEYS[name]
-    if key.decoded_until is not None and not UNKNOWN_RELEASE < release <= key.decoded_until:
-        return ""
-    if value is None and key.kind not in (SIZE, PROXIES):
-        return ""
-    if not _fits(key.kind, value):
-        return f"{name} must be {_WORDS[key.kind]}{_misfit(key.kind, value)}"
-    field = misfit_in(name, value) if isinstance(value, dict) else ""
-    return f"{name}: {field}" if field else ""
-
-
-def _misfit(kind: str, value: Any) -> str:
-    """Say what was found instead. Contents of objects are left out, since they can hold secrets."""
-    if isinstance(value, dict) and kind in _MAPS:
-        return f"; that of {', '.join(map(_quoted, _misfit_members(kind, value)))} is not"
-    if isinstance(value, dict) and kind == PROXIES:
-        return f", found {', '.join(map(_quoted, _misfit_members(kind, value)))}"
-    if isinstance(value, (dict, list)):
-        return f", found {'an object' if isinstance(value, dict) else 'an array'}{_misfit_items(kind, value)}"
-    return f", found {_shown(value)}"
-
-
-def _misfit_items(kind: str, value: Any) -> str:
-    return " with something else in it" if isinstance(value, list) and kind in (STRINGS, ADDRESSES, POOLS) else ""
-
-
-def _fits(kind: str, value: Any) -> bool:
-    if kind == BOOLEAN:
-        return isinstance(value, bool)
-    if kind == INTEGER:
-        return is_integer(value)
-    if kind in (STRING, ADDRESS, PREFIX):
-        return isinstance(value, str)
-    if kind == SIZE:
-        return isinstance(value, str) and value != ""
-    if kind in (STRINGS, ADDRESSES):
-        return isinstance(value, list) and all(item is None or isinstance(item, str) for item in value)
-    if kind == POOLS:
-        return isinstance(value, list) and all(_is_pool(item) for item in value)
-    return isinstance(value, dict) and not _misfit_members(kind, value)
-
-
-def _misfit_members(kind: str, value: dict[str, Any]) -> list[str]:
-    """The names of the members of an object that are not as their kind wants them."""
-    return [name for name, item in value.items() if not _member_fits(kind, name, item)]
-
-
-def _member_fits(kind: str, name: str, item: Any) -> bool:
-    if (kind == PROXIES and name not in _PROXY_OPTIONS) or kind == OBJECT or item is None:
-        return True
-    if kind == BOOLEAN_MAP:
-        return isinstance(item, bool)
-    if kind == NETWORK_OPTIONS:
-        return isinstance(item, dict) and all(option is None or isinstance(option, str) for option in item.values())
-    return isinstance(item, dict if kind == OBJECTS else str)
-
-
-def _is_pool(item: Any) -> bool:
-    fields = pool_fields(item)
-    return isinstance(fields.get("base"), str) and is_integer(fields.get("size"))
 
 
 # ---- the file against the command line -------------------------------------------------------------------------------
@@ -284,110 +187,10 @@ def _judge_flags(found: _Findings, values: dict[str, Any], flags: dict[str, Any]
 # ---- keys that do not go together ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Start:
-    """What the next start of dockerd will have: flags, file and defaults together."""
-
-    given: dict[str, Any]
-    release: Release
-
-    def get(self, name: str) -> Any:
-        """The value of a key that will be in force."""
-        return self.given.get(name, default_of(name, self.release))
-
-    def since(self, *release: int) -> bool:
-        """Whether the engine is of that release or later, for certain."""
-        return self.release >= release
-
-    def before(self, *release: int) -> bool:
-        """Whether the engine is older than that release, for certain."""
-        return UNKNOWN_RELEASE < self.release < release
-
-
-@dataclass(frozen=True)
-class _Contradiction:
-    keys: tuple[str, ...]
-    """The first of these that stands in the file is shown."""
-    message: str
-    holds: Callable[[_Start], bool]
-
-
-_CONTRADICTIONS = (
-    _Contradiction(
-        ("bridge", "bip"),
-        "bridge and bip exclude each other",
-        lambda start: bool(start.get("bridge") and start.get("bip")),
-    ),
-    _Contradiction(
-        ("bridge", "bip6"),
-        "bridge and bip6 exclude each other",
-        lambda start: bool(start.get("bridge") and start.get("bip6")),
-    ),
-    _Contradiction(
-        ("icc", "iptables"),
-        "icc: false needs iptables, which is false",
-        lambda start: start.get("icc") is False and start.get("iptables") is False,
-    ),
-    _Contradiction(
-        ("icc", "ipv6", "ip6tables"),
-        "icc: false with ipv6: true needs ip6tables, which is false",
-        lambda start: (
-            start.since(27, 0)
-            and start.get("icc") is False
-            and start.get("ipv6") is True
-            and start.get("ip6tables") is False
-        ),
-    ),
-    _Contradiction(
-        ("ip6tables", "experimental"),
-        "ip6tables: true needs experimental: true before Docker Engine 27.0",
-        lambda start: start.before(27, 0) and start.get("ip6tables") is True and not start.get("experimental"),
-    ),
-    _Contradiction(
-        ("ipv6",),
-        "ipv6: true needs fixed-cidr-v6 before Docker Engine 28.0",
-        lambda start: (
-            start.before(28, 0)
-            and start.get("ipv6") is True
-            and not start.get("fixed-cidr-v6")
-            and start.get("bridge") != "none"
-        ),
-    ),
-    _Contradiction(
-        ("host-gateway-ip",),
-        "host-gateway-ip and host-gateway-ips exclude each other",
-        lambda start: "host-gateway-ip" in start.given and "host-gateway-ips" in start.given,
-    ),
-    _Contradiction(
-        ("userland-proxy-path",),
-        "userland-proxy-path must be an absolute path",
-        lambda start: (
-            start.since(25, 0)
-            and start.get("userland-proxy") is True
-            and not str(start.get("userland-proxy-path") or "/").startswith("/")
-        ),
-    ),
-    _Contradiction(
-        ("mtu",),
-        "mtu is negative",
-        lambda start: is_integer(start.get("mtu")) and start.get("mtu") < 0,
-    ),
-    _Contradiction(
-        ("network-diagnostic-port",),
-        "network-diagnostic-port is no port number",
-        lambda start: (
-            start.since(28, 0)
-            and is_integer(start.get("network-diagnostic-port"))
-            and not 0 <= start.get("network-diagnostic-port") <= 65535
-        ),
-    ),
-)
-
-
 def _judge_together(found: _Findings, values: dict[str, Any], flags: dict[str, Any], release: Release) -> None:
     given = {name: value for name, value in {**flattened(values), **flags}.items() if value is not None}
-    start = _Start(given, release)
-    for rule in _CONTRADICTIONS:
+    start = Start(given, release)
+    for rule in CONTRADICTIONS:
         place = next((name for name in rule.keys if name in values), None)
         if place is not None and rule.holds(start):
             found.add(place, f"{rule.message}; dockerd does not start with it")
@@ -399,11 +202,6 @@ def _judge_together(found: _Findings, values: dict[str, Any], flags: dict[str, A
 def _suggestion(name: str) -> str:
     near = difflib.get_close_matches(name.lower().replace("_", "-"), KEYS, n=1, cutoff=0.8)
     return f" (is {near[0]} meant?)" if near else ""
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _quoted(text: str) -> str:

@@ -18,7 +18,6 @@ import json
 import re
 from typing import Any, Callable
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import GO_SPACE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     ADDRESS,
     ADDRESSES,
@@ -26,10 +25,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
     POOLS,
     PREFIX,
     SIZE,
+    UNKNOWN_RELEASE,
     Release,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.json_scanner import GO_SPACE
 
-_UNKNOWN_RELEASE: Release = (0, 0)
 _WANTED_FAMILY = {"bip": 4, "fixed-cidr": 4, "bip6": 6, "fixed-cidr-v6": 6}
 _LOG_LEVELS = ("panic", "fatal", "error", "warn", "info", "debug", "trace")
 _RESERVED_LABELS = ("com.docker.", "io.docker.", "org.dockerproject.")
@@ -78,7 +78,7 @@ def value_problem(name: str, value: Any, release: Release) -> str:
 def _is_address_for(name: str, text: str, release: Release) -> bool:
     """Whether a key takes it. With a zone (fe80::1%eth0) it takes net/netip; net.IP has none."""
     since = _TAKES_ZONES.get(name)
-    if "%" in text and (since is None or _UNKNOWN_RELEASE < release < since):
+    if "%" in text and (since is None or UNKNOWN_RELEASE < release < since):
         return False
     return _is_address(text)
 

@@ -21,8 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon.problems import place_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import UNKNOWN_RELEASE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
-    UNKNOWN_RELEASE,
     problems_in,
     release_matters,
 )
