@@ -12,7 +12,6 @@ Once forwarding is on before dockerd starts, somebody else must close it, or the
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
@@ -20,7 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     ENABLED,
     UnitChange,
     UnitState,
-    firewall_unit,
     unit_actions,
     unit_diff,
 )
@@ -32,6 +30,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
     accepts_everything,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
+    UNIT,
+    is_own,
+    recorded_policies,
+    unit_text,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import (
     Forwarder,
@@ -49,10 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
-UNIT = "dockernet-forward-policy.service"
 CHAIN = "FORWARD"
-_KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
-_USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
     "would drop what it accepts. The host routes for whoever uses it as a gateway unless another table closes it, say: "
@@ -151,25 +152,6 @@ def current_policy(snapshot: HostSnapshot, firewall: Firewall, family: str) -> s
     return parse_table(filter_save(snapshot, firewall, family), "filter").policies.get(CHAIN, "ACCEPT")
 
 
-def recorded_policies(unit: UnitState) -> dict[str, str]:
-    """Policies by family that the unit file says were there before; empty for a file that is not ours."""
-    found = _KEPT.search(unit.text or "")
-    pairs = [item.split() for item in found["before"].split(",")] if found else []
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] in NAMES and pair[1] in ("ACCEPT", "DROP")}
-
-
-def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
-    """The unit that closes FORWARD for the families of before, whose values it keeps."""
-    families = sorted(before)
-    note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
-    programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
-    return firewall_unit(
-        note,
-        "Keep the chain FORWARD closed for whatever no rule accepts",
-        [f"ExecStart={program} -w 60 -P {CHAIN} DROP" for program in programs],
-    )
-
-
 def policy_diff(policies: list[PolicyChange]) -> list[Diff]:
     """The changes as one small table, none for no changes."""
     if not policies:
@@ -214,7 +196,7 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: Policy
         )
     if unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
-    if unit.text is not None and _KEPT.search(unit.text) is None:
+    if not is_own(unit):
         raise Refusal(
             f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
             "forward_policy: keep"

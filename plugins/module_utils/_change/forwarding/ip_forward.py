@@ -37,13 +37,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     set_policies,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    UNIT,
     PolicyPlan,
     PolicyWish,
     current_policy,
     plan_policy,
     plan_reopening,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ForwardingPlan,
     ForwardingWish,

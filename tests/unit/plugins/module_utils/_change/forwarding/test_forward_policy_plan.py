@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    UNIT,
     PolicyChange,
     PolicyPlan,
     PolicyWish,
     current_policy,
     plan_policy,
     plan_reopening,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
+    UNIT,
     recorded_policies,
     unit_text,
 )
