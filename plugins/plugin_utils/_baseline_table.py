@@ -9,42 +9,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Optional
+from collections.abc import Iterable, Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
-    FAIL,
-    PASS,
-    UNKNOWN,
-    Finding,
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import PASS, Finding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._baseline_rows import (
+    HUMAN,
+    NOT_DONE,
+    NOTE,
+    REPAIRED,
+    UNJUDGED,
+    Row,
+    rows_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import (
-    is_note,
     is_waived,
-    outcome_word,
     rank,
     resource_text,
     sections,
     unjudged,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import RUN_BY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._hardening_run import (
+    CHANGED,
+    FAILED,
+    REFUSED,
+    Repair,
+    Run,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import table
 
-CHANGED = "changed"
-UNCHANGED = "unchanged"
-REFUSED = "refused"
-FAILED = "failed"
-NOT_RUN = "not run"
-
-# What became of a row.
-_REPAIRED = "repaired"
-_NOT_DONE = "not done"
-_HUMAN = "for a human"
-_NOTE = "to note"
-_UNJUDGED = "unknown"
-
-_WELL = "pass"
 _HEADINGS = ("check", "severity", "resource", "before", "after")
 _LIMITS = (24, 8, 30, 7, 10)
 _NAMED = 3
@@ -63,66 +55,12 @@ _OWN_CONSENTS = {"ip_forward": {"on_disruption: allow": "harden_on_other_forward
 """Where that is another variable for one module: who agrees to lose a container has not agreed to cut off others."""
 
 
-@dataclass(frozen=True)
-class Repair:
-    """What came of running one module of the collection."""
-
-    module: str
-    outcome: str
-    message: str = ""
-    actions: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    @classmethod
-    def from_result(cls, module: str, result: Mapping[str, Any]) -> Repair:
-        """Read a result as a task registers it; a task that was skipped has not run."""
-        if result.get("skipped"):
-            return cls(module, NOT_RUN)
-        outcome = CHANGED if result.get("changed") else UNCHANGED
-        if result.get("failed"):
-            outcome = FAILED
-        if result.get("refused"):
-            outcome = REFUSED
-        return cls(
-            module,
-            outcome,
-            str(result.get("msg") or ""),
-            [str(action) for action in result.get("actions") or []],
-            [str(warning) for warning in result.get("warnings") or []],
-        )
-
-
-@dataclass(frozen=True)
-class Run:
-    """A hardening run."""
-
-    before: Sequence[Finding]
-    after: Optional[Sequence[Finding]]
-    """None when there was no second audit: nothing was changed, or only would have been."""
-    repairs: Mapping[str, Repair]
-    """By the short name of the module."""
-    check_mode: bool = False
-    waiting: Mapping[str, str] = field(default_factory=dict)
-    """Checks whose repair nobody asked for, with the variable that does."""
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One resource under one check, as it went through the run."""
-
-    finding: Finding
-    before: str
-    after: str
-    verdict: str
-    done: str
-
-
 def baseline_table(run: Run, width: int) -> list[str]:
     """Return the lines: a table of what is or was wrong, the deeds, the refusals, and one line that sums up.
 
     Without findings there are but the deeds and refusals.
     """
-    rows = sorted((_row(run, *pair) for pair in _pairs(run)), key=lambda row: rank(row.finding))
+    rows = rows_of(run)
     lines: list[str] = []
     if rows:
         heading = "what would be done" if run.check_mode else "what was done"
@@ -131,110 +69,7 @@ def baseline_table(run: Run, width: int) -> list[str]:
     return [*lines, _summary(run, rows)] if run.before or run.after else lines
 
 
-def _pairs(run: Run) -> Iterable[tuple[Optional[Finding], Optional[Finding]]]:
-    """Findings of the two audits about the same thing, of which at least one is not good.
-
-    A check names the resources that it complains about, or else gives one finding for all of them. So what is named in
-    one audit only was well in the other, unless the check could not judge there.
-    """
-    last = _last(run)
-    then, now = ({_key(finding): finding for finding in findings} for findings in (run.before, last))
-    for finding in run.before:
-        other = now.get(_key(finding))
-        if other is None:
-            if _blind(finding) and _complaints(finding.check, last):
-                continue
-            other = _blindness(finding.check, last)
-        if _notable(finding) or (other is not None and _notable(other)):
-            yield finding, other
-    for finding in last:
-        said = _blind(finding) and _complaints(finding.check, run.before)
-        if _notable(finding) and _key(finding) not in then and not said:
-            yield _blindness(finding.check, run.before), finding
-
-
-def _last(run: Run) -> Sequence[Finding]:
-    return run.before if run.after is None else run.after
-
-
-def _key(finding: Finding) -> tuple[str, str, str]:
-    return finding.check, finding.resource.kind, finding.resource.name
-
-
-def _notable(finding: Finding) -> bool:
-    return finding.outcome in (FAIL, UNKNOWN) and not is_waived(finding)
-
-
-def _blind(finding: Finding) -> bool:
-    """Whether the finding says that its check could not judge at all."""
-    return finding.outcome == UNKNOWN and finding.resource.kind in ("host", "daemon")
-
-
-def _blindness(check: str, findings: Iterable[Finding]) -> Optional[Finding]:
-    return next((finding for finding in findings if finding.check == check and _blind(finding)), None)
-
-
-def _complaints(check: str, findings: Iterable[Finding]) -> bool:
-    return any(finding.check == check and _notable(finding) for finding in findings)
-
-
-def _row(run: Run, before: Optional[Finding], after: Optional[Finding]) -> _Row:
-    if before is None or (_blind(before) and after is not None and _notable(after)):
-        if after is None:
-            raise ValueError("a row needs a finding from before or after")
-        then = outcome_word(before) if before else _unnamed(after.check, run.before, "new")
-        return _Row(after, then, outcome_word(after), *_why_still(run, after))
-    now = outcome_word(after) if after else _unnamed(before.check, _last(run), "gone")
-    # What still stands may stand for another reason than before.
-    latest = after if after is not None and after.outcome == FAIL else before
-    return _Row(latest, outcome_word(before), *_development(run, before, after, now))
-
-
-def _unnamed(check: str, findings: Iterable[Finding], without: str) -> str:
-    """The word for a resource that an audit does not name: it was well, if the check judged."""
-    return _WELL if any(finding.check == check for finding in findings) else without
-
-
-def _development(run: Run, before: Finding, after: Optional[Finding], now: str) -> tuple[str, str, str]:
-    """Return how it is now, what became of it, and what was done."""
-    repair = _repair_of(run, before)
-    if run.check_mode and before.outcome == FAIL and repair is not None and repair.outcome == CHANGED:
-        return "would pass", _REPAIRED, f"would be repaired by {repair.module}"
-    if after is not None and _notable(after):
-        return now, *_why_still(run, before if after.outcome == FAIL else after)
-    if repair is not None and repair.outcome == CHANGED:
-        return now, _REPAIRED, f"repaired by {repair.module}"
-    along = any(repair.outcome == CHANGED for repair in run.repairs.values())
-    return now, _REPAIRED, "mended with the rest" if along else "better since the first audit"
-
-
-def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
-    if finding.remedy is None or finding.remedy.module is None or finding.check in run.waiting:
-        return None
-    return run.repairs.get(RUN_BY.get(finding.remedy.module, finding.remedy.module))
-
-
-def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
-    """Return what becomes of a finding that is still not good, and why it is so."""
-    repair = _repair_of(run, finding)
-    if finding.outcome == UNKNOWN:
-        return _UNJUDGED, "not judged, see below"
-    if is_note(finding):
-        return _NOTE, finding.summary
-    if finding.check in run.waiting:
-        return _HUMAN, f"waits for {run.waiting[finding.check]}"
-    if repair is None or repair.outcome == NOT_RUN:
-        return _HUMAN, "for a human, see below"
-    reasons = {
-        CHANGED: f"{repair.module} made changes that did not mend it",
-        UNCHANGED: f"not done: {repair.module} found nothing to change",
-        REFUSED: f"not done: {repair.module} refused, see below",
-        FAILED: f"not done: {repair.module} failed, see below",
-    }
-    return _NOT_DONE, reasons[repair.outcome]
-
-
-def _merged(rows: Iterable[_Row]) -> list[Sequence[str]]:
+def _merged(rows: Iterable[Row]) -> list[Sequence[str]]:
     """Rows that differ in nothing but the resource become one."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
@@ -251,7 +86,7 @@ def _listed(names: Sequence[str], between: str = ", ") -> str:
     return between.join([*names[:_NAMED], *more])
 
 
-def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
+def _deeds(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     """What stands below the table, by heading."""
     done = [f"{repair.module}: {action}" for repair in _with(run, CHANGED) for action in repair.actions]
     refused = [f"{repair.module} refused: {_with_consent(repair)}" for repair in _with(run, REFUSED)]
@@ -260,18 +95,18 @@ def _deeds(run: Run, rows: Sequence[_Row]) -> list[tuple[str, list[str]]]:
     return [
         ("Would be done:" if run.check_mode else "Done:", done),
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
-        ("Could not be judged:", unjudged(sorted(_last(run), key=rank))),
+        ("Could not be judged:", unjudged(sorted(run.last, key=rank))),
         ("For a human:", _for_humans(rows)),
-        ("Waived, and left as it is:", _waived(_last(run))),
+        ("Waived, and left as it is:", _waived(run.last)),
         ("To know:", warned),
     ]
 
 
-def _for_humans(rows: Iterable[_Row]) -> list[str]:
+def _for_humans(rows: Iterable[Row]) -> list[str]:
     """What no module mends: what is so, and what to do; said once where that is the same for several resources."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        if row.verdict == _HUMAN:
+        if row.verdict == HUMAN:
             advice = row.finding.remedy.text if row.finding.remedy else ""
             groups.setdefault((row.finding.check, advice), []).append(row.finding.summary)
     return [f"{check}: {_listed(summaries, '; ')}. {advice}".strip() for (check, advice), summaries in groups.items()]
@@ -299,17 +134,17 @@ def _with(run: Run, outcome: str) -> list[Repair]:
     return [repair for repair in run.repairs.values() if repair.outcome == outcome]
 
 
-def _summary(run: Run, rows: Sequence[_Row]) -> str:
+def _summary(run: Run, rows: Sequence[Row]) -> str:
     count = Counter(row.verdict for row in rows)
-    waived = sum(is_waived(finding) for finding in _last(run))
+    waived = sum(is_waived(finding) for finding in run.last)
     would = "would be " if run.check_mode else ""
     parts = [
-        f"{count[_REPAIRED]} {would}repaired",
-        f"{count[_NOT_DONE]} not done",
-        f"{count[_HUMAN]} for a human",
-        f"{count[_UNJUDGED]} unknown",
-        f"{count[_NOTE]} to note",
+        f"{count[REPAIRED]} {would}repaired",
+        f"{count[NOT_DONE]} not done",
+        f"{count[HUMAN]} for a human",
+        f"{count[UNJUDGED]} unknown",
+        f"{count[NOTE]} to note",
         *([f"{waived} waived"] if waived else []),
-        f"{sum(finding.outcome == PASS for finding in _last(run))} pass",
+        f"{sum(finding.outcome == PASS for finding in run.last)} pass",
     ]
     return f"{', '.join(parts)}."

@@ -12,7 +12,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remedy,
     Resource,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._baseline_table import Repair, Run, baseline_table
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._baseline_table import baseline_table
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._hardening_run import Repair, Run
 
 HAIRPIN = Remedy("Turn hairpin on.", module="bridge_hairpin")
 
