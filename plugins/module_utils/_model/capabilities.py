@@ -4,8 +4,9 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What an engine does and has by its release: the one table that checks ask instead of comparing versions.
+"""What an engine does and has by its release: the table to ask instead of comparing versions in several places.
 
+Keys of daemon.json have one of their own (daemon_key_table), and what only one plan asks stands beside it by name.
 Each column names where the fact is from: moby at the tag of the release that brought it (daemon/libnetwork/drivers/
 bridge, cmd/dockerd, daemon/config), or a real host.
 """
@@ -40,17 +41,20 @@ class Capabilities:
     """27.0 on; before, ip6tables takes "experimental" as well (cmd/dockerd/config_unix.go)."""
     guards_loopback_ports: bool
     """28.0 on: raw PREROUTING drops what comes from outside for ports published on 127.0.0.0/8 (moby PR 49325)."""
+    forwards_for_networks: bool
+    """28.0 on: dockerd turns forwarding of a family on when it makes a network, and closes FORWARD where it
+    did. Before, it turns on IPv4's at its start, and closes IPv6's FORWARD at each start (setup_ip_forwarding.go)."""
     avoids_gateway_routes: bool = False
     """Before 20.10.15: a new subnet keeps clear of routes by a gateway, too (moby PR 43360)."""
 
 
 _TABLE = (
-    Capabilities((0, 0, 0), ISOLATION, False, False, True),
-    Capabilities((20, 10, 15), ISOLATION, False, False),
-    Capabilities((27, 0, 0), ISOLATION, True, False),
-    Capabilities((28, 0, 0), IPSETS, True, True),
-    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True),
-    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, True),
+    Capabilities((0, 0, 0), ISOLATION, False, False, False, True),
+    Capabilities((20, 10, 15), ISOLATION, False, False, False),
+    Capabilities((27, 0, 0), ISOLATION, True, False, False),
+    Capabilities((28, 0, 0), IPSETS, True, True, True),
+    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True),
+    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, True, True),
 )
 
 

@@ -76,6 +76,18 @@ def leaves_forward_open(snapshot: HostSnapshot) -> bool:
     return next_values(snapshot).get("ip-forward-no-drop") is True
 
 
+def closes_at_every_start(snapshot: HostSnapshot, family: str) -> bool:
+    """Whether dockerd sets the policy DROP at every start, whoever turned forwarding on."""
+    engine = snapshot.engine
+    return (
+        family == "ipv6"
+        and engine is not None
+        and not capabilities_of(engine).forwards_for_networks
+        and manages_rules(snapshot, "", family)
+        and not leaves_forward_open(snapshot)
+    )
+
+
 def _unasked(snapshot: HostSnapshot) -> list[str]:
     source = snapshot.sources.get(ENGINE)
     if source is None or source.kind == "absent":
@@ -91,5 +103,5 @@ def _dockerd_would_close(snapshot: HostSnapshot, engine: Engine, family: str) ->
         return False
     if family == "ipv4":
         return settings.get("iptables") is not False
-    # Engines from 27 manage ip6tables unless told not to; only those from 28 look at who turned forwarding on.
-    return engine.release >= (28, 0) and settings.get("ip6tables") is not False
+    # Engines from 27 manage ip6tables unless told not to.
+    return capabilities_of(engine).forwards_for_networks and settings.get("ip6tables") is not False

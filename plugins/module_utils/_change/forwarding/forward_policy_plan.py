@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
     NAMES,
+    closes_at_every_start,
     leaves_forward_open,
     manages_rules,
     uses_nftables,
@@ -50,6 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
@@ -139,7 +141,7 @@ def plan_reopening(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, 
         if before.get(family, "DROP") != "DROP"
         and family in firewall.programs
         and current_policy(snapshot, firewall, family) == "DROP"
-        and not _dockerd_closes_always(snapshot, family)
+        and not closes_at_every_start(snapshot, family)
     ]
     purpose = _purpose(after) if rest else ""
     actions = unit_actions(change, purpose)
@@ -270,7 +272,8 @@ def _warnings(snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyC
             warnings.append(
                 f"the policy of FORWARD ({NAMES[family]}) closes nothing, since a rule accepts everything: {rule}"
             )
-    if policies and snapshot.engine is not None and snapshot.engine.release < (28, 0):
+    # Later engines let nobody from outside to containers' own addresses, whatever the policy.
+    if policies and snapshot.engine is not None and layout_of(snapshot.engine) == ISOLATION:
         warnings.append(
             "with FORWARD closed, other machines that have a route to the containers' own addresses no longer reach "
             "them there; published ports are reached as before"
@@ -281,15 +284,3 @@ def _warnings(snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyC
             f"{UNIT}: close FORWARD there as well"
         )
     return warnings
-
-
-def _dockerd_closes_always(snapshot: HostSnapshot, family: str) -> bool:
-    """For IPv6, engines before 28 set DROP at every start, whoever turned forwarding on."""
-    engine = snapshot.engine
-    return (
-        family == "ipv6"
-        and engine is not None
-        and engine.release < (28, 0)
-        and manages_rules(snapshot, "", family)
-        and not leaves_forward_open(snapshot)
-    )

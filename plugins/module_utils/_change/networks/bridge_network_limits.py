@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
@@ -26,8 +27,6 @@ _MODES_SINCE = (27, 0)
 _TRUSTED_SINCE = (28, 2)
 # From here on the engine has IPv6 pools of its own (unique local addresses).
 _IPV6_POOLS_SINCE = (27, 0)
-# From here on dockerd looks at IPv4 forwarding whenever it makes a bridge network (moby, setup_ip_forwarding.go).
-_SETS_FORWARDING_SINCE = (28, 0)
 _ADVERTISED = 9  # RTPROT_RA, linux/rtnetlink.h
 
 
@@ -143,7 +142,7 @@ def _check_forwarding(wish: NetworkWish, snapshot: HostSnapshot, engine: Engine)
     """
     if snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
         return
-    if engine.release >= _SETS_FORWARDING_SINCE:
+    if capabilities_of(engine).forwards_for_networks:
         harm = (
             "would turn it on while it makes the network, and set the policy of the FORWARD chain to DROP for everyone"
         )
