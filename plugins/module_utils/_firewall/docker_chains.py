@@ -8,13 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import (
-    RuleFacts,
-    entries_of,
-    facts_of,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.map_facts import Maps
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import RuleFacts, facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     RETURN,
     Chain,
@@ -45,10 +42,10 @@ def chains_of_docker(book: RuleBook, family: int) -> list[Chain]:
     ]
 
 
-def facts_in(rule: Rule) -> Iterator[RuleFacts]:
-    """What a rule says, and what the entries of its maps say."""
-    yield facts_of(rule)
-    yield from entries_of(rule)
+def facts_in(rules: Sequence[Rule]) -> Iterator[RuleFacts]:
+    """What rules say, and what the entries of their maps say, those of a map that several ask once."""
+    yield from (facts_of(rule) for rule in rules)
+    yield from (entry for facts in Maps().of_all(rules) for entry in facts)
 
 
 def places_of_people(book: RuleBook) -> set[Place]:
@@ -83,13 +80,11 @@ def _filters(chain: Chain) -> bool:
 def _is_led_to(book: RuleBook, chain: Chain) -> bool:
     forward = book.chains.get((*chain.key[:3], "FORWARD"))
     rules = forward.rules if forward is not None else ()
-    return any(chain.name in facts.jumps for rule in rules for facts in facts_in(rule))
+    return any(chain.name in facts.jumps for facts in facts_in(rules))
 
 
 def _targets(book: RuleBook, chain: Chain) -> Iterable[Chain]:
-    for rule in chain.rules:
-        for facts in facts_in(rule):
-            for name in facts.jumps:
-                target = book.chains.get((*chain.key[:3], name))
-                if target is not None and not name.startswith("DOCKER"):
-                    yield target
+    for name in {name for facts in facts_in(chain.rules) for name in facts.jumps}:
+        target = book.chains.get((*chain.key[:3], name))
+        if target is not None and not name.startswith("DOCKER"):
+            yield target

@@ -17,6 +17,7 @@ from typing import NamedTuple, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import (
     ADDRESS,
+    DEVICE,
     KINDS,
     PORT,
     Value,
@@ -87,31 +88,11 @@ def facts_of(rule: Rule) -> RuleFacts:
         if isinstance(statement, Verdict) and statement.target:
             jumps.append(statement.target)
         if isinstance(statement, Nat):
-            translations.update(_of_nat(statement))
-    mentions = frozenset(conditions | translations)
-    return RuleFacts(keys, mentions, frozenset(conditions), tuple(tests), tuple(jumps), protocols)
-
-
-def entries_of(rule: Rule) -> Iterator[RuleFacts]:
-    """What the entries of a rule's maps say, one after the other."""
-    for statement in rule.statements:
-        if not isinstance(statement, (VerdictMap, NatMap, MarkMap)):
-            continue
-        for test, result in statement.entries:
-            yield _entry(statement.fields, test, result)
-
-
-def _entry(fields: tuple[str, ...], test: Test, result: Union[Verdict, Nat, SetMark]) -> RuleFacts:
-    single = single_of(fields, test)
-    conditions: frozenset[Mention] = frozenset() if single is None else frozenset({single})
-    mentions = set(conditions)
-    jumps: tuple[str, ...] = ()
-    if isinstance(result, Nat):
-        mentions.update(_of_nat(result))
-    elif isinstance(result, Verdict) and result.target:
-        jumps = (result.target,)
-    keys = {} if single is None else {fields[0]: single}
-    return RuleFacts(keys, frozenset(mentions), conditions, () if single is not None else ((fields, test),), jumps)
+            translations.update(addresses_in(statement))
+    asked = frozenset(conditions)
+    # Of very many rules most translate nothing.
+    mentions = asked.union(translations) if translations else asked
+    return RuleFacts(keys, mentions, asked, tuple(tests), tuple(jumps), protocols)
 
 
 def matches_of(statement: Statement) -> Iterator[Match]:
@@ -134,9 +115,16 @@ def single_of(fields: tuple[str, ...], test: Test) -> Union[Mention, None]:
     return None
 
 
-def _of_nat(nat: Nat) -> Iterator[Mention]:
-    if nat.addresses is not None and nat.addresses[0] == nat.addresses[1]:
-        yield (ADDRESS, nat.addresses[0])
+def devices_in(facts: RuleFacts) -> frozenset[str]:
+    """The single devices that a rule or an entry asks for."""
+    return frozenset(str(value) for kind, value in facts.conditions if kind == DEVICE)
+
+
+def addresses_in(nat: Nat) -> tuple[Mention, ...]:
+    """The single address that a translation leads to."""
+    if nat.addresses is None or nat.addresses[0] != nat.addresses[1]:
+        return ()
+    return ((ADDRESS, nat.addresses[0]),)
 
 
 def form_of(rule: Rule, names: Names) -> Hashable:
@@ -144,31 +132,20 @@ def form_of(rule: Rule, names: Names) -> Hashable:
     return tuple(_statement_form(statement, names) for statement in rule.statements)
 
 
-def entry_form_of(rule: Rule, number: int, names: Names) -> Hashable:
-    """An entry of a rule's maps, by its place among all of them, with names in place of values."""
-    for statement in rule.statements:
-        if not isinstance(statement, (VerdictMap, NatMap, MarkMap)):
-            continue
-        if number < len(statement.entries):
-            test, result = statement.entries[number]
-            return (statement.fields, _test_form(statement.fields, test, names), _result_form(result, names))
-        number -= len(statement.entries)
-    raise IndexError(number)
-
-
 def _statement_form(statement: Statement, names: Names) -> Hashable:
     if isinstance(statement, Match):
-        return (statement.fields, _test_form(statement.fields, statement.test, names), statement.negated)
+        return (statement.fields, form_of_test(statement.fields, statement.test, names), statement.negated)
     if isinstance(statement, AnyOf):
         return (tuple(_statement_form(match, names) for match in statement.matches), statement.negated)
     if isinstance(statement, (Verdict, Nat)):
-        return _result_form(statement, names)
+        return form_of_result(statement, names)
     if isinstance(statement, (VerdictMap, NatMap, MarkMap)):
         return (type(statement).__name__, statement.fields)
     return statement
 
 
-def _result_form(result: Union[Verdict, Nat, SetMark], names: Names) -> Hashable:
+def form_of_result(result: Union[Verdict, Nat, SetMark], names: Names) -> Hashable:
+    """What a rule or an entry does, with names in place of values."""
     if isinstance(result, Verdict):
         return (result.kind, names.get((CHAIN, result.target), result.target), result.reject_with)
     if isinstance(result, SetMark):
@@ -182,7 +159,8 @@ def _result_form(result: Union[Verdict, Nat, SetMark], names: Names) -> Hashable
     return (result.kind, addresses, ports, result.random_port)
 
 
-def _test_form(fields: tuple[str, ...], test: Test, names: Names) -> Hashable:
+def form_of_test(fields: tuple[str, ...], test: Test, names: Names) -> Hashable:
+    """A test with a name in place of the one value that it asks for."""
     single = single_of(fields, test)
     if single is None:
         return test

@@ -48,11 +48,10 @@ class _Side:
             if chain.backend != backend or FAMILIES.get(chain.family) != family:
                 continue
             self._chains.add((chain.table, chain.name))
-            for rule in chain.rules:
-                for facts in facts_in(rule):
-                    for target in facts.jumps:
-                        devices = self._edges.setdefault((chain.table, chain.name, target), set())
-                        devices.update(f"{name} {key[1]}" for name, key in facts.keys.items() if key[0] == DEVICE)
+            for facts in facts_in(chain.rules):
+                for target in facts.jumps:
+                    devices = self._edges.setdefault((chain.table, chain.name, target), set())
+                    devices.update(f"{name} {key[1]}" for name, key in facts.keys.items() if key[0] == DEVICE)
 
     def missing(self, layout: Layout, bridges: list[str]) -> Missing:
         result = Missing()

@@ -27,11 +27,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docke
     NATIVE_TABLE,
     USER_CHAIN,
     chains_of_docker,
-    facts_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import DEVICE, PORT
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import facts_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.map_facts import Maps
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import PORT
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import devices_in, facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import DNAT, Chain, Nat, Rule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import LOW, Remedy, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -81,11 +81,12 @@ def _for_gone_interfaces(snapshot: HostSnapshot, every: list[Chain], own: list[C
     there = {link.name for link in snapshot.links} | {network.bridge for network in snapshot.networks}
     keys = {chain.key for chain in own if chain.name != USER_CHAIN}
     gone: dict[str, list[_Found]] = {}
+    maps = Maps()
     for chain in every:
         if chain.family not in FAMILIES:
             continue
         for rule in chain.rules:
-            for name in {str(value) for facts in facts_in(rule) for kind, value in facts.conditions if kind == DEVICE}:
+            for name in devices_in(facts_of(rule)).union(*(facts.devices for facts in maps.of(rule))):
                 if name not in there and name != "lo" and (chain.key in keys or _BRIDGE.fullmatch(name)):
                     gone.setdefault(name, []).append(_Found(chain, rule))
     for name, rules in gone.items():

@@ -15,10 +15,11 @@ those of the higher levels.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.map_facts import MapFacts, Maps
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.effects import Effect, Effects
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, PORT, Partition
@@ -28,8 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_
     Mention,
     Names,
     RuleFacts,
-    entries_of,
-    entry_form_of,
     facts_of,
     form_of,
 )
@@ -50,11 +49,21 @@ class Reference(NamedTuple):
     """-1 for the rule itself."""
 
 
+class AskedMap(NamedTuple):
+    """A map as a rule asks it."""
+
+    chain: int
+    position: int
+    first: int
+    """How many entries the rule's maps before it have."""
+    facts: MapFacts
+
+
 class SharedRule(NamedTuple):
     """A rule about a network, in a chain of all."""
 
     place: int
-    keys: dict[str, Mention]
+    keys: Mapping[str, Mention]
     """What it asks for."""
     effect: Effect
 
@@ -84,7 +93,10 @@ class Catalogue:
             value: frozenset(station.nets) for station in places.stations for value in station.names
         }
         self._by_value: dict[Mention, list[Reference]] = {}
-        self._entries: dict[Reference, RuleFacts] = {}
+        self._maps = Maps()
+        self._by_entry: dict[Mention, list[tuple[MapFacts, int]]] = {}
+        self._asked: dict[MapFacts, list[AskedMap]] = {}
+        self._asking: dict[tuple[int, int], list[AskedMap]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
         self._effects = Effects(book)
@@ -96,7 +108,12 @@ class Catalogue:
 
     def about(self, values: Iterable[Mention]) -> list[Reference]:
         """References that speak of one of these values, in the order of the rules."""
-        return sorted({reference for value in values for reference in self._by_value.get(value, ())})
+        found: set[Reference] = set()
+        for value in values:
+            found.update(self._by_value.get(value, ()))
+            for facts, number in self._by_entry.get(value, ()):
+                found.update(Reference(item.chain, item.position, item.first + number) for item in self._asked[facts])
+        return sorted(found)
 
     def of_net(self, net: Net) -> list[Reference]:
         """References that speak of a network, those left out that ask for one of its containers."""
@@ -116,7 +133,8 @@ class Catalogue:
     def facts(self, reference: Reference) -> RuleFacts:
         """What a reference says."""
         if reference.entry >= 0:
-            return self._entries[reference]
+            facts, number = self._entry(reference)
+            return facts[number]
         return self._standings[reference.chain].facts[reference.position]
 
     def mentions(self, reference: Reference) -> frozenset[Mention]:
@@ -170,40 +188,66 @@ class Catalogue:
 
     def form(self, reference: Reference, names: Names) -> Hashable:
         """The rule with names in place of values."""
-        rule = self._standings[reference.chain].chain.rules[reference.position]
-        return entry_form_of(rule, reference.entry, names) if reference.entry >= 0 else form_of(rule, names)
+        if reference.entry >= 0:
+            facts, number = self._entry(reference)
+            return facts.form(number, names)
+        return form_of(self._standings[reference.chain].chain.rules[reference.position], names)
+
+    def _entry(self, reference: Reference) -> tuple[MapFacts, int]:
+        """The map that an entry is in, and its place there."""
+        asked = [item for item in self._asking[reference.chain, reference.position] if item.first <= reference.entry]
+        return asked[-1].facts, reference.entry - asked[-1].first
 
     def _read(self) -> None:
         for number, standing in enumerate(self._standings):
             for position, rule in enumerate(standing.chain.rules):
                 facts = facts_of(rule)
                 standing.facts.append(facts)
-                self._index(Reference(number, position, -1), facts)
-                for entry, inner in enumerate(entries_of(rule)):
-                    reference = Reference(number, position, entry)
-                    self._entries[reference] = inner
-                    self._index(reference, inner)
+                for value in self._values_in(facts):
+                    self._by_value.setdefault(value, []).append(Reference(number, position, -1))
+                self._read_maps(number, position, self._maps.of(rule))
 
-    def _index(self, reference: Reference, facts: RuleFacts) -> None:
+    def _read_maps(self, number: int, position: int, maps: list[MapFacts]) -> None:
+        first = 0
+        for facts in maps:
+            if facts not in self._asked:
+                self._index(facts)
+            asked = AskedMap(number, position, first, facts)
+            self._asked.setdefault(facts, []).append(asked)
+            self._asking.setdefault((number, position), []).append(asked)
+            first += len(facts)
+
+    def _index(self, of: MapFacts) -> None:
+        for number, facts in enumerate(of):
+            for value in self._values_in(facts):
+                self._by_entry.setdefault(value, []).append((of, number))
+
+    def _values_in(self, facts: RuleFacts) -> Iterator[Mention]:
+        """Those values of a rule or an entry that somebody will look for; the partition is told of the others."""
         for fields, test in facts.tests:
             self.partition.add(fields, test)
         # What asks for a container's address beside its port is found by the address.
         found_by_address = facts.keys.get("daddr") in self._singles
         for mention in facts.mentions:
             kind, value = mention
-            if kind == RANGE and mention not in self._nets and isinstance(value, tuple):
+            if kind == PORT:
+                if value in self._ports and not found_by_address:
+                    yield mention
+            elif mention in self._nets or mention in self._singles:
+                yield mention
+            elif kind == RANGE and isinstance(value, tuple):
                 self.partition.add(("saddr",), InRanges((value,)))
-            if kind == PORT and found_by_address:
-                continue
-            self._by_value.setdefault(mention, []).append(reference)
 
     def _find_owned_chains(self) -> None:
         ways: dict[tuple[str, str, str, str], set[Optional[int]]] = {}
+        inside = {facts: {way for entry in facts for way in self._ways(entry)} for facts in self._asked}
         for number, standing in enumerate(self._standings):
             for position, facts in enumerate(standing.facts):
-                self._follow(standing.chain, facts, ways)
-                for entry in self._entries_at(number, position):
-                    self._follow(standing.chain, entry, ways)
+                jumps = set(self._ways(facts))
+                for asked in self._asking.get((number, position), ()):
+                    jumps |= inside[asked.facts]
+                for target, owner in jumps:
+                    ways.setdefault((*standing.chain.key[:3], target), set()).add(owner)
         nets = {net.number: net for net in self._nets.values()}
         for standing in self._standings:
             owners = ways.get(standing.chain.key, {None})
@@ -211,19 +255,12 @@ class Catalogue:
                 (owner,) = owners
                 standing.owner = None if owner is None else nets[owner]
 
-    def _entries_at(self, chain: int, position: int) -> Iterable[RuleFacts]:
-        entry = 0
-        while (found := self._entries.get(Reference(chain, position, entry))) is not None:
-            yield found
-            entry += 1
-
-    def _follow(
-        self, chain: Chain, facts: RuleFacts, ways: dict[tuple[str, str, str, str], set[Optional[int]]]
-    ) -> None:
-        for target in facts.jumps:
+    def _ways(self, facts: RuleFacts) -> Iterator[tuple[str, Optional[int]]]:
+        """The chains that a rule or an entry leads to, with the network that it asks for; None for not just one."""
+        if facts.jumps:
             owners = {self._nets[key].number for key in facts.keys.values() if key in self._nets}
             owner = owners.pop() if len(owners) == 1 else None
-            ways.setdefault((*chain.key[:3], target), set()).add(owner)
+            yield from ((target, owner) for target in facts.jumps)
 
     def _place(self, number: int, standing: _Standing) -> None:
         common = shared = 0

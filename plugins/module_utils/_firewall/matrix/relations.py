@@ -12,7 +12,7 @@ writes one block of rules after the other, and which of two blocks comes first c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import (
@@ -75,6 +75,6 @@ def _order_counts(one: SharedRule, other: SharedRule) -> bool:
     return not commute(one.effect, other.effect) and not _exclude(one.keys, other.keys)
 
 
-def _exclude(one: dict[str, Mention], other: dict[str, Mention]) -> bool:
+def _exclude(one: Mapping[str, Mention], other: Mapping[str, Mention]) -> bool:
     """Whether no packet can meet both: they ask for different values of one field."""
     return any(field in other and other[field] != value for field, value in one.items())

@@ -84,13 +84,10 @@ def _looked_up(field: str, body: dict[str, object], table: Table) -> Optional[li
     if found is None:
         return None
     operand, pairs = found
-    entries = []
-    for test, node in pairs:
-        change = _change(field, node)
-        if change is None:
-            return None
-        entries.append((test, change))
-    return [*needs_in(table.family, operand.needs), MarkMap(operand.fields, tuple(entries))]
+    entries = table.sets.results(pairs, field, lambda node: _change(field, node))
+    if entries is None:
+        return None
+    return [*needs_in(table.family, operand.needs), MarkMap(operand.fields, entries)]
 
 
 def _is_harmless(key: object, value: object) -> bool:

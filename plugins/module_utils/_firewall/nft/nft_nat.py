@@ -62,25 +62,26 @@ def _mapped(
     if found is None:
         return None
     operand, pairs = found
-    entries = []
-    for test, data in pairs:
+
+    def nat_of(data: object) -> Optional[Nat]:
         value = data["elem"].get("val") if isinstance(data, dict) and isinstance(data.get("elem"), dict) else data
         if _is_map(port):
-            nat = _nat(kind, address, value, family, random_port=random_port)
-        elif isinstance(value, dict) and isinstance(value.get("concat"), list) and len(value["concat"]) == 2:
-            nat = _nat(kind, value["concat"][0], value["concat"][1], family, random_port=random_port)
-        else:
-            nat = _nat(kind, value, port, family, random_port=random_port)
-        if nat is None:
-            return None
-        entries.append((test, nat))
-    return [*needs_in(table.family, operand.needs), NatMap(kind, operand.fields, tuple(entries))]
+            return _nat(kind, address, value, family, random_port=random_port)
+        if isinstance(value, dict) and isinstance(value.get("concat"), list) and len(value["concat"]) == 2:
+            return _nat(kind, value["concat"][0], value["concat"][1], family, random_port=random_port)
+        return _nat(kind, value, port, family, random_port=random_port)
+
+    # What stands beside the map, as far as it is understood.
+    beside = (address, _addresses(family, address)) if _is_map(port) else (port, _ends(nft_value.PORT, port))
+    use = (kind, family, random_port, _is_map(port), beside[0] is None, beside[1])
+    entries = table.sets.results(pairs, use, nat_of)
+    return None if entries is None else [*needs_in(table.family, operand.needs), NatMap(kind, operand.fields, entries)]
 
 
 def _nat(kind: str, address: object, port: object, family: str, *, random_port: bool) -> Optional[Nat]:
     addresses = ports = None
     if address is not None:
-        addresses = _ends(nft_value.IPV6 if family == "ip6" else nft_value.IPV4, address)
+        addresses = _addresses(family, address)
         if addresses is None:
             return None
     if port is not None:
@@ -88,6 +89,10 @@ def _nat(kind: str, address: object, port: object, family: str, *, random_port: 
         if ports is None:
             return None
     return Nat(kind, addresses, ports, random_port)
+
+
+def _addresses(family: str, node: object) -> Ends:
+    return _ends(nft_value.IPV6 if family == "ip6" else nft_value.IPV4, node)
 
 
 def _ends(datatype: Datatype, node: object) -> Ends:

@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Callable, Optional, Union
+from collections.abc import Hashable, Iterator
+from typing import Any, Callable, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_operand import Operand, Part
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_value import Beginning, Span
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Verdict
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Nat, SetMark, Verdict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     AnyBit,
     InElements,
@@ -26,7 +26,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 Pairs = tuple[tuple[Test, object], ...]
 """Keys of a map as tests, and what stands beside them in the document."""
 
-Verdicts = tuple[tuple[Test, Verdict], ...]
+Result = TypeVar("Result", Verdict, Nat, SetMark)
+Entries = tuple[tuple[Test, Result], ...]
 
 _HIGHEST_NAME = "\U0010ffff"
 
@@ -40,7 +41,7 @@ class NamedSets:
         self._looked_up: Optional[set[tuple[str, str, str]]] = None
         self._elements: dict[tuple[str, str, str], list[object]] = {}
         self._tests: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[list[Test]]] = {}
-        self._verdicts: dict[int, tuple[Pairs, Optional[Verdicts]]] = {}
+        self._results: dict[tuple[int, Hashable], tuple[Pairs, Optional[Entries[Any]]]] = {}
         self._entries: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[Pairs]] = {}
 
     def add(self, family: str, table: str, name: str, elements: list[object]) -> None:
@@ -80,14 +81,16 @@ class NamedSets:
             self._entries[key] = None if elements is None else entries_of(operand, elements)
         return self._entries[key]
 
-    def verdicts(self, pairs: Pairs, verdict_of: Callable[[object], Optional[Verdict]]) -> Optional[Verdicts]:
-        """The pairs with their verdicts; None where one is none."""
+    def results(
+        self, pairs: Pairs, use: Hashable, result_of: Callable[[object], Optional[Result]]
+    ) -> Optional[Entries[Result]]:
+        """The pairs with what a rule makes of them, the same tuple for the same use; None where one makes nothing."""
         # The pairs are kept, so that no other tuple can get their identity.
-        known = self._verdicts.get(id(pairs))
+        known = self._results.get((id(pairs), use))
         if known is None:
-            found = [(test, verdict_of(node)) for test, node in pairs]
-            entries = tuple((test, verdict) for test, verdict in found if verdict is not None)
-            known = self._verdicts[id(pairs)] = (pairs, entries if len(entries) == len(found) else None)
+            found = [(test, result_of(node)) for test, node in pairs]
+            entries = tuple((test, result) for test, result in found if result is not None)
+            known = self._results[id(pairs), use] = (pairs, entries if len(entries) == len(found) else None)
         return known[1]
 
 

@@ -155,7 +155,7 @@ def _vmap(dummy: str, body: Body, at: Setting) -> list[Statement]:
     if found is None:
         return _undecidable_vmap(body, at)
     operand, pairs = found
-    entries = at.table.sets.verdicts(pairs, verdict_of)
+    entries = at.table.sets.results(pairs, "verdict", verdict_of)
     if entries is None:
         return [Unpredictable(at.text)]
     return [*needs_in(at.table.family, operand.needs), VerdictMap(operand.fields, entries, at.text)]

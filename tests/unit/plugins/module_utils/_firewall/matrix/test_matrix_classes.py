@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +13,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Address, Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Key
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import Asking, Key
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_plan import Plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -169,3 +171,49 @@ def read_in_another_order(snapshot: HostSnapshot, dice: random.Random) -> HostSn
 
 def shuffled(items: list[Item], dice: random.Random) -> list[Item]:
     return dice.sample(items, len(items))
+
+
+def with_map(host: DockerHost, key: list[object], elements: list[object], rules: int) -> HostSnapshot:
+    """The host, its own rules those of iptables-legacy, and a map of nft that some rules in FORWARD ask."""
+    of: dict[str, object] = {"family": "inet", "table": "t"}
+    base = {**of, "name": "forward", "type": "filter", "hook": "forward", "prio": 10, "policy": "accept"}
+    lookup = {"vmap": {"key": key[0] if len(key) == 1 else {"concat": key}, "data": "@m"}}
+    entries: list[object] = [
+        {"table": {"family": "inet", "name": "t"}},
+        {"chain": base},
+        {"chain": {**of, "name": "other"}},
+        {"map": {**of, "name": "m", "type": "x", "map": "verdict", "elem": elements}},
+        *[{"rule": {**of, "chain": "forward", "expr": [lookup]}}] * rules,
+        {"rule": {**of, "chain": "other", "expr": [{"accept": None}]}},
+    ]
+    save = {"iptables-legacy-save": host.save_text()}
+    return replace(host.snapshot(), ruleset=Ruleset(save, json.dumps({"nftables": entries})))
+
+
+SADDR, DADDR = ({"payload": {"protocol": "ip", "field": name}} for name in ("saddr", "daddr"))
+DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+
+
+@pytest.mark.parametrize("key", [[SADDR], [DADDR], [DADDR, DPORT]])
+def test_entries_of_a_map_about_some_containers_set_them_apart(key: list[object]) -> None:
+    host = big_host(3, 9)
+    of_three = [str(host.containers[number].endpoints[0].address) for number in (0, 3, 4)]
+    verdicts: list[object] = [{"drop": None}, {"jump": {"target": "other"}}, {"continue": None}]
+    elements: list[object] = [
+        [address if len(key) == 1 else {"concat": [address, 80]}, verdict]
+        for address, verdict in zip(of_three, verdicts)
+    ]
+    plan = every_packet_fares_like_its_class(with_map(host, key, elements, 3))
+    known = [name for name in ("app0", "app3", "app4") for asking in plan.asking if names_in(asking) == [name]]
+    assert known == ["app0", "app3", "app4"]
+
+
+def names_in(asking: Asking) -> list[str]:
+    return [container.name for container in asking.containers]
+
+
+def test_a_map_of_very_many_entries_that_very_many_rules_ask() -> None:
+    """Five million entries to keep, were they kept for each rule."""
+    elements: list[object] = [[f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", {"drop": None}] for n in range(20_000)]
+    plan = Plan(HostView.of(with_map(big_host(3, 9), [SADDR], elements, 250)))
+    assert [len(names_in(asking)) for asking in plan.asking if asking.kind == CONTAINER] == [9]
