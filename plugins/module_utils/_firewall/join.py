@@ -102,7 +102,7 @@ def _essence(statement: Statement) -> Statement | tuple[tuple[str, ...], Test, b
         return (statement.fields, OneOf(frozenset((True,))), not negated)
     # Of ``! -i +`` iptables-nft makes a name that no device can have (add_iniface() in iptables/nft-shared.c).
     if test == OneOf(frozenset(("INVAL/D",))):
-        return (statement.fields, NameStarts(""), not negated)
+        return (statement.fields, NameStarts(frozenset(("",))), not negated)
     if isinstance(test, AnyBit) and negated:
         return (statement.fields, Masked(test.bits, 0), False)
     return (statement.fields, test, negated)

@@ -48,7 +48,8 @@ class Partition:
         self._seen: set[tuple[tuple[str, ...], Test]] = set()
         self._single: dict[tuple[str, Value], int] = {}
         self._borders: dict[str, dict[int, int]] = {}
-        self._slow: list[tuple[str, Union[Masked, NameStarts], int]] = []
+        self._beginnings: dict[tuple[str, str], int] = {}
+        self._masked: list[tuple[str, Masked, int]] = []
         self._sorted: dict[str, tuple[list[int], list[int]]] = {}
 
     def add(self, fields: tuple[str, ...], test: Test) -> None:
@@ -67,8 +68,12 @@ class Partition:
             number = self._number()
             for first, last in test.ranges:
                 self.add_range(kinds[0], first, last, number)
-        elif isinstance(test, (Masked, NameStarts)):
-            self._slow.append((kinds[0], test, self._number()))
+        elif isinstance(test, NameStarts):
+            number = self._number()
+            for beginning in _shortest(test.beginnings):
+                self._beginnings[kinds[0], beginning] = self._beginnings.get((kinds[0], beginning), 0) ^ number
+        elif isinstance(test, Masked):
+            self._masked.append((kinds[0], test, self._number()))
 
     def add_range(self, kind: str, first: int, last: int, number: int = 0) -> None:
         """Take in a range that something other than a rule asks about (a route's destination)."""
@@ -85,8 +90,11 @@ class Partition:
             places, numbers = self._sorted.get(kind) or self._sort(kind)
             index = bisect_right(places, value)
             found ^= numbers[index - 1] if index else 0
-        for of, test, number in self._slow:
-            if of == kind and _holds(test, value):
+        if isinstance(value, str) and self._beginnings:
+            for length in range(len(value) + 1):
+                found ^= self._beginnings.get((kind, value[:length]), 0)
+        for of, test, number in self._masked:
+            if of == kind and isinstance(value, int) and value & test.mask == test.wanted:
                 found ^= number
         return found
 
@@ -120,7 +128,6 @@ class Partition:
         return places, numbers
 
 
-def _holds(test: Union[Masked, NameStarts], value: Value) -> bool:
-    if isinstance(test, Masked):
-        return isinstance(value, int) and value & test.mask == test.wanted
-    return isinstance(value, str) and value.startswith(test.beginning)
+def _shortest(beginnings: frozenset[str]) -> list[str]:
+    """Those that begin with no other one: a name begins with one of them at most."""
+    return [text for text in beginnings if not any(text[:length] in beginnings for length in range(len(text)))]

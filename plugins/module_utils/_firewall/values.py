@@ -111,9 +111,9 @@ class AnyBit:
 
 @dataclass(frozen=True)
 class NameStarts:
-    """A device's name begins so: ``br-+`` of iptables, ``br-*`` of nft; the empty beginning is any device at all."""
+    """A device's name begins with one of these: ``br-+`` of iptables, ``br-*`` of nft; with "" does any name at all."""
 
-    beginning: str
+    beginnings: frozenset[str]
 
 
 @dataclass(frozen=True)

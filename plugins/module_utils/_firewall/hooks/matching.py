@@ -52,9 +52,14 @@ def checker(test: Test) -> Callable[[Any], bool]:
         bits = test.bits
         return lambda value: value & bits != 0
     if isinstance(test, NameStarts):
-        beginning = test.beginning
-        return lambda value: value.startswith(beginning)
+        return _beginning_checker(test.beginnings)
     raise TypeError(f"{type(test).__name__} does not test one value")
+
+
+def _beginning_checker(beginnings: frozenset[str]) -> Callable[[Any], bool]:
+    """Names are short, and there can be thousands of beginnings."""
+    lengths = sorted({len(beginning) for beginning in beginnings})
+    return lambda value: any(value[:length] in beginnings for length in lengths)
 
 
 def _range_checker(ranges: tuple[tuple[int, int], ...]) -> Callable[[Any], bool]:

@@ -144,7 +144,7 @@ def in_ranges(ranges: Iterable[tuple[int, int]]) -> Test:
 def device(text: str) -> Test:
     """The test for the name of a device; a ``+`` at its end stands for whatever follows (iptables(8))."""
     if text.endswith("+"):
-        return NameStarts(text[:-1])
+        return NameStarts(frozenset((text[:-1],)))
     return OneOf(frozenset((text,)))
 
 

@@ -194,7 +194,9 @@ def tests_of(spans: list[Union[Span, Beginning]]) -> list[Test]:
     numbers = [span for span in spans if isinstance(span, Span) and isinstance(span.first, int)]
     if names:
         tests.append(OneOf(frozenset(span.first for span in names)))
-    tests.extend(NameStarts(span.text) for span in spans if isinstance(span, Beginning))
+    beginnings = frozenset(span.text for span in spans if isinstance(span, Beginning))
+    if beginnings:
+        tests.append(NameStarts(beginnings))
     if numbers and all(span.single for span in numbers):
         tests.append(OneOf(frozenset(span.first for span in numbers)))
     elif numbers:

@@ -95,7 +95,9 @@ class Draw:
         if field == "saddr_route_iif":
             return OneOf(frozenset({""}))
         if field in _NAMES:
-            return self.random.choice((OneOf(self.some(DEVICES)), NameStarts("br-"), NameStarts("")))
+            return self.random.choice(
+                (OneOf(self.some(DEVICES)), NameStarts(frozenset({"br-"})), NameStarts(frozenset({"", "d"})))
+            )
         values = _NUMBERS[field]
         return OneOf(self.some(values)) if self.random.random() < 0.7 else InRanges(self.ranges(values))
 

@@ -354,4 +354,4 @@ def one_passes(test: Test, value: Any) -> bool:
     if isinstance(test, AnyBit):
         return bool(value & test.bits != 0)
     assert isinstance(test, NameStarts)
-    return str(value).startswith(test.beginning)
+    return any(str(value).startswith(beginning) for beginning in test.beginnings)

@@ -97,7 +97,7 @@ def _says_the_same(statement: object) -> bool:
     """Conditions for which nft and iptables have different words of the same meaning."""
     return isinstance(statement, Match) and (
         statement.fields in (("fragment",), ("tcp_flags",))
-        or statement.test in (NameStarts(""), OneOf(frozenset({"INVAL/D"})))
+        or statement.test in (NameStarts(frozenset({""})), OneOf(frozenset({"INVAL/D"})))
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE, Partition
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     InElements,
@@ -54,11 +56,16 @@ def test_signatures_say_what_the_tests_say(tests: list[Test]) -> None:
             assert (said[one] == said[other]) == (signatures[one] == signatures[other])
 
 
-def test_names_are_told_apart_by_their_beginnings() -> None:
+@given(st.lists(st.frozensets(st.text("ab", max_size=3), max_size=4), max_size=6))
+def test_names_are_told_apart_by_their_beginnings(several: list[frozenset[str]]) -> None:
     partition = Partition()
-    partition.add(("iif",), NameStarts("br-"))
-    assert partition.signature(DEVICE, "br-1") == partition.signature(DEVICE, "br-2")
-    assert partition.signature(DEVICE, "br-1") != partition.signature(DEVICE, "docker0")
+    for beginnings in several:
+        partition.add(("iif",), NameStarts(beginnings))
+    names = ["".join(letters) for length in range(1, 5) for letters in product("abc", repeat=length)]
+    said = {name: tuple(name.startswith(tuple(beginnings)) for beginnings in several) for name in names}
+    signatures = {name: partition.signature(DEVICE, name) for name in names}
+    for one, other in combinations(names[::3], 2):
+        assert (said[one] == said[other]) == (signatures[one] == signatures[other])
 
 
 def test_what_an_element_of_a_concatenation_names_is_told_apart() -> None:

@@ -25,7 +25,7 @@ FIELDS = {"saddr": 60, "daddr": 60, "sport": 20, "dport": 20, "protocol": 3}
 def random_test(random: Random, field: str) -> Test:
     if field in ("iif", "oif"):
         if random.random() < 0.1:
-            return NameStarts("br-1")
+            return NameStarts(frozenset({"br-1"}))
         return OneOf(frozenset(random.sample(DEVICES, random.choice((1, 1, 2)))))
     size = FIELDS[field]
     if random.random() < 0.6:

@@ -35,7 +35,7 @@ CONDITIONS = [
     ("-s 10.0.0.0/8", [asks("saddr", InRanges(((NET, NET + 0xFFFFFF),)))]),
     ("! -d 10.0.0.1/32", [asks("daddr", one(NET + 1), negated=True)]),
     ("-s 10.0.0.5/255.0.0.255", [asks("saddr", Masked(0xFF0000FF, NET + 5))]),
-    ("-i br-+", [asks("iif", NameStarts("br-"))]),
+    ("-i br-+", [asks("iif", NameStarts(frozenset({"br-"})))]),
     ("! -o eth0.5", [asks("oif", one("eth0.5"), negated=True)]),
     ('-i "a', [asks("iif", one('"a'))]),
     ("-f", [asks("fragment", one(True))]),
