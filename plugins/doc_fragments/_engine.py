@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The engine's address, and the library to change links with."""
+    """The engine's address, and the library of modules that change links."""
 
     DOCUMENTATION = r"""
 options:
@@ -18,6 +18,10 @@ options:
       - Where the Docker Engine listens.
     type: str
     default: unix:///var/run/docker.sock
+"""
+
+    CHANGES_LINKS = r"""
+options: {}
 requirements:
   - pyroute2 (Debian package python3-pyroute2), where bridge ports or links of containers are to be changed
 """

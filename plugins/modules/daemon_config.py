@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - dockernet.baseline._attributes.change
   - dockernet.baseline._attributes.actiongroup_dockernet
   - dockernet.baseline._engine
+  - dockernet.baseline._engine.changes_links
 options:
   config:
     description:

@@ -72,7 +72,7 @@ options:
   protocol:
     description:
       - V(icmp) is an echo request, and for IPv6 addresses one of ICMPv6.
-      - V(tcp), unless O(to) has one.
+      - By default V(tcp), unless O(to) has one.
     type: str
     choices: [tcp, udp, icmp]
   source:

@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - dockernet.baseline._attributes.change
   - dockernet.baseline._attributes.actiongroup_dockernet
   - dockernet.baseline._engine
+  - dockernet.baseline._engine.changes_links
 requirements:
   - systemd
 options:
