@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.legacy_ta
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import neighbours_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace, read_in_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
@@ -101,6 +102,7 @@ def _read(inode: int, *, with_nftables: bool) -> InnerNamespace:
         links = links_of(route)
         routes = routes_of(route)
         rules = policy_rules_of(route)
+        neighbours = neighbours_of(route)
     chains = {**(read_chains_with_effect() if with_nftables else {}), **read_legacy_tables_with_effect()}
     return InnerNamespace(
         inode=inode,
@@ -111,4 +113,5 @@ def _read(inode: int, *, with_nftables: bool) -> InnerNamespace:
         sysctls=read_reception(),
         chains=chains,
         tables=list(dict.fromkeys(" ".join(name.split(" ")[:2]) for name in chains)),
+        neighbours=neighbours,
     )

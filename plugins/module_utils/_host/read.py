@@ -44,6 +44,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_l
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import plugs, without_moving
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
@@ -69,6 +70,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
+    Neighbour,
     PolicyRule,
     ProxyProcess,
     Route,
@@ -178,6 +180,7 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
     names = {link.index: link.name for link in links}
     no_routes: list[Route] = []
     no_policy_rules: list[PolicyRule] = []
+    no_neighbours: list[Neighbour] = []
     no_listeners: list[Listener] = []
     no_inner: list[InnerNamespace] = []
     no_nameservers: list[str] = []
@@ -204,6 +207,7 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
         links=links,
         routes=ledger.take(model.ROUTES, lambda: _beside(daemon, read_routes), no_routes),
         policy_rules=ledger.take(model.POLICY_RULES, lambda: _beside(daemon, read_policy_rules), no_policy_rules),
+        neighbours=ledger.take(model.NEIGHBOURS, lambda: _beside(daemon, read_neighbours), no_neighbours),
         listeners=ledger.take(model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(names)), no_listeners),
         inner=ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), no_inner),
         nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),

@@ -31,8 +31,8 @@ _SINGLE = (
     "net/netfilter/nf_conntrack_tcp_be_liberal",
     "net/netfilter/nf_conntrack_tcp_loose",
 )
-_ECHO = ("net/ipv4/icmp_echo_ignore_all", "net/ipv6/icmp/echo_ignore_all")
-_SOURCE = ("accept_local", "route_localnet", "rp_filter")
+_OF_ANY = ("net/ipv4/icmp_echo_ignore_all", "net/ipv6/icmp/echo_ignore_all", "net/ipv6/conf/all/forwarding")
+_RECEPTION = ("accept_local", "forwarding", "route_localnet", "rp_filter")
 _PER_INTERFACE = {
     "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark"),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6"),
@@ -58,10 +58,10 @@ def read_sysctls() -> dict[str, str]:
 
 
 def read_reception() -> dict[str, str]:
-    """Return what decides in the namespace of this thread which packets it takes, by dotted key; 0 is left out."""
+    """Return what decides in the namespace of this thread which packets it takes or sends on; 0 is left out."""
     names = [
-        *_ECHO,
-        *(f"net/ipv4/conf/{interface}/{name}" for interface in _listed("net/ipv4/conf") for name in _SOURCE),
+        *_OF_ANY,
+        *(f"net/ipv4/conf/{interface}/{name}" for interface in _listed("net/ipv4/conf") for name in _RECEPTION),
     ]
     values = {dotted(name): _read(name) for name in names}
     return {key: value for key, value in values.items() if value not in (None, "0")}

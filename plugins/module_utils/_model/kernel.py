@@ -110,6 +110,20 @@ class PolicyRule:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A fixed entry of a neighbour table (ip-neighbour(8), RTM_GETNEIGH): the kernel asks nobody, and believes nobody.
+
+    It is in the state ``permanent`` or ``noarp``.
+    """
+
+    address: str
+    interface: int
+    """Index of the link that the neighbour is on."""
+    mac: str
+    """The hardware address that its frames get."""
+
+
+@dataclass(frozen=True)
 class ProxyProcess:
     """A docker-proxy process."""
 

@@ -9,8 +9,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Neighbour,
+    PolicyRule,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 
@@ -30,7 +36,9 @@ class InnerNamespace:
     """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say; dockerd itself makes
     one for its name server."""
     sysctls: dict[str, str] = field(default_factory=dict)
-    """Its own settings for what it takes in, under the keys of HostSnapshot.sysctls; what is 0 is left out."""
+    """Its own settings for what it takes in and sends on, under the keys of HostSnapshot.sysctls; 0 is left out."""
     chains: dict[str, int] = field(default_factory=dict)
     """How many rules each chain of these tables has, by ``ip nat OUTPUT`` say; of a table of ip_tables all its entries,
     by ``ip nat``."""
+    neighbours: Optional[list[Neighbour]] = field(default_factory=list)
+    """The fixed entries of its neighbour tables; None where there are too many to be read."""

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Link,
+    Neighbour,
     PolicyRule,
     ProxyProcess,
     Route,
@@ -42,6 +43,7 @@ NAMESPACES = "namespaces"
 LINKS = "links"
 ROUTES = "routes"
 POLICY_RULES = "policy_rules"
+NEIGHBOURS = "neighbours"
 LISTENERS = "listeners"
 INNER = "inner"
 NAMESERVERS = "nameservers"
@@ -92,6 +94,8 @@ class HostSnapshot:
     """All tables, both families, without the kernel's own multicast and broadcast routes."""
     policy_rules: list[PolicyRule] = field(default_factory=list)
     """Of both families, in the order in which the kernel asks them."""
+    neighbours: list[Neighbour] = field(default_factory=list)
+    """The fixed entries of the host's neighbour tables."""
     listeners: list[Listener] = field(default_factory=list)
     """Of the host's namespace."""
     inner: list[InnerNamespace] = field(default_factory=list)
