@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.differential.observing import Attempt, observe
 from tests.differential.reachability_machines import prepare
 from tests.integration.catalogue.cases import judge, of
 from tests.integration.catalogue.publish import guarded, leaking, routed_to
-from tests.integration.catalogue.scenario import make_healthy, release
+from tests.integration.catalogue.scenario import PORT, make_healthy, release
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
@@ -26,6 +28,9 @@ ROUTED = NetworkSpec(
         "com.docker.network.bridge.gateway_mode_ipv4": "routed",
     },
 )
+GATEWAY = "10.88.1.1"
+"""Of ``web``."""
+NOBODY = "02:00:00:00:00:99"
 
 
 @pytest.fixture
@@ -65,6 +70,33 @@ def test_ports_that_are_said_to_be_kept_are(host: Host, lab: Lab) -> None:
     places.append((host.container("db").address("back"), 80))
     assert seen_outside(lab, host, *places) == ["timed out"] * 3
     assert found(host, "publish.loopback-leak") == found(host, "publish.direct-access") == set()
+
+
+def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_found(host: Host, lab: Lab) -> None:
+    """On the host, and inside the container for its gateway; a right one does no harm."""
+    web = host.container("web")
+    address = web.address("front")
+    (link,) = json.loads(web.net(["ip", "-j", "link", "show", "dev", "eth0"]).out)
+    on_host, inside = f"{address} dev front0", f"{GATEWAY} dev eth0"
+
+    def outcome() -> tuple[list[str], set[str]]:
+        return seen_outside(lab, host, (host.address, PORT)), found(host, "firewall.publish")
+
+    assert outcome() == (["answered"], set())
+    host.run(["ip", "neigh", "replace", *on_host.split(), "lladdr", link["address"], "nud", "permanent"])
+    assert outcome() == (["answered"], set())
+    host.run(["ip", "neigh", "replace", *on_host.split(), "lladdr", NOBODY, "nud", "permanent"])
+    assert outcome() == (["timed out"], {"web:80/tcp"})
+    (finding,) = of(judge(read_host(host)), "firewall.publish")
+    assert f"neighbour {address} on front0 is fixed to {NOBODY}, which nobody on front0 has" in finding.summary
+    assert finding.remedy is not None
+    assert "ip neigh del ADDRESS dev DEVICE" in finding.remedy.text
+    host.run(["ip", "neigh", "del", *on_host.split()])
+    assert outcome() == (["answered"], set())
+    web.net(["ip", "neigh", "replace", *inside.split(), "lladdr", NOBODY, "nud", "permanent"])
+    assert outcome() == (["timed out"], {"web:80/tcp"})
+    web.net(["ip", "neigh", "del", *inside.split()])
+    assert outcome() == (["answered"], set())
 
 
 @pytest.mark.kinds("debian13-docker28")

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
+    Neighbour,
     PolicyRule,
     ProxyProcess,
     Route,
@@ -35,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     LINKS,
     LISTENERS,
     NAMESPACES,
+    NEIGHBOURS,
     POLICY_RULES,
     PROCESSES,
     ROUTES,
@@ -46,7 +48,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 SOURCES = (
-    ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, LISTENERS, INNER, PROCESSES, SYSCTL, RULESET,
+    ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, LISTENERS, INNER, PROCESSES, SYSCTL, RULESET,
     CONNTRACK,
 )  # fmt: skip
 ADDRESS = "192.0.2.10"
@@ -61,6 +63,11 @@ _CHAINS = {
         "DOCKER-ISOLATION-STAGE-2", "DOCKER-USER",
     ),
 }  # fmt: skip
+
+
+def mac_of(address: str) -> str:
+    """The hardware address of the interface with this IPv4 address, as dockerd makes it."""
+    return "02:42:" + ip_address(address).packed.hex(":")
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,10 @@ class Bridge:
     @property
     def index(self) -> int:
         return 10 + self.number
+
+    @property
+    def mac(self) -> str:
+        return f"02:42:ff:00:{self.number >> 8:02x}:{self.number & 255:02x}"
 
     def address(self, place: int) -> str:
         return f"172.{18 + self.number // 16}.{self.number % 16 * 16 + place // 250}.{1 + place % 250}"
@@ -108,6 +119,8 @@ class DockerHost:
     own_rules: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Rules of the administrator that stand first, by table and chain."""
     sysctls: dict[str, str] = field(default_factory=dict)
+    neighbours: list[Neighbour] = field(default_factory=list)
+    """Fixed entries of the host's own."""
     _places: dict[int, int] = field(default_factory=dict)
     _rules: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -126,7 +139,14 @@ class DockerHost:
         self.networks.append(bridge)
         length = bridge.subnet.partition("/")[2]
         self.links.append(
-            Link(bridge.index, bridge.device, "bridge", up=True, addresses=[f"{bridge.address(0)}/{length}"])
+            Link(
+                bridge.index,
+                bridge.device,
+                "bridge",
+                up=True,
+                mac=bridge.mac,
+                addresses=[f"{bridge.address(0)}/{length}"],
+            )
         )
         if not self.proxy:
             self.sysctls[f"net.ipv4.conf.{bridge.device}.route_localnet"] = "1"
@@ -183,7 +203,15 @@ class DockerHost:
         self.links.append(veth)
         length = bridge.subnet.partition("/")[2]
         inside.append(
-            Link(2 + place, f"eth{place}", "veth", up=True, peer_index=index, addresses=[f"{address}/{length}"])
+            Link(
+                2 + place,
+                f"eth{place}",
+                "veth",
+                up=True,
+                peer_index=index,
+                mac=mac_of(address),
+                addresses=[f"{address}/{length}"],
+            )
         )
         routes += [
             Route(bridge.subnet, 254, interfaces=[2 + place], source=address),
@@ -314,6 +342,7 @@ class DockerHost:
             links=self.links,
             routes=self._routes(),
             policy_rules=[PolicyRule(priority, 4, table=table) for priority, table in _RULES],
+            neighbours=self.neighbours,
             listeners=self.listeners,
             inner=self.inner,
             sysctls=self.sysctls,

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
-from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
+from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
 
+NOBODY = "02:00:00:00:00:99"
 _INNER = (80, 443, 5432, 8080)
 _CHAINS = (
     ("filter", "DOCKER-USER"),
@@ -55,7 +57,30 @@ def random_docker_host(seed: int) -> DockerHost:
         if dice.random() < 0.2:
             # As docker run --sysctl does it.
             host.inner[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
+    for dummy in range(dice.choice((0, 0, 1, 3))):
+        _fixed_neighbour(host, dice, bridges)
     return host
+
+
+def _fixed_neighbour(host: DockerHost, dice: random.Random, bridges: list[Bridge]) -> None:
+    """A fixed entry of the host's or of a container's for the gateway or a container, right or wrong."""
+    bridge = dice.choice(bridges)
+    ends = [(place, end) for place, item in enumerate(host.containers) for end in item.endpoints]
+    here = [(place, str(end.address)) for place, end in ends if end.network == bridge.name]
+    if not here:
+        return
+    place, own = dice.choice(here)
+    known = {own: mac_of(own), **{address: mac_of(address) for dummy, address in here}}
+    if dice.random() < 0.5:
+        mac = dice.choice((known[own], NOBODY, dice.choice(list(known.values()))))
+        host.neighbours.append(Neighbour(own, bridge.index, mac))
+        return
+    known[bridge.address(0)] = bridge.mac
+    neighbour = dice.choice(list(known))
+    mac = dice.choice((known[neighbour], NOBODY, dice.choice(list(known.values()))))
+    space = host.inner[place]
+    index = next(link.index for link in space.links if any(text.startswith(f"{own}/") for text in link.addresses))
+    host.inner[place] = replace(space, neighbours=[*(space.neighbours or ()), Neighbour(neighbour, index, mac)])
 
 
 def _container(host: DockerHost, dice: random.Random, number: int, bridges: list[Bridge]) -> None:

@@ -27,6 +27,9 @@ CLOSED = "closed"
 STRAY = "stray"
 """Action of a hop: it left the host for an address that is at home on it."""
 
+MISLED = "misled"
+"""Action of a hop: a fixed entry of a neighbour table gave it the hardware address of nobody, or of somebody else."""
+
 # Legs of a journey.
 REQUEST = "request"
 REPLY = "reply"

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    MISLED,
     PROXY_REPLY,
     PROXY_REQUEST,
     REPLY,
@@ -58,6 +59,12 @@ def remedy_of(path: Path) -> Remedy:
             "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
             "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
             "down or without an address: a restart of dockerd makes it anew"
+        )
+    if hop is not None and hop.action == MISLED:
+        return Remedy(
+            "The neighbour entry that is named was made by hand or by a program, and holds until it is deleted: "
+            "ip neigh del ADDRESS dev DEVICE; one of a container inside of it (nsenter -n -t PID), or restart the "
+            "container. The kernel then asks who has the address. Find out what made the entry"
         )
     by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
     if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):

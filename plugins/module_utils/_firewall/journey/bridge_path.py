@@ -32,6 +32,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     next_hop,
     remembered,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import (
+    End,
+    Taker,
+    doubt_about_question,
+    flooded,
+    taken_by_another,
+    taker_by_entry,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
@@ -39,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNICAST,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import MISLED
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
@@ -54,15 +63,33 @@ class BridgePath:
 
     def send(self, course: Course, bridge: Bridge, towards: int) -> list[Arrival]:
         """The host sends out by the bridge device, to the neighbour with that address."""
-        family = course.flight.family
-        port = bridge.holder(family, towards)
-        if port is not None:
-            if family == 6 and self._leg.is_request:
-                doubt = self._view.neighbours.doubt_about(bridge.name, _shown(bridge, port), towards)
-                if doubt:
-                    return [self._leg.untold(course, doubt)]
-            return [self._into(course, port)]
-        return [self._elsewhere(course, bridge, towards)]
+        flight = course.flight
+        host, port = self._host_on(bridge), bridge.holder(flight.family, towards)
+        taker = taker_by_entry(bridge, host, flight.family, towards)
+        if taker is not None:
+            return [self._sent_by_entry(course, taker)]
+        if port is None:
+            return [self._elsewhere(course, bridge, towards)]
+        if flight.family == 6 and self._leg.is_request:
+            asked = End(port.stack, port.device, port)
+            doubt = self._view.neighbours.doubt_about(
+                bridge.name, _shown(bridge, port), towards
+            ) or doubt_about_question(bridge, host, asked, flight.saddr, towards)
+            if doubt:
+                return [self._leg.untold(course, doubt)]
+        return [self._into(course, port)]
+
+    def _sent_by_entry(self, course: Course, taker: Taker) -> Arrival:
+        """The host sends a frame to the hardware address of a fixed entry."""
+        if taker.doubt:
+            return self._leg.untold(course, taker.doubt)
+        if taker.port is None:
+            note = course.note(self._leg.name, "bridge", MISLED, taker.problem)
+            return Arrival(LOST, note, taker.problem)
+        return self._into(course, taker.port, taker.entry)
+
+    def _host_on(self, bridge: Bridge) -> End:
+        return End(self._view.host, bridge.name)
 
     def receive(self, course: Course, bridge: Bridge, port: Port, towards: int) -> list[Arrival]:
         """A frame from a container, to the neighbour with that address."""
@@ -70,25 +97,33 @@ class BridgePath:
         doubt = self._view.frame_rules.on_bridge(bridge.name, port.link.name)
         if doubt:
             return [self._leg.untold(course, doubt)]
+        taker = taker_by_entry(bridge, End(port.stack, port.device, port), family, towards)
         if not bridge.link.up or not port.link.up:
             down = bridge.name if port.link.up else port.link.name
             reason = f"{down} is down"
+            if taker is not None:
+                # Nobody is asked, so nobody is missed.
+                return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", reason), reason)]
             note = course.note(self._leg.name, "bridge", "unreachable", reason)
             return [Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(family))]
-        target = None if self._view.host.has_address(family, towards) else bridge.holder(family, towards)
-        unfound = self._unfound(course, bridge, port, target, towards)
-        if unfound is not None:
-            return [unfound]
+        if taker is None:
+            target = None if self._view.host.has_address(family, towards) else bridge.holder(family, towards)
+            unfound = self._unfound(course, bridge, port, target, towards)
+            if unfound is not None:
+                return [unfound]
+            taker = Taker(target)
+        if taker.doubt:
+            return [self._leg.untold(course, taker.doubt)]
         flight = self._leg.fresh(course)
         flight.iif = bridge.name
         if not bridge.calls[family]:
-            if target is None:
+            if taker.is_host:
                 return self._leg.host.receive(course, bridge.name)
-            return self._switch(course, bridge, port, target)
+            return self._switch(course, bridge, port, taker)
         flight.physin = port.link.name
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(PREROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, target, flight.daddr)
+            arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, taker, flight.daddr)
         return arrivals
 
     def _unfound(
@@ -106,11 +141,16 @@ class BridgePath:
             return self._elsewhere(course, bridge, towards, obstacle)._replace(stack=port.stack)
         if course.flight.family == 4 or not self._leg.is_request:
             return None
-        if target is not None:
-            return self._strangers(course, bridge, port, target, towards) if bridge.calls[6] else None
         shown, asking = _shown(bridge, port), course.flight.saddr
-        doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards)
-        return self._leg.untold(course, doubt) if doubt else None
+        asked = self._host_on(bridge) if target is None else End(target.stack, target.device, target)
+        doubt = doubt_about_question(bridge, End(port.stack, port.device, port), asked, asking, towards)
+        if target is None:
+            doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards) or doubt
+        if doubt:
+            return self._leg.untold(course, doubt)
+        if target is None or not bridge.calls[6]:
+            return None
+        return self._strangers(course, bridge, port, target, towards)
 
     def _strangers(self, course: Course, bridge: Bridge, port: Port, target: Port, towards: int) -> Optional[Arrival]:
         """Containers that cannot learn each other's hardware address, or of which it is not known; None if they can."""
@@ -134,15 +174,13 @@ class BridgePath:
             arrivals += self._leg.ended(passage, after) or self._leg.host.route(after, bridge.name)
         return arrivals
 
-    def _bridged(
-        self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], destination: int
-    ) -> list[Arrival]:
+    def _bridged(self, course: Course, bridge: Bridge, port: Port, taker: Taker, destination: int) -> list[Arrival]:
         """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
         flight = course.flight
         if flight.daddr == destination:
-            if target is None:
+            if taker.is_host:
                 return self._leg.host.route(course, bridge.name)
-            return self._switch(course, bridge, port, target)
+            return self._switch(course, bridge, port, taker)
         decision = self._leg.host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
@@ -159,13 +197,21 @@ class BridgePath:
             return [unbelieved]
         # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
         towards = next_hop(flight, decision)
-        translated = bridge.holder(flight.family, towards)
-        if translated is None:
+        translated = taker_by_entry(bridge, self._host_on(bridge), flight.family, towards)
+        if translated is not None:
+            if translated.doubt:
+                return [self._leg.untold(course, translated.doubt)]
+            return self._switch(course, bridge, port, translated)
+        holder = bridge.holder(flight.family, towards)
+        if holder is None:
             return [self._elsewhere(course, bridge, towards)]
-        return self._switch(course, bridge, port, translated)
+        return self._switch(course, bridge, port, Taker(holder))
 
-    def _switch(self, course: Course, bridge: Bridge, port: Port, target: Port) -> list[Arrival]:
+    def _switch(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
         """From one port to another."""
+        target = taker.port
+        if target is None:
+            return flooded(self._leg, course, bridge, port, taker)
         obstacle = separated(port, target)
         if obstacle:
             return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", obstacle), obstacle)]
@@ -173,24 +219,24 @@ class BridgePath:
         flight.iif = flight.oif = bridge.name
         switched = course._replace(flight=flight).note(self._leg.name, "bridge", "switch")
         if not bridge.calls[flight.family]:
-            return [self._into(switched, target)]
+            return [self._into(switched, target, taker.entry)]
         flight.physin, flight.physout = port.link.name, target.link.name
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(FORWARD, switched, flight):
-            arrivals += self._leg.ended(passage, after) or self._last(after, target)
+            arrivals += self._leg.ended(passage, after) or self._last(after, target, taker.entry)
         return arrivals
 
-    def _last(self, course: Course, target: Port) -> list[Arrival]:
+    def _last(self, course: Course, target: Port, entry: str) -> list[Arrival]:
         flight = course.flight.copy()
         # br_nf_post_routing() names no device that it came in by.
         flight.iif, flight.skuid, flight.skgid = "", NO_SOCKET, NO_SOCKET
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(POSTROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or (self._into(after, target),)
+            arrivals += self._leg.ended(passage, after) or (self._into(after, target, entry),)
         return arrivals
 
-    def _into(self, course: Course, port: Port) -> Arrival:
-        """Through a port into a container."""
+    def _into(self, course: Course, port: Port, entry: str = "") -> Arrival:
+        """Through a port into a container; entry: the fixed one that led it there."""
         flight = course.flight
         doubt = self._view.frame_rules.on_bridge(port.link.name)
         if doubt:
@@ -199,6 +245,8 @@ class BridgePath:
             return self._leg.untold(course, port.stack.doubt)
         kept = remembered(course)
         if not port.stack.has_address(flight.family, flight.daddr):
+            if entry:
+                return taken_by_another(self._leg, kept, port, entry)
             text = address_text(flight.family, flight.daddr)
             return self._leg.untold(
                 kept, f"what {port.stack.label} does with a packet for {text}, which is not its own"

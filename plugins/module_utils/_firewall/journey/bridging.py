@@ -25,6 +25,11 @@ class Port:
     device: str
     """Name of the other end, inside the container."""
 
+    @property
+    def mac(self) -> str:
+        """Hardware address of the other end."""
+        return self.stack.links[self.device].mac
+
 
 @dataclass
 class Bridge:

@@ -262,12 +262,16 @@ class HostPath:
             return [self._dropped(course, f"{device} is a {kind} device: what is sent there vanishes")]
         if kind in _ELSEWHERE and link is not None and link.peer_nsid in self._view.namespaces:
             return [self._leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
-        if flight.family == 6 and self._leg.is_request:
-            doubt = self._view.neighbours.doubt_about(device, "", next_hop(flight, decision))
+        neighbour = next_hop(flight, decision)
+        # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
+        is_fixed = bool(self._view.host.fixed.mac(device, flight.family, neighbour))
+        if flight.family == 6 and self._leg.is_request and not is_fixed:
+            doubt = self._view.neighbours.doubt_about(device, "", neighbour)
             if doubt:
                 return [self._leg.untold(course, doubt)]
-        sent = remembered(course.note(self._leg.name, "wire", "send"))
-        by_router = next_hop(flight, decision) != flight.daddr
+        entry = self._view.host.fixed.words(device, flight.family, neighbour) if is_fixed else ""
+        sent = remembered(course.note(self._leg.name, "wire", "send", entry))
+        by_router = neighbour != flight.daddr
         if by_router and not self._leg.is_request and is_loopback(flight.family, flight.saddr):
             source = address_text(flight.family, flight.saddr)
             # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).

@@ -33,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     INNER,
     LINKS,
     LISTENERS,
+    NEIGHBOURS,
     POLICY_RULES,
     ROUTES,
     RULESET,
@@ -66,6 +67,7 @@ class HostView:
             snapshot.policy_rules,
             snapshot.listeners if snapshot.was_read(LISTENERS) else None,
             settings=self.settings,
+            neighbours=None if _was_refused(snapshot, NEIGHBOURS) else snapshot.neighbours,
         )
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
         self.neighbours = Neighbours(self.host, self.traverser)
@@ -168,6 +170,11 @@ def _unread(snapshot: HostSnapshot, name: str) -> str:
     return f"{name.replace('_', ' ')} of the host could not be read" + (f": {source.reason}" if source else "")
 
 
+def _was_refused(snapshot: HostSnapshot, name: str) -> bool:
+    """Whether a source could not be read; releases that do not know it left no word of it in their snapshots."""
+    return name in snapshot.sources and not snapshot.was_read(name)
+
+
 def _inner_stacks(snapshot: HostSnapshot) -> dict[int, Stack]:
     labels: dict[int, str] = {}
     # Those that joined another one's namespace come last.
@@ -183,7 +190,9 @@ def _inner_stack(space: InnerNamespace, name: str) -> Stack:
     foreign = [table for table in space.tables if not is_for_name_server(space, table)]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     settings = Settings(space.sysctls)
-    return Stack(f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings)
+    return Stack(
+        f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings, space.neighbours
+    )
 
 
 def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:

@@ -19,11 +19,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     parse_prefix,
     same_prefix,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.fixed_entries import FixedEntries
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import LOCAL, Decision, Fib
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.sockets import Sockets
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Neighbour,
+    PolicyRule,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 
@@ -46,12 +52,17 @@ class Stack:
         listeners: Optional[Iterable[Listener]],
         doubt: str = "",
         settings: Optional[Settings] = None,
+        neighbours: Optional[Sequence[Neighbour]] = (),
     ) -> None:
-        """Take what was read of it; listeners is None when they were not read, doubt what else is not known of it."""
+        """Take what was read of it; listeners and neighbours are None when they were not read.
+
+        doubt: what else is not known of it.
+        """
         self.label = label
         self.doubt = doubt
         self.settings = settings or Settings({})
         self.links = {link.name: link for link in links}
+        self.fixed = FixedEntries(links, neighbours)
         self.fib = Fib(routes, rules, links)
         self.sockets = None if listeners is None else Sockets(listeners)
         self._addresses: dict[tuple[int, str], list[Address]] = {}

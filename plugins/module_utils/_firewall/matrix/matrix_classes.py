@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     Catalogue,
     Reference,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.fixed_forms import FixedForms
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.place_forms import PlaceForms
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import PORT
@@ -50,7 +51,10 @@ class Classes:
         self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
         forms = PlaceForms(snapshot, catalogue)
         self.nets = [self._number((forms.net(net), self._rules_of(net))) for net in places.nets]
-        self._inner = [self._number(forms.station(station, self.nets)) for station in places.stations]
+        fixed = FixedForms(snapshot, places)
+        self._inner = [
+            self._number((forms.station(station, self.nets), fixed.of(station))) for station in places.stations
+        ]
 
     def source(self, station: Station) -> int:
         """The class of a namespace as one that asks."""

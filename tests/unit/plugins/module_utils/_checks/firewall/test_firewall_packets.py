@@ -10,11 +10,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Neighbour,
+    PolicyRule,
+    Route,
+    Ruleset,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
+from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host, mac_of
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 
@@ -308,6 +314,22 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
         assert caught in finding.summary
         assert finding.remedy is not None
         assert "ip rule add to SUBNET" in finding.remedy.text
+
+
+def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_told_with_the_entry() -> None:
+    host = web()
+    bridge = host.networks[0]
+    host.neighbours.append(Neighbour("172.18.0.2", bridge.index, "02:00:00:00:00:99"))
+    finding = only(host, "firewall.publish")
+    entry = (
+        f"neighbour 172.18.0.2 on {bridge.device} is fixed to 02:00:00:00:00:99, which nobody on {bridge.device} has"
+    )
+    assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
+    assert finding.summary.endswith(f"{ADDRESS}:8080 from outside by eth0: {entry}")
+    assert finding.remedy is not None
+    assert "ip neigh del ADDRESS dev DEVICE" in finding.remedy.text
+    host.neighbours[0] = replace(host.neighbours[0], mac=mac_of("172.18.0.2"))
+    assert only(host, "firewall.publish").outcome == "pass"
 
 
 def test_a_port_that_leads_to_another_container_is_found() -> None:

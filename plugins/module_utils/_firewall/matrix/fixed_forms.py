@@ -1,0 +1,62 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What fixed entries of neighbour tables say of containers, as far as it tells them apart from others."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Places, Plug, Station
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+
+class FixedForms:
+    """Forms by namespace, see PlaceForms. One that an entry misleads, or leads to, is like no other one."""
+
+    def __init__(self, snapshot: HostSnapshot, places: Places) -> None:
+        """Sort the entries by whom they are about."""
+        self._forms: dict[int, list[Hashable]] = {}
+        self._behind: dict[tuple[int, str], tuple[Station, Plug]] = {
+            (plug.net.link.index, text.partition("/")[0]): (station, plug)
+            for station in places.stations
+            for plug in station.plugs
+            for text in plug.inside.addresses
+        }
+        for entry in snapshot.neighbours:
+            station, plug = self._behind.get((entry.interface, entry.address), (None, None))
+            if station is not None and plug is not None:
+                is_right = entry.mac == plug.inside.mac
+                self._add(station, station.texts.get(entry.address) if is_right else station.number)
+        for station in places.stations:
+            self._add_own(station)
+
+    def of(self, station: Station) -> Hashable:
+        """The form of a namespace."""
+        return tuple(self._forms.get(station.number, ()))
+
+    def _add_own(self, station: Station) -> None:
+        if station.space is None:
+            return
+        if station.space.neighbours is None:
+            self._add(station, None)
+            return
+        plugs = {plug.inside.index: (place, plug) for place, plug in enumerate(station.plugs)}
+        for entry in station.space.neighbours:
+            place, plug = plugs.get(entry.interface, (0, None))
+            if plug is None:
+                continue
+            name = plug.net.texts.get(entry.address)
+            if name is not None and entry.mac == plug.net.link.mac:
+                self._add(station, (place, name))
+                continue
+            self._add(station, station.number)
+            other = self._behind.get((plug.net.link.index, entry.address))
+            if other is not None:
+                self._add(other[0], other[0].number)
+
+    def _add(self, station: Station, form: Hashable) -> None:
+        self._forms.setdefault(station.number, []).append(form)
