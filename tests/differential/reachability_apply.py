@@ -12,6 +12,7 @@ from tests.differential.far_machine import DEVICE, LINK_LOCAL
 from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
 from tests.differential.reachability_names import Names
+from tests.differential.reachability_neighbours import Draw, End, ends_of, fixed_entries
 from tests.differential.reachability_probes import Outsider
 from tests.differential.reachability_sets import drawn_set
 from tests.differential.reachability_steps import steps
@@ -58,7 +59,8 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
     networks = [replace(network, options=_at_host(network.options, host)) for network in case.scenario.networks]
     host.deploy(Scenario(networks, containers))
     names = _names(host, case, outsiders, own)
-    case.steps = steps(case, names)
+    own_draw = Draw(f"neighbours/{case.seed}/{case.number}")
+    case.steps = [*steps(case, names), *fixed_entries(own_draw, _ends_on_bridges(host, case))]
     for dummy, script in case.steps:
         host.run(["sh", "-s"], stdin=script, check=False)
     for family in case.sets:
@@ -151,6 +153,12 @@ def _names(host: Host, case: HostCase, outsiders: Sequence[Outsider], further: S
         second = [address for address in further if (":" in address) == (family == 6)]
         found[family] = Names(family, own, bridges, addresses, at_host, near, ports, uplinks, second, others)
     return found
+
+
+def _ends_on_bridges(host: Host, case: HostCase) -> list[End]:
+    networks = json.loads(host.docker("network", "inspect", *host.docker("network", "ls", "--quiet").out.split()).out)
+    bridges = {network["Id"]: _bridge(network) for network in networks if network["Driver"] == "bridge"}
+    return ends_of(host, [container.name for container in case.scenario.containers], bridges)
 
 
 def _ends(entry: Mapping[str, Any]) -> list[dict[str, str]]:
