@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Callable, NoReturn, Optional, TypeVar
+from dataclasses import dataclass, replace
+from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
     config_path as find_config_path,
@@ -29,14 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     choose_daemon,
     describe_daemon,
     find_daemons,
-    listens_at,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import (
-    parse_container,
-    parse_engine,
-    parse_network,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
@@ -50,22 +43,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import programs_at
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ABSENT,
     DENIED,
     ERROR,
-    STOPPED,
     UnreadableError,
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
-    PODMAN,
     DaemonProcess,
-    Engine,
     ServiceUnit,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -78,21 +66,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 T = TypeVar("T")
 
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class _Declared:
-    """What the engine says of itself and of what it keeps."""
-
-    engine: Optional[Engine] = None
-    networks: list[Network] = field(default_factory=list)
-    containers: list[Container] = field(default_factory=list)
 
 
 class _Ledger:
@@ -187,8 +165,8 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
     no_managed_links: list[ManagedLink] = []
     declared = ledger.take(
         model.ENGINE,
-        lambda: _engine(wish.docker_host, service, dockerds, runs=bool(dockerd or hidden)),
-        _Declared(),
+        lambda: read_declared(wish.docker_host, service, dockerds, runs=bool(dockerd or hidden)),
+        Declared(),
     )
     containers = ledger.take(
         model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
@@ -236,57 +214,7 @@ def _proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process],
     return read_proxies(processes, dockerd)
 
 
-def _engine(
-    docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process], *, runs: bool
-) -> _Declared:
-    if not runs and PODMAN not in programs_at(docker_host):
-        # To connect to the socket of a dockerd that does not run would make systemd start it.
-        _refuse(docker_host, service, dockerds)
-    return _ask(docker_host)
-
-
-def _ask(docker_host: str) -> _Declared:
-    answers = fetch(docker_host)
-    try:
-        engine = parse_engine(answers.version, answers.info)
-        if engine.flavor == PODMAN:
-            # What it says of networks and containers has the form of Docker's, and not the meaning.
-            return _Declared(engine)
-        return _Declared(
-            engine,
-            [parse_network(item) for item in answers.networks],
-            [parse_container(item) for item in answers.containers],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
-
-
-def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process]) -> NoReturn:
-    """Say why the engine at docker_host is not asked."""
-    others = ", ".join(address for process in dockerds for address in listens_at(process))
-    hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
-    # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
-    installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
-    if installed and service is not None and service.manager == "systemd":
-        name = service.name
-        raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
-    if installed:
-        raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
-    path = docker_host.partition("unix://")[2] or docker_host
-    state = "does not exist"
-    if os.path.exists(path):
-        to_podman = PODMAN in os.path.realpath(path).split(os.sep)
-        state = "leads to Podman, which does not run" if to_podman else "is not served by this host"
-    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
-
-
-def _is_program(service: Optional[ServiceUnit]) -> bool:
-    """Whether the service starts a dockerd that lies where the path does not lead."""
-    program = service.argv[0] if service is not None and service.argv else ""
-    return os.path.basename(program).startswith("dockerd") and os.path.exists(program)
-
-
-def _placed(declared: _Declared, engine: model.Source) -> list[Container]:
+def _placed(declared: Declared, engine: model.Source) -> list[Container]:
     if not engine.read:
         raise UnreadableError(engine.kind, engine.reason)
     return with_namespaces(declared.containers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
 
@@ -15,7 +15,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No dockerd, no unit, no script that would start one."""
     monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
     monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
-    monkeypatch.setattr(read, "PROGRAM_PATH", str(tmp_path))
+    monkeypatch.setattr(declared, "PROGRAM_PATH", str(tmp_path))
     monkeypatch.setattr(read, "find_daemons", lambda processes: [])
     return tmp_path
 

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What the engine says of itself, and of the networks and containers that it keeps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import NoReturn, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import listens_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import (
+    parse_container,
+    parse_engine,
+    parse_network,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import programs_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ABSENT,
+    ERROR,
+    STOPPED,
+    UnreadableError,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine, ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the engine says of itself and of what it keeps."""
+
+    engine: Optional[Engine] = None
+    networks: list[Network] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+
+
+def read_declared(
+    docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process], *, runs: bool
+) -> Declared:
+    """Ask the engine at docker_host, unless no dockerd runs there. Raises UnreadableError.
+
+    dockerds: those that can be seen on the host; runs: whether one serves docker_host, be it seen or not.
+    """
+    if not runs and PODMAN not in programs_at(docker_host):
+        # To connect to the socket of a dockerd that does not run would make systemd start it.
+        _refuse(docker_host, service, dockerds)
+    return _ask(docker_host)
+
+
+def _ask(docker_host: str) -> Declared:
+    answers = fetch(docker_host)
+    try:
+        engine = parse_engine(answers.version, answers.info)
+        if engine.flavor == PODMAN:
+            # What it says of networks and containers has the form of Docker's, and not the meaning.
+            return Declared(engine)
+        return Declared(
+            engine,
+            [parse_network(item) for item in answers.networks],
+            [parse_container(item) for item in answers.containers],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
+
+
+def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process]) -> NoReturn:
+    """Say why the engine at docker_host is not asked."""
+    others = ", ".join(address for process in dockerds for address in listens_at(process))
+    hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
+    # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
+    installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
+    if installed and service is not None and service.manager == "systemd":
+        name = service.name
+        raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
+    if installed:
+        raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
+    path = docker_host.partition("unix://")[2] or docker_host
+    state = "does not exist"
+    if os.path.exists(path):
+        to_podman = PODMAN in os.path.realpath(path).split(os.sep)
+        state = "leads to Podman, which does not run" if to_podman else "is not served by this host"
+    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
+
+
+def _is_program(service: Optional[ServiceUnit]) -> bool:
+    """Whether the service starts a dockerd that lies where the path does not lead."""
+    program = service.argv[0] if service is not None and service.argv else ""
+    return os.path.basename(program).startswith("dockerd") and os.path.exists(program)
