@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     NetworkApi,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import endpoints_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import (
     Record,
     record_of,
 )

@@ -40,9 +40,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     is_running,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import endpoints_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Place,
-    Record,
     Recreation,
     RecreationContext,
     by_interface,

@@ -33,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Endpoint,
     endpoints_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_impact import (
     LOWEST_FREE_NAME,
     Affected,
@@ -42,7 +43,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     refuse_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 
@@ -53,40 +53,6 @@ class Place:
     container: str
     network: str
     endpoint_id: str
-
-
-@dataclass(frozen=True)
-class Record:
-    """All that is needed to have everything as before, or as wanted, whatever state it is in; plain data."""
-
-    name: str
-    old_id: str
-    old: dict[str, Any]
-    """The body that makes the network as it was."""
-    new: dict[str, Any]
-    """The body that makes it as wanted."""
-    before: list[Endpoint]
-    """All endpoints that are touched, in the order in which they must be connected to be as they were."""
-    after: list[Endpoint]
-    """The same endpoints as they will be, in the order in which they are connected."""
-    started: dict[str, str] = field(default_factory=dict)
-    """When each container was started, by its id."""
-    orders: dict[str, list[str]] = field(default_factory=dict)
-    """By container id: its networks in the order of the interfaces."""
-    gateways: dict[str, str] = field(default_factory=dict)
-    """By container id: the network of the IPv4 default route."""
-    ports: dict[str, dict[str, list[str]]] = field(default_factory=dict)
-    """By container id: published ports, and the host's ports that they were published as."""
-
-    def to_plain(self) -> dict[str, Any]:
-        """For the journal."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain
-
-
-def record_of(data: Any) -> Record:
-    """Read back what Record.to_plain() wrote. Raises DecodeError."""
-    return from_plain(Record, data)
 
 
 @dataclass(frozen=True)

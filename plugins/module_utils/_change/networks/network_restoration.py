@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Endpoint,
     endpoints_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 ATTEMPTS = 3

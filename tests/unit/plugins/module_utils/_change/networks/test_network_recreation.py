@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     network_recreation,
     network_restoration,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import record_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
     Recovering,
     RecoveryPlan,
@@ -28,7 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
-    record_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
