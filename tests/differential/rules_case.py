@@ -80,6 +80,9 @@ def _settings(words: Words) -> dict[str, str]:
         ("net.ipv4.conf.cli0.rp_filter", "12", 0.2),
         ("net.ipv4.conf.all.rp_filter", "12", 0.1),
         ("net.ipv4.conf.all.src_valid_mark", "1", 0.1),
+        ("net.ipv4.fwmark_reflect", "1", 0.2),
+        ("net.ipv6.fwmark_reflect", "1", 0.2),
+        ("net.ipv4.tcp_fwmark_accept", "1", 0.2),
     ):
         if words.some(chance):
             chosen[key] = words.choice(values)
@@ -87,17 +90,26 @@ def _settings(words: Words) -> dict[str, str]:
 
 
 def _routing(words: Words) -> tuple[str, ...]:
-    """Now and then marks choose another table."""
+    """Now and then a policy rule chooses another table."""
     if words.some(0.75):
         return ()
     family = words.choice((4, 6))
     # ip_error() of net/ipv4/route.c sends each source only a few errors a second.
     kind = words.choice(("blackhole", "throw") if family == 4 else ("unreachable", "blackhole", "prohibit", "throw"))
-    mark = words.choice(("0x1", "0x10", "0x1/0x1"))
+    selector = words.choice((_by_mark, _by_mark, _by_header))(words, family)
     return (
-        f"-{family} rule add fwmark {mark} lookup 100 priority 500",
+        f"-{family} rule add {selector} lookup 100 priority 500",
         f"-{family} route add {kind} {words.prefix(family)} table 100",
     )
+
+
+def _by_mark(words: Words, _family: int) -> str:
+    return f"fwmark {words.choice(('0x1', '0x10', '0x1/0x1'))}"
+
+
+def _by_header(words: Words, family: int) -> str:
+    protocol = words.choice(("tcp", "udp", "icmp" if family == 4 else "ipv6-icmp"))
+    return words.choice(("", "iif lo ")) + words.choice((f"from {words.prefix(family)}", f"ipproto {protocol}"))
 
 
 def apply(case: RulesCase, lab: RulesLab) -> RulesCase:

@@ -135,7 +135,8 @@ class _Table:
         if chain in ("FORWARD", "POSTROUTING", "PREROUTING", "INPUT"):
             choices.append(lambda: self._physdev(chain))
         if chain == "PREROUTING" and self.table in ("raw", "mangle"):
-            choices.append(lambda: f"-m rpfilter{words.choice(('', '', ' --invert'))}")
+            options = words.choice(("", "", " --invert", " --validmark", " --validmark --invert"))
+            choices.append(lambda: f"-m rpfilter{options}")
         if self.family == 4:
             choices.append(lambda: f"{self._not()}-d 10.0.0.{words.randint(1, 3)}/255.0.0.255")
         return words.choice(choices)()

@@ -318,7 +318,7 @@ class _Table:
         words = self.words
         choices = [f"fib {words.choice(('daddr', 'saddr'))} type {words.choice(('local', 'unicast', '!= local'))}"]
         if hook in ("prerouting", "input", "forward"):
-            choices.append(f"fib saddr . iif oif {words.choice(('missing', 'exists'))}")
+            choices.append(f"fib saddr .{words.choice((' ', ' mark . '))}iif oif {words.choice(('missing', 'exists'))}")
         if hook in ("prerouting", "input"):
             choices.append("fib daddr . iif type local")
         return choices

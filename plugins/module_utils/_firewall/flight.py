@@ -55,6 +55,7 @@ class Flight:
     """The packet at one moment. Fields are those of values.FIELDS; None is what is not known."""
 
     __slots__ = (
+        "bound",
         "connection",
         "daddr",
         "dport",
@@ -89,6 +90,8 @@ class Flight:
         self.sport = sport
         self.daddr = daddr
         self.dport = dport
+        self.bound = False
+        """Whether its sender chose the source itself, and not the route."""
         self.icmp_type: Optional[int] = None
         self.icmp_code: Optional[int] = None
         self.tcp_flags: Optional[int] = SYN if protocol == TCP else 0
@@ -121,6 +124,7 @@ class Flight:
     def copy(self) -> Flight:
         """An independent one, its connection included, for when a journey splits."""
         other = Flight.__new__(Flight)
+        other.bound = self.bound
         other.daddr = self.daddr
         other.dport = self.dport
         other.family = self.family
@@ -182,7 +186,9 @@ class Surroundings(Protocol):
     def address_type(self, family: int, address: int, device: str) -> Optional[str]:
         """Type of the route to an address (``local``, ``unicast``...); with a device, asked of that device only."""
 
-    def device_towards(self, family: int, address: int, source: int, incoming: str) -> Optional[str]:
+    def device_towards(
+        self, family: int, address: int, source: int, incoming: str, mark: Optional[int]
+    ) -> Optional[str]:
         """Device that the route from a source to an address leads to; empty without one, or if it is not incoming."""
 
     def own_address(self, family: int, device: str, towards: int) -> Optional[int]:

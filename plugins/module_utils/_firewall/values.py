@@ -52,6 +52,7 @@ FIELDS = (
     "saddr_type_oif",
     "daddr_type_oif",
     "saddr_route_iif",  # the device that a route to saddr leads to, asked with iif; "" for none (fib, rpfilter)
+    "saddr_route_iif_mark",  # the same, asked with the packet's mark (fib ... mark, --validmark)
     "pkttype",  # host, broadcast, multicast, other
     "fragment",  # False: probes are never fragments
     "skuid",  # user of the local socket that sends

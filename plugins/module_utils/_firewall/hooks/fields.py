@@ -85,7 +85,9 @@ def reader(field: str, around: Surroundings) -> Reader:
     if field.startswith(("saddr_type", "daddr_type")):
         return _type_reader(field, around)
     if field == "saddr_route_iif":
-        return lambda flight: _device_back(flight, around)
+        return lambda flight: _device_back(flight, around, 0)
+    if field == "saddr_route_iif_mark":
+        return lambda flight: _device_back(flight, around, flight.mark)
     return _READERS[field]
 
 
@@ -158,8 +160,8 @@ _READERS: dict[str, Reader] = {
 }
 
 
-def _device_back(flight: Flight, around: Surroundings) -> Optional[str]:
+def _device_back(flight: Flight, around: Surroundings, mark: Optional[int]) -> Optional[str]:
     """Of what comes in by the loopback it is that device, whatever the routes say (nft_fib_is_loopback())."""
     if flight.iif == "lo":
         return "lo"
-    return around.device_towards(flight.family, flight.saddr, flight.daddr, flight.iif)
+    return around.device_towards(flight.family, flight.saddr, flight.daddr, flight.iif, mark)

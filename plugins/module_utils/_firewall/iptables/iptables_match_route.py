@@ -73,15 +73,10 @@ def reverse_path(asked: Sequence[Asked], _family: int) -> list[Condition]:
     text = " ".join(("-m rpfilter", *(each.text for each in asked)))
     if options & {"--loose", "--accept-local"}:
         return [undecidable("depends on a route that is asked in a way which is not modelled", text)]
-    lost = Match(("saddr_route_iif",), OneOf(frozenset(("",))), text=text)
+    field = "saddr_route_iif_mark" if "--validmark" in options else "saddr_route_iif"
+    lost = Match((field,), OneOf(frozenset(("",))), text=text)
     loopback = Match(("iif",), _LOOPBACK, text=text)
     inverted = "--invert" in options
     answer = (lost,) if inverted else (replace(lost, negated=True), loopback)
     conditions: list[Condition] = [replace(loopback, negated=True)] if inverted else []
-    if "--validmark" not in options:
-        return [*conditions, AnyOf(answer, text=text)]
-    # The route is known for packets without a mark: (answer or marked) and (unmarked or undecided).
-    unmarked = Match(("mark",), OneOf(frozenset((0,))), text=text)
-    doubt = undecidable("depends on the route for the packet's mark", text)
-    conditions.append(AnyOf((*answer, replace(unmarked, negated=True)), text=text))
-    return [*conditions, AnyOf((unmarked, doubt), text=text)]
+    return [*conditions, AnyOf(answer, text=text)]

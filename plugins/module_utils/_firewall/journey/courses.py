@@ -15,7 +15,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     connection_key,
     flight_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Arrival, Course
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    ARRIVED,
+    TURNED_AWAY,
+    Arrival,
+    Course,
+)
 
 MOST_HOOKS = 5000
 """How many times packets pass a hook for one prediction; without open conditions it is some thirty times."""
@@ -54,7 +59,7 @@ class Courses:
 
 
 def united(arrivals: list[Arrival]) -> list[Arrival]:
-    """Those that end alike as one. A packet's mark stays behind in the namespace that it is about to leave."""
+    """Those that end alike as one."""
     if len(arrivals) < 2:
         return arrivals
     groups: dict[tuple[Any, ...], list[Arrival]] = {}
@@ -77,10 +82,17 @@ def _key(arrival: Arrival) -> tuple[Any, ...]:
         id(arrival.stack),
         arrival.device,
         arrival.error,
+        _mark(arrival),
         addresses,
         tracked,
         _connection_key(flight.connection),
     )
+
+
+def _mark(arrival: Arrival) -> Optional[int]:
+    """The mark that what the host sends in reply can have; others stay behind in the namespace that is left."""
+    arrived = arrival.kind == ARRIVED and arrival.stack is not None and arrival.stack.settings.keeps_marks
+    return arrival.course.flight.mark if arrived or arrival.kind == TURNED_AWAY else 0
 
 
 def _connection_key(connection: Optional[Connection]) -> tuple[Any, ...]:

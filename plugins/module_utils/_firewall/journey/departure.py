@@ -48,6 +48,7 @@ def departure(view: HostView, packet: Packet) -> tuple[Start, Flight]:
     start = _start(view, packet, family)
     source = _source(view, packet, start, family, destination, number)
     flight = Flight(family, number, source, source_port(view, packet, start), destination, packet.port)
+    flight.bound = bool(packet.source)
     if packet.protocol == "icmp":
         # What `th dport` of nft reads there is the checksum.
         flight.sport = flight.dport = None

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Arrival,
     Course,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked, asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
@@ -63,15 +64,14 @@ class HostPath:
 
     def send(self, course: Course) -> list[Arrival]:
         """A packet that the host itself sends (__ip_local_out(), ip6_local_out())."""
-        return self._output(course, self._leg.fresh(course))
+        flight = self._leg.fresh(course)
+        return self._output(course, flight, self._outgoing_route(flight))
 
-    def send_error(self, course: Course) -> list[Arrival]:
+    def send_error(self, course: Course, error: HostError) -> list[Arrival]:
         """An error that the host sends about a packet; it has its connection already."""
-        return self._output(course, course.flight)
+        return self._output(course, error.flight.copy(), self._view.host.fib.lookup(error.asked))
 
-    def _output(self, course: Course, flight: Flight) -> list[Arrival]:
-        flight = flight.copy()
-        decision = self._outgoing_route(flight)
+    def _output(self, course: Course, flight: Flight, decision: Decision) -> list[Arrival]:
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(course, decision, "the host")]
         flight.oif = _device(decision)
@@ -91,10 +91,11 @@ class HostPath:
         """The route of what the host itself sends.
 
         That of a new connection of IPv6 is the one that its source was chosen for, without a source
-        (ip6_dst_lookup_tail()); IPv4 asks once more with it (ip_route_connect()).
+        (ip6_dst_lookup_tail()), unless its socket was bound to one; IPv4 asks once more with it (ip_route_connect()).
         """
         fib = self._view.host.fib
-        if flight.family == 6 and self._leg.is_request and flight.protocol in (TCP, UDP):
+        unbound = flight.family == 6 and self._leg.is_request and not flight.bound
+        if unbound and flight.protocol in (TCP, UDP):
             found = fib.lookup(asked(flight)._replace(source=0))
             if found.kind in (UNICAST, LOCAL, UNCERTAIN):
                 return found

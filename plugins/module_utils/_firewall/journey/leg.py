@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Event,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import Courses, united
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import HostPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import UNCERTAIN, Decision
@@ -69,10 +70,10 @@ class Leg:
         self._courses.begin()
         return united(self.host.send(course) if stack is self.view.host else self.container.send(stack, course))
 
-    def error_from_host(self, course: Course) -> list[Arrival]:
-        """An error that the host sends about a packet."""
+    def error_from_host(self, course: Course, error: HostError) -> list[Arrival]:
+        """An error that the host sends about a packet, after a course of events."""
         self._courses.begin()
-        return united(self.host.send_error(course))
+        return united(self.host.send_error(course, error))
 
     def from_wire(self, device: str, course: Course) -> list[Arrival]:
         """A packet that comes in by an uplink of the host."""
@@ -106,7 +107,6 @@ class Leg:
         """The packet as the host's stack first sees it, with the connection that it belongs to."""
         flight = course.flight.copy()
         flight.iif = flight.oif = flight.physin = flight.physout = ""
-        flight.mark = 0
         flight.tracked = True
         flight.connection, flight.reply, flight.state, flight.taken = None, False, CT_INVALID, ()
         known = course.tracked

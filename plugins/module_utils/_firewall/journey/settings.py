@@ -16,6 +16,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_k
 EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as every namespace begins with it
 FOREIGN_EPHEMERAL = (32768, 65535)  # what machines with other systems choose from, too (RFC 6335: 49152 and up)
 
+_REFLECTED = {4: "net.ipv4.fwmark_reflect", 6: "net.ipv6.fwmark_reflect"}
+_ACCEPTED = "net.ipv4.tcp_fwmark_accept"
+
 
 class Settings:
     """Running values of sysctls (Documentation/networking/ip-sysctl.rst, include/linux/inetdevice.h)."""
@@ -58,6 +61,19 @@ class Settings:
     def echo_key(self, family: int) -> str:
         """The setting that ignores_echo() asks."""
         return "net.ipv6.icmp.echo_ignore_all" if family == 6 else "net.ipv4.icmp_echo_ignore_all"
+
+    @property
+    def keeps_marks(self) -> bool:
+        """Whether anything that is sent in reply has the mark of what it replies to."""
+        return any(self.number(key) for key in (_REFLECTED[4], _REFLECTED[6], _ACCEPTED))
+
+    def mark_of_reply(self, family: int, mark: Optional[int]) -> Optional[int]:
+        """Mark of what no socket sends, for that of the packet it replies to (IP4_REPLY_MARK(), IP6_REPLY_MARK())."""
+        return mark if self.number(_REFLECTED[family]) else 0
+
+    def mark_of_accepted(self, mark: Optional[int]) -> Optional[int]:
+        """Mark of an accepted TCP connection of any family, for that of its SYN (inet_request_mark())."""
+        return mark if self.number(_ACCEPTED) else 0
 
     def ephemeral_ports(self) -> tuple[int, int]:
         """First and last of the source ports that the kernel chooses from."""

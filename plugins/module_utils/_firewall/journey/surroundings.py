@@ -45,12 +45,14 @@ class HostSurroundings:
         # A local address that belongs to another device than the one that is asked.
         return UNICAST if decision.kind == LOCAL else decision.kind.replace("no route", "unreachable")
 
-    def device_towards(self, family: int, address: int, source: int, incoming: str) -> Optional[str]:
+    def device_towards(
+        self, family: int, address: int, source: int, incoming: str, mark: Optional[int]
+    ) -> Optional[str]:
         """Device that the route to an address leads to, empty without one, or if it is not the one it came in by.
 
         It is asked for as one of the host's own, for no protocol (nft_fib_ipv4.c, nft_fib_ipv6.c, ipt_rpfilter.c).
         """
-        decision = self._host.fib.lookup(Asked(family, address, source))
+        decision = self._host.fib.lookup(Asked(family, address, source, mark=mark))
         if decision.kind == UNCERTAIN:
             return None
         is_back = decision.kind == UNICAST and incoming in ("", decision.device)

@@ -27,10 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     ending_of_reply,
     ending_of_request,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.errors_seen import (
-    error_for,
-    is_reset,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.errors_seen import is_reset
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import error_about
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import ECHO_REPLY, Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
@@ -85,6 +83,7 @@ class WayBack:
             reply.tcp_flags = SYN | ACK
         if flight.protocol in ECHO_REPLY:
             reply.icmp_type, reply.icmp_code = ECHO_REPLY[flight.protocol], 0
+        reply.mark = self._mark_of_answer(arrival)
         return reply
 
     def refusal_of(self, arrival: Arrival) -> Flight:
@@ -96,7 +95,21 @@ class WayBack:
             # Its ports stay those of the datagram that it quotes, which connection tracking knows it by.
             reply.protocol, reply.icmp_type, reply.icmp_code = _PORT_UNREACHABLE[reply.family]
         reply.skuid = reply.skgid = NO_SOCKET
+        reply.mark = self._mark_without_socket(arrival)
         return reply
+
+    def _mark_of_answer(self, arrival: Arrival) -> Optional[int]:
+        flight = arrival.course.flight
+        if flight.protocol in ECHO_REPLY:
+            return self._mark_without_socket(arrival)
+        # Marks stay in the namespace that they were made in.
+        is_accepted = flight.protocol == TCP and arrival.stack is self._view.host
+        return self._view.settings.mark_of_accepted(flight.mark) if is_accepted else 0
+
+    def _mark_without_socket(self, arrival: Arrival) -> Optional[int]:
+        flight = arrival.course.flight
+        is_host = arrival.stack is self._view.host
+        return self._view.settings.mark_of_reply(flight.family, flight.mark) if is_host else 0
 
     def send(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
         """Send an answer from where a packet arrived: the course of one that came back, or how it ended."""
@@ -127,8 +140,8 @@ class WayBack:
         if end.kind != TURNED_AWAY or not is_reset(end.error) or flight.tcp_flags != SYN | ACK or flight.physin:
             yield lost
             return
-        reset = error_for(flight, end.error, flight.daddr)
-        for further in self._leg.error_from_host(end.course._replace(flight=reset)):
+        reset = error_about(self._view.host, flight, end.error)
+        for further in self._leg.error_from_host(end.course, reset):
             if further.kind == UNTOLD:
                 yield ending_of_reply(further)
             elif further.kind != TURNED_AWAY or is_reset(further.error):
@@ -176,22 +189,15 @@ class WayBack:
         if arrival.stack is not None and arrival.stack is self._start.stack:
             return [ending]
         flight = arrival.course.flight
-        host = self._view.host
-        asked = Asked(flight.family, flight.saddr)
-        source = (
-            flight.daddr
-            if host.has_address(flight.family, flight.daddr)
-            else (host.source_for(asked, host.fib.lookup(asked)) or 0)
-        )
-        reply = error_for(flight, arrival.error, source)
-        if flight.physin and reply.protocol == TCP:
+        if flight.physin and is_reset(arrival.error):
             # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
             if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
                 return [ending]
             reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
             return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
         endings = []
-        for end in self._leg.error_from_host(arrival.course._replace(flight=reply)):
+        error = error_about(self._view.host, flight, arrival.error)
+        for end in self._leg.error_from_host(arrival.course, error):
             if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
                 told = ending._replace(course=end.course._replace(events=arrival.course.events))
                 endings.append(self._by_another_uplink(end) or told)

@@ -220,12 +220,13 @@ def _ct(body: dict[str, object]) -> Optional[Operand]:
 def _fib(body: dict[str, object]) -> Optional[Operand]:
     flags = body.get("flags")
     asked = flags if isinstance(flags, list) else [flags]
-    # The mark only chooses among tables; the fields ask with the packet's own.
+    # The type of an address is in the local table, whatever the mark.
     key: tuple[str, ...] = tuple(sorted((str(flag) for flag in asked if flag != "mark"), key=_by_address_first))
     if body.get("result") == "type" and key in _FIB_TYPES:
         return Operand((Part(_FIB_TYPES[key], nft_value.WORD),))
     if body.get("result") in ("oif", "oifname", "check") and key == ("saddr", "iif"):
-        return Operand((Part("saddr_route_iif", nft_value.ROUTE_DEVICE),))
+        field = "saddr_route_iif_mark" if "mark" in asked else "saddr_route_iif"
+        return Operand((Part(field, nft_value.ROUTE_DEVICE),))
     return None
 
 

@@ -56,7 +56,7 @@ _NUMBERS = {
 }
 _NAMES = ("iif", "oif")
 _TYPES = ("daddr_type", "saddr_type_iif")
-_SCALARS = (*_NUMBERS, *_NAMES, *_TYPES, "mark", "ct_mark", "ct_state", "saddr_route_iif")
+_SCALARS = (*_NUMBERS, *_NAMES, *_TYPES, "mark", "ct_mark", "ct_state", "saddr_route_iif", "saddr_route_iif_mark")
 
 # Table, hook, priorities and kind of base chains.
 _PLACES = (
@@ -92,7 +92,7 @@ class Draw:
             return AnyBit(self.random.choice((1, 2, 8, 10, 64, 9)))
         if field in _TYPES:
             return OneOf(frozenset({self.random.choice(("local", "unicast"))}))
-        if field == "saddr_route_iif":
+        if field.startswith("saddr_route_iif"):
             return OneOf(frozenset({""}))
         if field in _NAMES:
             return self.random.choice(

@@ -322,7 +322,10 @@ class Way:
             "daddr_type": lambda: self.around.address_type(flight.family, flight.daddr, ""),
             "saddr_type_iif": lambda: self.around.address_type(flight.family, flight.saddr, flight.iif),
             "saddr_route_iif": lambda: self.around.device_towards(
-                flight.family, flight.saddr, flight.daddr, flight.iif
+                flight.family, flight.saddr, flight.daddr, flight.iif, 0
+            ),
+            "saddr_route_iif_mark": lambda: self.around.device_towards(
+                flight.family, flight.saddr, flight.daddr, flight.iif, flight.mark
             ),
         }
         return special[field]() if field in special else getattr(flight, field)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+UNROUTED_MARK = 2
+"""Packets with this mark have no way back, where the mark counts."""
+
 
 @dataclass
 class FixedSurroundings:
@@ -18,8 +21,8 @@ class FixedSurroundings:
             return "local"
         return "unicast"
 
-    def device_towards(self, family: int, address: int, source: int, incoming: str) -> str | None:
-        return self.devices.get(address, "")
+    def device_towards(self, family: int, address: int, source: int, incoming: str, mark: int | None) -> str | None:
+        return self.devices.get(address, "") if mark != UNROUTED_MARK else ""
 
     def own_address(self, family: int, device: str, towards: int) -> int | None:
         return self.own.get(device)

@@ -260,7 +260,7 @@ def test_the_same_in_other_rules(seed: int, rewriting: Rewriting) -> None:
 
 @pytest.mark.parametrize("rewriting", REWRITINGS)
 def test_every_rewriting_changes_something(rewriting: Rewriting) -> None:
-    draw = Draw(1)
+    draw = Draw(6)
     book = draw.book(most=40)
     assert rewritten(draw, book, rewriting) != book
 

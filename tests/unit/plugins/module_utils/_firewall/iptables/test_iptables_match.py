@@ -84,6 +84,10 @@ CONDITIONS = [
         "-m rpfilter --invert",
         [asks("iif", one("lo"), negated=True), AnyOf((asks("saddr_route_iif", one("")),))],
     ),
+    (
+        "-m rpfilter --validmark",
+        [AnyOf((asks("saddr_route_iif_mark", one(""), negated=True), asks("iif", one("lo"))))],
+    ),
 ]
 
 

@@ -195,3 +195,12 @@ def test_from_elsewhere_nothing_is_translated_to_1() -> None:
     host = host_with_web()
     host.listeners.append(Listener("tcp", "::1", 80, owner="own", pid=60))
     assert ask(with_ipv6(host, dnat), OUTSIDE, UPLINK6, 8080, source=NEIGHBOUR6).seen == "unreachable"
+
+
+@pytest.mark.parametrize(("source", "seen"), [("", "answered"), (GATEWAY6, "unreachable")])
+def test_a_source_that_a_program_chose_itself_counts_for_the_first_route(source: str, seen: str) -> None:
+    snapshot = with_ipv6(host_with_web())
+    rules = [*snapshot.policy_rules, PolicyRule(100, 6, "prohibit", source=GATEWAY6)]
+    snapshot = dataclasses.replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
+    packet = Packet(Origin(HOST), WEB6, "tcp", 80, source=source)
+    assert predict(HostView.of(snapshot), packet).seen == seen

@@ -179,3 +179,76 @@ def test_masquerading_takes_the_address_that_is_nearest_to_the_next_hop_of_the_r
     )
     path = ask(replace(snapshot, policy_rules=rules), Origin(CONTAINER, "web"), ELSEWHERE)
     assert path.source_at_end == "198.51.101.10"
+
+
+def asked_with_marks(settings: dict[str, str], protocol: str, port: int) -> str:
+    """What a machine outside sees that asks the host itself, whose marked packets find no way."""
+    host = host_with_web()
+    host.sysctls.update(settings)
+    host.own_rules["mangle", "PREROUTING"] = ["-i eth0 -j MARK --set-xmark 0x7/0xffffffff"]
+    snapshot = host.snapshot()
+    rules = [*snapshot.policy_rules, PolicyRule(100, 4, "blackhole", mark=7, mask=7)]
+    snapshot = replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
+    return predict(HostView.of(snapshot), Packet(Origin(OUTSIDE), ADDRESS, protocol, port)).seen
+
+
+@pytest.mark.parametrize(
+    ("protocol", "port", "unmarked", "key"),
+    [
+        ("icmp", 0, "answered", "net.ipv4.fwmark_reflect"),
+        ("tcp", 9, "refused", "net.ipv4.fwmark_reflect"),
+        ("udp", 9, "refused", "net.ipv4.fwmark_reflect"),
+        ("tcp", 22, "answered", "net.ipv4.tcp_fwmark_accept"),
+    ],
+)
+def test_replies_of_the_host_have_the_mark_of_what_they_reply_to_where_it_is_told_so(
+    protocol: str, port: int, unmarked: str, key: str
+) -> None:
+    assert asked_with_marks({}, protocol, port) == unmarked
+    assert asked_with_marks({key: "1"}, protocol, port) == "timed out"
+    others = {"net.ipv4.fwmark_reflect": "1", "net.ipv6.fwmark_reflect": "1", "net.ipv4.tcp_fwmark_accept": "1"}
+    others.pop(key)
+    assert asked_with_marks(others, protocol, port) == unmarked
+
+
+@pytest.mark.parametrize("kind", ["tcp-reset", "icmp-port-unreachable"])
+def test_what_a_rule_says_to_the_sender_has_the_mark_of_what_it_rejects(kind: str) -> None:
+    host = host_with_web()
+    host.own_rules["filter", "INPUT"] = [f"-p tcp -j REJECT --reject-with {kind}"]
+    host.own_rules["mangle", "INPUT"] = ["-j MARK --set-xmark 0x7/0xffffffff"]
+    for value, seen in (("0", "refused"), ("1", "timed out")):
+        host.sysctls["net.ipv4.fwmark_reflect"] = value
+        snapshot = host.snapshot()
+        rules = [*snapshot.policy_rules, PolicyRule(100, 4, "blackhole", mark=7, mask=7)]
+        snapshot = replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
+        assert ask(snapshot, Origin(OUTSIDE), ADDRESS, 22).seen == seen
+
+
+def test_a_mark_that_is_not_known_counts_where_a_reply_goes_by_it() -> None:
+    host = host_with_web()
+    maybe = "-m recent --rcheck --name bad --mask 255.255.255.255 --rsource"
+    host.own_rules["mangle", "PREROUTING"] = [f"-i eth0 {maybe} -j MARK --set-xmark 0x7/0xffffffff"]
+    for value, verdict in (("0", "delivered"), ("1", "unknown")):
+        host.sysctls["net.ipv4.tcp_fwmark_accept"] = value
+        snapshot = host.snapshot()
+        rules = [*snapshot.policy_rules, PolicyRule(100, 4, "blackhole", incoming="lo", mark=7, mask=7)]
+        snapshot = replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
+        assert ask(snapshot, Origin(OUTSIDE), ADDRESS, 22).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "seen"),
+    [
+        # A reset is routed as what it answers was addressed, for no protocol; an error before its source is chosen.
+        ("tcp-reset", PolicyRule(100, 4, "blackhole", incoming="lo", protocol=6), "refused"),
+        ("tcp-reset", PolicyRule(100, 4, "blackhole", incoming="lo", source="172.18.0.2"), "timed out"),
+        ("icmp-port-unreachable", PolicyRule(100, 4, "blackhole", incoming="lo", source=ADDRESS), "refused"),
+        ("icmp-port-unreachable", PolicyRule(100, 4, "blackhole", incoming="lo", protocol=1), "timed out"),
+    ],
+)
+def test_what_the_route_of_an_error_is_asked_with(kind: str, rule: PolicyRule, seen: str) -> None:
+    host = host_with_web()
+    host.own_rules["filter", "FORWARD"] = [f"-p tcp -i eth0 -j REJECT --reject-with {kind}"]
+    snapshot = host.snapshot()
+    rules = sorted([*snapshot.policy_rules, rule], key=lambda item: item.priority)
+    assert ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE), ADDRESS, 8080).seen == seen

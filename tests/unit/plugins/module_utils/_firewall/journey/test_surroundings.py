@@ -70,7 +70,7 @@ def test_the_way_back_to_a_source_is_the_one_by_the_device_that_it_came_in_by(
     address: str, incoming: str, device: str | None
 ) -> None:
     family, number = parse_address(address)
-    assert HOST.device_towards(family, number, 0, incoming) == device
+    assert HOST.device_towards(family, number, 0, incoming, 0) == device
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_way_back_is_asked_for_as_one_of_the_hosts_own_from_the_address_that
     rules = [PolicyRule(0, 4, table=255), rule, PolicyRule(32766, 4, table=254)]
     host = HostSurroundings(Stack("host", LINKS, [*ROUTES, Route("0.0.0.0/0", 100, interfaces=[3])], rules, None))
     address, source = (parse_address(text)[1] for text in ("8.8.8.8", "192.0.2.10"))
-    assert host.device_towards(4, address, source, "eth1") == device
+    assert host.device_towards(4, address, source, "eth1", 0) == device
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,14 @@ def test_redirect_takes_the_first_address_of_the_device_whoever_asks(asking: str
     found = host.first_address(family, "eth0", number)
     assert found is not None
     assert address_text(family, found) == own
+
+
+@pytest.mark.parametrize(("mark", "device"), [(0, "eth0"), (7, ""), (None, None)])
+def test_the_way_back_goes_by_the_mark_where_a_rule_asks_with_it(mark: int | None, device: str | None) -> None:
+    rules = [
+        PolicyRule(0, 4, table=255),
+        PolicyRule(100, 4, "blackhole", mark=7, mask=7),
+        PolicyRule(200, 4, table=254),
+    ]
+    host = HostSurroundings(Stack("host", LINKS, ROUTES, rules, None))
+    assert host.device_towards(4, parse_address("192.0.2.77")[1], 0, "eth0", mark) == device

@@ -185,7 +185,7 @@ TEN_SLASH_8 = {"prefix": {"addr": "10.0.0.0", "len": 8}}
         ),
         (
             asks({"fib": {"result": "oif", "flags": ["saddr", "mark", "iif"]}}, False),
-            [("saddr_route_iif", False, one_of(""))],
+            [("saddr_route_iif_mark", False, one_of(""))],
         ),
         (
             asks({"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, True),
