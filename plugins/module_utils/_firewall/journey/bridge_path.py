@@ -27,11 +27,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     TURNED_AWAY,
     Arrival,
     Course,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import (
-    next_hop,
     remembered,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import next_hop
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import (
     End,
     Taker,

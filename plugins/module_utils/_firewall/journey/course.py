@@ -87,3 +87,9 @@ class Arrival(NamedTuple):
     error: str = ""
     """For ``turned away``: what the sender is told, in the words of reject (nft(8)); for others what its
     own system call says, empty if nothing."""
+
+
+def remembered(course: Course) -> Course:
+    """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
+    connection = course.flight.connection
+    return course if connection is None else course._replace(tracked=connection)

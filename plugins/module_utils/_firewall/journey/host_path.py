@@ -18,14 +18,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     is_loopback,
     parse_address,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.astray import astray
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     LOST,
-    OUTSIDE,
     TURNED_AWAY,
     Arrival,
     Course,
+    remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked, asked
@@ -36,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNICAST,
     Decision,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.wire import onto_wire
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TCP, UDP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     FORWARD,
@@ -48,10 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_k
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
-
-# Kinds of links whose other end is in another namespace, where nothing is known of it but for ports of bridges.
-_ELSEWHERE = ("veth", "netkit")
-_NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
 
 
 class HostPath:
@@ -257,27 +253,7 @@ class HostPath:
         bridge = self._view.bridges.get(device)
         if bridge is not None:
             return self._leg.bridge.send(course, bridge, next_hop(flight, decision))
-        link = self._view.host.links.get(device)
-        kind = link.kind if link else ""
-        if kind in _NOWHERE:
-            return [self._dropped(course, f"{device} is a {kind} device: what is sent there vanishes")]
-        if kind in _ELSEWHERE and link is not None and link.peer_nsid in self._view.namespaces:
-            return [self._leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
-        neighbour = next_hop(flight, decision)
-        # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
-        is_fixed = bool(self._view.host.fixed.mac(device, flight.family, neighbour))
-        if flight.family == 6 and self._leg.is_request and not is_fixed:
-            doubt = self._view.neighbours.doubt_about(device, "", neighbour)
-            if doubt:
-                return [self._leg.untold(course, doubt)]
-        entry = self._view.host.fixed.words(device, flight.family, neighbour) if is_fixed else ""
-        sent = remembered(course.note(self._leg.name, "wire", "send", entry))
-        by_router = neighbour != flight.daddr
-        if by_router and not self._leg.is_request and is_loopback(flight.family, flight.saddr):
-            source = address_text(flight.family, flight.saddr)
-            # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
-            return [Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")]
-        return [astray(self._leg, sent, decision) or Arrival(OUTSIDE, sent, device=device)]
+        return [onto_wire(self._leg, course, decision, next_hop(flight, decision))]
 
     def _loop(self, course: Course) -> list[Arrival]:
         """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""
@@ -308,12 +284,6 @@ def _asked_again(flight: Flight) -> Asked:
 def next_hop(flight: Flight, decision: Decision) -> int:
     """The neighbour that it goes to on the device."""
     return parse_address(decision.gateway)[1] if decision.gateway else flight.daddr
-
-
-def remembered(course: Course) -> Course:
-    """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
-    connection = course.flight.connection
-    return course if connection is None else course._replace(tracked=connection)
 
 
 def _device(decision: Decision) -> str:

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What leaves the host by a device that is no bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_loopback
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.astray import astray
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
+    LOST,
+    OUTSIDE,
+    Arrival,
+    Course,
+    remembered,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import Decision
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
+
+# Kinds of links whose other end is in another namespace, where nothing is known of it but for ports of bridges.
+_ELSEWHERE = ("veth", "netkit")
+_NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
+
+
+def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> Arrival:
+    """The end of a packet that the host sends to a neighbour on a device, for a machine outside as far as is known."""
+    view, flight, device = leg.view, course.flight, decision.device
+    link = view.host.links.get(device)
+    kind = link.kind if link else ""
+    if kind in _NOWHERE:
+        reason = f"{device} is a {kind} device: what is sent there vanishes"
+        return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)
+    if kind in _ELSEWHERE and link is not None and link.peer_nsid in view.namespaces:
+        return leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")
+    # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
+    is_fixed = bool(view.host.fixed.mac(device, flight.family, neighbour))
+    if flight.family == 6 and leg.is_request and not is_fixed:
+        doubt = view.neighbours.doubt_about(device, "", neighbour)
+        if doubt:
+            return leg.untold(course, doubt)
+    entry = view.host.fixed.words(device, flight.family, neighbour) if is_fixed else ""
+    sent = remembered(course.note(leg.name, "wire", "send", entry))
+    by_router = neighbour != flight.daddr
+    if by_router and not leg.is_request and is_loopback(flight.family, flight.saddr):
+        source = address_text(flight.family, flight.saddr)
+        # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
+        return Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
+    return astray(leg, sent, decision) or Arrival(OUTSIDE, sent, device=device)
