@@ -53,7 +53,7 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
 def remedy_of(path: Path) -> Remedy:
     """What to do about the rule or setting that ended a packet."""
     hop = None if path.decided_at is None else path.hops[path.decided_at]
-    if hop is not None and hop.action == STRAY:
+    if any(passed.action == STRAY for passed in path.hops):
         return Remedy(
             "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
             "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "

@@ -19,7 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Arrival,
     Course,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.homes import Home
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import Decision
@@ -34,26 +33,45 @@ def astray(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
 
     A route to that very subnet or a part of it says that it is elsewhere, so it is taken for that.
     """
-    flight, host = course.flight, leg.view.host
-    home = leg.view.homes.of(flight.family, flight.daddr)
-    if home is None or host.is_on_link(flight.family, flight.daddr, decision.device):
+    reason = _words(leg.view, course, decision)
+    if not reason:
         return None
-    if parse_prefix(decision.destination)[2] >= home.length:
-        return None
-    reason = _words(leg.view, course, decision, home)
     if _can_come_back(leg.view, course, decision.device):
         return leg.untold(course, f"whether what {decision.device} leads to sends it back: {reason}")
     return Arrival(ASTRAY, course.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
 
 
-def _words(view: HostView, course: Course, decision: Decision, home: Home) -> str:
-    family = course.flight.family
-    address = address_text(family, course.flight.daddr)
+def ended_astray(leg: Leg, before: Course, end: Arrival, decision: Decision) -> Arrival:
+    """The end that rules made of a packet on its way out, with what brought it there if it was astray.
+
+    before: the course up to those rules.
+    """
+    words = _words(leg.view, before, decision)
+    if not words:
+        return end
+    events = (*before.note(leg.name, "routing", STRAY, words).events, *end.course.events[len(before.events) :])
+    return end._replace(course=end.course._replace(events=events), reason=f"{words}, where {end.reason}")
+
+
+def _words(view: HostView, course: Course, decision: Decision) -> str:
+    """How a packet is sent out by a device though its destination is at home here; empty for all others."""
+    family, number = course.flight.family, course.flight.daddr
+    home = view.homes.of(family, number)
+    if home is None or view.host.is_on_link(family, number, decision.device):
+        return ""
+    if parse_prefix(decision.destination)[2] >= home.length:
+        return ""
+    address = address_text(family, number)
     way = f"the route {decision.destination} in table {decision.table}"
     if view.host.fib.has_custom_rules(family):
         way = f"policy rule {decision.priority}, by {way},"
     towards = f" to {decision.gateway}" if decision.gateway else ""
-    return f"{address} is an address of {home.name} of this host, and {way} sends it out by {decision.device}{towards}"
+    bridge = view.bridges.get(home.bridge)
+    down = f", whose bridge {home.bridge} is down" if bridge is not None and not bridge.link.up else ""
+    return (
+        f"{address} is an address of {home.name} of this host{down}, and {way} sends it out by "
+        f"{decision.device}{towards}"
+    )
 
 
 def _can_come_back(view: HostView, course: Course, device: str) -> bool:

@@ -30,6 +30,7 @@ class Home(NamedTuple):
     length: int
     name: str
     """``network NAME`` of Docker, or ``bridge DEVICE``."""
+    bridge: str
 
 
 class Homes:
@@ -64,7 +65,7 @@ def _of_networks(networks: Iterable[Network]) -> Iterator[Home]:
     for network in networks:
         for item in network.subnets:
             if item.subnet:
-                yield Home(*parse_prefix(item.subnet), f"network {network.name}")
+                yield Home(*parse_prefix(item.subnet), f"network {network.name}", network.bridge or "")
 
 
 def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[Home]:
@@ -72,4 +73,4 @@ def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[Home]:
         for family, bits in BITS.items():
             for address in host.addresses(family, name):
                 if address.length < bits and not is_link_local(family, address.number):
-                    yield Home(family, address.number, address.length, f"bridge {name}")
+                    yield Home(family, address.number, address.length, f"bridge {name}", name)

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     is_loopback,
     parse_address,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.astray import ended_astray
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     LOST,
@@ -226,7 +227,8 @@ class HostPath:
         flight.iif, flight.oif = device, decision.device
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(FORWARD, course, flight):
-            arrivals += self._leg.ended(passage, after) or self.leave(after, decision)
+            ended = [ended_astray(self._leg, course, end, decision) for end in self._leg.ended(passage, after)]
+            arrivals += ended or self.leave(after, decision)
         return arrivals
 
     def _turned_away(self, course: Course, decision: Decision) -> Arrival:

@@ -316,6 +316,23 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
         assert "ip rule add to SUBNET" in finding.remedy.text
 
 
+def test_a_port_of_a_network_whose_bridge_is_down_is_told_with_the_bridge() -> None:
+    """Its packets leave by the default route, where the policy of FORWARD ends them."""
+    host = web(proxy=False)
+    bridge = host.networks[0]
+    snapshot = host.snapshot()
+    links = [replace(link, up=link.name != bridge.device) for link in snapshot.links]
+    routes = [route for route in snapshot.routes if bridge.index not in route.interfaces]
+    finding = only(replace(snapshot, links=links, routes=routes), "firewall.publish")
+    assert finding.outcome == "fail"
+    assert (
+        f"172.18.0.2 is an address of network net0 of this host, whose bridge {bridge.device} is down"
+        in finding.summary
+    )
+    assert finding.remedy is not None
+    assert "its bridge is gone, down or without an address" in finding.remedy.text
+
+
 def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_told_with_the_entry() -> None:
     host = web()
     bridge = host.networks[0]

@@ -128,3 +128,30 @@ def test_a_bridge_with_a_network_card_is_a_way_out_and_no_home(kind: str, verdic
     path = ask(caught(host, PolicyRule(100, 4, destination="198.51.100.0/24")), Origin(HOST), "198.51.100.7", 80)
     assert path.verdict == verdict
     assert ("198.51.100.7 is an address of bridge virbr0 of this host" in path.reason) is (verdict == "unreachable")
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_a_packet_that_forward_ends_on_a_way_that_leads_astray_has_that_way_as_its_reason(down: bool) -> None:
+    """A bridge that is down has no routes, so the default route leads out what is for its containers."""
+    host = DockerHost(proxy=False, forward_policy="DROP")
+    network = host.network()
+    host.container("web", [network], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    snapshot = host.snapshot()
+    bridge = snapshot.networks[0].bridge
+    if down:
+        links = [replace(link, up=link.name != bridge) for link in snapshot.links]
+        gone = next(link.index for link in links if link.name == bridge)
+        routes = [route for route in snapshot.routes if gone not in route.interfaces]
+        snapshot = replace(snapshot, links=links, routes=routes)
+    else:
+        snapshot = caught(host, TO_NETWORK)
+    path = ask(snapshot, Origin(OUTSIDE), ADDRESS, 8080)
+    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    whose = f", whose bridge {bridge} is down," if down else ", and policy rule 100,"
+    assert path.reason.startswith(f"{WEB} is an address of network net0 of this host{whose}")
+    assert path.reason.endswith(
+        "sends it out by eth0 to 192.0.2.1, where the policy of ip filter, chain FORWARD drops it"
+    )
+    assert [hop.action for hop in path.hops].count("stray") == 1
+    assert path.decided_at is not None
+    assert path.hops[path.decided_at].chain == "FORWARD"
