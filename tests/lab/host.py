@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab import breaks, network, scenario, workload
+from tests.lab import breaks, docker_api, network, scenario, workload
 from tests.lab.connections import end_connections
 from tests.lab.container import Container
 from tests.lab.engine import RUN, Engine
@@ -22,6 +21,7 @@ LABEL = "dockernet.lab"
 ENGINE_LABEL = f"{LABEL}.engine"
 """Label of a host with an engine of its own; its first word is the engine's version (own_engine.py)."""
 PRISTINE = Path(__file__).with_name("pristine.py")
+COMPILED_MODULES = Path(__file__).with_name("compiled_modules.py")
 RESET_LIMIT = 120.0
 # A login's environment; nothing of the controller's goes to the host.
 ENVIRONMENT = ("HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -182,10 +182,19 @@ class Host(Vantage):
         end_connections(self.identity, self.name)
         wait_for(lambda: _has_booted(self), BOOT_LIMIT, f"{self.name} to boot")
         self.plug()
+        self._keep_compiled_modules()
         self.run(["python3", "-", "note"], stdin=PRISTINE.read_bytes())
         self.run(["touch", GATE])
         self.wait_for_docker(BOOT_LIMIT)
         self.load_workload_image()
+
+    def _keep_compiled_modules(self) -> None:
+        """Let its Python keep what it compiles of Ansible's modules: see compiled_modules.py."""
+        packages = f"/usr/local/lib/python{self.host_name.kind.python}/dist-packages"
+        name = f"dockernet_lab_{COMPILED_MODULES.stem}"
+        self.write(f"{packages}/{name}.py", COMPILED_MODULES.read_bytes())
+        # Lines of such a file that begin with "import" are executed when Python starts (module site).
+        self.write(f"{packages}/{name}.pth", f"import {name}\n")
 
     def plug(self) -> None:
         """Its eth0, addresses and default routes, as the lab gives them."""
@@ -204,7 +213,9 @@ class Host(Vantage):
 
     def inspect(self, container: str) -> dict[str, Any]:
         """What the host's daemon says about one of its containers."""
-        entry: dict[str, Any] = json.loads(self.docker("container", "inspect", container).out)[0]
+        entry: dict[str, Any] = docker_api.ask(
+            f"/proc/{self.pid}/root/run/docker.sock", f"/containers/{container}/json"
+        )
         return entry
 
 
