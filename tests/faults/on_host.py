@@ -68,7 +68,6 @@ class Watch:
 
 def main() -> None:
     job = json.load(sys.stdin)
-    sys.dont_write_bytecode = True
     sys.path.insert(0, job["root"])
     module = prepared(job)
     kill = job.get("kill") or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import tarfile
@@ -12,7 +13,7 @@ from typing import Any
 
 import ansible
 
-from tests.integration.snapshots import COLLECTION
+from tests.integration.snapshots import COLLECTION, unpack
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 
@@ -41,6 +42,11 @@ class Outcome:
 
 def install(host: Host) -> None:
     """Put the staged collection and Ansible's module_utils where the host's Python can run them."""
+    unpack(host, PLACE, _packed())
+
+
+@functools.cache
+def _packed() -> bytes:
     packed = io.BytesIO()
     library = Path(ansible.__file__).parent
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -50,8 +56,7 @@ def install(host: Host) -> None:
             archive.add(library / name, f"ansible/{name}", filter=_without_bytecode)
         archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
         archive.add(PROGRAM, PROGRAM.name)
-    script = 'rm -rf "$1" && mkdir -p "$1" && tar -C "$1" -x'
-    host.run(["sh", "-c", script, "sh", PLACE], stdin=packed.getvalue())
+    return packed.getvalue()
 
 
 def _without_bytecode(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -10,7 +10,6 @@ from tests.lab.host import Host
 
 PREPARE = """
 import json, os, re, subprocess, sys, threading
-sys.dont_write_bytecode = True
 sys.path.insert(0, PLACE)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, run_command

@@ -20,7 +20,6 @@ COLLECTION = "ansible_collections/dockernet/baseline"
 PLACE = "/run/dockernet-readers"
 PROGRAM = """
 import sys
-sys.dont_write_bytecode = True
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
@@ -31,12 +30,16 @@ print(read_snapshot(**{options!r}).to_json())
 
 def install_readers(host: Host) -> None:
     """Put the staged module_utils where any user of the host can import them, unless they are there."""
-    packed = _packed()
+    unpack(host, PLACE, _packed())
+
+
+def unpack(host: Host, place: str, packed: bytes) -> None:
+    """Unpack a tar archive into a folder of its own, unless that is what it has; what Python compiled of it stays."""
     digest = hashlib.sha256(packed).hexdigest()
-    if host.run(["cat", f"{PLACE}/digest"], check=False).out == digest:
+    if host.run(["cat", f"{place}/digest"], check=False).out == digest:
         return
     script = 'rm -rf "$1" && mkdir -p "$1" && tar -C "$1" -x && chmod -R go+rX "$1" && printf %s "$2" >"$1/digest"'
-    host.run(["sh", "-c", script, "sh", PLACE, digest], stdin=packed)
+    host.run(["sh", "-c", script, "sh", place, digest], stdin=packed)
 
 
 @functools.cache

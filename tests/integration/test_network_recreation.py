@@ -38,7 +38,6 @@ MODULE = "dockernet.baseline.bridge_network"
 # The module's own code, with something that happens just after the old network was removed, or the new one made.
 PROGRAM = """
 import os, subprocess, sys
-sys.dont_write_bytecode = True
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import NetworkWish
