@@ -31,6 +31,8 @@ KEPT_PATHS = {KEPT, Path("/var/lib/docker"), Path("/var/lib/containerd"), Path("
 TREES = ("/usr/local", "/root", "/opt", "/srv")
 LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
 RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d")
+# Places that systemd makes no units of.
+WITHOUT_UNITS = {Path("/etc/docker"), Path("/etc/sysctl.d"), Path("/etc/sysctl.conf"), Path("/root"), Path("/var")}
 SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge")
 NETWORKD = ("systemd-networkd.socket", "systemd-networkd.service")
 DEFAULT_RULES = (0, 32766, 32767)
@@ -38,6 +40,9 @@ VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush")
 SYSCTL_PASSES = 3
 REMOVALS = 20
 COMMAND_LIMIT = 60.0
+
+REMOVED: list[Path] = []
+"""What was taken away or replaced so far."""
 
 
 def note() -> None:
@@ -63,7 +68,8 @@ def restore() -> None:
     stop_services()
     restore_packages(set(facts["packages"]))
     restore_files(set(facts["paths"]))
-    run("systemctl", "daemon-reload")
+    if removed_units() or units_are_stale():
+        run("systemctl", "daemon-reload")
     if run("systemctl", "is-active", "docker.service", check=False).strip() != "active":
         start_docker()
     empty_docker()
@@ -96,6 +102,16 @@ def restore_files(paths: set[str]) -> None:
         # The folders stay: /run/systemd/system is how programs see that systemd runs.
         for entry in Path(folder).glob("*"):
             remove(entry)
+
+
+def removed_units() -> bool:
+    """Whether anything was removed or replaced that could be a unit, a part of one, or what systemd makes units of."""
+    return any(WITHOUT_UNITS.isdisjoint((path, *path.parents)) for path in REMOVED)
+
+
+def units_are_stale() -> bool:
+    """Whether systemd knows Docker's units from files that a test has changed and changed back since."""
+    return "yes" in run("systemctl", "show", "docker.service", "docker.socket", "--property=NeedDaemonReload")
 
 
 def is_foreign(path: Path) -> bool:
@@ -152,6 +168,7 @@ def is_kept(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
+    REMOVED.append(path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
