@@ -19,6 +19,7 @@ from tests.integration.catalogue.cases import (
     broken_groups,
     healthy_groups,
     judge,
+    judge_by_theirs,
     of,
     on_host,
     outcomes,
@@ -105,7 +106,7 @@ def check_every_source_is_missed(snapshot: HostSnapshot, cases: list[Case], seen
     """Whoever cannot read a source does not take a broken host for a healthy one."""
     wrong = []
     for source in snapshot.sources:
-        findings = judge(without(snapshot, source), cases)
+        findings = judge_by_theirs(without(snapshot, source), cases)
         for case in cases:
             found = outcomes(findings, case.check)
             if failing(seen, case) and found <= {"pass", "not_applicable"}:

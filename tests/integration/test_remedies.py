@@ -87,7 +87,8 @@ def mends(host: Host, checks: Sequence[str]) -> None:
 
 
 def failing(host: Host, checks: Sequence[str]) -> list[Finding]:
-    return [item for check in checks for item in of(judge(read_host(host)), check) if item.outcome == "fail"]
+    found = judge(read_host(host))
+    return [item for check in checks for item in of(found, check) if item.outcome == "fail"]
 
 
 def remedies(findings: list[Finding]) -> list[Remedy]:

@@ -73,6 +73,12 @@ def judge(snapshot: HostSnapshot, cases: Iterable[Case] = ()) -> list[Finding]:
     return run_checks(Examined(snapshot, Settings(**_merged(cases))))
 
 
+def judge_by_theirs(snapshot: HostSnapshot, cases: Sequence[Case]) -> list[Finding]:
+    """What the checks of the cases say of it, likewise."""
+    checks = tuple(dict.fromkeys(case.check for case in cases))
+    return run_checks(Examined(snapshot, Settings(checks=checks, **_merged(cases))))
+
+
 def _merged(cases: Iterable[Case]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for case in cases:
