@@ -8,6 +8,7 @@ from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.lab.vantage import PATIENCE
 
 MODULE = "dockernet.baseline.bridge_hairpin"
 PORT = 8080
@@ -30,7 +31,7 @@ def test_proxy_switched_off_under_live_restore(fresh_host: Host) -> None:
     web = host.container("web")
     started = web.started_at
     host.break_("proxy-off-under-live-restore")
-    assert web.tcp(host.address, PORT) == "timed out"
+    assert web.tcp(host.address, PORT, PATIENCE) == "timed out"
     before = host_state(host)
 
     predicted = run(host, check=True)

@@ -14,7 +14,7 @@ from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
-from tests.lab.vantage import Vantage
+from tests.lab.vantage import PATIENCE, Vantage
 
 MODULE = "dockernet.baseline.ip_forward"
 UNIT = "/etc/systemd/system/dockernet-forward-policy.service"
@@ -64,13 +64,18 @@ def routed(lab: Lab, host: Host) -> dict[str, bool]:
     """Whether the host forwards what the outside machine sends through it, by family."""
     targets = probed(host)
     with gateway(lab, host):
-        answers = lab.outside.probe([("tcp", address, 80, 1.5) for address in targets.values()])
+        answers = lab.outside.probe([("tcp", address, 80, PATIENCE) for address in targets.values()])
     return {family: answer.outcome == "answered" for family, answer in zip(targets, answers)}
+
+
+def routes_for_others(lab: Lab, host: Host, wanted: bool) -> None:
+    """Whether it does so for both families, as soon as it has its addresses after a boot."""
+    host.wait_for(lambda: routed(lab, host) == dict.fromkeys(BOTH, wanted), 20, f"routing for others to be {wanted}")
 
 
 def containers_work(lab: Lab, host: Host) -> None:
     web = host.container("web")
-    host.wait_for(lambda: 80 in web.listening(), 20, "the server of web")
+    host.wait_for(lambda: web.running and 80 in web.listening(), 20, "the server of web")
     assert web.tcp("203.0.113.9", 80) == "answered"
     assert lab.outside.tcp(host.address, PORT) == "answered"
 
@@ -85,7 +90,7 @@ def test_after_a_reboot_the_host_serves_its_containers_and_routes_for_nobody(fre
     host.reboot()
     containers_work(lab, host)
     assert policies(host) == {"ipv4": "ACCEPT", "ipv6": "ACCEPT"}
-    assert routed(lab, host) == {"ipv4": True, "ipv6": True}
+    routes_for_others(lab, host, wanted=True)
 
     before = host_state(host)
     predicted = run(host, check=True, families=BOTH)
@@ -93,7 +98,7 @@ def test_after_a_reboot_the_host_serves_its_containers_and_routes_for_nobody(fre
     done = run(host, families=BOTH)
     assert said(done) == said(predicted)
     assert policies(host) == {"ipv4": "DROP", "ipv6": "DROP"}
-    assert routed(lab, host) == {"ipv4": False, "ipv6": False}
+    routes_for_others(lab, host, wanted=False)
     assert run(host, families=BOTH)["actions"] == []
     # The guard of the loopback comes back by the same means; without docker-proxy the bridges need it.
     host.write(DAEMON_JSON, '{"userland-proxy": false}\n')
@@ -106,13 +111,13 @@ def test_after_a_reboot_the_host_serves_its_containers_and_routes_for_nobody(fre
     assert host.sysctl("net.ipv4.ip_forward") == host.sysctl("net.ipv6.conf.all.forwarding") == "1"
     assert "ordering cycle" not in host.run("journalctl --boot --no-pager --output=cat", check=False).out
     containers_work(lab, host)
-    assert routed(lab, host) == {"ipv4": False, "ipv6": False}
+    routes_for_others(lab, host, wanted=False)
 
     # Taken back, it is what it was before.
     assert run(host, families=BOTH, state="absent")["changed"]
     assert policies(host) == {"ipv4": "ACCEPT", "ipv6": "ACCEPT"}
     assert "dockernet-forward" not in host.run("systemctl list-unit-files --no-legend; find /etc/systemd").out
-    assert routed(lab, host) == {"ipv4": True, "ipv6": True}
+    routes_for_others(lab, host, wanted=True)
 
 
 def said(result: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +165,7 @@ def test_others_whom_the_host_forwards_for_are_not_cut_off(fresh_host: Host, gue
 
     # It was the truth: with consent, it is cut off.
     assert run(host, on_disruption="allow")["changed"]
-    assert guest.tcp("203.0.113.9", 80, 1.5) == "timed out"
+    assert guest.tcp("203.0.113.9", 80, PATIENCE) == "timed out"
     assert run(host, state="absent")["changed"]
     assert policies(host)["ipv4"] == "ACCEPT"
     assert guest.tcp("203.0.113.9", 80) == "answered"

@@ -18,6 +18,7 @@ from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.lab.vantage import PATIENCE
 
 MODULE = "dockernet.baseline.ip_forward"
 OWN_FILE = "/etc/sysctl.d/99-dockernet-baseline.conf"
@@ -138,7 +139,7 @@ def test_a_bridge_that_was_closed_by_itself_is_opened(fresh_host: Host) -> None:
     fresh_host.deploy(Scenario(containers=[Workload("web")]))
     run(fresh_host)
     fresh_host.set_sysctl("net.ipv4.conf.docker0.forwarding", "0")
-    assert fresh_host.container("web").tcp("203.0.113.9", 80) != "answered"
+    assert fresh_host.container("web").tcp("203.0.113.9", 80, PATIENCE) != "answered"
 
     done = run(fresh_host)
 

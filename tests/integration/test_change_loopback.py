@@ -12,6 +12,7 @@ from tests.lab.ansible_runs import ansible_module
 from tests.lab.container import Container
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.lab.vantage import PATIENCE
 
 MODULE = "dockernet.baseline.bridge_hairpin"
 UNIT = "/etc/systemd/system/dockernet-loopback-guard.service"
@@ -123,7 +124,7 @@ def test_iptables_sees_what_passes_the_bridge(fresh_host: Host) -> None:
     neighbour = host.container("neighbour")
     host.write("/etc/sysctl.d/50-bridges.conf", f"{KEY} = 0\n")
     host.set_sysctl(KEY, "0")
-    assert neighbour.tcp(host.address, PORT, 1.5) == "timed out"
+    assert neighbour.tcp(host.address, PORT, PATIENCE) == "timed out"
 
     # It is one setting for all bridges: those of others are asked for first.
     host.run("ip link add vmbr0 type bridge && ip link add vm0 type veth peer name vm1")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding
 
@@ -20,6 +22,7 @@ from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import Scenario, Workload
+from tests.lab.vantage import PATIENCE, enough
 
 INTERNET = "203.0.113.9"
 
@@ -31,13 +34,18 @@ def failing(host: Host) -> dict[str, Finding]:
     return {f"{item.check} {item.resource.name}": item for item in found if item.outcome == FAIL}
 
 
-def packets(host: Host, lab: Lab) -> dict[str, str]:
+HEALTHY = {"publish": "answered", "egress": "answered", "isolation": "timed out"}
+BROKEN = {"publish": "timed out", "egress": "timed out", "isolation": "answered"}
+
+
+def packets(host: Host, lab: Lab, expected: Mapping[str, str]) -> dict[str, str]:
     """What is seen from outside of web, from api of the internet, and from web of another network."""
-    return {
-        "publish": lab.outside.tcp(host.address, PORT),
-        "egress": host.container("api").tcp(INTERNET, 80),
-        "isolation": host.container("web").tcp(host.container("db").address("back"), 80),
+    ways = {
+        "publish": (lab.outside, host.address, PORT),
+        "egress": (host.container("api"), INTERNET, 80),
+        "isolation": (host.container("web"), host.container("db").address("back"), 80),
     }
+    return {name: place.tcp(address, port, enough(expected[name])) for name, (place, address, port) in ways.items()}
 
 
 def mend(host: Host, finding: Finding) -> None:
@@ -54,25 +62,24 @@ def test_findings_agree_with_packets_and_are_mended_by_what_they_name(fresh_host
     host = fresh_host
     install_readers(host)
     make_healthy(host)
-    healthy = {"publish": "answered", "egress": "answered", "isolation": "timed out"}
-    assert (failing(host), packets(host, lab)) == ({}, healthy)
+    assert (failing(host), packets(host, lab, HEALTHY)) == ({}, HEALTHY)
 
     all_rules_flushed(host)
     web_out_of_reach_of_its_proxy(host)
     found = failing(host)
     assert {"firewall.publish web:80/tcp", "firewall.egress back", "firewall.isolation back"} <= set(found)
-    broken = packets(host, lab)
+    broken = packets(host, lab, BROKEN)
     assert broken["publish"] != "answered"
     assert (broken["egress"], broken["isolation"]) == ("timed out", "answered")
 
     mend(host, found[f"firewall.flushed {host.host_name.kind.name}"])
     assert failing(host) == {}
-    assert packets(host, lab) == healthy
+    assert packets(host, lab, HEALTHY) == HEALTHY
 
     made_to_write_no_rules(host)
     mend(host, failing(host)["firewall.disabled dockerd"])
     assert failing(host) == {}
-    assert packets(host, lab) == healthy
+    assert packets(host, lab, HEALTHY) == HEALTHY
 
 
 # ---- beside other firewalls ------------------------------------------------------------------------------------------
@@ -94,7 +101,7 @@ def test_beside_ufw_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab
     assert "chain INPUT drops it" in found["firewall.bypass open:80/tcp"].summary
     assert lab.outside.tcp(host.address, 8081) == "answered"
     # docker-proxy is what ufw does see: IPv6 to a container without IPv6.
-    assert lab.outside.tcp(host.address6, 8081) == "timed out"
+    assert lab.outside.tcp(host.address6, 8081, PATIENCE) == "timed out"
 
 
 @pytest.mark.kinds("debian13-docker28")

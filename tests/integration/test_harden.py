@@ -27,6 +27,7 @@ from tests.integration.without_docker import hidden_docker
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.lab.vantage import PATIENCE
 
 AUDIT = "dockernet.baseline.audit_docker_net"
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -65,7 +66,7 @@ def test_a_broken_host_is_mended_as_check_mode_said_and_stays_so(broken_host: Ho
     web = broken_host.container("web")
     started = web.started_at
     broken_host.set_sysctl("net.ipv4.ip_forward", "0")
-    assert web.tcp(broken_host.address, PORT) == "timed out"
+    assert web.tcp(broken_host.address, PORT, PATIENCE) == "timed out"
     before = settled(broken_host)
 
     predicted = run(lab, broken_host, check=True)

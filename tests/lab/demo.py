@@ -27,6 +27,7 @@ from tests.lab.scenario import NetworkSpec, Scenario, Workload
 DESCRIPTION = "Make a disposable Docker host with typical faults, audit it, harden it, and show what became better."
 
 WEB_PORT = 8080
+ANSWER_SECONDS = 3.0
 WORKLOAD = Scenario(
     networks=[NetworkSpec("front"), NetworkSpec("back")],
     containers=[
@@ -112,7 +113,7 @@ class Demo:
             f"from web itself to {url}": host.container("web"),
             f"from another machine to {url}": lab.outside,
         }
-        return {path: place.tcp(host.address, WEB_PORT) for path, place in places.items()}
+        return {path: place.tcp(host.address, WEB_PORT, ANSWER_SECONDS) for path, place in places.items()}
 
     def _playbook(self, name: str, variables: Mapping[str, Any] | None = None, *options: str) -> int:
         """Run a playbook of the staged collection over SSH, as a user would; its output goes to the terminal."""
