@@ -119,21 +119,35 @@ class AnyOrder:
 
 def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:
     """Through each, as long as it goes on; ways that come to the next one alike are one way."""
-    under_way = [Passage(ACCEPT, flight, (), ())]
+    steps: tuple[Step, ...] = ()
+    doubts: tuple[str, ...] = ()
+    for place, stage in enumerate(stages, 1):
+        outcomes = stage.run(flight)
+        if len(outcomes) != 1:
+            return _several(stages[place:], [behind(steps, doubts, one) for one in outcomes], goes_on)
+        (only,) = outcomes
+        steps += only.steps
+        doubts += only.doubts
+        flight = only.flight
+        if not goes_on(only):
+            return [Passage(only.verdict, flight, steps, doubts, only.reject_with)]
+    return [Passage(ACCEPT, flight, steps, doubts)]
+
+
+def _several(stages: Sequence[Stage], ways: list[Passage], goes_on: GoesOn) -> list[Passage]:
+    """The rest of the stages on each of several ways."""
     ended: list[Passage] = []
-    for stage in stages:
-        outcomes = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
-        if len(outcomes) == 1 and not ended:
-            if not goes_on(outcomes[0]):
-                return outcomes
-            under_way = outcomes
-            continue
-        ended += (one for one in outcomes if not goes_on(one))
-        going_on = [one for one in outcomes if goes_on(one)]
+    to_come = iter(stages)
+    while True:
+        ended += (one for one in ways if not goes_on(one))
+        going_on = [one for one in ways if goes_on(one)]
         under_way = group(going_on) if ended else conclude(going_on)
         if len(under_way) > MOST_WAYS:
-            return [Passage(UNPREDICTABLE, flight, (), ("too many open conditions",))]
-    return conclude(under_way + ended)
+            return [Passage(UNPREDICTABLE, under_way[0].flight, (), ("too many open conditions",))]
+        stage = next(to_come, None)
+        if stage is None:
+            return conclude(under_way + ended)
+        ways = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
 
 
 def is_accepted(passage: Passage) -> bool:

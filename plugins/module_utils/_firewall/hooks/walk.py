@@ -109,6 +109,8 @@ class Walk:
         self._called = self._splits = self._depth = 0
         self._known.clear()
         programs = base.programs_for(flight)
+        if not programs:
+            return [self._policy(flight, [])]
         self.tried += len(programs)
         try:
             return self._follow(Frame(base, programs, 0, None, None, 0), flight, [])

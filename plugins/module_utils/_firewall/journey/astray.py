@@ -49,8 +49,9 @@ def ended_astray(leg: Leg, before: Course, end: Arrival, decision: Decision) -> 
     words = _words(leg.view, before, decision)
     if not words:
         return end
-    events = (*before.note(leg.name, "routing", STRAY, words).events, *end.course.events[len(before.events) :])
-    return end._replace(course=end.course._replace(events=events), reason=f"{words}, where {end.reason}")
+    since = end.course.happened[len(before.happened) :]
+    happened = (*before.note(leg.name, "routing", STRAY, words).happened, *since)
+    return end._replace(course=end.course._replace(happened=happened), reason=f"{words}, where {end.reason}")
 
 
 def _words(view: HostView, course: Course, decision: Decision) -> str:

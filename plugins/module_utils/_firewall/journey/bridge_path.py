@@ -38,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     taken_by_another,
     taker_by_entry,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
     UNCERTAIN,
@@ -215,7 +215,7 @@ class BridgePath:
             return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", obstacle), obstacle)]
         flight = course.flight.copy()
         flight.iif = flight.oif = bridge.name
-        switched = course._replace(flight=flight).note(self._leg.name, "bridge", "switch")
+        switched = course.carrying(flight).note(self._leg.name, "bridge", "switch")
         if not bridge.calls[flight.family]:
             return [self._into(switched, target, taker.entry)]
         flight.physin, flight.physout = port.link.name, target.link.name
@@ -249,9 +249,7 @@ class BridgePath:
             return self._leg.untold(
                 kept, f"what {port.stack.label} does with a packet for {text}, which is not its own"
             )
-        # Marks stay in the namespace that they were made in.
-        question = asked(flight, port.device)._replace(mark=0)
-        decision = port.stack.fib.lookup(question)
+        decision = port.stack.fib.lookup(asked_inside(flight, port.device))
         unbelieved = self._leg.unbelieved(kept, port.stack, port.device, decision, "container")
         return unbelieved or Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
 

@@ -52,5 +52,5 @@ class ContainerPath:
             ]
         flight = flight.copy()
         flight.iif, flight.oif = "", decision.device
-        sent = course._replace(flight=flight).note(self._leg.name, "container", "send")
+        sent = course.carrying(flight).note(self._leg.name, "container", "send")
         return self._leg.bridge.receive(sent, place[0], place[1], next_hop(flight, decision))

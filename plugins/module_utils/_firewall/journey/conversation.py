@@ -139,7 +139,7 @@ class Conversation:
             return
         flight = self.first.copy()
         flight.tcp_flags = ACK | PSH
-        for end in self.send(course._replace(flight=flight)):
+        for end in self.send(course.carrying(flight)):
             if (end.kind, end.stack) == (arrival.kind, arrival.stack):
                 # It takes the same way again; only what decides is worth showing.
                 yield course._replace(doubts=end.course.doubts, tracked=end.course.tracked)

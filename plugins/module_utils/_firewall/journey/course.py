@@ -8,9 +8,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from collections.abc import Iterator
+from typing import NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
+    Connection,
+    Flight,
+    Passage,
+    Step,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule
 
@@ -42,11 +48,39 @@ class Event(NamedTuple):
     note: str = ""
 
 
+class Passed(NamedTuple):
+    """What the rules of a hook did, kept as they told it: to make events of it takes long where many are followed."""
+
+    leg: str
+    family: int
+    incoming: str
+    outgoing: str
+    steps: tuple[Step, ...]
+
+    def events(self) -> Iterator[Event]:
+        """One for each step."""
+        for hook, chain, rule, action, saddr, sport, daddr, dport in self.steps:
+            yield Event(
+                self.leg,
+                hook,
+                action,
+                self.family,
+                saddr,
+                sport,
+                daddr,
+                dport,
+                self.incoming,
+                self.outgoing,
+                chain,
+                rule,
+            )
+
+
 class Course(NamedTuple):
     """One possible course of events, up to now."""
 
     flight: Flight
-    events: tuple[Event, ...] = ()
+    happened: tuple[Union[Event, Passed], ...] = ()
     doubts: tuple[str, ...] = ()
     """What was assumed on it, each with its rule."""
     tracked: Optional[Connection] = None
@@ -70,7 +104,26 @@ class Course(NamedTuple):
             None,
             note,
         )
-        return Course(flight, (*self.events, event), self.doubts, self.tracked)
+        return Course(flight, (*self.happened, event), self.doubts, self.tracked)
+
+    # Not _replace(), which takes several times as long: these are for each hook of each packet.
+
+    def carrying(self, flight: Flight) -> Course:
+        """The same with another packet, or with the packet as something changed it."""
+        return Course(flight, self.happened, self.doubts, self.tracked)
+
+    def passed(self, leg: str, before: Flight, passage: Passage) -> Course:
+        """Through a hook; before: the packet as it came there."""
+        passed = Passed(leg, before.family, before.iif, before.oif, passage.steps)
+        return Course(passage.flight, (*self.happened, passed), self.doubts + passage.doubts, self.tracked)
+
+    def events(self) -> Iterator[Event]:
+        """All that happened, one by one."""
+        for item in self.happened:
+            if isinstance(item, Event):
+                yield item
+            else:
+                yield from item.events()
 
 
 class Arrival(NamedTuple):
@@ -92,4 +145,4 @@ class Arrival(NamedTuple):
 def remembered(course: Course) -> Course:
     """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
     connection = course.flight.connection
-    return course if connection is None else course._replace(tracked=connection)
+    return course if connection is None else Course(course.flight, course.happened, course.doubts, connection)

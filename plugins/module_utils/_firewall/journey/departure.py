@@ -94,13 +94,13 @@ def _start(view: HostView, packet: Packet, family: int) -> Start:
 
 
 def _uplink(view: HostView, name: str, family: int) -> str:
+    if name and name != "lo" and name in view.host.links:
+        return name
     if name:
         allowed = ", ".join(link.name for link in outer_links(view.snapshot, 4, 6)) or "not known"
-        if name not in view.host.links:
-            raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
         if name == "lo":
             raise BadPacketError("origin", f"no machine outside is behind {name}; the host's ways out are {allowed}")
-        return name
+        raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
     found = default_device(view.snapshot, family) or next(
         (link.name for link in outer_links(view.snapshot, family)), ""
     )

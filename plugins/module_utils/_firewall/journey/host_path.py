@@ -72,7 +72,7 @@ class HostPath:
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(course, decision, "the host")]
         flight.oif = _device(decision)
-        course = self._routed(course._replace(flight=flight), decision)
+        course = self._routed(course.carrying(flight), decision)
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(OUTPUT, course, flight):
             lost = self._lost_in_translation(course, flight, passage, after)
@@ -109,7 +109,8 @@ class HostPath:
             return None
         decision = self._view.host.fib.lookup(_asked_again(passage.flight))
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
-        course = after._replace(events=after.events[: len(before.events) + translated])
+        seen = passage._replace(steps=passage.steps[:translated])
+        course = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
         return self._without_way(course, decision) or self._kept_by_loopback(course, decision)
 
     def receive(self, course: Course, device: str) -> list[Arrival]:

@@ -26,7 +26,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNTOLD,
     Arrival,
     Course,
-    Event,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import Courses, united
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
@@ -127,33 +126,8 @@ class Leg:
             return
         problems = tuple(self.view.problems)
         for passage in self.view.traverser.pass_hook(name, flight):
-            events = [
-                Event(
-                    self.name,
-                    step.hook,
-                    step.action,
-                    flight.family,
-                    step.saddr,
-                    step.sport,
-                    step.daddr,
-                    step.dport,
-                    flight.iif,
-                    flight.oif,
-                    step.chain,
-                    step.rule,
-                )
-                for step in passage.steps
-            ]
-            yield (
-                passage,
-                # Not _replace(), which takes several times as long: this is done for each hook of each packet.
-                Course(
-                    passage.flight,
-                    (*course.events, *events),
-                    course.doubts + passage.doubts + problems,
-                    course.tracked,
-                ),
-            )
+            after = course.passed(self.name, flight, passage)
+            yield passage, after._replace(doubts=after.doubts + problems) if problems else after
 
     def ended(self, passage: Passage, course: Course, own_call: str = "") -> tuple[Arrival, ...]:
         """The end, if the rules ended it; own_call is what the system call of a local sender says to a drop."""

@@ -54,6 +54,12 @@ def asked(flight: Flight, incoming: str = "lo") -> Asked:
     )
 
 
+def asked_inside(flight: Flight, incoming: str) -> Asked:
+    """What it asks the routes of a container: marks stay in the namespace that they were made in."""
+    ports = flight.ports
+    return Asked(flight.family, flight.daddr, flight.saddr, incoming, 0, flight.protocol, *ports)
+
+
 class Step(NamedTuple):
     """One rule that applies."""
 

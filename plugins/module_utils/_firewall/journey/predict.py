@@ -41,7 +41,7 @@ def predict(view: HostView, packet: Packet) -> Path:
     if not endings:
         return path
     nameless = view.stand_ins if packet.source_port is None else set()
-    hops = [_hop(event, nameless) for event in _surest(endings).course.events]
+    hops = [_hop(event, nameless) for event in _surest(endings).course.events()]
     return replace(path, hops=hops, decided_at=len(hops) - 1 if hops else None)
 
 

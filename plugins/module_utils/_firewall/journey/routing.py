@@ -97,6 +97,7 @@ class Fib:
         for table in self._tables.values():
             table.close()
         self._cache: dict[tuple[object, ...], Decision] = {}
+        self._kinds: dict[tuple[int, int, str], str] = {}
 
     def has_custom_rules(self, family: int) -> bool:
         """Whether there are policy rules beyond those that every namespace begins with."""
@@ -124,6 +125,15 @@ class Fib:
 
     def local_kind(self, family: int, address: int, device: str = "") -> str:
         """Kind of the entry of the local table for an address, ``unicast`` without one (inet_addr_type())."""
+        key = (family, address, device)
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= _CACHED:
+                self._kinds.clear()
+            kind = self._kinds[key] = self._kind_of(family, address, device)
+        return kind
+
+    def _kind_of(self, family: int, address: int, device: str) -> str:
         table = self._tables.get((family, LOCAL_TABLE))
         found = table.find(address, None) if table else None
         if found is None:

@@ -27,6 +27,8 @@ class Settings:
         """Take values by dotted key."""
         self._values = values
         self._pairs: dict[tuple[str, str], tuple[int, int]] = {}
+        self._forwards: dict[str, bool] = {}
+        self._strictness: dict[str, int] = {}
 
     def number(self, key: str) -> int:
         """A value as a number; 0, the kernel's own default for all that is asked here, when it does not exist."""
@@ -39,8 +41,11 @@ class Settings:
         """
         if family == 6:
             return self.number("net.ipv6.conf.all.forwarding") != 0
-        own = self._number(sysctl_key(4, device, "forwarding"))
-        return self.number("net.ipv4.ip_forward") != 0 if own is None else own != 0
+        known = self._forwards.get(device)
+        if known is None:
+            own = self._number(sysctl_key(4, device, "forwarding"))
+            known = self._forwards[device] = (self.number("net.ipv4.ip_forward") if own is None else own) != 0
+        return known
 
     def forwarding_key(self, family: int, device: str) -> str:
         """The setting that forwards() asks."""
@@ -48,7 +53,10 @@ class Settings:
 
     def reverse_path(self, device: str) -> int:
         """rp_filter in force on a device: the larger one (IN_DEV_RPFILTER)."""
-        return max(self._both(device, "rp_filter"))
+        known = self._strictness.get(device)
+        if known is None:
+            known = self._strictness[device] = max(self._both(device, "rp_filter"))
+        return known
 
     def either(self, device: str, name: str) -> bool:
         """A setting of IPv4 that is on when it is on for all or for the device (IN_DEV_ORCONF)."""

@@ -72,24 +72,27 @@ def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Deci
     return stack.fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port))
 
 
+def _own_source(stack: Stack, flight: Flight) -> str:
+    return f"martian source {address_text(4, flight.saddr)}: it is an address of the {stack.label} itself"
+
+
 def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
-    strictness = stack.settings.reverse_path(device)
-    source = address_text(4, flight.saddr)
-    own = f"martian source {source}: it is an address of the {stack.label} itself"
     if not _is_looked_up(stack, device):
         accepts = stack.settings.either(device, "accept_local") or not stack.has_address(4, flight.saddr)
-        return "" if accepts else own
+        return "" if accepts else _own_source(stack, flight)
     back = _back(stack, flight, device, decision)
     if back.kind == LOCAL and not stack.settings.either(device, "accept_local"):
-        return own
+        return _own_source(stack, flight)
+    if back.kind in (LOCAL, UNICAST) and (back.device == device or (back.kind == LOCAL and device == "lo")):
+        return ""
+    strictness = stack.settings.reverse_path(device)
+    source = address_text(4, flight.saddr)
     key = f"rp_filter of {device} is {strictness}"
     if back.kind in _NOWHERE:
         words = "no route" if back.kind == NO_ROUTE else f"only a route of the kind {back.kind}"
         return f"{key} and the {stack.label} has {words} back to {source}" if strictness else ""
     if back.kind not in (LOCAL, UNICAST):
         return f"martian source {source}: the route back is of the kind {back.kind}"
-    if back.device == device or (back.kind == LOCAL and device == "lo"):
-        return ""
     has_addresses = bool(stack.addresses(4, device))
     if strictness == 1 or (strictness and not has_addresses):
         return f"{key} and the route back to {source} leads to {back.device}"

@@ -113,7 +113,7 @@ class WayBack:
 
     def send(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
         """Send an answer from where a packet arrived: the course of one that came back, or how it ended."""
-        back = course._replace(flight=reply)
+        back = course.carrying(reply)
         if arrival.stack is not None:
             arrivals = self._leg.from_stack(arrival.stack, back)
         else:
@@ -199,7 +199,7 @@ class WayBack:
         error = error_about(self._view.host, flight, arrival.error)
         for end in self._leg.error_from_host(arrival.course, error):
             if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
-                told = ending._replace(course=end.course._replace(events=arrival.course.events))
+                told = ending._replace(course=end.course._replace(happened=arrival.course.happened))
                 endings.append(self._by_another_uplink(end) or told)
             elif end.kind == UNTOLD:
                 endings.append(ending_of_reply(end))
