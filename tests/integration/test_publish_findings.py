@@ -105,6 +105,25 @@ def test_a_port_of_a_network_that_routes_is_open_on_purpose(host: Host, lab: Lab
     host.deploy(Scenario([ROUTED], [Workload("site", ["lan"], publish=["8085:80"], serve=[80, 81])]))
     address = host.container("site").address("lan")
     assert seen_outside(lab, host, (address, 80), (address, 81)) == ["answered", "timed out"]
-    assert found(host, "publish.direct-access") == set()
+    assert found(host, "publish.direct-access") == found(host, "firewall.publish") == set()
     trace = ansible_module(host, "dockernet.baseline.packet_trace", {"from": "outside", "to": "site:80/tcp"})
     assert (trace["packet"]["destination"], trace["path"]["seen"]) == (address, "answered")
+
+
+@pytest.mark.kinds("debian13-docker28")
+def test_a_port_of_a_network_that_routes_is_asked_for_at_the_container(host: Host, lab: Lab) -> None:
+    host.deploy(Scenario([ROUTED], [Workload("site", ["lan"], publish=["8085:80"], serve=[80])]))
+    address = host.container("site").address("lan")
+    shut = ["FORWARD", "-d", address, "-p", "tcp", "--dport", "80", "-j", "DROP"]
+
+    def outcome() -> tuple[list[str], set[str]]:
+        return seen_outside(lab, host, (address, 80)), found(host, "firewall.publish")
+
+    assert outcome() == (["answered"], set())
+    host.run(["iptables", "-w", "10", "-I", *shut])
+    assert outcome() == (["timed out"], {"site:80/tcp"})
+    host.run(["iptables", "-w", "10", "-D", *shut])
+    host.run(["ip", "link", "set", "lan0", "down"])
+    assert outcome() == (["timed out"], {"site:80/tcp"})
+    (finding,) = of(judge(read_host(host)), "firewall.publish")
+    assert "network lan of this host, whose bridge lan0 is down" in finding.summary

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
     remedy_of,
     unfollowed,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.routed import routed_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import (
@@ -134,6 +135,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     snapshot = examined.snapshot
     host = resources.host(snapshot)
     bindings = sum(bool(port.host_port) for item in running(snapshot) for port in item.published)
+    bindings += sum(len(item.routed) for item in running(snapshot))
     if not bindings:
         return [not_applicable(host, "No running container publishes a port")]
     outcomes = _Judge(examined).outcomes
@@ -142,6 +144,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     told = {verdict.resource for verdict in found}
     unheard = [verdict for item in running(snapshot) for verdict in _unasked(examined, item, outcomes)]
     # Where packets were left out, that a port was not asked has that reason.
+    found += [item for item in routed_ports(examined) if item.resource not in told]
     found += [item for item in unheard if item.resource not in told and (item.outcome == FAIL or not doubts)]
     found += doubts
     if found:

@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     Ruleset,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host, mac_of
@@ -314,6 +314,32 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
         assert caught in finding.summary
         assert finding.remedy is not None
         assert "ip rule add to SUBNET" in finding.remedy.text
+
+
+def routed(rule: str = "", *ports: RoutedPort, listens: bool = True) -> HostSnapshot:
+    """A host with ports that are published by routing, and a rule ahead of all others in FORWARD."""
+    host = DockerHost(forward_policy="ACCEPT")
+    network = host.network()
+    host.container("web", [network], listen=[("tcp", 80)] if listens else [])
+    host.own_rules["filter", "FORWARD"] = [rule] if rule else []
+    snapshot = with_options(host.snapshot(), network.name, **{GATEWAY_MODE.replace(".", "__"): "routed"})
+    found = list(ports or [RoutedPort("tcp", 80)])
+    return replace(snapshot, containers=[replace(item, routed=found) for item in snapshot.containers])
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_port_that_is_published_by_routing_is_asked_for_at_the_container(listens: bool) -> None:
+    finding = only(routed(listens=listens), "firewall.publish")
+    assert (finding.outcome, finding.evidence["published ports"]) == ("pass", 1)
+    finding = only(routed("-i eth0 -p tcp -m tcp --dport 80 -j DROP", listens=listens), "firewall.publish")
+    assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
+    assert "published by routing, and not reached: 172.18.0.2:80 from outside: rule 1 of ip filter" in finding.summary
+
+
+def test_a_port_that_is_published_by_routing_can_be_kept_off_on_purpose_or_be_open() -> None:
+    snapshot = routed("-i eth0 -m recent --rcheck --name bad --mask 255.255.255.255 --rsource -j DROP")
+    assert only(snapshot, "firewall.publish").outcome == "unknown"
+    assert only(routed("", RoutedPort("sctp", 80)), "firewall.publish").outcome == "unknown"
 
 
 def test_a_port_of_a_network_whose_bridge_is_down_is_told_with_the_bridge() -> None:
