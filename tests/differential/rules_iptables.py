@@ -30,7 +30,7 @@ _REJECTS = {
     4: ("icmp-port-unreachable", "icmp-host-unreachable", "icmp-net-unreachable", "icmp-admin-prohibited"),
     6: ("icmp6-port-unreachable", "icmp6-addr-unreachable", "icmp6-no-route", "icmp6-adm-prohibited"),
 }
-_NETWORKS = {4: ("10.1.1.0/24", "10.2.2.0/24", "10.4.4.0/30"), 6: ("fd00:1::/64", "fd00:2::/64", "fd00:4::/112")}
+_NETWORKS = {4: ("10.1.1.0/24", "10.2.2.0/24", "10.4.4.0/29"), 6: ("fd00:1::/64", "fd00:2::/64", "fd00:4::/112")}
 _TYPES = {4: ("LOCAL", "UNICAST", "LOCAL,UNICAST", "BROADCAST", "MULTICAST"), 6: ("LOCAL", "UNICAST", "LOCAL,UNICAST")}
 
 

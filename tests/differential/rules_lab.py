@@ -1,7 +1,7 @@
 """A router between a client, a server and two machines on a bridge, in network namespaces that end with this process.
 
-    client 10.1.1.2, .3 -- cli0 \
-                                 router -- br0 10.4.4.1, ports one0 and two0 -- one 10.4.4.2, two 10.4.4.3
+    client 10.1.1.2-4 --- cli0 \
+                                 router -- br0 10.4.4.1, ports one0 and two0 -- one 10.4.4.2, two 10.4.4.3-4
     server 10.2.2.2-4 --- srv0 /
 
 Each network N has fd00:N::/64 beside 10.N.N.0/24. Client and server are machines outside as the evaluator takes them to
@@ -62,10 +62,10 @@ class Leg:
 
 
 LEGS = (
-    Leg(CLIENT, "cli0", 1, (2, 3)),
+    Leg(CLIENT, "cli0", 1, (2, 3, 4)),
     Leg(SERVER, "srv0", 2, (2, 3, 4)),
     Leg(ONE, "one0", 4, (2,), bridged=True),
-    Leg(TWO, "two0", 4, (3,), bridged=True),
+    Leg(TWO, "two0", 4, (3, 4), bridged=True),
 )
 OUTSIDE = tuple(leg.machine for leg in LEGS if not leg.bridged)
 BRIDGE = "br0"
