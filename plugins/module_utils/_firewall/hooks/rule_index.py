@@ -35,8 +35,8 @@ _ROOM = 64
 groups for all combinations of them."""
 _MOST_PLACES = 8
 """Ranges within ranges put a rule in many places; with more than this on average they make no group."""
-_MOST_MIXTURES = 4096
-"""Combinations that are remembered before all are forgotten."""
+_MOST_MIXED = 250_000
+"""Rules in all combinations that are remembered, before all are forgotten; eight bytes each."""
 
 Programs = tuple[Program, ...]
 Finder = Callable[[Flight], Programs]
@@ -70,6 +70,7 @@ class _Mixture:
         self._finders = finders
         self._rest = rest
         self._known: dict[tuple[int, ...], tuple[list[Programs], Programs]] = {}
+        self._mixed = 0
 
     def find(self, flight: Flight) -> Programs:
         parts = [part for part in [find(flight) for find in self._finders] if part]
@@ -80,9 +81,11 @@ class _Mixture:
         key = tuple(map(id, parts))
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= _MOST_MIXTURES:
-                self._known.clear()
             mixed = [program for part in (*parts, self._rest) for program in part]
+            self._mixed += len(mixed)
+            if self._mixed > _MOST_MIXED:
+                self._known.clear()
+                self._mixed = len(mixed)
             # The parts are kept, too: as long as they live, nothing else has their ids.
             known = self._known[key] = (parts, tuple(sorted(mixed, key=_place)))
         return known[1]

@@ -19,7 +19,11 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.map_facts import MapFacts, Maps
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.map_facts import MapFacts
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked_maps import (
+    AskedMaps,
+    Reference,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.effects import Effect, Effects
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, PORT, Partition
@@ -32,31 +36,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_
     facts_of,
     form_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import InRanges
+
+Way = tuple[str, Optional[int]]
+"""A chain that rules lead to, with the network that they ask for; None for not just one."""
 
 COMMON = 0
 SHARED = 1
 SINGLE = 2
-
-
-class Reference(NamedTuple):
-    """A rule, or one entry of its maps."""
-
-    chain: int
-    position: int
-    entry: int
-    """-1 for the rule itself."""
-
-
-class AskedMap(NamedTuple):
-    """A map as a rule asks it."""
-
-    chain: int
-    position: int
-    first: int
-    """How many entries the rule's maps before it have."""
-    facts: MapFacts
 
 
 class SharedRule(NamedTuple):
@@ -75,8 +63,9 @@ class _Standing:
     chain: Chain
     owner: Optional[Net] = None
     """The network that the chain is for, where all ways into it ask for that network."""
-    facts: list[RuleFacts] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)
+    nets: dict[int, frozenset[int]] = field(default_factory=dict)
+    """The networks that a rule asks for, by its position."""
     common: list[int] = field(default_factory=list)
     shared: list[int] = field(default_factory=list)
 
@@ -93,10 +82,10 @@ class Catalogue:
             value: frozenset(station.nets) for station in places.stations for value in station.names
         }
         self._by_value: dict[Mention, list[Reference]] = {}
-        self._maps = Maps()
-        self._by_entry: dict[Mention, list[tuple[MapFacts, int]]] = {}
-        self._asked: dict[MapFacts, list[AskedMap]] = {}
-        self._asking: dict[tuple[int, int], list[AskedMap]] = {}
+        self._facts: dict[tuple[int, int], RuleFacts] = {}
+        self._maps = AskedMaps()
+        self._ways_in: dict[MapFacts, set[Way]] = {}
+        self._owners: dict[tuple[str, str, str, str], set[Optional[int]]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
         self._effects = Effects(book)
@@ -111,8 +100,7 @@ class Catalogue:
         found: set[Reference] = set()
         for value in values:
             found.update(self._by_value.get(value, ()))
-            for facts, number in self._by_entry.get(value, ()):
-                found.update(Reference(item.chain, item.position, item.first + number) for item in self._asked[facts])
+            found.update(self._maps.about(value))
         return sorted(found)
 
     def of_net(self, net: Net) -> list[Reference]:
@@ -120,7 +108,7 @@ class Catalogue:
         found = set(self.about(net.names))
         for number, standing in enumerate(self._standings):
             if standing.owner is net:
-                found.update(Reference(number, place, -1) for place in range(len(standing.facts)))
+                found.update(Reference(number, place, -1) for place in range(len(standing.levels)))
         return sorted(item for item in found if not self._asks_for_one_on(net, self.facts(item)))
 
     def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
@@ -133,9 +121,14 @@ class Catalogue:
     def facts(self, reference: Reference) -> RuleFacts:
         """What a reference says."""
         if reference.entry >= 0:
-            facts, number = self._entry(reference)
+            facts, number = self._maps.entry(reference)
             return facts[number]
-        return self._standings[reference.chain].facts[reference.position]
+        known = self._facts.get(reference[:2])
+        # Of very many rules most speak of nothing that is asked for, and those that do are kept.
+        return facts_of(self._rule(reference)) if known is None else known
+
+    def _rule(self, reference: Reference) -> Rule:
+        return self._standings[reference.chain].chain.rules[reference.position]
 
     def mentions(self, reference: Reference) -> frozenset[Mention]:
         """The values in a reference."""
@@ -168,15 +161,15 @@ class Catalogue:
     def shared_of(self, net: Net) -> dict[int, list[SharedRule]]:
         """A network's rules in chains of all, by chain."""
         return {
-            chain: [self._shared_rule(self._standings[chain], place) for place in places]
+            chain: [self._shared_rule(Reference(chain, place, -1)) for place in places]
             for (chain, number), places in self._shared.items()
             if number == net.number and self._standings[chain].owner is None
         }
 
-    def _shared_rule(self, standing: _Standing, place: int) -> SharedRule:
-        return SharedRule(
-            place, standing.facts[place].keys, self._effects.of(standing.chain.rules[place], standing.chain)
-        )
+    def _shared_rule(self, reference: Reference) -> SharedRule:
+        chain = self._standings[reference.chain].chain
+        effect = self._effects.of(self._rule(reference), chain)
+        return SharedRule(reference.position, self.facts(reference).keys, effect)
 
     def is_net_range(self, ends: tuple[int, int]) -> bool:
         """Whether a range of addresses is a network's subnet."""
@@ -189,38 +182,39 @@ class Catalogue:
     def form(self, reference: Reference, names: Names) -> Hashable:
         """The rule with names in place of values."""
         if reference.entry >= 0:
-            facts, number = self._entry(reference)
+            facts, number = self._maps.entry(reference)
             return facts.form(number, names)
-        return form_of(self._standings[reference.chain].chain.rules[reference.position], names)
-
-    def _entry(self, reference: Reference) -> tuple[MapFacts, int]:
-        """The map that an entry is in, and its place there."""
-        asked = [item for item in self._asking[reference.chain, reference.position] if item.first <= reference.entry]
-        return asked[-1].facts, reference.entry - asked[-1].first
+        return form_of(self._rule(reference), names)
 
     def _read(self) -> None:
         for number, standing in enumerate(self._standings):
             for position, rule in enumerate(standing.chain.rules):
                 facts = facts_of(rule)
-                standing.facts.append(facts)
                 for value in self._values_in(facts):
                     self._by_value.setdefault(value, []).append(Reference(number, position, -1))
-                self._read_maps(number, position, self._maps.of(rule))
+                    self._facts[number, position] = facts
+                self._read_level(standing, position, facts)
+                self._lead(standing.chain, self._ways(facts))
+                for entries, is_new in self._maps.add(number, position, rule):
+                    if is_new:
+                        self._read_map(entries)
+                    self._lead(standing.chain, self._ways_in[entries])
 
-    def _read_maps(self, number: int, position: int, maps: list[MapFacts]) -> None:
-        first = 0
-        for facts in maps:
-            if facts not in self._asked:
-                self._index(facts)
-            asked = AskedMap(number, position, first, facts)
-            self._asked.setdefault(facts, []).append(asked)
-            self._asking.setdefault((number, position), []).append(asked)
-            first += len(facts)
+    def _read_level(self, standing: _Standing, position: int, facts: RuleFacts) -> None:
+        keys = facts.keys.values()
+        nets = frozenset(self._nets[key].number for key in keys if key in self._nets)
+        if nets:
+            standing.nets[position] = nets
+        single = any(key in self._singles or (key[0] == PORT and key[1] in self._ports) for key in keys)
+        standing.levels.append(SINGLE if single else SHARED if nets else COMMON)
 
-    def _index(self, of: MapFacts) -> None:
-        for number, facts in enumerate(of):
-            for value in self._values_in(facts):
-                self._by_entry.setdefault(value, []).append((of, number))
+    def _read_map(self, facts: MapFacts) -> None:
+        ways: set[Way] = set()
+        for number, entry in enumerate(facts):
+            for value in self._values_in(entry):
+                self._maps.remember(value, facts, number)
+            ways.update(self._ways(entry))
+        self._ways_in[facts] = ways
 
     def _values_in(self, facts: RuleFacts) -> Iterator[Mention]:
         """Those values of a rule or an entry that somebody will look for; the partition is told of the others."""
@@ -239,24 +233,19 @@ class Catalogue:
                 self.partition.add(("saddr",), InRanges((value,)))
 
     def _find_owned_chains(self) -> None:
-        ways: dict[tuple[str, str, str, str], set[Optional[int]]] = {}
-        inside = {facts: {way for entry in facts for way in self._ways(entry)} for facts in self._asked}
-        for number, standing in enumerate(self._standings):
-            for position, facts in enumerate(standing.facts):
-                jumps = set(self._ways(facts))
-                for asked in self._asking.get((number, position), ()):
-                    jumps |= inside[asked.facts]
-                for target, owner in jumps:
-                    ways.setdefault((*standing.chain.key[:3], target), set()).add(owner)
         nets = {net.number: net for net in self._nets.values()}
         for standing in self._standings:
-            owners = ways.get(standing.chain.key, {None})
+            owners = self._owners.get(standing.chain.key, {None})
             if not standing.chain.hook and len(owners) == 1:
                 (owner,) = owners
                 standing.owner = None if owner is None else nets[owner]
 
-    def _ways(self, facts: RuleFacts) -> Iterator[tuple[str, Optional[int]]]:
-        """The chains that a rule or an entry leads to, with the network that it asks for; None for not just one."""
+    def _lead(self, chain: Chain, ways: Iterable[Way]) -> None:
+        for target, owner in ways:
+            self._owners.setdefault((*chain.key[:3], target), set()).add(owner)
+
+    def _ways(self, facts: RuleFacts) -> Iterator[Way]:
+        """Those of a rule or an entry."""
         if facts.jumps:
             owners = {self._nets[key].number for key in facts.keys.values() if key in self._nets}
             owner = owners.pop() if len(owners) == 1 else None
@@ -264,22 +253,16 @@ class Catalogue:
 
     def _place(self, number: int, standing: _Standing) -> None:
         common = shared = 0
-        for position, facts in enumerate(standing.facts):
-            level = self._level_of(facts, standing)
-            standing.levels.append(level)
+        for position, own in enumerate(standing.levels):
+            level = SHARED if own == COMMON and standing.owner is not None else own
+            standing.levels[position] = level
             standing.common.append(common)
             standing.shared.append(shared)
             if level == SHARED:
-                for net in {self._nets[key].number for key in facts.keys.values() if key in self._nets}:
+                for net in standing.nets.get(position, ()):
                     self._shared.setdefault((number, net), []).append(position)
             common += level == COMMON
             shared += level == SHARED
-
-    def _level_of(self, facts: RuleFacts, standing: _Standing) -> int:
-        keys = facts.keys.values()
-        if any(key in self._singles or (key[0] == PORT and key[1] in self._ports) for key in keys):
-            return SINGLE
-        return SHARED if standing.owner is not None or any(key in self._nets for key in keys) else COMMON
 
     def _names_of_chains(self) -> dict[int, Names]:
         """Names for the chains of one network: the chain's own with the bridge's left out of it."""

@@ -16,11 +16,8 @@ from collections.abc import Hashable, Iterable
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import (
-    SINGLE,
-    Catalogue,
-    Reference,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked_maps import Reference
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import SINGLE, Catalogue
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.fixed_forms import FixedForms
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.place_forms import PlaceForms
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places, Station
