@@ -35,7 +35,11 @@ def host(fresh_host: Host) -> Host:
     return fresh_host
 
 
-def attempt(host: Host, goal: Goal, limits: Mapping[str, float] = LIMITS) -> Mapping[str, Any]:
+def attempt(host: Host, goal: Goal) -> Mapping[str, Any]:
+    return within(LIMITS, host, goal)
+
+
+def within(limits: Mapping[str, float], host: Host, goal: Goal) -> Mapping[str, Any]:
     outcome = run_module(host, goal.module, goal.arguments, limits=limits)
     assert outcome.result is not None, outcome
     assert "traceback" not in outcome.result, outcome
@@ -51,7 +55,7 @@ def assert_says(result: Mapping[str, Any], *words: str) -> None:
 
 def assert_succeeds(host: Host, goal: Goal, before: View) -> None:
     """The same change works once the fault is gone, within the limits that users have."""
-    result = attempt(host, goal, {})
+    result = within({}, host, goal)
     assert not result.get("failed"), result
     view = settle(host)
     assert (view.text, view.leftovers, view.containers) == (goal.text, [], before.containers)
