@@ -59,7 +59,7 @@ def _reset(host: Stack, flight: Flight) -> HostError:
     reset = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
     reset.tcp_flags = RST | ACK
     question = asked(_related(host, reset, flight))
-    # ip_route_me_harder() asks for no protocol and ports, ip6_route_output() of nf_send_reset6() does.
+    # nf_send_reset() has its route asked for before the protocol and ports can be seen, nf_send_reset6() after that.
     return HostError(reset, question if flight.family == 6 else question._replace(protocol=0, source_port=0, port=0))
 
 

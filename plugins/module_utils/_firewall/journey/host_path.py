@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked, asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
     NO_ROUTE,
@@ -107,7 +107,7 @@ class HostPath:
         """
         if passage.flight.daddr == flight.daddr:
             return None
-        decision = self._view.host.fib.lookup(_asked_again(passage.flight))
+        decision = self._view.host.fib.lookup(asked(passage.flight))
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
         seen = passage._replace(steps=passage.steps[:translated])
         course = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
@@ -170,9 +170,12 @@ class HostPath:
         return arrivals
 
     def _send_elsewhere(self, course: Course) -> list[Arrival]:
-        """OUTPUT changed the destination or the mark (ip_route_me_harder() of net/ipv4/netfilter.c)."""
+        """OUTPUT changed the destination or the mark (ip_route_me_harder() of net/ipv4/netfilter.c).
+
+        A new port alone does not make the kernel ask again; where it asks, policy rules see the new ports.
+        """
         flight = course.flight
-        decision = self._view.host.fib.lookup(_asked_again(flight))
+        decision = self._view.host.fib.lookup(asked(flight))
         lost = self._without_way(course, decision)
         if lost is not None:
             return [lost]
@@ -277,11 +280,6 @@ class HostPath:
 
     def _dropped(self, course: Course, reason: str, own_call: str = "") -> Arrival:
         return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
-
-
-def _asked_again(flight: Flight) -> Asked:
-    """What ip_route_me_harder() and ip6_route_me_harder() ask: nothing of protocol and ports."""
-    return asked(flight)._replace(protocol=0, source_port=0, port=0)
 
 
 def next_hop(flight: Flight, decision: Decision) -> int:

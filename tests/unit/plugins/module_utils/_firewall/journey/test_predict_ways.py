@@ -65,15 +65,17 @@ def test_what_output_translates_needs_a_way_to_where_it_goes_now(routes: list[Ro
     assert words in "; ".join([path.reason, *path.doubts])
 
 
-def test_what_is_routed_again_is_asked_for_without_its_ports() -> None:
+def test_what_is_routed_again_is_asked_for_with_its_new_ports() -> None:
     host = host_with_web()
     host.own_rules["nat", "OUTPUT"] = [f"-d {ELSEWHERE}/32 -p tcp -j DNAT --to-destination 198.51.100.7:8443"]
     snapshot = host.snapshot()
     by_port = PolicyRule(100, 4, "prohibit", protocol=6, destination_ports=[8443, 8443])
     rules = sorted([*snapshot.policy_rules, by_port], key=lambda item: item.priority)
     snapshot = replace(snapshot, policy_rules=rules)
-    assert ask(snapshot, Origin(HOST), ELSEWHERE).seen == "answered"
+    assert ask(snapshot, Origin(HOST), ELSEWHERE).seen == "timed out"
     assert ask(snapshot, Origin(HOST), "198.51.100.7", 8443).seen == "unreachable"
+    host.own_rules["nat", "OUTPUT"] = ["-d 198.51.100.7/32 -p tcp -j DNAT --to-destination 198.51.100.7:8443"]
+    assert ask(replace(host.snapshot(), policy_rules=rules), Origin(HOST), "198.51.100.7").seen == "answered"
 
 
 def test_policy_rules_by_port_do_not_concern_icmp() -> None:
