@@ -147,6 +147,18 @@ def assert_reached(host: Host, lab: Lab) -> None:
     assert lab.outside.tcp(host.address, PORT) == "answered"
 
 
+@pytest.mark.kinds("debian11", "debian13-docker28")
+def test_a_unit_that_is_active_before_dockerd_is_ready(safe_host: Host) -> None:
+    """Until it is, the host shows the rules of the dockerd before it."""
+    host = safe_host
+    drop_in(host, "Type=simple")
+    started = start_times(host)
+    for state in ("disabled", "enabled"):
+        done = run(host, state=state)
+        assert done["changed"], done["msg"]
+    assert start_times(host) == started
+
+
 @pytest.mark.kinds("debian12")
 def test_with_consent_containers_are_restarted_as_their_policy_says(shop_host: Host) -> None:
     host = shop_host

@@ -110,7 +110,8 @@ def read_snapshot(
     that systemd would start at the first connection to its socket. Raises nothing for what cannot be read.
 
     Where containers start or stop meanwhile, all is read again, since what the engine said of them and what the kernel
-    showed would not belong together. Those that do so time and again count as not looked into.
+    showed would not belong together. Those that do so time and again count as not looked into. So it is where dockerd
+    was starting: what the kernel showed can be what the dockerd before it left.
     """
     began = time.monotonic()
     wish = _Wish(run, docker_host, config_path)
@@ -121,7 +122,7 @@ def read_snapshot(
             before, ledger = after, _Ledger()
             taken = _read(wish, ledger, waiting)
             after = plugs()
-            if before == after:
+            if before == after and not _came_up(taken.service, ledger):
                 break
         else:
             taken = without_moving(taken, before ^ after)
@@ -201,6 +202,11 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
             no_managed_links,
         ),
     )
+
+
+def _came_up(service: Optional[ServiceUnit], ledger: _Ledger) -> bool:
+    """Whether dockerd was starting when the reading began, and answered before it ended."""
+    return service is not None and service.active == "activating" and ledger.sources[model.ENGINE].read
 
 
 def _is_active(service: Optional[ServiceUnit]) -> bool:

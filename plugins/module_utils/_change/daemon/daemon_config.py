@@ -32,14 +32,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_transaction import (
-    Daemon,
     DaemonTransaction,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.rehearsal import (
     rehearsal_command,
     rehearse,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import BareDaemon, DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import (
+    BareDaemon,
+    Daemon,
+    DockerService,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.unfinished import read_left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy_care import after_care
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_port import set_ports

@@ -15,7 +15,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     encoded,
@@ -32,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonPlan,
     DaemonStep,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import Daemon, ServiceState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.waiting import wait_for
@@ -44,31 +44,6 @@ NOTICE_SECONDS = 2.0
 """In which systemd sees that dockerd has ended."""
 START_SECONDS = 150.0
 """A restart first waits for the old dockerd to end, which kills containers after 10 s where nothing keeps them."""
-
-
-class Daemon(Protocol):
-    """How dockerd is told something, and what it says: a service of systemd, or a process alone."""
-
-    def cursor(self) -> str:
-        """Where its journal ends now; empty where there is none to be read."""
-
-    def journal_since(self, cursor: str) -> list[str]:
-        """What it logged behind the cursor, its last lines."""
-
-    def reload(self) -> None:
-        """Have it read its file again. Raises ChangeFailed."""
-
-    def restart(self) -> None:
-        """Begin to start it anew. Raises ChangeFailed."""
-
-    def active_state(self) -> str:
-        """Systemd's ActiveState."""
-
-    def has_job(self) -> bool:
-        """Whether a start or stop is under way."""
-
-    def main_pid(self) -> int:
-        """Its process, 0 when it does not run."""
 
 
 class DaemonTransaction:
@@ -109,7 +84,7 @@ class DaemonTransaction:
         for step in plan.steps:
             written = self._write(plan, written, step)
             if step.action == RELOAD:
-                before = self._daemon.main_pid()
+                before = self._daemon.state().main_pid
                 problem = self._reload_problem(step)
                 if problem:
                     raise self._not_reloaded(plan, problem, restarted=restarted, before=before)
@@ -130,13 +105,13 @@ class DaemonTransaction:
 
     def _reload_problem(self, step: DaemonStep) -> str:
         """Reload, wait for what the daemon says of it, and return what is wrong; empty for nothing."""
-        before, cursor, since = self._daemon.main_pid(), self._daemon.cursor(), time.time()
+        before, cursor, since = self._daemon.state().main_pid, self._daemon.cursor(), time.time()
         problem = ""
         try:
             self._daemon.reload()
         except ChangeFailed as error:
             problem = str(error)
-        if problem and not wait_for(lambda: self._daemon.main_pid() != before, NOTICE_SECONDS):
+        if problem and not wait_for(lambda: self._daemon.state().main_pid != before, NOTICE_SECONDS):
             return problem
         reported: list[dict[str, str]] = []
         rejected: list[str] = []
@@ -146,11 +121,11 @@ class DaemonTransaction:
             with contextlib.suppress(UnreadableError):
                 reported = self._reloads(since)
             rejected = rejections(self._daemon.journal_since(cursor)) if cursor and not reported else []
-            return bool(reported or rejected) or self._daemon.main_pid() != before
+            return bool(reported or rejected) or self._daemon.state().main_pid != before
 
         if not wait_for(answered, RELOAD_SECONDS):
             return f"dockerd did not confirm the reload within {RELOAD_SECONDS:.0f} seconds"
-        if self._daemon.main_pid() != before:
+        if self._daemon.state().main_pid != before:
             return self._death_problem(step, problem)
         if rejected:
             return f"dockerd rejected the reload: {rejected[-1]}"
@@ -171,7 +146,7 @@ class DaemonTransaction:
                 log,
             )
         restart = any(step.action == RESTART for step in plan.steps)
-        died = self._daemon.main_pid() != before
+        died = self._daemon.state().main_pid != before
         if restart and died:
             # Its next start must not find a file without live-restore: it would stop the containers.
             return self._undone(plan, problem, log)
@@ -216,35 +191,50 @@ class DaemonTransaction:
 
     def _started_anew(self) -> tuple[HostSnapshot | None, str]:
         """Restart and wait; return the host as it is then, or what went wrong."""
-        before = self._daemon.main_pid()
+        before = self._daemon.state().main_pid
         try:
             self._daemon.restart()
         except ChangeFailed as error:
             return None, str(error)
-        state = ""
+        state = ServiceState("", 0, has_job=False)
 
         def settled() -> bool:
             nonlocal state
-            state = self._daemon.active_state()
-            if state == "active":
-                return self._daemon.main_pid() not in (0, before)
+            state = self._daemon.state()
+            if state.active == "active":
+                return state.main_pid not in (0, before)
             # It is inactive between stop and start, and stays so when what it depends on does not start.
-            return state == "failed" or (state == "inactive" and not self._daemon.has_job())
+            return state.active == "failed" or (state.active == "inactive" and not state.has_job)
 
         if not wait_for(settled, START_SECONDS):
-            return None, f"dockerd did not start within {START_SECONDS:.0f} seconds (the service is {state})"
-        if state != "active":
+            return None, f"dockerd did not start within {START_SECONDS:.0f} seconds (the service is {state.active})"
+        if state.active != "active":
             return None, "dockerd did not start"
-        latest = self._read()
+        return self._read_started()
+
+    def _read_started(self) -> tuple[HostSnapshot | None, str]:
+        """Read the host once dockerd answers, or return why it does not.
+
+        Not every unit tells systemd when dockerd is ready (Type=notify): until it answers, the rules can be those that
+        the one before it made.
+        """
+        reason = ""
 
         def answers() -> bool:
-            nonlocal latest
-            latest = self._read()
-            return latest.was_read(ENGINE)
+            nonlocal reason
+            try:
+                self._reloads(time.time())
+            except UnreadableError as error:
+                reason = error.reason
+                return False
+            return True
 
-        if not latest.was_read(ENGINE) and not wait_for(answers, RELOAD_SECONDS):
-            return None, f"dockerd was started and does not answer: {latest.sources[ENGINE].reason}"
-        return latest, ""
+        if wait_for(answers, RELOAD_SECONDS):
+            snapshot = self._read()
+            if snapshot.was_read(ENGINE):
+                return snapshot, ""
+            reason = snapshot.sources[ENGINE].reason
+        return None, f"dockerd was started and does not answer: {reason}"
 
     # ---- back --------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
+from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import ServiceTraits
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
@@ -21,6 +23,37 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 
 JOURNAL_LINES = 15
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What systemd says of a unit at one moment."""
+
+    active: str
+    """ActiveState: ``active``, ``activating``, ``failed``..."""
+    main_pid: int
+    """Process id of dockerd, 0 when it does not run."""
+    has_job: bool
+    """Whether systemd still has something to do about it: a start or stop that is queued or under way."""
+
+
+class Daemon(Protocol):
+    """How dockerd is told something, and what it says: a service of systemd, or a process alone."""
+
+    def cursor(self) -> str:
+        """Where its journal ends now; empty where there is none to be read."""
+
+    def journal_since(self, cursor: str) -> list[str]:
+        """What it logged behind the cursor, its last lines."""
+
+    def reload(self) -> None:
+        """Have it read its file again. Raises ChangeFailed."""
+
+    def restart(self) -> None:
+        """Begin to start it anew. Raises ChangeFailed."""
+
+    def state(self) -> ServiceState:
+        """What systemd says of it at one moment."""
 
 
 class DockerService:
@@ -39,17 +72,12 @@ class DockerService:
         active = [name for name in services if self._show(name, "ActiveState").get("ActiveState") == "active"]
         return ServiceTraits(shown.get("KillMode", ""), active)
 
-    def active_state(self) -> str:
-        """Return systemd's ActiveState: ``active``, ``activating``, ``failed``..."""
-        return self._show(self._unit, "ActiveState").get("ActiveState", "")
-
-    def has_job(self) -> bool:
-        """Whether systemd still has something to do about it: a start or stop that is queued or under way."""
-        return self._show(self._unit, "Job").get("Job", "") not in ("", "0")
-
-    def main_pid(self) -> int:
-        """Process id of dockerd, 0 when it does not run."""
-        return int(self._show(self._unit, "MainPID").get("MainPID") or 0)
+    def state(self) -> ServiceState:
+        """Return what systemd says now, in one answer: asked one by one they would be of different moments."""
+        shown = self._show(self._unit, "ActiveState", "MainPID", "Job")
+        return ServiceState(
+            shown.get("ActiveState", ""), int(shown.get("MainPID") or 0), shown.get("Job", "") not in ("", "0")
+        )
 
     def restart(self) -> None:
         """Queue a restart, with the counter of failed starts set to zero before."""
@@ -116,14 +144,7 @@ class BareDaemon:
         """Refuse: only who started it knows how."""
         raise ChangeFailed("dockerd is not run by systemd, and was not restarted")
 
-    def active_state(self) -> str:
-        """Whether it runs, in systemd's words."""
-        return "active" if read_process(self._pid) is not None else "inactive"
-
-    def has_job(self) -> bool:
-        """Nobody is at it."""
-        return False
-
-    def main_pid(self) -> int:
-        """Its process."""
-        return self._pid
+    def state(self) -> ServiceState:
+        """Whether it runs, in systemd's words; nobody is at it."""
+        active = "active" if read_process(self._pid) is not None else "inactive"
+        return ServiceState(active, self._pid, has_job=False)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    HostSnapshot,
+    Source,
+    load_snapshot,
+)
+
+from tests.unit.plugins.module_utils._change.hosts import HOST
 
 
 @pytest.fixture
@@ -50,3 +58,30 @@ def test_a_unit_that_is_active_while_its_process_is_hidden(bare: Path, monkeypat
     )
     assert snapshot.sources["processes"].kind == "denied"
     assert snapshot.sources["engine"].kind == "error"
+
+
+@pytest.mark.parametrize(
+    ("answers", "states", "read_at"),
+    [
+        (True, ["active"], "active"),
+        (True, ["activating", "active"], "active"),
+        (True, ["activating"] * 3, "activating"),
+        # One that does not come up is unknown, and stays so.
+        (False, ["activating", "active"], "activating"),
+    ],
+)
+def test_a_host_whose_dockerd_was_starting_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, *, answers: bool, states: list[str], read_at: str
+) -> None:
+    left = iter(states)
+
+    def reading(dummy: Any, ledger: Any, dummy2: Any) -> HostSnapshot:
+        assert HOST.service is not None
+        ledger.sources["engine"] = Source(read=answers)
+        return replace(HOST, service=replace(HOST.service, active=next(left)))
+
+    monkeypatch.setattr(read, "_read", reading)
+    monkeypatch.setattr(read, "plugs", frozenset)
+    taken = read_snapshot(nothing)
+    assert taken.service is not None
+    assert taken.service.active == read_at

@@ -19,8 +19,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_transaction import (
     DaemonTransaction,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import ServiceState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
@@ -36,7 +38,7 @@ class Machine:
         self.likes = likes
         self.host = host
         self.pid = 1
-        self.state = "active"
+        self.active = "active"
         self.done: list[str] = []
         self.reload_works = True
         self.reported: list[dict[str, str]] = []
@@ -47,7 +49,7 @@ class Machine:
     def restart(self) -> None:
         self.done.append("restart")
         starts = self.path.exists() and self.path.read_text() in self.likes
-        self.state = "active" if starts else "failed"
+        self.active = "active" if starts else "failed"
         self.pid += starts
 
     def reload(self) -> None:
@@ -60,14 +62,8 @@ class Machine:
     def reloads(self, dummy: float) -> list[dict[str, str]]:
         return self.reported
 
-    def active_state(self) -> str:
-        return self.state
-
-    def main_pid(self) -> int:
-        return self.pid
-
-    def has_job(self) -> bool:
-        return False
+    def state(self) -> ServiceState:
+        return ServiceState(self.active, self.pid, has_job=False)
 
     def cursor(self) -> str:
         return "here"
@@ -172,7 +168,7 @@ def dies_of_a_reload(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def reload() -> None:
         machine.done.append("reload")
         machine.restart()
-        live_restore = machine.path.read_text() == NEW and machine.state == "active"
+        live_restore = machine.path.read_text() == NEW and machine.active == "active"
         machine.host = with_engine(machine.host, live_restore=live_restore)
         raise ChangeFailed("systemctl reload failed")
 
@@ -194,7 +190,7 @@ def test_a_dockerd_that_dies_of_the_reload_never_finds_the_file_that_kills_conta
 ) -> None:
     machine = Machine(path, {OLD, SAFE})
     dies_of_a_reload(machine, monkeypatch)
-    monkeypatch.setattr(machine, "main_pid", lambda: len(machine.done))
+    monkeypatch.setattr(machine, "state", lambda: ServiceState(machine.active, len(machine.done), has_job=False))
     error = failure(machine, *PREPARED, fallback=SAFE, fallback_name="the safe file")
     assert "ended when it was told to reload" in str(error)
     assert "runs again with the safe file" in str(error)
@@ -221,7 +217,7 @@ def test_a_start_that_fails_is_undone(path: Path) -> None:
     error = failure(machine)
     assert "undone: dockerd runs again with the previous file" in str(error)
     assert path.read_text() == OLD
-    assert machine.state == "active"
+    assert machine.active == "active"
 
 
 def test_an_old_file_that_cannot_be_put_back_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,15 +259,48 @@ def test_a_mode_that_is_not_in_force_is_undone(path: Path) -> None:
 
 def test_a_daemon_that_hangs_is_undone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(path, {NEW, OLD})
-    monkeypatch.setattr(machine, "active_state", lambda: "activating")
+    monkeypatch.setattr(machine, "state", lambda: ServiceState("activating", 2, has_job=True))
     assert "did not start within" in str(failure(machine))
     assert path.read_text() == OLD
 
 
 def test_a_daemon_whose_socket_does_not_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(path, {NEW, OLD})
-    monkeypatch.setattr(machine, "active_state", lambda: "inactive")
+    monkeypatch.setattr(machine, "state", lambda: ServiceState("inactive", 0, has_job=False))
     assert "dockerd did not start; and it does not start with" in str(failure(machine))
+
+
+def test_a_dockerd_that_is_not_ready_yet_is_not_looked_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the host shows until then is what the dockerd before it left."""
+    machine = Machine(path, {NEW})
+    looked = []
+    answers = iter([False, False, True])
+
+    def reloads(dummy: float) -> list[dict[str, str]]:
+        if not next(answers):
+            raise UnreadableError("error", "not yet")
+        return []
+
+    def read() -> HostSnapshot:
+        looked.append(next(answers, "ready"))
+        return machine.host
+
+    monkeypatch.setattr(daemon_transaction, "RELOAD_SECONDS", 10.0)
+    monkeypatch.setattr(machine, "reloads", reloads)
+    monkeypatch.setattr(machine, "read", read)
+    run(machine)
+    assert looked == ["ready"]
+
+
+def test_a_dockerd_that_never_answers_is_undone_and_says_why(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(path, {NEW, OLD})
+
+    def reloads(dummy: float) -> list[dict[str, str]]:
+        raise UnreadableError("error", "nobody listens")
+
+    monkeypatch.setattr(machine, "reloads", reloads)
+    assert "dockerd was started and does not answer: nobody listens" in str(failure(machine))
+    assert path.read_text() == OLD
 
 
 @pytest.mark.parametrize(

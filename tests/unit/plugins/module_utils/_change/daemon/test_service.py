@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import BareDaemon, DockerService
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import (
+    BareDaemon,
+    DockerService,
+    ServiceState,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 SHOWN = {
     "docker.service": "KillMode=process\nRequiredBy=shop.service idle.service\nBoundBy=\nConsistsOf=docker.socket\n"
-    "ActiveState=active\nMainPID=42\n",
+    "ActiveState=active\nMainPID=42\nJob=7\n",
     "shop.service": "ActiveState=active\n",
     "idle.service": "ActiveState=inactive\n",
 }
@@ -39,9 +43,10 @@ def test_traits_name_active_services_only() -> None:
     assert (traits.kill_mode, traits.dependents) == ("process", ["shop.service"])
 
 
-def test_state() -> None:
-    service = DockerService(Programs(), "docker.service")
-    assert (service.active_state(), service.main_pid(), service.has_job()) == ("active", 42, False)
+def test_state_is_of_one_moment() -> None:
+    programs = Programs()
+    assert DockerService(programs, "docker.service").state() == ServiceState("active", 42, has_job=True)
+    assert len(programs.asked) == 1
 
 
 def test_restart_does_not_trip_over_the_limit_of_starts_and_does_not_block() -> None:
@@ -77,7 +82,7 @@ def test_a_process_that_is_no_dockerd_gets_no_signal() -> None:
         daemon.reload()
     with pytest.raises(ChangeFailed, match="not restarted"):
         daemon.restart()
-    assert (daemon.active_state(), daemon.main_pid(), daemon.has_job()) == ("active", os.getpid(), False)
+    assert daemon.state() == ServiceState("active", os.getpid(), has_job=False)
     assert daemon.journal_since(daemon.cursor()) == []
 
 
