@@ -73,8 +73,9 @@ options:
       - Where others are recognised whom the host forwards for, such as virtual machines, other bridges, VPN interfaces,
         Kubernetes, rules of somebody else, or networks of Docker itself without rules of dockerd, and no rule accepts
         their traffic both ways, the module refuses and names them, see O(on_disruption).
-      - Where the policy is not the place, it is left as it is and a warning says what decides instead. That is so for
-        engines that filter with nftables, and where firewalld runs. Where ufw is set to open it, the module refuses.
+      - Where the policy is not the place, it is left as it is and a warning says what decides instead. That is so
+        where firewalld runs, and for engines that filter with nftables. Where ufw is set to open it, the module
+        refuses.
       - V(keep) leaves it as it is, with a warning when the host begins to route for anyone.
     type: str
     choices: [drop, keep]

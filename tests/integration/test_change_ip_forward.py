@@ -14,9 +14,11 @@ from tests.integration.advertising import (
     remove_router,
     wait_for_advertised_route,
 )
+from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
+from tests.lab.proc import CommandError
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 from tests.lab.vantage import PATIENCE
 
@@ -148,13 +150,25 @@ def test_a_bridge_that_was_closed_by_itself_is_opened(fresh_host: Host) -> None:
 
 
 def test_the_warning_about_forward_is_what_happens_at_the_next_boot(fresh_host: Host) -> None:
-    """Without our file dockerd turns forwarding on and closes FORWARD; with it, it finds it on and leaves it open."""
-    fresh_host.break_("forwarding-not-persistent")
-    done = run(fresh_host, forward_policy="keep")
-    assert any("policy of the FORWARD chain to DROP" in warning for warning in done["warnings"]), done["warnings"]
+    """Without our file dockerd turns forwarding on and closes FORWARD; with it, it finds it on and leaves it open.
 
-    assert _policy_after_start(fresh_host, forwarding="0") == "DROP"
-    assert _policy_after_start(fresh_host, forwarding="1") == "ACCEPT"
+    With nftables it never closes FORWARD, and does not start where nobody turned forwarding on.
+    """
+    host = fresh_host
+    host.break_("forwarding-not-persistent")
+    done = run(host, forward_policy="keep")
+    warned = [warning for warning in done.get("warnings", []) if "policy of the FORWARD chain to DROP" in warning]
+
+    assert _policy_after_start(host, forwarding="1") == "ACCEPT"
+    if uses_nftables(host):
+        assert not warned
+        assert any("filters with nftables, closes nothing" in warning for warning in done["warnings"]), done
+        assert any("does not start" in warning for warning in run(host, state="absent")["warnings"])
+        with pytest.raises(CommandError, match="IPv4 forwarding is disabled"):
+            _policy_after_start(host, forwarding="0")
+    else:
+        assert warned, done
+        assert _policy_after_start(host, forwarding="0") == "DROP"
 
 
 def _policy_after_start(host: Host, forwarding: str) -> str:

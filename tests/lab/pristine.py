@@ -71,6 +71,8 @@ def restore() -> None:
     if removed_units() or units_are_stale():
         run("systemctl", "daemon-reload")
     if run("systemctl", "is-active", "docker.service", check=False).strip() != "active":
+        # With nftables dockerd does not start on a host that was told not to forward.
+        write_sysctls(facts["sysctls"])
         start_docker()
     empty_docker()
     run("systemctl", "stop", "docker.socket", "docker.service")

@@ -17,7 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import (
+    boot_value,
+    parse_sysctl_file,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     SysctlAssignment,
@@ -144,6 +147,13 @@ def withdraw(boot: BootSysctls, is_taken_back: Callable[[str], bool]) -> tuple[l
             what = f"remove {', '.join(gone)} from {file.path}" if kept else f"remove {file.path}"
             actions.append(f"{what}; the running values stay as they are")
     return files, actions
+
+
+def boot_with(boot: BootSysctls, files: list[OwnFile]) -> BootSysctls:
+    """Return boot as it is once our files are what files say."""
+    texts = {file.path: file.text for file in files}
+    kept = [parse_sysctl_file(texts[file.path] or "", file.path) if file.path in texts else file for file in boot.files]
+    return BootSysctls(boot.loader, kept)
 
 
 def own_files(boot: BootSysctls) -> list[SysctlFile]:

@@ -34,6 +34,10 @@ def open_router_warnings(
         return _unasked(snapshot) if opened_now | opened_at_boot else []
     warnings: list[str] = []
     for family in sorted(opened_now | opened_at_boot):
+        if uses_nftables(snapshot):
+            since = "as of now" if family in opened_now else "from the next boot on"
+            warnings.append(_open_with_nftables(family, since))
+            continue
         if not _dockerd_would_close(snapshot, engine, family):
             continue
         if family in opened_now and policies.get(family) == "ACCEPT":
@@ -49,6 +53,23 @@ def open_router_warnings(
                 "interfaces for anyone who uses it as a gateway, unless the host's firewall closes FORWARD"
             )
     return warnings
+
+
+def unstarted_warnings(snapshot: HostSnapshot, closed_at_boot: set[str]) -> list[str]:
+    """Return a sentence for each family that boot no longer turns on where dockerd needs that done.
+
+    With nftables dockerd asks for forwarding and does not turn it on: moby, setup_ip_forwarding.go, checkIPv4Forwarding
+    and checkIPv6Forwarding, for each network of the family.
+    """
+    if not uses_nftables(snapshot) or next_values(snapshot).get("ip-forward") is False:
+        return []
+    served = {"ipv4"} | {"ipv6" for network in snapshot.networks if network.bridge and network.ipv6}
+    return [
+        f"from the next boot on nothing turns {NAMES[family]} forwarding on: dockerd, which filters with nftables, "
+        f"does not do it, and refuses its networks with {NAMES[family]} while it is off; where the default bridge is "
+        "one of them, dockerd does not start"
+        for family in sorted(closed_at_boot & served)
+    ]
 
 
 def uses_nftables(snapshot: HostSnapshot) -> bool:
@@ -95,10 +116,17 @@ def _unasked(snapshot: HostSnapshot) -> list[str]:
     return [f"whether dockerd still closes the FORWARD chain at the next boot could not be told: {source.reason}"]
 
 
+def _open_with_nftables(family: str, since: str) -> str:
+    """There dockerd closes nothing for others, whoever turns forwarding on (moby, bridge_linux.go)."""
+    return (
+        f"the host forwards {NAMES[family]} {since}, and dockerd, which filters with nftables, closes nothing for "
+        "others: the host routes between its own interfaces for anyone who uses it as a gateway, unless a chain at the "
+        "hook forward drops that"
+    )
+
+
 def _dockerd_would_close(snapshot: HostSnapshot, engine: Engine, family: str) -> bool:
     settings = next_values(snapshot)
-    if uses_nftables(snapshot):
-        return False
     if settings.get("ip-forward") is False or settings.get("ip-forward-no-drop") is True:
         return False
     if family == "ipv4":

@@ -168,10 +168,11 @@ def policy_diff(policies: list[PolicyChange]) -> list[Diff]:
 
 def _left_open(snapshot: HostSnapshot, firewall: Firewall) -> list[str]:
     """Where the policy is not the place: say what decides instead, and how to close it."""
+    if firewall.firewalld:
+        # Whichever backend dockerd uses beside it.
+        return [_OPEN_BY_FIREWALLD]
     if uses_nftables(snapshot):
         return [_OPEN_BY_NFTABLES]
-    if firewall.firewalld:
-        return [_OPEN_BY_FIREWALLD]
     return []
 
 

@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
     open_router_warnings,
+    unstarted_warnings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
     reset_policies,
@@ -121,7 +122,8 @@ class ForwardingChange:
         unit = read_unit_to_plan(self._run, UNIT)
         families = self._policy.families
         if not self._wish.present:
-            return plan_reopening(snapshot, firewall, unit, families), []
+            unstarted = unstarted_warnings(snapshot, forwarding.closed_at_boot)
+            return plan_reopening(snapshot, firewall, unit, families), unstarted
         if self._policy.closed:
             return plan_policy(snapshot, firewall, unit, self._policy), []
         now = {family: current_policy(snapshot, firewall, family) for family in families}

@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     OwnFile,
     boot_files,
+    boot_with,
     file_diffs,
     persist,
     withdraw,
@@ -76,6 +77,8 @@ class ForwardingPlan:
     opened_now: set[str] = field(default_factory=set)
     opened_at_boot: set[str] = field(default_factory=set)
     """Families in which the host begins to forward, now and at boot."""
+    closed_at_boot: set[str] = field(default_factory=set)
+    """Families that boot turned on and will no longer."""
 
 
 def plan_forwarding(
@@ -270,8 +273,15 @@ def _later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[st
 def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan:
     """Take our lines back. The running value stays: what else on the host forwards by now cannot be known."""
     demand(snapshot, BOOT)
-    files, actions = withdraw(boot_files(snapshot), lambda key: _is_taken_back(key, wish))
-    return ForwardingPlan(Outline(actions, file_diffs(snapshot, files)), files=files)
+    before = boot_files(snapshot)
+    files, actions = withdraw(before, lambda key: _is_taken_back(key, wish))
+    closed = _opened_by(before) - _opened_by(boot_with(before, files))
+    return ForwardingPlan(Outline(actions, file_diffs(snapshot, files)), files=files, closed_at_boot=closed)
+
+
+def _opened_by(boot: BootSysctls) -> set[str]:
+    """Families that boot turns on."""
+    return {family for family, knobs in KNOBS.items() if all(boot_value(boot, knob).value == "1" for knob in knobs)}
 
 
 def _is_taken_back(key: str, wish: ForwardingWish) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
     manages_rules,
     open_router_warnings,
+    unstarted_warnings,
     uses_nftables,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
@@ -35,7 +36,6 @@ def test_persistent_forwarding_takes_the_job_from_dockerd() -> None:
     "host",
     [
         replace(HOST, engine=None, sources={"engine": Source(read=False, kind="absent")}),
-        with_engine(firewall_driver="nftables"),
         configured(**{"ip-forward": False}),
         configured(**{"ip-forward-no-drop": True}),
         configured(iptables=False),
@@ -60,6 +60,27 @@ def test_ipv6_is_closed_at_every_start_before_engine_28() -> None:
 def test_an_open_chain_now() -> None:
     assert len(open_router_warnings(HOST, OPEN, FOUR, set())) == 1
     assert open_router_warnings(HOST, CLOSED, FOUR, set()) == []
+
+
+def test_with_nftables_dockerd_closes_nothing_for_others() -> None:
+    host = with_engine(version="29.1.5", firewall_driver="nftables")
+    (now,) = open_router_warnings(host, OPEN, FOUR, FOUR)
+    assert "as of now" in now
+    assert "hook forward" in now
+    (later,) = open_router_warnings(host, OPEN, set(), SIX)
+    assert "IPv6 from the next boot on" in later
+
+
+def test_with_nftables_dockerd_wants_forwarding_on() -> None:
+    host = with_engine(version="29.1.5", firewall_driver="nftables")
+    (warning,) = unstarted_warnings(host, FOUR | SIX)
+    assert "does not start" in warning
+    six = replace(host, networks=[replace(host.networks[0], ipv6=True)])
+    assert len(unstarted_warnings(six, FOUR | SIX)) == 2
+    assert unstarted_warnings(host, set()) == []
+    assert unstarted_warnings(HOST, FOUR) == []
+    alone = replace(configured(**{"ip-forward": False}), engine=host.engine)
+    assert unstarted_warnings(alone, FOUR) == []
 
 
 def test_whether_dockerd_makes_rules() -> None:

@@ -91,13 +91,22 @@ def test_a_unit_that_is_not_ours_is_left_alone(unit: UnitState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "firewall"),
-    [(with_engine(OPEN, firewall_driver="nftables"), FIREWALL), (OPEN, replace(FIREWALL, firewalld=True))],
+    ("snapshot", "firewall", "instead"),
+    [
+        (with_engine(OPEN, firewall_driver="nftables"), FIREWALL, "unless another table closes it"),
+        (OPEN, replace(FIREWALL, firewalld=True), "firewalld decides"),
+        (
+            with_engine(OPEN, firewall_driver="nftables+firewalld"),
+            replace(FIREWALL, firewalld=True),
+            "firewalld decides",
+        ),
+    ],
 )
-def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Firewall) -> None:
+def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Firewall, instead: str) -> None:
     plan = plan_policy(snapshot, firewall, NONE, PolicyWish(FOUR))
     assert (plan.outline.actions, plan.policies, plan.unit) == ([], [], None)
     assert "left as it is" in plan.outline.warnings[0]
+    assert instead in plan.outline.warnings[0]
 
 
 def test_rules_that_were_not_read() -> None:

@@ -102,7 +102,10 @@ def test_absent_takes_back_its_own_lines_only() -> None:
     plan = plan_forwarding(with_boot((OWN, both)), ABSENT, {})
     assert plan.files == [OwnFile(OWN, f"{HEADER}net.ipv6.conf.all.forwarding = 1\n")]
     assert plan.sysctls == []
+    assert plan.closed_at_boot == {"ipv4"}
     assert plan_forwarding(with_boot((OWN, {KNOB: "1"})), ABSENT, {}).files == [OwnFile(OWN, None)]
+    theirs = with_boot(("/etc/sysctl.d/10.conf", {KNOB: "1"}), (OWN, {KNOB: "1"}))
+    assert plan_forwarding(theirs, ABSENT, {}).closed_at_boot == set()
     assert plan_forwarding(with_boot(("/etc/sysctl.d/10.conf", both)), ABSENT, {}).outline.actions == []
 
 
