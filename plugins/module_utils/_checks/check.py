@@ -103,6 +103,8 @@ class Check:
     mended_by: tuple[str, ...] = ()
     """Modules of this collection that its remedies may name; empty where a human decides."""
     parameters: tuple[Parameter, ...] = ()
+    leftovers: bool = False
+    """Whether it fails for what is there without a container; while containers end, that says nothing."""
 
 
 def passed(resource: Resource, summary: str, evidence: dict[str, Any]) -> Verdict:

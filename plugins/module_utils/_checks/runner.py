@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import select
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.resources import host
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.restless import unless_restless
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
@@ -58,7 +59,7 @@ def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
 
 def _judged(check: Check, examined: Examined) -> list[Verdict]:
     try:
-        return check.judge(examined)
+        return unless_restless(check, examined.snapshot, check.judge(examined))
     except NotJudgedError as error:
         return [unknown(host(examined.snapshot), str(error))]
 

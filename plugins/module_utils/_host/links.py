@@ -102,6 +102,11 @@ def links_of(route: Netlink) -> list[Link]:
     return sorted(found, key=lambda link: link.index)
 
 
+def link_in(message: bytes) -> Optional[Link]:
+    """Return the link that a notice of the kernel tells of, without addresses; None where it is of a bridge's port."""
+    return _link(message, {}, {}, {}) if message[:1] == bytes([socket.AF_UNSPEC]) else None
+
+
 def _own_address(message: bytes) -> str:
     # On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL ours (rtnetlink(7)).
     found = attributes(message, _ADDRESS.size)

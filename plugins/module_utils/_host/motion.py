@@ -6,54 +6,84 @@
 
 """Containers that start, stop or change networks while a host is read.
 
-dockerd makes the links of a container before it says that it runs, and takes them away after it says that it ended. So
-links that are the same before and after everything else show that no container came or went in between.
+dockerd makes a veth for each and takes it away, of which the kernel gives notice. It makes the rules and starts
+docker-proxy before it says that the container was started: what was read before that moment can lack them. And it takes
+the network of a process that has ended apart before it says that it ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime
+import re
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+# RFC 3339, with as many digits of a second as there are (Go's time.RFC3339Nano).
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
+
+_RESTLESS = "containers started or ended each time that the host was read"
 
 
 @dataclass(frozen=True)
-class Plug:
-    """The host's end of a veth."""
+class Motion:
+    """What moved while a host was read."""
 
-    index: int
-    name: str
-    master: Optional[int]
-    peer_index: Optional[int]
-    peer_nsid: Optional[int]
-    operstate: str
-    """That of a veth follows from its other end, which dockerd sets up when it has its addresses."""
+    containers: frozenset[str] = frozenset()
+    """Ids of containers that started or ended."""
+    links: frozenset[int] = frozenset()
+    """Indexes of veths that came, went or changed."""
+    namespaces: frozenset[int] = frozenset()
+    """Ids of the namespaces at their other ends."""
+    everything: bool = False
+    """So much that not all of it could be taken note of."""
+
+    def __bool__(self) -> bool:
+        return bool(self.everything or self.containers or self.links)
 
 
-def plugs() -> frozenset[Plug]:
-    """The ends of veths that are here now; none where links cannot be listed."""
-    try:
-        links = read_links()
-    except (OSError, UnreadableError):
-        return frozenset()
-    return frozenset(
-        Plug(link.index, link.name, link.master, link.peer_index, link.peer_nsid, link.operstate)
-        for link in links
-        if link.kind == "veth"
+def motion_of(snapshot: HostSnapshot, since: float, noticed: Optional[list[Link]]) -> Motion:
+    """Return what moved during a reading that began at that time, in seconds since the epoch.
+
+    noticed is what the kernel gave notice of since then, None where that is not complete.
+    """
+    veths = [link for link in noticed or [] if link.kind == "veth"]
+    return Motion(
+        frozenset(item.id for item in snapshot.containers if _changed(item, since)),
+        frozenset(link.index for link in veths),
+        frozenset(link.peer_nsid for link in veths if link.peer_nsid is not None),
+        everything=noticed is None,
     )
 
 
-def without_moving(snapshot: HostSnapshot, moved: Iterable[Plug]) -> HostSnapshot:
-    """The snapshot with the containers behind plugs that moved as ones whose namespace was not read."""
-    nsids = {plug.peer_nsid for plug in moved}
-    containers = [
-        replace(item, netns=None, nsid=None) if item.nsid is not None and item.nsid in nsids else item
-        for item in snapshot.containers
-    ]
+def _changed(container: Container, since: float) -> bool:
+    """Whether a container whose namespace was found was started, or ended, at since or later."""
+    if container.pid is None or container.netns is None:
+        return False
+    return started_at(container) >= since or procfs.namespace(container.pid, "net") != container.netns
+
+
+def started_at(container: Container) -> float:
+    """When it was started, in seconds since the epoch; 0.0 where the engine gives no time."""
+    found = _MOMENT.fullmatch(container.started_at)
+    if found is None:
+        return 0.0
+    second = datetime.datetime.strptime(f"{found[1]}+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    return second + float(found[2] or 0)
+
+
+def without_moving(snapshot: HostSnapshot, moved: Motion) -> HostSnapshot:
+    """The snapshot, marked as restless, with the containers that moved as ones whose namespace was not read."""
+    behind = {link.peer_nsid for link in snapshot.links if link.index in moved.links} | moved.namespaces
+
+    def has_moved(item: Container) -> bool:
+        return moved.everything or item.id in moved.containers or (item.nsid is not None and item.nsid in behind)
+
+    containers = [replace(item, netns=None, nsid=None) if has_moved(item) else item for item in snapshot.containers]
     known = {item.netns for item in containers}
     inner = [space for space in snapshot.inner if space.inode in known]
-    return replace(snapshot, containers=containers, inner=inner)
+    return replace(snapshot, containers=containers, inner=inner, restless=_RESTLESS)

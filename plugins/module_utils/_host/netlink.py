@@ -136,12 +136,18 @@ class Netlink:
             raise TimeoutError(errno.ETIMEDOUT, f"the kernel did not answer within {TIME_LIMIT:g} s") from error
         if flags & _MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")
-        at = 0
-        while at + _HEADER.size <= len(data):
-            length, kind, flags, sequence, dummy = _HEADER.unpack_from(data, at)
+        for kind, flags, sequence, payload in messages_in(data):
             if sequence == self._sequence:
-                yield kind, flags, data[at + _HEADER.size : at + length]
-            at += max((length + 3) & ~3, _HEADER.size)
+                yield kind, flags, payload
+
+
+def messages_in(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Type, flags, sequence number and payload of the messages of one datagram."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, flags, sequence, dummy = _HEADER.unpack_from(data, at)
+        yield kind, flags, sequence, data[at + _HEADER.size : at + length]
+        at += max((length + 3) & ~3, _HEADER.size)
 
 
 def listed(what: str, list_of: Callable[[Netlink], list[T]]) -> list[T]:

@@ -34,10 +34,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import plugs, without_moving
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import motion_of, without_moving
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.notices import LinkNotices
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
@@ -116,16 +117,16 @@ def read_snapshot(
     began = time.monotonic()
     wish = _Wish(run, docker_host, config_path)
     # The programs that show the rules are waited for while everything else is read.
-    with ThreadPoolExecutor(max_workers=1) as waiting:
-        after = plugs()
+    with ThreadPoolExecutor(max_workers=1) as waiting, LinkNotices() as notices:
         for dummy in range(_ATTEMPTS):
-            before, ledger = after, _Ledger()
+            ledger, since = _Ledger(), time.time()
             taken = _read(wish, ledger, waiting)
-            after = plugs()
-            if before == after and not _came_up(taken.service, ledger):
+            moved = motion_of(taken, since, notices.arrived())
+            if not moved and not _came_up(taken.service, ledger):
                 break
         else:
-            taken = without_moving(taken, before ^ after)
+            if moved:
+                taken = without_moving(taken, moved)
     sources = {name: ledger.sources[name] for name in sorted(ledger.sources)}
     return replace(taken, sources=sources, seconds=_since(began))
 

@@ -111,6 +111,8 @@ class HostSnapshot:
     conntrack: Optional[Conntrack] = None
     managed_links: list[ManagedLink] = field(default_factory=list)
     """What running network managers say of the host's interfaces; empty where none runs."""
+    restless: str = ""
+    """Why what was read at one time need not fit what was read at another; empty where no container moved meanwhile."""
 
     def was_read(self, source: str) -> bool:
         """Whether the source of that name was read."""

@@ -127,4 +127,5 @@ CHECK = Check(
     ),
     needs=(ENGINE, LINKS, CONNTRACK),
     judge=_judge,
+    leftovers=True,
 )

@@ -156,4 +156,5 @@ STALE = Check(
     ),
     needs=(ENGINE, LINKS, INNER, RULESET),
     judge=_judge,
+    leftovers=True,
 )

@@ -103,4 +103,5 @@ CHECK = Check(
     ),
     needs=(ENGINE, PROCESSES, LISTENERS),
     judge=_judge,
+    leftovers=True,
 )

@@ -24,7 +24,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     AppliedWaiver,
     Finding,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 
@@ -203,3 +205,28 @@ def test_what_is_waived_is_counted_as_that_alone() -> None:
     assert (after["waived"], after["fail"]) == (1, before["fail"] - 1)
     assert sum(after["by_severity"].values()) == after["fail"]
     assert ", 1 waived, " in sentence_of(findings, [])
+
+
+def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> None:
+    host = SyntheticHost(proxy=True)
+    host.container("web", publish=("0.0.0.0|80|80/tcp",)).container("brief", publish=("0.0.0.0|81|80/tcp",))
+    still = host.snapshot()
+    moving = [replace(item, netns=None) if item.name == "brief" else item for item in still.containers]
+    # docker-proxy as of a container that ended, and none for those that run.
+    left = ProxyProcess(9, still.proxies[0].ppid, "tcp", "192.0.2.10", 99, "172.17.0.9", 80)
+    held = Listener("tcp", "192.0.2.10", 99, pid=9)
+    restless = replace(still, containers=moving, proxies=[left], listeners=[held], restless="containers came and went")
+    findings = run_checks(Examined(restless, Settings()))
+    failures = {(item.check, item.resource.name) for item in findings if item.outcome == "fail"}
+    assert ("proxy.missing", "web:80/tcp") in failures
+    # The engine alone says where a port is published.
+    assert ("publish.wildcard", "brief:80/tcp") in failures
+    (orphan,) = (item for item in findings if item.check == "proxy.orphan")
+    assert orphan.outcome == "unknown"
+    assert orphan.summary.startswith("Not judged: containers came and went, when this was seen: docker-proxy")
+    assert orphan.remedy is None
+    assert ("proxy.orphan", orphan.resource.name) in {
+        (item.check, item.resource.name)
+        for item in run_checks(Examined(replace(restless, restless=""), Settings()))
+        if item.outcome == "fail"
+    }

@@ -2,87 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Optional
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import motion, read
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Plug, plugs, without_moving
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, read
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import (
+    Motion,
+    motion_of,
+    started_at,
+    without_moving,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.docker_host import big_host
 
-SETTLED = [
-    Link(2, "br-front", "bridge", up=True),
-    Link(7, "veth7", "veth", up=True, operstate="UP", master=2, peer_index=6, peer_nsid=0),
-]
+BRIDGE = Link(2, "br-front", "bridge", up=True)
+VETH = Link(7, "veth7", "veth", up=True, operstate="UP", master=2, peer_index=6, peer_nsid=3)
+BEGAN = datetime.datetime(2026, 11, 28, 12, 0, 0, 500000, tzinfo=datetime.timezone.utc).timestamp()
 
 
 @pytest.fixture
-def listed(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[list[Link]]], list[list[Link]]]:
-    """Make links be listed so before and after a host is read; the list that it returns has those still to come."""
+def host(monkeypatch: pytest.MonkeyPatch) -> HostSnapshot:
+    """A host whose containers run on in the namespaces that they were found in."""
+    snapshot = big_host(1, 3).snapshot()
+    spaces = {item.pid: item.netns for item in snapshot.containers}
+    monkeypatch.setattr(procfs, "namespace", lambda pid, dummy: spaces[pid])
+    return snapshot
 
-    def become(lists: list[list[Link]]) -> list[list[Link]]:
-        left = list(lists)
-        monkeypatch.setattr(motion, "read_links", lambda: left.pop(0))
-        return left
 
-    return become
+def first(host: HostSnapshot, **changed: object) -> HostSnapshot:
+    """The host with its first container changed."""
+    return replace(host, containers=[replace(host.containers[0], **changed), *host.containers[1:]])  # type: ignore[arg-type]
+
+
+def test_nothing_moves_on_a_quiet_host(host: HostSnapshot) -> None:
+    assert not motion_of(host, BEGAN, [])
 
 
 @pytest.mark.parametrize(
-    "later",
+    ("text", "moves"),
     [
-        SETTLED[:1],
-        [*SETTLED, replace(SETTLED[1], index=9, name="veth9", peer_nsid=None)],
-        [SETTLED[0], replace(SETTLED[1], master=None)],
-        [SETTLED[0], replace(SETTLED[1], operstate="LOWERLAYERDOWN")],
+        ("2026-11-28T12:00:00.4Z", False),
+        ("2026-11-28T12:00:00Z", False),
+        ("2026-11-28T12:00:00.500000001Z", True),
+        ("2026-11-28T12:00:01Z", True),
+        ("0001-01-01T00:00:00Z", False),
+        ("", False),
+        ("soon", False),
     ],
 )
-def test_a_veth_that_came_went_or_changed_has_moved(later: list[Link], listed: Callable[..., object]) -> None:
-    listed([SETTLED, later])
-    assert plugs() != plugs()
+def test_what_was_started_meanwhile_has_moved(host: HostSnapshot, text: str, *, moves: bool) -> None:
+    moved = motion_of(first(host, started_at=text), BEGAN, [])
+    assert moved.containers == (frozenset([host.containers[0].id]) if moves else frozenset())
 
 
-def test_a_bridge_that_comes_or_lights_up_is_no_container(listed: Callable[..., object]) -> None:
-    listed([SETTLED, [replace(SETTLED[0], operstate="UP"), SETTLED[1], Link(3, "br-back", "bridge")]])
-    assert plugs() == plugs() != frozenset()
+def test_a_moment_to_the_nanosecond() -> None:
+    assert started_at(Container("1", "web", started_at="1970-01-01T00:01:00.25Z")) == 60.25
 
 
-def test_links_that_cannot_be_listed_do_not_move(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> list[Link]:
-        raise UnreadableError(ERROR, "no memory")
+@pytest.mark.parametrize("now", [None, 1])
+def test_a_process_that_ended_or_was_another_has_moved(
+    host: HostSnapshot, monkeypatch: pytest.MonkeyPatch, now: Optional[int]
+) -> None:
+    monkeypatch.setattr(procfs, "namespace", lambda *dummy: now)
+    assert motion_of(host, BEGAN, []).containers == {item.id for item in host.containers}
 
-    monkeypatch.setattr(motion, "read_links", fail)
-    assert plugs() == frozenset()
+
+def test_what_was_not_looked_into_does_not_move(host: HostSnapshot) -> None:
+    assert not motion_of(first(host, netns=None, started_at="2026-11-28T13:00:00Z"), BEGAN, [])
+    assert not motion_of(first(host, pid=None), BEGAN, [])
+
+
+def test_a_veth_that_came_went_or_changed_has_moved(host: HostSnapshot) -> None:
+    moved = motion_of(host, BEGAN, [BRIDGE, VETH])
+    assert (moved.links, moved.namespaces) == (frozenset([7]), frozenset([3]))
+
+
+def test_a_bridge_that_comes_or_lights_up_is_no_container(host: HostSnapshot) -> None:
+    assert not motion_of(host, BEGAN, [BRIDGE])
+
+
+def test_more_notices_than_were_kept_can_be_of_anybody(host: HostSnapshot) -> None:
+    moved = motion_of(host, BEGAN, None)
+    assert moved
+    assert {item.netns for item in without_moving(host, moved).containers} == {None}
+
+
+def test_containers_that_moved_are_not_looked_into(host: HostSnapshot) -> None:
+    one, two, three = host.containers
+    ends = {link.peer_nsid: link.index for link in host.links if link.kind == "veth"}
+    assert one.nsid is not None
+    for moved in (
+        Motion(containers=frozenset([one.id])),
+        Motion(links=frozenset([ends[one.nsid]])),
+        Motion(namespaces=frozenset([one.nsid])),
+    ):
+        found = without_moving(host, moved)
+        assert [item.netns for item in found.containers] == [None, two.netns, three.netns]
+        assert [space.inode for space in found.inner] == [two.netns, three.netns]
+        assert found.restless
 
 
 def nothing(argv: list[str]) -> tuple[int, str, str]:
     return 127, "", f"{argv[0]}: not found"
 
 
-def test_a_host_is_read_again_until_it_keeps_still(listed: Callable[..., list[list[Link]]], tmp_path: Path) -> None:
-    left = listed([[], SETTLED, SETTLED, [Link(99, "unasked")]])
-    read.read_snapshot(nothing, docker_host=f"unix://{tmp_path}/docker.sock")
-    assert len(left) == 1
+class Notices:
+    """Gives what it was made with, one list a call, then nothing."""
+
+    def __init__(self, lists: Iterator[list[Link]]) -> None:
+        self.lists = lists
+
+    def __enter__(self) -> Notices:
+        return self
+
+    def __exit__(self, *dummy: object) -> None:
+        pass
+
+    def arrived(self) -> list[Link]:
+        return next(self.lists)
 
 
-def test_a_host_that_never_keeps_still_is_read_three_times(
-    listed: Callable[..., list[list[Link]]], tmp_path: Path
+@pytest.mark.parametrize(
+    ("lists", "left", "restless"),
+    [
+        ([[], [VETH]], 1, False),
+        ([[VETH], [BRIDGE], [VETH]], 1, False),
+        ([[VETH], [VETH], [VETH], [VETH]], 1, True),
+    ],
+    ids=["quiet", "once", "always"],
+)
+def test_a_host_is_read_again_until_it_keeps_still_three_times_at_most(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lists: list[list[Link]], left: int, *, restless: bool
 ) -> None:
-    left = listed([[], SETTLED] * 10)
+    coming = iter(lists)
+    monkeypatch.setattr(read, "LinkNotices", lambda: Notices(coming))
     snapshot = read.read_snapshot(nothing, docker_host=f"unix://{tmp_path}/docker.sock")
+    assert bool(snapshot.restless) is restless
+    assert len(list(coming)) == left
     assert snapshot.was_read("links")
-    assert len(left) == 16
-
-
-def test_containers_behind_links_that_move_are_not_looked_into() -> None:
-    snapshot = big_host(1, 3).snapshot()
-    moving = snapshot.containers[1]
-    found = without_moving(snapshot, [Plug(7, "veth7", None, 6, moving.nsid, "UP")])
-    assert [item.name for item in found.containers if item.netns is None] == [moving.name]
-    assert [space.inode for space in found.inner] == [
-        item.netns for item in snapshot.containers if item.name != moving.name
-    ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Motion
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     HostSnapshot,
@@ -81,7 +82,7 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
         return replace(HOST, service=replace(HOST.service, active=next(left)))
 
     monkeypatch.setattr(read, "_read", reading)
-    monkeypatch.setattr(read, "plugs", frozenset)
+    monkeypatch.setattr(read, "motion_of", lambda *dummy: Motion())
     taken = read_snapshot(nothing)
     assert taken.service is not None
     assert taken.service.active == read_at
