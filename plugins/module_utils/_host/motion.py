@@ -46,25 +46,28 @@ class Motion:
         return bool(self.everything or self.containers or self.links)
 
 
-def motion_of(snapshot: HostSnapshot, since: float, noticed: Optional[list[Link]]) -> Motion:
-    """Return what moved during a reading that began at that time, in seconds since the epoch.
+def motion_of(snapshot: HostSnapshot, since: float, until: float, noticed: Optional[list[Link]]) -> Motion:
+    """Return what moved during a reading between these times, in seconds since the epoch.
 
     noticed is what the kernel gave notice of since then, None where that is not complete.
     """
     veths = [link for link in noticed or [] if link.kind == "veth"]
     return Motion(
-        frozenset(item.id for item in snapshot.containers if _changed(item, since)),
+        frozenset(item.id for item in snapshot.containers if _changed(item, since, until)),
         frozenset(link.index for link in veths),
         frozenset(link.peer_nsid for link in veths if link.peer_nsid is not None),
         everything=noticed is None,
     )
 
 
-def _changed(container: Container, since: float) -> bool:
-    """Whether a container whose namespace was found was started, or ended, at since or later."""
+def _changed(container: Container, since: float, until: float) -> bool:
+    """Whether a container whose namespace was found was started, or ended, in that time.
+
+    One that was started in the future was so by a clock that was put right since.
+    """
     if container.pid is None or container.netns is None:
         return False
-    return started_at(container) >= since or procfs.namespace(container.pid, "net") != container.netns
+    return since <= started_at(container) <= until or procfs.namespace(container.pid, "net") != container.netns
 
 
 def started_at(container: Container) -> float:

@@ -121,7 +121,7 @@ def read_snapshot(
         for dummy in range(_ATTEMPTS):
             ledger, since = _Ledger(), time.time()
             taken = _read(wish, ledger, waiting)
-            moved = motion_of(taken, since, notices.arrived())
+            moved = motion_of(taken, since, time.time(), notices.arrived())
             if not moved and not _came_up(taken.service, ledger):
                 break
         else:

@@ -25,6 +25,7 @@ from tests.unit.docker_host import big_host
 BRIDGE = Link(2, "br-front", "bridge", up=True)
 VETH = Link(7, "veth7", "veth", up=True, operstate="UP", master=2, peer_index=6, peer_nsid=3)
 BEGAN = datetime.datetime(2026, 11, 28, 12, 0, 0, 500000, tzinfo=datetime.timezone.utc).timestamp()
+ENDED = BEGAN + 1
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def first(host: HostSnapshot, **changed: object) -> HostSnapshot:
 
 
 def test_nothing_moves_on_a_quiet_host(host: HostSnapshot) -> None:
-    assert not motion_of(host, BEGAN, [])
+    assert not motion_of(host, BEGAN, ENDED, [])
 
 
 @pytest.mark.parametrize(
@@ -52,13 +53,14 @@ def test_nothing_moves_on_a_quiet_host(host: HostSnapshot) -> None:
         ("2026-11-28T12:00:00Z", False),
         ("2026-11-28T12:00:00.500000001Z", True),
         ("2026-11-28T12:00:01Z", True),
+        ("2026-11-28T13:00:00Z", False),
         ("0001-01-01T00:00:00Z", False),
         ("", False),
         ("soon", False),
     ],
 )
 def test_what_was_started_meanwhile_has_moved(host: HostSnapshot, text: str, *, moves: bool) -> None:
-    moved = motion_of(first(host, started_at=text), BEGAN, [])
+    moved = motion_of(first(host, started_at=text), BEGAN, ENDED, [])
     assert moved.containers == (frozenset([host.containers[0].id]) if moves else frozenset())
 
 
@@ -71,25 +73,25 @@ def test_a_process_that_ended_or_was_another_has_moved(
     host: HostSnapshot, monkeypatch: pytest.MonkeyPatch, now: Optional[int]
 ) -> None:
     monkeypatch.setattr(procfs, "namespace", lambda *dummy: now)
-    assert motion_of(host, BEGAN, []).containers == {item.id for item in host.containers}
+    assert motion_of(host, BEGAN, ENDED, []).containers == {item.id for item in host.containers}
 
 
 def test_what_was_not_looked_into_does_not_move(host: HostSnapshot) -> None:
-    assert not motion_of(first(host, netns=None, started_at="2026-11-28T13:00:00Z"), BEGAN, [])
-    assert not motion_of(first(host, pid=None), BEGAN, [])
+    assert not motion_of(first(host, netns=None, started_at="2026-11-28T12:00:01Z"), BEGAN, ENDED, [])
+    assert not motion_of(first(host, pid=None), BEGAN, ENDED, [])
 
 
 def test_a_veth_that_came_went_or_changed_has_moved(host: HostSnapshot) -> None:
-    moved = motion_of(host, BEGAN, [BRIDGE, VETH])
+    moved = motion_of(host, BEGAN, ENDED, [BRIDGE, VETH])
     assert (moved.links, moved.namespaces) == (frozenset([7]), frozenset([3]))
 
 
 def test_a_bridge_that_comes_or_lights_up_is_no_container(host: HostSnapshot) -> None:
-    assert not motion_of(host, BEGAN, [BRIDGE])
+    assert not motion_of(host, BEGAN, ENDED, [BRIDGE])
 
 
 def test_more_notices_than_were_kept_can_be_of_anybody(host: HostSnapshot) -> None:
-    moved = motion_of(host, BEGAN, None)
+    moved = motion_of(host, BEGAN, ENDED, None)
     assert moved
     assert {item.netns for item in without_moving(host, moved).containers} == {None}
 
