@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.differential.far_machine import DEVICE, LINK_LOCAL
+from tests.differential.reachability_bridges import bridge_settings
 from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
 from tests.differential.reachability_names import Names
@@ -59,8 +60,12 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
     networks = [replace(network, options=_at_host(network.options, host)) for network in case.scenario.networks]
     host.deploy(Scenario(networks, containers))
     names = _names(host, case, outsiders, own)
-    own_draw = Draw(f"neighbours/{case.seed}/{case.number}")
-    case.steps = [*steps(case, names), *fixed_entries(own_draw, _ends_on_bridges(host, case))]
+    ends = _ends_on_bridges(host, case)
+    case.steps = [
+        *steps(case, names),
+        *fixed_entries(Draw(f"neighbours/{case.seed}/{case.number}"), ends),
+        *bridge_settings(Draw(f"bridges/{case.seed}/{case.number}"), ends),
+    ]
     for dummy, script in case.steps:
         host.run(["sh", "-s"], stdin=script, check=False)
     for family in case.sets:

@@ -55,17 +55,17 @@ def fixed_entries(draw: Draw, ends: list[End]) -> list[tuple[str, str]]:
 
 def _of_host(draw: Draw, ends: list[End]) -> str:
     end, family = draw.choice(ends), draw.choice([4, 4, 6])
-    macs = [end.mac, end.mac, NOBODY, NOBODY, NOBODY, _of(end.bridge), _other(draw, ends, end).mac]
+    macs = [end.mac, end.mac, NOBODY, NOBODY, NOBODY, _of(end.bridge), other_on_bridge(draw, ends, end).mac]
     return _entry(draw, end.addresses[family], draw.choice(macs), end.bridge)
 
 
 def _of_container(draw: Draw, ends: list[End]) -> str:
     end, family = draw.choice(ends), draw.choice([4, 4, 6])
-    other, third = _other(draw, ends, end), _other(draw, ends, end)
+    other, third = other_on_bridge(draw, ends, end), other_on_bridge(draw, ends, end)
     neighbours = [(end.gateways[family], _of(end.bridge)), (other.addresses[family], other.mac)]
     neighbour, right = draw.choice(neighbours)
     mac = draw.choice([right, right, NOBODY, NOBODY, NOBODY, _of(end.bridge), third.mac])
-    inside = f"nsenter -n -t {_pid(end)}"
+    inside = f"nsenter -n -t {pid_of(end)}"
     own = end.addresses[4] or end.addresses[6]
     device = f"$({inside} ip -o address show to {own} | cut -d ' ' -f 2)"
     entry = _entry(draw, neighbour, mac, device)
@@ -73,7 +73,7 @@ def _of_container(draw: Draw, ends: list[End]) -> str:
 
 
 def _forwarding(end: End) -> str:
-    return f"nsenter -n -t {_pid(end)} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'"
+    return f"nsenter -n -t {pid_of(end)} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'"
 
 
 def _entry(draw: Draw, address: str, mac: str, device: str) -> str:
@@ -81,7 +81,7 @@ def _entry(draw: Draw, address: str, mac: str, device: str) -> str:
     return f"ip neigh replace {address} lladdr {mac} dev {device} nud {state}" if address else ""
 
 
-def _other(draw: Draw, ends: list[End], end: End) -> End:
+def other_on_bridge(draw: Draw, ends: list[End], end: End) -> End:
     """One on the same bridge, another one where there is one."""
     beside = [item for item in ends if item.bridge == end.bridge and item is not end]
     return draw.choice(beside or [end])
@@ -91,5 +91,6 @@ def _of(bridge: str) -> str:
     return f"$(cat /sys/class/net/{bridge}/address)"
 
 
-def _pid(end: End) -> str:
+def pid_of(end: End) -> str:
+    """The process of its container, in words of a shell."""
     return f"$(docker inspect -f '{{{{.State.Pid}}}}' {end.container})"

@@ -27,6 +27,13 @@ link set one master br0 up
 link set two master br1 up
 link set one type bridge_slave hairpin on
 link set two type bridge_slave isolated on
+link add br2 type bridge ageing_time 0
+link add four type veth peer name four-c
+link set four-c up
+link set four master br2 up
+link set four type bridge_slave learning off flood off mcast_flood off bcast_flood off proxy_arp on
+link set br2 up
+link set four type bridge_slave state 1
 link set three address 02:00:00:00:00:03
 address add 10.1.0.1/24 dev br0
 address add 10.2.0.1 peer 10.2.0.2 dev three
@@ -50,7 +57,34 @@ def test_links() -> None:
     assert ports == {"one": (True, False), "two": (False, True), "three": (None, None)}
     calls = {name: (found[name].calls_iptables, found[name].calls_ip6tables) for name in ("br0", "br1", "three")}
     assert calls == {"br0": (True, False), "br1": (False, True), "three": (None, None)}
+    switches = ["learning off", "flood off", "proxy_arp on", "mcast_flood off", "bcast_flood off"]
+    assert found["four"].settings == ["state listening", *switches]
+    assert found["br2"].settings == ["ageing_time 0"]
+    # Its bridge is down.
+    assert (found["two"].settings, found["three"].settings, found["br0"].settings) == (["state disabled"], [], [])
     assert (found["one"].master, found["one"].peer_index) == (found["br0"].index, found["one-c"].index)
+
+
+FORWARDING = """
+link add br0 type bridge
+link add one type veth peer name one-c
+link set one master br0
+"""
+
+
+def test_forwarding_databases_of_bridges() -> None:
+    """The entries of the kernel's own are left out."""
+    program = """
+made = ["02:00:00:00:00:01 dev one master static", "02:00:00:00:00:02 dev one master static sticky"]
+made += ["02:00:00:00:00:03 dev one master permanent", "02:00:00:00:00:04 dev br0 self permanent"]
+for words in made:
+    subprocess.run(["bridge", "fdb", "add", *words.split()], check=True)
+print(json.dumps({link.name: [[item.mac[-2:], item.kind] for item in link.forwarding] for link in links.read_links()}))
+"""
+    found = inside(FORWARDING, program)
+    assert sorted(found.pop("one")) == [["01", "static"], ["02", "sticky"], ["03", "permanent"]]
+    assert found.pop("br0") == [["04", "permanent"]]
+    assert set(map(tuple, found.values())) == {()}
 
 
 ROUTES = """

@@ -99,6 +99,45 @@ def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_found(host: Ho
     assert outcome() == (["answered"], set())
 
 
+def bridge_port(host: Host, container: str, link: str = "eth0") -> str:
+    """The host's end of a container's link."""
+    (inside,) = json.loads(host.container(container).net(["ip", "-j", "link", "show", "dev", link]).out)
+    return next(
+        str(item["ifname"])
+        for item in json.loads(host.net(["ip", "-j", "link"]).out)
+        if item["ifindex"] == inside["link_index"]
+    )
+
+
+def test_a_port_whose_packets_the_bridge_keeps_back_is_found(host: Host, lab: Lab) -> None:
+    """By settings of the bridge port and by its forwarding database; what does no harm is no finding."""
+    port, beside = bridge_port(host, "web"), bridge_port(host, "api")
+    (link,) = json.loads(host.container("web").net(["ip", "-j", "link", "show", "dev", "eth0"]).out)
+
+    def outcome(*commands: str) -> tuple[str, set[str]]:
+        for command in commands:
+            host.run(command)
+        # What was learnt before would hold for minutes. A change to the port itself would enable it again.
+        host.run("ip link set front0 type bridge fdb_flush && ip neigh flush dev front0")
+        # A neighbour that does not answer is asked three times, a second each, before it is unreachable.
+        return lab.outside.tcp(host.address, PORT), found(host, "firewall.publish")
+
+    healthy, lost = ("answered", set[str]()), {"web:80/tcp"}
+    assert outcome() == healthy
+    assert outcome(f"bridge link set dev {port} state 0") == ("unreachable", lost)
+    (finding,) = of(judge(read_host(host)), "firewall.publish")
+    assert f"the bridge port {port} is in the state disabled" in finding.summary
+    assert finding.remedy is not None
+    assert "bridge -d link" in finding.remedy.text
+    assert outcome(f"bridge link set dev {port} state 3") == healthy
+    assert outcome(f"bridge link set dev {port} learning off") == healthy
+    assert outcome(f"bridge link set dev {port} flood off") == ("timed out", lost)
+    assert outcome(f"bridge link set dev {port} learning on") == healthy
+    entry = f"{link['address']} dev {beside} master"
+    assert outcome(f"bridge fdb replace {entry} static") == healthy
+    assert outcome(f"bridge fdb replace {entry} static sticky") == ("timed out", lost)
+
+
 @pytest.mark.kinds("debian13-docker28")
 def test_a_port_of_a_network_that_routes_is_open_on_purpose(host: Host, lab: Lab) -> None:
     """It takes no port of the host, whatever was asked for."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ForwardingEntry, Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
@@ -21,6 +21,16 @@ _CHAINS = (
     ("raw", "PREROUTING"),
     ("mangle", "PREROUTING"),
     ("mangle", "FORWARD"),
+)
+_SETTINGS = (
+    "state blocking",
+    "learning off",
+    "flood off",
+    "bcast_flood off",
+    "mcast_flood off",
+    "proxy_arp on",
+    "locked on",
+    "ageing_time 0",
 )
 _ENDINGS = ("-j DROP", "-j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable", "-j RETURN")
 
@@ -57,9 +67,21 @@ def random_docker_host(seed: int) -> DockerHost:
         if dice.random() < 0.2:
             # As docker run --sysctl does it.
             host.inner[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
-    for dummy in range(dice.choice((0, 0, 1, 3))):
-        _fixed_neighbour(host, dice, bridges)
+    for maker in dice.choices((_fixed_neighbour, _port), k=dice.choice((0, 0, 1, 3))):
+        maker(host, dice, bridges)
     return host
+
+
+def _port(host: DockerHost, dice: random.Random, bridges: list[Bridge]) -> None:
+    """Something of a bridge or its port that is not as the kernel makes it."""
+    place, link = dice.choice([item for item in enumerate(host.links) if item[1].kind])
+    if dice.random() < 0.5:
+        host.links[place] = replace(link, settings=dice.sample(_SETTINGS, dice.choice((1, 1, 2))))
+        return
+    macs = [mac_of(str(end.address)) for item in host.containers for end in item.endpoints]
+    mac = dice.choice([*macs, *macs, *(bridge.mac for bridge in bridges)])
+    entry = ForwardingEntry(mac, dice.choice(("static", "sticky", "permanent")))
+    host.links[place] = replace(link, forwarding=[entry])
 
 
 def _fixed_neighbour(host: DockerHost, dice: random.Random, bridges: list[Bridge]) -> None:

@@ -4,7 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Network interfaces of a namespace, by one rtnetlink dump of links and one of addresses."""
+"""Network interfaces of a namespace, by one rtnetlink dump of links and one of addresses.
+
+Where there are bridges, with their tables by one or two more (bridge_tables.py).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,11 @@ import struct
 import time
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_ports import (
+    settings_of_bridge,
+    settings_of_port,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_tables import with_tables
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     Netlink,
     address,
@@ -48,6 +56,7 @@ _IFLA_INFO_KIND = 1
 _IFLA_INFO_DATA = 2
 _IFLA_INFO_SLAVE_KIND = 4
 _IFLA_INFO_SLAVE_DATA = 5
+_IFLA_BR_VLAN_FILTERING = 7
 _IFLA_BR_NF_CALL_IPTABLES = 36
 _IFLA_BR_NF_CALL_IP6TABLES = 37
 _IFLA_BRPORT_MODE = 4
@@ -98,8 +107,8 @@ def links_of(route: Netlink) -> list[Link]:
                 leased.setdefault(index, []).append(own)
             if flags & _IFA_F_TENTATIVE and not flags & _IFA_F_DADFAILED:
                 tentative.setdefault(index, []).append(own)
-    found = (_link(message, by_index, leased, tentative) for message in links)
-    return sorted(found, key=lambda link: link.index)
+    found = [_link(message, by_index, leased, tentative) for message in links]
+    return sorted(with_tables(route, found), key=lambda link: link.index)
 
 
 def link_in(message: bytes) -> Optional[Link]:
@@ -137,6 +146,8 @@ def _link(
         peer_nsid=u32(found.get(_IFLA_LINK_NETNSID)),
         hairpin=flag(port.get(_IFLA_BRPORT_MODE)),
         isolated=flag(port.get(_IFLA_BRPORT_ISOLATED)),
+        settings=settings_of_port(port) if is_port else settings_of_bridge(bridge),
+        vlan_filtering=bool(flag(bridge.get(_IFLA_BR_VLAN_FILTERING))),
         calls_iptables=flag(bridge.get(_IFLA_BR_NF_CALL_IPTABLES)),
         calls_ip6tables=flag(bridge.get(_IFLA_BR_NF_CALL_IP6TABLES)),
         addresses=addresses.get(index, []),

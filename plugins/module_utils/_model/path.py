@@ -30,6 +30,9 @@ STRAY = "stray"
 MISLED = "misled"
 """Action of a hop: a fixed entry of a neighbour table gave it the hardware address of nobody, or of somebody else."""
 
+BARRED = "barred"
+"""Action of a hop: a setting or a table of a bridge kept back the frame, or the question who its receiver is."""
+
 # Legs of a journey.
 REQUEST = "request"
 REPLY = "reply"

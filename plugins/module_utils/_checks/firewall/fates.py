@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    BARRED,
     MISLED,
     PROXY_REPLY,
     PROXY_REQUEST,
@@ -65,6 +66,12 @@ def remedy_of(path: Path) -> Remedy:
             "The neighbour entry that is named was made by hand or by a program, and holds until it is deleted: "
             "ip neigh del ADDRESS dev DEVICE; one of a container inside of it (nsenter -n -t PID), or restart the "
             "container. The kernel then asks who has the address. Find out what made the entry"
+        )
+    if hop is not None and hop.action == BARRED:
+        return Remedy(
+            "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
+            "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "
+            "own settings and VLANs stay. Find out what set it"
         )
     by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
     if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):

@@ -15,20 +15,16 @@ from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import (
-    Bridge,
-    Port,
-    separated,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     LOST,
-    OUTSIDE,
     TURNED_AWAY,
     Arrival,
     Course,
     remembered,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import in_the_way, unasked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import next_hop
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import (
     End,
@@ -37,6 +33,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     flooded,
     taken_by_another,
     taker_by_entry,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.nobody import (
+    NO_NEIGHBOUR,
+    elsewhere,
+    kept,
+    unanswered,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
@@ -65,9 +67,13 @@ class BridgePath:
         host, port = self._host_on(bridge), bridge.holder(flight.family, towards)
         taker = taker_by_entry(bridge, host, flight.family, towards)
         if taker is not None:
-            return [self._sent_by_entry(course, taker)]
+            return [self._sent_by_entry(course, bridge, taker)]
         if port is None:
-            return [self._elsewhere(course, bridge, towards)]
+            return [elsewhere(self._leg, course, bridge, towards)]
+        if self._leg.is_request:
+            obstacle = unasked(bridge, None, port, flight.family)
+            if obstacle is not None:
+                return [unanswered(self._leg, course, bridge, towards, self._view.host.label, obstacle)]
         if flight.family == 6 and self._leg.is_request:
             asked = End(port.stack, port.device, port)
             doubt = self._view.neighbours.doubt_about(
@@ -75,16 +81,18 @@ class BridgePath:
             ) or doubt_about_question(bridge, host, asked, flight.saddr, towards)
             if doubt:
                 return [self._leg.untold(course, doubt)]
-        return [self._into(course, port)]
+        return [kept(self._leg, course, in_the_way(bridge, None, port)) or self._into(course, port)]
 
-    def _sent_by_entry(self, course: Course, taker: Taker) -> Arrival:
+    def _sent_by_entry(self, course: Course, bridge: Bridge, taker: Taker) -> Arrival:
         """The host sends a frame to the hardware address of a fixed entry."""
         if taker.doubt:
             return self._leg.untold(course, taker.doubt)
         if taker.port is None:
             note = course.note(self._leg.name, "bridge", MISLED, taker.problem)
             return Arrival(LOST, note, taker.problem)
-        return self._into(course, taker.port, taker.entry)
+        return kept(self._leg, course, in_the_way(bridge, None, taker.port)) or self._into(
+            course, taker.port, taker.entry
+        )
 
     def _host_on(self, bridge: Bridge) -> End:
         return End(self._view.host, bridge.name)
@@ -103,15 +111,16 @@ class BridgePath:
                 # Nobody is asked, so nobody is missed.
                 return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", reason), reason)]
             note = course.note(self._leg.name, "bridge", "unreachable", reason)
-            return [Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(family))]
+            return [Arrival(TURNED_AWAY, note, reason, port.stack, error=NO_NEIGHBOUR[family])]
         if taker is None:
             target = None if self._view.host.has_address(family, towards) else bridge.holder(family, towards)
             unfound = self._unfound(course, bridge, port, target, towards)
             if unfound is not None:
                 return [unfound]
             taker = Taker(target)
-        if taker.doubt:
-            return [self._leg.untold(course, taker.doubt)]
+        lost = self._taken_by_nobody(course, bridge, port, taker)
+        if lost is not None:
+            return [lost]
         flight = self._leg.fresh(course)
         flight.iif = bridge.name
         if not bridge.calls[family]:
@@ -124,6 +133,11 @@ class BridgePath:
             arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, taker, flight.daddr)
         return arrivals
 
+    def _taken_by_nobody(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> Optional[Arrival]:
+        if taker.doubt:
+            return self._leg.untold(course, taker.doubt)
+        return kept(self._leg, course, in_the_way(bridge, port, None)) if taker.is_host else None
+
     def _unfound(
         self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], towards: int
     ) -> Optional[Arrival]:
@@ -132,11 +146,13 @@ class BridgePath:
         target: the port that the neighbour is behind; None for the host, and for nobody.
         """
         is_host = self._view.host.has_address(course.flight.family, towards)
-        # The question who has the address stops where the frame would stop.
-        obstacle = "" if target is None else separated(port, target)
-        if not is_host and (target is None or obstacle):
-            # It is the container that asks in vain, and tells its own program.
-            return self._elsewhere(course, bridge, towards, obstacle)._replace(stack=port.stack)
+        # It is the container that asks in vain, and tells its own program.
+        if not is_host and target is None:
+            return elsewhere(self._leg, course, bridge, towards)._replace(stack=port.stack)
+        # Who answers has been asked, and knows who asked.
+        obstacle = unasked(bridge, port, target, course.flight.family) if self._leg.is_request else None
+        if obstacle is not None:
+            return unanswered(self._leg, course, bridge, towards, port.stack.label, obstacle)._replace(stack=port.stack)
         if course.flight.family == 4 or not self._leg.is_request:
             return None
         shown, asking = _shown(bridge, port), course.flight.saddr
@@ -160,7 +176,7 @@ class BridgePath:
         if not self._view.neighbours.obstacle_between(bridge.name, ends[::-1], towards, asking):
             return self._leg.untold(course, f"whether the hardware address is known all the same: {reason}")
         note = course.note(self._leg.name, "bridge", "unreachable", reason)
-        return Arrival(TURNED_AWAY, note, reason, port.stack, error=_nobody(6))
+        return Arrival(TURNED_AWAY, note, reason, port.stack, error=NO_NEIGHBOUR[6])
 
     def from_uplink(self, course: Course, bridge: Bridge) -> list[Arrival]:
         """A frame for the host from a port that leads to no container, of a bridge that is an uplink."""
@@ -194,15 +210,22 @@ class BridgePath:
         if unbelieved is not None:
             return [unbelieved]
         # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
-        towards = next_hop(flight, decision)
-        translated = taker_by_entry(bridge, self._host_on(bridge), flight.family, towards)
-        if translated is not None:
-            if translated.doubt:
-                return [self._leg.untold(course, translated.doubt)]
-            return self._switch(course, bridge, port, translated)
-        holder = bridge.holder(flight.family, towards)
+        return self._turned(course, bridge, port, next_hop(flight, decision))
+
+    def _turned(self, course: Course, bridge: Bridge, port: Port, towards: int) -> list[Arrival]:
+        """To the neighbour that a new destination leads to, as the host knows it."""
+        family = course.flight.family
+        taker = taker_by_entry(bridge, self._host_on(bridge), family, towards)
+        if taker is not None:
+            if taker.doubt:
+                return [self._leg.untold(course, taker.doubt)]
+            return self._switch(course, bridge, port, taker)
+        holder = bridge.holder(family, towards)
         if holder is None:
-            return [self._elsewhere(course, bridge, towards)]
+            return [elsewhere(self._leg, course, bridge, towards)]
+        obstacle = unasked(bridge, None, holder, family) if self._leg.is_request else None
+        if obstacle is not None:
+            return [unanswered(self._leg, course, bridge, towards, self._view.host.label, obstacle)]
         return self._switch(course, bridge, port, Taker(holder))
 
     def _switch(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
@@ -210,9 +233,9 @@ class BridgePath:
         target = taker.port
         if target is None:
             return flooded(self._leg, course, bridge, port, taker)
-        obstacle = separated(port, target)
-        if obstacle:
-            return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", obstacle), obstacle)]
+        lost = kept(self._leg, course, in_the_way(bridge, port, target))
+        if lost is not None:
+            return [lost]
         flight = course.flight.copy()
         flight.iif = flight.oif = bridge.name
         switched = course.carrying(flight).note(self._leg.name, "bridge", "switch")
@@ -241,33 +264,17 @@ class BridgePath:
             return self._leg.untold(course, doubt)
         if port.stack.doubt:
             return self._leg.untold(course, port.stack.doubt)
-        kept = remembered(course)
+        noted = remembered(course)
         if not port.stack.has_address(flight.family, flight.daddr):
             if entry:
-                return taken_by_another(self._leg, kept, port, entry)
+                return taken_by_another(self._leg, noted, port, entry)
             text = address_text(flight.family, flight.daddr)
             return self._leg.untold(
-                kept, f"what {port.stack.label} does with a packet for {text}, which is not its own"
+                noted, f"what {port.stack.label} does with a packet for {text}, which is not its own"
             )
         decision = port.stack.fib.lookup(asked_inside(flight, port.device))
-        unbelieved = self._leg.unbelieved(kept, port.stack, port.device, decision, "container")
-        return unbelieved or Arrival(ARRIVED, kept, stack=port.stack, device=port.device)
-
-    def _elsewhere(self, course: Course, bridge: Bridge, towards: int, obstacle: str = "") -> Arrival:
-        """No container on the bridge has the address, or none that the question gets to; obstacle says why not."""
-        if bridge.ways_out:
-            return Arrival(OUTSIDE, remembered(course.note(self._leg.name, "wire", "send")), device=bridge.name)
-        if bridge.foreign:
-            return self._leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
-        why = f", since {obstacle}" if obstacle else ""
-        reason = f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}{why}"
-        note = course.note(self._leg.name, "bridge", "unreachable", reason)
-        return Arrival(TURNED_AWAY, note, reason, error=_nobody(course.flight.family))
-
-
-def _nobody(family: int) -> str:
-    """The error for a neighbour that does not answer."""
-    return "host-unreachable" if family == 4 else "addr-unreachable"
+        unbelieved = self._leg.unbelieved(noted, port.stack, port.device, decision, "container")
+        return unbelieved or Arrival(ARRIVED, noted, stack=port.stack, device=port.device)
 
 
 def _shown(bridge: Bridge, port: Port) -> str:

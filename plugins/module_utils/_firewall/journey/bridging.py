@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
@@ -31,6 +31,20 @@ class Port:
         return self.stack.links[self.device].mac
 
 
+class Entry(NamedTuple):
+    """What somebody put into the forwarding database of a bridge about one hardware address."""
+
+    port: Link
+    mac: str
+    kind: str
+    """See ForwardingEntry."""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"its forwarding database has a {self.kind} entry that leads {self.mac} to {self.port.name}"
+
+
 @dataclass
 class Bridge:
     """A bridge of the host with its ports."""
@@ -43,7 +57,10 @@ class Bridge:
     """Ports that lead elsewhere, a machine's network card say: anybody can be behind them."""
     ways_out: list[str] = field(default_factory=list)
     """Those of them that are no veth: machines outside are behind them."""
+    is_plain: bool = True
+    """Whether nothing but hairpin mode keeps its ends apart."""
     _holders: dict[tuple[int, int], Port] = field(default_factory=dict)
+    _entries: dict[tuple[str, int], Entry] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -56,6 +73,24 @@ class Bridge:
         for family in (4, 6):
             for address in port.stack.addresses(family, port.device):
                 self._holders.setdefault((family, address.number), port)
+
+    def __post_init__(self) -> None:
+        """Take what is special about the bridge itself."""
+        self.mind(self.link)
+
+    def mind(self, link: Link) -> None:
+        """Take what is special about a port, or about the bridge itself."""
+        if link.settings or link.forwarding or link.isolated or link.vlan_filtering:
+            self.is_plain = False
+        for item in link.forwarding:
+            self._entries[(item.mac, item.vlan)] = Entry(link, item.mac, item.kind)
+
+    def entry_of(self, mac: str, vlan: int) -> Optional[Entry]:
+        """The entry of its forwarding database about a hardware address, unless it learnt it by itself.
+
+        vlan: the VLAN that is asked in, 0 where the bridge keeps none apart.
+        """
+        return self._entries.get((mac, vlan))
 
     def holder(self, family: int, address: int) -> Optional[Port]:
         """The port behind which somebody answers for an address (ARP, neighbour discovery)."""

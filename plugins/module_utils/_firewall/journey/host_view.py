@@ -145,6 +145,7 @@ class HostView:
             bridge = found.get(link.master or 0)
             if bridge is None:
                 continue
+            bridge.mind(link)
             stack = None if link.peer_nsid is None else stacks.get(link.peer_nsid)
             inside = _by_index(stack, link.peer_index)
             if stack is not None and inside is not None:

@@ -15,12 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import (
-    Bridge,
-    Port,
-    separated,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import LOST, Arrival, Course
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import floods_to
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, FORWARD
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import MISLED
@@ -114,7 +111,7 @@ def flooded(leg: Leg, course: Course, bridge: Bridge, port: Port, taker: Taker) 
         return [lost]
     rejected: list[Arrival] = []
     for other in bridge.ports:
-        if separated(port, other):
+        if not floods_to(bridge, port, other):
             continue
         flight = course.flight.copy()
         flight.iif = flight.oif = bridge.name

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What fixed entries of neighbour tables say of containers, as far as it tells them apart from others."""
+"""What fixed entries of neighbour tables and forwarding databases say of containers, as far as it tells them apart."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ class FixedForms:
                 self._add(station, station.texts.get(entry.address) if is_right else station.number)
         for station in places.stations:
             self._add_own(station)
+        self._add_led(snapshot, places)
+
+    def _add_led(self, snapshot: HostSnapshot, places: Places) -> None:
+        """Whom forwarding databases of bridges know by an entry that they did not learn."""
+        led = {(link.master or link.index, item.mac) for link in snapshot.links for item in link.forwarding}
+        for station in places.stations if led else ():
+            if any((plug.net.link.index, plug.inside.mac) in led for plug in station.plugs):
+                self._add(station, station.number)
 
     def of(self, station: Station) -> Hashable:
         """The form of a namespace."""

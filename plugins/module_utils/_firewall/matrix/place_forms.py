@@ -30,6 +30,7 @@ class PlaceForms:
         self._snapshot = snapshot
         self._partition = catalogue.partition
         self._settings = _settings_by_device(snapshot)
+        self._led = {entry.mac for link in snapshot.links for entry in link.forwarding}
         self._by_link: dict[int, list[int]] = {}
         self._by_destination: dict[str, list[int]] = {}
         for place, route in enumerate(snapshot.routes):
@@ -49,6 +50,7 @@ class PlaceForms:
         return (
             (network.driver, network.internal, network.ipv6, tuple(sorted(options.items()))),
             (link.kind, link.up, link.operstate, link.mtu, link.calls_iptables, link.calls_ip6tables),
+            (tuple(link.settings), link.vlan_filtering, str(link.vlans), net.number if link.mac in self._led else None),
             tuple(net.texts.get(text, text) for text in link.addresses),
             self._settings.get(link.name, ()),
             tuple(sorted((self._route(route, net) for route in self._routes_of(net)), key=str)),
@@ -99,6 +101,7 @@ class PlaceForms:
         return (
             nets[plug.net.number],
             (link.up, link.operstate, link.hairpin, link.isolated, plug.inside.up),
+            (tuple(link.settings), str(link.vlans)),
             self._settings.get(link.name, ()),
             self._partition.signature(DEVICE, link.name),
         )
