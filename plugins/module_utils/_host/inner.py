@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import policy_rules_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_reception
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import traffic_control_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ERROR,
     UnreadableError,
@@ -103,6 +104,7 @@ def _read(inode: int, *, with_nftables: bool) -> InnerNamespace:
         routes = routes_of(route)
         rules = policy_rules_of(route)
         neighbours = neighbours_of(route)
+        traffic_control = traffic_control_of(route)
     chains = {**(read_chains_with_effect() if with_nftables else {}), **read_legacy_tables_with_effect()}
     return InnerNamespace(
         inode=inode,
@@ -114,4 +116,5 @@ def _read(inode: int, *, with_nftables: bool) -> InnerNamespace:
         chains=chains,
         tables=list(dict.fromkeys(" ".join(name.split(" ")[:2]) for name in chains)),
         neighbours=neighbours,
+        traffic_control=traffic_control,
     )

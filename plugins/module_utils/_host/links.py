@@ -52,6 +52,8 @@ _IFLA_OPERSTATE = 16
 _IFLA_LINKINFO = 18
 _IFLA_EXT_MASK = 29
 _IFLA_LINK_NETNSID = 37
+_IFLA_XDP = 43
+_IFLA_XDP_ATTACHED = 2
 _IFLA_INFO_KIND = 1
 _IFLA_INFO_DATA = 2
 _IFLA_INFO_SLAVE_KIND = 4
@@ -153,6 +155,7 @@ def _link(
         addresses=addresses.get(index, []),
         leased=leased.get(index, []),
         tentative=tentative.get(index, []),
+        xdp=bool(flag(attributes(found.get(_IFLA_XDP, b"")).get(_IFLA_XDP_ATTACHED))),
     )
 
 

@@ -45,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     DENIED,
     ERROR,
@@ -68,6 +69,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 T = TypeVar("T")
 
@@ -161,6 +163,7 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
     no_routes: list[Route] = []
     no_policy_rules: list[PolicyRule] = []
     no_neighbours: list[Neighbour] = []
+    no_traffic_control: list[TrafficControl] = []
     no_listeners: list[Listener] = []
     no_inner: list[InnerNamespace] = []
     no_nameservers: list[str] = []
@@ -188,6 +191,9 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
         routes=ledger.take(model.ROUTES, lambda: _beside(daemon, read_routes), no_routes),
         policy_rules=ledger.take(model.POLICY_RULES, lambda: _beside(daemon, read_policy_rules), no_policy_rules),
         neighbours=ledger.take(model.NEIGHBOURS, lambda: _beside(daemon, read_neighbours), no_neighbours),
+        traffic_control=ledger.take(
+            model.TRAFFIC_CONTROL, lambda: _beside(daemon, read_traffic_control), no_traffic_control
+        ),
         listeners=ledger.take(model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(names)), no_listeners),
         inner=ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), no_inner),
         nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),

@@ -77,6 +77,8 @@ class Link:
     """Those of ``addresses`` that end some day (without IFA_F_PERMANENT): from DHCP or a router advertisement."""
     tentative: list[str] = field(default_factory=list)
     """Those at which nobody answers yet (IFA_F_TENTATIVE); on a link without carrier they stay so."""
+    xdp: bool = False
+    """IFLA_XDP_ATTACHED: a program sees what comes in by it before all else, and can keep it."""
 
 
 DEFAULT_ROUTE = {4: "0.0.0.0/0", 6: "::/0"}

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,5 @@ class InnerNamespace:
     by ``ip nat``."""
     neighbours: Optional[list[Neighbour]] = field(default_factory=list)
     """The fixed entries of its neighbour tables; None where there are too many to be read."""
+    traffic_control: list[TrafficControl] = field(default_factory=list)
+    """What tc(8) has put on its links, without what the kernel puts there by itself."""

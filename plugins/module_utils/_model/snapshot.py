@@ -34,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 SCHEMA_VERSION = 1
 
@@ -44,6 +45,7 @@ LINKS = "links"
 ROUTES = "routes"
 POLICY_RULES = "policy_rules"
 NEIGHBOURS = "neighbours"
+TRAFFIC_CONTROL = "traffic_control"
 LISTENERS = "listeners"
 INNER = "inner"
 NAMESERVERS = "nameservers"
@@ -96,6 +98,8 @@ class HostSnapshot:
     """Of both families, in the order in which the kernel asks them."""
     neighbours: list[Neighbour] = field(default_factory=list)
     """The fixed entries of the host's neighbour tables."""
+    traffic_control: list[TrafficControl] = field(default_factory=list)
+    """What tc(8) has put on the host's links, without what the kernel puts there by itself."""
     listeners: list[Listener] = field(default_factory=list)
     """Of the host's namespace."""
     inner: list[InnerNamespace] = field(default_factory=list)
