@@ -42,14 +42,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     ROUTES,
     RULESET,
     SYSCTL,
+    TRAFFIC_CONTROL,
     HostSnapshot,
     Source,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 SOURCES = (
-    ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, LISTENERS, INNER, PROCESSES, SYSCTL, RULESET,
-    CONNTRACK,
+    ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, TRAFFIC_CONTROL, LISTENERS, INNER, PROCESSES,
+    SYSCTL, RULESET, CONNTRACK,
 )  # fmt: skip
 ADDRESS = "192.0.2.10"
 UPLINK = "eth0"
@@ -121,6 +123,8 @@ class DockerHost:
     sysctls: dict[str, str] = field(default_factory=dict)
     neighbours: list[Neighbour] = field(default_factory=list)
     """Fixed entries of the host's own."""
+    traffic_control: list[TrafficControl] = field(default_factory=list)
+    """On the host's links."""
     _places: dict[int, int] = field(default_factory=dict)
     _rules: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -343,6 +347,7 @@ class DockerHost:
             routes=self._routes(),
             policy_rules=[PolicyRule(priority, 4, table=table) for priority, table in _RULES],
             neighbours=self.neighbours,
+            traffic_control=self.traffic_control,
             listeners=self.listeners,
             inner=self.inner,
             sysctls=self.sysctls,

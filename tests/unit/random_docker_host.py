@@ -8,6 +8,12 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ForwardingEntry, Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
+    EGRESS,
+    FILTER,
+    INGRESS,
+    TrafficControl,
+)
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
 
@@ -69,6 +75,7 @@ def random_docker_host(seed: int) -> DockerHost:
             host.inner[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
     for maker in dice.choices((_fixed_neighbour, _port), k=dice.choice((0, 0, 1, 3))):
         maker(host, dice, bridges)
+    _traffic_control(host, seed)
     return host
 
 
@@ -82,6 +89,29 @@ def _port(host: DockerHost, dice: random.Random, bridges: list[Bridge]) -> None:
     mac = dice.choice([*macs, *macs, *(bridge.mac for bridge in bridges)])
     entry = ForwardingEntry(mac, dice.choice(("static", "sticky", "permanent")))
     host.links[place] = replace(link, forwarding=[entry])
+
+
+def _traffic_control(host: DockerHost, seed: int) -> None:
+    """Some filters, by dice of their own, so that hosts stay what they were otherwise."""
+    dice = random.Random(f"traffic control/{seed}")  # noqa: S311
+    for dummy in range(dice.choice((0, 0, 0, 1, 2))):
+        _filter(host, dice)
+
+
+def _filter(host: DockerHost, dice: random.Random) -> None:
+    """One on a link of the host, or of a container, that can keep frames or not; or an XDP program."""
+    direction, actions = dice.choice((INGRESS, EGRESS)), dice.choice((["drop"], ["police"], ["pass"], []))
+    if dice.random() < 0.5:
+        place = dice.randrange(len(host.inner))
+        space = host.inner[place]
+        entry = TrafficControl(dice.choice(space.links).index, direction, FILTER, "flower", actions=actions)
+        host.inner[place] = replace(space, traffic_control=[*space.traffic_control, entry])
+        return
+    link = dice.choice(host.links)
+    if dice.random() < 0.2:
+        host.links[host.links.index(link)] = replace(link, xdp=True)
+        return
+    host.traffic_control.append(TrafficControl(link.index, direction, FILTER, "u32", actions=actions))
 
 
 def _fixed_neighbour(host: DockerHost, dice: random.Random, bridges: list[Bridge]) -> None:

@@ -48,6 +48,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import MISLED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
@@ -64,6 +65,9 @@ class BridgePath:
     def send(self, course: Course, bridge: Bridge, towards: int) -> list[Arrival]:
         """The host sends out by the bridge device, to the neighbour with that address."""
         flight = course.flight
+        controlled = self._leg.controlled(course, self._view.host, EGRESS, bridge.name)
+        if controlled is not None:
+            return [controlled]
         host, port = self._host_on(bridge), bridge.holder(flight.family, towards)
         taker = taker_by_entry(bridge, host, flight.family, towards)
         if taker is not None:
@@ -101,8 +105,9 @@ class BridgePath:
         """A frame from a container, to the neighbour with that address."""
         family = course.flight.family
         doubt = self._view.frame_rules.on_bridge(bridge.name, port.link.name)
-        if doubt:
-            return [self._leg.untold(course, doubt)]
+        controlled = self._leg.controlled(course, self._view.host, INGRESS, port.link.name)
+        if doubt or controlled is not None:
+            return [controlled or self._leg.untold(course, doubt)]
         taker = taker_by_entry(bridge, End(port.stack, port.device, port), family, towards)
         if not bridge.link.up or not port.link.up:
             down = bridge.name if port.link.up else port.link.name
@@ -185,15 +190,20 @@ class BridgePath:
         flight.physin = bridge.foreign[0] if bridge.foreign else ""
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(PREROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or self._leg.host.route(after, bridge.name)
+            arrivals += self._leg.ended(passage, after) or self._up(after, bridge)
         return arrivals
+
+    def _up(self, course: Course, bridge: Bridge) -> list[Arrival]:
+        """To the host by the bridge device, of what passed PREROUTING at a port (br_pass_frame_up())."""
+        controlled = self._leg.controlled(course, self._view.host, INGRESS, bridge.name)
+        return self._leg.host.route(course, bridge.name) if controlled is None else [controlled]
 
     def _bridged(self, course: Course, bridge: Bridge, port: Port, taker: Taker, destination: int) -> list[Arrival]:
         """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
         flight = course.flight
         if flight.daddr == destination:
             if taker.is_host:
-                return self._leg.host.route(course, bridge.name)
+                return self._up(course, bridge)
             return self._switch(course, bridge, port, taker)
         decision = self._leg.host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
@@ -205,7 +215,7 @@ class BridgePath:
         forwards = flight.family == 6 or self._view.settings.forwards(4, bridge.name)
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
             # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
-            return self._leg.host.route(course, bridge.name)
+            return self._up(course, bridge)
         unbelieved = self._leg.unbelieved(course, self._view.host, bridge.name, decision, "routing")
         if unbelieved is not None:
             return [unbelieved]
@@ -262,6 +272,11 @@ class BridgePath:
         doubt = self._view.frame_rules.on_bridge(port.link.name)
         if doubt:
             return self._leg.untold(course, doubt)
+        controlled = self._leg.controlled(course, self._view.host, EGRESS, port.link.name) or self._leg.controlled(
+            course, port.stack, INGRESS, port.device
+        )
+        if controlled is not None:
+            return controlled
         if port.stack.doubt:
             return self._leg.untold(course, port.stack.doubt)
         noted = remembered(course)

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
 
 
 class ContainerPath:
@@ -38,7 +39,9 @@ class ContainerPath:
         flight = course.flight
         decision = stack.fib.lookup(Asked(flight.family, flight.daddr, flight.saddr))
         if decision.kind == LOCAL:
-            return [Arrival(ARRIVED, course.note(self._leg.name, "container", "loop"), stack=stack, device="lo")]
+            looped = course.note(self._leg.name, "container", "loop")
+            controlled = self._leg.controlled_loop(course, stack)
+            return [controlled or Arrival(ARRIVED, looped, stack=stack, device="lo")]
         if decision.kind != UNICAST:
             return [self._leg.unroutable(course, decision, stack.label)]
         place = self._leg.view.ports.get((id(stack), decision.device))
@@ -50,6 +53,9 @@ class ContainerPath:
                     course, f"where {decision.device} of {stack.label} leads, a {kind} on no bridge of this host"
                 )
             ]
+        controlled = self._leg.controlled(course, stack, EGRESS, decision.device)
+        if controlled is not None:
+            return [controlled]
         flight = flight.copy()
         flight.iif, flight.oif = "", decision.device
         sent = course.carrying(flight).note(self._leg.name, "container", "send")

@@ -46,6 +46,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     PREROUTING,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import INGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
@@ -115,6 +116,9 @@ class HostPath:
 
     def receive(self, course: Course, device: str) -> list[Arrival]:
         """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
+        controlled = self._leg.controlled(course, self._view.host, INGRESS, device)
+        if controlled is not None:
+            return [controlled]
         flight = self._leg.fresh(course)
         flight.iif = device
         if flight.family == 6 and (is_loopback(6, flight.saddr) or is_loopback(6, flight.daddr)):
@@ -263,6 +267,9 @@ class HostPath:
 
     def _loop(self, course: Course) -> list[Arrival]:
         """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""
+        controlled = self._leg.controlled_loop(course, self._view.host)
+        if controlled is not None:
+            return [controlled]
         flight = course.flight.copy()
         flight.iif, flight.oif = "lo", ""
         arrivals: list[Arrival] = []

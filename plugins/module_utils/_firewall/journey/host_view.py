@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     ROUTES,
     RULESET,
     SYSCTL,
+    TRAFFIC_CONTROL,
     HostSnapshot,
 )
 
@@ -68,6 +69,7 @@ class HostView:
             snapshot.listeners if snapshot.was_read(LISTENERS) else None,
             settings=self.settings,
             neighbours=None if _was_refused(snapshot, NEIGHBOURS) else snapshot.neighbours,
+            controls=None if _was_refused(snapshot, TRAFFIC_CONTROL) else snapshot.traffic_control,
         )
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
         self.neighbours = Neighbours(self.host, self.traverser)
@@ -192,7 +194,15 @@ def _inner_stack(space: InnerNamespace, name: str) -> Stack:
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     settings = Settings(space.sysctls)
     return Stack(
-        f"container {name}", space.links, space.routes, space.rules, space.listeners, doubt, settings, space.neighbours
+        f"container {name}",
+        space.links,
+        space.routes,
+        space.rules,
+        space.listeners,
+        doubt,
+        settings,
+        space.neighbours,
+        space.traffic_control,
     )
 
 

@@ -42,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.proto
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
 """Type of the message, by protocol (RFC 792, RFC 4443)."""
@@ -83,6 +84,11 @@ class Leg:
         doubt = self.view.frame_rules.on_device(device)
         if doubt:
             return [self.untold(course, doubt)]
+        bridge = self.view.bridges.get(device)
+        behind = () if bridge is None else bridge.foreign
+        controlled = self.controlled(course, self.view.host, INGRESS, device, *behind)
+        if controlled is not None:
+            return [controlled]
         flight = course.flight
         if flight.family == 6 and self.is_request:
             doubt = self.view.neighbours.doubt_about_host(
@@ -90,7 +96,6 @@ class Leg:
             )
             if doubt:
                 return [self.untold(course, doubt)]
-        bridge = self.view.bridges.get(device)
         if bridge is not None and bridge.calls[course.flight.family]:
             return self.bridge.from_uplink(course.note(self.name, "wire", "receive"), bridge)
         return self.host.receive(course.note(self.name, "wire", "receive"), device)
@@ -150,6 +155,16 @@ class Leg:
             return self.untold(course, doubt)
         problem = source_problem(stack, course.flight, device, decision)
         return Arrival(LOST, course.note(self.name, place, "drop", problem), problem) if problem else None
+
+    def controlled(self, course: Course, stack: Stack, direction: str, *devices: str) -> Optional[Arrival]:
+        """The end of a packet at devices where it cannot be known whether it passes; None for all others."""
+        owner = "" if stack is self.view.host else stack.label
+        doubt = stack.controls.doubt(course.flight.family, direction, owner, *devices)
+        return self.untold(course, doubt) if doubt else None
+
+    def controlled_loop(self, course: Course, stack: Stack) -> Optional[Arrival]:
+        """The same at the loopback, by which a namespace sends to itself."""
+        return self.controlled(course, stack, EGRESS, "lo") or self.controlled(course, stack, INGRESS, "lo")
 
     def untold(self, course: Course, what: str) -> Arrival:
         """It cannot be known how it goes on."""

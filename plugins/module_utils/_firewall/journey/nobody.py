@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import Obstacle
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
@@ -42,7 +43,9 @@ def kept(leg: Leg, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arr
 def elsewhere(leg: Leg, course: Course, bridge: Bridge, towards: int) -> Arrival:
     """No container on the bridge has the address."""
     if bridge.ways_out:
-        return Arrival(OUTSIDE, remembered(course.note(leg.name, "wire", "send")), device=bridge.name)
+        sent = remembered(course.note(leg.name, "wire", "send"))
+        controlled = leg.controlled(course, leg.view.host, EGRESS, *bridge.ways_out)
+        return controlled or Arrival(OUTSIDE, sent, device=bridge.name)
     if bridge.foreign:
         return leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
     return _turned_away(leg, course, "unreachable", _nobody(course, bridge, towards))

@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     parse_prefix,
     same_prefix,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.device_controls import DeviceControls
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.fixed_entries import FixedEntries
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import LOCAL, Decision, Fib
@@ -31,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 
 class Address(NamedTuple):
@@ -53,8 +55,9 @@ class Stack:
         doubt: str = "",
         settings: Optional[Settings] = None,
         neighbours: Optional[Sequence[Neighbour]] = (),
+        controls: Optional[Sequence[TrafficControl]] = (),
     ) -> None:
-        """Take what was read of it; listeners and neighbours are None when they were not read.
+        """Take what was read of it; listeners, neighbours and controls are None when they were not read.
 
         doubt: what else is not known of it.
         """
@@ -63,6 +66,7 @@ class Stack:
         self.settings = settings or Settings({})
         self.links = {link.name: link for link in links}
         self.fixed = FixedEntries(links, neighbours)
+        self.controls = DeviceControls(links, controls)
         self.fib = Fib(routes, rules, links)
         self.sockets = None if listeners is None else Sockets(listeners)
         self._addresses: dict[tuple[int, str], list[Address]] = {}

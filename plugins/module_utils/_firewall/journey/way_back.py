@@ -49,6 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNKNOWN,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
 
@@ -192,7 +193,8 @@ class WayBack:
         if flight.physin and is_reset(arrival.error):
             # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
             if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
-                return [ending]
+                controlled = self._reset_controlled(arrival.course)
+                return [ending if controlled is None else ending_of_request(controlled, protocol)]
             reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
             return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
         endings = []
@@ -207,6 +209,14 @@ class WayBack:
                 reason = f"{ending.reason}; what says so is lost: {end.reason or 'it goes elsewhere'}"
                 endings.append(Ending(DROPPED, TIMED_OUT, reason, end.course))
         return endings
+
+    def _reset_controlled(self, course: Course) -> Optional[Arrival]:
+        """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""
+        controlled = self._leg.controlled(course, self._view.host, EGRESS, course.flight.physin)
+        stack = self._start.stack
+        if controlled is None and stack is not None:
+            return self._leg.controlled(course, stack, INGRESS, *stack.links)
+        return controlled
 
 
 def datagram_source(stack: Stack, listener: Listener, reply: Flight) -> int:

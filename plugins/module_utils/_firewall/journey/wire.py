@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import Decision
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
@@ -39,6 +40,9 @@ def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> A
         return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)
     if kind in _ELSEWHERE and link is not None and link.peer_nsid in view.namespaces:
         return leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")
+    controlled = leg.controlled(course, view.host, EGRESS, device)
+    if controlled is not None:
+        return controlled
     # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
     is_fixed = bool(view.host.fixed.mac(device, flight.family, neighbour))
     if flight.family == 6 and leg.is_request and not is_fixed:

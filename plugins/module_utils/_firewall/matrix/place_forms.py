@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Hashable
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Plug, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -31,6 +33,8 @@ class PlaceForms:
         self._partition = catalogue.partition
         self._settings = _settings_by_device(snapshot)
         self._led = {entry.mac for link in snapshot.links for entry in link.forwarding}
+        self._controlled = {item.interface for item in snapshot.traffic_control}
+        self._controlled.update(link.index for link in snapshot.links if link.xdp)
         self._by_link: dict[int, list[int]] = {}
         self._by_destination: dict[str, list[int]] = {}
         for place, route in enumerate(snapshot.routes):
@@ -57,6 +61,7 @@ class PlaceForms:
             self._policy(net.texts, link.name),
             tuple(signature(kind, value) for kind, value in net.names if not isinstance(value, tuple)),
             tuple(sorted(value for value in _unnamed(net))),
+            net.number if link.index in self._controlled else None,
         )
 
     def station(self, station: Station, nets: list[int]) -> Hashable:
@@ -94,7 +99,17 @@ class PlaceForms:
                 text for text in station.addresses if (ADDRESS, int(ipaddress.ip_address(text))) not in station.names
             ),
             len({plug.net.number for plug in station.plugs}) == len(station.plugs),
+            self._control(station, space),
         )
+
+    def _control(self, station: Station, space: InnerNamespace) -> Optional[int]:
+        """One whose frames something can keep is like no other one."""
+        is_controlled = (
+            bool(space.traffic_control)
+            or any(link.xdp for link in space.links)
+            or any(plug.link.index in self._controlled for plug in station.plugs)
+        )
+        return station.number if is_controlled else None
 
     def _plug(self, plug: Plug, nets: list[int]) -> Hashable:
         link = plug.link

@@ -19,6 +19,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
+    EGRESS,
+    FILTER,
+    INGRESS,
+    TrafficControl,
+)
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host, mac_of
 from tests.unit.random_docker_host import random_docker_host
@@ -373,6 +379,31 @@ def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_told_with_the_
     assert "ip neigh del ADDRESS dev DEVICE" in finding.remedy.text
     host.neighbours[0] = replace(host.neighbours[0], mac=mac_of("172.18.0.2"))
     assert only(host, "firewall.publish").outcome == "pass"
+
+
+@pytest.mark.parametrize("direction", [INGRESS, EGRESS])
+def test_what_a_filter_can_keep_is_never_said_to_pass(direction: str) -> None:
+    """At the uplink; what a filter lets pass passes."""
+    host = web()
+    host.traffic_control.append(TrafficControl(2, direction, FILTER, "flower", actions=["drop"]))
+    for check in ("firewall.publish", "firewall.egress"):
+        finding = only(host, check)
+        assert finding.outcome == "unknown"
+        assert f"a tc filter on eth0 ({direction}, flower, action drop)" in finding.summary
+        assert f"see tc filter show dev eth0 {direction}" in finding.summary
+    host.traffic_control[0] = replace(host.traffic_control[0], actions=["pass"])
+    assert [only(host, check).outcome for check in ("firewall.publish", "firewall.egress")] == ["pass", "pass"]
+
+
+def test_a_filter_inside_a_container_concerns_no_other_one() -> None:
+    host = big_host(1, 3)
+    kept = TrafficControl(2, INGRESS, FILTER, "bpf", actions=None)
+    host.inner[1] = replace(host.inner[1], traffic_control=[kept])
+    found = judge(host, "firewall.publish")
+    unknown = {item.resource.name for item in found if item.outcome == "unknown"}
+    assert unknown == {"app1:80/tcp", "app1:443/tcp"}
+    assert len(found) == len(unknown)
+    assert "nsenter -n -t PID tc filter show dev eth0 ingress" in found[0].summary
 
 
 def test_a_port_that_leads_to_another_container_is_found() -> None:
