@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
@@ -45,8 +46,19 @@ def release(host: Host) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def rules(host: Host, table: str) -> list[str]:
-    return host.run(["iptables-save", "-t", table]).out.splitlines()
+def masquerading(host: Host) -> list[str]:
+    """The rules by which IPv4 packets leave with the host's own address."""
+    table = ["nft", "--stateless", "list", "table", "ip", "docker-bridges"]
+    text = host.run(table if uses_nftables(host) else ["iptables-save", "-t", "nat"]).out
+    return [line.strip() for line in text.splitlines() if "masquerade" in line.lower()]
+
+
+def divides(host: Host, bridge: str) -> bool:
+    """Whether a rule keeps its containers from each other."""
+    if uses_nftables(host):
+        chain = ["ip", "docker-bridges", f"filter-forward-in__{bridge}"]
+        return 'counter drop comment "ICC"' in host.run(["nft", "--stateless", "list", "chain", *chain]).out
+    return f"-i {bridge} -o {bridge} -j DROP" in host.run(["iptables-save", "-t", "filter"]).out
 
 
 def addresses(host: Host, link: str) -> set[str]:
@@ -110,10 +122,14 @@ def test_networks_with_every_option(fresh_host: Host) -> None:
     assert vault["Internal"]
     assert vault["IPAM"]["Config"][0]["Subnet"] == "10.62.0.0/24"
     bridge = f"br-{vault['Id'][:12]}"
-    assert any(f"-i {bridge} -o {bridge} -j DROP" in rule for rule in rules(host, "filter"))
-    nat = rules(host, "nat")
-    assert "-A POSTROUTING -s 10.61.1.0/24 ! -o br.front -j MASQUERADE" in nat
-    assert not any("10.63.0.0/24" in rule and "MASQUERADE" in rule for rule in nat)
+    assert divides(host, bridge)
+    rules = masquerading(host)
+    assert (
+        'oifname != "br.front" ip saddr 10.61.1.0/24 counter masquerade comment "MASQUERADE"'
+        if uses_nftables(host)
+        else "-A POSTROUTING -s 10.61.1.0/24 ! -o br.front -j MASQUERADE"
+    ) in rules
+    assert not any("10.63.0.0/24" in rule for rule in rules)
     assert plain["Options"][OPTION + "bridge.enable_ip_masquerade"] == "false"
     if release(host) >= MODES[0]:
         _assert_modes(host)
@@ -151,7 +167,7 @@ def _assert_modes(host: Host) -> None:
     island, routed = inspect(host, "island"), inspect(host, "routed")
     assert not any(item.startswith("10.64.") for item in addresses(host, f"br-{island['Id'][:12]}"))
     assert routed["Options"][OPTION + "bridge.gateway_mode_ipv6"] == "nat-unprotected"
-    assert not any("10.65.0.0/24" in rule and "MASQUERADE" in rule for rule in rules(host, "nat"))
+    assert not any("10.65.0.0/24" in rule for rule in masquerading(host))
     # The engine has chosen the IPv6 subnet itself.
     assert len(routed["IPAM"]["Config"]) == 2
 

@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 
 from tests.integration.catalogue import bridge, daemon, forwarding, network
 from tests.integration.catalogue.cases import judge, of, outcomes, shown
-from tests.integration.catalogue.scenario import DUAL, configure, make_healthy
+from tests.integration.catalogue.scenario import DUAL, configure, make_healthy, uses_nftables
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.breaks import DAEMON_JSON
@@ -46,7 +46,12 @@ def test_the_remedies_that_are_named_mend_what_failed(fresh_host: Host) -> None:
     install_readers(host)
     for step in (make_healthy, *BREAKS):
         step(host)
-    mends(host, MENDED)
+    # With nftables it is for people to close, and no module is named.
+    theirs = {"forwarding.open-router"} if uses_nftables(host) else set()
+    mends(host, [check for check in MENDED if check not in theirs])
+    left = failing(host, MENDED)
+    assert {item.check for item in left} == theirs
+    assert remedies(left) == []
 
 
 @pytest.mark.kinds("debian11", "debian13-docker28")
