@@ -498,6 +498,17 @@ reachability:
         example:
           description: One such packet.
           type: dict
+        at:
+          description:
+            - The addresses of the host at which it is so, or which gateway; empty for ports that are reached at the
+              container's own address.
+          type: list
+          elements: str
+          sample: ["192.0.2.10", "the gateway of its network"]
+        not_at:
+          description: Those at which the ports are open as well, and not in this way.
+          type: list
+          elements: str
         text:
           description: All of it in one line.
           type: str

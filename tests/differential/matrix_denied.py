@@ -20,12 +20,15 @@ from tests.differential.matrix_trying import Tried, Trying
 from tests.integration.snapshots import read_host
 from tests.lab.host import Host
 
+# Addresses at which ports are denied, and at which they are not, by uplink, port and family.
+Places = dict[tuple[str, str, int], tuple[Sequence[str], Sequence[str]]]
+
 
 def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences about ports that a program of the host would not have as the matrix says. Removes all containers."""
     open_ = [question for question, outcome in tried if _is_open(question) and _answers(question.owner, outcome.body)]
-    examples = {
-        (item["uplink"], port, family_of(item["example"]["destination"])): item["example"]["destination"]
+    places: Places = {
+        (item["uplink"], port, family_of(item["example"]["destination"])): (item["at"], item["not_at"])
         for item in told
         if item["kind"] == DENIED_BY_HOST
         for port in item["ports"]
@@ -38,20 +41,22 @@ def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Ma
     with Servers(Server(host.path, "host", protocol, port, address) for address, protocol, port in wanted):
         host.run(["conntrack", "--flush"], check=False)
         let_in = [(question, outcome, _answers("host", outcome.body)) for question, outcome in trying.all(open_)]
-        if all(inside != (_key(question) in examples) for question, dummy, inside in let_in):
+        if all(inside != _is_told(question, places) for question, dummy, inside in let_in):
             return []
         view = HostView.of(read_host(host))
     found = []
     for question, outcome, inside in let_in:
-        example = examples.get(_key(question))
-        if example not in (None, question.address):
-            # Rules may deny a port at one of the host's addresses, and it is told with that as the example.
-            continue
-        is_told = example is not None
+        is_told = _is_told(question, places)
         if inside == is_told and (is_told or not _is_lost_elsewhere(view, question)):
             words = "denied" if is_told else "not denied"
             found.append(f"{question}: the matrix says {words} to a program of the host; observed {outcome}")
     return found
+
+
+def _is_told(question: Question, places: Places) -> bool | None:
+    """Whether a port is told as denied at the address; None at a gateway, which is told by which one it is."""
+    at, not_at = places.get(_key(question), ([], [question.address]))
+    return question.address in at if question.address in (*at, *not_at) else None
 
 
 def _key(question: Question) -> tuple[str, str, int]:

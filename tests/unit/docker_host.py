@@ -120,6 +120,8 @@ class DockerHost:
     proxies: list[ProxyProcess] = field(default_factory=list)
     own_rules: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Rules of the administrator that stand first, by table and chain."""
+    further: list[str] = field(default_factory=list)
+    """More addresses of the uplink."""
     sysctls: dict[str, str] = field(default_factory=dict)
     neighbours: list[Neighbour] = field(default_factory=list)
     """Fixed entries of the host's own."""
@@ -131,7 +133,7 @@ class DockerHost:
     def __post_init__(self) -> None:
         self.links += [
             Link(1, "lo", up=True, addresses=["127.0.0.1/8"]),
-            Link(2, UPLINK, up=True, addresses=[f"{ADDRESS}/24"]),
+            Link(2, UPLINK, up=True, addresses=[f"{address}/24" for address in (ADDRESS, *self.further)]),
         ]
         self.listeners.append(Listener("tcp", WILDCARD, 22, owner="sshd", pid=50))
         flag = "1" if self.bridge_netfilter else "0"
@@ -368,7 +370,10 @@ class DockerHost:
             Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]),
             Route("192.0.2.0/24", 254, interfaces=[2], source=ADDRESS),
             Route("127.0.0.0/8", 255, "local", interfaces=[1], source="127.0.0.1"),
-            Route(f"{ADDRESS}/32", 255, "local", interfaces=[2], source=ADDRESS),
+            *(
+                Route(f"{address}/32", 255, "local", interfaces=[2], source=ADDRESS)
+                for address in (ADDRESS, *self.further)
+            ),
         ]
         for bridge in self.networks:
             gateway = bridge.address(0)

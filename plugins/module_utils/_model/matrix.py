@@ -87,6 +87,10 @@ class Exposure:
     """``CONTAINER:PORT/PROTOCOL`` each."""
     reason: str
     example: Packet
+    at: list[str] = field(default_factory=list)
+    """Of published ports where it is so: addresses of the host, or which gateway, as in Destination.at."""
+    not_at: list[str] = field(default_factory=list)
+    """Where they are open as well, and not in this way."""
 
 
 @dataclass(frozen=True)

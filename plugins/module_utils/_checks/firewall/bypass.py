@@ -33,9 +33,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import FROM_OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+
+_NAMED = 3
 
 
 def _judge(examined: Examined) -> list[Verdict]:
@@ -79,11 +82,20 @@ def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
 def _failed(members: list[tuple[Asked, Exposed]], engine: Optional[Engine]) -> Verdict:
     asked, exposed = members[0]
     uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
-    evidence = {"example": str(exposed.example), "uplinks": uplinks, "denied": exposed.reason}
+    at = list(dict.fromkeys(text for dummy, item in members for text in item.at))
+    let_in = [text for text in dict.fromkeys(text for dummy, item in members for text in item.not_at) if text not in at]
+    besides = f". At {listed(let_in, _NAMED)} they do not" if let_in else ""
+    evidence = {
+        "example": str(exposed.example),
+        "uplinks": uplinks,
+        "denied": exposed.reason,
+        "addresses": at,
+        "addresses where they do not deny it": let_in,
+    }
     return failed(
         resources.port(asked.station.containers[0], asked.port, asked.protocol),
-        f"{asked.label} is open to machines outside by {', '.join(uplinks)} though the host's own rules deny it: "
-        f"{exposed.reason}",
+        f"{asked.label} is open to machines outside by {', '.join(uplinks)} at {listed(at, _NAMED)} though the host's "
+        f"own rules deny it: {exposed.reason}{besides}",
         evidence,
         "Whoever set up that firewall believes the port to be closed. Docker translates the address before chain INPUT "
         "is asked, so that rule never sees the packet.",

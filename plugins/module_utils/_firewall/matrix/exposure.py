@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection
@@ -37,6 +37,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
 
+# Uplink, family, labels.
+_Ports = tuple[str, int, tuple[str, ...]]
+
 
 @dataclass(frozen=True)
 class Exposed:
@@ -48,6 +51,10 @@ class Exposed:
     ports: tuple[Asked, ...]
     reason: str
     example: Packet
+    at: tuple[str, ...] = ()
+    """Of published ports the addresses of the host that are asked, see Answer.at; empty for others."""
+    not_at: tuple[str, ...] = ()
+    """Those at which they are open and not exposed in this way."""
 
     @property
     def labels(self) -> list[str]:
@@ -57,7 +64,9 @@ class Exposed:
 
 def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     """Go through what machines outside reach, given the answers to the questions of a plan."""
-    found: dict[tuple[str, str, int, tuple[str, ...]], Exposed] = {}
+    found: dict[tuple[str, _Ports], Exposed] = {}
+    at: dict[tuple[str, _Ports], list[str]] = {}
+    open_at: dict[_Ports, list[str]] = {}
     for answer in answers:
         # Another container, or a program of the host, can have the same port at an address of the host.
         source, wanted, packet = answer.source, answer.wanted, answer.packet
@@ -65,10 +74,26 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
             continue
         asked = list(answer.ports)
         judged = _published(view, answer) if wanted.kind == PUBLISHED else _inner(asked, packet)
+        if answer.at and not is_loopback(packet.destination):
+            open_at.setdefault(_ports(answer, asked), []).append(answer.at)
         for kind, ports, reason in judged:
             exposed = Exposed(kind, source.uplink, tuple(asked if ports is None else ports), reason, packet)
-            found.setdefault((kind, source.uplink, wanted.family, tuple(exposed.labels)), exposed)
-    return sorted(found.values(), key=lambda item: (item.kind, item.uplink, item.labels))
+            key = (kind, _ports(answer, exposed.ports))
+            found.setdefault(key, exposed)
+            at.setdefault(key, []).extend([answer.at] if answer.at else [])
+    everything = [
+        replace(
+            exposed,
+            at=tuple(dict.fromkeys(at[key])),
+            not_at=tuple(dict.fromkeys(text for text in open_at.get(key[1], ()) if text not in at[key])),
+        )
+        for key, exposed in found.items()
+    ]
+    return sorted(everything, key=lambda item: (item.kind, item.uplink, item.labels))
+
+
+def _ports(answer: Answer, ports: Iterable[Asked]) -> _Ports:
+    return answer.source.uplink, answer.wanted.family, tuple(dict.fromkeys(item.label for item in ports))
 
 
 def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[Asked]], str]]:

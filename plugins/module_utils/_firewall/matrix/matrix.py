@@ -47,7 +47,10 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
         cell = Cell(key.source, places[place], *how, path.reason, answer.packet, answer.instead)
         cells.setdefault((key.source, places[place], *how, answer.instead), cell)
     sources = [_source(asking) for asking in answers.sources]
-    exposures = [Exposure(item.kind, item.uplink, item.labels, item.reason, item.example) for item in exposed]
+    exposures = [
+        Exposure(item.kind, item.uplink, item.labels, item.reason, item.example, list(item.at), list(item.not_at))
+        for item in exposed
+    ]
     problems = [text for text in (*answers.problems, answers.missing(*PARTS)) if text]
     return Matrix(sources, destinations, list(cells.values()), exposures, problems)
 

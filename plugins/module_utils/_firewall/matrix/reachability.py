@@ -51,5 +51,5 @@ def _summary(matrix: Matrix) -> list[dict[str, Any]]:
 
 def exposure_text(exposure: Exposure) -> str:
     """An exposure on one line."""
-    ports, at = listed(exposure.ports, _NAMED), exposure.example.destination
+    ports, at = listed(exposure.ports, _NAMED), listed(exposure.at or [exposure.example.destination], _NAMED)
     return safe(f"{exposure.kind}, from outside by {exposure.uplink}: {ports} at {at} ({exposure.reason})")

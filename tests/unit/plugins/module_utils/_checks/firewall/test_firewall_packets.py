@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
@@ -62,8 +63,8 @@ def with_options(snapshot: HostSnapshot, name: str, **options: str) -> HostSnaps
     return replace(snapshot, networks=networks)
 
 
-def web(host_ip: str = WILDCARD, *, listens: bool = True, layout: int = 27, proxy: bool = True) -> DockerHost:
-    host = DockerHost(layout=layout, proxy=proxy)
+def web(host_ip: str = WILDCARD, *, listens: bool = True, **options: Any) -> DockerHost:
+    host = DockerHost(**options)
     binding = PublishedPort("tcp", 80, host_ip, 8080)
     host.container("web", [host.network()], [binding], [("tcp", 80)] if listens else [])
     return host
@@ -523,6 +524,17 @@ def test_a_port_that_the_host_denies_and_docker_opens_is_told() -> None:
     assert "-A INPUT -p tcp -m tcp --dport 8080 -j DROP" in finding.summary
     assert finding.remedy is not None
     assert finding.remedy.module is None
+
+
+def test_the_addresses_at_which_it_is_denied_and_those_at_which_it_is_not_are_named() -> None:
+    further = [f"192.0.2.{place}" for place in range(11, 16)]
+    host = web(further=further)
+    host.own_rules["filter", "INPUT"] = ["-d 192.0.2.8/29 -p tcp -m tcp --dport 8080 -j DROP"]
+    host.own_rules["filter", "INPUT"].insert(0, f"-d {ADDRESS}/32 -j ACCEPT")
+    finding = only(host, "firewall.bypass")
+    assert "by eth0 at 192.0.2.11, 192.0.2.12, 192.0.2.13 and 2 more though" in finding.summary
+    assert f". At {ADDRESS}" in finding.summary
+    assert finding.evidence["addresses"] == further
 
 
 def test_a_host_that_denies_it_for_docker_as_well_is_not_passed_by() -> None:

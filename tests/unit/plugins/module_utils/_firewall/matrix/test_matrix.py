@@ -164,6 +164,17 @@ def test_what_the_rules_of_the_host_deny_and_docker_opens_is_told(rules: list[st
         assert f"-A INPUT {rules[-1]}" in item.reason
 
 
+def test_where_the_host_denies_it_and_where_it_does_not_is_told() -> None:
+    further = [f"192.0.2.{place}" for place in (11, 12)]
+    host = web(WILDCARD, further=further)
+    host.own_rules["filter", "INPUT"] = [f"-d {address}/32 -p tcp -m tcp --dport 8080 -j DROP" for address in further]
+    (exposure,) = matrix(host).exposures
+    assert (exposure.at, ADDRESS in exposure.not_at) == (further, True)
+    assert not set(exposure.at) & set(exposure.not_at)
+    (told,) = reachability_of(Examined(host.snapshot(), Settings()).matrix, SUMMARY)["exposures"]
+    assert " web:80/tcp at 192.0.2.11, 192.0.2.12 (" in told["text"]
+
+
 @pytest.mark.parametrize("mark", [7, 8])
 def test_what_the_host_denies_by_a_mark_is_told_of_packets_that_get_it(mark: int) -> None:
     host = web(WILDCARD)
