@@ -186,6 +186,9 @@ class Surroundings(Protocol):
     def address_type(self, family: int, address: int, device: str) -> Optional[str]:
         """Type of the route to an address (``local``, ``unicast``...); with a device, asked of that device only."""
 
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: Optional[int]) -> Optional[str]:
+        """The same as ``fib`` of nftables asks for it; peer: the packet's other address."""
+
     def device_towards(
         self, family: int, address: int, source: int, incoming: str, mark: Optional[int]
     ) -> Optional[str]:

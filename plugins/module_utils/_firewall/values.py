@@ -47,10 +47,22 @@ FIELDS = (
     "ct_protocol",
     "saddr_type",  # local, unicast, broadcast, multicast, blackhole, unreachable, prohibit, anycast
     "daddr_type",
-    "saddr_type_iif",  # the same, asked of one device only (--limit-iface-in, fib ... iif)
+    "saddr_type_iif",  # the same, asked of one device only (--limit-iface-in)
     "daddr_type_iif",
     "saddr_type_oif",
     "daddr_type_oif",
+    "fib_saddr_type",  # the same as nftables asks for it: IPv6 with the other address and the protocol
+    "fib_daddr_type",
+    "fib_saddr_type_iif",
+    "fib_daddr_type_iif",
+    "fib_saddr_type_oif",
+    "fib_daddr_type_oif",
+    "fib_saddr_type_mark",  # the same, asked with the packet's mark
+    "fib_daddr_type_mark",
+    "fib_saddr_type_iif_mark",
+    "fib_daddr_type_iif_mark",
+    "fib_saddr_type_oif_mark",
+    "fib_daddr_type_oif_mark",
     "saddr_route_iif",  # the device that a route to saddr leads to, asked with iif; "" for none (fib, rpfilter)
     "saddr_route_iif_mark",  # the same, asked with the packet's mark (fib ... mark, --validmark)
     "pkttype",  # host, broadcast, multicast, other

@@ -84,6 +84,8 @@ def reader(field: str, around: Surroundings) -> Reader:
         return _tuple_reader(*_TUPLES[field])
     if field.startswith(("saddr_type", "daddr_type")):
         return _type_reader(field, around)
+    if field.startswith("fib_"):
+        return _fib_reader(field, around)
     if field == "saddr_route_iif":
         return lambda flight: _device_back(flight, around, 0)
     if field == "saddr_route_iif_mark":
@@ -107,6 +109,14 @@ def _type_reader(field: str, around: Surroundings) -> Reader:
     address = attrgetter(field[:5])
     device: Reader = attrgetter(field[-3:]) if field.endswith("if") else lambda dummy: ""
     return lambda flight: around.address_type(flight.family, address(flight), device(flight))
+
+
+def _fib_reader(field: str, around: Surroundings) -> Reader:
+    dummy, name, dummy2, *flags = field.split("_")
+    address, peer = attrgetter(name), attrgetter("daddr" if name == "saddr" else "saddr")
+    device: Reader = next((attrgetter(flag) for flag in flags if flag != "mark"), lambda dummy: "")
+    mark: Reader = attrgetter("mark") if "mark" in flags else lambda dummy: 0
+    return lambda flight: around.fib_type(flight, address(flight), peer(flight), device(flight), mark(flight))
 
 
 def _ct_direction(flight: Flight) -> Any:

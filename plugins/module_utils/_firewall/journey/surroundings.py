@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import is_link_local, is_multicast
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
@@ -30,8 +31,17 @@ class HostSurroundings:
     def address_type(self, family: int, address: int, device: str) -> Optional[str]:
         """Type of the route to an address; with a device, asked of that device only.
 
-        IPv4 asks the local table alone (inet_addr_type_dev_table()), IPv6 all routes (xt_addrtype.c, nft_fib_ipv6.c).
+        IPv4 asks the local table alone (inet_addr_type_dev_table()), IPv6 all routes, for no packet in particular
+        (match_lookup_rt6() of xt_addrtype.c).
         """
+        return self._type(Asked(family, address), device)
+
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: Optional[int]) -> Optional[str]:
+        """The same; policy rules of IPv6 see the packet (nft_fib6_flowi_init(), __nft_fib6_eval_type())."""
+        return self._type(Asked(flight.family, address, peer, mark=mark, protocol=flight.protocol), device)
+
+    def _type(self, asked: Asked, device: str) -> Optional[str]:
+        family, address = asked.family, asked.destination
         if is_multicast(family, address):
             return "multicast"
         if self._host.is_broadcast(family, address) or (family == 4 and address >> 24 == 0):
@@ -39,7 +49,7 @@ class HostSurroundings:
         kind = self._host.fib.local_kind(family, address, device)
         if family == 4 or kind == LOCAL:
             return kind
-        decision = self._host.fib.lookup(Asked(family, address))
+        decision = self._host.fib.lookup(asked)
         if decision.kind == UNCERTAIN:
             return None
         # A local address that belongs to another device than the one that is asked.

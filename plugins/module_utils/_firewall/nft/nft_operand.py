@@ -117,12 +117,12 @@ _HEADERS = {
 }
 
 _FIB_TYPES = {
-    ("daddr",): "daddr_type",
-    ("saddr",): "saddr_type",
-    ("daddr", "iif"): "daddr_type_iif",
-    ("saddr", "iif"): "saddr_type_iif",
-    ("daddr", "oif"): "daddr_type_oif",
-    ("saddr", "oif"): "saddr_type_oif",
+    ("daddr",): "fib_daddr_type",
+    ("saddr",): "fib_saddr_type",
+    ("daddr", "iif"): "fib_daddr_type_iif",
+    ("saddr", "iif"): "fib_saddr_type_iif",
+    ("daddr", "oif"): "fib_daddr_type_oif",
+    ("saddr", "oif"): "fib_saddr_type_oif",
 }
 
 
@@ -220,10 +220,10 @@ def _ct(body: dict[str, object]) -> Optional[Operand]:
 def _fib(body: dict[str, object]) -> Optional[Operand]:
     flags = body.get("flags")
     asked = flags if isinstance(flags, list) else [flags]
-    # The type of an address is in the local table, whatever the mark.
     key: tuple[str, ...] = tuple(sorted((str(flag) for flag in asked if flag != "mark"), key=_by_address_first))
     if body.get("result") == "type" and key in _FIB_TYPES:
-        return Operand((Part(_FIB_TYPES[key], nft_value.WORD),))
+        field = _FIB_TYPES[key] + ("_mark" if "mark" in asked else "")
+        return Operand((Part(field, nft_value.WORD),))
     if body.get("result") in ("oif", "oifname", "check") and key == ("saddr", "iif"):
         field = "saddr_route_iif_mark" if "mark" in asked else "saddr_route_iif"
         return Operand((Part(field, nft_value.ROUTE_DEVICE),))

@@ -55,7 +55,7 @@ _NUMBERS = {
     "ct_direction": (0, 1),
 }
 _NAMES = ("iif", "oif")
-_TYPES = ("daddr_type", "saddr_type_iif")
+_TYPES = ("daddr_type", "saddr_type_iif", "fib_daddr_type", "fib_saddr_type_iif_mark")
 _SCALARS = (*_NUMBERS, *_NAMES, *_TYPES, "mark", "ct_mark", "ct_state", "saddr_route_iif", "saddr_route_iif_mark")
 
 # Table, hook, priorities and kind of base chains.

@@ -321,6 +321,10 @@ class Way:
             "ct_reply_saddr": lambda: ct and ct.reply[0],
             "daddr_type": lambda: self.around.address_type(flight.family, flight.daddr, ""),
             "saddr_type_iif": lambda: self.around.address_type(flight.family, flight.saddr, flight.iif),
+            "fib_daddr_type": lambda: self.around.fib_type(flight, flight.daddr, flight.saddr, "", 0),
+            "fib_saddr_type_iif_mark": lambda: self.around.fib_type(
+                flight, flight.saddr, flight.daddr, flight.iif, flight.mark
+            ),
             "saddr_route_iif": lambda: self.around.device_towards(
                 flight.family, flight.saddr, flight.daddr, flight.iif, 0
             ),

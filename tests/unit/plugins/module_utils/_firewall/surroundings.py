@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
+
 UNROUTED_MARK = 2
 """Packets with this mark have no way back, where the mark counts."""
 
@@ -20,6 +22,9 @@ class FixedSurroundings:
         if address in self.local and (not device or self.own.get(device) == address):
             return "local"
         return "unicast"
+
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: int | None) -> str | None:
+        return "unreachable" if mark == UNROUTED_MARK else self.address_type(flight.family, address, device)
 
     def device_towards(self, family: int, address: int, source: int, incoming: str, mark: int | None) -> str | None:
         return self.devices.get(address, "") if mark != UNROUTED_MARK else ""

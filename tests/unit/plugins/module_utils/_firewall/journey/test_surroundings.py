@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.surroundings import HostSurroundings
@@ -52,6 +53,38 @@ def test_ipv4_asks_the_local_table_for_the_type_of_an_address_and_ipv6_all(
 ) -> None:
     family, number = parse_address(address)
     assert HOST.address_type(family, number, device) == kind
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        (PolicyRule(100, 6, table=100, mark=7, mask=7), "unicast"),
+        (PolicyRule(100, 6, table=100, mark=8, mask=8), "unreachable"),
+        (PolicyRule(100, 6, table=100, source="2001:db8::10/128"), "unicast"),
+        (PolicyRule(100, 6, table=100, source="2001:db8::11/128"), "unreachable"),
+        (PolicyRule(100, 6, table=100, protocol=17), "unicast"),
+        (PolicyRule(100, 6, table=100, protocol=6), "unreachable"),
+    ],
+)
+def test_for_the_type_of_an_address_of_ipv6_rules_of_nftables_ask_as_their_packet(rule: PolicyRule, kind: str) -> None:
+    """As Linux 6.18 answered ``fib daddr . mark type``; for xt_addrtype it is no packet's."""
+    (source, there) = (parse_address(text)[1] for text in ("2001:db8::10", "2001:db8:bad::1"))
+    routes = [*ROUTES, Route("2001:db8:bad::/48", 100, interfaces=[2])]
+    rules = [PolicyRule(0, 6, table=255), rule, PolicyRule(32766, 6, table=254)]
+    host = HostSurroundings(Stack("host", LINKS, routes, rules, None))
+    flight = Flight(6, 17, source, None, there, None)
+    assert host.fib_type(flight, there, source, "", 7) == kind
+    assert host.address_type(6, there, "") == "unreachable"
+    if rule.mask:
+        assert host.fib_type(flight, there, source, "", 0) == "unreachable"
+        assert host.fib_type(flight, there, source, "", None) is None
+
+
+def test_for_the_type_of_an_address_of_ipv4_the_local_table_alone_is_asked() -> None:
+    (source, there) = (parse_address(text)[1] for text in ("192.0.2.10", "203.0.113.9"))
+    rules = [PolicyRule(0, 4, table=255), PolicyRule(100, 4, "unreachable"), PolicyRule(32766, 4, table=254)]
+    host = HostSurroundings(Stack("host", LINKS, ROUTES, rules, None))
+    assert host.fib_type(Flight(4, 17, source, None, there, None), there, source, "", 7) == "unicast"
 
 
 @pytest.mark.parametrize(

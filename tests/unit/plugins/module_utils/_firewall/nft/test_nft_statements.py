@@ -178,10 +178,14 @@ TEN_SLASH_8 = {"prefix": {"addr": "10.0.0.0", "len": 8}}
             asks(payload("icmpv6", "type"), {"set": ["nd-neighbor-solicit", 136]}),
             [IPV6, ("protocol", False, one_of(58)), ("icmp_type", False, one_of(135, 136))],
         ),
-        (asks({"fib": {"result": "type", "flags": ["daddr"]}}, "local"), [("daddr_type", False, one_of("local"))]),
+        (asks({"fib": {"result": "type", "flags": ["daddr"]}}, "local"), [("fib_daddr_type", False, one_of("local"))]),
         (
             asks({"fib": {"result": "type", "flags": ["daddr", "iif"]}}, "local", "!="),
-            [("daddr_type_iif", True, one_of("local"))],
+            [("fib_daddr_type_iif", True, one_of("local"))],
+        ),
+        (
+            asks({"fib": {"result": "type", "flags": ["saddr", "mark", "oif"]}}, "unreachable"),
+            [("fib_saddr_type_oif_mark", False, one_of("unreachable"))],
         ),
         (
             asks({"fib": {"result": "oif", "flags": ["saddr", "mark", "iif"]}}, False),
