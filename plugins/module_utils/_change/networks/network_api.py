@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -22,6 +24,9 @@ TIME_LIMIT = 60
 """Seconds for each answer: dockerd waits for the firewall's programs while it makes a network."""
 
 _NOT_FOUND = 404
+_ANY = (sys.maxsize, 0)
+# Later versions of the API do not tell a container's configured MAC address (moby 29, router/container/inspect.go).
+_TELLS_MAC = (1, 51)
 
 
 class ApiProblem(Exception):
@@ -58,7 +63,10 @@ class NetworkApi(Protocol):
         """Detach a container, running or not."""
 
     def inspect_container(self, container: str) -> dict[str, Any] | None:
-        """Return one container, as GET /containers/ID/json has it; None where there is none."""
+        """Return one container, as GET /containers/ID/json has it; None where there is none.
+
+        Its configured MAC address is among it, whichever the engine.
+        """
 
 
 class EngineNetworks:
@@ -99,14 +107,19 @@ class EngineNetworks:
 
     def inspect_container(self, container: str) -> dict[str, Any] | None:
         """One container, None where there is none."""
-        found: dict[str, Any] | None = self._ask("GET", f"/containers/{quote(container, safe='')}/json")
+        found: dict[str, Any] | None = self._ask(
+            "GET", f"/containers/{quote(container, safe='')}/json", newest=_TELLS_MAC
+        )
         return found
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Return the decoded answer, an empty one as {}; None to GET where there is no such thing."""
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None, newest: tuple[int, int] = _ANY) -> Any:
+        """Return the decoded answer, an empty one as {}; None to GET where there is no such thing.
+
+        newest: of the versions of the API to ask in, as far as the engine still has it.
+        """
         try:
             with asking(self._docker_host, TIME_LIMIT) as engine:
-                version = engine.get("/version")["ApiVersion"]
+                version = _version(engine.get("/version"), newest)
                 return self._answer(engine, method, f"/v{version}{path}", body)
         except UnreadableError as error:
             raise ApiProblem(str(error), answered=False) from error
@@ -120,3 +133,14 @@ class EngineNetworks:
                 return None
             raise ApiProblem(str(error)) from error
         return {} if found is None else found
+
+
+def _version(told: dict[str, Any], newest: tuple[int, int]) -> str:
+    """Of the versions that an engine has (GET /version), the latest that is not later than newest, or its first."""
+    own, first = str(told["ApiVersion"]), str(told.get("MinAPIVersion") or "0.0")
+    wanted = min(_numbers(own), newest)
+    return own if wanted == _numbers(own) else ".".join(map(str, max(wanted, _numbers(first))))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"[0-9]+", version)))

@@ -82,6 +82,24 @@ def test_the_version_is_the_engines_own_and_names_are_quoted(api: EngineNetworks
     assert api.inspect("a/b") == {"Name": "a/b"}
 
 
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ({"ApiVersion": "1.41", "MinAPIVersion": "1.12"}, "1.41"),
+        ({"ApiVersion": "1.52", "MinAPIVersion": "1.44"}, "1.51"),
+        ({"ApiVersion": "1.60", "MinAPIVersion": "1.53"}, "1.53"),
+    ],
+)
+def test_containers_are_asked_for_in_a_version_that_tells_their_mac(
+    engine: Engine, api: EngineNetworks, monkeypatch: pytest.MonkeyPatch, told: dict[str, str], asked: str
+) -> None:
+    monkeypatch.setitem(ANSWERS, ("GET", "/version"), (200, told))
+    monkeypatch.setitem(ANSWERS, ("GET", f"/v{asked}/containers/web/json"), (200, {"Name": "/web"}))
+    assert api.inspect_container("web") == {"Name": "/web"}
+    api.inspect("a")
+    assert engine.asked[-1][1] == f"/v{told['ApiVersion']}/networks/a"
+
+
 def test_what_is_not_there(api: EngineNetworks) -> None:
     assert api.inspect("gone") is None
     assert api.inspect_container("gone") is None
