@@ -17,6 +17,7 @@ from tests.differential.reachability_neighbours import Draw, End, ends_of, fixed
 from tests.differential.reachability_probes import Outsider
 from tests.differential.reachability_sets import drawn_set
 from tests.differential.reachability_steps import steps
+from tests.differential.reachability_traffic_control import traffic_control
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
 from tests.lab.kinds import GATEWAY
@@ -67,6 +68,7 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
         *steps(case, names),
         *fixed_entries(Draw(f"neighbours/{case.seed}/{case.number}"), ends),
         *bridge_settings(Draw(f"bridges/{case.seed}/{case.number}"), ends),
+        *traffic_control(Draw(f"traffic control/{case.seed}/{case.number}"), ends),
     ]
     for dummy, script in case.steps:
         host.run(["sh", "-s"], stdin=script, check=False)

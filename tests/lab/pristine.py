@@ -205,6 +205,10 @@ def restore_network(wanted_links: set[str], sysctls: dict[str, str]) -> None:
     for link in links():
         if link not in wanted_links:
             run("ip", "link", "delete", link, check=False)
+            continue
+        for place in ("clsact", "root"):
+            run("tc", "qdisc", "delete", "dev", link, place, check=False)
+        run("ip", "link", "set", "dev", link, "xdp", "off", check=False)
     run("nft", "flush", "ruleset")
     flush_legacy()
     run("conntrack", "--flush", check=False)
