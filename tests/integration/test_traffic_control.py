@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,15 @@ class Place:
         what, action, *rest = words.split()
         self.vantage.net(["tc", what, action, "dev", self.link, *rest])
 
-    def attach(self, kind: str, state: str) -> None:
-        self.vantage.net(["python3", "-c", ATTACH, kind, self.link, state])
+    @contextmanager
+    def attached(self, kind: str) -> Iterator[None]:
+        """With a program that drops everything: ``xdp`` or ``tcx``."""
+        argv = ["python3", "-c", ATTACH, kind, self.link]
+        self.vantage.net([*argv, "on"])
+        try:
+            yield
+        finally:
+            self.vantage.net([*argv, "off"])
 
 
 @pytest.fixture
@@ -62,9 +70,8 @@ def host(fresh_host: Host) -> Iterator[Host]:
         for name in ("sink0", "sink1"):
             vantage.net(["ip", "link", "set", name, "up"])
     yield fresh_host
-    fresh_host.net(["ip", "link", "del", "sink0"])
-    fresh_host.net(["tc", "qdisc", "del", "dev", "eth0", "clsact"], check=False)
-    fresh_host.net(["tc", "qdisc", "del", "dev", "eth0", "root"], check=False)
+    for place in ("clsact", "root"):
+        fresh_host.net(["tc", "qdisc", "del", "dev", "eth0", place], check=False)
 
 
 @pytest.fixture
@@ -140,9 +147,8 @@ def _try_programs(host: Host, outcome: Callable[[], tuple[str, str]]) -> None:
     kinds = {"xdp": "an XDP program on {}", **({"tcx": "a tcx program on {} (ingress)"} if release >= (6, 6) else {})}
     for place in (places(host)[0], places(host)[-1]):
         for kind, words in kinds.items():
-            place.attach(kind, "on")
-            seen, told = outcome()
+            with place.attached(kind):
+                seen, told = outcome()
             assert seen != "answered"
             assert words.format(place.where) in told
-            place.attach(kind, "off")
     assert outcome() == ("answered", "")

@@ -39,6 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     elsewhere,
     kept,
     unanswered,
+    unheard,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
@@ -154,6 +155,9 @@ class BridgePath:
         # It is the container that asks in vain, and tells its own program.
         if not is_host and target is None:
             return elsewhere(self._leg, course, bridge, towards)._replace(stack=port.stack)
+        kept_question = unheard(self._leg, course, bridge, target)
+        if kept_question is not None:
+            return kept_question
         # Who answers has been asked, and knows who asked.
         obstacle = unasked(bridge, port, target, course.flight.family) if self._leg.is_request else None
         if obstacle is not None:
@@ -269,16 +273,14 @@ class BridgePath:
     def _into(self, course: Course, port: Port, entry: str = "") -> Arrival:
         """Through a port into a container; entry: the fixed one that led it there."""
         flight = course.flight
-        doubt = self._view.frame_rules.on_bridge(port.link.name)
-        if doubt:
-            return self._leg.untold(course, doubt)
         controlled = self._leg.controlled(course, self._view.host, EGRESS, port.link.name) or self._leg.controlled(
             course, port.stack, INGRESS, port.device
         )
         if controlled is not None:
             return controlled
-        if port.stack.doubt:
-            return self._leg.untold(course, port.stack.doubt)
+        doubt = self._view.frame_rules.on_bridge(port.link.name) or port.stack.doubt
+        if doubt:
+            return self._leg.untold(course, doubt)
         noted = remembered(course)
         if not port.stack.has_address(flight.family, flight.daddr):
             if entry:

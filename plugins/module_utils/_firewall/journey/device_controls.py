@@ -26,9 +26,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_
 # After these a frame goes on as it was (tcf_action_exec() of net/sched/act_api.c, sch_handle_ingress() of
 # net/core/dev.c); a filter without actions only says which class a frame is of.
 _HARMLESS = frozenset({PASS, CONTINUE, MIRROR})
-# By Ethernet type (linux/if_ether.h). Where ARP is kept, IPv4 does not find its neighbours.
-_FAMILIES = {0x0800: (4,), 0x0806: (4,), 0x86DD: (6,)}
-_BOTH = (4, 6)
+# Families of frames: IPv4, IPv6, and ARP, without which IPv4 does not find its neighbours. Those that a filter sees by
+# its Ethernet type (linux/if_ether.h).
+_ARP = 0
+_FAMILIES = {0x0800: (4,), 0x0806: (_ARP,), 0x86DD: (6,)}
+_ALL = (4, 6, _ARP)
+# By which frames neighbours are asked for: neighbour discovery is a part of IPv6.
+_QUESTIONS = {4: _ARP, 6: 6}
 # Kinds of links whose IFLA_LINK is their other end, not what they stand upon.
 _PAIRS = ("veth", "netkit", "vxcan")
 
@@ -51,12 +55,12 @@ class DeviceControls:
         above = _Above(links, by_index)
         for link in links:
             if link.xdp:
-                self._add(above, link, INGRESS, _BOTH, None)
+                self._add(above, link, INGRESS, _ALL, None)
         for entry in entries or ():
             place = by_index.get(entry.interface)
             if place is not None and not _is_harmless(entry):
                 direction = INGRESS if entry.direction == INGRESS else EGRESS
-                self._add(above, place, direction, _FAMILIES.get(entry.protocol, _BOTH), entry)
+                self._add(above, place, direction, _FAMILIES.get(entry.protocol, _ALL), entry)
 
     def doubt(self, family: int, direction: str, owner: str, *devices: str) -> str:
         """What is not known of a packet that comes in by devices, or leaves by them; empty when nothing interferes.
@@ -68,7 +72,15 @@ class DeviceControls:
             return f"whether a tc filter or a queueing discipline is in the way on {where}: none could be read"
         if not self._found:
             return ""
-        keys = ((device, direction, family) for device in devices)
+        keys = [(device, direction, family) for device in devices]
+        return self._first(keys, owner) or self.doubt_about_questions(family, owner, *devices)
+
+    def doubt_about_questions(self, family: int, owner: str, *devices: str) -> str:
+        """The same of questions for hardware addresses and the answers to them, of which one goes either way."""
+        question = _QUESTIONS[family]
+        return self._first([(device, way, question) for device in devices for way in (INGRESS, EGRESS)], owner)
+
+    def _first(self, keys: list[tuple[str, str, int]], owner: str) -> str:
         return next((_words(self._found[key], owner, key[0]) for key in keys if key in self._found), "")
 
     def _add(
@@ -79,7 +91,7 @@ class DeviceControls:
             self._found.setdefault((link.name, direction, family), control)
         # Frames of a VLAN say so in place of their protocol, so of those it is not known which a filter sees.
         for upper in above.of(link):
-            for family in _BOTH:
+            for family in _ALL:
                 self._found.setdefault((upper, direction, family), control)
 
 

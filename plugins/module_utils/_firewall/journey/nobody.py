@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     LOST,
     OUTSIDE,
@@ -38,6 +38,20 @@ def kept(leg: Leg, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arr
     if not obstacle.is_certain:
         return leg.untold(course, f"whether the frame passes: {obstacle.text}")
     return Arrival(LOST, course.note(leg.name, "bridge", BARRED, obstacle.text), obstacle.text)
+
+
+def unheard(leg: Leg, course: Course, bridge: Bridge, target: Optional[Port]) -> Optional[Arrival]:
+    """A frame for a port, or the host, of which it is not known whether it hears the question for its hardware address.
+
+    None for all others. The frame itself can be stopped before it comes to these devices.
+    """
+    family, host = course.flight.family, leg.view.host
+    if target is None:
+        doubt = host.controls.doubt_about_questions(family, "", bridge.name)
+    else:
+        doubt = host.controls.doubt_about_questions(family, "", target.link.name)
+        doubt = doubt or target.stack.controls.doubt_about_questions(family, target.stack.label, target.device)
+    return leg.untold(course, doubt) if doubt else None
 
 
 def elsewhere(leg: Leg, course: Course, bridge: Bridge, towards: int) -> Arrival:

@@ -111,7 +111,7 @@ def test_rules_that_come_first_decide(host: DockerHost) -> None:
     host.traffic_control.append(keeping(BRIDGE.index, EGRESS))
     host.own_rules["mangle", "POSTROUTING"] = [f"-d {WEB}/32 -j DROP"]
     assert ask(host, PUBLISHED).verdict == "dropped"
-    host.traffic_control[:] = [keeping(BRIDGE.index, INGRESS)]
+    host.traffic_control[:] = [keeping(BRIDGE.index, INGRESS, IPV4)]
     host.own_rules["raw", "PREROUTING"] = [f"-s {WEB}/32 -j DROP"]
     calls = host.sysctls["net.bridge.bridge-nf-call-iptables"] == "1"
     assert ask(host, OUT).verdict == ("dropped" if calls else "unknown")
@@ -186,6 +186,24 @@ def test_filters_for_frames_of_another_family_change_nothing(host: DockerHost) -
     assert ask(host, PUBLISHED).seen == "answered"
     host.traffic_control[0] = keeping(UPLINK, INGRESS, ARP)
     assert ask(host, PUBLISHED).verdict == "unknown"
+
+
+def test_who_is_not_asked_for_is_not_found_whatever_rules_do(host: DockerHost) -> None:
+    """A rule stops the packet before it comes to the filter, which can keep the question or its answer."""
+    host.own_rules["raw", "PREROUTING"] = ["-i br-+ -j DROP"]
+    host.own_rules["filter", "FORWARD"] = ["-i br-+ -j DROP"]
+    if host.sysctls["net.bridge.bridge-nf-call-iptables"] == "0":
+        return
+    for direction in (INGRESS, EGRESS):
+        for protocol, verdict in ((ALL, "unknown"), (ARP, "unknown"), (IPV4, "dropped"), (IPV6, "dropped")):
+            inside(host, 2, keeping(INSIDE, direction, protocol))
+            assert ask(host, BESIDE).verdict == verdict
+            inside(host, 2)
+            host.traffic_control[:] = [keeping(BRIDGE.index, direction, protocol)]
+            assert ask(host, OUT).verdict == verdict
+            host.traffic_control.clear()
+    inside(host, 1, keeping(INSIDE, INGRESS))
+    assert ask(host, BESIDE).verdict == "unknown"
 
 
 def test_what_was_refused_is_open_and_what_an_older_release_did_not_read_is_not_there(host: DockerHost) -> None:
