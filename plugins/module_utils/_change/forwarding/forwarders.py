@@ -81,6 +81,8 @@ _CHAINS = (
     ("NETAVARK", "Podman"),
 )
 _DOCKER_BRIDGE = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}")
+# Engine 28.0.0 alone keeps its bridges in sets of ipset, and accepts what comes back to them by these.
+_DOCKER_SET = re.compile(r"docker-ext-bridges-v[46] ")
 _DOCKER_CHAIN = re.compile(r"DOCKER($|-)")
 # Tables that iptables-nft makes, and those of engines with the nftables backend.
 _KNOWN_NFT = {"filter", "nat", "raw", "mangle", "security", "docker-bridges"}
@@ -205,6 +207,7 @@ def _foreign_rules(snapshot: HostSnapshot, table: Table, covered: set[str]) -> I
         if (
             rule.target != "ACCEPT"
             or _names_one_of(rule, docker_bridges(snapshot) | covered)
+            or _DOCKER_SET.match(rule.matches.get("--match-set", ""))
             or not set(rule.matches) - {"--comment"}
         ):
             continue

@@ -74,6 +74,12 @@ def test_docker_alone_forwards_for_nobody_else() -> None:
     assert find_forwarders(host(uplink), NFT, "ipv4") == []
 
 
+def test_engine_28_0_0_accepts_what_its_set_names() -> None:
+    returning = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+    assert cut_off(host(rules=f"-A FORWARD -m set --match-set docker-ext-bridges-v4 dst {returning}")) == []
+    assert len(cut_off(host(rules=f"-A FORWARD -m set --match-set mine dst {returning}"))) == 1
+
+
 def test_a_bridge_without_rules_of_its_own() -> None:
     assert cut_off(host(VIRBR, VNET)) == ["interface virbr0"]
     # Neither without ports nor for a family in which nothing is routed.
