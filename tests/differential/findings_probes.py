@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 
-from tests.integration.catalogue.scenario import PORT, make_healthy
+from tests.integration.catalogue.scenario import PORT, make_healthy, wait_for_ipv6
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import Scenario, Workload
@@ -62,12 +62,7 @@ def build(host: Host) -> None:
     """Make the healthy host of one that was reset."""
     make_healthy(host)
     host.deploy(Scenario(containers=list(MORE)))
-    inside = [host.container(name) for name in ("six", "six2")]
-
-    def settled() -> bool:
-        return not any(item.net(["ip", "-6", "address", "show", "tentative"]).out.strip() for item in inside)
-
-    host.wait_for(settled, 20, "IPv6 addresses to be in use")
+    wait_for_ipv6(host, "six", "six2")
 
 
 def probes(host: Host, lab: Lab) -> list[Probe]:
