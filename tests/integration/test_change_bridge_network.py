@@ -18,6 +18,8 @@ MODULE = "dockernet.baseline.bridge_network"
 OPTION = "com.docker.network."
 INTERNET = "203.0.113.9"
 MODES = ((28, 0), "nat-unprotected", "isolated")
+TRUST = (28, 2)
+"""trusted_host_interfaces came with this engine."""
 
 
 def run(host: Host, networks: list[dict[str, Any]], *, check: bool = False, **arguments: Any) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def wanted(host: Host) -> list[dict[str, Any]]:
                 "ipv6": True,
                 "gateway_mode_ipv4": "routed",
                 "gateway_mode_ipv6": "nat-unprotected",
-                "trusted_interfaces": ["eth0"],
+                **({"trusted_interfaces": ["eth0"]} if release(host) >= TRUST else {}),
                 "subnets": [subnet("10.65.0.0/24")],
             },
         ]
@@ -200,6 +202,7 @@ def drifts(host: Host) -> dict[str, tuple[dict[str, Any], str]]:
     }
     if release(host) >= MODES[0]:
         found["mode"] = ({"gateway_mode_ipv4": "routed"}, "gateway_mode_ipv4 is nat, wanted routed")
+    if release(host) >= TRUST:
         found["trusted"] = ({"trusted_interfaces": ["eth0"]}, "trusted_interfaces is none, wanted eth0")
     return found
 
