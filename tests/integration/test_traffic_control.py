@@ -129,6 +129,22 @@ def test_filters_that_keep_packets(host: Host, outcome: Callable[[], tuple[str, 
     assert "see tc filter show dev eth0 ingress" in trace["path"]["reason"]
 
 
+@pytest.mark.kinds("debian12", "debian13", "debian13-docker28")
+def test_rules_of_nftables_at_devices(host: Host, outcome: Callable[[], tuple[str, str]]) -> None:
+    """Those for what leaves came with nft 1.0.1."""
+    uplink, bridge, port, dummy = places(host)
+    tried = [(uplink, "ingress"), *((place, "egress") for place in (uplink, bridge, port)), (port, "ingress")]
+    for place, hook in tried:
+        chain = f'type filter hook {hook} device "{place.link}" priority 0;'
+        host.run(["nft", f"add table netdev guard; add chain netdev guard at {{ {chain} }}"])
+        assert outcome() == ("answered", "")
+        host.run(["nft", "add rule netdev guard at meta l4proto tcp drop"])
+        seen, told = outcome()
+        assert seen == "timed out"
+        assert "what the rules of netdev guard, chain at, do with its frames" in told
+        host.run(["nft", "delete table netdev guard"])
+
+
 def test_queueing_disciplines_and_programs_that_keep_packets(
     host: Host, outcome: Callable[[], tuple[str, str]]
 ) -> None:

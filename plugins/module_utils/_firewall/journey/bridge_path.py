@@ -105,7 +105,7 @@ class BridgePath:
     def receive(self, course: Course, bridge: Bridge, port: Port, towards: int) -> list[Arrival]:
         """A frame from a container, to the neighbour with that address."""
         family = course.flight.family
-        doubt = self._view.frame_rules.on_bridge(bridge.name, port.link.name)
+        doubt = self._view.frame_rules.on_bridges
         controlled = self._leg.controlled(course, self._view.host, INGRESS, port.link.name)
         if doubt or controlled is not None:
             return [controlled or self._leg.untold(course, doubt)]
@@ -278,7 +278,7 @@ class BridgePath:
         )
         if controlled is not None:
             return controlled
-        doubt = self._view.frame_rules.on_bridge(port.link.name) or port.stack.doubt
+        doubt = self._view.frame_rules.on_bridges or port.stack.doubt
         if doubt:
             return self._leg.untold(course, doubt)
         noted = remembered(course)

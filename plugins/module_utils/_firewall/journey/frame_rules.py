@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, Chain, RuleBook
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 
 class FrameRules:
@@ -16,24 +17,27 @@ class FrameRules:
 
     def __init__(self, book: RuleBook) -> None:
         """Take the ruleset."""
-        self._bridge = ""
-        self._devices: dict[str, str] = {}
+        self.on_bridges = ""
+        """What is not known of a frame that passes any bridge; empty when nothing interferes."""
+        self._devices: dict[tuple[str, str], str] = {}
+        self._any_device: dict[str, str] = {}
         for chain in book.chains.values():
             if not chain.hook or not _decides(chain):
                 continue
             what = f"what the rules of {chain.table_name}, chain {chain.name}, do with its frames"
             if chain.family in ("bridge", "arp"):
-                self._bridge = self._bridge or what
+                self.on_bridges = self.on_bridges or what
             for device in chain.devices:
-                self._devices.setdefault(device, what)
+                self._devices.setdefault((chain.hook, device), what)
+            if chain.hook in (INGRESS, EGRESS) and not chain.devices:
+                # The JSON of nft 1.0.6 lacks them (seen on Debian 12).
+                self._any_device.setdefault(chain.hook, f"{what}; nft does not show of which devices")
 
-    def on_bridge(self, *devices: str) -> str:
-        """What is not known of a frame that passes a bridge and these devices; empty when nothing interferes."""
-        return self._bridge or self.on_device(*devices)
-
-    def on_device(self, *devices: str) -> str:
-        """The same for devices alone."""
-        return next((self._devices[device] for device in devices if device in self._devices), "")
+    def doubt(self, direction: str, *devices: str) -> str:
+        """What is not known of a frame that comes in by devices (``ingress``), or leaves by them (``egress``)."""
+        keys = ((direction, device) for device in devices)
+        found = next((self._devices[key] for key in keys if key in self._devices), "")
+        return found or self._any_device.get(direction, "")
 
 
 def _decides(chain: Chain) -> bool:

@@ -81,9 +81,6 @@ class Leg:
         return united(self._from_wire(device, course))
 
     def _from_wire(self, device: str, course: Course) -> list[Arrival]:
-        doubt = self.view.frame_rules.on_device(device)
-        if doubt:
-            return [self.untold(course, doubt)]
         bridge = self.view.bridges.get(device)
         behind = () if bridge is None else bridge.foreign
         controlled = self.controlled(course, self.view.host, INGRESS, device, *behind)
@@ -158,8 +155,9 @@ class Leg:
 
     def controlled(self, course: Course, stack: Stack, direction: str, *devices: str) -> Optional[Arrival]:
         """The end of a packet at devices where it cannot be known whether it passes; None for all others."""
-        owner = "" if stack is self.view.host else stack.label
-        doubt = stack.controls.doubt(course.flight.family, direction, owner, *devices)
+        is_host = stack is self.view.host
+        doubt = self.view.frame_rules.doubt(direction, *devices) if is_host else ""
+        doubt = doubt or stack.controls.doubt(course.flight.family, direction, "" if is_host else stack.label, *devices)
         return self.untold(course, doubt) if doubt else None
 
     def controlled_loop(self, course: Course, stack: Stack) -> Optional[Arrival]:

@@ -37,7 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_
     form_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain, Rule, RuleBook
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import InRanges
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import InRanges, OneOf
 
 Way = tuple[str, Optional[int]]
 """A chain that rules lead to, with the network that they ask for; None for not just one."""
@@ -188,6 +188,9 @@ class Catalogue:
 
     def _read(self) -> None:
         for number, standing in enumerate(self._standings):
+            for device in standing.chain.devices:
+                # Whoever is behind it is like nobody else.
+                self.partition.add(("iif",), OneOf(frozenset((device,))))
             for position, rule in enumerate(standing.chain.rules):
                 facts = facts_of(rule)
                 for value in self._values_in(facts):

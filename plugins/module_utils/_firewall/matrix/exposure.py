@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Connection, Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.departure import departure
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answer
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.asked import Asked, is_loopback
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, PSH, TCP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     DROP,
@@ -144,13 +145,22 @@ def denied_by_host(view: HostView, packet: Packet) -> str:
     """The rule of INPUT that would keep this packet from a program of the host; empty if none surely would.
 
     Docker's packets are translated before that and pass FORWARD instead, so that a firewall which guards INPUT alone,
-    as ufw and firewalld do with their ordinary rules, does not see them.
+    as ufw and firewalld do with their ordinary rules, does not see them. Of TCP it can be the data that is denied, once
+    the connection is made.
     """
-    start, flight = departure(view, packet)
-    flight.iif, flight.state = start.device, CT_INVALID
-    flight.connection = Connection(flight.protocol, (flight.saddr, flight.sport, flight.daddr, flight.dport))
+    start, first = departure(view, packet)
+    connection = Connection(first.protocol, (first.saddr, first.sport, first.daddr, first.dport))
     # For a program of the host nothing would translate it, and the marks that it gets before INPUT would be the same.
-    flight.connection.dnat_decided = True
+    connection.dnat_decided = True
+    first.iif, first.state, first.connection = start.device, CT_INVALID, connection
+    reason = _denied_at_input(view, first.copy())
+    if reason or first.protocol != TCP:
+        return reason
+    connection.seen_reply, first.tcp_flags = True, ACK | PSH
+    return _denied_at_input(view, first)
+
+
+def _denied_at_input(view: HostView, flight: Flight) -> str:
     ways = [way for way in view.traverser.pass_hook(PREROUTING, flight) if way.verdict == ACCEPT]
     passages = [passage for way in ways for passage in view.traverser.pass_hook(INPUT, way.flight)]
     denied = all(passage.verdict in (DROP, REJECT) for passage in passages)

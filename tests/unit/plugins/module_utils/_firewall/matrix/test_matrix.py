@@ -153,6 +153,8 @@ def test_a_port_published_on_loopback_that_leaks_is_told() -> None:
         (["-p tcp -m tcp --dport 8080 -j DROP"], True),
         (["-p tcp -m tcp --dport 22 -j ACCEPT", "-j REJECT --reject-with icmp-host-prohibited"], True),
         (["-p tcp -m tcp --dport 8080 -j ACCEPT", "-j DROP"], False),
+        # The connection is made, and its data does not come.
+        (["-i eth0 -m conntrack --ctstate ESTABLISHED -j DROP"], True),
         (["-m recent --rcheck --name x --rsource -j DROP"], False),
     ],
 )
