@@ -89,6 +89,10 @@ def _settings(words: Words) -> dict[str, str]:
     return chosen
 
 
+# For nobody here; that it is there makes the kernel look into packets for their protocol and ports.
+_READING = {4: "to 198.18.0.0/15 ipproto sctp", 6: "to 2001:db8:ffff::/48 ipproto sctp"}
+
+
 def _routing(words: Words) -> tuple[str, ...]:
     """Now and then a policy rule chooses another table."""
     if words.some(0.75):
@@ -100,6 +104,7 @@ def _routing(words: Words) -> tuple[str, ...]:
     return (
         f"-{family} rule add {selector} lookup 100 priority 500",
         f"-{family} route add {kind} {words.prefix(family)} table 100",
+        *([f"-{family} rule add {_READING[family]} lookup main priority 501"] if words.some(0.5) else []),
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import selectors
 import socket
 import struct
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ QUIET_SECONDS = 0.04
 """After so long without an event nothing comes any more: all is on one machine and takes microseconds."""
 PATIENT_SECONDS = 1.5
 """Beyond the first retransmission of a SYN (TCP_TIMEOUT_INIT of linux/tcp.h: one second)."""
+LONGEST_SECONDS = 20.0
+"""What many connections send again and again, and the errors about it, can go on for minutes without a pause."""
 
 FIRST_PORT, LAST_PORT = 10000, 19999
 IP_RECVERR, IPV6_RECVERR = 11, 25
@@ -176,7 +179,8 @@ class Prober:
                 for attempt in attempts:
                     if attempt.probe.machine == machine:
                         self._start(attempt)
-        while self._turn(quiet):
+        until = time.monotonic() + LONGEST_SECONDS
+        while self._turn(quiet) and time.monotonic() < until:
             pass
         for attempt in attempts:
             if attempt.sock is not None and attempt.sock.fileno() >= 0:

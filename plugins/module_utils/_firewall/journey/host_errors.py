@@ -59,8 +59,8 @@ def _reset(host: Stack, flight: Flight) -> HostError:
     reset = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
     reset.tcp_flags = RST | ACK
     question = asked(_related(host, reset, flight))
-    # nf_send_reset() has its route asked for before the protocol and ports can be seen, nf_send_reset6() after that.
-    return HostError(reset, question if flight.family == 6 else question._replace(protocol=0, source_port=0, port=0))
+    # nf_send_reset6() says the protocol and the ports, nf_send_reset() has nothing but the packet.
+    return HostError(reset, question if flight.family == 6 else host.fib.as_read(question))
 
 
 def _icmp_error(host: Stack, flight: Flight, error: str) -> HostError:

@@ -108,7 +108,7 @@ class HostPath:
         """
         if passage.flight.daddr == flight.daddr:
             return None
-        decision = self._view.host.fib.lookup(asked(passage.flight))
+        decision = self._route_again(passage.flight)
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
         seen = passage._replace(steps=passage.steps[:translated])
         course = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
@@ -174,12 +174,9 @@ class HostPath:
         return arrivals
 
     def _send_elsewhere(self, course: Course) -> list[Arrival]:
-        """OUTPUT changed the destination or the mark (ip_route_me_harder() of net/ipv4/netfilter.c).
-
-        A new port alone does not make the kernel ask again; where it asks, policy rules see the new ports.
-        """
+        """OUTPUT changed the destination or the mark (ip_route_me_harder()); a new port alone asks for no route."""
         flight = course.flight
-        decision = self._view.host.fib.lookup(asked(flight))
+        decision = self._route_again(flight)
         lost = self._without_way(course, decision)
         if lost is not None:
             return [lost]
@@ -190,6 +187,10 @@ class HostPath:
         if flight.family == 6 and decision.kind != LOCAL and is_loopback(6, flight.saddr):
             return self._leave_as_loopback(routed, decision)
         return self.leave(routed, decision)
+
+    def _route_again(self, flight: Flight) -> Decision:
+        fib = self._view.host.fib
+        return fib.lookup(fib.as_read(asked(flight)))
 
     def _without_way(self, course: Course, decision: Decision) -> Optional[Arrival]:
         if decision.kind == UNCERTAIN:

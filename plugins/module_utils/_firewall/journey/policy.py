@@ -81,6 +81,8 @@ class Policy:
         self._rules = [rule for rule in own if has_vrf or "l3mdev" not in rule.other]
         initial = set(_INITIAL[family])
         self.custom = any(not _plain(rule) or (rule.priority, rule.table) not in initial for rule in self._rules)
+        self.reads_packets = any(_needs_packet(rule) for rule in self._rules)
+        """Whether the kernel looks into a packet for its protocol and ports where nobody else says them."""
         self._plain = [Step("lookup", rule.table, priority=rule.priority) for rule in self._rules]
 
     def steps(self, asked: Asked) -> Iterator[Step]:
@@ -106,6 +108,11 @@ class Policy:
                 continue
             suppressed = -1 if rule.suppress_prefix_length is None else rule.suppress_prefix_length
             yield Step(rule.action, rule.table, suppressed, rule.priority)
+
+
+def _needs_packet(rule: PolicyRule) -> bool:
+    """As fib_rule_requires_fldissect() has it (include/net/fib_rules.h)."""
+    return rule.incoming != "lo" and bool(rule.protocol or rule.source_ports or rule.destination_ports)
 
 
 def _plain(rule: PolicyRule) -> bool:

@@ -103,6 +103,15 @@ class Fib:
         """Whether there are policy rules beyond those that every namespace begins with."""
         return self._policies[family].custom
 
+    def as_read(self, asked: Asked) -> Asked:
+        """What the kernel asks with when it has nothing but a packet (fib4_rules_early_flow_dissect()).
+
+        Without a policy rule that makes it look there for protocol and ports, it asks with none.
+        """
+        return (
+            asked if self._policies[asked.family].reads_packets else asked._replace(protocol=0, source_port=0, port=0)
+        )
+
     def _asked_table(self, family: int, table: int) -> int:
         """The table that a route is found in.
 

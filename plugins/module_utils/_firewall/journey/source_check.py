@@ -69,7 +69,8 @@ def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Deci
     mark = flight.mark if stack.settings.either(device, "src_valid_mark") else 0
     incoming = decision.device if decision.kind == UNICAST else "lo"
     source_port, port = flight.ports
-    return stack.fib.lookup(Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port))
+    asked = Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port)
+    return stack.fib.lookup(stack.fib.as_read(asked))
 
 
 def _own_source(stack: Stack, flight: Flight) -> str:

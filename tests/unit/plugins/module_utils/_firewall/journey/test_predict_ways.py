@@ -248,19 +248,31 @@ def test_a_mark_that_is_not_known_counts_where_a_reply_goes_by_it() -> None:
         assert ask(snapshot, Origin(OUTSIDE), ADDRESS, 22).verdict == verdict
 
 
+def by_header(**selectors: Any) -> PolicyRule:
+    return PolicyRule(100, 4, "blackhole", incoming="lo", **selectors)
+
+
+# One that is not for the host's own packets makes the kernel look into packets for their protocol.
+READING = PolicyRule(101, 4, table=254, destination="198.18.0.0/15", protocol=17)
+
+
 @pytest.mark.parametrize(
-    ("kind", "rule", "seen"),
+    ("kind", "added", "seen"),
     [
-        # A reset is routed as what it answers was addressed, for no protocol; an error before its source is chosen.
-        ("tcp-reset", PolicyRule(100, 4, "blackhole", incoming="lo", protocol=6), "refused"),
-        ("tcp-reset", PolicyRule(100, 4, "blackhole", incoming="lo", source="172.18.0.2"), "timed out"),
-        ("icmp-port-unreachable", PolicyRule(100, 4, "blackhole", incoming="lo", source=ADDRESS), "refused"),
-        ("icmp-port-unreachable", PolicyRule(100, 4, "blackhole", incoming="lo", protocol=1), "timed out"),
+        # A reset is routed as what it answers was addressed; an error before its source is chosen.
+        ("tcp-reset", [by_header(protocol=6)], "refused"),
+        ("tcp-reset", [by_header(protocol=6), READING], "timed out"),
+        ("tcp-reset", [by_header(protocol=17), READING], "refused"),
+        ("tcp-reset", [by_header(source_ports=[80, 80])], "refused"),
+        ("tcp-reset", [by_header(source_ports=[80, 80]), READING], "timed out"),
+        ("tcp-reset", [by_header(source="172.18.0.2")], "timed out"),
+        ("icmp-port-unreachable", [by_header(source=ADDRESS)], "refused"),
+        ("icmp-port-unreachable", [by_header(protocol=1)], "timed out"),
     ],
 )
-def test_what_the_route_of_an_error_is_asked_with(kind: str, rule: PolicyRule, seen: str) -> None:
+def test_what_the_route_of_an_error_is_asked_with(kind: str, added: list[PolicyRule], seen: str) -> None:
     host = host_with_web()
     host.own_rules["filter", "FORWARD"] = [f"-p tcp -i eth0 -j REJECT --reject-with {kind}"]
     snapshot = host.snapshot()
-    rules = sorted([*snapshot.policy_rules, rule], key=lambda item: item.priority)
+    rules = sorted([*snapshot.policy_rules, *added], key=lambda item: item.priority)
     assert ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE), ADDRESS, 8080).seen == seen
