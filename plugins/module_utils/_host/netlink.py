@@ -23,7 +23,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Callable, Optional, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ERROR,
+    UnreadableError,
+    from_os_error,
+)
 
 T = TypeVar("T")
 
@@ -155,6 +159,8 @@ def listed(what: str, list_of: Callable[[Netlink], list[T]]) -> list[T]:
     try:
         with Netlink(ROUTE) as route:
             return list_of(route)
+    except PermissionError as error:
+        raise from_os_error(error, what) from error
     except OSError as error:
         raise UnreadableError(ERROR, f"the kernel did not list the {what}: {error}") from error
 

@@ -48,9 +48,11 @@ def unasked(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], famil
         return None
     answer = in_the_way(bridge, asked, asking)
     question = next(_of_question(bridge, asking, asked, family), None)
-    if question is not None and not question.is_certain and next(_of_question(bridge, asked, asking, family), None):
-        # It does not learn it from a question of the other one either.
-        return answer or question._replace(is_certain=True)
+    if question is not None and not question.is_certain:
+        # It can learn it from a question of the other one.
+        other = next(_of_question(bridge, asking=asked, asked=asking, family=family), None)
+        if other is not None:
+            return answer or question._replace(is_certain=True)
     return answer if question is None or (answer is not None and answer.is_certain) else question
 
 

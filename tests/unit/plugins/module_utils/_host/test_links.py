@@ -24,13 +24,21 @@ def test_the_loopback_interface() -> None:
     assert (found["lo"].mtu, found["lo"].mac) == (65536, "00:00:00:00:00:00")
 
 
-def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (PermissionError(1, "Operation not permitted"), "denied", "links: permission denied; run with become"),
+        (OSError(105, "No buffer space available"), "error", "did not list the links: .* No buffer space"),
+    ],
+)
+def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch, error: OSError, kind: str, words: str) -> None:
     def refuse(route: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
+        raise error
 
     monkeypatch.setattr(links, "links_of", refuse)
-    with pytest.raises(UnreadableError, match="did not list the links"):
+    with pytest.raises(UnreadableError, match=words) as caught:
         links.read_links()
+    assert caught.value.kind == kind
 
 
 def read(monkeypatch: pytest.MonkeyPatch, *readings: Link) -> list[Link]:
