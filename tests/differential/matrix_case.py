@@ -90,7 +90,9 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     for question, outcome in tried:
         cells = book.cells(question)
         seen = {cell["seen"] for cell in cells}
-        found.unknown += any(cell["verdict"] == UNKNOWN for cell in cells)
+        if any(cell["verdict"] == UNKNOWN for cell in cells):
+            found.unknown += 1
+            apart.add(question.member)
         found.several += len(seen) > 1
         if not _agree(question, cells, outcome) and not _is_for_nobody(examined, question, outcome):
             wrong.append(question)
@@ -149,7 +151,7 @@ def _exposures(
 ) -> list[str]:
     """What was reached from outside and is not told, and what is told and was not reached.
 
-    `apart`: ports that not everything was tried of.
+    `apart`: ports that not everything was tried of, or is known of.
     """
     listed = {(item["uplink"], port, item["kind"]) for item in told if item["kind"] in _KINDS for port in item["ports"]}
     reached = set(_reached(tried, everybody))

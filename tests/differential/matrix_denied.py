@@ -33,6 +33,11 @@ def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Ma
         if item["kind"] == DENIED_BY_HOST
         for port in item["ports"]
     }
+    # What is told of a container's port is told of all ports of the host that lead to it.
+    ports: dict[tuple[str, str, int], set[int]] = {}
+    for question in open_:
+        ports.setdefault(_key(question), set()).add(question.port)
+    open_ = [question for question in open_ if len(ports[_key(question)]) == 1]
     if not open_:
         return []
     names = host.docker("ps", "--quiet", "--all").out.split()
