@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import LARGEST, content, opened
 
 NEW_FILE_MODE = 0o644
 NEW_FOLDER_MODE = 0o755
@@ -53,10 +54,9 @@ def read_file(path: str) -> FileState:
     """Return the file at path; OSError for everything but its absence."""
     real_path = os.path.realpath(path)
     try:
-        with open(real_path, "rb") as stream:
-            status = os.fstat(stream.fileno())
-            xattrs = _xattrs(stream.fileno())
-            data = stream.read()
+        with opened(real_path) as (descriptor, status):
+            xattrs = _xattrs(descriptor)
+            data = content(descriptor, real_path, LARGEST)
     except FileNotFoundError:
         return FileState(path, real_path)
     return FileState(path, real_path, data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs)

@@ -25,11 +25,14 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 
 JOURNAL_ROOT = Path("/var/lib/dockernet-baseline")
 RECORD = "journal.jsonl"
 # Of the entries. It goes up when an older release would read them wrongly.
 SCHEMA = 1
+_LARGEST = 1 << 26
+"""Bytes of the record; a change adds a thousand or two."""
 
 
 class Journal:
@@ -121,7 +124,7 @@ class Journal:
 def read_record(root: Path = JOURNAL_ROOT) -> bytes:
     """Return the record as it is, nothing where there is none; OSError when it cannot be read."""
     try:
-        return (root / RECORD).read_bytes()
+        return read_regular(root / RECORD, _LARGEST).data
     except FileNotFoundError:
         return b""
 

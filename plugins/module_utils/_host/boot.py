@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import from_os_error
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import parse_sysctl_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
@@ -96,7 +97,7 @@ def _ufw_files(root: Path) -> list[Path]:
 def shell_setting(path: Path, name: str) -> str:
     """Value of a shell assignment in a file, empty when it is not there."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(path).text.splitlines()
     except OSError:
         return ""
     values = [line.partition("=")[2] for line in lines if line.partition("=")[0].strip() == name]
@@ -106,7 +107,7 @@ def shell_setting(path: Path, name: str) -> str:
 def _read(path: Path, root: Path) -> SysctlFile:
     shown = "/" + str(path.relative_to(root))
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_regular(path).text
     except OSError as error:
         raise from_os_error(error, shown) from error
     return parse_sysctl_file(text, shown)

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
-    UnreadableError,
-    from_os_error,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import from_os_error
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
@@ -26,9 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 
 DEFAULT_PATH = "/etc/docker/daemon.json"
 SNAP_PATH = "/var/snap/docker/current/config/daemon.json"
-
-# Bytes; dockerd has no limit, and nobody's configuration comes near it.
-_LARGEST = 1 << 20
 
 
 def config_path(daemon: Optional[procfs.Process], unit_argv: list[str]) -> str:
@@ -62,31 +55,23 @@ def read_daemon_config(path: str) -> DaemonConfig:
     Raises UnreadableError when it is not ours to read, or no file.
     """
     try:
-        status = os.stat(path)
+        file = read_regular(path)
     except FileNotFoundError:
         return DaemonConfig(path, exists=False, link_target=_link_target(path))
     except OSError as error:
         raise from_os_error(error, path) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise UnreadableError(ERROR, f"{path} is not a regular file")
-    if status.st_size > _LARGEST:
-        raise UnreadableError(ERROR, f"{path} has {status.st_size} bytes; more than {_LARGEST} are not read")
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    parsed = parse(content, path)
+    parsed = parse(file.data, path)
     return DaemonConfig(
         path=path,
         exists=True,
         values=mask_values(parsed.values),
         positions=parsed.positions,
         problems=parsed.problems,
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        mtime=status.st_mtime,
-        ctime=status.st_ctime,
+        mode=stat.S_IMODE(file.status.st_mode),
+        uid=file.status.st_uid,
+        gid=file.status.st_gid,
+        mtime=file.status.st_mtime,
+        ctime=file.status.st_ctime,
         link_target=_link_target(path),
     )
 

@@ -17,6 +17,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import (
     NETWORK_MANAGER,
@@ -88,6 +89,6 @@ def _network_manager(run: Run) -> list[ManagedLink]:
 def _text(path: Path) -> Optional[str]:
     """The text of a file; None for a link that appeared after the manager looked, or went."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_regular(path).text
     except FileNotFoundError:
         return None

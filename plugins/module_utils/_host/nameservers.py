@@ -11,6 +11,8 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+
 # What systemd-resolved asks, where resolv.conf names only its stub (systemd-resolved.service(8)).
 _PATHS = ("etc/resolv.conf", "run/systemd/resolve/resolv.conf")
 
@@ -20,7 +22,7 @@ def read_nameservers(root: Path = Path("/")) -> list[str]:
     found: dict[str, None] = {}
     for path in _PATHS:
         try:
-            text = (root / path).read_text(encoding="utf-8", errors="replace")
+            text = read_regular(root / path).text
         except FileNotFoundError:
             continue
         found.update(dict.fromkeys(_addresses(text)))

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     attributes,
     text,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 
 # linux/netfilter/nfnetlink.h and nf_tables.h: the subsystem stands in the upper byte of the type.
 _SUBSYSTEM = 10 << 8
@@ -61,7 +62,7 @@ def nftables_is_there() -> bool:
     """
     try:
         loaded = {line.partition(" ")[0] for line in _LOADED.read_text(encoding="ascii").splitlines()}
-        built_in = (_MODULES / os.uname().release / "modules.builtin").read_text(encoding="ascii")
+        built_in = read_regular(_MODULES / os.uname().release / "modules.builtin").text
     except (OSError, UnicodeDecodeError):
         return True
     return _MODULE in loaded or f"/{_MODULE}.ko\n" in built_in

@@ -11,10 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from pathlib import Path
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+
+_LARGEST = 1 << 28
+"""Bytes; a host with a thousand containers has a hundredth of it."""
 
 
 class SavedSnapshotError(ValueError):
@@ -23,11 +26,8 @@ class SavedSnapshotError(ValueError):
 
 def load_saved(path: str) -> HostSnapshot:
     """Return the snapshot in a file. Raises SavedSnapshotError."""
-    # A FIFO or a device would keep the reader waiting.
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise SavedSnapshotError(f"{path} is no file")
     try:
-        return load_snapshot(Path(path).read_text("utf-8"))
+        return load_snapshot(read_regular(path, _LARGEST).data.decode())
     except OSError as error:
         raise SavedSnapshotError(f"{path} cannot be read: {error.strerror}") from error
     except (DecodeError, UnicodeDecodeError) as error:

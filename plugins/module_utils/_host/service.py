@@ -15,6 +15,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_argv
@@ -176,6 +177,6 @@ def _sysvinit() -> ServiceUnit:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_regular(path).text
     except OSError:
         return ""

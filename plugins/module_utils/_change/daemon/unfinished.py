@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 
 
@@ -42,7 +43,7 @@ def read_left(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNA
         unread = [record.before for change, record in killed if started is not None and _began(change) > started]
         if not unread:
             return Left(ported=ported)
-        text = Path(unread[0].copy).read_text(encoding="utf-8") if unread[0] else None
+        text = read_regular(unread[0].copy).data.decode() if unread[0] else None
     except (OSError, ValueError, Refusal):
         return Left()
     return Left(unread=True, text=text, ported=ported)

@@ -64,6 +64,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollbac
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import read_sysctl
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     LINKS,
@@ -249,7 +250,7 @@ def _read(path: str) -> FileState:
 def _copy(content: Content) -> bytes:
     """The copy that the journal names, if it is what the journal says."""
     try:
-        data = Path(content.copy).read_bytes()
+        data = read_regular(content.copy).data
     except OSError as error:
         raise Refusal(
             f"nothing was changed: the copy of what was there before cannot be read: {error}. Without it, that cannot "

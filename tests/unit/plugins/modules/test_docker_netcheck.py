@@ -144,7 +144,7 @@ def test_what_is_no_snapshot_is_not_judged(run: Any, tmp_path: Path, text: str |
 
 def test_a_place_that_is_no_file_is_not_waited_for(run: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    assert "is no file" in run(snapshot="audit", snapshot_path=str(tmp_path / "fifo"))["msg"]
+    assert "is not a regular file" in run(snapshot="audit", snapshot_path=str(tmp_path / "fifo"))["msg"]
 
 
 def test_a_snapshot_has_a_place(run: Any) -> None:

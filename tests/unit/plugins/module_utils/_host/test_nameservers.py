@@ -30,5 +30,5 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_no_permission(tmp_path: Path) -> None:
     (tmp_path / "etc/resolv.conf").mkdir(parents=True)
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(OSError, match="not a regular file"):
         read_nameservers(tmp_path)
