@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,12 +62,12 @@ NO_FILES: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.fixture(params=[*NO_FILES, "large"])
-def wrong(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def wrong(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A place at which something lies that nobody should try to read."""
     make = {**NO_FILES, "large": _large}[request.param]
     path = tmp_path / "wrong.conf"
     make(path)
-    yield path
+    return path
 
 
 def test_a_file_is_read_with_its_state(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_absence_and_refusal_are_told_apart(tmp_path: Path) -> None:
 def test_no_descriptor_is_left(wrong: Path) -> None:
     before = os.listdir("/proc/self/fd")
     for dummy in range(3):
-        with pytest.raises(OSError, match="regular file|more than"):
+        with pytest.raises(OSError, match=r"regular file|more than"):
             read_regular(wrong)
     assert os.listdir("/proc/self/fd") == before
 
@@ -153,12 +153,12 @@ def test_no_descriptor_is_left(wrong: Path) -> None:
 
 
 def test_daemon_json_is_unreadable(wrong: Path) -> None:
-    with pytest.raises(UnreadableError, match="regular file|more than"):
+    with pytest.raises(UnreadableError, match=r"regular file|more than"):
         read_daemon_config(str(wrong))
 
 
 def test_a_file_to_change_is_refused(wrong: Path) -> None:
-    with pytest.raises(OSError, match="regular file|more than"):
+    with pytest.raises(OSError, match=r"regular file|more than"):
         atomic_file.read_file(str(wrong))
 
 
@@ -171,21 +171,21 @@ def test_an_environment_file_gives_no_variables(wrong: Path) -> None:
 
 
 def test_a_snapshot_is_refused(wrong: Path) -> None:
-    with pytest.raises(SavedSnapshotError, match="regular file|more than"):
+    with pytest.raises(SavedSnapshotError, match=r"regular file|more than"):
         load_saved(str(wrong))
 
 
 def test_name_servers_are_unknown(wrong: Path) -> None:
     (wrong.parent / "etc").mkdir()
     wrong.rename(wrong.parent / "etc/resolv.conf")
-    with pytest.raises(OSError, match="regular file|more than"):
+    with pytest.raises(OSError, match=r"regular file|more than"):
         read_nameservers(wrong.parent)
 
 
 def test_the_state_of_a_link_is_unknown(wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(managed_links, "STATES", wrong.parent)
     wrong.rename(wrong.parent / "7")
-    with pytest.raises(OSError, match="regular file|more than"):
+    with pytest.raises(OSError, match=r"regular file|more than"):
         managed_links._networkd({7: "eth0"})
 
 
