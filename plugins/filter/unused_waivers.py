@@ -54,7 +54,8 @@ def unused_waivers(lists: Iterable[Iterable[Mapping[str, Any]]]) -> list[str]:
 
 def _line(waiver: Mapping[str, Any]) -> str:
     chosen = f" where {waiver['selector']}" if waiver["selector"] else ""
-    return f"waiver that covers nothing: {waiver['check']}{chosen} ({waiver['owner']}: {waiver['reason']})"
+    hosts = "" if waiver["hosts"] == ["*"] else f" on {', '.join(waiver['hosts'])}"
+    return f"waiver that covers nothing: {waiver['check']}{chosen}{hosts} ({waiver['owner']}: {waiver['reason']})"
 
 
 class FilterModule:

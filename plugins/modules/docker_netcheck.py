@@ -96,8 +96,15 @@ options:
         description:
           - JMESPath over the C(resource) of the finding; the waiver covers those of which it is true. Without it, it
             covers all.
+          - Whoever may start a container sets its C(labels) and its C(image). Choose by C(name), C(networks) or
+            C(published), and by O(waivers[].hosts), where others start containers; see O(refuse_waivers_by).
           - It takes the Python library C(jmespath) on the controller.
         type: str
+      hosts:
+        description: Names in the inventory, or patterns of them such as V(web*), of the hosts on which it holds.
+        type: list
+        elements: str
+        default: ["*"]
       reason:
         description: Why it is accepted.
         type: str
@@ -110,6 +117,14 @@ options:
         description: The last day on which it holds, as V(YYYY-MM-DD), in UTC. After that day it covers nothing.
         type: str
         required: true
+  refuse_waivers_by:
+    description:
+      - Keys of a resource that no selector may read. A waiver whose selector reads one of them, or may read all keys,
+        covers nothing, and its state is V(refused).
+    type: list
+    elements: str
+    choices: [labels, image]
+    default: []
   userland_proxy:
     description:
       - What is wanted of docker-proxy, which the check C(proxy.enabled) judges by.
@@ -178,7 +193,8 @@ EXAMPLES = r"""
       publish.wildcard: high
     waivers:
       - check: publish.wildcard
-        selector: labels.team == 'shop' && contains(networks, 'front')
+        selector: container == 'balancer' && contains(published, '192.0.2.10:443/tcp')
+        hosts: [edge*]
         reason: The load balancer of the shop has to be reached from everywhere
         owner: shop@example.com
         expires: "2027-03-31"
@@ -264,6 +280,10 @@ policy:
     parameters:
       description: Parameters by id and name, as far as the profile or the task set them.
       type: dict
+    refuse_waivers_by:
+      description: What no waiver may choose by.
+      type: list
+      elements: str
 findings:
   description: What each check has to say, at least one finding of each, in the order of RV(checks).
   returned: success, unless O(snapshot=save)
@@ -313,6 +333,11 @@ findings:
         labels:
           description: Of the container or network.
           type: dict
+        published:
+          description: Sockets of the host that lead to it, of a container and of its ports.
+          type: list
+          elements: str
+          sample: ["192.0.2.10:8080/tcp"]
     summary:
       description: What is so, in one line.
       type: str
@@ -351,6 +376,10 @@ waivers:
     selector:
       description: As it was given, empty where it was not.
       type: str
+    hosts:
+      description: As they were given.
+      type: list
+      elements: str
     reason:
       description: As it was given.
       type: str
@@ -361,13 +390,16 @@ waivers:
       description: As it was given.
       type: str
     state:
-      description: V(applied), V(unused) where no failure on this host is like that, or V(expired).
+      description:
+        - V(applied), V(unused) where no failure on this host is like that or it does not hold on this host, V(expired),
+          or V(refused) by O(refuse_waivers_by).
       type: str
     findings:
       description: How many failures are like that, whether or not another waiver covers them, too.
       type: int
     problem:
-      description: Where there are none, what kept the selector from being asked of a resource; else empty.
+      description:
+        - Why it is refused; where there are none, what kept the selector from being asked of a resource; else empty.
       type: str
 summary:
   description: Numbers of findings by outcome. Those that are waived are counted as that alone.

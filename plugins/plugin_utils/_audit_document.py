@@ -55,7 +55,7 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
     """
     began = time.monotonic()
     found = [_with_severity(from_plain(Finding, item), policy) for item in answer["findings"]]
-    findings, uses = apply_waivers(found, policy.waivers, today)
+    findings, uses = apply_waivers(found, policy.waivers, inventory_name, today)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
     document = {
         "document": {"name": NAME, "version": VERSION},
@@ -105,6 +105,7 @@ def _policy(policy: Policy, today: datetime.date) -> dict[str, Any]:
         "checks": list(policy.checks),
         "exclude": list(policy.exclude),
         "severities": dict(policy.severities),
+        "refuse_waivers_by": list(policy.refuse_waivers_by),
         "parameters": {check: dict(values) for check, values in policy.parameters.items()},
     }
 

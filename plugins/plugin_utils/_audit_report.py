@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._junit import Suite
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._waiver_matching import EXPIRED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._waiver_matching import EXPIRED, REFUSED
 
 UNREACHABLE = "unreachable"
 FAILED = "failed"
@@ -96,6 +96,7 @@ class Audit:
         title += f"Docker Engine {engine}" if engine else "no Docker Engine that answers"
         told = [
             ("Expired waivers, which cover nothing any more:", _expired(self.waivers)),
+            ("Waivers that are refused, and cover nothing:", _refused(self.waivers)),
             ("Waivers that could not be asked of every resource:", _problems(self.waivers)),
         ]
         extra = [Line(text) for text in sections(told, width)]
@@ -122,5 +123,17 @@ def _expired(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def _refused(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{waiver['check']}, {waiver['selector']}, {waiver['findings']} failed: {waiver['problem']} ({waiver['owner']})"
+        for waiver in waivers
+        if waiver["state"] == REFUSED
+    ]
+
+
 def _problems(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [f"{waiver['check']}, {waiver['selector']}: {waiver['problem']}" for waiver in waivers if waiver["problem"]]
+    return [
+        f"{waiver['check']}, {waiver['selector']}: {waiver['problem']}"
+        for waiver in waivers
+        if waiver["problem"] and waiver["state"] != REFUSED
+    ]

@@ -39,6 +39,8 @@ class Policy:
     """By id, where it is not what the catalogue says."""
     parameters: Mapping[str, Mapping[str, Any]]
     """By id and name, as far as the profile or the task says something."""
+    refuse_waivers_by: tuple[str, ...]
+    """Keys of resources that no waiver may choose by."""
     waivers: Sequence[Waiver]
 
 
@@ -61,7 +63,8 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
             check: {**profile.parameters.get(check, {}), **given.get(check, {})}
             for check in dict.fromkeys((*profile.parameters, *given))
         },
-        waivers=read_waivers(options["waivers"]),
+        refuse_waivers_by=tuple(options["refuse_waivers_by"]),
+        waivers=read_waivers(options["waivers"], options["refuse_waivers_by"]),
     )
 
 

@@ -50,6 +50,10 @@ class Selector:
         except RecursionError as error:
             raise SelectorError(_TOO_DEEP) from error
 
+    def may_read(self, key: str) -> bool:
+        """Whether that key of a resource can decide what it says."""
+        return self.reads is None or key in self.reads
+
     def selects(self, resource: Mapping[str, Any]) -> bool:
         """Whether it is true of a resource. Raises SelectorError where a function gets what it does not take."""
         try:

@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._waivers import
 APPLIED = "applied"
 UNUSED = "unused"
 EXPIRED = "expired"
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -38,41 +39,44 @@ class WaiverUse:
 
     check: str
     selector: str
+    hosts: list[str]
     reason: str
     owner: str
     expires: str
     state: str
-    """``applied``, ``unused`` or ``expired``."""
+    """``applied``, ``unused``, ``expired`` or ``refused``."""
     findings: int
     """Failed findings that it is about, whether or not another one covers them, too."""
     problem: str
-    """What kept the selector from being asked of a resource, where it selected none; empty where nothing did."""
+    """Why it is refused, or what kept the selector of one that selects nothing from being asked; else empty."""
 
 
 def apply_waivers(
-    findings: Sequence[Finding], waivers: Sequence[Waiver], today: datetime.date
+    findings: Sequence[Finding], waivers: Sequence[Waiver], inventory_name: str, today: datetime.date
 ) -> tuple[list[Finding], list[WaiverUse]]:
-    """Return the findings, those that failed with the first waiver that covers them, and the uses of all waivers."""
+    """Return the findings of a host, failed ones with the first waiver that covers them, and each waiver's use."""
     failed = _Failed(findings)
     covered: dict[int, AppliedWaiver] = {}
     uses = []
     for waiver in waivers:
-        numbers, problem = failed.chosen_by(waiver)
-        expired = waiver.has_expired(today)
-        if not expired:
+        numbers, problem = failed.chosen_by(waiver) if waiver.holds_on(inventory_name) else ([], "")
+        state = _state(waiver, today, numbers)
+        if state == APPLIED:
             for number in numbers:
                 covered.setdefault(number, waiver.decision)
-        state = EXPIRED if expired else APPLIED if numbers else UNUSED
+        if state == REFUSED:
+            problem = f"it chooses by {' and '.join(waiver.refused)}, which whoever starts a container sets"
         uses.append(
             WaiverUse(
                 waiver.check,
                 waiver.text,
+                list(waiver.hosts),
                 waiver.decision.reason,
                 waiver.decision.owner,
                 waiver.decision.expires,
                 state,
                 len(numbers),
-                "" if numbers else problem,
+                problem if state == REFUSED or not numbers else "",
             )
         )
     result = [
@@ -80,6 +84,14 @@ def apply_waivers(
         for number, finding in enumerate(findings)
     ]
     return result, uses
+
+
+def _state(waiver: Waiver, today: datetime.date, numbers: list[int]) -> str:
+    if waiver.has_expired(today):
+        return EXPIRED
+    if waiver.refused:
+        return REFUSED
+    return APPLIED if numbers else UNUSED
 
 
 class _Failed:

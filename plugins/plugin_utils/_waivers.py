@@ -12,6 +12,7 @@ import datetime
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.parameters import WrongValueError
@@ -31,19 +32,30 @@ class Waiver:
     text: str
     """Of the selector; empty where every resource is meant."""
     selector: Selector | None
+    hosts: tuple[str, ...]
+    """Patterns of names in the inventory; it holds on hosts that one of them matches."""
+    refused: tuple[str, ...]
+    """What its selector reads of a resource though it must not choose by that; it covers nothing then."""
     decision: AppliedWaiver
 
     def has_expired(self, today: datetime.date) -> bool:
         """Whether its last day is over."""
         return datetime.date.fromisoformat(self.decision.expires) < today
 
+    def holds_on(self, inventory_name: str) -> bool:
+        """Whether it is meant for the host of that name."""
+        return any(fnmatchcase(inventory_name, pattern) for pattern in self.hosts)
 
-def read_waivers(given: Sequence[Mapping[str, Any]]) -> list[Waiver]:
-    """Return the waivers of the option of that name. Raises WrongValueError."""
-    return [_waiver(item, f"waivers[{number}]") for number, item in enumerate(given)]
+
+def read_waivers(given: Sequence[Mapping[str, Any]], refused_keys: Sequence[str]) -> list[Waiver]:
+    """Return the waivers of the option of that name; refused_keys are what none of them may choose by.
+
+    Raises WrongValueError.
+    """
+    return [_waiver(item, refused_keys, f"waivers[{number}]") for number, item in enumerate(given)]
 
 
-def _waiver(given: Mapping[str, Any], place: str) -> Waiver:
+def _waiver(given: Mapping[str, Any], refused_keys: Sequence[str], place: str) -> Waiver:
     for name in ("reason", "owner"):
         if not given[name].strip():
             raise WrongValueError(f"{place}.{name}", "it is empty; say it, so that others can follow", given[name])
@@ -52,11 +64,14 @@ def _waiver(given: Mapping[str, Any], place: str) -> Waiver:
     except UnknownCheckError as error:
         raise WrongValueError(f"{place}.check", str(error), given["check"]) from error
     text = given["selector"]
+    selector = None if text is None else _selector(text, f"{place}.selector")
     return Waiver(
         check=str(given["check"]),
         ids=ids,
         text=str(text or ""),
-        selector=None if text is None else _selector(text, f"{place}.selector"),
+        selector=selector,
+        hosts=_hosts(given["hosts"], f"{place}.hosts"),
+        refused=tuple(key for key in refused_keys if selector is not None and selector.may_read(key)),
         decision=AppliedWaiver(str(given["reason"]), str(given["owner"]), _day(given["expires"], f"{place}.expires")),
     )
 
@@ -66,6 +81,15 @@ def _selector(text: str, place: str) -> Selector:
         return Selector(str(text))
     except SelectorError as error:
         raise WrongValueError(place, str(error), text) from error
+
+
+def _hosts(given: Sequence[str], place: str) -> tuple[str, ...]:
+    if not given:
+        raise WrongValueError(place, "it is empty, so the waiver holds on no host; leave it out to mean all", given)
+    for number, pattern in enumerate(given):
+        if not pattern.strip():
+            raise WrongValueError(f"{place}[{number}]", "it is empty; expected a name in the inventory", pattern)
+    return tuple(str(pattern) for pattern in given)
 
 
 def _day(text: str, place: str) -> str:

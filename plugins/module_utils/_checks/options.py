@@ -22,6 +22,9 @@ AUDIT = "audit"
 
 PROFILES = ("default", "cis", "strict")
 
+SET_BY_STARTERS = ("labels", "image")
+"""What a waiver can choose by, and whoever may start a container sets as they like."""
+
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "profile": {"type": "str", "choices": list(PROFILES), "default": PROFILES[0]},
     "checks": {"type": "list", "elements": "str", "default": ["*"]},
@@ -36,11 +39,13 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
         "options": {
             "check": {"type": "str", "required": True},
             "selector": {"type": "str"},
+            "hosts": {"type": "list", "elements": "str", "default": ["*"]},
             "reason": {"type": "str", "required": True},
             "owner": {"type": "str", "required": True},
             "expires": {"type": "str", "required": True},
         },
     },
+    "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
     "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
     "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},
     "snapshot_path": {"type": "path"},
@@ -49,5 +54,5 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 REQUIRED_BY = {"snapshot": ["snapshot_path"]}
 
-ON_THE_CONTROLLER = ("profile", "severities", "waivers")
+ON_THE_CONTROLLER = ("profile", "severities", "waivers", "refuse_waivers_by")
 """What the host is not told."""

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -26,18 +27,21 @@ def daemon() -> Resource:
 
 def container(item: Container) -> Resource:
     """A container."""
-    return Resource("container", item.name, item.name, item.image, _networks(item), dict(item.labels))
+    published = _sockets(item.published)
+    return Resource("container", item.name, item.name, item.image, _networks(item), dict(item.labels), published)
 
 
 def port(item: Container, number: int, protocol: str) -> Resource:
     """A port of a container, by its number inside."""
     name = f"{item.name}:{number}/{protocol}"
-    return Resource("port", name, item.name, item.image, _networks(item), dict(item.labels))
+    published = _sockets([one for one in item.published if (one.container_port, one.protocol) == (number, protocol)])
+    return Resource("port", name, item.name, item.image, _networks(item), dict(item.labels), published)
 
 
 def host_port(socket: str, protocol: str) -> Resource:
     """A port of the host, by its socket: ``192.0.2.1:80`` say."""
-    return Resource("port", f"{socket}/{protocol}")
+    name = f"{socket}/{protocol}"
+    return Resource("port", name, published=[name])
 
 
 def network(item: Network) -> Resource:
@@ -62,3 +66,8 @@ def file(path: str) -> Resource:
 
 def _networks(item: Container) -> list[str]:
     return [endpoint.network for endpoint in item.endpoints]
+
+
+def _sockets(ports: list[PublishedPort]) -> list[str]:
+    """The host's side of bindings, without those to what is no address."""
+    return [f"{socket_name(port.address, port.host_port)}/{port.protocol}" for port in ports if port.address]

@@ -42,6 +42,8 @@ class Resource:
     """Names of the Docker networks that it is, or is on."""
     labels: dict[str, str] = field(default_factory=dict, compare=False)
     """Of the container or network."""
+    published: list[str] = field(default_factory=list, compare=False)
+    """Sockets of the host that lead to it, as ``192.0.2.1:8080/tcp``, of a container and of its ports."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ OPEN, CLOSED, LOST = 0, 2, 4
 SEVERITIES = ("high", "medium", "low", "info")
 
 
-def waiver(expires: str, **more: str) -> dict[str, str]:
+def waiver(expires: str, **more: Any) -> dict[str, Any]:
     return {"check": CHECK, "reason": "edge host", "owner": "netops", "expires": expires, **more}
 
 
@@ -33,6 +33,20 @@ HOSTS: dict[str, dict[str, Any]] = {
     "unknown": {"audit_snapshot_path": "blind.json", "audit_checks": [CHECK, BLIND], "audit_exclude": [CHECK]},
     "waived": {"audit_severities": {CHECK: "high"}, "audit_waivers": [waiver("2999-12-31")]},
     "expired": {"audit_severities": {CHECK: "high"}, "audit_waivers": [waiver("2020-12-31")]},
+    "refused": {
+        "audit_severities": {CHECK: "high"},
+        "audit_waivers": [waiver("2999-12-31", selector="labels.team == 'edge' || container == 'web'")],
+        "audit_refuse_waivers_by": ["labels"],
+    },
+    "bound": {
+        "audit_severities": {CHECK: "high"},
+        "audit_waivers": [waiver("2999-12-31", selector="contains(published, '0.0.0.0:80/tcp')", hosts=["bound*"])],
+        "audit_refuse_waivers_by": ["labels", "image"],
+    },
+    "of-another-host": {
+        "audit_severities": {CHECK: "high"},
+        "audit_waivers": [waiver("2999-12-31", hosts=["bound*"])],
+    },
     "wrong-waiver": {"audit_waivers": [waiver("2999-12-31", selector="kind ==")]},
     "no-check": {"audit_checks": ["no.such"]},
     "no-check-left": {"audit_exclude": [CHECK]},
@@ -69,11 +83,11 @@ def expected(name: str) -> int:
     level = variables["audit_fail_on"]
     if kind in NOT_AUDITED:
         return LOST if kind == "unreachable" else CLOSED
-    if level == "none" or kind in ("passes", "waived"):
+    if level == "none" or kind in ("passes", "waived", "bound"):
         return OPEN
     if kind == "unknown":
         return CLOSED if variables.get("audit_fail_on_unknown", True) else OPEN
-    severity = "high" if kind == "expired" else kind.removeprefix("fails-")
+    severity = "high" if kind in ("expired", "refused", "of-another-host") else kind.removeprefix("fails-")
     return CLOSED if SEVERITIES.index(severity) <= SEVERITIES.index(level) else OPEN
 
 
@@ -147,6 +161,7 @@ def test_each_host_fails_exactly_as_its_files_say(inventory: Path, tmp_path: Pat
     assert "excluded" in reasons["no-check-left.none"]
     assert "gone.json" in reasons["no-file.none"]
     assert "port 1" in reasons["unreachable.none"]
+    assert done.out.count("Waivers that are refused, and cover nothing:") == len(LEVELS)
     assert done.out.count("not audited") >= 2 * len(NOT_AUDITED)
 
 

@@ -61,7 +61,14 @@ def test_a_plan_comes_from_plain_findings() -> None:
 
 
 def waiver(check: str, state: str) -> dict[str, Any]:
-    return {"check": check, "selector": "kind == 'port'", "reason": "known", "owner": "netops", "state": state}
+    return {
+        "check": check,
+        "selector": "kind == 'port'",
+        "hosts": ["*"],
+        "reason": "known",
+        "owner": "netops",
+        "state": state,
+    }
 
 
 def test_a_waiver_is_unused_where_no_host_uses_it() -> None:
@@ -71,6 +78,10 @@ def test_a_waiver_is_unused_where_no_host_uses_it() -> None:
     ]
     assert unused_waivers(hosts) == ["waiver that covers nothing: c.d where kind == 'port' (netops: known)"]
     assert unused_waivers([]) == []
+    bound = [{**waiver("a.b", "unused"), "hosts": ["web*", "db1"]}]
+    assert unused_waivers([bound]) == [
+        "waiver that covers nothing: a.b where kind == 'port' on web*, db1 (netops: known)"
+    ]
     lost = {**FINDING, "remedy": {"text": "On.", "module": "ip_forward", "args": {"window": 3}}}
     with pytest.raises(AnsibleFilterError, match=r"repair_plan: the remedy of mode\.host gives window to ip_forward, "):
         repair_plan([lost])

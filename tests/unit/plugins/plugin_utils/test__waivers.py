@@ -38,7 +38,7 @@ FINDINGS = [
 def applied(*waivers: dict[str, Any], findings: list[Finding] | None = None) -> tuple[list[str], list[WaiverUse]]:
     """Names of the resources of waived findings, and what became of the waivers."""
     chosen = FINDINGS if findings is None else findings
-    result, uses = apply_waivers(chosen, policy_of(waivers=list(waivers)).waivers, TODAY)
+    result, uses = apply_waivers(chosen, policy_of(waivers=list(waivers)).waivers, "edge1", TODAY)
     assert [item.summary for item in result] == [item.summary for item in chosen]
     assert [item.outcome for item in result] == [item.outcome for item in chosen]
     return [item.resource.name for item in result if item.waiver], uses
@@ -67,9 +67,52 @@ def test_only_what_failed_is_waived() -> None:
 
 def test_the_finding_shows_who_decided_and_why() -> None:
     entry = waiver(check=HOST_MODE, reason="needs it", owner="ops@example.com", expires="2027-01-31")
-    result, dummy = apply_waivers(FINDINGS, policy_of(waivers=[entry]).waivers, TODAY)
+    result, dummy = apply_waivers(FINDINGS, policy_of(waivers=[entry]).waivers, "edge1", TODAY)
     assert to_plain(result[3].waiver) == {"reason": "needs it", "owner": "ops@example.com", "expires": "2027-01-31"}
     assert result[3].outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "holds"),
+    [(["*"], True), (["edge1"], True), (["db*", "edge?"], True), (["edge"], False), (["EDGE1"], False)],
+)
+def test_a_waiver_holds_on_the_hosts_that_it_names(hosts: list[str], holds: bool) -> None:
+    names, uses = applied(waiver(check=HOST_MODE, hosts=hosts))
+    assert names == (["agent"] if holds else [])
+    assert states(uses) == [("applied", 1) if holds else ("unused", 0)]
+    assert uses[0].hosts == hosts
+
+
+@pytest.mark.parametrize(
+    ("selector", "refused"),
+    [
+        ("labels.team == 'shop'", "labels"),
+        ("container == 'web' || starts_with(labels.team, 'sh')", "labels"),
+        ("image == 'nginx' && labels.team == 'shop'", "labels and image"),
+        ("values(@)", "labels and image"),
+        ("contains(values(@), 'web')", "labels and image"),
+        ("*", "labels and image"),
+        ("container == 'web'", ""),
+        ("contains(published, '192.0.2.1:80/tcp')", ""),
+        (None, ""),
+    ],
+)
+def test_waivers_by_what_starters_of_containers_set_can_be_refused(selector: str | None, refused: str) -> None:
+    entry = waiver(check=WILDCARD, selector=selector)
+    policy = policy_of(waivers=[entry], refuse_waivers_by=["labels", "image"])
+    result, uses = apply_waivers(FINDINGS, policy.waivers, "edge1", TODAY)
+    assert (uses[0].state == "refused") == bool(refused)
+    if refused:
+        assert not [item for item in result if item.waiver]
+        assert uses[0].problem == f"it chooses by {refused}, which whoever starts a container sets"
+
+
+def test_a_refused_waiver_does_not_hide_one_that_is_bound_to_the_host() -> None:
+    entries = [waiver(selector="labels.team == 'shop'", owner="first"), waiver(selector="name == 'web:80/tcp'")]
+    policy = policy_of(waivers=entries, refuse_waivers_by=["labels"])
+    result, uses = apply_waivers(FINDINGS, policy.waivers, "edge1", TODAY)
+    assert [item.resource.name for item in result if item.waiver] == ["web:80/tcp"]
+    assert states(uses) == [("refused", 2), ("applied", 1)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +133,7 @@ def test_an_expired_waiver_does_not_hide_one_that_holds() -> None:
 
 def test_each_waiver_counts_what_it_is_about_and_the_first_is_shown() -> None:
     entries = [waiver(check=WILDCARD, owner="first"), waiver(selector="container == 'web'", owner="second")]
-    result, uses = apply_waivers(FINDINGS, policy_of(waivers=entries).waivers, TODAY)
+    result, uses = apply_waivers(FINDINGS, policy_of(waivers=entries).waivers, "edge1", TODAY)
     assert result[0].waiver is not None
     assert result[0].waiver.owner == "first"
     assert states(uses) == [("applied", 3), ("applied", 1)]
@@ -122,6 +165,8 @@ def test_one_that_matches_nothing_is_told_with_what_kept_it_from_matching() -> N
         ({"selector": ""}, ".selector: it is empty"),
         ({"reason": " "}, ".reason: it is empty"),
         ({"owner": ""}, ".owner: it is empty"),
+        ({"hosts": []}, ".hosts: it is empty"),
+        ({"hosts": ["a", " "]}, ".hosts[1]: it is empty"),
         (
             {"expires": "31.12.2026"},
             f"{DAY} '31.12.2026'",
@@ -187,7 +232,7 @@ def test_shortcuts_choose_what_jmespath_chooses(seed: int) -> None:
     patterns = ["*", "publish.*", "mode.*", WILDCARD, "daemon.config"]
     entries = [waiver(check=dice.choice(patterns), selector=dice.choice(SELECTORS)) for dummy in range(10)]
     policy = policy_of(waivers=entries)
-    dummy_result, uses = apply_waivers(findings, policy.waivers, TODAY)
+    dummy_result, uses = apply_waivers(findings, policy.waivers, "edge1", TODAY)
     for entry, one, use in zip(entries, policy.waivers, uses):
         wanted = [
             item
