@@ -15,7 +15,8 @@ class ModuleDocFragment:
 options:
   docker_host:
     description:
-      - Where the Docker Engine listens.
+      - Where the Docker Engine of this host listens. V(unix:///PATH), or V(tcp://ADDRESS:PORT) with V(localhost) or an
+        address of the loopback interface (127.0.0.0/8, V([::1])).
     type: str
     default: unix:///var/run/docker.sock
 """

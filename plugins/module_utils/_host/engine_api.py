@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import parse_engine_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
     EngineConnection,
     NotHttpError,
@@ -30,8 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
 
 TIME_LIMIT = 20
 """Seconds to wait for each answer: a dockerd that hangs must not hang the audit."""
-
-_LOCAL_HOSTS = ("unix://", "http+unix://", "tcp://127.", "tcp://localhost", "tcp://[::1]")
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,9 @@ def asking(docker_host: str, time_limit: float) -> Iterator[EngineConnection]:
 
     What the body meets while it asks becomes UnreadableError.
     """
-    if not docker_host.startswith(_LOCAL_HOSTS):
-        raise UnreadableError(ERROR, f"{docker_host} is not on this host; its kernel can only be read where it runs")
+    address = parse_engine_address(docker_host)
     try:
-        with EngineConnection(docker_host, time_limit) as engine:
+        with EngineConnection(address, time_limit) as engine:
             yield engine
     except RefusedError as error:
         raise UnreadableError(ERROR, f"the Engine API at {docker_host} refused: {error}") from error

@@ -19,10 +19,9 @@ from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from types import TracebackType
 from typing import Any, Optional
-from urllib.parse import urlsplit
 
-_UNIX = ("unix", "http+unix")
-_DEFAULT_PORT = 2375
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
+
 _HTTP_1_1 = 11
 _NOT_FOUND = 404
 _WITHOUT_BODY = (204, 304)
@@ -60,13 +59,12 @@ class EngineConnection:
     time.
     """
 
-    def __init__(self, docker_host: str, time_limit: float) -> None:
-        """Take ``unix:///run/docker.sock`` or ``tcp://127.0.0.1:2375``; time_limit is in seconds, for each answer."""
-        parts = urlsplit(docker_host)
+    def __init__(self, address: EngineAddress, time_limit: float) -> None:
+        """Take where the engine listens; time_limit is in seconds, for each answer."""
         self._connection = (
-            _UnixConnection(parts.netloc + parts.path, time_limit)
-            if parts.scheme in _UNIX
-            else HTTPConnection(parts.hostname or "", parts.port or _DEFAULT_PORT, timeout=time_limit)
+            _UnixConnection(address.path, time_limit)
+            if address.path
+            else HTTPConnection(address.host, address.port, timeout=time_limit)
         )
 
     def __enter__(self) -> EngineConnection:

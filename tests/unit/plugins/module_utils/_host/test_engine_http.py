@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
     EngineConnection,
     NotHttpError,
@@ -92,7 +93,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def connection(engine: Engine, tmp_path: Path) -> Iterator[EngineConnection]:
     assert engine.connections == 0
-    with EngineConnection(f"unix://{tmp_path}/engine.sock", SECONDS) as found:
+    with EngineConnection(EngineAddress(f"{tmp_path}/engine.sock"), SECONDS) as found:
         yield found
 
 
@@ -124,7 +125,7 @@ def said(tmp_path: Path, answer: bytes) -> object:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            with EngineConnection(f"unix://{tmp_path}/engine.sock", SECONDS) as connection:
+            with EngineConnection(EngineAddress(f"{tmp_path}/engine.sock"), SECONDS) as connection:
                 return connection.get_lines("/events")
         finally:
             thread.join(SECONDS)
