@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     FileState,
@@ -21,31 +22,42 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
     replace_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot_order import in_a_cycle
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder
 
 FOLDER = "/etc/systemd/system"
 ABSENT = "absent"
 ENABLED = "enabled"
 DISABLED = "disabled"
-# What loads rulesets at boot. Each orders itself before network-pre.target or network.target, so there is no cycle.
-_LOADERS = ("nftables", "netfilter-persistent", "iptables", "ip6tables", "ufw", "firewalld")
+# Iptables of both kinds: raw sockets and the modules of the kernel are for the legacy one (measured with 1.8.7 and
+# 1.8.11; libxtables runs modprobe itself where ip_tables is not loaded). Its lock lies in /run.
 _TEMPLATE = """\
 # Written by the Ansible collection dockernet.baseline.
 # {note}
 [Unit]
 Description={description}
 DefaultDependencies=no
-Wants=network-pre.target
-After=local-fs.target systemd-modules-load.service {loaders}
-Before=network-pre.target docker.service
+Conflicts=shutdown.target
+{wants}After={after}
+Before={before} shutdown.target
 
 [Service]
 Type=oneshot
+TimeoutStartSec=150
+TimeoutStopSec=90
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_MODULE
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=/run
+ProtectHome=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 {commands}
 
 [Install]
 WantedBy=multi-user.target
 """
+_NETWORK = "network-pre.target"
 
 
 @dataclass(frozen=True)
@@ -76,13 +88,26 @@ def unit_path(name: str) -> str:
     return f"{FOLDER}/{name}"
 
 
-def firewall_unit(note: str, description: str, service: list[str]) -> str:
+def firewall_unit(note: str, description: str, service: list[str], order: Optional[BootOrder]) -> str:
     """Text of a unit that touches the packet filter behind what loads rulesets, before the network and dockerd start.
 
     note: what people, and this collection, must be able to read in it; service: lines of the section Service.
+    Raises Refusal where systemd did not tell the order of boot.
     """
-    loaders = " ".join(f"{name}.service" for name in _LOADERS)
-    return _TEMPLATE.format(note=note, description=description, loaders=loaders, commands="\n".join(service))
+    if order is None:
+        raise Refusal(
+            "nothing was changed: systemd does not tell what comes before what at boot, so there is no place for the "
+            "unit that sets this again at boot"
+        )
+    return _TEMPLATE.format(
+        note=note,
+        description=description,
+        # It is passive: somebody has to ask for it, or nothing comes before the network.
+        wants=f"Wants={_NETWORK}\n" if _NETWORK in order.before else "",
+        after=" ".join(order.after),
+        before=" ".join(order.before),
+        commands="\n".join(service),
+    ).replace("Before= ", "Before=")
 
 
 def read_unit(run: Run, name: str) -> UnitState:
@@ -142,10 +167,20 @@ def put_unit(run: Run, file: FileState, wanted: UnitState) -> None:
         replace_file(file, encoded(wanted.text))
         _systemctl(run, "daemon-reload")
     if wanted.state == ENABLED:
+        _refuse_a_cycle(run, name)
         _systemctl(run, "enable", name)
     found = read_unit(run, name)
     if found != wanted:
         raise ChangeFailed(f"{name} should be {wanted.state}, and systemd says {found.state}")
+
+
+def _refuse_a_cycle(run: Run, name: str) -> None:
+    """At boot systemd would delete a job of the cycle, maybe one of somebody else."""
+    cycle = in_a_cycle(run, name)
+    if cycle is None:
+        raise ChangeFailed(f"systemd does not tell what comes before {name} at boot")
+    if cycle:
+        raise ChangeFailed(f"systemd would have {name} start after itself at boot (systemd-analyze verify {name})")
 
 
 def prove_unit(run: Run, name: str) -> None:

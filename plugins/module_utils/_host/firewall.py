@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import shell_setting, ufw_is_enabled
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot_order import read_boot_order
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import SYSTEMD_RUNS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 
 _PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}
-# They order themselves behind the network, so that a unit that runs before it cannot run after them.
-_LATE_LOADERS = ("shorewall.service", "shorewall6.service", "ferm.service", "arno-iptables-firewall.service")
 _FIREWALLD = "firewalld.service"
 _ON = ("enabled", "enabled-runtime")
 
@@ -35,14 +34,13 @@ def read_firewall(run: Run, root: Path = Path("/")) -> Firewall:
             programs[family] = path
             backends[family] = backend
     systemd = SYSTEMD_RUNS.is_dir()
-    on = _units_that_are_on(run, [_FIREWALLD, *_LATE_LOADERS]) if systemd else []
     return Firewall(
         programs=programs,
         backends=backends,
         systemd=systemd,
         ufw=_ufw(root),
-        firewalld=_FIREWALLD in on,
-        late_loaders=[name for name in on if name != _FIREWALLD],
+        firewalld=systemd and _is_on(run, _FIREWALLD),
+        boot_order=read_boot_order(run) if systemd else None,
         ipvs_services=_ipvs_services(root / "proc/net/ip_vs"),
     )
 
@@ -65,15 +63,11 @@ def _ufw(root: Path) -> dict[str, str]:
     return {"ipv4": policy, "ipv6": policy if with_ipv6 else "DROP"}
 
 
-def _units_that_are_on(run: Run, units: list[str]) -> list[str]:
-    """Those that are active or enabled, by one call; systemctl shows each in a paragraph of its own."""
-    dummy, output, dummy2 = run(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *units])
-    on = []
-    for paragraph in output.split("\n\n"):
-        shown = dict(line.partition("=")[::2] for line in paragraph.splitlines())
-        if shown.get("ActiveState") == "active" or shown.get("UnitFileState") in _ON:
-            on.append(shown.get("Id", ""))
-    return on
+def _is_on(run: Run, unit: str) -> bool:
+    """Whether it is active or enabled."""
+    dummy, output, dummy2 = run(["systemctl", "show", "--property=ActiveState,UnitFileState", unit])
+    shown = dict(line.partition("=")[::2] for line in output.splitlines())
+    return shown.get("ActiveState") == "active" or shown.get("UnitFileState") in _ON
 
 
 def _ipvs_services(table: Path) -> int:

@@ -9,6 +9,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class BootOrder:
+    """Where a unit that touches the packet filter stands at boot without making a cycle of the order of units."""
+
+    after: list[str] = field(default_factory=list)
+    """Units that load rulesets, and what comes before those."""
+    before: list[str] = field(default_factory=list)
+    """``network-pre.target`` and ``docker.service``, unless one of the loaders comes after it."""
+    late: list[str] = field(default_factory=list)
+    """Those that load a ruleset of their own once the network is up."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,7 @@ class Firewall:
     """Policy of FORWARD by family that ufw sets at each start and reload; empty where it is not enabled."""
     firewalld: bool = False
     """Whether firewalld runs or is enabled."""
-    late_loaders: list[str] = field(default_factory=list)
-    """Enabled units that load a ruleset of their own once the network is up."""
+    boot_order: Optional[BootOrder] = None
+    """None where systemd does not run, or does not tell."""
     ipvs_services: int = 0
     """Virtual services of IPVS in the host's namespace."""

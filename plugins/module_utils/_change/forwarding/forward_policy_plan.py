@@ -279,9 +279,10 @@ def _warnings(snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyC
             "with FORWARD closed, other machines that have a route to the containers' own addresses no longer reach "
             "them there; published ports are reached as before"
         )
-    if wish.persistent and firewall.late_loaders:
+    late = firewall.boot_order.late if firewall.boot_order else []
+    if wish.persistent and late:
         warnings.append(
-            f"{', '.join(firewall.late_loaders)} loads rules and policies of its own once the network is up, after "
-            f"{UNIT}: close FORWARD there as well"
+            f"{', '.join(late)} loads rules and policies of its own once the network is up, and {UNIT} runs after "
+            "that: at boot the host routes for others until then, unless forwarding is off or other rules drop that"
         )
     return warnings

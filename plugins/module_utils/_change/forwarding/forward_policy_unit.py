@@ -32,7 +32,10 @@ def recorded_policies(unit: UnitState) -> dict[str, str]:
 
 
 def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
-    """The unit that closes FORWARD for the families of before, whose values it keeps."""
+    """The unit that closes FORWARD for the families of before, whose values it keeps. Raises Refusal.
+
+    The program is the link of update-alternatives: after a switch of the backend the unit follows, as dockerd does.
+    """
     families = sorted(before)
     note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
     programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
@@ -40,4 +43,5 @@ def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
         note,
         "Keep the chain FORWARD closed for whatever no rule accepts",
         [f"ExecStart={program} -w 60 -P FORWARD DROP" for program in programs],
+        firewall.boot_order,
     )

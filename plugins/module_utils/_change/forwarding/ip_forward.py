@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
     ENABLED,
     UnitChange,
+    UnitState,
     prove_unit,
     put_unit,
     read_unit_to_plan,
@@ -34,17 +35,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     unstarted_warnings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
+    read_policies,
     reset_policies,
     set_policies,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    CHAIN,
     PolicyPlan,
     PolicyWish,
     current_policy,
     plan_policy,
     plan_reopening,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import UNIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
+    UNIT,
+    recorded_policies,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ForwardingPlan,
     ForwardingWish,
@@ -160,9 +166,17 @@ class ForwardingChange:
         if policy.unit:
             # Before the policy: from now on the file says what was there before, whenever this run is killed.
             put_unit(self._run, unit_file, policy.unit.after)
+            if policy.unit.after.state == ENABLED:
+                # It does the first half of the work: whether the kernel has it then shows that boot will have it.
+                self._prove(policy.unit.after)
         set_policies(policy.policies, self._run)
-        if policy.unit and policy.unit.after.state == ENABLED:
-            prove_unit(self._run, UNIT)
+
+    def _prove(self, unit: UnitState) -> None:
+        prove_unit(self._run, UNIT)
+        families = sorted(recorded_policies(unit))
+        left = [family for family, policy in read_policies(families, self._run).items() if policy != "DROP"]
+        if left:
+            raise ChangeFailed(f"{UNIT} ran, and {CHAIN} is not closed for {', '.join(left)}")
 
     def _undone(self, plan: WholePlan, files: list[FileState], error: Exception) -> ChangeFailed:
         stuck = reset_sysctls([*plan.forwarding.implied, *plan.forwarding.sysctls])

@@ -33,6 +33,8 @@ def set_guard(plan: GuardPlan, run: Run) -> None:
         put_unit(run, read_file(unit_path(UNIT)), plan.unit.after)
         if plan.rule:
             prove_unit(run, UNIT)
+            if not _is_there(run):
+                raise ChangeFailed(f"{UNIT} ran, and its rule is not in the tables that iptables shows")
     if plan.rule is not None:
         _set_rule(run, wanted=plan.rule)
 

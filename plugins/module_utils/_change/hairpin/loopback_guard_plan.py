@@ -128,14 +128,16 @@ def _obstacle(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState) -> st
         return f"this is WSL2 in mirrored mode, where connections of Windows come in by {_MIRRORED}"
     if "ipv4" not in firewall.programs:
         return "there is no iptables on this host"
+    if firewall.systemd and firewall.boot_order is None:
+        return "systemd does not tell what comes before what at boot"
     if unit.state in ("masked", "linked"):
         return f"/etc/systemd/system/{UNIT} is a link ({unit.state})"
     return ""
 
 
 def _begin(firewall: Firewall, unit: UnitState, *, ours: bool) -> GuardPlan:
-    change = UnitChange(unit, UnitState(UNIT, _unit_text(firewall.programs["ipv4"]), ENABLED))
-    if not firewall.systemd or change.before == change.after:
+    change = UnitChange(unit, UnitState(UNIT, _unit_text(firewall), ENABLED)) if firewall.systemd else None
+    if change is None or change.before == change.after:
         warnings = [] if firewall.systemd else [f"without systemd nothing sets the rule {_SHOWN} again at boot"]
         if ours:
             return GuardPlan(warnings=warnings)
@@ -162,7 +164,8 @@ def _added() -> str:
     return f"add the rule {_SHOWN}, so that containers do not reach services on the host's 127.0.0.1"
 
 
-def _unit_text(program: str) -> str:
+def _unit_text(firewall: Firewall) -> str:
+    program = firewall.programs["ipv4"]
     words = " ".join(RULE)
     delete = f"{program} -w 60 -t raw -D PREROUTING {words}"
     return firewall_unit(
@@ -174,4 +177,5 @@ def _unit_text(program: str) -> str:
             f"ExecStart={program} -w 60 -t raw -I PREROUTING {words}",
             f"ExecStop=-{delete}",
         ],
+        firewall.boot_order,
     )

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from hypothesis import given
@@ -29,7 +29,10 @@ from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, unread, with_engine
 
-FIREWALL = Firewall({"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}, {"ipv4": "nft", "ipv6": "nft"})
+ORDER = BootOrder(["local-fs.target", "nftables.service"], ["network-pre.target", "docker.service"])
+FIREWALL = Firewall(
+    {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}, {"ipv4": "nft", "ipv6": "nft"}, boot_order=ORDER
+)
 NONE = UnitState(UNIT)
 FOUR, BOTH = ["ipv4"], ["ipv4", "ipv6"]
 SAVES = {"ipv4": "iptables-nft-save", "ipv6": "ip6tables-nft-save"}
@@ -62,6 +65,21 @@ def test_only_now() -> None:
     assert plan.policies
 
 
+def test_behind_a_loader_that_comes_after_the_network_the_unit_does_too() -> None:
+    early = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR)).unit
+    assert early is not None
+    for line in ("Wants=network-pre.target", "Before=network-pre.target docker.service shutdown.target"):
+        assert f"\n{line}\n" in (early.after.text or "")
+    order = BootOrder(["local-fs.target", "nftables.service"], ["docker.service"], ["nftables.service"])
+    plan = plan_policy(OPEN, replace(FIREWALL, boot_order=order), early.after, PolicyWish(FOUR))
+    assert plan.unit is not None
+    assert plan.outline.actions[0].startswith("write ")
+    text = plan.unit.after.text or ""
+    assert "\nAfter=local-fs.target nftables.service\nBefore=docker.service shutdown.target\n" in text
+    assert "network-pre" not in text
+    assert any(warning.startswith("nftables.service loads rules") for warning in plan.outline.warnings)
+
+
 def test_keep_does_nothing() -> None:
     assert plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR, closed=False)) == PolicyPlan()
 
@@ -72,6 +90,7 @@ def test_keep_does_nothing() -> None:
         (replace(FIREWALL, systemd=False), "persistent: false"),
         (replace(FIREWALL, programs={}), "no iptables for IPv4"),
         (replace(FIREWALL, ufw={"ipv4": "ACCEPT"}), "DEFAULT_FORWARD_POLICY"),
+        (replace(FIREWALL, boot_order=None), "before what at boot"),
     ],
 )
 def test_what_would_not_last_is_refused(firewall: Firewall, word: str) -> None:

@@ -15,13 +15,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     GuardPlan,
     plan_guard,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.plugins.module_utils._change.hosts import BRIDGE, HOST, unread, with_proxy_off, with_sysctls
 
-FIREWALL = Firewall({"ipv4": "/usr/sbin/iptables"}, {"ipv4": "nft"})
+FIREWALL = Firewall({"ipv4": "/usr/sbin/iptables"}, {"ipv4": "nft"}, boot_order=BootOrder(["a"], ["b"]))
 NONE = UnitState(UNIT)
 OFF = with_proxy_off()
 ROUTED = with_sysctls({f"net.ipv4.conf.{BRIDGE}.route_localnet": "1"})
@@ -81,6 +81,7 @@ def test_a_rule_of_somebody_else_will_do() -> None:
     [
         (replace(OFF, links=[*OFF.links, Link(9, "loopback0")]), FIREWALL, NONE, "WSL2"),
         (OFF, Firewall(), NONE, "no iptables"),
+        (OFF, replace(FIREWALL, boot_order=None), NONE, "before what at boot"),
         (OFF, FIREWALL, UnitState(UNIT, None, "masked"), "masked"),
         (unread("ruleset"), FIREWALL, NONE, "no permission"),
     ],
