@@ -331,8 +331,12 @@ findings:
           type: list
           elements: str
         labels:
-          description: Of the container or network.
-          type: dict
+          description:
+            - Of the container or network, with C(name) and C(value) each. Whoever starts a container chooses the names,
+              so they are no keys here; O(waivers[].selector) has them as C(labels.NAME) all the same.
+          type: list
+          elements: dict
+          sample: [{"name": "team", "value": "shop"}]
         published:
           description: Sockets of the host that lead to it, of a container and of its ports.
           type: list
@@ -343,9 +347,12 @@ findings:
       type: str
       sample: "web cannot reach itself at 192.0.2.10:8080/tcp: hairpin is off on veth1a2b3c4"
     evidence:
-      description: What was read, by the name of where it was read.
-      type: dict
-      sample: {"hairpin of veth1a2b3c4 on br-0a1b2c3d4e5f": "off"}
+      description:
+        - What was read, as C(value), by the C(name) of where it was read. A value that itself has names is an object
+          with the only key C(named), which holds such a list.
+      type: list
+      elements: dict
+      sample: [{"name": "hairpin of veth1a2b3c4 on br-0a1b2c3d4e5f", "value": "off"}]
     impact:
       description: What it means for those who use the host; empty when nothing is wrong.
       type: str
@@ -361,9 +368,11 @@ findings:
           type: str
           sample: bridge_hairpin
         args:
-          description: Options for that module.
-          type: dict
-          sample: {"state": "auto"}
+          description:
+            - Options for that module, likewise.
+          type: list
+          elements: dict
+          sample: [{"name": "state", "value": "auto"}]
 waivers:
   description: What became of each of O(waivers).
   returned: success, unless O(snapshot=save)
@@ -495,7 +504,9 @@ facts:
           processes, their memory (C(pss), in bytes) and the binding of each.
       type: dict
     forwarding:
-      description: For C(ipv4) and C(ipv6), whether the kernel forwards, on which interfaces, and what boot will set.
+      description:
+        - For C(ipv4) and C(ipv6), whether the kernel forwards, on which C(interfaces) (each as C(name) and C(value)),
+          and what boot will set.
       type: dict
 reachability:
   description:

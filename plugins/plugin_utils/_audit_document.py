@@ -31,7 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._waiver_matchin
 )
 
 NAME = "dockernet.baseline.audit"
-VERSION = 1
+VERSION = 2
 KEYS = (
     "document",
     "host",

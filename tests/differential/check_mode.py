@@ -144,7 +144,7 @@ def _still(snapshot: HostSnapshot) -> dict[str, Any]:
     if plain["daemon"]:
         # Worked out of two clocks, which differ by microseconds.
         plain["daemon"]["started_at"] = round(plain["daemon"]["started_at"], 1)
-    plain["sources"] = {name: source["read"] for name, source in plain["sources"].items()}
+    plain["sources"] = {item["name"]: item["value"]["read"] for item in plain["sources"]}
     # The facts have the rules, without counters; what is tracked comes and goes, and reading takes its time.
     plain["ruleset"] = plain["conntrack"] = plain["seconds"] = None
     return dict(plain)

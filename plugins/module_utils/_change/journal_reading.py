@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import SCHEMA
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
@@ -71,7 +72,7 @@ class NetworkRecord:
     """A network that was made, removed or made anew; told of, never taken back from here."""
 
     name: str
-    record: Optional[dict[str, Any]] = None
+    record: Optional[Record] = None
     """Of a network made anew: what puts everything back that a killed run left halfway (network_recovery.py)."""
 
 
@@ -156,7 +157,7 @@ def _take(changes: dict[str, Change], entry: dict[str, Any]) -> None:
     if schema != SCHEMA:
         raise _UnknownError(f"its schema is {schema!r}, known is {SCHEMA}")
     if event == "begin":
-        change = from_plain(Change, {**entry, "ended": [], "left": {}})
+        change = from_plain(Change, {**entry, "ended": [], "left": []})
         changes[change.id] = change
     elif event == "reverted":
         changes.clear()

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,8 +50,9 @@ class Outline:
     diffs: list[Diff] = field(default_factory=list)
     disruptions: list[Disruption] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)
-    """Further keys of the module's result, plain data."""
+    results: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Further keys of the module's result, with dataclasses of the model's kind: see codec.py for what becomes of
+    their names."""
 
 
 class Refusal(Exception):

@@ -69,5 +69,5 @@ def _result(outline: Outline) -> dict[str, Any]:
         "actions": outline.actions,
         "diff": [diff.to_plain() for diff in outline.diffs],
         "disruptions": to_plain(outline.disruptions),
-        **outline.results,
+        **{key: to_plain(items) for key, items in outline.results.items()},
     }

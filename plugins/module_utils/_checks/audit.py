@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     reachability_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, HostSnapshot, Source
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def judged(examined: Examined, detail: str) -> dict[str, Any]:
         "reachability": reached,
         "timings": {
             "phases": {"reading": snapshot.seconds, "reachability": None, **watch.seconds},
-            "sources": {name: source.seconds for name, source in snapshot.sources.items()},
+            "sources": {name: source.seconds for name, source in _known(snapshot).items()},
         },
     }
 
@@ -53,8 +53,13 @@ def sources_of(snapshot: HostSnapshot) -> dict[str, Any]:
     """Which sources were read, and why others were not."""
     return {
         name: {"read": source.read, "kind": source.kind, "reason": source.reason}
-        for name, source in snapshot.sources.items()
+        for name, source in _known(snapshot).items()
     }
+
+
+def _known(snapshot: HostSnapshot) -> dict[str, Source]:
+    """The sources by name, without those of which only a saved snapshot has heard."""
+    return {name: source for name, source in snapshot.sources.items() if name in SOURCES}
 
 
 def _host(snapshot: HostSnapshot) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,
@@ -137,11 +138,13 @@ def _forwarding(snapshot: HostSnapshot, family: str) -> dict[str, Any]:
     boot = boot_value(snapshot.boot, _KNOBS[family]) if snapshot.boot else None
     return {
         "running": _switch(snapshot.sysctls.get(_KNOBS[family])),
-        "interfaces": {
-            key[len(prefix) : -len(suffix)].replace("/", "."): _switch(value)
-            for key, value in sorted(snapshot.sysctls.items())
-            if key.startswith(prefix) and key.endswith(suffix) and key.split(".")[3] != "all"
-        },
+        "interfaces": named_values(
+            {
+                key[len(prefix) : -len(suffix)].replace("/", "."): _switch(value)
+                for key, value in sorted(snapshot.sysctls.items())
+                if key.startswith(prefix) and key.endswith(suffix) and key.split(".")[3] != "all"
+            }
+        ),
         "at_boot": _switch(boot.value) if boot else None,
         "at_boot_by": f"{boot.path}:{boot.line}" if boot and boot.path else None,
     }

@@ -6,6 +6,12 @@
 
 """Dataclasses to plain JSON data and back, with the types checked on the way in.
 
+The keys of an object are the names of fields, which this collection chose, and nothing else: what a dict has by name
+goes as a list of ``{"name": ..., "value": ...}``. Its names are often a stranger's (of labels, interfaces, sysctls...),
+and who reads JSON may take a key for more than that: Ansible for a type of its own (``__ansible_type``) or for what
+became of a task (``failed``). Below a field, where nothing but the data says what it is, such a list stands in an
+object under the only key ``named``.
+
 A saved snapshot may come from another machine or another release, so decoding trusts nothing: every value is held
 against the annotation of its field. Unknown keys are ignored (a newer release may have written them), missing keys
 take the field's default.
@@ -16,12 +22,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 # The type that Optional adds to the type of a field.
 _NONE = type(None)
+_NAMED = "named"
 
 
 class DecodeError(ValueError):
@@ -29,17 +37,26 @@ class DecodeError(ValueError):
 
 
 def to_plain(value: Any) -> Any:
-    """Return value (a dataclass, or a container of them) as dicts, lists, strings, numbers, booleans and None."""
+    """Return value (a dataclass, or a container of them) as plain data: objects with keys of ours, lists, scalars."""
     # Most of what there is, and the quickest to tell.
     if value is None or isinstance(value, (str, int, float)):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: _field(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {_NAMED: named_values(value)}
     return value
+
+
+def named_values(values: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """Return what a dict has by name as plain data in which no name is a key, in the same order."""
+    return [{"name": str(name), "value": to_plain(item)} for name, item in values.items()]
+
+
+def _field(value: Any) -> Any:
+    return named_values(value) if isinstance(value, dict) else to_plain(value)
 
 
 def from_plain(cls: type[T], data: Any, path: str = "$") -> T:
@@ -59,6 +76,11 @@ def from_plain(cls: type[T], data: Any, path: str = "$") -> T:
 
 
 @functools.cache
+def _names(cls: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+@functools.cache
 def _fields(cls: Any) -> list[tuple[Any, Any]]:
     """The fields of a dataclass with their types, of which to evaluate the annotations takes its time."""
     hints = typing.get_type_hints(cls)
@@ -68,7 +90,7 @@ def _fields(cls: Any) -> list[tuple[Any, Any]]:
 def _decode(hint: Any, value: Any, path: str) -> Any:
     origin = typing.get_origin(hint)
     if hint is Any:
-        return value
+        return _untyped(value, path)
     if origin is typing.Union:
         if value is None:
             return None
@@ -80,13 +102,40 @@ def _decode(hint: Any, value: Any, path: str) -> Any:
         (item_hint,) = typing.get_args(hint)
         return [_decode(item_hint, item, f"{path}[{index}]") for index, item in enumerate(value)]
     if origin is dict:
-        if not isinstance(value, dict):
-            raise DecodeError(f"{path}: expected an object, found {_kind(value)}")
-        item_hint = typing.get_args(hint)[1]
-        return {key: _decode(item_hint, item, f"{path}.{key}") for key, item in value.items()}
+        # A field's own stands there as a list, others in an object.
+        return _by_name(typing.get_args(hint)[1], value[_NAMED] if _is_named(value) else value, path)
     if dataclasses.is_dataclass(hint):
         return from_plain(typing.cast(Any, hint), value, path)
     return _scalar(hint, value, path)
+
+
+def _untyped(value: Any, path: str) -> Any:
+    """What a field of no certain type has: scalars, lists, and what has names."""
+    if isinstance(value, list):
+        return [_untyped(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if _is_named(value):
+        return _by_name(Any, value[_NAMED], path)
+    if isinstance(value, dict):
+        raise DecodeError(f"{path}: expected an object with the key {_NAMED!r} alone")
+    return value
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, dict) and list(value) == [_NAMED]
+
+
+def _by_name(item_hint: Any, value: Any, path: str) -> dict[str, Any]:
+    if not isinstance(value, list):
+        raise DecodeError(f"{path}: expected a list, found {_kind(value)}")
+    found: dict[str, Any] = {}
+    for index, item in enumerate(value):
+        place = f"{path}[{index}]"
+        if not isinstance(item, dict) or set(item) != {"name", "value"} or not isinstance(item["name"], str):
+            raise DecodeError(f"{place}: expected an object with a name and a value")
+        if item["name"] in found:
+            raise DecodeError(f"{place}: the name {item['name']!r} is there twice")
+        found[item["name"]] = _decode(item_hint, item["value"], f"{path}.{item['name']}")
+    return found
 
 
 def _scalar(hint: Any, value: Any, path: str) -> Any:

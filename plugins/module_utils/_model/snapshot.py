@@ -36,7 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Names of the sources; a check says which it needs, and is unknown when one of them was not read.
 ENGINE = "engine"
@@ -57,6 +57,26 @@ SERVICE = "service"
 RULESET = "ruleset"
 CONNTRACK = "conntrack"
 MANAGED_LINKS = "managed_links"
+SOURCES = (
+    ENGINE,
+    NAMESPACES,
+    LINKS,
+    ROUTES,
+    POLICY_RULES,
+    NEIGHBOURS,
+    TRAFFIC_CONTROL,
+    LISTENERS,
+    INNER,
+    NAMESERVERS,
+    SYSCTL,
+    BOOT,
+    PROCESSES,
+    DAEMON_CONFIG,
+    SERVICE,
+    RULESET,
+    CONNTRACK,
+    MANAGED_LINKS,
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import in_force, note_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
@@ -24,7 +25,18 @@ _NOBODY_KNOWS = (
 )
 
 
-def outcomes(request: Request, final: str | None, told: str, ignored: frozenset[str]) -> list[dict[str, str]]:
+@dataclass(frozen=True)
+class KeyOutcome:
+    """What becomes of one key."""
+
+    name: str
+    change: str
+    """``set``, ``removed`` or ``unchanged``."""
+    effect: str
+    note: str
+
+
+def outcomes(request: Request, final: str | None, told: str, ignored: frozenset[str]) -> list[KeyOutcome]:
     """Return for each key that changes or was asked for what is done to it, and how that comes into force.
 
     told: what dockerd is told (reload, restart, write for nothing). ignored: keys that it does not heed yet.
@@ -32,9 +44,9 @@ def outcomes(request: Request, final: str | None, told: str, ignored: frozenset[
     return [_outcome(request, name, final, told, ignored) for name in _names(request, final)]
 
 
-def pending_warnings(found: list[dict[str, str]]) -> list[str]:
+def pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
     """One sentence for what is written and not in force."""
-    names = [item["name"] for item in found if item["effect"] == "pending"]
+    names = [item.name for item in found if item.effect == "pending"]
     return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
 
 
@@ -47,12 +59,12 @@ def _names(request: Request, final: str | None) -> Iterator[str]:
             yield name
 
 
-def _outcome(request: Request, name: str, final: str | None, told: str, ignored: frozenset[str]) -> dict[str, str]:
+def _outcome(request: Request, name: str, final: str | None, told: str, ignored: frozenset[str]) -> KeyOutcome:
     change = "unchanged"
     if name in changed_keys(request.config.text, final):
         change = "set" if name in values_of(final) else "removed"
     effect, note = _effect(request, name, told, ignored)
-    return {"name": name, "change": change, "effect": effect, "note": note}
+    return KeyOutcome(name, change, effect, note)
 
 
 def _effect(request: Request, name: str, told: str, ignored: frozenset[str]) -> tuple[str, str]:

@@ -79,6 +79,16 @@ class Difference:
         return f"{self.option} is {self.actual}, wanted {self.wanted}"
 
 
+@dataclass(frozen=True)
+class NetworkOutcome:
+    """What became of a network, as the module returns it."""
+
+    name: str
+    outcome: str
+    subnets: list[str]
+    differences: list[Difference]
+
+
 def bridge_of(network: dict[str, Any]) -> str:
     """Name of the network's bridge (moby names it ``br-`` and 12 digits of the id)."""
     return _options(network).get(NAME) or f"br-{network['Id'][:12]}"

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
     Difference,
+    NetworkOutcome,
     bridge_of,
     create_body,
     describe,
@@ -60,7 +61,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     demand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -287,12 +287,7 @@ def _where(item: Decision) -> str:
     return f" with {' and '.join(config['Subnet'] for config in configs)}" if configs else ""
 
 
-def _result(item: Decision) -> dict[str, Any]:
+def _result(item: Decision) -> NetworkOutcome:
     shown = item.body or (body_of(item.old) if item.old and item.outcome == KEPT else None)
     configs = ((shown or {}).get("IPAM") or {}).get("Config") or []
-    return {
-        "name": item.wish.name,
-        "outcome": item.outcome,
-        "subnets": [config["Subnet"] for config in configs],
-        "differences": to_plain(item.differences),
-    }
+    return NetworkOutcome(item.wish.name, item.outcome, [config["Subnet"] for config in configs], item.differences)

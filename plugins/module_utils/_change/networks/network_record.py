@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import Endpoint
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,3 @@ class Record:
         """For the journal."""
         plain: dict[str, Any] = to_plain(self)
         return plain
-
-
-def record_of(data: Any) -> Record:
-    """Read back what Record.to_plain() wrote. Raises DecodeError."""
-    return from_plain(Record, data)

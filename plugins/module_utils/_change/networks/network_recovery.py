@@ -25,15 +25,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     NetworkApi,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import endpoints_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import (
-    Record,
-    record_of,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import Change as Changing
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import Plan
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
 
 MODULE = "bridge_network"
 
@@ -41,12 +37,12 @@ MODULE = "bridge_network"
 def left_halfway(changes: Sequence[Change], api: NetworkApi) -> list[Record]:
     """The networks that the newest change of this host's networks left halfway, as some container is not on its own.
 
-    Only the newest counts: what was changed since is not to be turned back. Raises DecodeError and ApiProblem.
+    Only the newest counts: what was changed since is not to be turned back. Raises ApiProblem.
     """
     newest = next((change for change in reversed(changes) if change.module == MODULE), None)
     if newest is None or newest.ended:
         return []
-    records = [record_of(network.record) for network in newest.networks if network.record is not None]
+    records = [network.record for network in newest.networks if network.record is not None]
     return [record for record in records if _is_halfway(record, api)]
 
 
@@ -85,7 +81,7 @@ class Recovering(Generic[P]):
         try:
             changes = parse_record(read_record(self._root), str(self._root / RECORD)).changes
             halfway = left_halfway(changes, self._api)
-        except (OSError, DecodeError, ApiProblem) as error:
+        except (OSError, ApiProblem) as error:
             raise Refusal(f"nothing was changed: whether a run was killed before could not be read: {error}") from error
         return RecoveryPlan(_outline(halfway), halfway) if halfway else self._change.plan()
 

@@ -75,7 +75,7 @@ def test_the_schema_misses_what_is_left_out(key: str) -> None:
 def test_a_host_that_could_not_be_audited_has_a_document_too() -> None:
     whole = Draft202012Validator(json.loads(SCHEMA.read_text()))
     document = {
-        "document": {"name": "dockernet.baseline.audit", "version": 1},
+        "document": {"name": "dockernet.baseline.audit", "version": 2},
         "host": {"inventory_name": "alpha"},
         "error": {"kind": "unreachable", "reason": "no route to host"},
         "findings": [],

@@ -239,7 +239,7 @@ def test_shortcuts_choose_what_jmespath_chooses(seed: int) -> None:
             for item in findings
             if item.outcome == "fail"
             and item.check in one.ids
-            and plainly(entry.get("selector"), to_plain(item.resource))
+            and plainly(entry.get("selector"), dict(vars(item.resource)))
         ]
         assert use.findings == len(wanted), entry
 

@@ -67,8 +67,8 @@ def test_forwarding_now_and_at_boot() -> None:
     host.sysctls["net.ipv4.conf.eth0/100.forwarding"] = "0"
     forwarding = facts_of(host.snapshot())["forwarding"]
     assert forwarding["ipv4"]["running"] is True
-    assert forwarding["ipv4"]["interfaces"]["eth0.100"] is False
-    assert "all" not in forwarding["ipv4"]["interfaces"]
+    assert {"name": "eth0.100", "value": False} in forwarding["ipv4"]["interfaces"]
+    assert "all" not in {item["name"] for item in forwarding["ipv4"]["interfaces"]}
     assert (forwarding["ipv4"]["at_boot"], forwarding["ipv4"]["at_boot_by"]) == (
         True,
         "/etc/sysctl.d/50-forward.conf:2",

@@ -482,7 +482,7 @@ def test_ports_that_a_killed_run_meant_to_set_are_set() -> None:
 
 
 def effects(found: DaemonPlan) -> dict[str, tuple[str, str]]:
-    return {item["name"]: (item["change"], item["effect"]) for item in found.outline.results["settings"]}
+    return {item.name: (item.change, item.effect) for item in found.outline.results["settings"]}
 
 
 def test_keys_of_the_default_network_wait_where_containers_are_kept() -> None:
@@ -507,10 +507,10 @@ def test_keys_of_the_default_network_are_restarted_for_where_that_helps() -> Non
 
 def test_what_a_key_reaches_is_said() -> None:
     found = plan(SAFE, wish("log-driver", value="local"), LIVE)
-    assert "containers started later" in found.outline.results["settings"][0]["note"]
+    assert "containers started later" in found.outline.results["settings"][0].note
     pools = [{"base": "10.9.0.0/16", "size": 24}]
     found = plan(SAFE, wish("default-address-pools", value=pools), LIVE)
-    assert "networks made later" in found.outline.results["settings"][0]["note"]
+    assert "networks made later" in found.outline.results["settings"][0].note
 
 
 def test_a_key_that_was_there_before_and_cannot_be_asked_for() -> None:

@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     network_recreation,
     network_restoration,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import record_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
     Recovering,
     RecoveryPlan,
@@ -32,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,7 +145,7 @@ def test_one_failure_anywhere_leaves_all_as_it_was(engine: FakeEngine, data: st.
 def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st.DataObject) -> None:
     before = engine.state("shop")
     plan = planned(engine)
-    record = record_of(json.loads(json.dumps(plan.record.to_plain())))
+    record = from_plain(Record, json.loads(json.dumps(plan.record.to_plain())))
     engine.calls, engine.fail_at = 0, data.draw(st.integers(1, 60))
 
     class Killed(BaseException):
