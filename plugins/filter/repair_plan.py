@@ -48,9 +48,16 @@ options:
     description:
       - Checks to repair besides, of V(daemon.pending), V(firewall.disabled) and V(network.ipv6-unfiltered). What mends
         them brings into force what somebody may have held back on purpose.
+      - Or V(network.icc), which the profiles V(cis) and V(strict) repair by themselves.
     type: list
     elements: str
     default: []
+  profile:
+    description:
+      - The profile that the findings were judged by. V(cis) and V(strict) change hosts on which nothing is broken.
+    type: str
+    choices: [default, cis, strict]
+    default: default
 """
 
 EXAMPLES = r"""
@@ -78,6 +85,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._profiles import PROFILES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import LostRemedyError, Wishes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import repair_plan as plan_of
 
@@ -88,12 +96,15 @@ def repair_plan(
     daemon_config: Optional[Mapping[str, Any]] = None,
     families: Sequence[str] = ("ipv4", "ipv6"),
     also: Sequence[str] = (),
+    profile: str = "default",
     *,
     proxy_in_force: Optional[bool] = None,
     live_restore: bool = False,
 ) -> dict[str, Any]:
     """Return the plan for findings as plain data; raise AnsibleFilterError when they are none or one would be lost."""
-    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also)
+    if profile not in PROFILES:
+        raise AnsibleFilterError(f"repair_plan: no profile {profile!r}; there are {', '.join(PROFILES)}")
+    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also, PROFILES[profile].posture)
     try:
         plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
     except DecodeError as error:

@@ -86,14 +86,14 @@ def document_of(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_severity(finding: Finding, policy: Policy) -> Finding:
     severity = policy.severities.get(finding.check)
-    if severity is None:
+    if severity is None or severity == finding.severity:
         return finding
     return replace(finding, severity=severity, severity_of_check=finding.severity)
 
 
 def _check(check: Check, policy: Policy) -> dict[str, Any]:
     severity = policy.severities.get(check.id)
-    of_check = "" if severity is None else check.severity
+    of_check = "" if severity in (None, check.severity) else check.severity
     return {**describe(check), "severity": severity or check.severity, "severity_of_check": of_check}
 
 

@@ -91,7 +91,11 @@ def _severities(profile: Profile, given: Mapping[str, Any]) -> dict[str, str]:
         check.id: profile.least_for_cis for check in CHECKS if check.cis and SEVERITIES.index(check.severity) > least
     }
     wanted = {**cis, **profile.severities, **_by_id(given)}
-    return {check.id: wanted[check.id] for check in CHECKS if wanted.get(check.id, check.severity) != check.severity}
+    return {
+        check.id: wanted[check.id]
+        for check in CHECKS
+        if check.id in wanted and (check.worst or wanted[check.id] != check.severity)
+    }
 
 
 def _by_id(given: Mapping[str, Any]) -> dict[str, str]:

@@ -27,6 +27,8 @@ class Profile:
     """By id; they go before least_for_cis."""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By id and name."""
+    posture: bool = False
+    """Whether a host on which nothing is broken is to be changed for it, such as by icc being switched off."""
 
 
 # Where what one container is, or whom it is open to, decides what an intruder has got.
@@ -46,11 +48,12 @@ _CAPABILITIES = {"mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]}}
 PROFILES: Mapping[str, Profile] = {
     "default": Profile(),
     # Whoever is measured by the benchmark has to answer for each of its items.
-    "cis": Profile(userland_proxy=DISABLED, least_for_cis=MEDIUM, parameters=_CAPABILITIES),
+    "cis": Profile(userland_proxy=DISABLED, least_for_cis=MEDIUM, parameters=_CAPABILITIES, posture=True),
     "strict": Profile(
         userland_proxy=DISABLED,
         least_for_cis=MEDIUM,
         severities=_STRICT_SEVERITIES,
         parameters=_CAPABILITIES,
+        posture=True,
     ),
 }

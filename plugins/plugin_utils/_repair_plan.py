@@ -35,6 +35,10 @@ ON_REQUEST = ("daemon.pending", "firewall.disabled", "network.ipv6-unfiltered")
 """Checks whose repair brings into force what somebody may have held back on purpose: rules of dockerd where others may
 do the work, translate or filter; or a change of configuration that waits for its hour."""
 
+POSTURE = ("network.icc",)
+"""Checks that fail on hosts where nothing is broken and nothing is open against what was meant: their repair takes a
+profile that asks for a posture, or a word of its own."""
+
 _PROXY_KEY = "userland-proxy"
 _LIVE_RESTORE_KEY = "live-restore"
 
@@ -55,7 +59,9 @@ class Wishes:
     families: Sequence[str] = ("ipv4", "ipv6")
     """Those that forwarding may be turned on for."""
     also: Sequence[str] = ()
-    """Those of ON_REQUEST that are to be repaired, too."""
+    """Those of ON_REQUEST and POSTURE that are to be repaired, too."""
+    posture: bool = False
+    """Whether all of POSTURE are."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def _refuse_to_lose(check: str, module: str, args: Mapping[str, Any]) -> None:
 
 
 def _asked_for(check: str, wishes: Wishes) -> bool:
-    return check not in ON_REQUEST or check in wishes.also
+    return check in wishes.also or (check not in ON_REQUEST and (wishes.posture or check not in POSTURE))
 
 
 def _missing_wish(check: str, remedy: Remedy, proxy_state: Optional[str], wishes: Wishes) -> str:

@@ -82,6 +82,8 @@ class Verdict:
     evidence: dict[str, Any] = field(default_factory=dict)
     impact: str = ""
     remedy: Optional[Remedy] = None
+    severity: str = ""
+    """Where it is not the check's."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Check:
     id: str
     """``area.name``, stable for ever."""
     severity: str
+    """Of its findings, but for those that have one of their own."""
     title: str
     """What is so when it passes."""
     rationale: str
@@ -103,6 +106,8 @@ class Check:
     mended_by: tuple[str, ...] = ()
     """Modules of this collection that its remedies may name; empty where a human decides."""
     parameters: tuple[Parameter, ...] = ()
+    worst: str = ""
+    """The severity of the gravest of its findings, where some count for more than the others."""
     leftovers: bool = False
     """Whether it fails for what is there without a container; while containers end, that says nothing."""
 
@@ -112,9 +117,11 @@ def passed(resource: Resource, summary: str, evidence: dict[str, Any]) -> Verdic
     return Verdict(PASS, resource, summary, evidence)
 
 
-def failed(resource: Resource, summary: str, evidence: dict[str, Any], impact: str, remedy: Remedy) -> Verdict:
-    """Something is wrong, with what it means and how it is mended."""
-    return Verdict(FAIL, resource, summary, evidence, impact, remedy)
+def failed(
+    resource: Resource, summary: str, evidence: dict[str, Any], impact: str, remedy: Remedy, severity: str = ""
+) -> Verdict:
+    """Something is wrong, with what it means and how it is mended; severity: where it is not the check's."""
+    return Verdict(FAIL, resource, summary, evidence, impact, remedy, severity)
 
 
 def unknown(resource: Resource, reason: str, evidence: dict[str, Any] | None = None) -> Verdict:

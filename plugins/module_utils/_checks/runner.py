@@ -75,7 +75,7 @@ def _finding(check: Check, verdict: Verdict) -> Finding:
     return Finding(
         check.id,
         verdict.outcome,
-        check.severity,
+        verdict.severity or check.severity,
         verdict.resource,
         verdict.summary,
         verdict.evidence,

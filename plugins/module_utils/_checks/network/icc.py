@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import cis, resources
@@ -22,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
@@ -61,13 +62,19 @@ def _judge_icc(examined: Examined) -> list[Verdict]:
             reason = f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.doubts)}"
             return [unknown(resources.network(default), reason, evidence)]
     if switched_on if path is None else path.arrives:
-        return [_allowed(snapshot, default, evidence, switched_on=switched_on)]
+        return [replace(_allowed(snapshot, default, evidence, switched_on=switched_on), severity=_severity(users))]
     if not switched_on:
         armed = [item for item in users if holds(item, _NET_RAW)]
         if armed:
-            return [_keeps_net_raw(container, default, evidence) for container in armed]
+            found = [_keeps_net_raw(container, default, evidence) for container in armed]
+            return [replace(verdict, severity=_severity(users)) for verdict in found]
     summary = f"Containers on the default network {default.name} ({default.bridge}) do not reach each other"
     return [passed(resources.network(default), summary, evidence)]
+
+
+def _severity(users: list[Container]) -> str:
+    """Who is alone there has nobody to be kept apart from."""
+    return MEDIUM if len(users) > 1 else INFO
 
 
 def _address(container: Container, network: Network) -> Optional[str]:
@@ -104,7 +111,7 @@ def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any],
 
 
 def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
-    """A module call only where nobody notices: nothing is on that network, and the next start takes the key."""
+    """A module call where nothing is on that network, and dockerd's next start can take the key."""
     attached = [
         item.name for item in snapshot.containers if any(end.network_id == default.id for end in item.endpoints)
     ]
@@ -116,7 +123,7 @@ def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
         )
     if _KEY in (next_flags(snapshot) or {}):
         return Remedy(f'Take --{_KEY} out of dockerd\'s flags, and write "{_KEY}": false into daemon.json')
-    if running(snapshot):
+    if running(snapshot) and snapshot.engine is not None and snapshot.engine.live_restore:
         return Remedy(
             f'Write "{_KEY}": false into daemon.json (module daemon_config). dockerd makes its default network anew '
             "only when it starts while no container runs, at the next boot say"
@@ -143,12 +150,13 @@ def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, A
 
 ICC = Check(
     id="network.icc",
-    severity=MEDIUM,
+    severity=INFO,
+    worst=MEDIUM,
     title="Containers on the default network do not reach each other",
     rationale=(
         "The default network joins containers that have nothing to do with each other. What counts is the live network "
         "and what becomes of a packet on it, not what daemon.json says: the key takes effect only when dockerd makes "
-        "that network anew."
+        "that network anew. Where two or more running containers are on it, this counts as medium."
     ),
     needs=PACKETS,
     judge=_judge_icc,

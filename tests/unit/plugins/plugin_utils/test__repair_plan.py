@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import (
     ON_REQUEST,
     OPTIONS,
+    POSTURE,
     LostRemedyError,
     RepairPlan,
     Wishes,
@@ -86,10 +87,26 @@ def test_what_somebody_may_have_held_back_takes_a_word_of_consent(check: str) ->
     assert asked == RepairPlan({"daemon_config": {"config": {}, "absent": [], "restart": "always"}})
 
 
+@pytest.mark.parametrize("check", POSTURE)
+def test_a_posture_takes_a_profile_that_asks_for_it_or_a_word(check: str) -> None:
+    posture = replace(failed("daemon_config", config={"icc": False}), check=check)
+    assert plan(posture) == RepairPlan({}, waiting={check: f"harden_also_repair: [{check}]"})
+    for wishes in (Wishes(also=[check]), Wishes(posture=True)):
+        found = plan(posture, wishes=wishes)
+        assert found == RepairPlan({"daemon_config": {"config": {"icc": False}, "absent": []}})
+
+
+def test_a_profile_gives_no_consent_to_what_somebody_held_back() -> None:
+    for check in ON_REQUEST:
+        assert plan(
+            replace(failed("daemon_config", restart="always"), check=check), wishes=Wishes(posture=True)
+        ).waiting
+
+
 def test_what_may_be_asked_for_is_what_the_role_takes() -> None:
     specs = yaml.safe_load((ROOT / "roles/harden/meta/argument_specs.yml").read_text())
-    assert specs["argument_specs"]["main"]["options"]["harden_also_repair"]["choices"] == list(ON_REQUEST)
-    assert not set(ON_REQUEST) - {check.id for check in CHECKS}
+    assert specs["argument_specs"]["main"]["options"]["harden_also_repair"]["choices"] == [*ON_REQUEST, *POSTURE]
+    assert not {*ON_REQUEST, *POSTURE} - {check.id for check in CHECKS}
 
 
 def test_wishes_overrule_remedies() -> None:
