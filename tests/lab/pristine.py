@@ -210,6 +210,9 @@ def restore_network(wanted_links: set[str], sysctls: dict[str, str]) -> None:
             run("tc", "qdisc", "delete", "dev", link, place, check=False)
         run("ip", "link", "set", "dev", link, "xdp", "off", check=False)
     run("nft", "flush", "ruleset")
+    run("ip", "xfrm", "policy", "flush")
+    # Debian 11 has no word for it.
+    run("ip", "xfrm", "policy", "setdefault", "in", "accept", "fwd", "accept", "out", "accept", check=False)
     flush_legacy()
     run("conntrack", "--flush", check=False)
     # Its loopback addresses are of another scope. Those of eth0 are the lab's, which keeps them right.

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     Neighbour,
@@ -33,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     CONNTRACK,
     ENGINE,
     INNER,
+    IPSEC,
     LINKS,
     LISTENERS,
     NAMESPACES,
@@ -51,7 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_
 
 SOURCES = (
     ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, TRAFFIC_CONTROL, LISTENERS, INNER, PROCESSES,
-    SYSCTL, RULESET, CONNTRACK,
+    SYSCTL, RULESET, CONNTRACK, IPSEC,
 )  # fmt: skip
 ADDRESS = "192.0.2.10"
 UPLINK = "eth0"
@@ -126,6 +128,7 @@ class DockerHost:
     neighbours: list[Neighbour] = field(default_factory=list)
     """Fixed entries of the host's own."""
     traffic_control: list[TrafficControl] = field(default_factory=list)
+    ipsec: Ipsec = field(default_factory=Ipsec)
     """On the host's links."""
     _places: dict[int, int] = field(default_factory=dict)
     _rules: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -350,6 +353,7 @@ class DockerHost:
             policy_rules=[PolicyRule(priority, 4, table=table) for priority, table in _RULES],
             neighbours=self.neighbours,
             traffic_control=self.traffic_control,
+            ipsec=self.ipsec,
             listeners=self.listeners,
             inner=self.inner,
             sysctls=self.sysctls,

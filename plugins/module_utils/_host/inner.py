@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import ipsec_of_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.legacy_tables import (
     read_legacy_tables_with_effect,
 )
@@ -33,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_ROUTE,
     DEFAULT_TABLE,
@@ -117,4 +119,5 @@ def _read(inode: int, *, with_nftables: bool) -> InnerNamespace:
         tables=list(dict.fromkeys(" ".join(name.split(" ")[:2]) for name in chains)),
         neighbours=neighbours,
         traffic_control=traffic_control,
+        ipsec=ipsec_of_namespace() != Ipsec(),
     )

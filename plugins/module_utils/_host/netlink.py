@@ -34,6 +34,7 @@ T = TypeVar("T")
 # linux/netlink.h
 ROUTE = 0
 SOCK_DIAG = 4
+XFRM = 6
 NETFILTER = 12
 
 _NLM_F_REQUEST = 0x1

@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import read_ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
@@ -58,6 +59,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     DaemonProcess,
     ServiceUnit,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     Neighbour,
@@ -194,6 +196,7 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
         traffic_control=ledger.take(
             model.TRAFFIC_CONTROL, lambda: _beside(daemon, read_traffic_control), no_traffic_control
         ),
+        ipsec=ledger.take(model.IPSEC, lambda: _beside(daemon, read_ipsec), Ipsec()),
         listeners=ledger.take(model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(names)), no_listeners),
         inner=ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), no_inner),
         nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),

@@ -70,6 +70,13 @@ def read_reception() -> dict[str, str]:
     return {key: value for key, value in values.items() if value not in (None, "0")}
 
 
+def read_switched_on(*names: str) -> list[str]:
+    """Return the keys of these settings of interfaces that are not 0, both families."""
+    folders = ("net/ipv4/conf", "net/ipv6/conf")
+    paths = [f"{folder}/{interface}/{name}" for folder in folders for interface in _listed(folder) for name in names]
+    return [dotted(path) for path in paths if _read(path) not in (None, "0")]
+
+
 def dotted(path: str) -> str:
     """Turn a path below /proc/sys into a key; a dot in an interface's name becomes a slash, see sysctl.d(5)."""
     return path.translate(str.maketrans("./", "/."))

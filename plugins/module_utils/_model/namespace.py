@@ -45,3 +45,5 @@ class InnerNamespace:
     """The fixed entries of its neighbour tables; None where there are too many to be read."""
     traffic_control: list[TrafficControl] = field(default_factory=list)
     """What tc(8) has put on its links, without what the kernel puts there by itself."""
+    ipsec: bool = False
+    """Whether it has IPsec policies of its own."""

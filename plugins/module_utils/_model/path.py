@@ -33,6 +33,9 @@ MISLED = "misled"
 BARRED = "barred"
 """Action of a hop: a setting or a table of a bridge kept back the frame, or the question who its receiver is."""
 
+IPSEC = "ipsec"
+"""Place of a hop: an IPsec policy of the host kept the packet."""
+
 # Legs of a journey.
 REQUEST = "request"
 REPLY = "reply"
@@ -48,7 +51,7 @@ class Hop:
     """``request``, ``reply``; for the second connection that docker-proxy makes ``proxy request``, ``proxy reply``."""
     place: str
     """``container``, ``bridge``, ``prerouting``, ``input``, ``forward``, ``output``, ``postrouting``, ``routing``,
-    ``socket``, ``proxy``, ``wire``."""
+    ``ipsec``, ``socket``, ``proxy``, ``wire``."""
     action: str
     """What was done: ``accept``, ``drop``, ``reject``, ``jump``, ``return``, ``dnat``, ``snat``, ``masquerade``,
     ``mark``, ``policy``, ``route``, ``switch``, ``deliver``, ``refuse``, ``answer``..."""

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     Engine,
     ServiceUnit,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Link,
@@ -57,6 +58,7 @@ SERVICE = "service"
 RULESET = "ruleset"
 CONNTRACK = "conntrack"
 MANAGED_LINKS = "managed_links"
+IPSEC = "ipsec"
 SOURCES = (
     ENGINE,
     NAMESPACES,
@@ -65,6 +67,7 @@ SOURCES = (
     POLICY_RULES,
     NEIGHBOURS,
     TRAFFIC_CONTROL,
+    IPSEC,
     LISTENERS,
     INNER,
     NAMESERVERS,
@@ -120,6 +123,8 @@ class HostSnapshot:
     """The fixed entries of the host's neighbour tables."""
     traffic_control: list[TrafficControl] = field(default_factory=list)
     """What tc(8) has put on the host's links, without what the kernel puts there by itself."""
+    ipsec: Ipsec = field(default_factory=Ipsec)
+    """The IPsec policies of the host's namespace."""
     listeners: list[Listener] = field(default_factory=list)
     """Of the host's namespace."""
     inner: list[InnerNamespace] = field(default_factory=list)

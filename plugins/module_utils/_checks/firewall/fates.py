@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BARRED,
+    IPSEC,
     MISLED,
     PROXY_REPLY,
     PROXY_REQUEST,
@@ -72,6 +73,13 @@ def remedy_of(path: Path) -> Remedy:
             "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
             "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "
             "own settings and VLANs stay. Find out what set it"
+        )
+    if hop is not None and hop.place == IPSEC:
+        return Remedy(
+            "An IPsec policy of the host keeps it, past all rules: ip -s xfrm policy shows it with its counters. "
+            "Whoever manages IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
+            "out of it there: narrow its selector, or add a policy ahead of it (a lower priority number) that passes "
+            "the network's packets as they are (a passthrough connection; ip xfrm policy add ... action allow)"
         )
     by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
     if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):

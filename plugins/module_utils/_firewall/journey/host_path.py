@@ -22,21 +22,30 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     LOST,
-    TURNED_AWAY,
     Arrival,
     Course,
     remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_path import (
+    lost_once_translated,
+    lost_to_ipsec,
+    not_delivered,
+    not_sent_on,
+    unsent_by_ipsec,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
     LOCAL,
-    NO_ROUTE,
     UNCERTAIN,
     UNICAST,
     Decision,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.wire import onto_wire
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.without_way import (
+    kept_by_loopback,
+    turned_away,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TCP, UDP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     FORWARD,
@@ -45,7 +54,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     POSTROUTING,
     PREROUTING,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import INGRESS
 
 if TYPE_CHECKING:
@@ -74,16 +82,24 @@ class HostPath:
             return [self._leg.unroutable(course, decision, "the host")]
         flight.oif = _device(decision)
         course = self._routed(course.carrying(flight), decision)
+        unsent = unsent_by_ipsec(self._leg, course, flight.oif)
+        if unsent is not None:
+            return [unsent]
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(OUTPUT, course, flight):
             lost = self._lost_in_translation(course, flight, passage, after)
             if lost is not None:
                 arrivals.append(lost)
                 continue
-            arrivals += self._leg.ended(passage, after, "EPERM") or (
-                self._send_elsewhere(after) if must_route_again(flight, passage) else self.leave(after, decision)
-            )
+            arrivals += self._leg.ended(passage, after, "EPERM") or self._sent(flight, passage, after, decision)
         return arrivals
+
+    def _sent(self, flight: Flight, passage: Passage, after: Course, decision: Decision) -> list[Arrival]:
+        """What OUTPUT let pass; flight: as it came there."""
+        if must_route_again(flight, passage):
+            return self._send_elsewhere(after)
+        lost = lost_once_translated(self._leg, flight, after, flight.oif)
+        return [lost] if lost is not None else self.leave(after, decision)
 
     def _outgoing_route(self, flight: Flight) -> Decision:
         """The route of what the host itself sends.
@@ -112,7 +128,7 @@ class HostPath:
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
         seen = passage._replace(steps=passage.steps[:translated])
         course = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
-        return self._without_way(course, decision) or self._kept_by_loopback(course, decision)
+        return self._without_way(course, decision) or kept_by_loopback(self._leg, course, decision)
 
     def receive(self, course: Course, device: str) -> list[Arrival]:
         """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
@@ -143,7 +159,7 @@ class HostPath:
         # Whether it forwards is asked before the error of an IPv4 route is sent, not of an IPv6 one (ip_error(),
         # ip6_pkt_drop()).
         if decision.kind != UNICAST and (forwards or flight.family == 6):
-            return [self._turned_away(course, decision)]
+            return [turned_away(self._leg, course, decision)]
         if not forwards:
             key = self._view.settings.forwarding_key(flight.family, device)
             return [self._dropped(course, f"{key} is 0: the host sends nothing on that comes in by {device}")]
@@ -161,7 +177,8 @@ class HostPath:
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(INPUT, course, flight):
             arrivals += self._leg.ended(passage, after) or (
-                Arrival(ARRIVED, remembered(after), stack=self._view.host, device=device),
+                not_delivered(self._leg, after, device)
+                or Arrival(ARRIVED, remembered(after), stack=self._view.host, device=device),
             )
         return arrivals
 
@@ -170,7 +187,10 @@ class HostPath:
         own_call = "" if course.flight.iif else "EPERM"
         arrivals: list[Arrival] = []
         for passage, after in self._postrouting(course, decision):
-            arrivals += self._leg.ended(passage, after, own_call) or self._emit(after, decision)
+            lost = lost_once_translated(self._leg, course.flight, after, _device(decision))
+            arrivals += self._leg.ended(passage, after, own_call) or (
+                self._emit(after, decision) if lost is None else [lost]
+            )
         return arrivals
 
     def _send_elsewhere(self, course: Course) -> list[Arrival]:
@@ -181,7 +201,7 @@ class HostPath:
         if lost is not None:
             return [lost]
         routed = self._routed(course, decision)
-        lost = self._kept_by_loopback(routed, decision)
+        lost = kept_by_loopback(self._leg, routed, decision) or lost_to_ipsec(self._leg, routed, _device(decision))
         if lost is not None:
             return [lost]
         if flight.family == 6 and decision.kind != LOCAL and is_loopback(6, flight.saddr):
@@ -200,17 +220,6 @@ class HostPath:
         flight = course.flight
         reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
         return self._dropped(course, reason, "EHOSTUNREACH")
-
-    def _kept_by_loopback(self, course: Course, decision: Decision) -> Optional[Arrival]:
-        """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
-        flight = course.flight
-        if flight.family != 4 or decision.kind == LOCAL or not is_loopback(4, flight.saddr):
-            return None
-        if self._view.settings.either(decision.device, "route_localnet"):
-            return None
-        key = sysctl_key(4, decision.device, "route_localnet")
-        source = address_text(4, flight.saddr)
-        return self._dropped(course, f"{key} is 0: nothing from {source} leaves by {decision.device}", "EINVAL")
 
     def _leave_as_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
         """IPv6 has no such setting: it passes POSTROUTING, and whoever gets what still comes from ::1 drops it."""
@@ -232,6 +241,9 @@ class HostPath:
         return self._leg.hook(POSTROUTING, course, flight)
 
     def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:
+        kept = not_sent_on(self._leg, course, device, decision.device)
+        if kept is not None:
+            return [kept]
         flight = course.flight.copy()
         flight.iif, flight.oif = device, decision.device
         arrivals: list[Arrival] = []
@@ -239,22 +251,6 @@ class HostPath:
             ended = [ended_astray(self._leg, course, end, decision) for end in self._leg.ended(passage, after)]
             arrivals += ended or self.leave(after, decision)
         return arrivals
-
-    def _turned_away(self, course: Course, decision: Decision) -> Arrival:
-        """ip_error() of net/ipv4/route.c and ip6_pkt_drop() of net/ipv6/route.c."""
-        flight = course.flight
-        text = address_text(flight.family, flight.daddr)
-        if decision.kind == NO_ROUTE:
-            reason = f"the host has no route to {text}"
-        else:
-            reason = f"the host's route to {decision.destination or text} is of the kind {decision.kind}"
-        if decision.kind == "blackhole":
-            return self._dropped(course, reason)
-        errors = {"prohibit": "admin-prohibited"}
-        if flight.family == 4:
-            errors["unreachable"] = "host-unreachable"
-        error = errors.get(decision.kind, "net-unreachable" if flight.family == 4 else "no-route")
-        return Arrival(TURNED_AWAY, course.note(self._leg.name, "routing", decision.kind, reason), reason, error=error)
 
     def _emit(self, course: Course, decision: Decision) -> list[Arrival]:
         """It has left the IP stack by a device."""

@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_rules import FrameRules
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.holder import Holders
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.homes import Homes
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_policies import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.name_server_rules import (
     is_for_name_server,
 )
@@ -31,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespac
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     INNER,
+    IPSEC,
     LINKS,
     LISTENERS,
     NEIGHBOURS,
@@ -71,8 +73,9 @@ class HostView:
             neighbours=None if _was_refused(snapshot, NEIGHBOURS) else snapshot.neighbours,
             controls=None if _was_refused(snapshot, TRAFFIC_CONTROL) else snapshot.traffic_control,
         )
+        self.ipsec = IpsecPolicies(None if _was_refused(snapshot, IPSEC) else snapshot.ipsec, self.host.links)
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
-        self.neighbours = Neighbours(self.host, self.traverser)
+        self.neighbours = Neighbours(self.host, self.traverser, self.ipsec)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
         self.holders = Holders(snapshot.proxies, snapshot.containers)
         self.containers: dict[str, Container] = _by_name(snapshot)
@@ -192,6 +195,8 @@ def _inner_stacks(snapshot: HostSnapshot) -> dict[int, Stack]:
 def _inner_stack(space: InnerNamespace, name: str) -> Stack:
     foreign = [table for table in space.tables if not is_for_name_server(space, table)]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
+    if space.ipsec:
+        doubt = doubt or f"container {name} has IPsec policies of its own; see nsenter -n -t PID ip xfrm policy"
     settings = Settings(space.sysctls)
     return Stack(
         f"container {name}",

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_policies import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPV6
@@ -37,10 +38,11 @@ _IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FO
 class Neighbours:
     """What rules of the host do to its neighbour discovery."""
 
-    def __init__(self, host: Stack, traverser: Traverser) -> None:
-        """Take the host and its rules."""
+    def __init__(self, host: Stack, traverser: Traverser, ipsec: IpsecPolicies) -> None:
+        """Take the host, its rules and its IPsec policies."""
         self._host = host
         self._traverser = traverser
+        self._ipsec = ipsec
         self._known: dict[tuple[str, str, int, int], str] = {}
 
     def doubt_about_host(self, device: str, port: str, asking: int, asked: int) -> str:
@@ -98,13 +100,17 @@ class Neighbours:
         else:
             flight.oif = device
             flight.skuid = flight.skgid = NO_SOCKET
+            unsent = self._ipsec.sending(flight, device)
+            if unsent is not None:
+                return unsent.text
         for hook in hooks:
             passages = self._traverser.pass_hook(hook, flight)
             stopped = [passage for passage in passages if passage.verdict != ACCEPT]
             if stopped:
                 return decision_text(stopped[0])
             flight = passages[0].flight
-        return ""
+        undelivered = self._ipsec.delivering(flight, device) if hooks is _IN else None
+        return "" if undelivered is None else undelivered.text
 
 
 def _solicitation(asking: int, asked: int) -> Flight:

@@ -15,9 +15,13 @@ import ipaddress
 from collections.abc import Hashable
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_policies import (
+    asked_ports,
+    asked_prefixes,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Plug, Station
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE, PORT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
@@ -45,6 +49,13 @@ class PlaceForms:
         for rule in snapshot.policy_rules:
             self._add_prefix(rule.source, catalogue)
             self._add_prefix(rule.destination, catalogue)
+        self._exempt = {key.split(".")[3].replace("/", ".") for key in snapshot.ipsec.exempt}
+        for prefix in asked_prefixes(snapshot.ipsec):
+            # A network's own subnet, too: with it the network is like no other one.
+            network = ipaddress.ip_network(prefix, strict=False)
+            self._partition.add_range(ADDRESS, int(network[0]), int(network[-1]))
+        for port in asked_ports(snapshot.ipsec):
+            self._partition.add_range(PORT, port, port)
 
     def net(self, net: Net) -> Hashable:
         """A bridge network, its rules left out."""
@@ -61,7 +72,7 @@ class PlaceForms:
             self._policy(net.texts, link.name),
             tuple(signature(kind, value) for kind, value in net.names if not isinstance(value, tuple)),
             tuple(sorted(value for value in _unnamed(net))),
-            net.number if link.index in self._controlled else None,
+            net.number if link.index in self._controlled or link.name in self._exempt else None,
         )
 
     def station(self, station: Station, nets: list[int]) -> Hashable:
@@ -106,6 +117,7 @@ class PlaceForms:
         """One whose frames something can keep is like no other one."""
         is_controlled = (
             bool(space.traffic_control)
+            or space.ipsec
             or any(link.xdp for link in space.links)
             or any(plug.link.index in self._controlled for plug in station.plugs)
         )

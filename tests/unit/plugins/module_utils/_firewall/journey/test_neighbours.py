@@ -8,10 +8,12 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_policies import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import Neighbours
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.surroundings import HostSurroundings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
 
 GATEWAY, CONTAINER = (parse_address(text)[1] for text in ("fd00::1", "fd00::2"))
@@ -29,7 +31,7 @@ ADVERTISED = "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT\n"
 def neighbours(rules: str, *, policy: str = "DROP") -> Neighbours:
     chains = f":INPUT {policy} [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
     book = read_rulebook(Ruleset({"ip6tables-legacy-save": f"*filter\n{chains}{rules}COMMIT\n"}))
-    return Neighbours(HOST, Traverser(book, HostSurroundings(HOST)))
+    return Neighbours(HOST, Traverser(book, HostSurroundings(HOST)), IpsecPolicies(Ipsec(), {}))
 
 
 def test_without_rules_nothing_is_in_doubt() -> None:
