@@ -16,7 +16,7 @@ import docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import find_daemons
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import named_dockerd
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
@@ -404,7 +404,7 @@ def test_the_engines_of_nested_hosts_are_not_taken_for_this_one(lab: Lab) -> Non
     """Every lab host runs a dockerd with the default socket, and from here all of their processes can be seen."""
     processes = procfs.processes()
     visible = [process for process in processes if process.name == "dockerd"]
-    daemons = find_daemons(processes)
+    daemons = named_dockerd(processes)
     assert daemons
     assert len(visible) >= len(daemons) + len(lab.hosts)
     assert not any(procfs.is_nested(process.pid) for process in daemons)

@@ -14,7 +14,11 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import from_os_error
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ERROR,
+    UnreadableError,
+    from_os_error,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
@@ -49,10 +53,11 @@ def _rootless_path(pid: int) -> str:
     return f"{home}/docker/daemon.json" if home.startswith("/") else DEFAULT_PATH
 
 
-def read_daemon_config(path: str) -> DaemonConfig:
+def read_daemon_config(path: str, named_by: int = procfs.ROOT) -> DaemonConfig:
     """Return the configuration at path, secrets masked. A file that is not there is an answer, too.
 
-    Raises UnreadableError when it is not ours to read, or no file.
+    named_by: id of the user whose dockerd says that it reads this file. Raises UnreadableError when it is not ours to
+    read, no file, or none of that user's: what root may read of others is not shown for the asking.
     """
     try:
         file = read_regular(path)
@@ -60,6 +65,8 @@ def read_daemon_config(path: str) -> DaemonConfig:
         return DaemonConfig(path, exists=False, link_target=_link_target(path))
     except OSError as error:
         raise from_os_error(error, path) from error
+    if named_by not in (procfs.ROOT, file.status.st_uid) and not file.status.st_mode & stat.S_IROTH:
+        raise UnreadableError(ERROR, f"{path} is not a file of user {named_by}, whose dockerd names it")
     parsed = parse(file.data, path)
     return DaemonConfig(
         path=path,

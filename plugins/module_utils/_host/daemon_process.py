@@ -6,20 +6,34 @@
 
 """Finds the dockerd of this host.
 
-A host can hold more engines than its own: those in containers (nested engines, CI runners). Their processes are
-visible here as well, so a process counts only if it is in this PID namespace and, where there is a choice, in this
-mount namespace. Its name alone proves nothing.
+Anybody can run a process called dockerd, with any command line, and containers hold engines of their own (nested
+engines, CI runners). So a name is a first sieve alone. What establishes a dockerd is that it belongs to root, or to
+the user whose socket it is, and that it holds the listening socket: the kernel tells. Where that cannot be seen
+(without root), systemd's word on the main process of its unit counts, then the pid file, which root alone writes. Until
+then nothing that the process names is opened.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import (
+    DEFAULT_PORT,
+    EngineAddress,
+    parse_engine_address,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import main_pid, unit_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import SocketHolders
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
@@ -29,41 +43,71 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 PID_FILE = Path("/run/docker.pid")
 
 
-def find_daemons(processes: list[procfs.Process]) -> list[procfs.Process]:
-    """Return the dockerd processes of this host, whichever sockets they serve."""
-    found = {process.pid: process for process in processes if _is_dockerd(process)}
+@dataclass(frozen=True)
+class Dockerds:
+    """What runs under the name of dockerd, as far as it matters for one address."""
+
+    serving: Optional[procfs.Process] = None
+    """The one that is established to serve it."""
+    elsewhere: list[procfs.Process] = field(default_factory=list)
+    """Those that could serve it, by their user, and do not."""
+    unclear: list[procfs.Process] = field(default_factory=list)
+    """Those of which it cannot be seen whether they do."""
+    strangers: list[procfs.Process] = field(default_factory=list)
+    """Those of users who have nothing to do with it: rootless engines, and whatever else goes by that name."""
+
+
+def find_dockerds(processes: list[procfs.Process], docker_host: str, run: Run) -> Dockerds:
+    """Return the dockerd that serves docker_host, and what else goes by that name.
+
+    run asks systemd, where the kernel does not let us look. A docker_host that is none has no dockerd.
+    """
+    try:
+        address = parse_engine_address(docker_host)
+    except UnreadableError:
+        return Dockerds()
+    holders = SocketHolders(address)
+    found = Dockerds()
+    for process in sorted(named_dockerd(processes), key=lambda item: item.start_ticks):
+        if not holders.may_serve(process.pid):
+            found.strangers.append(process)
+            continue
+        serves = _serves(process, address, holders, run)
+        if serves:
+            return Dockerds(process)
+        (found.unclear if serves is None else found.elsewhere).append(process)
+    return found
+
+
+def named_dockerd(processes: list[procfs.Process]) -> list[procfs.Process]:
+    """Return the processes of this PID namespace that go by the name of dockerd, whoever started them."""
+    found = {process.pid: process for process in processes if _is_named_dockerd(process)}
     # dockerd forks before it runs a helper: for a moment that child looks like its parent.
     return [process for process in found.values() if process.ppid not in found]
 
 
-def choose_daemon(daemons: list[procfs.Process], docker_host: str) -> Optional[procfs.Process]:
-    """Return the dockerd that serves docker_host, None when none of them does."""
-    serving = [process for process in daemons if serves(listens_at(process), docker_host)]
-    named = _from_pid_file() if len(serving) > 1 else None
-    return min(serving, key=lambda process: _distance(process, named), default=None)
-
-
-def listens_at(process: procfs.Process) -> list[str]:
-    """Addresses that a dockerd was told to listen at: by flag, else in its daemon.json, else the default."""
+def told_to_listen_at(process: procfs.Process) -> list[str]:
+    """Addresses on the command line of a dockerd, else the default of its kind. Anybody can write them there."""
     hosts = parse_flags(procfs.argv(process.pid)).get("hosts")
-    if not hosts:
-        try:
-            content = Path(config_path(process, [])).read_bytes()
-        except OSError:
-            content = b"{}"
-        hosts = parse(content, "").values.get("hosts")
     if isinstance(hosts, list) and hosts:
         return [str(host) for host in hosts]
     runtime = procfs.environment(process.pid).get("XDG_RUNTIME_DIR")
     return [f"unix://{runtime}/docker.sock" if runtime and procfs.uid(process.pid) else DEFAULT_SOCKET]
 
 
-def serves(hosts: list[str], docker_host: str) -> bool:
-    """Whether one of the addresses a dockerd listens at leads to where docker_host says.
-
-    ``fd://`` is a socket that systemd holds for it: which, its command line does not say.
-    """
-    return any(_leads_to(_split(host), _split(docker_host)) for host in hosts)
+def addresses_served(processes: list[procfs.Process]) -> list[str]:
+    """Addresses at which the kernel shows these to listen, of those that they were told, with the user if not root."""
+    served = []
+    for process in processes:
+        for told in told_to_listen_at(process):
+            try:
+                holders = SocketHolders(parse_engine_address(told))
+            except UnreadableError:
+                continue
+            if told.isprintable() and holders.may_serve(process.pid) and holders.holds(process.pid):
+                uid = procfs.uid(process.pid)
+                served.append(f"{told} for user {uid}" if uid else told)
+    return served
 
 
 def describe_daemon(process: procfs.Process) -> DaemonProcess:
@@ -83,22 +127,58 @@ def describe_daemon(process: procfs.Process) -> DaemonProcess:
     )
 
 
-def _split(address: str) -> SplitResult:
+def leads_to(host: str, address: EngineAddress) -> bool:
+    """Whether an address that a dockerd was told to listen at is that one.
+
+    ``fd://`` is a socket that systemd holds for it: which, its command line does not say.
+    """
+    # tcp is what dockerd takes it for (moby opts/hosts.go).
+    host = host if "://" in host else f"tcp://{host}"
     try:
-        return urlsplit(address)
+        parts = urlsplit(host)
+        port = parts.port or DEFAULT_PORT
     except ValueError:
-        return SplitResult("", address, "", "", "")
-
-
-def _leads_to(host: SplitResult, wanted: SplitResult) -> bool:
-    if host.scheme == "tcp":
-        return wanted.scheme == "tcp" and host.netloc.rpartition(":")[2] == wanted.netloc.rpartition(":")[2]
+        return False
+    if parts.scheme == "tcp":
+        return not address.path and port == address.port
     # /var/run is a link to /run.
-    same_path = os.path.realpath(host.path) == os.path.realpath(wanted.path)
-    return host.scheme == "fd" or (host.scheme == "unix" and wanted.scheme.endswith("unix") and same_path)
+    same_path = os.path.realpath(parts.path) == os.path.realpath(address.path)
+    return parts.scheme == "fd" or (parts.scheme == "unix" and bool(address.path) and same_path)
 
 
-def _is_dockerd(process: procfs.Process) -> bool:
+def _serves(process: procfs.Process, address: EngineAddress, holders: SocketHolders, run: Run) -> Optional[bool]:
+    """Whether a process of root, or of the socket's user, serves the address; None where that cannot be seen."""
+    holds = holders.holds(process.pid)
+    if holds and address.path:
+        return True
+    if holds is None and not _is_vouched_for(process, run):
+        return None
+    # At a TCP port that it holds without docker-proxy a container can answer instead.
+    return holds is not False and any(leads_to(host, address) for host in _listens_at(process))
+
+
+def _is_vouched_for(process: procfs.Process, run: Run) -> bool:
+    """Whether systemd or the pid file says that this is dockerd; a user's processes are that user's own affair."""
+    if procfs.uid(process.pid) != procfs.ROOT:
+        return True
+    unit = unit_of(process.pid)
+    return (bool(unit) and main_pid(run, unit) == process.pid) or process.pid == _from_pid_file()
+
+
+def _listens_at(process: procfs.Process) -> list[str]:
+    """Addresses that an established dockerd listens at: by its flags, else its daemon.json, else by default."""
+    if not parse_flags(procfs.argv(process.pid)).get("hosts"):
+        try:
+            content = read_regular(config_path(process, [])).data
+        except OSError:
+            content = b"{}"
+        hosts = parse(content, "").values.get("hosts")
+        if isinstance(hosts, list) and hosts:
+            return [str(host) for host in hosts]
+    return told_to_listen_at(process)
+
+
+def _is_named_dockerd(process: procfs.Process) -> bool:
     if process.name != "dockerd" or procfs.is_nested(process.pid):
         return False
     words = procfs.argv(process.pid)
@@ -109,18 +189,11 @@ def _is_dockerd(process: procfs.Process) -> bool:
     return program is None or Path(program).name == "dockerd"
 
 
-def _distance(process: procfs.Process, named: Optional[int]) -> tuple[bool, bool, int]:
-    """How unlikely a dockerd is to be the one, the least likely trait first; the last word has the older one."""
-    try:
-        elsewhere = procfs.namespace(process.pid, "mnt") != procfs.namespace("self", "mnt")
-    except PermissionError:
-        elsewhere = False
-    return elsewhere, process.pid != named, process.start_ticks
-
-
 def _from_pid_file() -> Optional[int]:
+    """The process that root wrote into dockerd's pid file."""
     try:
-        text = PID_FILE.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+        file = read_regular(PID_FILE)
+    except OSError:
         return None
-    return int(text) if text.isdigit() else None
+    found = re.fullmatch(r"([0-9]{1,9})\s*", file.text, re.ASCII)
+    return int(found.group(1)) if found and file.status.st_uid == procfs.ROOT else None

@@ -13,18 +13,23 @@ import shutil
 from dataclasses import dataclass, field
 from typing import NoReturn, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import listens_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
+    Dockerds,
+    addresses_served,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import (
     parse_container,
     parse_engine,
     parse_network,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import parse_engine_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import programs_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import unit_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import SocketHolders
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ABSENT,
+    DENIED,
     ERROR,
     STOPPED,
     UnreadableError,
@@ -43,14 +48,13 @@ class Declared:
     containers: list[Container] = field(default_factory=list)
 
 
-def read_declared(
-    docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process], *, runs: bool
-) -> Declared:
+def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds, *, runs: bool) -> Declared:
     """Ask the engine at docker_host, unless no dockerd runs there. Raises UnreadableError.
 
     dockerds: those that can be seen on the host; runs: whether one serves docker_host, be it seen or not.
     """
-    if not runs and PODMAN not in programs_at(docker_host):
+    address = parse_engine_address(docker_host)
+    if not runs and PODMAN not in SocketHolders(address).programs():
         # To connect to the socket of a dockerd that does not run would make systemd start it.
         _refuse(docker_host, service, dockerds)
     return _ask(docker_host)
@@ -72,10 +76,16 @@ def _ask(docker_host: str) -> Declared:
         raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
 
 
-def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: list[procfs.Process]) -> NoReturn:
+def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds) -> NoReturn:
     """Say why the engine at docker_host is not asked."""
-    others = ", ".join(address for process in dockerds for address in listens_at(process))
+    if dockerds.unclear:
+        pids = ", ".join(str(process.pid) for process in dockerds.unclear)
+        reason = f"whether dockerd (process {pids}) serves {docker_host} is not visible; run with become (as root)"
+        raise UnreadableError(DENIED, reason)
+    others = ", ".join(addresses_served([*dockerds.elsewhere, *dockerds.strangers]))
     hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
+    if service is not None and any(service.name == unit_of(process.pid) for process in dockerds.elsewhere):
+        raise UnreadableError(ERROR, f"dockerd runs ({service.name}), and not at {docker_host}; set docker_host{hint}")
     # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
     installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
     if installed and service is not None and service.manager == "systemd":

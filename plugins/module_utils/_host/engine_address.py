@@ -18,7 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 
 _UNIX = ("unix://", "http+unix://")
 _TCP = re.compile(r"tcp://(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^:/\[\]]*))(?::(?P<port>[0-9]{1,5}))?/?", re.ASCII)
-_DEFAULT_PORT = 2375
+DEFAULT_PORT = 2375
+"""Without TLS."""
+
 _ALLOWED = (
     "unix:///PATH of a socket, or tcp://ADDRESS:PORT with localhost or an address of the loopback interface "
     "(127.0.0.0/8, [::1])"
@@ -47,7 +49,7 @@ def parse_engine_address(docker_host: str) -> EngineAddress:
             return EngineAddress(path)
     found = _TCP.fullmatch(docker_host)
     if found:
-        host, port = found["six"] or found["host"] or "", int(found["port"] or _DEFAULT_PORT)
+        host, port = found["six"] or found["host"] or "", int(found["port"] or DEFAULT_PORT)
         if _is_local(host, six=found["six"] is not None) and 0 < port <= 65535:
             return EngineAddress(host=host, port=port)
     shown = mask_text(docker_host)

@@ -39,6 +39,8 @@ _WAITING = {socket.IPPROTO_TCP: 10, socket.IPPROTO_UDP: 7}
 _NAMES = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 
 # struct inet_diag_req_v2: family, protocol, extensions, states and an empty struct inet_diag_sockid.
+_OF_DOCKER = ("dockerd", "docker-proxy")
+
 _REQUEST = struct.Struct("=BBBxI48x")
 # struct inet_diag_msg: family, state; of inet_diag_sockid the port, the address and the device; the inode.
 _ANSWER = struct.Struct("=BBxx2s2x16s16xI8x16xI")
@@ -65,6 +67,11 @@ def read_listeners(
     owners = _owners({item.inode for item in found}, processes())
     names = {pid: _name(pid) for pid in set(owners.values())}
     return [_with_owner(item, owners, names) for item in found]
+
+
+def listening_at(protocol: str, port: int) -> set[int]:
+    """Inode numbers of the sockets that wait at a port in the namespace of this thread. Raises OSError."""
+    return {item.inode for item in _sockets({}) if (item.listener.protocol, item.listener.port) == (protocol, port)}
 
 
 def listeners_of(links: Mapping[int, str]) -> list[Listener]:
@@ -119,9 +126,19 @@ def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]
 
 
 def _name(pid: int) -> str:
+    """Name of a process's program. A stranger's by one of Docker's names, which mean something here, says whose it is.
+
+    Nor is one in a container, be it of root, this host's dockerd or a helper of it.
+    """
     program = procfs.program(pid)
     process = None if program else procfs.read_process(pid)
-    return os.path.basename(program) if program else process.name if process else ""
+    name = os.path.basename(program) if program else process.name if process else ""
+    if name not in _OF_DOCKER:
+        return name
+    if procfs.is_nested(pid):
+        return f"{name} in a container"
+    uid = procfs.uid(pid)
+    return f"{name} of user {uid}" if uid else name
 
 
 def _with_owner(found: _Socket, owners: Mapping[int, int], names: Mapping[int, str]) -> Listener:

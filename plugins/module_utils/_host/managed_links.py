@@ -65,8 +65,17 @@ def parse_nmcli(text: str) -> list[ManagedLink]:
 
 
 def _is(process: procfs.Process, name: str) -> bool:
-    """Whether a process is that manager, of this host and not of a container on it."""
-    return process.name == _NAMES[name] and not procfs.is_nested(process.pid)
+    """Whether a process is that manager, of this host and not of a container on it, and no stranger by its name.
+
+    NetworkManager runs as root, systemd-networkd under the user that its files belong to.
+    """
+    if process.name != _NAMES[name] or procfs.is_nested(process.pid):
+        return False
+    try:
+        users = {procfs.ROOT, STATES.stat().st_uid} if name == NETWORKD else {procfs.ROOT}
+    except OSError:
+        return False
+    return procfs.uid(process.pid) in users
 
 
 def _networkd(names: dict[int, str]) -> list[ManagedLink]:

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Optional
 
 PROC = Path("/proc")
+ROOT = 0
+"""User id."""
+
 _READ = 1 << 16
 
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Optional
 
@@ -17,15 +18,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 
 NAME = "docker-proxy"
 _PROTOCOLS = ("tcp", "udp", "sctp")
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _FLAGS = ("-proto", "-host-ip", "-host-port", "-container-ip", "-container-port")
 
 
 def read_proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process]) -> list[ProxyProcess]:
-    """Return the docker-proxy processes of this host's dockerd, and those that have lost theirs."""
+    """Return the docker-proxy processes of this host's dockerd, and those that have lost theirs.
+
+    Each runs under dockerd's own user: what others call by that name says nothing of anything, and is none.
+    """
+    user = procfs.uid(dockerd.pid) if dockerd else procfs.ROOT
     found = []
     for process in processes:
         ours = dockerd is not None and process.ppid == dockerd.pid
-        if ours or (process.name == NAME and _orphaned_here(process, dockerd)):
+        if not ours and process.name != NAME:
+            continue
+        if procfs.uid(process.pid) == user and (ours or _orphaned_here(process, dockerd)):
             proxy = parse_argv(procfs.argv(process.pid), process.pid, process.ppid)
             if proxy is not None:
                 found.append(_with_memory(proxy))
@@ -37,14 +45,14 @@ def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:
 
     The flags are the same in all generations; from 28.0 ``-use-listen-fd`` follows, and with a detached network
     namespace ``nsenter`` and its flags stand before the program (moby cmd/docker-proxy, portmapper/proxy_linux.go).
-    A program of another name (``userland-proxy-path``) is known by the flags. Anybody can start a process of that name:
-    what dockerd would never write there makes it none.
+    A program of another name (``userland-proxy-path``) is known by the flags. What dockerd would never write there
+    makes it none.
     """
     values = {name: value for name, value in zip(argv, argv[1:]) if name in _FLAGS}
     if len(values) < len(_FLAGS):
         return None
     host_port, container_port = values["-host-port"], values["-container-port"]
-    if not (host_port.isdigit() and container_port.isdigit()) or values["-proto"] not in _PROTOCOLS:
+    if values["-proto"] not in _PROTOCOLS or not all(map(_PORT.fullmatch, (host_port, container_port))):
         return None
     if not (_is_address(values["-host-ip"]) and _is_address(values["-container-ip"])):
         return None

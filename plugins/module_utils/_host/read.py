@@ -25,9 +25,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_co
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import read_daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
     DEFAULT_SOCKET,
-    choose_daemon,
     describe_daemon,
-    find_daemons,
+    find_dockerds,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
@@ -146,18 +145,19 @@ class _Wish:
 
 def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot:
     processes = procfs.processes()
-    dockerds = find_daemons(processes)
-    dockerd = choose_daemon(dockerds, wish.docker_host)
+    dockerds = find_dockerds(processes, wish.docker_host, wish.run)
+    dockerd = dockerds.serving
     daemon = describe_daemon(dockerd) if dockerd else None
     no_rules: Optional[Ruleset] = None
     ruleset = waiting.submit(
         ledger.take, model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(wish.run)), no_rules
     )
     service = ledger.take(model.SERVICE, lambda: read_service(wish.run, dockerd), None)
-    hidden = not dockerds and _is_active(service)
+    hidden = dockerd is None and not dockerds.elsewhere and _is_active(service)
     no_proxies: list[ProxyProcess] = []
     proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, hidden=hidden), no_proxies)
     path = wish.config_path or find_config_path(dockerd, service.argv if service else [])
+    named_by = daemon.uid if daemon and daemon.uid and not wish.config_path else procfs.ROOT
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
@@ -203,7 +203,7 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
         sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),
         boot=ledger.take(model.BOOT, read_boot, None),
         proxies=proxies,
-        daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path), None),
+        daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path, named_by), None),
         ruleset=ruleset.result(),
         conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
         managed_links=ledger.take(

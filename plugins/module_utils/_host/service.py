@@ -51,6 +51,15 @@ def read_service(run: Run, daemon: Optional[procfs.Process]) -> ServiceUnit:
     return ServiceUnit("none")
 
 
+def main_pid(run: Run, name: str) -> int:
+    """Return what systemd says is the main process of a unit; 0 where it does not run, or does not tell."""
+    if not SYSTEMD_RUNS.is_dir():
+        return 0
+    status, output, dummy = run(["systemctl", "show", name, "--property=MainPID"])
+    said = _one(parse_properties(output), "MainPID") if status == 0 else ""
+    return int(said) if re.fullmatch(r"[0-9]{1,9}", said, re.ASCII) else 0
+
+
 def unit_of(pid: int) -> str:
     """Name of the unit of the system's service manager that a process belongs to; empty when it is in none."""
     return parse_cgroup(procfs.read_bytes(pid, "cgroup").decode("utf-8", "replace"))

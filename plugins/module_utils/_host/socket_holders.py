@@ -4,41 +4,117 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Who answers at a unix socket: for hosts where no dockerd is to be seen, and nobody's service may be started."""
+"""Who listens at an engine's address, by the kernel's own word, and without connecting to it.
+
+A connection would start a service whose socket systemd holds. Names prove nothing: a path in /proc/net/unix is whatever
+its owner wrote there, in a mount namespace of its own. sock_diag(7) names the file itself.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import struct
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listening_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import SOCK_DIAG, Netlink, attributes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace
 
-_ACCEPTS_CONNECTIONS = 1 << 16
-
-
-def programs_at(docker_host: str) -> set[str]:
-    """Return the names of the programs that hold the listening socket at ``unix://PATH``; empty where none is seen.
-
-    systemd alone means that the first connection would start the service behind it.
-    """
-    path = docker_host.partition("unix://")[2]
-    inodes = set(_listening(os.path.realpath(path))) if path else set()
-    if not inodes:
-        return set()
-    return {
-        os.path.basename(procfs.program(process.pid) or "") or process.name
-        for process in procfs.processes()
-        if procfs.sockets(process.pid) & inodes
-    }
+_SOCK_DIAG_BY_FAMILY = 20
+_AF_UNIX = 1
+_LISTENING = 1 << 10
+_SHOW_NAME_AND_FILE = 0x3
+_NAME = 0
+_FILE = 1
+_REQUEST = struct.Struct("=BBHIIIII")
+_ANSWER = struct.Struct("=BBBBIII")
+_PLACE = struct.Struct("=II")
+_ANY_COOKIE = 0xFFFFFFFF
 
 
-def _listening(path: str) -> Iterator[int]:
-    """Inode numbers of the sockets bound to path that accept connections (/proc/net/unix, see proc_net(5))."""
+class SocketHolders:
+    """Which processes hold the listening socket of an engine's address."""
+
+    def __init__(self, address: EngineAddress) -> None:
+        """Take the address; the kernel is asked when it is needed, once for this network namespace."""
+        self._address = address
+        self._here: Optional[set[int]] = None
+        self.owner = _owner(address.path) if address.path else procfs.ROOT
+        """User id that the socket belongs to, None where there is none."""
+
+    def holds(self, pid: int) -> Optional[bool]:
+        """Whether a process holds it, be it that it listens itself or was handed the socket by systemd.
+
+        None where that cannot be seen: the process's files, its namespace, or the kernel's list.
+        """
+        held = procfs.sockets(pid)
+        if not held:
+            return None
+        try:
+            return bool(held & self._inodes(pid))
+        except OSError:
+            return None
+
+    def may_serve(self, pid: int) -> bool:
+        """Whether a process is of root, or of the user whom the socket belongs to: nobody else's can be the engine."""
+        return procfs.uid(pid) in {procfs.ROOT, self.owner} - {None}
+
+    def programs(self) -> set[str]:
+        """Names of the programs that hold it, of those that may; empty where none is seen.
+
+        systemd alone means that the first connection would start the service behind it.
+        """
+        return {
+            os.path.basename(procfs.program(process.pid) or "") or process.name
+            for process in procfs.processes()
+            if self.may_serve(process.pid) and self.holds(process.pid)
+        }
+
+    def _inodes(self, pid: int) -> set[int]:
+        """Inode numbers of the listening sockets at the address, in the network namespace of a process."""
+        if procfs.namespace(pid, "net") != procfs.namespace("self", "net"):
+            return in_namespace(pid, lambda: _listening(self._address))
+        if self._here is None:
+            self._here = _listening(self._address)
+        return self._here
+
+
+def _owner(path: str) -> Optional[int]:
     try:
-        text = (procfs.PROC / "net/unix").read_text(encoding="utf-8", errors="surrogateescape")
+        return os.stat(path).st_uid
     except OSError:
-        return
-    for line in text.splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS_CONNECTIONS and os.path.realpath(fields[7]) == path:
-            yield int(fields[6])
+        return None
+
+
+def _listening(address: EngineAddress) -> set[int]:
+    return _listening_at_path(address.path) if address.path else listening_at("tcp", address.port)
+
+
+def _listening_at_path(path: str) -> set[int]:
+    """Inode numbers of the sockets whose file is the one at path. Raises OSError where the kernel does not tell."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
+    request = _REQUEST.pack(_AF_UNIX, 0, 0, _LISTENING, 0, _SHOW_NAME_AND_FILE, _ANY_COOKIE, _ANY_COOKIE)
+    found = set()
+    with Netlink(SOCK_DIAG) as netlink:
+        for message in netlink.dump(_SOCK_DIAG_BY_FAMILY, request):
+            shown = attributes(message, _ANSWER.size)
+            if len(shown.get(_FILE, b"")) != _PLACE.size:
+                continue
+            inode, on_device = _PLACE.unpack(shown[_FILE])
+            # Some file systems show programs another device than the kernel knows (subvolumes of btrfs).
+            same_device = on_device == device or _real_name(shown.get(_NAME, b"")) == os.path.realpath(path)
+            if inode == status.st_ino & 0xFFFFFFFF and same_device:
+                found.add(_ANSWER.unpack_from(message)[4])
+    return found
+
+
+def _real_name(name: bytes) -> str:
+    """Path that a socket was bound to, links followed; empty for one without a path."""
+    path = os.fsdecode(name.partition(b"\0")[0])
+    return os.path.realpath(path) if path else ""

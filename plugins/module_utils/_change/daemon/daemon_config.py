@@ -35,7 +35,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonTransaction,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.rehearsal import (
-    rehearsal_command,
+    is_rehearsed,
+    obstacle_to_rehearsal,
     rehearse,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import (
@@ -95,11 +96,9 @@ class DaemonConfigChange:
         _refuse_other_file(snapshot)
         plan = plan_daemon_config(snapshot, self._goal, self._consent, self._facts(snapshot))
         demand_pyroute2(plan.ports)
-        if snapshot.service is not None and snapshot.daemon is not None and snapshot.engine is not None:
-            command = rehearsal_command(snapshot.service.argv, snapshot.daemon.argv)
-            for text in {step.text for step in plan.steps if step.text is not None and _is_tried(plan, step)}:
-                rehearse(command, text, snapshot.engine.release)
-        return plan
+        if snapshot.service is None or snapshot.engine is None:
+            return plan
+        return _rehearsed(plan, snapshot.service.argv, snapshot.engine.release)
 
     def apply(self, plan: DaemonPlan) -> None:
         """Do it, prove it against the daemon and the kernel, and undo it on failure."""
@@ -170,6 +169,22 @@ class DaemonConfigChange:
         if service is None or service.manager != "systemd":
             return facts
         return replace(facts, traits=DockerService(self._run, service.name).traits())
+
+
+def _rehearsed(plan: DaemonPlan, unit: list[str], release: tuple[int, int]) -> DaemonPlan:
+    """Have dockerd judge what it is to read, or warn that it was not asked and why. Raises Refusal."""
+    texts = {step.text for step in plan.steps if step.text is not None and _is_tried(plan, step)}
+    tried = [text for text in texts if is_rehearsed(text, release)]
+    obstacle = obstacle_to_rehearsal(unit) if tried else ""
+    if obstacle:
+        warning = (
+            f"dockerd was not asked to rehearse the new configuration: {obstacle}. What only dockerd finds wrong with "
+            "it shows when it reads the file, and is then undone"
+        )
+        return replace(plan, outline=replace(plan.outline, warnings=[*plan.outline.warnings, warning]))
+    for text in tried:
+        rehearse(unit, text)
+    return plan
 
 
 def _is_tried(plan: DaemonPlan, step: DaemonStep) -> bool:

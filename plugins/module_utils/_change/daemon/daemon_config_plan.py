@@ -101,6 +101,11 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     demand(snapshot, ENGINE, PROCESSES, SERVICE, DAEMON_CONFIG)
     if snapshot.engine is not None and snapshot.engine.rootless:
         raise Refusal("nothing was changed: the engine is rootless, its configuration and service belong to a user")
+    if snapshot.daemon is not None and snapshot.daemon.uid:
+        # Whatever it says of itself: that user names the file that root would write.
+        raise Refusal(
+            f"nothing was changed: dockerd is run by user {snapshot.daemon.uid}, and its files are that user's"
+        )
     config = read_config(snapshot, facts.config)
     target = goal(config)
     refuse_unstartable(config, target.text)

@@ -13,6 +13,7 @@ import subprocess
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.trusted_program import doubt_about
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
 
 # The first release with dockerd --validate.
@@ -22,24 +23,31 @@ TIME_LIMIT = 30.0
 """Seconds."""
 
 
-def rehearsal_command(unit: list[str], live: list[str]) -> list[str]:
-    """Return the command line to rehearse with: that of the unit, or of the process where the unit starts a wrapper.
+def is_rehearsed(text: str, release: tuple[int, int]) -> bool:
+    """Whether an engine of that release can be asked about text at all."""
+    return release >= FIRST_RELEASE and not is_blank(text)
 
-    Empty where dockerd cannot be run from here (a snap's needs its confinement): a wrapper must not be run at all.
+
+def obstacle_to_rehearsal(unit: list[str]) -> str:
+    """Return why dockerd is not asked, where unit is the command line of its service; empty where it can be.
+
+    The rehearsal runs as root: what it runs must be dockerd by its unit's word, and nobody's but root's. What a process
+    says of itself is no word to run a program by, and a wrapper must not be run at all.
     """
-    for argv in (unit, live):
-        if argv and os.path.basename(argv[0]) == "dockerd":
-            return [] if argv[0].startswith("/snap/") else argv
-    return []
+    if not unit:
+        return "no service says which program dockerd is"
+    if os.path.basename(unit[0]) != "dockerd":
+        return f"its service starts {unit[0]}"
+    if unit[0].startswith("/snap/"):
+        return "a snap's dockerd runs in its confinement alone"
+    return doubt_about(unit[0])
 
 
-def rehearse(argv: list[str], text: str, release: tuple[int, int]) -> None:
+def rehearse(argv: list[str], text: str) -> None:
     """Have dockerd judge text, with the program and flags of argv, its unit's command line. Nothing is written for it.
 
-    Raises Refusal with dockerd's own words. Engines before 23.0 cannot be asked.
+    Raises Refusal with dockerd's own words.
     """
-    if release < FIRST_RELEASE or is_blank(text) or not argv:
-        return
     command = [argv[0], "--validate", "--config-file", "/dev/stdin", *without_config_file(argv[1:])]
     try:
         # There is no AnsibleModule here to ask: this is plain Python.

@@ -55,3 +55,15 @@ def test_the_path_that_a_unit_names() -> None:
     assert config_path(None, []) == DEFAULT_PATH
     assert config_path(None, ["dockerd", "--config-file=/etc/other.json"]) == "/etc/other.json"
     assert config_path(None, ["dockerd", "--config-file", "other.json"]) == "/other.json"
+
+
+def test_what_a_user_names_is_read_if_that_user_could_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.json"
+    path.write_text('{"token": 1}')
+    path.chmod(0o600)
+    own = path.stat().st_uid
+    assert read_daemon_config(str(path), own).exists
+    with pytest.raises(UnreadableError, match=f"is not a file of user {own + 1}, whose dockerd names it"):
+        read_daemon_config(str(path), own + 1)
+    path.chmod(0o644)
+    assert read_daemon_config(str(path), own + 1).exists

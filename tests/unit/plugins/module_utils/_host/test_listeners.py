@@ -45,3 +45,27 @@ def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listeners, "_sockets", refuse)
     with pytest.raises(UnreadableError, match="did not list the listening sockets"):
         listeners.read_listeners({})
+
+
+@pytest.mark.parametrize(
+    ("program", "uid", "nested", "name"),
+    [
+        ("/usr/bin/docker-proxy", 0, False, "docker-proxy"),
+        ("/usr/sbin/dockerd", 0, False, "dockerd"),
+        ("/tmp/docker-proxy", 65534, False, "docker-proxy of user 65534"),
+        ("/tmp/dockerd", 65534, False, "dockerd of user 65534"),
+        ("/usr/bin/dockerd", 0, True, "dockerd in a container"),
+        ("/usr/sbin/nginx", 65534, True, "nginx"),
+        (None, 65534, False, "docker-proxy of user 65534"),
+    ],
+)
+def test_a_stranger_by_a_name_of_dockers_is_told_from_it(
+    port: int, monkeypatch: pytest.MonkeyPatch, program: str | None, uid: int, name: str, *, nested: bool
+) -> None:
+    own = procfs.Process(os.getpid(), "docker-proxy", 1, 10**9)
+    monkeypatch.setattr(procfs, "program", lambda dummy: program)
+    monkeypatch.setattr(procfs, "read_process", lambda dummy: own)
+    monkeypatch.setattr(procfs, "uid", lambda dummy: uid)
+    monkeypatch.setattr(procfs, "is_nested", lambda dummy: nested)
+    found = listeners.read_listeners({}, lambda: [own])
+    assert Listener("tcp", "127.0.0.1", port, owner=name, pid=own.pid) in found

@@ -66,12 +66,27 @@ def test_nmcli_tells_what_networkmanager_leaves_alone() -> None:
 def test_only_managers_that_run_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "5").write_text(STATE, encoding="utf-8")
     monkeypatch.setattr(managed_links, "STATES", tmp_path)
+    monkeypatch.setattr(procfs, "uid", lambda dummy: tmp_path.stat().st_uid)
     assert read_managed_links(nothing_runs, [process("dockerd")], NAMES) == []
     (found,) = read_managed_links(nothing_runs, [process("systemd-network")], NAMES)
     assert (found.interface, found.manager) == ("br0", NETWORKD)
 
 
-def test_networkmanager_that_does_not_tell_is_unreadable() -> None:
+@pytest.mark.parametrize("name", ["systemd-network", "NetworkManager"])
+def test_a_stranger_by_the_name_of_a_manager_is_not_believed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "5").write_text(STATE, encoding="utf-8")
+    monkeypatch.setattr(managed_links, "STATES", tmp_path)
+    monkeypatch.setattr(procfs, "uid", lambda dummy: tmp_path.stat().st_uid + 65534)
+    assert read_managed_links(nothing_runs, [process(name)], NAMES) == []
+    monkeypatch.setattr(managed_links, "STATES", tmp_path / "none")
+    assert read_managed_links(nothing_runs, [process(name)], NAMES) == []
+
+
+def test_networkmanager_that_does_not_tell_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "uid", lambda dummy: 0)
+
     def refuses(dummy: list[str]) -> tuple[int, str, str]:
         return 127, "", "nmcli: not found"
 

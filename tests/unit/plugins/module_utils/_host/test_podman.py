@@ -10,8 +10,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, procfs, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import programs_at
 
 from tests.unit.plugins.module_utils._host.podman import serving
 
@@ -22,7 +22,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
     monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
     monkeypatch.setattr(declared, "PROGRAM_PATH", str(tmp_path))
-    monkeypatch.setattr(read, "find_daemons", lambda processes: [])
+    monkeypatch.setattr(read, "find_dockerds", lambda *dummy: Dockerds())
     return tmp_path
 
 
@@ -57,12 +57,3 @@ def test_a_socket_of_podman_that_nobody_serves_is_left_alone(bare: Path) -> None
     snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources["engine"].kind == "absent"
     assert "leads to Podman, which does not run" in snapshot.sources["engine"].reason
-
-
-def test_who_holds_a_socket(tmp_path: Path) -> None:
-    with serving(tmp_path / "a.sock") as address:
-        (tmp_path / "link.sock").symlink_to(tmp_path / "a.sock")
-        own = {Path(procfs.program(os.getpid()) or "").name}
-        assert programs_at(address) == programs_at(f"unix://{tmp_path}/link.sock") == own
-        assert programs_at(f"unix://{tmp_path}/b.sock") == set()
-    assert programs_at(address) == programs_at("tcp://127.0.0.1:2375") == set()

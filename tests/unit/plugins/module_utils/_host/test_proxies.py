@@ -34,6 +34,7 @@ def test_generations(line: str) -> None:
         *("", "docker-proxy", "dockerd -H fd://", OLD.replace("8080", "x"), OLD.rpartition(" ")[0]),
         *(OLD.replace("tcp", "\x1b[2J"), OLD.replace("::", "\x1b[2J"), OLD.replace("::", "fe80::1%\x1b[2J")),
         OLD.replace("172.17.0.2", "web"),
+        *(OLD.replace("8080", "\u00b2"), OLD.replace("8080", "\u0668"), OLD.replace("8080", "9" * 5000)),
     ],
 )
 def test_other_command_lines(line: str) -> None:
@@ -61,3 +62,35 @@ def test_memory() -> None:
 def test_of_other_processes_none_is_a_proxy() -> None:
     processes = [process for process in procfs.processes() if process.name != "docker-proxy"]
     assert read_proxies(processes, None) == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "ppid", "yes"),
+    # A child of dockerd, one that lost its dockerd, and strangers who call themselves so.
+    [(0, 7, True), (0, 1, True), (65534, 1, False), (65534, 7, False), (None, 1, False)],
+)
+@pytest.mark.parametrize("dockerd", [procfs.Process(7, "dockerd", 1, 0), None])
+def test_what_a_stranger_calls_docker_proxy_is_none(
+    uid: int | None,
+    ppid: int,
+    dockerd: procfs.Process | None,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    yes: bool,
+) -> None:
+    monkeypatch.setattr(procfs, "uid", {9: uid, 7: 0}.get)
+    monkeypatch.setattr(procfs, "is_nested", lambda dummy: False)
+    monkeypatch.setattr(procfs, "namespace", lambda *dummy: 1)
+    monkeypatch.setattr(procfs, "argv", {9: OLD.split()}.get)
+    monkeypatch.setattr(procfs, "read_bytes", lambda *dummy: b"Pss: 4 kB\n")
+    found = read_proxies([procfs.Process(9, "docker-proxy", ppid, 0)], dockerd)
+    assert [proxy.pid for proxy in found] == ([9] if yes else [])
+
+
+def test_proxies_of_a_rootless_engine_are_those_of_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "uid", {9: 1000, 10: 1001, 7: 1000}.get)
+    monkeypatch.setattr(procfs, "is_nested", lambda dummy: False)
+    monkeypatch.setattr(procfs, "namespace", lambda *dummy: 1)
+    monkeypatch.setattr(procfs, "argv", {9: OLD.split(), 10: OLD.split(), 1: ["init"]}.get)
+    processes = [procfs.Process(9, "docker-proxy", 7, 0), procfs.Process(10, "docker-proxy", 1, 0)]
+    assert [proxy.pid for proxy in read_proxies(processes, procfs.Process(7, "dockerd", 1, 0))] == [9]

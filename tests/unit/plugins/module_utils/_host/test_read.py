@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Motion
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -25,7 +26,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
     monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
     monkeypatch.setattr(declared, "PROGRAM_PATH", str(tmp_path))
-    monkeypatch.setattr(read, "find_daemons", lambda processes: [])
+    monkeypatch.setattr(read, "find_dockerds", lambda *dummy: Dockerds())
     return tmp_path
 
 

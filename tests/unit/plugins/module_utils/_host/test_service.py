@@ -90,3 +90,23 @@ def test_files_of_assignments() -> None:
 )
 def test_the_unit_of_a_process(cgroup: str, unit: str) -> None:
     assert service.parse_cgroup(cgroup) == unit
+
+
+@pytest.mark.parametrize(
+    ("answer", "pid"),
+    [
+        ((0, "MainPID=42\n", ""), 42),
+        ((0, "MainPID=0\n", ""), 0),
+        ((0, "", ""), 0),
+        ((0, "MainPID=\u0664\n", ""), 0),
+        ((0, f"MainPID={'9' * 5000}\n", ""), 0),
+        ((1, "MainPID=42\n", "no"), 0),
+    ],
+)
+def test_the_main_process_of_a_unit(systemd: Path, answer: tuple[int, str, str], pid: int) -> None:
+    assert service.main_pid(lambda argv: answer, "docker.service") == pid
+
+
+def test_without_systemd_nothing_has_a_main_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
+    assert service.main_pid(lambda argv: (0, "MainPID=42\n", ""), "docker.service") == 0

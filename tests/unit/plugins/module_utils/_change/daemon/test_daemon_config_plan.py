@@ -283,6 +283,10 @@ def test_without_iptables_the_proxy_is_all_there_is() -> None:
 
 def test_rootless() -> None:
     assert "rootless" in str(refusal(with_engine(EMPTY, rootless=True), OFF))
+    assert EMPTY.daemon is not None
+    # What a user's program says of itself is no reason to write as root where it points.
+    of_user = replace(EMPTY, daemon=replace(EMPTY.daemon, uid=65534))
+    assert "dockerd is run by user 65534" in str(refusal(of_user, OFF))
 
 
 def test_unread_sources() -> None:
