@@ -592,11 +592,35 @@ reachability:
           P(dockernet.baseline.packet_trace#module) about.
       type: list
       elements: dict
+defects:
+  description:
+    - Errors of this collection itself, which should be reported to its developers. What they kept from being read or
+      judged is C(unknown), and the rest was audited all the same. Empty where there are none.
+    - With O(snapshot=audit) one can also show that somebody wrote into the snapshot what no host says.
+  returned: success, unless O(snapshot=save)
+  type: list
+  elements: dict
+  contains:
+    place:
+      description: File and line.
+      type: str
+      sample: module_utils/_host/links.py:134
+    error:
+      description: The exception, with its words made safe and shortened.
+      type: str
+      sample: "ValueError: invalid literal for int() with base 10: '²'"
+    parts:
+      description: What it hurt.
+      type: list
+      elements: str
+      sample: ["source links", "check bridge.mtu"]
 sources:
-  description: What was read; for what was not, its C(kind) for programs and its C(reason) for people.
+  description:
+    - What was read; for what was not, its C(kind) for programs and its C(reason) for people. C(gaps) are single
+      containers and networks that could not be read while the rest of the source was.
   returned: success
   type: dict
-  sample: {"links": {"kind": "", "read": true, "reason": ""}}
+  sample: {"links": {"gaps": [], "kind": "", "read": true, "reason": ""}}
 timings:
   description: How long what took, in seconds.
   returned: success, unless O(snapshot=save)
@@ -641,8 +665,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
     save_snapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+_NAMED = 5
 
 
 def settings_of(module: AnsibleModule) -> Settings:
@@ -700,14 +727,22 @@ def audit_saved(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
         result = verdict_on(load_saved(path), settings, module.params["reachability"])
     except SavedSnapshotError as error:
         module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
-    except ValueError as error:
-        module.fail_json(msg=encodable(safe(f"snapshot_path: what {path} says of a host cannot be so: {error}")))
     return {**result, "snapshot_path": path}
 
 
 def verdict_on(snapshot: HostSnapshot, settings: Settings, detail: str) -> dict[str, Any]:
     """What is to be said of a snapshot. Where there is no engine, that is the message."""
     return {"msg": no_engine(snapshot), **judged(Examined(snapshot, settings), detail)}
+
+
+def warn_of_defects(module: AnsibleModule, result: dict[str, Any]) -> None:
+    """Warn of what an error of this collection kept from being read or judged."""
+    for defect in result.get("defects", []):
+        parts = listed(defect["parts"], _NAMED)
+        module.warn(
+            f"An error of dockernet.baseline itself, please report it: {defect['error']} at {defect['place']}. "
+            f"Because of it unknown: {parts}"
+        )
 
 
 def main() -> None:
@@ -717,7 +752,9 @@ def main() -> None:
     # What was read lives until the end; to search it for garbage again and again takes a tenth of the time.
     gc.set_threshold(100_000, 50, 1000)
     audit = audit_saved if module.params["snapshot"] == AUDIT else audit_host
-    module.exit_json(**{"changed": False, **encodable(audit(module, settings))})
+    result = encodable(audit(module, settings))
+    warn_of_defects(module, result)
+    module.exit_json(**{"changed": False, **result})
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ KEYS = (
     "waivers",
     "summary",
     "reachability",
+    "defects",
     "timings",
 )
 
@@ -69,6 +70,7 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
         "waivers": to_plain(uses),
         "summary": _summary(findings, uses),
         "reachability": answer["reachability"],
+        "defects": answer["defects"],
     }
     timings = answer["timings"]
     phases = {**timings["phases"], "policy": round(time.monotonic() - began, 6)}

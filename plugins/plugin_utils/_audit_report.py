@@ -98,6 +98,7 @@ class Audit:
             ("Expired waivers, which cover nothing any more:", _expired(self.waivers)),
             ("Waivers that are refused, and cover nothing:", _refused(self.waivers)),
             ("Waivers that could not be asked of every resource:", _problems(self.waivers)),
+            ("Errors of dockernet.baseline itself, to be reported to its developers:", _defects(self.document)),
         ]
         extra = [Line(text) for text in sections(told, width)]
         table = findings_table(self.findings, width)
@@ -137,3 +138,7 @@ def _problems(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
         for waiver in waivers
         if waiver["problem"] and waiver["state"] != REFUSED
     ]
+
+
+def _defects(document: Mapping[str, Any]) -> list[str]:
+    return [f"{item['error']} at {item['place']}, in {', '.join(item['parts'])}" for item in document["defects"]]

@@ -61,7 +61,7 @@ def read_router(lab: RulesLab) -> model.HostSnapshot:
         routes=read_routes(),
         policy_rules=read_policy_rules(),
         listeners=read_listeners({link.index: link.name for link in links}, lambda: own),
-        inner=read_inner(containers),
+        inner=read_inner(containers).namespaces,
         sysctls=read_sysctls(),
         ruleset=read_ruleset(run_command),
     )

@@ -70,7 +70,8 @@ class Audit:
 def audit(host: Host, *checks: str, proxy: str = "keep") -> Audit:
     """Read a host with its own Python, and judge what was read."""
     snapshot = read_host(host)
-    return Audit(run_checks(Examined(snapshot, Settings(proxy, checks or ("*",)))), facts_of(snapshot))
+    examined = Examined(snapshot, Settings(proxy, checks or ("*",)))
+    return Audit(run_checks(examined), facts_of(examined))
 
 
 def only(host: Host, check: str) -> Finding:

@@ -277,7 +277,7 @@ own = Container("2", "own", pid=os.getpid(), netns=procfs.namespace("self", "net
 moved = Container("3", "moved", pid=os.getpid(), netns=1)
 ended = Container("4", "ended", pid=2**22 + 1, netns=2)
 before = procfs.namespace("self", "net")
-found = inner.read_inner([web, own, moved, ended, Container("5", "sharer", pid=child, netns=inode)])
+found = inner.read_inner([web, own, moved, ended, Container("5", "sharer", pid=child, netns=inode)]).namespaces
 same = before == procfs.namespace("self", "net") and "eth0" not in [link.name for link in links.read_links()]
 container = inner.read_container_links(child)
 os.kill(child, 9)

@@ -19,6 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     reachability_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, HostSnapshot, Source
 
 T = TypeVar("T")
@@ -33,8 +35,8 @@ def judged(examined: Examined, detail: str) -> dict[str, Any]:
     watch = _Watch()
     wanted = detail != NONE and not no_engine(snapshot)
     findings = watch.take("checks", lambda: run_checks(examined))
-    facts = watch.take("facts", lambda: facts_of(snapshot))
-    reached = watch.take("reachability", lambda: reachability_of(examined.matrix, detail)) if wanted else None
+    facts = watch.take("facts", lambda: facts_of(examined))
+    reached = watch.take("reachability", lambda: _reachability(examined, detail)) if wanted else None
     return {
         "host": _host(snapshot),
         "engine": engine_of(snapshot),
@@ -42,6 +44,7 @@ def judged(examined: Examined, detail: str) -> dict[str, Any]:
         "facts": facts,
         "findings": to_plain(findings),
         "reachability": reached,
+        "defects": by_error([*snapshot.defects, *examined.defects]),
         "timings": {
             "phases": {"reading": snapshot.seconds, "reachability": None, **watch.seconds},
             "sources": {name: source.seconds for name, source in _known(snapshot).items()},
@@ -50,9 +53,18 @@ def judged(examined: Examined, detail: str) -> dict[str, Any]:
 
 
 def sources_of(snapshot: HostSnapshot) -> dict[str, Any]:
-    """Which sources were read, and why others were not."""
+    """Which sources were read, and why others were not; of those that were, what they lack."""
     return {
-        name: {"read": source.read, "kind": source.kind, "reason": source.reason}
+        name: {
+            "read": source.read,
+            "kind": source.kind,
+            "reason": source.reason,
+            "gaps": [
+                {"kind": gap.kind, "name": gap.name, "reason": gap.reason}
+                for gap in snapshot.gaps
+                if gap.source == name
+            ],
+        }
         for name, source in _known(snapshot).items()
     }
 
@@ -60,6 +72,14 @@ def sources_of(snapshot: HostSnapshot) -> dict[str, Any]:
 def _known(snapshot: HostSnapshot) -> dict[str, Source]:
     """The sources by name, without those of which only a saved snapshot has heard."""
     return {name: source for name, source in snapshot.sources.items() if name in SOURCES}
+
+
+def _reachability(examined: Examined, detail: str) -> dict[str, Any]:
+    return examined.attempt(
+        "reachability",
+        lambda: reachability_of(examined.matrix, detail),
+        lambda defect: reachability_of(Matrix(problems=[str(defect)]), detail),
+    )
 
 
 def _host(snapshot: HostSnapshot) -> dict[str, Any]:

@@ -110,6 +110,8 @@ class Check:
     """The severity of the gravest of its findings, where some count for more than the others."""
     leftovers: bool = False
     """Whether it fails for what is there without a container; while containers end, that says nothing."""
+    of_daemon: bool = False
+    """Whether it is about dockerd alone, whatever containers and networks there are."""
 
 
 def passed(resource: Resource, summary: str, evidence: dict[str, Any]) -> Verdict:

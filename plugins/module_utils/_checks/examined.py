@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import (
     Check,
@@ -28,11 +28,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabili
     Capabilities,
     capabilities_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import RuleMaking, rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+T = TypeVar("T")
 
 
 class Examined:
@@ -42,12 +45,26 @@ class Examined:
         """Take a snapshot, and what the caller wants of the host."""
         self.snapshot = snapshot
         self.settings = settings
+        self.defects: list[Defect] = []
+        """What could not be worked out because of an error of this collection, in the order in which it was tried."""
         self._paths: dict[Packet, Path] = {}
 
     def parameter(self, check: Check, name: str) -> Any:
         """The value of a check's parameter: the caller's, or the default."""
         given = self.settings.parameters.get(check.id, {})
         return given[name] if name in given else next(item.default for item in check.parameters if item.name == name)
+
+    def attempt(self, part: str, work: Callable[[], T], otherwise: Callable[[Defect], T]) -> T:
+        """Return what work returns; where an error of this collection prevents that, note it and return otherwise(it).
+
+        part says what it is for, ``check bridge.mtu`` say. Meant for whole parts of an audit, of which one must not
+        take the others with it.
+        """
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 (what nobody foresaw has no type)
+            self.defects.append(defect_of(part, error))
+            return otherwise(self.defects[-1])
 
     @cached_property
     def capabilities(self) -> Capabilities:

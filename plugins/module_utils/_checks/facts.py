@@ -11,9 +11,11 @@ None means that it could not be told.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from functools import partial
+from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -28,16 +30,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 
 
-def facts_of(snapshot: HostSnapshot) -> dict[str, Any]:
-    """All facts, by topic."""
+def facts_of(examined: Examined) -> dict[str, Any]:
+    """All facts by topic, None for one that an error of this collection keeps from being told."""
     return {
-        "default_network": _default_network(snapshot),
-        "networks": [_network(network) for network in snapshot.networks] if snapshot.was_read(ENGINE) else None,
-        "containers": _containers(snapshot) if snapshot.was_read(ENGINE) else None,
-        "shared_namespaces": [[item.name for item in group] for group in sharers(snapshot)],
-        "attachments": _attachments(snapshot),
-        "proxy": _proxy(snapshot),
-        "forwarding": {family: _forwarding(snapshot, family) for family in _KNOBS},
+        topic: examined.attempt(f"facts about {topic}", partial(tell, examined.snapshot), lambda dummy: None)
+        for topic, tell in _TOPICS.items()
     }
 
 
@@ -60,6 +57,10 @@ def engine_of(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
     }
 
 
+def _networks(snapshot: HostSnapshot) -> Optional[list[dict[str, Any]]]:
+    return [_network(network) for network in snapshot.networks] if snapshot.was_read(ENGINE) else None
+
+
 def _default_network(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
     return next((_network(network) for network in snapshot.networks if network.is_default_bridge), None)
 
@@ -76,7 +77,13 @@ def _network(network: Network) -> dict[str, Any]:
     }
 
 
-def _containers(snapshot: HostSnapshot) -> list[dict[str, Any]]:
+def _shared_namespaces(snapshot: HostSnapshot) -> list[list[str]]:
+    return [[item.name for item in group] for group in sharers(snapshot)]
+
+
+def _containers(snapshot: HostSnapshot) -> Optional[list[dict[str, Any]]]:
+    if not snapshot.was_read(ENGINE):
+        return None
     found = modes(snapshot)
     groups = {container.id: group for group in sharers(snapshot) for container in group}
     return [
@@ -133,7 +140,11 @@ def _proxy(snapshot: HostSnapshot) -> dict[str, Any]:
     }
 
 
-def _forwarding(snapshot: HostSnapshot, family: str) -> dict[str, Any]:
+def _forwarding(snapshot: HostSnapshot) -> dict[str, Any]:
+    return {family: _forwarding_of(snapshot, family) for family in _KNOBS}
+
+
+def _forwarding_of(snapshot: HostSnapshot, family: str) -> dict[str, Any]:
     prefix, suffix = f"net.{family}.conf.", ".forwarding"
     boot = boot_value(snapshot.boot, _KNOBS[family]) if snapshot.boot else None
     return {
@@ -152,3 +163,15 @@ def _forwarding(snapshot: HostSnapshot, family: str) -> dict[str, Any]:
 
 def _switch(value: Optional[str]) -> Optional[bool]:
     return None if value is None else value != "0"
+
+
+_TOPICS: dict[str, Callable[[HostSnapshot], Any]] = {
+    "default_network": _default_network,
+    "networks": _networks,
+    "containers": _containers,
+    "shared_namespaces": _shared_namespaces,
+    "attachments": _attachments,
+    "proxy": _proxy,
+    "forwarding": _forwarding,
+}
+"""What tells each topic."""

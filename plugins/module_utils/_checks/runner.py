@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.gaps import with_gaps
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import select
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.resources import host
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.restless import unless_restless
@@ -26,13 +27,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 def run_checks(examined: Examined) -> list[Finding]:
     """Judge a snapshot by the checks that its settings choose, one finding of each at least.
 
-    Raises UnknownCheckError for a pattern that matches no check.
+    An error in a check makes that check unknown, and stands in examined.defects. Raises UnknownCheckError for a pattern
+    that matches no check.
     """
     return [
         _finding(check, verdict)
         for check in select(examined.settings.checks, examined.settings.exclude)
-        for verdict in _blind(check, examined.snapshot) or _judged(check, examined)
+        for verdict in _verdicts(check, examined)
     ]
+
+
+def _verdicts(check: Check, examined: Examined) -> list[Verdict]:
+    return examined.attempt(
+        f"check {check.id}",
+        lambda: _blind(check, examined.snapshot) or _judged(check, examined),
+        lambda defect: [unknown(host(examined.snapshot), str(defect))],
+    )
 
 
 def no_engine(snapshot: HostSnapshot) -> str:
@@ -59,7 +69,7 @@ def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
 
 def _judged(check: Check, examined: Examined) -> list[Verdict]:
     try:
-        return unless_restless(check, examined.snapshot, check.judge(examined))
+        return with_gaps(check, examined.snapshot, unless_restless(check, examined.snapshot, check.judge(examined)))
     except NotJudgedError as error:
         return [unknown(host(examined.snapshot), str(error))]
 

@@ -25,6 +25,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import parse_engine_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_gaps import (
+    STRANGE,
+    checked,
+    on_lost_networks,
+    understood,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import unit_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import SocketHolders
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
@@ -35,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     UnreadableError,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, NETWORK, Gap, shortened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine, ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 
@@ -46,6 +53,8 @@ class Declared:
     engine: Optional[Engine] = None
     networks: list[Network] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    """Networks and containers of which it says what cannot be understood."""
 
 
 def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds, *, runs: bool) -> Declared:
@@ -63,17 +72,17 @@ def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Do
 def _ask(docker_host: str) -> Declared:
     answers = fetch(docker_host)
     try:
-        engine = parse_engine(answers.version, answers.info)
-        if engine.flavor == PODMAN:
-            # What it says of networks and containers has the form of Docker's, and not the meaning.
-            return Declared(engine)
-        return Declared(
-            engine,
-            [parse_network(item) for item in answers.networks],
-            [parse_container(item) for item in answers.containers],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {error!r}") from error
+        engine = checked(parse_engine(answers.version, answers.info))
+    except STRANGE as error:
+        words = shortened(f"{type(error).__name__}: {error}")
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {words}") from error
+    if engine.flavor == PODMAN:
+        # What it says of networks and containers has the form of Docker's, and not the meaning.
+        return Declared(engine)
+    networks, lost_networks = understood(NETWORK, parse_network, answers.networks)
+    containers, lost_containers = understood(CONTAINER, parse_container, answers.containers)
+    beside = on_lost_networks(containers, lost_networks, answers.networks)
+    return Declared(engine, networks, containers, [*lost_networks, *lost_containers, *beside])
 
 
 def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds) -> NoReturn:

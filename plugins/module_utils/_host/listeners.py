@@ -18,11 +18,12 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     SOCK_DIAG,
+    Allowance,
     Netlink,
     address,
     attributes,
@@ -74,14 +75,14 @@ def listening_at(protocol: str, port: int) -> set[int]:
     return {item.inode for item in _sockets({}) if (item.listener.protocol, item.listener.port) == (protocol, port)}
 
 
-def listeners_of(links: Mapping[int, str]) -> list[Listener]:
+def listeners_of(links: Mapping[int, str], allowance: Allowance) -> list[Listener]:
     """Return the listeners of the namespace of this thread, without their owners. Raises OSError."""
-    return [item.listener for item in _sockets(links)]
+    return [item.listener for item in _sockets(links, allowance)]
 
 
-def _sockets(links: Mapping[int, str]) -> list[_Socket]:
+def _sockets(links: Mapping[int, str], allowance: Optional[Allowance] = None) -> list[_Socket]:
     found = []
-    with Netlink(SOCK_DIAG) as netlink:
+    with Netlink(SOCK_DIAG, allowance) as netlink:
         for protocol, state in _WAITING.items():
             for family in (socket.AF_INET, socket.AF_INET6):
                 request = _REQUEST.pack(family, protocol, 0, 1 << state)

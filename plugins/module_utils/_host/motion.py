@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 # RFC 3339, with as many digits of a second as there are (Go's time.RFC3339Nano).
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z", re.ASCII)
 
 _RESTLESS = "containers started or ended each time that the host was read"
 
@@ -75,7 +75,10 @@ def started_at(container: Container) -> float:
     found = _MOMENT.fullmatch(container.started_at)
     if found is None:
         return 0.0
-    second = datetime.datetime.strptime(f"{found[1]}+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    try:
+        second = datetime.datetime.strptime(f"{found[1]}+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        return 0.0
     return second + float(found[2] or 0)
 
 

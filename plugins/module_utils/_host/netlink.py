@@ -57,14 +57,42 @@ _RECEIVED = 1 << 17
 # A list that changes while it is read is asked for again.
 _ATTEMPTS = 10
 
+# Bytes of one list that is kept: some 600,000 routes.
+_KEPT = 1 << 26
+
 TIME_LIMIT = 5.0
 """Seconds to wait for an answer of the kernel."""
+
+
+class Allowance:
+    """How many bytes may be taken in of what strangers put into the kernel's lists.
+
+    Each of them has a part that nobody else can use up, and beyond that draws on what is common to all.
+    """
+
+    def __init__(self, own: int, most: int, common: list[int]) -> None:
+        """Take the own part, the most of all, and the rest of what is common as the one item of a list, in bytes."""
+        self._own = own
+        self._most = most
+        self._common = common
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """Note that so many bytes were taken in. Raises OSError when they are too many."""
+        before, self._taken = self._taken, self._taken + size
+        self._common[0] -= max(0, self._taken - max(before, self._own))
+        if self._taken > self._most:
+            raise OSError(errno.E2BIG, f"there is more in it than the {self._most >> 20} MiB that are read of each")
+        if self._taken > self._own and self._common[0] < 0:
+            raise OSError(errno.E2BIG, "there is much in it, and in others, more than is read of all together")
 
 
 class Netlink:
     """A netlink socket of the network namespace of the thread that makes it. Use it with ``with``."""
 
-    def __init__(self, protocol: int) -> None:
+    def __init__(self, protocol: int, allowance: Optional[Allowance] = None) -> None:
+        """Open it; allowance is for the namespace of somebody who is not to be trusted."""
+        self._allowance = allowance
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.settimeout(TIME_LIMIT)
         self._sequence = 0
@@ -117,6 +145,7 @@ class Netlink:
     def _collect(self) -> Optional[list[bytes]]:
         """All messages of a list, None when the kernel says that it changed meanwhile."""
         found: list[bytes] = []
+        kept = 0
         interrupted = False
         while True:
             for kind, flags, payload in self._receive():
@@ -126,6 +155,9 @@ class Netlink:
                     _raise(payload)
                     return None if interrupted else found
                 found.append(payload)
+                kept += len(payload)
+                if kept > _KEPT:
+                    raise OSError(errno.E2BIG, f"the list has more than {_KEPT >> 20} MiB")
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._sequence += 1
@@ -141,6 +173,8 @@ class Netlink:
             raise TimeoutError(errno.ETIMEDOUT, f"the kernel did not answer within {TIME_LIMIT:g} s") from error
         if flags & _MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")
+        if self._allowance is not None:
+            self._allowance.take(len(data))
         for kind, flags, sequence, payload in messages_in(data):
             if sequence == self._sequence:
                 yield kind, flags, payload

@@ -20,6 +20,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     NETFILTER,
+    Allowance,
     Netlink,
     attributes,
     text,
@@ -107,12 +108,12 @@ def read_inet_rules() -> Iterator[tuple[str, int, bytes]]:
             yield _named(message, _NFTA_RULE_TABLE), handle, found.get(_NFTA_RULE_EXPRESSIONS, b"")
 
 
-def read_chains_with_effect() -> dict[str, int]:
+def read_chains_with_effect(allowance: Optional[Allowance] = None) -> dict[str, int]:
     """Number of rules of the chains that have some or whose policy is to drop, by ``ip filter INPUT`` say.
 
-    Raises OSError as read_generation() does.
+    allowance is for a namespace of strangers. Raises OSError as read_generation() does.
     """
-    with Netlink(NETFILTER) as netlink:
+    with Netlink(NETFILTER, allowance) as netlink:
         if not _dump(netlink, _NFT_MSG_GETTABLE):
             return {}
         dropping = [item for item in _dump(netlink, _NFT_MSG_GETCHAIN) if _policy(item) == _NF_DROP]

@@ -12,7 +12,7 @@ import datetime
 import os
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
@@ -25,11 +25,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_co
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import read_daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
     DEFAULT_SOCKET,
+    Dockerds,
     describe_daemon,
     find_dockerds,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared import Declared, read_declared
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import Inside, read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import read_ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
@@ -53,7 +54,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import DEFECT, Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
     ServiceUnit,
@@ -68,7 +71,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Ruleset,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
@@ -82,6 +84,7 @@ class _Ledger:
 
     def __init__(self) -> None:
         self.sources: dict[str, model.Source] = {}
+        self.defects: list[Defect] = []
 
     def take(self, name: str, read: Callable[[], T], otherwise: T) -> T:
         """Return what read returns; if it cannot, record the reason and return otherwise."""
@@ -94,6 +97,10 @@ class _Ledger:
         except OSError as error:
             problem = from_os_error(error, str(error.filename or name))
             self.sources[name] = model.Source(False, problem.kind, problem.reason, _since(began))
+            return otherwise
+        except Exception as error:  # noqa: BLE001 (what nobody foresaw has no type, and the other sources are read all the same)
+            self.defects.append(defect_of(f"source {name}", error))
+            self.sources[name] = model.Source(False, DEFECT, str(self.defects[-1]), _since(began))
             return otherwise
         self.sources[name] = model.Source(True, seconds=_since(began))
         return value
@@ -131,7 +138,8 @@ def read_snapshot(
             if moved:
                 taken = without_moving(taken, moved)
     sources = {name: ledger.sources[name] for name in sorted(ledger.sources)}
-    return replace(taken, sources=sources, seconds=_since(began))
+    defects = [*ledger.defects, *taken.defects]
+    return replace(taken, sources=sources, defects=defects, seconds=_since(began))
 
 
 @dataclass(frozen=True)
@@ -143,11 +151,42 @@ class _Wish:
     config_path: Optional[str]
 
 
-def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot:
+@dataclass(frozen=True)
+class _Running:
+    """The processes of the host, and who of them is the dockerd in question."""
+
+    processes: list[procfs.Process] = field(default_factory=list)
+    dockerds: Dockerds = field(default_factory=Dockerds)
+    dockerd: Optional[procfs.Process] = None
+    daemon: Optional[DaemonProcess] = None
+
+
+def _running(wish: _Wish) -> _Running:
     processes = procfs.processes()
     dockerds = find_dockerds(processes, wish.docker_host, wish.run)
     dockerd = dockerds.serving
-    daemon = describe_daemon(dockerd) if dockerd else None
+    return _Running(processes, dockerds, dockerd, describe_daemon(dockerd) if dockerd else None)
+
+
+def _declared(
+    docker_host: str, running: _Running, found_out: model.Source, service: Optional[ServiceUnit], *, hidden: bool
+) -> Declared:
+    if not found_out.read:
+        raise UnreadableError(found_out.kind, f"whether a dockerd runs is not known: {found_out.reason}")
+    return read_declared(docker_host, service, running.dockerds, runs=bool(running.dockerd or hidden))
+
+
+def _config(wish: _Wish, running: _Running, service: Optional[ServiceUnit]) -> DaemonConfig:
+    daemon = running.daemon
+    path = wish.config_path or find_config_path(running.dockerd, service.argv if service else [])
+    named_by = daemon.uid if daemon and daemon.uid and not wish.config_path else procfs.ROOT
+    return read_daemon_config(path, named_by)
+
+
+def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot:
+    running = ledger.take(model.PROCESSES, lambda: _running(wish), _Running())
+    found_out = ledger.sources[model.PROCESSES]
+    processes, dockerds, dockerd, daemon = running.processes, running.dockerds, running.dockerd, running.daemon
     no_rules: Optional[Ruleset] = None
     ruleset = waiting.submit(
         ledger.take, model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(wish.run)), no_rules
@@ -155,9 +194,10 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
     service = ledger.take(model.SERVICE, lambda: read_service(wish.run, dockerd), None)
     hidden = dockerd is None and not dockerds.elsewhere and _is_active(service)
     no_proxies: list[ProxyProcess] = []
-    proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, hidden=hidden), no_proxies)
-    path = wish.config_path or find_config_path(dockerd, service.argv if service else [])
-    named_by = daemon.uid if daemon and daemon.uid and not wish.config_path else procfs.ROOT
+    if found_out.read:
+        proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, hidden=hidden), no_proxies)
+    else:
+        proxies = no_proxies
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     no_links: list[Link] = []
     links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
@@ -167,17 +207,17 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
     no_neighbours: list[Neighbour] = []
     no_traffic_control: list[TrafficControl] = []
     no_listeners: list[Listener] = []
-    no_inner: list[InnerNamespace] = []
     no_nameservers: list[str] = []
     no_managed_links: list[ManagedLink] = []
     declared = ledger.take(
         model.ENGINE,
-        lambda: read_declared(wish.docker_host, service, dockerds, runs=bool(dockerd or hidden)),
+        lambda: _declared(wish.docker_host, running, found_out, service, hidden=hidden),
         Declared(),
     )
     containers = ledger.take(
         model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
     )
+    inside = ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), Inside())
     return model.HostSnapshot(
         hostname=os.uname().nodename,
         taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -198,12 +238,14 @@ def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot
         ),
         ipsec=ledger.take(model.IPSEC, lambda: _beside(daemon, read_ipsec), Ipsec()),
         listeners=ledger.take(model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(names)), no_listeners),
-        inner=ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), no_inner),
+        inner=inside.namespaces,
+        gaps=[*declared.gaps, *inside.gaps],
+        defects=inside.defects,
         nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),
         sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),
         boot=ledger.take(model.BOOT, read_boot, None),
         proxies=proxies,
-        daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: read_daemon_config(path, named_by), None),
+        daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: _config(wish, running, service), None),
         ruleset=ruleset.result(),
         conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
         managed_links=ledger.take(
@@ -236,7 +278,7 @@ def _placed(declared: Declared, engine: model.Source) -> list[Container]:
     return with_namespaces(declared.containers)
 
 
-def _inside(containers: list[Container], sources: dict[str, model.Source]) -> list[InnerNamespace]:
+def _inside(containers: list[Container], sources: dict[str, model.Source]) -> Inside:
     placed = sources[model.NAMESPACES]
     if not placed.read:
         raise UnreadableError(placed.kind, placed.reason)

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
     Engine,
@@ -88,7 +89,7 @@ class Source:
 
     read: bool
     kind: str = ""
-    """Why not, for programs: ``absent``, ``stopped``, ``denied``, ``library`` or ``error``; empty when read."""
+    """Why not, for programs: ``absent``, ``stopped``, ``denied``, ``library``, ``error`` or ``defect``; else empty."""
     reason: str = ""
     """Why not, for people: one sentence that says what to do."""
     seconds: float = 0.0
@@ -142,6 +143,11 @@ class HostSnapshot:
     """What running network managers say of the host's interfaces; empty where none runs."""
     restless: str = ""
     """Why what was read at one time need not fit what was read at another; empty where no container moved meanwhile."""
+
+    gaps: list[Gap] = field(default_factory=list)
+    """Containers and networks that sources lack, although they were read."""
+    defects: list[Defect] = field(default_factory=list)
+    """Errors of this collection that kept sources from being read."""
 
     def was_read(self, source: str) -> bool:
         """Whether the source of that name was read."""

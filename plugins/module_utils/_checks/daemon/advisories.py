@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import bound_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     INNER,
@@ -30,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 Release = tuple[int, int, int]
 
 _CHAINS_OF_FIREWALLD = re.compile(r"^:(IN_public|INPUT_ZONES|FWDI_\S+) ", re.MULTILINE)
+_NAMED = 5
 _TABLE_OF_FIREWALLD = re.compile(r'"table":\s*\{[^}]*"name":\s*"firewalld"')
 
 
@@ -101,6 +103,7 @@ def _ipv6_where_there_is_none(snapshot: HostSnapshot) -> Condition:
         return Condition(None, "whether containers have IPv6 on IPv4 networks: their namespaces were not looked into")
     with_ipv6 = {item.id for item in snapshot.networks if item.ipv6}
     inside = {item.inode: item for item in snapshot.inner}
+    unread = [gap.name for gap in snapshot.gaps if gap.source == INNER]
     for container in running(snapshot):
         namespace = inside.get(container.netns or 0)
         ends = container.endpoints
@@ -109,6 +112,8 @@ def _ipv6_where_there_is_none(snapshot: HostSnapshot) -> Condition:
         found = [text for link in namespace.links for text in link.addresses if ":" in text and link.name != "lo"]
         if found:
             return Condition(True, f"{container.name} is on IPv4 networks alone, and has {found[0]}")
+    if unread:
+        return Condition(None, f"whether {listed(unread, _NAMED)} on IPv4 networks have IPv6 addresses")
     return Condition(False, "no container on IPv4 networks has an IPv6 address")
 
 

@@ -108,4 +108,5 @@ CHECK = Check(
     judge=_judge_live_restore,
     cis=cis.LIVE_RESTORE,
     mended_by=("daemon_config",),
+    of_daemon=True,
 )

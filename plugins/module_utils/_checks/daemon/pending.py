@@ -169,4 +169,5 @@ CHECK = Check(
     needs=(ENGINE, DAEMON_CONFIG, SERVICE, LINKS),
     judge=_judge,
     mended_by=("daemon_config",),
+    of_daemon=True,
 )

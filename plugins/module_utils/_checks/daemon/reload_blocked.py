@@ -48,4 +48,5 @@ CHECK = Check(
     needs=(ENGINE, DAEMON_CONFIG),
     judge=_judge_reload,
     mended_by=("userland_proxy",),
+    of_daemon=True,
 )

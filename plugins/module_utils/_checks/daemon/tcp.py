@@ -139,4 +139,5 @@ CHECK = Check(
     needs=(ENGINE, PROCESSES, LISTENERS, DAEMON_CONFIG),
     judge=_judge,
     cis=cis.TLS,
+    of_daemon=True,
 )

@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Hop,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _NAMED = 5
@@ -115,10 +115,15 @@ def unfollowed(answers: Answers, host: Resource, *parts: str) -> list[Verdict]:
 
 
 def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
-    """That there are running containers whose namespace was not read, beside others that were; empty where none are."""
+    """That there are running containers whose namespace was not found, beside others; empty where there are none.
+
+    For one that was found and could not be read, the runner says why.
+    """
     host = snapshot.daemon.netns if snapshot.daemon is not None else None
     known = {host, *(space.inode for space in snapshot.inner)}
-    unread = [item.name for item in running(snapshot) if item.netns is None or item.netns not in known]
+    told = {gap.name for gap in snapshot.gaps if gap.source == INNER}
+    missing = [item for item in running(snapshot) if item.netns is None or item.netns not in known]
+    unread = [item.name for item in missing if item.name not in told]
     if not unread:
         return []
     reason = f"the network namespace of {listed(unread, _NAMED)} was not read"

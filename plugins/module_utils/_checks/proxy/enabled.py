@@ -68,4 +68,5 @@ CHECK = Check(
     judge=_judge_enabled,
     cis=cis.USERLAND_PROXY,
     mended_by=("userland_proxy",),
+    of_daemon=True,
 )

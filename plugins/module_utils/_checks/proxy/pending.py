@@ -89,4 +89,5 @@ CHECK = Check(
     needs=(ENGINE, DAEMON_CONFIG, SERVICE),
     judge=_judge_pending,
     mended_by=("userland_proxy",),
+    of_daemon=True,
 )

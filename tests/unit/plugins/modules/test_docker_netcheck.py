@@ -41,7 +41,7 @@ def test_it_returns_findings_facts_and_sources(run: Any) -> None:
     assert result["facts"]["attachments"][0]["container"] == "web"
     assert result["engine"]["version"] == SyntheticHost().snapshot().engine.version  # type: ignore[union-attr]
     assert result["host"]["hostname"] == "lab"
-    assert result["sources"]["engine"] == {"read": True, "kind": "", "reason": ""}
+    assert result["sources"]["engine"] == {"read": True, "kind": "", "reason": "", "gaps": []}
     assert set(result["timings"]["phases"]) == {"reading", "checks", "facts", "reachability"}
     assert set(result["timings"]["sources"]) == set(result["sources"])
 

@@ -11,8 +11,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost, identity
+
+
+def told(snapshot: HostSnapshot) -> dict[str, Any]:
+    return facts_of(Examined(snapshot, Settings()))
 
 
 def busy() -> SyntheticHost:
@@ -24,7 +29,7 @@ def busy() -> SyntheticHost:
 
 
 def test_the_default_network_and_all_networks() -> None:
-    facts = facts_of(busy().snapshot())
+    facts = told(busy().snapshot())
     assert facts["default_network"]["name"] == "bridge"
     assert facts["default_network"]["bridge"] == "docker0"
     assert facts["default_network"]["subnets"] == ["172.18.0.0/16"]
@@ -33,7 +38,7 @@ def test_the_default_network_and_all_networks() -> None:
 
 
 def test_modes_declared_and_proved_and_who_shares() -> None:
-    facts = facts_of(busy().snapshot())
+    facts = told(busy().snapshot())
     modes = {item["name"]: (item["declared_mode"], item["mode"], item["running"]) for item in facts["containers"]}
     assert modes == {
         "web": ("bridge", "bridge", True),
@@ -46,14 +51,14 @@ def test_modes_declared_and_proved_and_who_shares() -> None:
 
 
 def test_container_to_port_to_bridge_in_one_table() -> None:
-    (row,) = facts_of(busy().snapshot())["attachments"]
+    (row,) = told(busy().snapshot())["attachments"]
     assert row["bridge"] == f"br-{identity('front')[:12]}"
     assert (row["port"], row["container"], row["network"], row["address"]) == ("veth6", "web", "front", "10.88.1.2")
     assert row["hairpin"] is False
 
 
 def test_the_proxy_by_default_configured_and_in_force() -> None:
-    proxy = facts_of(busy().daemon_json(b'{"userland-proxy": false}').snapshot())["proxy"]
+    proxy = told(busy().daemon_json(b'{"userland-proxy": false}').snapshot())["proxy"]
     assert (proxy["default"], proxy["configured"], proxy["in_force"]) == (True, False, True)
     assert (proxy["processes"], proxy["pss"]) == (2, 2097152)
     assert proxy["bindings"][1]["host"] == "[::]:8080"
@@ -65,7 +70,7 @@ def test_forwarding_now_and_at_boot() -> None:
     host.sysctls["net.ipv6.conf.all.forwarding"] = "0"
     host.sysctls["net.ipv4.conf.all.forwarding"] = "1"
     host.sysctls["net.ipv4.conf.eth0/100.forwarding"] = "0"
-    forwarding = facts_of(host.snapshot())["forwarding"]
+    forwarding = told(host.snapshot())["forwarding"]
     assert forwarding["ipv4"]["running"] is True
     assert {"name": "eth0.100", "value": False} in forwarding["ipv4"]["interfaces"]
     assert "all" not in {item["name"] for item in forwarding["ipv4"]["interfaces"]}
@@ -77,7 +82,7 @@ def test_forwarding_now_and_at_boot() -> None:
 
 
 def test_what_was_not_read_is_null_and_nothing_breaks() -> None:
-    facts = facts_of(busy().unread(*SOURCES).snapshot())
+    facts = told(busy().unread(*SOURCES).snapshot())
     assert facts["default_network"] is facts["networks"] is facts["containers"] is None
     assert facts["proxy"]["in_force"] is None
     assert facts["proxy"]["processes"] is None
@@ -95,7 +100,7 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
         host = SyntheticHost()
         for number in range(containers):
             host.container(f"c{number}", publish=(f"0.0.0.0|{number}|80/tcp",))
-        snapshot = host.snapshot()
+        examined = Examined(host.snapshot(), Settings())
         events = 0
 
         def count(*dummy: Any) -> None:
@@ -104,8 +109,8 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
 
         sys.setprofile(count)
         try:
-            run_checks(Examined(snapshot, Settings()))
-            facts_of(snapshot)
+            run_checks(examined)
+            facts_of(examined)
         finally:
             sys.setprofile(None)
         return events

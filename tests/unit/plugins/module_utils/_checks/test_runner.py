@@ -6,7 +6,9 @@ import re
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks import facts, registry
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings, Verdict
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import (
     CHECKS,
@@ -17,7 +19,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine, run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.summary import sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     OUTCOMES,
     SEVERITIES,
@@ -28,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
+from tests.unit.audits import audit_of, problems
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 
 
@@ -230,3 +235,75 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
         for item in run_checks(Examined(replace(restless, restless=""), Settings()))
         if item.outcome == "fail"
     }
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, RecursionError, AttributeError, ValueError])
+def test_an_error_in_a_check_leaves_that_check_unknown_and_is_told(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(dummy: Examined) -> list[Verdict]:
+        raise error("https://me:hush@192.0.2.1/ \x1b[31m" + "x" * 5000)
+
+    whole = run_checks(Examined(troubled().snapshot(), Settings()))
+    checks = [replace(item, judge=broken) if item.id == "publish.wildcard" else item for item in CHECKS]
+    monkeypatch.setattr(registry, "CHECKS", tuple(checks))
+    result = judged(Examined(troubled().snapshot(), Settings()), "none")
+    (hurt,) = (item for item in result["findings"] if item["check"] == "publish.wildcard")
+    assert hurt["outcome"] == "unknown"
+    assert "a defect of dockernet.baseline, which should be reported" in hurt["summary"]
+    others = [item for item in result["findings"] if item["check"] != "publish.wildcard"]
+    assert others == [to_plain(item) for item in whole if item.check != "publish.wildcard"]
+    (defect,) = result["defects"]
+    assert defect["parts"] == ["check publish.wildcard"]
+    assert re.fullmatch(r"module_utils/_checks/examined\.py:\d+|module_utils/_checks/runner\.py:\d+", defect["place"])
+    assert defect["error"].startswith(f"{error.__name__}: https://********@192.0.2.1/ \\x1b[31mxxx")
+    assert len(defect["error"]) < 200
+
+
+def test_an_error_that_hurts_many_parts_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(dummy: object) -> HostView:
+        raise KeyError("peer")
+
+    monkeypatch.setattr(HostView, "of", broken)
+    monkeypatch.setitem(facts._TOPICS, "proxy", broken)
+    result = judged(Examined(SyntheticHost().container("web").snapshot(), Settings()), "summary")
+    following, facing = sorted(result["defects"], key=lambda item: str(item["parts"]))
+    assert {"check firewall.egress", "check firewall.isolation", "reachability"} <= set(following["parts"])
+    assert facing["parts"] == ["facts about proxy"]
+    assert result["facts"]["proxy"] is None
+    assert result["facts"]["networks"]
+    assert result["reachability"]["problems"] == [
+        f"a defect of dockernet.baseline, which should be reported: {following['error']} at {following['place']}"
+    ]
+    assert problems(audit_of(SyntheticHost().container("web").snapshot())) == []
+
+
+def test_a_container_that_was_not_read_costs_no_other_one_its_verdict() -> None:
+    host = SyntheticHost(proxy=False)
+    host.container("web", publish=("0.0.0.0|80|80/tcp",), hairpin=False).container("odd").container("plain")
+    gaps = [Gap("inner", "container", "odd", "its network namespace was not read: too long")]
+    whole = {item.check: item for item in run_checks(Examined(host.snapshot(), Settings()))}
+    snapshot = host.snapshot()
+    odd = next(item for item in snapshot.containers if item.name == "odd")
+    inner = [item for item in snapshot.inner if item.inode != odd.netns]
+    findings = run_checks(Examined(replace(snapshot, inner=inner, gaps=gaps), Settings()))
+    for check in CHECKS:
+        found = [item for item in findings if item.check == check.id]
+        if "inner" not in check.needs:
+            assert {item.outcome for item in found} == {whole[check.id].outcome}
+            continue
+        assert "pass" not in {item.outcome for item in found}
+        unknown = [item for item in found if item.resource.container == "odd"]
+        assert [item.outcome for item in unknown] == ["unknown"], check.id
+        assert "too long" in unknown[0].summary or whole[check.id].outcome == "unknown"
+    assert ("hairpin.missing", "web", "fail") in {(item.check, item.resource.name, item.outcome) for item in findings}
+
+
+def test_a_lost_network_or_container_is_unknown_by_name_and_dockerd_itself_is_judged() -> None:
+    lost = [Gap("engine", "network", "lan", "garbage"), Gap("engine", "container", "odd", "garbage")]
+    host = SyntheticHost().container("web")
+    findings = run_checks(Examined(replace(host.snapshot(), gaps=lost), Settings()))
+    found = {(item.check, item.resource.kind, item.resource.name): item.outcome for item in findings}
+    assert found["bridge.link", "network", "lan"] == found["bridge.link", "container", "odd"] == "unknown"
+    assert ("bridge.link", "host", "lab") not in found
+    assert found["daemon.live-restore", "daemon", "dockerd"] != "unknown"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,3 +89,36 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
     taken = read_snapshot(nothing)
     assert taken.service is not None
     assert taken.service.active == read_at
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, RecursionError, struct.error])
+@pytest.mark.parametrize(("reader", "source"), [("read_routes", "routes"), ("with_namespaces", "namespaces")])
+def test_an_error_in_a_reader_costs_that_source_alone(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], reader: str, source: str
+) -> None:
+    def broken(*dummy: object) -> None:
+        raise error("words\nof a \x1b[31mstranger")
+
+    monkeypatch.setattr(read, "read_declared", lambda *dummy, **dummy2: declared.Declared())
+    monkeypatch.setattr(read, reader, broken)
+    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    assert snapshot.sources[source].kind == "defect"
+    (defect,) = snapshot.defects
+    assert (defect.part, defect.error) == (f"source {source}", f"{error.__name__}: words\\x0aof a \\x1b[31mstranger")
+    assert snapshot.sources[source].reason == str(defect)
+    assert re.fullmatch(r"module_utils/_host/\w+\.py:\d+", defect.place)
+    assert snapshot.was_read("links")
+    assert snapshot.was_read("sysctl")
+    assert load_snapshot(snapshot.to_json()) == snapshot
+
+
+def test_where_dockerd_could_not_be_looked_for_nobody_says_that_there_is_none(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*dummy: object) -> None:
+        raise ValueError("²")
+
+    monkeypatch.setattr(read, "find_dockerds", broken)
+    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    assert snapshot.sources["processes"].kind == snapshot.sources["engine"].kind == "defect"
+    assert snapshot.was_read("links")

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What an audit could not do because of an error of this collection, and what it missed of a source that it read."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
+
+DEFECT = "defect"
+"""What Source.kind is then."""
+CONTAINER = "container"
+NETWORK = "network"
+"""Of what kind a gap is."""
+
+_OURS = "ansible_collections/dockernet/baseline/plugins/"
+_LONGEST = 160
+
+
+@dataclass(frozen=True)
+class Defect:
+    """An exception that nobody foresaw."""
+
+    part: str
+    """What it kept from being done, ``source links`` or ``check bridge.mtu`` say."""
+    place: str
+    """File and line of this collection, ``module_utils/_host/links.py:134`` say."""
+    error: str
+    """The exception with its words, on one line and not in full length."""
+
+    def __str__(self) -> str:
+        return f"a defect of dockernet.baseline, which should be reported: {self.error} at {self.place}"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A container or network that could not be read, while the rest of a source was."""
+
+    source: str
+    kind: str
+    """``container`` or ``network``."""
+    name: str
+    reason: str
+    """A sentence."""
+
+
+def defect_of(part: str, error: Exception) -> Defect:
+    """Return the defect that an unexpected exception shows; its words, which strangers may have chosen, made safe."""
+    return Defect(part, _place_of(error), shortened(f"{type(error).__name__}: {error}"))
+
+
+def shortened(text: str) -> str:
+    """Return words of strangers, or of exceptions that repeat them: on one line, without secrets, not too long."""
+    # Cut before as well: what is masked and escaped can be very long.
+    words = safe(mask_text(text[: 4 * _LONGEST]))
+    return f"{words[:_LONGEST]}..." if len(words) > _LONGEST else words
+
+
+def _place_of(error: Exception) -> str:
+    """The innermost line of this collection."""
+    place = "an unknown place"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        dummy, ours, path = frame.f_code.co_filename.rpartition(_OURS)
+        if ours:
+            place = f"{path}:{line}"
+    return place
+
+
+def by_error(defects: Iterable[Defect]) -> list[dict[str, Any]]:
+    """Return the defects as plain data, what comes of one error in one place together with all the parts it hurt."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in defects:
+        found.setdefault((item.place, item.error), []).append(item.part)
+    return [{"place": place, "error": error, "parts": parts} for (place, error), parts in found.items()]

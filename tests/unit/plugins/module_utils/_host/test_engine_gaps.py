@@ -1,0 +1,134 @@
+"""A network or container that the engine describes strangely costs itself and nobody else."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import Answers
+
+CONTAINER: dict[str, Any] = {
+    "Id": "c" * 64,
+    "Name": "/web",
+    "State": {"Status": "running", "Pid": 7, "StartedAt": "2026-01-01T00:00:00Z"},
+    "Config": {"Image": "web", "Labels": {"team": "shop"}},
+    "HostConfig": {"NetworkMode": "front", "RestartPolicy": {"Name": "always"}},
+    "NetworkSettings": {
+        "Networks": {"front": {"NetworkID": "n" * 64, "IPAddress": "10.1.0.2", "Gateway": "10.1.0.1"}},
+        "Ports": {"80/tcp": [{"HostIp": "192.0.2.1", "HostPort": "8080"}]},
+    },
+}
+NETWORK: dict[str, Any] = {
+    "Id": "n" * 64,
+    "Name": "front",
+    "Driver": "bridge",
+    "IPAM": {"Config": [{"Subnet": "10.1.0.0/16", "Gateway": "10.1.0.1"}]},
+    "Options": {},
+    "Labels": {},
+}
+
+
+def changed(item: dict[str, Any], *path: Any, value: Any) -> dict[str, Any]:
+    again = copy.deepcopy(item)
+    place: Any = again
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return again
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, networks: list[Any], containers: list[Any]) -> declared.Declared:
+    answers = Answers({"Version": "28.0.0", "ApiVersion": "1.48"}, {}, networks, containers)
+    monkeypatch.setattr(declared, "fetch", lambda docker_host: answers)
+    return declared.read_declared("unix:///run/docker.sock", None, Dockerds(), runs=True)
+
+
+def test_what_is_as_it_should_be_leaves_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ask(monkeypatch, [NETWORK], [CONTAINER])
+    assert found.gaps == []
+    assert found.containers[0].published[0].host_port == 8080
+    without = changed(NETWORK, "IPAM", "Config", value=[{"Subnet": "", "Gateway": ""}])
+    assert ask(monkeypatch, [without], []).gaps == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("Name",), None),
+        (("Id",), 7),
+        (("State",), []),
+        (("State", "Pid"), "7"),
+        (("State", "Pid"), 1 << 40),
+        (("State", "Pid"), -1),
+        (("State", "Status"), ["running"]),
+        (("Config", "Image"), {"a": 1}),
+        (("Config", "Labels"), ["team"]),
+        (("HostConfig", "CapAdd"), [1]),
+        (("HostConfig", "RestartPolicy"), "always"),
+        (("NetworkSettings", "Networks"), ["front"]),
+        (("NetworkSettings", "Networks", "front"), "front"),
+        (("NetworkSettings", "Networks", "front", "IPAddress"), "10.1.0.2/16\n"),
+        (("NetworkSettings", "Networks", "front", "IPAddress"), "bré"),
+        (("NetworkSettings", "Ports"), {"²/tcp": [{"HostIp": "", "HostPort": "80"}]}),
+        (("NetworkSettings", "Ports"), {"80/tcp": [{"HostIp": "", "HostPort": "²"}]}),
+        (("NetworkSettings", "Ports"), {"80/tcp": [{"HostIp": "", "HostPort": "9" * 400}]}),
+        (("NetworkSettings", "Ports"), {"80/tcp": [{"HostIp": "x", "HostPort": "80"}]}),
+        (("NetworkSettings", "Ports"), {"80/tcp": "8080"}),
+    ],
+)
+def test_a_strange_container_costs_itself_alone(
+    monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], value: Any
+) -> None:
+    other = changed(CONTAINER, "Name", value="/db")
+    found = ask(monkeypatch, [NETWORK], [changed(CONTAINER, *path, value=value), other])
+    assert [item.name for item in found.containers] == ["db"]
+    (gap,) = found.gaps
+    assert (gap.source, gap.kind) == ("engine", "container")
+    assert gap.name == ("web" if path != ("Name",) else "c" * 64)
+    assert gap.reason.startswith("what the engine says of it cannot be understood (")
+
+
+@pytest.mark.parametrize("item", [None, 7, "web", [], {}])
+def test_what_is_not_even_an_object(monkeypatch: pytest.MonkeyPatch, item: Any) -> None:
+    found = ask(monkeypatch, [item, NETWORK], [CONTAINER, item])
+    assert [item.name for item in found.networks] == ["front"]
+    assert [item.name for item in found.containers] == ["web"]
+    assert [(gap.kind, gap.name) for gap in found.gaps] == [
+        ("network", "without a name"),
+        ("container", "without a name"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("IPAM", "Config", 0, "Subnet"), "garbage"),
+        (("IPAM", "Config", 0, "Subnet"), "10.0.0.0/99"),
+        (("IPAM", "Config", 0, "Gateway"), 7),
+        (("IPAM", "Config"), "10.1.0.0/16"),
+        (("Options",), "x"),
+        (("Driver",), 7),
+    ],
+)
+def test_a_strange_network_costs_itself_and_who_is_on_it(
+    monkeypatch: pytest.MonkeyPatch, path: tuple[Any, ...], value: Any
+) -> None:
+    back = changed(NETWORK, "Name", value="back")
+    lost = changed(changed(NETWORK, "Id", value="f" * 64), *path, value=value)
+    on_lost = changed(CONTAINER, "NetworkSettings", "Networks", "front", "NetworkID", value="f" * 64)
+    on_back = changed(changed(CONTAINER, "Name", value="/db"), "NetworkSettings", "Networks", value={"back": {}})
+    found = ask(monkeypatch, [lost, back], [on_lost, on_back])
+    assert [item.name for item in found.networks] == ["back"]
+    assert [(gap.kind, gap.name) for gap in found.gaps] == [("network", "front"), ("container", "web")]
+    assert {item.name for item in found.containers} == {"web", "db"}
+
+
+def test_words_of_an_answer_are_made_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = changed(CONTAINER, "State", "Status", value="\x1b[31m")
+    strange = changed(strange, "NetworkSettings", "Networks", "front", "IPAddress", value="\x1b[2J" + "x" * 4000)
+    (gap,) = ask(monkeypatch, [NETWORK], [strange]).gaps
+    assert "\x1b" not in gap.reason
+    assert len(gap.reason) < 300
