@@ -124,6 +124,7 @@ class _Table:
             lambda: f"-m connmark {self._not()}--mark {self._masked()}",
             self._iprange,
             self._pkttype,
+            self._hops,
             lambda: '-m comment --comment "a \\"word\\" of -j DROP \'s"',
         ]
         if protocol in ("-p tcp", "-p udp"):
@@ -200,6 +201,11 @@ class _Table:
     def _pkttype(self) -> str:
         return f"-m pkttype {self._not()}--pkt-type {self.words.choice(('unicast', 'broadcast'))}"
 
+    def _hops(self) -> str:
+        word = "ttl" if self.family == 4 else "hl"
+        comparison, hops = self.words.hops("lt", "gt").split(" ")
+        return f"-m {word} {self._not() if comparison == 'eq' else ''}--{word}-{comparison} {hops}"
+
     def _set(self) -> str:
         words = self.words
         flags = {"ip": "src", "net": "src", "list": "src", "port": "dst"}
@@ -242,8 +248,10 @@ class _Table:
     def _mangle(self, chain: str, protocol: str) -> tuple[str, str]:
         words = self.words
         value, mask = words.mark(), words.choice((0x1, 0xF, 0xFF))
+        kind, word = ("TTL", "ttl") if self.family == 4 else ("HL", "hl")
         return words.choice(
             (
+                f"-j {kind} --{word}-{words.choice(('set 33', 'set 65', 'inc 1', 'dec 1'))}",
                 f"-j MARK --set-mark {value:#x}",
                 f"-j MARK --set-xmark {value:#x}/{mask:#x}",
                 f"-j MARK --or-mark {value:#x}",

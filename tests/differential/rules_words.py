@@ -58,6 +58,10 @@ class Words(random.Random):
     def mark(self) -> int:
         return self.choice(MARKS)
 
+    def hops(self, less: str, more: str) -> str:
+        """A comparison of the hops that are left, among them those of what was sent on, with some number."""
+        return f"{self.choice(('eq', less, more))} {self.choice((1, 33, 63, 64, 64, 65))}"
+
     def target(self, family: int) -> str:
         """Where a destination is translated to."""
         return NOWHERE[family] if family == 6 and self.some(0.05) else self.host(family)

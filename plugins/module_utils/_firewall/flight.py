@@ -79,6 +79,7 @@ class Flight:
         "taken",
         "tcp_flags",
         "tracked",
+        "ttl",
     )
 
     def __init__(
@@ -102,6 +103,8 @@ class Flight:
         self.physin = ""
         self.physout = ""
         self.mark: Optional[int] = 0
+        self.ttl: Optional[int] = None
+        """Of IPv6 the hop limit."""
         self.pkttype = "host"
         self.skuid: Optional[int] = None
         self.skgid: Optional[int] = None
@@ -147,6 +150,7 @@ class Flight:
         other.taken = self.taken
         other.tcp_flags = self.tcp_flags
         other.tracked = self.tracked
+        other.ttl = self.ttl
         connection = self.connection
         other.connection = None if connection is None else connection.copy()
         return other

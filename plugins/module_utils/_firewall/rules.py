@@ -107,6 +107,16 @@ class MarkMap:
 
 
 @dataclass(frozen=True)
+class SetHops:
+    """Another TTL for IPv4, or hop limit for IPv6."""
+
+    fixed: Optional[int] = None
+    """The new one; None where it depends on the old one."""
+    added: int = 0
+    """What is added to the old one; below 0 for what is taken off."""
+
+
+@dataclass(frozen=True)
 class Notrack:
     """Connection tracking leaves the packet alone (only before it, in the raw tables)."""
 
@@ -139,7 +149,7 @@ class Unpredictable:
     why: str
 
 
-Statement = Union[Match, AnyOf, Verdict, VerdictMap, SetMark, MarkMap, Notrack, Nat, NatMap, Unpredictable]
+Statement = Union[Match, AnyOf, Verdict, VerdictMap, SetMark, MarkMap, SetHops, Notrack, Nat, NatMap, Unpredictable]
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ FIELDS = (
     "fib_daddr_type_oif_mark",
     "saddr_route_iif",  # the device that a route to saddr leads to, asked with iif; "" for none (fib, rpfilter)
     "saddr_route_iif_mark",  # the same, asked with the packet's mark (fib ... mark, --validmark)
+    "ttl",  # of IPv6 the hop limit
     "pkttype",  # host, broadcast, multicast, other
     "fragment",  # False: probes are never fragments
     "skuid",  # user of the local socket that sends

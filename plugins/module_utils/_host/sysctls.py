@@ -26,6 +26,7 @@ _SINGLE = (
     "net/bridge/bridge-nf-call-arptables",
     "net/ipv4/fwmark_reflect",
     "net/ipv4/icmp_echo_ignore_all",
+    "net/ipv4/ip_default_ttl",
     "net/ipv4/ip_local_port_range",
     "net/ipv4/tcp_fwmark_accept",
     "net/ipv6/bindv6only",
@@ -36,9 +37,10 @@ _SINGLE = (
 )
 _OF_ANY = ("net/ipv4/icmp_echo_ignore_all", "net/ipv6/icmp/echo_ignore_all", "net/ipv6/conf/all/forwarding")
 _RECEPTION = ("accept_local", "forwarding", "route_localnet", "rp_filter")
+_FIRST_HOPS = "64"
 _PER_INTERFACE = {
     "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark"),
-    "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6"),
+    "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6", "hop_limit"),
 }
 
 
@@ -61,13 +63,21 @@ def read_sysctls() -> dict[str, str]:
 
 
 def read_reception() -> dict[str, str]:
-    """Return what decides in the namespace of this thread which packets it takes or sends on; 0 is left out."""
+    """Return what decides in the namespace of this thread which packets it takes or sends on; 0 is left out.
+
+    And with how many hops, where that is not what every namespace begins with.
+    """
     names = [
         *_OF_ANY,
         *(f"net/ipv4/conf/{interface}/{name}" for interface in _listed("net/ipv4/conf") for name in _RECEPTION),
     ]
     values = {dotted(name): _read(name) for name in names}
-    return {key: value for key, value in values.items() if value not in (None, "0")}
+    found = {key: value for key, value in values.items() if value not in (None, "0")}
+    hops = ["net/ipv4/ip_default_ttl"]
+    hops += [f"net/ipv6/conf/{interface}/hop_limit" for interface in _listed("net/ipv6/conf")]
+    firsts = {dotted(name): _read(name) for name in hops}
+    found.update({key: value for key, value in firsts.items() if value not in (None, _FIRST_HOPS)})
+    return found
 
 
 def read_switched_on(*names: str) -> list[str]:

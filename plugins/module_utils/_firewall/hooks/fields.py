@@ -54,6 +54,7 @@ ATTRIBUTES = frozenset(
         "physin",
         "physout",
         "mark",
+        "ttl",
         "pkttype",
     )
 )

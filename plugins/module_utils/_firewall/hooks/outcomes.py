@@ -32,6 +32,7 @@ def flight_key(flight: Flight) -> tuple[Any, ...]:
         flight.daddr,
         flight.dport,
         flight.mark,
+        flight.ttl,
         flight.state,
         flight.tracked,
         None if connection is None else connection_key(connection),

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     NatMap,
     Notrack,
     Rule,
+    SetHops,
     SetMark,
     Statement,
     Unpredictable,
@@ -108,7 +109,7 @@ def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
     return lambda values: None if values[0] is None else check(values[0])
 
 
-Change = Union[SetMark, Notrack]
+Change = Union[SetMark, SetHops, Notrack]
 AnyLookup = Union[Lookup[Verdict], Lookup[Nat], Lookup[SetMark]]
 Terminal = Union[Verdict, Nat, AnyLookup, Unpredictable]
 _Piece = tuple[list[Union[Match, AnyOf]], list[Change], Optional[Terminal]]
@@ -158,7 +159,7 @@ class Compiler:
                     pieces.append((matches, changes, None))
                     matches, changes = [], []
                 matches.append(statement)
-            elif isinstance(statement, (SetMark, Notrack)):
+            elif isinstance(statement, (SetMark, SetHops, Notrack)):
                 changes.append(statement)
             else:
                 terminal = self._terminal(statement)

@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     rest_of,
     where,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.hops import set_hops
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.marks import set_mark
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.outcomes import (
     MOST_WAYS,
@@ -60,6 +61,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     REJECT,
     RETURN,
     Nat,
+    SetHops,
     SetMark,
     Unpredictable,
     Verdict,
@@ -178,6 +180,8 @@ class Walk:
                 if not set_mark(change, flight):
                     return here
                 steps.append(self._step(here, program, MARK, flight))
+            elif isinstance(change, SetHops):
+                set_hops(change, flight)
             elif tracked_connection(flight) is None:
                 untrack(flight)
                 steps.append(self._step(here, program, NOTRACK, flight))

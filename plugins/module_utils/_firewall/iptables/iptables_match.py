@@ -12,6 +12,8 @@ iptables. What the running kernel alone knows becomes a condition that cannot be
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.iptables_match_groups import STATES
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.iptables_option import (
     Single,
@@ -35,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 
 _FLAGS = {"FIN": FIN, "SYN": SYN, "RST": RST, "PSH": PSH, "ACK": ACK, "URG": URG, "ALL": 63, "NONE": 0}
 # The kernel's PACKET_HOST and so on, by the names of libxt_pkttype.c.
+_MOST_HOPS = 255
 _PACKET_TYPES = {"unicast": "host", "broadcast": "broadcast", "multicast": "multicast", "otherhost": "other"}
 
 
@@ -56,6 +59,22 @@ def _packet_type(values: tuple[str, ...], _family: int) -> tuple[tuple[str, ...]
     if values[0] not in _PACKET_TYPES:
         raise ValueError(f"{values[0][:60]!r} is none of {', '.join(_PACKET_TYPES)}")
     return ("pkttype",), OneOf(frozenset((_PACKET_TYPES[values[0]],)))
+
+
+def _hops(first: int, last: int) -> Callable[[tuple[str, ...], int], tuple[tuple[str, ...], Test]]:
+    """A TTL or hop limit; first and last are what is added to the value, or the end of the scale."""
+
+    def test(values: tuple[str, ...], _family: int) -> tuple[tuple[str, ...], Test]:
+        wanted = number(values[0], _MOST_HOPS)
+        low, high = max(wanted + first, 0), min(wanted + last, _MOST_HOPS)
+        return ("ttl",), InRanges(((low, high),)) if low <= high else NEVER
+
+    return test
+
+
+def _hop_limit(prefix: str) -> dict[str, Single]:
+    ranges = {"eq": (0, 0), "lt": (-_MOST_HOPS - 1, -1), "gt": (1, _MOST_HOPS + 1)}
+    return {f"--{prefix}-{word}": Single(1, _hops(*ends)) for word, ends in ranges.items()}
 
 
 _TRANSPORT = {
@@ -81,6 +100,8 @@ SINGLES: dict[str, dict[str, Single]] = {
     "icmp6": _ICMP,
     "icmpv6": _ICMP,
     "ipv6-icmp": _ICMP,
+    "ttl": _hop_limit("ttl"),
+    "hl": _hop_limit("hl"),
     "state": {"--state": any_bit("ct_state", STATES)},
     "mark": {"--mark": mark("mark")},
     "iprange": {"--src-range": range_of("saddr"), "--dst-range": range_of("daddr")},
@@ -119,6 +140,5 @@ WHY_UNDECIDABLE = {
     "string": "depends on the content of the packet",
     "time": "depends on the time",
     "tos": "depends on the TOS of the packet",
-    "ttl": "depends on the TTL of the packet",
     "u32": "depends on the content of the packet",
 }

@@ -12,7 +12,6 @@ How each compares was read in the kernel's net/netfilter/xt_*.c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.iptables_match_route import (
     address_types,
@@ -29,12 +28,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptab
     network_of,
     port,
     single,
-    undecidable,
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.iptables.save_values import (
     device,
-    number,
     ports,
     protocol,
 )
@@ -52,7 +49,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
     CT_STATUS_SEEN_REPLY,
     CT_UNTRACKED,
     AnyBit,
-    InElements,
     OneOf,
     Test,
 )
@@ -101,10 +97,6 @@ _NO_CONNECTION = AnyBit(CT_INVALID | CT_UNTRACKED)
 
 def _arguments(options: dict[str, Single]) -> dict[str, int]:
     return {option: each.arguments for option, each in options.items()}
-
-
-_FULL = 255
-_NEIGHBOUR_DISCOVERY = InElements((((58, 58), (133, 137)),), frozenset())
 
 
 def _conntrack(asked: Sequence[Asked], family: int) -> list[Condition]:
@@ -160,24 +152,7 @@ def _ports_of_bridge(asked: Sequence[Asked], _family: int) -> list[Condition]:
     return conditions
 
 
-def _hop_limit(asked: Sequence[Asked], _family: int) -> list[Condition]:
-    """Neighbour discovery has 255, or it is not listened to (RFC 4861, 7.1); of other packets it is not known."""
-    conditions: list[Condition] = []
-    for each in asked:
-        text = f"-m hl {each.text}"
-        doubt = undecidable("depends on the hop limit of the packet", text)
-        discovery = Match(("protocol", "icmp_type"), _NEIGHBOUR_DISCOVERY, text=text)
-        wanted = number(each.values[0], 255)
-        holds = {"--hl-eq": wanted == _FULL, "--hl-lt": wanted > _FULL, "--hl-gt": wanted < _FULL}[each.option]
-        if holds != each.negated:
-            conditions.append(AnyOf((discovery, doubt), text=text))
-        else:
-            conditions += [replace(discovery, negated=True), doubt]
-    return conditions
-
-
 TOGETHER: dict[str, Together] = {
-    "hl": Together({"--hl-eq": 1, "--hl-lt": 1, "--hl-gt": 1}, _hop_limit),
     "connmark": Together(_arguments(_CONNMARK), _connmark),
     "conntrack": Together(_arguments(_CONNTRACK), _conntrack),
     "multiport": Together({"--sports": 1, "--dports": 1, "--ports": 1}, _ports),

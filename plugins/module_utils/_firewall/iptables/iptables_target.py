@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     SNAT,
     Nat,
     Notrack,
+    SetHops,
     SetMark,
     Statement,
     Unpredictable,
@@ -209,11 +210,12 @@ def _connection_tracking(options: Options, _family: int) -> Optional[Statement]:
 
 def _hops(kind: str, prefix: str) -> Callable[[Options, int], Optional[Statement]]:
     def read(options: Options, _family: int) -> Optional[Statement]:
-        # A router drops what comes with 1; a probe starts with 64.
-        fixed = options.value(f"--{prefix}-set")
-        if options.have(f"--{prefix}-inc") or (fixed is not None and number(fixed, 255) > 1):
-            return None
-        return Unpredictable(f"{kind} that lowers the number of hops")
+        fixed, more, less = (options.value(f"--{prefix}-{word}") for word in ("set", "inc", "dec"))
+        if fixed is not None:
+            return SetHops(number(fixed, 255))
+        if more is not None or less is not None:
+            return SetHops(added=number(more or "0", 255) - number(less or "0", 255))
+        return Unpredictable(f"{kind} without a number")
 
     return read
 

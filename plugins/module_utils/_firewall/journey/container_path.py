@@ -58,5 +58,6 @@ class ContainerPath:
             return [controlled]
         flight = flight.copy()
         flight.iif, flight.oif = "", decision.device
+        flight.ttl = stack.first_hops(flight.family, decision.device)
         sent = course.carrying(flight).note(self._leg.name, "container", "send")
         return self._leg.bridge.receive(sent, place[0], place[1], next_hop(flight, decision))

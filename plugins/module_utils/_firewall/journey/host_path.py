@@ -81,6 +81,7 @@ class HostPath:
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(course, decision, "the host")]
         flight.oif = _device(decision)
+        flight.ttl = self._view.host.first_hops(flight.family, flight.oif)
         course = self._routed(course.carrying(flight), decision)
         unsent = unsent_by_ipsec(self._leg, course, flight.oif)
         if unsent is not None:
@@ -246,6 +247,10 @@ class HostPath:
             return [kept]
         flight = course.flight.copy()
         flight.iif, flight.oif = device, decision.device
+        if flight.ttl is not None:
+            flight.ttl -= 1
+            if flight.ttl < 1:
+                return [self._leg.untold(course, f"who hears of it: its TTL runs out on the way to {decision.device}")]
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(FORWARD, course, flight):
             ended = [ended_astray(self._leg, course, end, decision) for end in self._leg.ended(passage, after)]

@@ -32,6 +32,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
+_HOPS = 255
+"""Hop limit of neighbour discovery; with another one it is not listened to (RFC 4861, 7.1)."""
 _IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FORWARD, POSTROUTING)
 
 
@@ -92,7 +94,7 @@ class Neighbours:
             if stopped:
                 return decision_text(stopped[0])
             flight = passages[0].flight.copy()
-        return ""
+        return _unheard(flight)
 
     def _obstacle(self, hooks: tuple[str, str], flight: Flight, device: str, port: str) -> str:
         if hooks is _IN:
@@ -109,6 +111,8 @@ class Neighbours:
             if stopped:
                 return decision_text(stopped[0])
             flight = passages[0].flight
+        if flight.ttl != _HOPS:
+            return _unheard(flight)
         undelivered = self._ipsec.delivering(flight, device) if hooks is _IN else None
         return "" if undelivered is None else undelivered.text
 
@@ -127,7 +131,12 @@ def _message(source: int, destination: int, kind: int) -> Flight:
     flight = Flight(6, ICMPV6, source, None, destination, None)
     flight.icmp_type, flight.icmp_code = kind, 0
     flight.state = CT_INVALID
+    flight.ttl = _HOPS
     return flight
+
+
+def _unheard(flight: Flight) -> str:
+    return "" if flight.ttl == _HOPS else f"a rule sets its hop limit, which has to be {_HOPS}, to {flight.ttl}"
 
 
 def _words(obstacle: str, asking: int, asked: int) -> str:

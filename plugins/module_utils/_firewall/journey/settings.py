@@ -16,6 +16,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_k
 EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as every namespace begins with it
 FOREIGN_EPHEMERAL = (32768, 65535)  # what machines with other systems choose from, too (RFC 6335: 49152 and up)
 
+FIRST_HOPS = 64  # as every namespace begins with it, both families
+
 _REFLECTED = {4: "net.ipv4.fwmark_reflect", 6: "net.ipv6.fwmark_reflect"}
 _ACCEPTED = "net.ipv4.tcp_fwmark_accept"
 
@@ -82,6 +84,11 @@ class Settings:
     def mark_of_accepted(self, mark: Optional[int]) -> Optional[int]:
         """Mark of an accepted TCP connection of any family, for that of its SYN (inet_request_mark())."""
         return mark if self.number(_ACCEPTED) else 0
+
+    def first_hops(self, family: int, device: str) -> int:
+        """TTL of what is sent (ip_select_ttl()), or its hop limit (ip6_dst_hoplimit())."""
+        key = sysctl_key(6, device, "hop_limit") if family == 6 else "net.ipv4.ip_default_ttl"
+        return self._number(key) or FIRST_HOPS
 
     def ephemeral_ports(self) -> tuple[int, int]:
         """First and last of the source ports that the kernel chooses from."""

@@ -105,6 +105,10 @@ class Stack:
         own = self.addresses(family, device)
         return any(same_prefix(family, item.number, number, item.length) for item in own)
 
+    def first_hops(self, family: int, device: str) -> int:
+        """The TTL, or the hop limit, of what it sends by a device, unless a program or a route names another one."""
+        return self.settings.first_hops(family, device)
+
     def source_for(self, asked: Asked, decision: Decision) -> Optional[int]:
         """The source address that the kernel chooses for what the namespace itself sends; None when there is none."""
         if decision.source:

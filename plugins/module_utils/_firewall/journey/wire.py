@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Kinds of links whose other end is in another namespace, where nothing is known of it but for ports of bridges.
 _ELSEWHERE = ("veth", "netkit")
+_ENOUGH_HOPS = 30
+"""Ways over the internet have hardly more routers (traceroute(8) tries no more)."""
 _NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
 
 
@@ -52,6 +54,8 @@ def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> A
     entry = view.host.fixed.words(device, flight.family, neighbour) if is_fixed else ""
     sent = remembered(course.note(leg.name, "wire", "send", entry))
     by_router = neighbour != flight.daddr
+    if by_router and flight.ttl is not None and flight.ttl < _ENOUGH_HOPS:
+        return leg.untold(sent, f"how many routers are on its way: its TTL is {flight.ttl}")
     if by_router and not leg.is_request and is_loopback(flight.family, flight.saddr):
         source = address_text(flight.family, flight.saddr)
         # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).

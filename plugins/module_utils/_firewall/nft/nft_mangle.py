@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.n
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     MarkMap,
+    SetHops,
     SetMark,
     Statement,
     Unpredictable,
@@ -32,9 +33,6 @@ _MARKS = ("mark", "ct_mark")
 _HARMLESS_META = ("nftrace", "priority", "secmark", "rtclassid")
 _HARMLESS_CT = ("event", "helper", "label", "secmark", "timeout")
 _HARMLESS_PAYLOAD = (("ip", "dscp"), ("ip", "ecn"), ("ip6", "dscp"), ("ip6", "ecn"), ("ip6", "flowlabel"))
-_HOP_LIMITS = (("ip", "ttl"), ("ip6", "hoplimit"))
-_ENOUGH_HOPS = 3
-"""With this many left no router of one host ends a packet's life: host and container need two."""
 
 
 class _Mark(NamedTuple):
@@ -56,7 +54,10 @@ def mangle_statements(body: dict[str, object], table: Table, text: str) -> list[
             return _looked_up(field, value["map"], table) or [Unpredictable(text)]
         change = _change(field, value)
         return [change or Unpredictable(text)]
-    return _needs_of(key, table) if _is_harmless(key, body.get("value")) else [Unpredictable(text)]
+    if field == "ttl":
+        hops = nft_value.number_of(nft_value.HOPS, body.get("value"))
+        return [*_needs_of(key, table), Unpredictable(text) if hops is None else SetHops(hops)]
+    return _needs_of(key, table) if _is_harmless(key) else [Unpredictable(text)]
 
 
 def _needs_of(key: object, table: Table) -> list[Statement]:
@@ -90,7 +91,7 @@ def _looked_up(field: str, body: dict[str, object], table: Table) -> Optional[li
     return [*needs_in(table.family, operand.needs), MarkMap(operand.fields, entries)]
 
 
-def _is_harmless(key: object, value: object) -> bool:
+def _is_harmless(key: object) -> bool:
     if not isinstance(key, dict) or len(key) != 1:
         return False
     kind, body = next(iter(key.items()))
@@ -102,8 +103,7 @@ def _is_harmless(key: object, value: object) -> bool:
         return body.get("key") in _HARMLESS_CT
     if kind == "payload":
         field = (body.get("protocol"), body.get("field"))
-        enough = isinstance(value, int) and value >= _ENOUGH_HOPS
-        return field in _HARMLESS_PAYLOAD or (field in _HOP_LIMITS and enough)
+        return field in _HARMLESS_PAYLOAD
     return str(kind) == "tcp option"
 
 

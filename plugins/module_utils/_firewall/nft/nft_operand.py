@@ -68,6 +68,8 @@ _TCP = _protocol("tcp")
 _PAYLOAD: dict[tuple[str, str], Operand] = {
     ("ip", "saddr"): Operand((Part("saddr", nft_value.IPV4),), (_IPV4,)),
     ("ip", "daddr"): Operand((Part("daddr", nft_value.IPV4),), (_IPV4,)),
+    ("ip", "ttl"): Operand((Part("ttl", nft_value.HOPS),), (_IPV4,)),
+    ("ip6", "hoplimit"): Operand((Part("ttl", nft_value.HOPS),), (_IPV6,)),
     ("ip", "protocol"): Operand((Part("protocol", nft_value.PROTOCOL),), (_IPV4,)),
     ("ip6", "saddr"): Operand((Part("saddr", nft_value.IPV6),), (_IPV6,)),
     ("ip6", "daddr"): Operand((Part("daddr", nft_value.IPV6),), (_IPV6,)),

@@ -110,25 +110,20 @@ def test_addresses_of_version_6() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "sure"),
+    ("words", "condition"),
     [
-        ("--hl-eq 255", True),
-        ("! --hl-eq 255", False),
-        ("--hl-lt 255", False),
-        ("--hl-gt 254", True),
-        ("--hl-eq 1", False),
+        ("--hl-eq 255", asks("ttl", InRanges(((255, 255),)))),
+        ("! --hl-eq 255", asks("ttl", InRanges(((255, 255),)), negated=True)),
+        ("--hl-lt 64", asks("ttl", InRanges(((0, 63),)))),
+        ("--hl-gt 254", asks("ttl", InRanges(((255, 255),)))),
+        ("--hl-lt 0", asks("ttl", one())),
+        ("--hl-gt 255", asks("ttl", one())),
     ],
 )
-def test_hop_limit_of_neighbour_discovery(line: str, sure: bool) -> None:
-    """It is 255 there; with other packets nobody knows."""
-    (rule,) = filter_rules(f"-p ipv6-icmp -m icmp6 --icmpv6-type 135 -m hl {line} -j ACCEPT", family=6)
-    condition = rule.statements[2]
-    if sure:
-        assert isinstance(condition, AnyOf)
-        condition = condition.matches[0]
-    assert isinstance(condition, Match)
-    assert condition.fields == ("protocol", "icmp_type")
-    assert condition.negated != sure
+def test_hops_that_are_left(words: str, condition: Match) -> None:
+    for family, line in ((6, f"-m hl {words}"), (4, f"-m ttl {words}".replace("--hl", "--ttl"))):
+        (rule,) = filter_rules(f"{line} -j ACCEPT", family=family)
+        assert wordless(rule.statements[0]) == condition
 
 
 def test_address_types_of_version_6() -> None:

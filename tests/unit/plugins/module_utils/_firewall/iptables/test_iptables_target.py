@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     Nat,
     Notrack,
+    SetHops,
     SetMark,
     Statement,
     Unpredictable,
@@ -43,6 +44,9 @@ ONE = 0x01020304
         ("-j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff00", SetMark("mark", 0xFF00, 0, "ct_mark", ALL - 0xFF)),
         ("-j CT --notrack", Notrack()),
         ("-j NOTRACK", Notrack()),
+        ("-j TTL --ttl-set 64", SetHops(64)),
+        ("-j TTL --ttl-dec 1", SetHops(added=-1)),
+        ("-j HL --hl-inc 5", SetHops(added=5)),
     ],
 )
 def test_effects(target: str, statement: Statement) -> None:
@@ -70,7 +74,6 @@ def test_effects_of_version_6(target: str, statement: Statement) -> None:
         '-j NFLOG --nflog-prefix "x y" --nflog-group 5',
         "-j TCPMSS --clamp-mss-to-pmtu",
         "-j CT --helper ftp",
-        "-j TTL --ttl-set 64",
         "-j SET --add-set seen src --exist",
         "-j TRACE",
         "",
@@ -89,8 +92,7 @@ def test_what_decides_nothing(target: str) -> None:
         "-j NFQUEUE --queue-num 3 --queue-bypass",
         "-j TPROXY --on-port 5 --on-ip 1.2.3.4 --tproxy-mark 0x5/0x5",
         "-j CT --zone 5",
-        "-j TTL --ttl-set 1",
-        "-j TTL --ttl-dec 1",
+        "-j TTL --ttl-odd 1",
         "-j QUEUE",
         "-j QUUX --x",
         "-j DNAT --to-destination 1.2.3.4:80-90/100",

@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     Nat,
     NatMap,
     Notrack,
+    SetHops,
     SetMark,
     Statement,
     Unpredictable,
@@ -223,7 +224,7 @@ def test_conditions(node: Json, expected: list[tuple[str, bool, Test]]) -> None:
 @pytest.mark.parametrize(
     "node",
     [
-        asks(payload("ip", "ttl"), 5),
+        asks(payload("ip", "length"), 5),
         asks(meta("cgroup"), 5),
         asks(ct("helper"), "ftp"),
         asks({"rt": {"key": "nexthop", "family": "ip"}}, "1.2.3.4"),
@@ -259,7 +260,7 @@ def test_what_only_the_kernel_can_answer_is_undecidable(node: Json) -> None:
         {"mangle": {"key": ct("zone"), "value": 5}},
         {"mangle": {"key": meta("mark"), "value": {"map": {"key": meta("cpu"), "data": {"set": [[1, 2]]}}}}},
         {"mangle": {"key": meta("mark"), "value": {"numgen": {"mode": "inc", "mod": 2}}}},
-        {"mangle": {"key": payload("ip", "ttl"), "value": 1}},
+        {"mangle": {"key": payload("ip", "ttl"), "value": {"&": [payload("ip", "ttl"), 1]}}},
         {"vmap": {"key": meta("mark"), "data": "@nowhere"}},
         {"dnat": {"addr": "nonsense"}},
         {"something new": {"of": "tomorrow"}},
@@ -284,7 +285,6 @@ def test_what_changes_or_takes_a_packet_unseen_is_unpredictable(node: Json) -> N
         {"ct helper": "ftp"},
         {"mangle": {"key": meta("nftrace"), "value": 1}},
         {"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}},
-        {"mangle": {"key": payload("ip", "ttl"), "value": 64}},
         {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s"}},
         {"set": {"op": "add", "elem": payload("ip", "saddr"), "set": "@s", "stmt": [{"counter": None}]}},
         {"map": {"op": "add", "elem": payload("ip", "saddr"), "data": 5, "map": "@s"}},
@@ -300,7 +300,6 @@ def test_what_decides_nothing_is_left_out(node: Json) -> None:
     ("node", "needs"),
     [
         ({"mangle": {"key": payload("ip", "dscp"), "value": "cs1"}}, [IPV4]),
-        ({"mangle": {"key": payload("ip6", "hoplimit"), "value": 64}}, [IPV6]),
         ({"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": 1400}}, [TCP]),
         ({"set": {"op": "add", "elem": payload("ip6", "saddr"), "set": "@s"}}, [IPV6]),
         ({"set": {"op": "update", "elem": {"elem": {"val": payload("ip", "saddr")}}, "set": "@s"}}, [IPV4]),
@@ -547,3 +546,10 @@ def test_offloading_ends_a_rule_for_new_connections() -> None:
     assert isinstance(rest, Match)
     assert isinstance(rest.test, Undecidable)
     assert verdict == Verdict("accept")
+
+
+def test_hops_that_are_left() -> None:
+    assert conditions(parse([asks(payload("ip", "ttl"), 5)])) == [IPV4, ("ttl", False, OneOf(frozenset({5})))]
+    at_most = {"match": {"op": "<=", "left": payload("ip6", "hoplimit"), "right": 63}}
+    assert conditions(parse([at_most])) == [IPV6, ("ttl", False, InRanges(((0, 63),)))]
+    assert parse([{"mangle": {"key": payload("ip", "ttl"), "value": 64}}])[-1] == SetHops(64)
