@@ -4,48 +4,119 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Runs the programs that the readers need: no shell, a time limit, messages in English."""
+"""Runs the programs that the readers need: no shell, limits of time and output, messages in English."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import selectors
+import signal
 import subprocess
-from typing import Callable
+import time
+from typing import IO, Callable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import within
 
 Run = Callable[[list[str]], tuple[int, str, str]]
 """Runs a command given as a list of words and returns its exit status, output and error output."""
 
 TIME_LIMIT = 20.0
 """Seconds."""
+MOST_OUTPUT = 1 << 26
+"""Bytes of output and of error output together: a ruleset of 100,000 rules has some 20 MiB."""
 
 NOT_FOUND = 127
+NOT_RUN = 126
+TOO_MUCH = 125
 TIMED_OUT = 124
 
 # Programs of the system lie in the sbin directories too, which the PATH of a plain user lacks.
 PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 
+_PIECE = 1 << 16
+# Seconds between two looks at whether a program that says nothing has ended.
+_LOOK = 0.25
+# Seconds for what it left behind to close its output, and for the kernel to end what was killed.
+_PATIENCE = 1.0
+
+
+class _LimitError(Exception):
+    """A program was ended; the status stands for why, the message says it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 def run_command(argv: list[str]) -> tuple[int, str, str]:
     """Run a command and return its exit status, output and error output.
 
-    The status is 127 when there is no such program and 124 when it was ended after TIME_LIMIT seconds, as in a shell
-    and with timeout(1). Bytes that are not UTF-8 are kept as surrogates replaced by U+FFFD. Raises nothing.
+    The status is 127 when there is no such program, 124 when it was ended after TIME_LIMIT seconds or when the time for
+    the whole reading was over, and 125 when it was ended after MOST_OUTPUT bytes. What it started is ended with it.
+    Bytes that are not UTF-8 are replaced by U+FFFD. Raises nothing.
     """
     environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "PATH": PROGRAM_PATH}
+    limit = within(TIME_LIMIT)
+    if limit <= 0:
+        return TIMED_OUT, "", f"{argv[0]}: not run, no time was left"
     try:
         # There is no AnsibleModule here to ask: this is plain Python.
-        done = subprocess.run(  # pylint: disable=ansible-bad-function
+        program = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
             argv,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIME_LIMIT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=environment,
-            check=False,
+            # A group of its own, which can be ended as a whole.
+            start_new_session=True,
         )
     except FileNotFoundError:
         return NOT_FOUND, "", f"{argv[0]}: not found"
-    except subprocess.TimeoutExpired:
-        return TIMED_OUT, "", f"{argv[0]}: no end after {TIME_LIMIT:.0f} seconds"
     except OSError as error:
-        return 126, "", f"{argv[0]}: {error.strerror}"
-    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        return NOT_RUN, "", f"{argv[0]}: {error.strerror}"
+    try:
+        output, problem = _drained(program, time.monotonic() + limit)
+    except _LimitError as error:
+        _end(program)
+        seconds = f" after {limit:.3g} seconds" if error.status == TIMED_OUT else ""
+        return error.status, "", f"{argv[0]}: {error}{seconds}"
+    return program.returncode, output.decode("utf-8", "replace"), problem.decode("utf-8", "replace")
+
+
+def _drained(program: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:
+    """What a program writes until it has ended. Raises _LimitError."""
+    streams: list[IO[bytes]] = [item for item in (program.stdout, program.stderr) if item is not None]
+    written: list[list[bytes]] = [[] for dummy in streams]
+    with contextlib.ExitStack() as closing:
+        waiting = closing.enter_context(selectors.DefaultSelector())
+        for stream, pieces in zip(streams, written):
+            waiting.register(closing.enter_context(stream), selectors.EVENT_READ, pieces)
+        left = MOST_OUTPUT
+        while waiting.get_map() and time.monotonic() < until:
+            ready = waiting.select(min(_LOOK, max(0.0, until - time.monotonic())))
+            for key, dummy in ready:
+                piece = os.read(key.fd, _PIECE)
+                key.data.append(piece)
+                left -= len(piece)
+                if not piece:
+                    waiting.unregister(key.fileobj)
+                if left < 0:
+                    raise _LimitError(TOO_MUCH, f"it was ended, since it wrote more than {MOST_OUTPUT >> 20} MiB")
+            if not ready and program.poll() is not None:
+                # Somebody whom it left behind holds its output.
+                until = min(until, time.monotonic() + _PATIENCE)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(max(0.0, until - time.monotonic()))
+    if program.returncode is None:
+        raise _LimitError(TIMED_OUT, "no end")
+    output, problem = (b"".join(pieces) for pieces in written)
+    return output, problem
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it started, without waiting for what the kernel does not let go."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(program.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(_PATIENCE)

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""HTTP to an engine on this host, all questions over one connection.
+"""HTTP to an engine on this host, all questions over one connection, with limits of time and size for each answer.
 
 The standard library's client and not the docker SDK: of that only the transport would be used, and an audit, which asks
 once for each container, would pay for it ten times (0.6 ms of processor time for each, and 100 ms to load it).
@@ -13,18 +13,27 @@ once for each container, would pay for it ten times (0.6 ms of processor time fo
 from __future__ import annotations
 
 import errno
+import io
 import json
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import within
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
 
 _HTTP_1_1 = 11
 _NOT_FOUND = 404
 _WITHOUT_BODY = (204, 304)
+_PIECE = 1 << 16
+# Of a message of the engine's.
+_LONGEST_WORDS = 2000
+
+MOST_BYTES = 1 << 26
+"""Of an answer with its headers: a list of 10,000 containers has some 20 MiB."""
 
 
 class RefusedError(Exception):
@@ -39,17 +48,104 @@ class NotHttpError(Exception):
     """What answered speaks no HTTP, or no JSON."""
 
 
-class _UnixConnection(HTTPConnection):
-    """Over a socket in the file system."""
+class _Incoming(io.RawIOBase):
+    """What comes from a socket, until a time and up to a size: whoever sends drop by drop is not waited for longer.
 
-    def __init__(self, path: str, time_limit: float) -> None:
-        super().__init__("docker", timeout=time_limit)
-        self._path = path
+    Raises socket.timeout and NotHttpError.
+    """
+
+    def __init__(self, source: socket.socket, until: float) -> None:
+        super().__init__()
+        self._source = source
+        self._until = until
+        self._left = MOST_BYTES
+
+    def readable(self) -> bool:
+        """What io asks for before it reads."""
+        return True
+
+    def close(self) -> None:
+        """Close the socket, too."""
+        self._source.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, and wait for it where nothing is."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        self._source.settimeout(left)
+        count = self._source.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise NotHttpError(f"its answer has more than {MOST_BYTES >> 20} MiB")
+        return count
+
+
+class _LimitedSocket:
+    """What http.client asks of a socket. The time of an answer begins with its question."""
+
+    def __init__(self, plain: socket.socket, time_limit: float) -> None:
+        self._plain = plain
+        self._time_limit = time_limit
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """Let the time of the next answer begin."""
+        self._until = time.monotonic() + within(self._time_limit)
+
+    def sendall(self, data: bytes) -> None:
+        """Send a question."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        self._plain.settimeout(left)
+        self._plain.sendall(data)
+
+    def makefile(self, dummy_mode: str) -> io.BufferedReader:
+        """Where the answer is read from."""
+        # Of its own, since http.client closes this one while an answer that ends with the connection is still read.
+        return io.BufferedReader(_Incoming(self._plain.dup(), self._until))
+
+    def close(self) -> None:
+        """Close it."""
+        self._plain.close()
+
+
+class _Connection(HTTPConnection):
+    """Over a socket in the file system, or of this host's TCP."""
+
+    def __init__(self, address: EngineAddress, time_limit: float) -> None:
+        super().__init__(address.host or "docker", address.port or None)
+        self._address = address
+        self._time_limit = time_limit
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        """Connect; http.client does so with the first question, and after an answer that ended the connection."""
+        left = within(self._time_limit)
+        if left <= 0:
+            raise socket.timeout
+        limited = _LimitedSocket(_connected(self._address, left), self._time_limit)
+        limited.begin()
+        self.sock = cast(Any, limited)
+
+    def begin(self) -> None:
+        """Let the time of the next answer begin."""
+        if self.sock is not None:
+            cast(_LimitedSocket, self.sock).begin()
+
+
+def _connected(address: EngineAddress, time_limit: float) -> socket.socket:
+    if not address.path:
+        return socket.create_connection((address.host, address.port), time_limit)
+    plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        plain.settimeout(time_limit)
+        plain.connect(address.path)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
 
 
 class EngineConnection:
@@ -61,11 +157,7 @@ class EngineConnection:
 
     def __init__(self, address: EngineAddress, time_limit: float) -> None:
         """Take where the engine listens; time_limit is in seconds, for each answer."""
-        self._connection = (
-            _UnixConnection(address.path, time_limit)
-            if address.path
-            else HTTPConnection(address.host, address.port, timeout=time_limit)
-        )
+        self._connection = _Connection(address, time_limit)
 
     def __enter__(self) -> EngineConnection:
         return self
@@ -101,10 +193,11 @@ class EngineConnection:
         """Status and body of the answer."""
         content = None if body is None else json.dumps(body).encode()
         try:
+            self._connection.begin()
             self._connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
-            answer = self._connection.getresponse()
-            _require_end(answer)
-            return answer.status, answer.read()
+            with self._connection.getresponse() as answer:
+                _require_end(answer)
+                return answer.status, _body(answer)
         except (IncompleteRead, RemoteDisconnected) as error:
             words = "it closed the connection before its answer was complete"
             raise ConnectionResetError(errno.ECONNRESET, words) from error
@@ -119,18 +212,30 @@ def _require_end(answer: HTTPResponse) -> None:
         raise NotHttpError("its answer does not say how long it is")
 
 
+def _body(answer: HTTPResponse) -> bytes:
+    """All of it, piece by piece: what an answer says of its length is no reason to take that much memory."""
+    promised = answer.length
+    pieces = []
+    while piece := answer.read(_PIECE):
+        pieces.append(piece)
+    body = b"".join(pieces)
+    if promised is not None and len(body) < promised:
+        raise IncompleteRead(body, promised - len(body))
+    return body
+
+
 def _decoded(status: int, body: bytes) -> Any:
     if status < 400:
         return _json(body) if body else None
     try:
         said = json.loads(body).get("message")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         said = ""
-    raise RefusedError(status, str(said or ""))
+    raise RefusedError(status, str(said or "")[:_LONGEST_WORDS])
 
 
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotHttpError(f"its answer is no JSON: {error}") from error

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import deadline
+
+SECONDS = 10
 
 
 def test_output_status_and_language() -> None:
@@ -30,3 +35,60 @@ def test_a_program_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     status, dummy, problem = command.run_command(["sleep", "60"])
     assert status == command.TIMED_OUT
     assert "no end" in problem
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_program_that_prints_for_ever(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
+    status, output, problem = command.run_command(["sh", "-c", f"yes >&{stream}"])
+    assert (status, output) == (command.TOO_MUCH, "")
+    assert problem == "sh: it was ended, since it wrote more than 1 MiB"
+
+
+def test_a_program_that_says_much_on_both_ends_and_is_read_whole() -> None:
+    code = "import sys\nfor n in range(300): print('o' * 999); print('e' * 999, file=sys.stderr)\nsys.exit(7)"
+    status, output, problem = command.run_command([sys.executable, "-c", code])
+    assert (status, len(output), len(problem)) == (7, 300_000, 300_000)
+
+
+def running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_a_program_started_is_ended_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setattr(command, "TIME_LIMIT", 1.0)
+    place = f"{tmp_path}/pid"
+    script = f"trap '' TERM; sh -c 'trap \"\" TERM; echo $$ >{place}; sleep 300' & wait"
+    began = time.monotonic()
+    assert command.run_command(["sh", "-c", script])[0] == command.TIMED_OUT
+    assert time.monotonic() - began < SECONDS
+    with open(place) as file:
+        inner = int(file.read())
+    until = time.monotonic() + SECONDS
+    while running(inner) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not running(inner)
+
+
+def test_an_output_that_is_held_by_what_was_left_behind_is_not_waited_for() -> None:
+    began = time.monotonic()
+    status, output, dummy = command.run_command(["sh", "-c", "setsid sleep 30 & echo $!"])
+    try:
+        assert status == 0
+        assert time.monotonic() - began < SECONDS
+    finally:
+        os.kill(int(output), 9)
+
+
+def test_programs_have_no_more_time_than_the_reading() -> None:
+    began = time.monotonic()
+    with deadline(0.3):
+        assert command.run_command(["sleep", "60"]) == (command.TIMED_OUT, "", "sleep: no end after 0.3 seconds")
+    with deadline(0):
+        assert command.run_command(["true"]) == (command.TIMED_OUT, "", "true: not run, no time was left")
+    assert time.monotonic() - began < SECONDS
+    assert command.run_command(["true"])[0] == 0

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_http
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import deadline
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
     EngineConnection,
@@ -156,3 +159,101 @@ def test_an_answer_that_ends_too_early(tmp_path: Path, whole: bytes) -> None:
         (tmp_path / str(cut)).mkdir()
         with pytest.raises((ConnectionResetError, NotHttpError)):
             said(tmp_path / str(cut), whole[:cut])
+
+
+class Stranger:
+    """Answers the first question with pieces, one after another with a pause between them, until it is cut off."""
+
+    def __init__(self, path: Path, pieces: Iterator[bytes], pause: float = 0.0) -> None:
+        self.path = path
+        self.pieces = pieces
+        self.pause = pause
+        self.cut_off = threading.Event()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        with self.listener, self.listener.accept()[0] as accepted:
+            accepted.recv(65536)
+            try:
+                for piece in self.pieces:
+                    accepted.sendall(piece)
+                    if self.cut_off.wait(self.pause):
+                        return
+            except OSError:
+                return
+
+    def ask(self, limit: float) -> object:
+        try:
+            with EngineConnection(EngineAddress(str(self.path)), limit) as connection:
+                return connection.get("/version")
+        finally:
+            self.cut_off.set()
+            self.thread.join(SECONDS)
+            assert not self.thread.is_alive()
+
+
+def endless(begin: bytes, piece: bytes) -> Iterator[bytes]:
+    yield begin
+    while True:
+        yield piece
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+DROPS = {
+    "head": (b"HT", b"T"),
+    "headers": (HEAD + b"A: ", b"b"),
+    "body": (HEAD + b"Content-Length: 100000\r\n\r\n[", b" "),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "patience": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", DROPS)
+def test_who_sends_drop_by_drop_is_not_waited_for_longer(tmp_path: Path, kind: str) -> None:
+    stranger = Stranger(tmp_path / "engine.sock", endless(*DROPS[kind]), 0.05)
+    began = time.monotonic()
+    with pytest.raises(socket.timeout):
+        stranger.ask(0.5)
+    assert 0.4 < time.monotonic() - began < 5
+
+
+def test_nobody_is_asked_when_the_time_for_all_is_over(tmp_path: Path) -> None:
+    stranger = Stranger(tmp_path / "engine.sock", endless(*DROPS["body"]), 0.05)
+    with deadline(0.3), pytest.raises(socket.timeout):
+        stranger.ask(SECONDS)
+    with deadline(0), pytest.raises(socket.timeout), EngineConnection(EngineAddress("/nowhere"), SECONDS) as asked:
+        asked.get("/version")
+
+
+FLOODS = {
+    "body": (HEAD + b"Content-Length: 1000000000000\r\n\r\n[", b" " * 65536),
+    "a length that nobody has": (HEAD + b"Content-Length: " + b"9" * 4000 + b"\r\n\r\n[", b" " * 65536),
+    "chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffffffff\r\n", b" " * 65536),
+    "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"100\r\n" + b" " * 256 + b"\r\n"),
+    "patience": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
+    "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 100),
+    "until it closes": (b"HTTP/1.0 200 OK\r\n\r\n", b" " * 65536),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_who_never_ends_is_ended(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_http, "MOST_BYTES", 1 << 20)
+    with pytest.raises(NotHttpError, match="more than 1 MiB"):
+        Stranger(tmp_path / "engine.sock", endless(*FLOODS[kind])).ask(SECONDS)
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"\xff", b"9" * 5000 + b"x", b'{"a": NaN'])
+def test_json_that_breaks_parsers(tmp_path: Path, body: bytes) -> None:
+    with pytest.raises(NotHttpError, match="no JSON"):
+        said(tmp_path, plain(200, body))
+
+
+def test_a_long_refusal_is_cut(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError) as caught:
+        said(tmp_path, plain(500, json.dumps({"message": "x" * 100_000}).encode()))
+    assert len(str(caught.value)) == 2000
