@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     NatMap,
     Notrack,
     RuleBook,
+    SetHops,
     SetMark,
     Statement,
     Unpredictable,
@@ -209,6 +210,11 @@ class Way:
             raise Ended("unpredictable")
         if isinstance(statement, SetMark):
             return self.set_mark(statement)
+        if isinstance(statement, SetHops):
+            old = self.flight.ttl
+            added = None if old is None else min(255, max(0, old + statement.added))
+            self.flight.ttl = added if statement.fixed is None else statement.fixed
+            return "continue"
         if isinstance(statement, Notrack):
             if self.flight.connection is None or self.flight.state == 1:
                 self.flight.tracked, self.flight.state, self.flight.connection = False, 64, None
