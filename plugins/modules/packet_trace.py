@@ -159,7 +159,8 @@ path:
       sample: delivered
     seen:
       description:
-        - What the one who asks sees, V(answered), V(refused), V(closed), V(timed out), V(unreachable) or V(unknown).
+        - What the one who asks sees, V(answered), V(refused), V(closed), V(timed out), V(unreachable), V(no answer) or
+          V(unknown). V(no answer) is an error or nothing at all, as a neighbour table has it at the moment.
       type: str
       sample: answered
     reason:

@@ -18,6 +18,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
+    CLOSED,
+    NO_ANSWER,
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
@@ -118,6 +120,9 @@ def _says(question: Question, cell: Mapping[str, Any], outcome: Outcome) -> bool
     lost = (TIMED_OUT, UNREACHABLE)
     if cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["seen"] in lost):
         return outcome.seen in lost
+    if cell["seen"] == NO_ANSWER:
+        # docker-proxy closes what it accepted once its own connection has failed.
+        return outcome.seen in (*lost, CLOSED)
     if cell["verdict"] != UNKNOWN and cell["seen"] == UNKNOWN:
         # It surely does not arrive, and nothing is said of what whoever asks is told.
         return outcome.seen != ANSWERED

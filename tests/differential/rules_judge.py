@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     ANSWERED,
     DROPPED,
     NO_ANSWER,
+    TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
     Path,
@@ -66,10 +67,10 @@ class Outcome:
 class _Known(Neighbours):
     """Neighbours as the lab makes them: for ever known, whatever rules do to their discovery."""
 
-    def doubt_about_host(self, device: str, port: str, asking: int, asked: int) -> str:
+    def obstacle_to_host(self, device: str, port: str, asking: int, asked: int) -> str:
         return ""
 
-    def doubt_about(self, device: str, port: str, asked: int) -> str:
+    def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
         return ""
 
     def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
@@ -88,7 +89,7 @@ def try_case(case: RulesCase, quiet: float = QUIET_SECONDS) -> Outcome:
         prober.close()
         lab.close()
     view = HostView.of(snapshot)
-    view.neighbours = _Known(view.host, view.traverser, view.ipsec)
+    view.neighbours = _Known(view.traverser, view.ipsec)
     return Outcome(loaded, snapshot, [_compare(view, *pair) for pair in zip(loaded.probes, observed, strict=True)])
 
 
@@ -113,7 +114,7 @@ def _alike(probe: Probe, path: Path, word: str) -> bool:
     # (ping_v6_sendmsg() of net/ipv6/ping.c).
     if probe.protocol == "icmp" and probe.family == 6 and probe.machine == ROUTER and path.verdict == DROPPED:
         return word != ANSWERED
-    return path.seen == word
+    return word in (TIMED_OUT, UNREACHABLE) if path.seen == NO_ANSWER else path.seen == word
 
 
 def _at_the_end(path: Path, sighting: Sighting) -> list[str]:

@@ -52,6 +52,10 @@ def path(seen: str, who: str = "", source: str = "", verdict: str = "delivered")
         (path("answered", "container web"), "answered", "", True),
         (path("unknown", verdict="unknown"), "answered", "web saw 10.0.0.1\n", True),
         (path("unknown", verdict="unreachable"), "closed", "", True),
+        (path("no answer", verdict="unreachable"), "timed out", "", True),
+        (path("no answer", verdict="unreachable"), "unreachable", "", True),
+        (path("no answer", verdict="unreachable"), "closed", "", False),
+        (path("no answer", verdict="unreachable"), "answered", "web saw 10.0.0.1\n", False),
         (path("unknown", verdict="unreachable"), "answered", "web saw 10.0.0.1\n", False),
     ],
 )

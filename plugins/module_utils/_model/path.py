@@ -84,7 +84,8 @@ class Path:
     """``delivered``, ``dropped``, ``refused``, ``unreachable``, ``no answer`` (it arrived, the answer is lost) or
     ``unknown``."""
     seen: str
-    """What the one who asks sees: ``answered``, ``refused``, ``closed``, ``timed out``, ``unreachable``, or unknown."""
+    """What the one who asks sees: ``answered``, ``refused``, ``closed``, ``timed out``, ``unreachable``, ``no answer``
+    (one of the last two, as somebody remembers a neighbour or does not), or unknown."""
     reason: str
     """One sentence: what decided."""
     hops: list[Hop] = field(default_factory=list)

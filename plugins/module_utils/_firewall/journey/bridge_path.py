@@ -19,26 +19,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
     LOST,
-    TURNED_AWAY,
     Arrival,
     Course,
     remembered,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import in_the_way, unasked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import in_the_way
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.finding import find_on_bridge
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import next_hop
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import (
     End,
     Taker,
-    doubt_about_question,
     flooded,
     taken_by_another,
     taker_by_entry,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.nobody import (
-    NO_NEIGHBOUR,
+    NOT_FOUND,
     elsewhere,
     kept,
-    unanswered,
+    unfound,
     unheard,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import asked_inside
@@ -75,18 +74,10 @@ class BridgePath:
             return [self._sent_by_entry(course, bridge, taker)]
         if port is None:
             return [elsewhere(self._leg, course, bridge, towards)]
-        if self._leg.is_request:
-            obstacle = unasked(bridge, None, port, flight.family)
-            if obstacle is not None:
-                return [unanswered(self._leg, course, bridge, towards, self._view.host.label, obstacle)]
-        if flight.family == 6 and self._leg.is_request:
-            asked = End(port.stack, port.device, port)
-            doubt = self._view.neighbours.doubt_about(
-                bridge.name, _shown(bridge, port), towards
-            ) or doubt_about_question(bridge, host, asked, flight.saddr, towards)
-            if doubt:
-                return [self._leg.untold(course, doubt)]
-        return [kept(self._leg, course, in_the_way(bridge, None, port)) or self._into(course, port)]
+        found = find_on_bridge(self._leg, course, bridge, host, End(port.stack, port.device, port), towards)
+        return found.then(
+            lambda known: [kept(self._leg, known, in_the_way(bridge, None, port)) or self._into(known, port)]
+        )
 
     def _sent_by_entry(self, course: Course, bridge: Bridge, taker: Taker) -> Arrival:
         """The host sends a frame to the hardware address of a fixed entry."""
@@ -109,21 +100,28 @@ class BridgePath:
         controlled = self._leg.controlled(course, self._view.host, INGRESS, port.link.name)
         if doubt or controlled is not None:
             return [controlled or self._leg.untold(course, doubt)]
-        taker = taker_by_entry(bridge, End(port.stack, port.device, port), family, towards)
         if not bridge.link.up or not port.link.up:
-            down = bridge.name if port.link.up else port.link.name
-            reason = f"{down} is down"
-            if taker is not None:
-                # Nobody is asked, so nobody is missed.
-                return [Arrival(LOST, course.note(self._leg.name, "bridge", "drop", reason), reason)]
-            note = course.note(self._leg.name, "bridge", "unreachable", reason)
-            return [Arrival(TURNED_AWAY, note, reason, port.stack, error=NO_NEIGHBOUR[family])]
-        if taker is None:
-            target = None if self._view.host.has_address(family, towards) else bridge.holder(family, towards)
-            unfound = self._unfound(course, bridge, port, target, towards)
-            if unfound is not None:
-                return [unfound]
-            taker = Taker(target)
+            reason = f"{bridge.name if port.link.up else port.link.name} is down"
+            return [unfound(self._leg, course, NOT_FOUND, reason)]
+        sender = End(port.stack, port.device, port)
+        taker = taker_by_entry(bridge, sender, family, towards)
+        if taker is not None:
+            return self._received(course, bridge, port, taker)
+        target, asked = None, self._host_on(bridge)
+        if not self._view.host.has_address(family, towards):
+            target = bridge.holder(family, towards)
+            if target is None:
+                return [elsewhere(self._leg, course, bridge, towards)]
+            asked = End(target.stack, target.device, target)
+        untold = unheard(self._leg, course, bridge, target)
+        if untold is not None:
+            return [untold]
+        found = find_on_bridge(self._leg, course, bridge, sender, asked, towards)
+        return found.then(lambda known: self._received(known, bridge, port, Taker(target)))
+
+    def _received(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
+        """A frame that came out of a port, for a known hardware address."""
+        family = course.flight.family
         lost = self._taken_by_nobody(course, bridge, port, taker)
         if lost is not None:
             return [lost]
@@ -143,49 +141,6 @@ class BridgePath:
         if taker.doubt:
             return self._leg.untold(course, taker.doubt)
         return kept(self._leg, course, in_the_way(bridge, port, None)) if taker.is_host else None
-
-    def _unfound(
-        self, course: Course, bridge: Bridge, port: Port, target: Optional[Port], towards: int
-    ) -> Optional[Arrival]:
-        """Why a container does not learn the hardware address of its neighbour; None if it does.
-
-        target: the port that the neighbour is behind; None for the host, and for nobody.
-        """
-        is_host = self._view.host.has_address(course.flight.family, towards)
-        # It is the container that asks in vain, and tells its own program.
-        if not is_host and target is None:
-            return elsewhere(self._leg, course, bridge, towards)._replace(stack=port.stack)
-        kept_question = unheard(self._leg, course, bridge, target)
-        if kept_question is not None:
-            return kept_question
-        # Who answers has been asked, and knows who asked.
-        obstacle = unasked(bridge, port, target, course.flight.family) if self._leg.is_request else None
-        if obstacle is not None:
-            return unanswered(self._leg, course, bridge, towards, port.stack.label, obstacle)._replace(stack=port.stack)
-        if course.flight.family == 4 or not self._leg.is_request:
-            return None
-        shown, asking = _shown(bridge, port), course.flight.saddr
-        asked = self._host_on(bridge) if target is None else End(target.stack, target.device, target)
-        doubt = doubt_about_question(bridge, End(port.stack, port.device, port), asked, asking, towards)
-        if target is None:
-            doubt = self._view.neighbours.doubt_about_host(bridge.name, shown, asking, towards) or doubt
-        if doubt:
-            return self._leg.untold(course, doubt)
-        if target is None or not bridge.calls[6]:
-            return None
-        return self._strangers(course, bridge, port, target, towards)
-
-    def _strangers(self, course: Course, bridge: Bridge, port: Port, target: Port, towards: int) -> Optional[Arrival]:
-        """Containers that cannot learn each other's hardware address, or of which it is not known; None if they can."""
-        ends, asking = (port.link.name, target.link.name), course.flight.saddr
-        obstacle = self._view.neighbours.obstacle_between(bridge.name, ends, asking, towards)
-        if not obstacle:
-            return None
-        reason = f"neighbour discovery for {address_text(6, towards)} is stopped: {obstacle}"
-        if not self._view.neighbours.obstacle_between(bridge.name, ends[::-1], towards, asking):
-            return self._leg.untold(course, f"whether the hardware address is known all the same: {reason}")
-        note = course.note(self._leg.name, "bridge", "unreachable", reason)
-        return Arrival(TURNED_AWAY, note, reason, port.stack, error=NO_NEIGHBOUR[6])
 
     def from_uplink(self, course: Course, bridge: Bridge) -> list[Arrival]:
         """A frame for the host from a port that leads to no container, of a bridge that is an uplink."""
@@ -237,10 +192,9 @@ class BridgePath:
         holder = bridge.holder(family, towards)
         if holder is None:
             return [elsewhere(self._leg, course, bridge, towards)]
-        obstacle = unasked(bridge, None, holder, family) if self._leg.is_request else None
-        if obstacle is not None:
-            return [unanswered(self._leg, course, bridge, towards, self._view.host.label, obstacle)]
-        return self._switch(course, bridge, port, Taker(holder))
+        asked = End(holder.stack, holder.device, holder)
+        found = find_on_bridge(self._leg, course, bridge, self._host_on(bridge), asked, towards)
+        return found.then(lambda known: self._switch(known, bridge, port, Taker(holder)))
 
     def _switch(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
         """From one port to another."""
@@ -292,8 +246,3 @@ class BridgePath:
         decision = port.stack.fib.lookup(asked_inside(flight, port.device))
         unbelieved = self._leg.unbelieved(noted, port.stack, port.device, decision, "container")
         return unbelieved or Arrival(ARRIVED, noted, stack=port.stack, device=port.device)
-
-
-def _shown(bridge: Bridge, port: Port) -> str:
-    """The bridge port as rules see it in neighbour discovery."""
-    return port.link.name if bridge.calls[6] else ""

@@ -90,7 +90,7 @@ class Conversation:
 
     def unknown(self, course: Course, what: str) -> Ending:
         """It cannot be known how it ends."""
-        return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", course._replace(doubts=(*course.doubts, what)))
+        return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", course.perhaps(what))
 
     def round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
         """The answer's way back, and for TCP that of the data that follows."""
@@ -118,7 +118,7 @@ class Conversation:
         which can refuse it now.
         """
         connection = lost.course.flight.connection
-        is_silent = self.protocol == "tcp" and lost.seen == TIMED_OUT
+        is_silent = self.protocol == "tcp" and lost.seen in (TIMED_OUT, NO_ANSWER)
         if not is_silent or connection is None or not connection.seen_reply:
             yield lost
             return

@@ -26,6 +26,7 @@ OUTSIDE = "outside"  # on the wire, to a machine that is not this host
 ASTRAY = "astray"  # on the wire, for an address that is at home on this host
 LOST = "lost"  # dropped without a word
 TURNED_AWAY = "turned away"  # an error or a reset goes back to the sender
+UNFOUND = "unfound"  # whoever sends it on does not learn the hardware address of the next one
 UNSENT = "unsent"  # the sender's own namespace has no way
 UNTOLD = "untold"  # it cannot be known
 
@@ -85,6 +86,8 @@ class Course(NamedTuple):
     """What was assumed on it, each with its rule."""
     tracked: Optional[Connection] = None
     """What the host's connection tracking keeps of the packets before this one."""
+    learnt: tuple[tuple[str, int], ...] = ()
+    """Who (the label of a stack, or a wire) was just told by a question from which address where its sender is."""
 
     def note(self, leg: str, place: str, action: str, note: str = "") -> Course:
         """The same with one more event."""
@@ -104,18 +107,28 @@ class Course(NamedTuple):
             None,
             note,
         )
-        return Course(flight, (*self.happened, event), self.doubts, self.tracked)
+        return Course(flight, (*self.happened, event), self.doubts, self.tracked, self.learnt)
 
     # Not _replace(), which takes several times as long: these are for each hook of each packet.
 
     def carrying(self, flight: Flight) -> Course:
         """The same with another packet, or with the packet as something changed it."""
-        return Course(flight, self.happened, self.doubts, self.tracked)
+        return Course(flight, self.happened, self.doubts, self.tracked, self.learnt)
 
     def passed(self, leg: str, before: Flight, passage: Passage) -> Course:
         """Through a hook; before: the packet as it came there."""
         passed = Passed(leg, before.family, before.iif, before.oif, passage.steps)
-        return Course(passage.flight, (*self.happened, passed), self.doubts + passage.doubts, self.tracked)
+        happened = (*self.happened, passed)
+        return Course(passage.flight, happened, self.doubts + passage.doubts, self.tracked, self.learnt)
+
+    def learning(self, who: str, address: int) -> Course:
+        """The same after somebody was asked by the neighbour with that address."""
+        known = (who, address) in self.learnt
+        return self if known else self._replace(learnt=(*self.learnt, (who, address)))
+
+    def perhaps(self, doubt: str) -> Course:
+        """The same with one more assumption."""
+        return self._replace(doubts=(*self.doubts, doubt))
 
     def events(self) -> Iterator[Event]:
         """All that happened, one by one."""
@@ -145,4 +158,4 @@ class Arrival(NamedTuple):
 def remembered(course: Course) -> Course:
     """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
     connection = course.flight.connection
-    return course if connection is None else Course(course.flight, course.happened, course.doubts, connection)
+    return course if connection is None else course._replace(tracked=connection)

@@ -86,6 +86,7 @@ def _key(arrival: Arrival) -> tuple[Any, ...]:
         addresses,
         tracked,
         _connection_key(flight.connection),
+        arrival.course.learnt,
     )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ASTRAY,
     LOST,
+    UNFOUND,
     UNSENT,
     UNTOLD,
     Arrival,
@@ -51,6 +52,9 @@ def ending_of_request(arrival: Arrival, protocol: str) -> Ending:
     if arrival.kind == ASTRAY:
         # Routers outside drop it, or say so: within the limits that each of them has for such errors.
         return Ending(UNREACHABLE, UNKNOWN, arrival.reason, arrival.course)
+    if arrival.kind == UNFOUND:
+        # Who has asked in vain is told so, who still knows the neighbour's address sends the packet to its end.
+        return Ending(UNREACHABLE, NO_ANSWER, arrival.reason, arrival.course)
     if arrival.kind == UNSENT:
         return Ending(UNREACHABLE, UNREACHABLE, arrival.reason, arrival.course)
     seen = seen_as(arrival.error, protocol)
@@ -61,4 +65,5 @@ def ending_of_reply(arrival: Arrival) -> Ending:
     """An answer that did not come back."""
     if arrival.kind == UNTOLD:
         return Ending(UNKNOWN, UNKNOWN, arrival.reason, arrival.course)
-    return Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {arrival.reason}", arrival.course)
+    seen = NO_ANSWER if arrival.kind == UNFOUND else TIMED_OUT
+    return Ending(NO_ANSWER, seen, f"the answer is lost: {arrival.reason}", arrival.course)

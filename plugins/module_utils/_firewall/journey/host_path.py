@@ -265,7 +265,7 @@ class HostPath:
         bridge = self._view.bridges.get(device)
         if bridge is not None:
             return self._leg.bridge.send(course, bridge, next_hop(flight, decision))
-        return [onto_wire(self._leg, course, decision, next_hop(flight, decision))]
+        return onto_wire(self._leg, course, decision, next_hop(flight, decision))
 
     def _loop(self, course: Course) -> list[Arrival]:
         """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""

@@ -75,7 +75,7 @@ class HostView:
         )
         self.ipsec = IpsecPolicies(None if _was_refused(snapshot, IPSEC) else snapshot.ipsec, self.host.links)
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
-        self.neighbours = Neighbours(self.host, self.traverser, self.ipsec)
+        self.neighbours = Neighbours(self.traverser, self.ipsec)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
         self.holders = Holders(snapshot.proxies, snapshot.containers)
         self.containers: dict[str, Container] = _by_name(snapshot)

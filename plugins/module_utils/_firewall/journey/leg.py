@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Course,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.courses import Courses, united
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.finding import find_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_errors import HostError
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import HostPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
@@ -86,23 +87,14 @@ class Leg:
         controlled = self.controlled(course, self.view.host, INGRESS, device, *behind)
         if controlled is not None:
             return [controlled]
-        flight = course.flight
-        if flight.family == 6 and self.is_request:
-            doubt = self.view.neighbours.doubt_about_host(
-                device, "", flight.saddr, self._asked_on(device, flight.daddr)
-            )
-            if doubt:
-                return [self.untold(course, doubt)]
-        if bridge is not None and bridge.calls[course.flight.family]:
-            return self.bridge.from_uplink(course.note(self.name, "wire", "receive"), bridge)
-        return self.host.receive(course.note(self.name, "wire", "receive"), device)
+        return find_host(self, course, device).then(lambda known: self._received(device, known))
 
-    def _asked_on(self, device: str, destination: int) -> int:
-        """The address of the host that a neighbour sends to: the destination, or the host as the way to it."""
-        if self.view.host.has_address(6, destination):
-            return destination
-        own = [item.number for item in self.view.host.addresses(6, device)]
-        return own[0] if own else destination
+    def _received(self, device: str, course: Course) -> list[Arrival]:
+        bridge = self.view.bridges.get(device)
+        came_in = course.note(self.name, "wire", "receive")
+        if bridge is not None and bridge.calls[course.flight.family]:
+            return self.bridge.from_uplink(came_in, bridge)
+        return self.host.receive(came_in, device)
 
     def fresh(self, course: Course) -> Flight:
         """The packet as the host's stack first sees it, with the connection that it belongs to."""
@@ -166,7 +158,7 @@ class Leg:
 
     def untold(self, course: Course, what: str) -> Arrival:
         """It cannot be known how it goes on."""
-        return Arrival(UNTOLD, course._replace(doubts=(*course.doubts, what)), f"it is not known {what}")
+        return Arrival(UNTOLD, course.perhaps(what), f"it is not known {what}")
 
     def unroutable(self, course: Course, decision: Decision, who: str) -> Arrival:
         """The sender's own stack has no way for it."""

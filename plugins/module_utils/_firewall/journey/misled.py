@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import LOST, Arrival, Course
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import floods_to
@@ -88,20 +88,16 @@ def taker_by_entry(bridge: Bridge, sender: End, family: int, neighbour: int) -> 
     return Taker(doubt=f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}: {entry}")
 
 
-def doubt_about_question(bridge: Bridge, asking: End, asked: End, source: int, neighbour: int) -> str:
-    """Why it is open whether neighbour discovery of IPv6 is answered; empty where nothing is in the way.
+def answer_misled(bridge: Bridge, asking: End, asked: End, source: int) -> str:
+    """Why an answer of neighbour discovery does not come to who asks from an address; empty where nothing misleads it.
 
     An advertisement goes to the address that was asked from, as any packet does, and so by the entry for it; answers to
-    ARP do not ask the table (ndisc_send_na(), arp_process()). source: of the packet that the question is for.
+    ARP do not ask the table (ndisc_send_na(), arp_process()).
     """
-    own = [item.number for item in asking.stack.addresses(6, asking.device)]
-    sender = source if source in own else next((number for number in own if is_link_local(6, number)), 0)
-    taker = taker_by_entry(bridge, asked, 6, sender)
+    taker = taker_by_entry(bridge, asked, 6, source)
     if taker is None or (taker.entry and not taker.problem and taker.port is asking.port):
         return ""
-    text = address_text(6, neighbour)
-    why = taker.problem or taker.doubt or f"{taker.entry}, which it is not"
-    return f"whether {asking.stack.label} knows the hardware address of {text}: it gets no answer, since {why}"
+    return taker.problem or taker.doubt or f"{taker.entry}, which it is not"
 
 
 def flooded(leg: Leg, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:

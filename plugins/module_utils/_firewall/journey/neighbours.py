@@ -6,8 +6,8 @@
 
 """Neighbour discovery of IPv6, which passes the rules of the host as any packet does (RFC 4861, net/ipv6/ndisc.c).
 
-Where rules stop it, a neighbour is reached only as long as the kernel remembers its hardware address, so that it cannot
-be told from a snapshot what happens. IPv4 is not concerned: ARP does not pass the hooks of IP.
+Where rules stop it, a neighbour is reached only as long as the kernel remembers its hardware address. IPv4 is not
+concerned: ARP does not pass the hooks of IP.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from __future__ import annotations
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, is_link_local
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_policies import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPV6
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
@@ -40,36 +38,31 @@ _IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FO
 class Neighbours:
     """What rules of the host do to its neighbour discovery."""
 
-    def __init__(self, host: Stack, traverser: Traverser, ipsec: IpsecPolicies) -> None:
-        """Take the host, its rules and its IPsec policies."""
-        self._host = host
+    def __init__(self, traverser: Traverser, ipsec: IpsecPolicies) -> None:
+        """Take the rules of the host and its IPsec policies."""
         self._traverser = traverser
         self._ipsec = ipsec
         self._known: dict[tuple[str, str, int, int], str] = {}
 
-    def doubt_about_host(self, device: str, port: str, asking: int, asked: int) -> str:
-        """Why it is open whether somebody on a link finds an address of the host; empty when nothing stops it.
+    def obstacle_to_host(self, device: str, port: str, asking: int, asked: int) -> str:
+        """What stops that somebody on a link finds an address of the host; empty when nothing does.
 
         port: the bridge port that the question comes in by, where bridge netfilter shows it to the rules.
         """
         key = (device, port, asking, asked)
         if key not in self._known:
-            obstacle = self._obstacle(_IN, _solicitation(asking, asked), device, port) or self._obstacle(
+            self._known[key] = self._obstacle(_IN, _solicitation(asking, asked), device, port) or self._obstacle(
                 _OUT, _advertisement(asked, asking), device, ""
             )
-            self._known[key] = _words(obstacle, asking, asked)
         return self._known[key]
 
-    def doubt_about(self, device: str, port: str, asked: int) -> str:
-        """Why it is open whether the host finds somebody on a link; empty when nothing stops it."""
-        own = [item.number for item in self._host.addresses(6, device)]
-        asking = next((number for number in own if is_link_local(6, number)), own[0] if own else 0)
+    def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
+        """What stops that the host, asking from an address of its own, finds somebody on a link; else empty."""
         key = (device, port, asking, asked)
         if key not in self._known:
-            obstacle = self._obstacle(_OUT, _solicitation(asking, asked), device, "") or self._obstacle(
+            self._known[key] = self._obstacle(_OUT, _solicitation(asking, asked), device, "") or self._obstacle(
                 _IN, _advertisement(asked, asking), device, port
             )
-            self._known[key] = _words(obstacle, asking, asked)
         return self._known[key]
 
     def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
@@ -137,10 +130,3 @@ def _message(source: int, destination: int, kind: int) -> Flight:
 
 def _unheard(flight: Flight) -> str:
     return "" if flight.ttl == _HOPS else f"a rule sets its hop limit, which has to be {_HOPS}, to {flight.ttl}"
-
-
-def _words(obstacle: str, asking: int, asked: int) -> str:
-    if not obstacle:
-        return ""
-    who, whom = address_text(6, asking), address_text(6, asked)
-    return f"whether {who} knows the hardware address of {whom}: neighbour discovery is stopped, {obstacle}"

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     LOST,
     OUTSIDE,
-    TURNED_AWAY,
+    UNFOUND,
     Arrival,
     Course,
     remembered,
@@ -27,8 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
 
-NO_NEIGHBOUR = {4: "host-unreachable", 6: "addr-unreachable"}
-"""The error for a neighbour that does not answer, by family."""
+NOT_FOUND = "unreachable"
+"""Action of a hop: whoever sends it on asked for its neighbour in vain."""
 
 
 def kept(leg: Leg, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arrival]:
@@ -62,25 +62,10 @@ def elsewhere(leg: Leg, course: Course, bridge: Bridge, towards: int) -> Arrival
         return controlled or Arrival(OUTSIDE, sent, device=bridge.name)
     if bridge.foreign:
         return leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
-    return _turned_away(leg, course, "unreachable", _nobody(course, bridge, towards))
+    text = address_text(course.flight.family, towards)
+    return unfound(leg, course, NOT_FOUND, f"nobody on {bridge.name} answers for {text}")
 
 
-def unanswered(leg: Leg, course: Course, bridge: Bridge, towards: int, who: str, obstacle: Obstacle) -> Arrival:
-    """Somebody on the bridge has the address, and the question for it or the answer is stopped, or may be.
-
-    who: the one that asks.
-    """
-    if not obstacle.is_certain:
-        text = address_text(course.flight.family, towards)
-        return leg.untold(course, f"whether {who} learns the hardware address of {text}: {obstacle.text}")
-    reason = f"{_nobody(course, bridge, towards)}, since {obstacle.text}"
-    return _turned_away(leg, course, BARRED, reason)
-
-
-def _nobody(course: Course, bridge: Bridge, towards: int) -> str:
-    return f"nobody on {bridge.name} answers for {address_text(course.flight.family, towards)}"
-
-
-def _turned_away(leg: Leg, course: Course, action: str, reason: str) -> Arrival:
-    note = course.note(leg.name, "bridge", action, reason)
-    return Arrival(TURNED_AWAY, note, reason, error=NO_NEIGHBOUR[course.flight.family])
+def unfound(leg: Leg, course: Course, action: str, reason: str) -> Arrival:
+    """Whoever sends it on does not learn the hardware address of its neighbour."""
+    return Arrival(UNFOUND, course.note(leg.name, "bridge", action, reason), reason)

@@ -24,7 +24,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.exchange import Exchange
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Hop, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DROPPED,
+    NO_ANSWER,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+    Hop,
+    Path,
+)
 
 __all__ = ["BadPacketError", "end_of", "predict"]
 
@@ -69,6 +77,7 @@ def _agreed(endings: list[Ending], problems: list[str]) -> Path:
     if not endings:
         why = "too many conditions that cannot be decided"
         return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
+    endings = _levelled(endings)
     first = _surest(endings)
     known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
     doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
@@ -80,6 +89,16 @@ def _agreed(endings: list[Ending], problems: list[str]) -> Path:
     seen = {ending.seen for ending in endings} if not problems else set()
     reason = f"it depends on {doubts[0]}" if doubts else first.reason
     return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, doubts=doubts)
+
+
+def _levelled(endings: list[Ending]) -> list[Ending]:
+    """Without what only tells silence from an error, where that hangs on whom somebody remembers as its neighbour."""
+    seen = {ending.seen for ending in endings}
+    if NO_ANSWER not in seen or not seen <= {NO_ANSWER, TIMED_OUT, UNREACHABLE}:
+        return endings
+    ends_before = {ending.verdict for ending in endings} <= {DROPPED, UNREACHABLE}
+    verdict = _surest(endings).verdict
+    return [ending._replace(seen=NO_ANSWER, verdict=verdict if ends_before else ending.verdict) for ending in endings]
 
 
 def _hop(event: Event, nameless: set[Optional[int]]) -> Hop:

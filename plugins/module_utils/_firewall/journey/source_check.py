@@ -55,6 +55,18 @@ def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision
     return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else ""
 
 
+def arp_problem(stack: Stack, device: str, source: int, asked: int) -> str:
+    """Why a stack does not answer, or perhaps does not, who asks from an address for one of its own (arp_process()).
+
+    The kernel routes the question as a packet from the one to the other. Empty where it answers.
+    """
+    decision = stack.fib.lookup(Asked(4, asked, source, device))
+    if decision.kind != LOCAL:
+        return decision.why or f"the {stack.label} has no route to {address_text(4, asked)} for who asks"
+    question = Flight(4, 0, source, 0, asked, 0)
+    return source_doubt(stack, question, device, decision) or source_problem(stack, question, device, decision)
+
+
 def _is_checked(stack: Stack, device: str, decision: Decision) -> bool:
     return decision.kind == LOCAL or (decision.kind == UNICAST and stack.settings.forwards(4, device))
 

@@ -136,6 +136,17 @@ class Stack:
                 return next(near, found[0]).number
         return None
 
+    def asks_from(self, family: int, device: str, source: int, neighbour: int) -> int:
+        """The address from which it asks for a neighbour's hardware address, 0 without one.
+
+        That is the source of the packet that waits for it, where it is the stack's own (arp_solicit()); for IPv6 one of
+        the device, and the device's link-local address otherwise (ndisc_solicit(), ndisc_send_ns()).
+        """
+        if family == 6:
+            own = [item.number for item in self.addresses(6, device)]
+            return source if source in own else next((number for number in own if is_link_local(6, number)), 0)
+        return source if self.has_address(4, source) else self.select_source(4, neighbour, device) or 0
+
     def _global(self, family: int, device: str, towards: int) -> list[Address]:
         found = [item for item in self.addresses(family, device) if not is_loopback(family, item.number)]
         if family == 4:

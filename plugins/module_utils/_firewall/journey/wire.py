@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Course,
     remembered,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.finding import find_outside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import Decision
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
 
@@ -32,27 +33,29 @@ _ENOUGH_HOPS = 30
 _NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
 
 
-def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> Arrival:
-    """The end of a packet that the host sends to a neighbour on a device, for a machine outside as far as is known."""
+def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> list[Arrival]:
+    """The ends of a packet that the host sends to a neighbour on a device, for a machine outside as far as is known."""
     view, flight, device = leg.view, course.flight, decision.device
     link = view.host.links.get(device)
     kind = link.kind if link else ""
     if kind in _NOWHERE:
         reason = f"{device} is a {kind} device: what is sent there vanishes"
-        return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)
+        return [Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)]
     if kind in _ELSEWHERE and link is not None and link.peer_nsid in view.namespaces:
-        return leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")
+        return [leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
     controlled = leg.controlled(course, view.host, EGRESS, device)
     if controlled is not None:
-        return controlled
+        return [controlled]
     # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
-    is_fixed = bool(view.host.fixed.mac(device, flight.family, neighbour))
-    if flight.family == 6 and leg.is_request and not is_fixed:
-        doubt = view.neighbours.doubt_about(device, "", neighbour)
-        if doubt:
-            return leg.untold(course, doubt)
-    entry = view.host.fixed.words(device, flight.family, neighbour) if is_fixed else ""
-    sent = remembered(course.note(leg.name, "wire", "send", entry))
+    if view.host.fixed.mac(device, flight.family, neighbour):
+        entry = view.host.fixed.words(device, flight.family, neighbour)
+        return [_sent(leg, course.note(leg.name, "wire", "send", entry), decision, neighbour)]
+    found = find_outside(leg, course, device, neighbour)
+    return found.then(lambda known: [_sent(leg, known.note(leg.name, "wire", "send"), decision, neighbour)])
+
+
+def _sent(leg: Leg, course: Course, decision: Decision, neighbour: int) -> Arrival:
+    flight, sent = course.flight, remembered(course)
     by_router = neighbour != flight.daddr
     if by_router and flight.ttl is not None and flight.ttl < _ENOUGH_HOPS:
         return leg.untold(sent, f"how many routers are on its way: its TTL is {flight.ttl}")
@@ -60,4 +63,4 @@ def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> A
         source = address_text(flight.family, flight.saddr)
         # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
         return Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
-    return astray(leg, sent, decision) or Arrival(OUTSIDE, sent, device=device)
+    return astray(leg, sent, decision) or Arrival(OUTSIDE, sent, device=decision.device)

@@ -275,7 +275,8 @@ def test_virtual_machines_behind_the_rules_of_libvirt_are_no_finding() -> None:
     host.links.append(Link(5, "virbr0", "bridge", up=True, addresses=["192.168.122.1/24"]))
     snapshot = host.snapshot()
     beyond = Route("192.168.122.0/24", 254, interfaces=[5], source="192.168.122.1")
-    assert only(replace(snapshot, routes=[*snapshot.routes, beyond]), "forwarding.open-router").outcome == "pass"
+    own = Route("192.168.122.1/32", 255, "local", interfaces=[5])
+    assert only(replace(snapshot, routes=[*snapshot.routes, beyond, own]), "forwarding.open-router").outcome == "pass"
 
 
 def test_what_is_translated_on_purpose_is_wanted_one_way() -> None:

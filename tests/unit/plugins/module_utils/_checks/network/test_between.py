@@ -81,7 +81,7 @@ def without_address(snapshot: HostSnapshot, name: str) -> HostSnapshot:
 def test_ports_that_are_isolated_divide_a_network() -> None:
     finding = only(two(isolated=True).snapshot(), "network.divided")
     assert finding.outcome == "fail"
-    assert "answers for 172.18.0.3, since the bridge ports" in finding.summary
+    assert "does not learn the hardware address of 172.18.0.3: the bridge ports" in finding.summary
     assert finding.summary.endswith("are isolated from each other")
 
 

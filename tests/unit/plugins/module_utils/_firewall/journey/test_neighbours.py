@@ -31,13 +31,13 @@ ADVERTISED = "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT\n"
 def neighbours(rules: str, *, policy: str = "DROP") -> Neighbours:
     chains = f":INPUT {policy} [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
     book = read_rulebook(Ruleset({"ip6tables-legacy-save": f"*filter\n{chains}{rules}COMMIT\n"}))
-    return Neighbours(HOST, Traverser(book, HostSurroundings(HOST)), IpsecPolicies(Ipsec(), {}))
+    return Neighbours(Traverser(book, HostSurroundings(HOST)), IpsecPolicies(Ipsec(), {}))
 
 
 def test_without_rules_nothing_is_in_doubt() -> None:
     known = neighbours("", policy="ACCEPT")
-    assert known.doubt_about_host("br0", "veth1", CONTAINER, GATEWAY) == ""
-    assert known.doubt_about("br0", "veth1", CONTAINER) == ""
+    assert known.obstacle_to_host("br0", "veth1", CONTAINER, GATEWAY) == ""
+    assert known.obstacle_from_host("br0", "veth1", GATEWAY, CONTAINER) == ""
 
 
 @pytest.mark.parametrize(
@@ -57,23 +57,20 @@ def test_a_closed_input_must_let_solicitations_and_advertisements_in(
     rules: str, about_host: bool, about_container: bool
 ) -> None:
     known = neighbours(rules)
-    assert bool(known.doubt_about_host("br0", "", CONTAINER, GATEWAY)) is about_host
-    assert bool(known.doubt_about("br0", "", CONTAINER)) is about_container
+    assert bool(known.obstacle_to_host("br0", "", CONTAINER, GATEWAY)) is about_host
+    assert bool(known.obstacle_from_host("br0", "", GATEWAY, CONTAINER)) is about_container
 
 
 @pytest.mark.parametrize("kind", [135, 136])
 def test_output_counts_as_well(kind: int) -> None:
     known = neighbours(f"-A OUTPUT -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j DROP\n", policy="ACCEPT")
-    assert bool(known.doubt_about_host("br0", "", CONTAINER, GATEWAY)) is (kind == 136)
-    assert bool(known.doubt_about("br0", "", CONTAINER)) is (kind == 135)
+    assert bool(known.obstacle_to_host("br0", "", CONTAINER, GATEWAY)) is (kind == 136)
+    assert bool(known.obstacle_from_host("br0", "", GATEWAY, CONTAINER)) is (kind == 135)
 
 
-def test_the_doubt_names_the_rule() -> None:
-    doubt = neighbours("").doubt_about_host("br0", "", CONTAINER, GATEWAY)
-    assert doubt == (
-        "whether fd00::2 knows the hardware address of fd00::1: neighbour discovery is stopped, "
-        "the policy of legacy ip6 filter, chain INPUT drops it"
-    )
+def test_the_rule_is_named() -> None:
+    obstacle = neighbours("").obstacle_to_host("br0", "", CONTAINER, GATEWAY)
+    assert obstacle == "the policy of legacy ip6 filter, chain INPUT drops it"
 
 
 @pytest.mark.parametrize(

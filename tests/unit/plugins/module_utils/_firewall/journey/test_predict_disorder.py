@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from tests.unit.random_docker_host import random_docker_host
 
 VERDICTS = {words.DELIVERED, words.DROPPED, words.REFUSED, words.UNREACHABLE, words.NO_ANSWER, words.UNKNOWN}
-SEEN = {words.ANSWERED, words.REFUSED, words.CLOSED, words.TIMED_OUT, words.UNREACHABLE, words.UNKNOWN}
+SEEN = {words.ANSWERED, words.REFUSED, words.CLOSED, words.TIMED_OUT, words.UNREACHABLE, words.NO_ANSWER, words.UNKNOWN}
 
 
 def thinned(dice: random.Random, items: list[Any]) -> list[Any]:

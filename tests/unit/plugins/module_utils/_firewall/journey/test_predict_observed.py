@@ -88,7 +88,7 @@ def test_container_asks_in_vain_for_a_neighbour_whatever_the_host_would_say() ->
     host = host_with_web()
     host.own_rules["filter", "OUTPUT"] = ["-p icmp -j DROP"]
     path = ask(host, CONTAINER, host.networks[0].address(99), name="web")
-    assert (path.verdict, path.seen) == ("unreachable", "unreachable")
+    assert (path.verdict, path.seen) == ("unreachable", "no answer")
 
 
 @pytest.mark.parametrize(("forwards", "seen"), [("1", "answered"), ("0", "timed out")])
