@@ -61,6 +61,15 @@ def two_beside_each_other_that_a_rule_divides(host: Host) -> None:
         host.run(["iptables", "-I", "FORWARD", "-i", "split0", "-o", "split0", "-j", "DROP"])
 
 
+def rule_that_lets_an_internal_network_out(host: Host) -> None:
+    """To a port that is published on all addresses, at its own gateway."""
+    host.deploy(Scenario(containers=[Workload("shop", ["front"], publish=["8088:80"])]))
+    if not uses_nftables(host):
+        # The chain DOCKER-USER is of engines that use iptables; with nftables nothing is in the way.
+        for way in ("-i", "-o"):
+            host.run(["iptables", "-I", "DOCKER-USER", way, "inner0", "-j", "ACCEPT"])
+
+
 def port_taken_off_its_bridge(host: Host) -> None:
     """As a network manager does it that takes the port for a link of its own."""
     host.run("for port in /sys/class/net/loose0/brif/*; do ip link set ${port##*/} nomaster; done")
@@ -98,6 +107,7 @@ CASES: tuple[Case, ...] = (
     Case("network.default-bridge", on_the_default_network, "old", "workload"),
     Case("network.icc", on_the_default_network, "old", "workload"),
     Case("network.divided", two_beside_each_other_that_a_rule_divides, "split", "workload"),
+    Case("network.internal-open", rule_that_lets_an_internal_network_out, "inner", "workload"),
     Case("network.endpoint", port_taken_off_its_bridge, "left", "workload"),
     Case("network.overlap", another_way_to_front, "front", "kernel"),
     Case("network.overlap", as_it_is, "inner", "kernel", options=AVOID),

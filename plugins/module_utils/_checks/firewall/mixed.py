@@ -18,7 +18,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import chains_of_docker
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import (
+    NATIVE_TABLE,
+    chains_of_docker,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import LEGACY, NFT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, RULESET
@@ -32,6 +35,8 @@ def _judge(examined: Examined) -> list[Verdict]:
     families: dict[str, dict[int, list[str]]] = {NFT: {}, LEGACY: {}}
     for family in (4, 6):
         for chain in chains_of_docker(book, family):
+            if chain.table == NATIVE_TABLE:
+                continue
             families[chain.backend].setdefault(family, []).append(f"{chain.table_name} {chain.name}")
     evidence = {
         f"chains in {_NAMES[backend]}": [text for texts in found.values() for text in texts]
@@ -43,7 +48,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     if examined.view.rule_problems:
         return [unknown(host, "; ".join(examined.view.rule_problems), evidence)]
     if not any(families.values()):
-        return [not_applicable(host, "There are no rules of dockerd", evidence)]
+        return [not_applicable(host, "There are no rules that dockerd made with iptables", evidence)]
     backend = " and ".join(_NAMES[backend] for backend, found in families.items() if found)
     return [passed(host, f"Docker's rules are in one backend of iptables: {backend}", evidence)]
 

@@ -296,6 +296,11 @@ def test_other_peoples_rules_in_the_other_backend_are_no_mixture() -> None:
     assert only(with_rules(host.snapshot(), EMPTY), "firewall.mixed").outcome == "not_applicable"
 
 
+def test_rules_that_dockerd_makes_with_nftables_are_in_no_backend_of_iptables() -> None:
+    assert only(recorded_host("nftables-proxy-on"), "firewall.mixed").outcome == "not_applicable"
+    assert "nf_tables" in only(recorded_host("iptables-proxy-on"), "firewall.mixed").summary
+
+
 # ---- firewall.stale --------------------------------------------------------------------------------------------------
 
 
