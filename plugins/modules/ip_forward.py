@@ -12,8 +12,9 @@ version_added: 1.0.0
 description:
   - Containers on bridge networks reach nothing beyond their host, and are not reached, unless the kernel forwards.
   - Sets the running value and reads it back from the kernel; closed bridges of Docker are opened one by one.
-  - For boot, works out from all files of sysctl.d in their precedence what will be set. Where that is not forwarding,
-    writes a file of its own, named so that it is read late enough to win. Files of others are never written.
+  - For boot, works out from all files of sysctl.d in their precedence, and from what dockerd does when it starts, what
+    will be set. Where that is not forwarding, writes a file of its own, named so that it is read late enough to win.
+    Files of others are never written.
   - dockerd closes the chain C(FORWARD) only when it turns forwarding on itself. Once forwarding is on before dockerd
     starts, the host would route for whoever uses it as a gateway, so this module keeps the chain closed, now and at
     boot, see O(forward_policy).
@@ -42,9 +43,15 @@ options:
     default: [ipv4]
   persistent:
     description:
-      - Whether boot must turn forwarding on, too.
-    type: bool
-    default: true
+      - Whether a file must turn forwarding on at boot, too.
+      - V(auto) writes one where the next boot would lack forwarding without it. dockerd turns forwarding on itself when
+        it starts, and closes C(FORWARD) with it, unless it filters with nftables, is told not to (C(ip-forward) is
+        false), or boot does not start it. A file that turns forwarding off counts as lacking it as well, since whoever
+        runs C(sysctl --system) later turns it off again.
+      - V(true) writes one in any case. dockerd then finds forwarding on and closes nothing, see O(forward_policy).
+    type: str
+    choices: [auto, "true", "false"]
+    default: auto
   interfaces:
     description:
       - Interfaces to open where they are closed by themselves although the host forwards, now and, unless
@@ -66,10 +73,11 @@ options:
   forward_policy:
     description:
       - What to do about the policy of the chain C(FORWARD) for O(families).
-      - V(drop) sets it to C(DROP) with the host's own iptables, and, unless O(persistent=false), keeps it at boot with
-        the unit C(dockernet-forward-policy.service), which runs before the network and Docker start. Containers and
-        published ports are not concerned, since rules of dockerd accept their traffic. No rule and no chain of another
-        backend is touched.
+      - V(drop) sets it to C(DROP) with the host's own iptables, and, unless O(persistent=false) or dockerd does it at
+        boot, keeps it there with the unit C(dockernet-forward-policy.service), which runs before the network and Docker
+        start. Where units that load rulesets come after the network, it runs after them. Containers and published ports
+        are not concerned, since rules of dockerd accept their traffic. No rule and no chain of another backend is
+        touched.
       - Where others are recognised whom the host forwards for, such as virtual machines, other bridges, VPN interfaces,
         Kubernetes, rules of somebody else, or networks of Docker itself without rules of dockerd, and no rule accepts
         their traffic both ways, the module refuses and names them, see O(on_disruption).
@@ -97,6 +105,10 @@ options:
 EXAMPLES = r"""
 - name: Forward IPv4, now and after boot
   dockernet.baseline.ip_forward:
+
+- name: Have boot turn it on by a file, whatever dockerd does
+  dockernet.baseline.ip_forward:
+    persistent: true
 
 - name: Forward both, keeping the default route that a router advertises
   dockernet.baseline.ip_forward:
@@ -155,7 +167,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     PolicyWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import ForwardingChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
+    ALWAYS,
+    AUTO,
+    NEVER,
     ForwardingWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
@@ -171,7 +186,8 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "families": {"type": "list", "elements": "str", "choices": ["ipv4", "ipv6"], "default": ["ipv4"]},
-            "persistent": {"type": "bool", "default": True},
+            # A boolean comes as its Python word, which AnsibleModule takes for the choice that means the same.
+            "persistent": {"type": "str", "choices": [AUTO, ALWAYS, NEVER], "default": AUTO},
             "interfaces": {"type": "list", "elements": "str", "default": []},
             "router_advertisements": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "forward_policy": {"type": "str", "choices": ["drop", "keep"], "default": "drop"},
@@ -191,7 +207,6 @@ def main() -> None:
     policy = PolicyWish(
         families=options["families"],
         closed=options["forward_policy"] == "drop",
-        persistent=options["persistent"],
         disruption_allowed=options["on_disruption"] == "allow",
     )
 

@@ -243,7 +243,7 @@ def _variables(draw: Draw) -> dict[str, Any]:
         "harden_live_restore": draw.choice(["keep", "enable"]),
         "harden_on_disruption": draw.choice(["refuse", "allow"]),
         "harden_ip_forward_families": draw.choice([["ipv4"], ["ipv4"], ["ipv4", "ipv6"], ["ipv6"]]),
-        "harden_ip_forward_persistent": draw.choice([True, True, False]),
+        "harden_ip_forward_persistent": draw.choice(["auto", True, False]),
         "harden_router_advertisements": draw.choice(["refuse", "keep"]),
         "harden_forward_policy": draw.choice(["drop", "drop", "keep"]),
     }

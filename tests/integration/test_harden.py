@@ -93,6 +93,48 @@ def test_a_broken_host_is_mended_as_check_mode_said_and_stays_so(broken_host: Ho
     assert changes(second) == {}
 
 
+def test_forwarding_that_dockerd_sees_to_is_left_to_it(fresh_host: Host, lab: Lab) -> None:
+    """A host as its packages make it: dockerd turns forwarding on at each start, and closes FORWARD with it."""
+    host = fresh_host
+    if uses_nftables(host):
+        pytest.skip("with nftables dockerd does not turn forwarding on")
+    six = NetworkSpec("six", "10.66.0.0/24", ipv6_subnet="fd00:66::/64")
+    host.deploy(Scenario([six], [Workload("web", ["six"], publish=[f"{PORT}:80"], restart="always")]))
+    written = host.run("find /etc/sysctl.d /etc/systemd/system | sort").out
+
+    done = harden(lab, host)
+
+    assert "ip_forward" not in changes(done), changes(done)
+    assert not failing(audits(done)[0], "forwarding.persistent")
+    assert host.run("find /etc/sysctl.d /etc/systemd/system | sort").out == written
+    # It was the truth.
+    host.reboot()
+    assert host.sysctl("net.ipv4.ip_forward") == host.sysctl("net.ipv6.conf.all.forwarding") == "1"
+    assert host.run("iptables -S FORWARD").out.startswith("-P FORWARD DROP")
+    # What somebody turns off is turned on again, and no more than that.
+    host.set_sysctl("net.ipv4.ip_forward", "0")
+    mended = changes(harden(lab, host))["ip_forward"]
+    assert mended["actions"] == ["set net.ipv4.ip_forward from 0 to 1"]
+    assert host.run("find /etc/sysctl.d /etc/systemd/system | sort").out == written
+
+
+def test_a_host_that_boot_would_leave_without_forwarding_is_given_a_file(fresh_host: Host, lab: Lab) -> None:
+    """Told to leave forwarding alone, dockerd does nothing about it, nor about FORWARD."""
+    host = fresh_host
+    host.write(DAEMON_JSON, '{"ip-forward": false}\n')
+    host.restart_docker()
+    host.set_sysctl("net.ipv4.ip_forward", "1")
+
+    done = harden(lab, host, harden_checks=["forwarding.*"])
+
+    assert failing(audits(done)[0], "forwarding.persistent")
+    assert not failing(audits(done)[-1], "forwarding.persistent")
+    host.reboot()
+    assert host.sysctl("net.ipv4.ip_forward") == "1"
+    if not uses_nftables(host):
+        assert host.run("iptables -S FORWARD").out.startswith("-P FORWARD DROP")
+
+
 def test_check_mode_of_the_cis_profile_says_what_the_real_run_does(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(WEB)
     fresh_host.break_("forwarding-not-persistent")

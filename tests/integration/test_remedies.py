@@ -21,7 +21,7 @@ from tests.lab.scenario import Scenario
 
 BREAKS = (
     forwarding.front_does_not_forward,
-    forwarding.boot_forgets,
+    forwarding.boot_turns_it_off,
     forwarding.open_to_all,
     forwarding.loses_its_route,
     forwarding.next_bridges_do_not_forward,

@@ -41,6 +41,8 @@ def _forwarding_off(host: Host) -> None:
 
 def _forwarding_not_persistent(host: Host) -> None:
     host.run("grep -ls ip_forward /etc/sysctl.conf /etc/sysctl.d/* | xargs -r sed -i /ip_forward/d")
+    # dockerd turns on what no file speaks of.
+    host.write("/etc/sysctl.d/60-hardening.conf", "net.ipv4.ip_forward = 0\n")
     host.set_sysctl("net.ipv4.ip_forward", "1")
 
 
@@ -104,7 +106,7 @@ def void(dummy: object) -> None:
 
 BREAKS = {
     "forwarding-off": Break("net.ipv4.ip_forward is 0 in the running kernel", _forwarding_off),
-    "forwarding-not-persistent": Break("forwarding is on now, but no file sets it at boot", _forwarding_not_persistent),
+    "forwarding-not-persistent": Break("forwarding is on, and a file turns it off at boot", _forwarding_not_persistent),
     "sysctl-overrides": Break("one sysctl.d file turns forwarding on, a later one turns it off", _sysctl_overrides),
     "proxy-off-under-live-restore": Break(
         "live-restore by reload, then userland-proxy false by restart: running containers keep hairpin off",

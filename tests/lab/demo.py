@@ -97,7 +97,7 @@ class Demo:
         self.say(f"giving it a workload: {', '.join(container.name for container in WORKLOAD.containers)}")
         host.deploy(WORKLOAD)
         self.say(
-            "giving it faults: forwarding that no file sets at boot; docker-proxy switched off under live-restore,"
+            "giving it faults: forwarding that a file turns off at boot; docker-proxy switched off under live-restore,"
         )
         self.say("    which leaves hairpin off; bridges that pass by the rules; then all rules flushed, dockerd's too;")
         self.say("    besides, ports on every address and a container in the host's network")

@@ -34,6 +34,8 @@ _PROPERTIES = (
     "EnvironmentFiles",
     "FragmentPath",
     "DropInPaths",
+    "WantedBy",
+    "RequiredBy",
 )
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)")
@@ -150,6 +152,7 @@ def _systemd(run: Run, name: str) -> ServiceUnit:
         argv=mask_argv(expand(words, _unit_environment(properties))),
         fragment=_one(properties, "FragmentPath"),
         drop_ins=_one(properties, "DropInPaths").split(),
+        starts_at_boot=bool(_one(properties, "WantedBy") or _one(properties, "RequiredBy")),
     )
 
 

@@ -90,3 +90,5 @@ class ServiceUnit:
     """The command line that the next start will use, variables expanded where that can be known."""
     fragment: str = ""
     drop_ins: list[str] = field(default_factory=list)
+    starts_at_boot: Optional[bool] = None
+    """Whether boot starts it, be it by its own unit or for another; None where that was not asked."""

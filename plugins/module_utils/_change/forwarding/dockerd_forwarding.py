@@ -15,10 +15,15 @@ from __future__ import annotations
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import (
+    filters_with_nftables,
+    obstacle_at_start,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+VERSIONS = {"ipv4": 4, "ipv6": 6}
 _KEYS = {"ipv4": "iptables", "ipv6": "ip6tables"}
 
 
@@ -34,7 +39,7 @@ def open_router_warnings(
         return _unasked(snapshot) if opened_now | opened_at_boot else []
     warnings: list[str] = []
     for family in sorted(opened_now | opened_at_boot):
-        if uses_nftables(snapshot):
+        if filters_with_nftables(snapshot):
             since = "as of now" if family in opened_now else "from the next boot on"
             warnings.append(_open_with_nftables(family, since))
             continue
@@ -61,7 +66,7 @@ def unstarted_warnings(snapshot: HostSnapshot, closed_at_boot: set[str]) -> list
     With nftables dockerd asks for forwarding and does not turn it on: moby, setup_ip_forwarding.go, checkIPv4Forwarding
     and checkIPv6Forwarding, for each network of the family.
     """
-    if not uses_nftables(snapshot) or next_values(snapshot).get("ip-forward") is False:
+    if not filters_with_nftables(snapshot) or next_values(snapshot).get("ip-forward") is False:
         return []
     served = {"ipv4"} | {"ipv6" for network in snapshot.networks if network.bridge and network.ipv6}
     return [
@@ -70,13 +75,6 @@ def unstarted_warnings(snapshot: HostSnapshot, closed_at_boot: set[str]) -> list
         "one of them, dockerd does not start"
         for family in sorted(closed_at_boot & served)
     ]
-
-
-def uses_nftables(snapshot: HostSnapshot) -> bool:
-    """Whether dockerd filters with nftables, as it says itself, or would once it is started."""
-    if snapshot.engine is not None and snapshot.engine.firewall_driver:
-        return snapshot.engine.firewall_driver.startswith("nftables")
-    return next_values(snapshot).get("firewall-backend") == "nftables"
 
 
 def manages_rules(snapshot: HostSnapshot, save: str, family: str) -> bool:
@@ -95,6 +93,19 @@ def manages_rules(snapshot: HostSnapshot, save: str, family: str) -> bool:
 def leaves_forward_open(snapshot: HostSnapshot) -> bool:
     """Whether dockerd is told never to close FORWARD."""
     return next_values(snapshot).get("ip-forward-no-drop") is True
+
+
+def closes_at_boot(snapshot: HostSnapshot, family: str, turned_on: set[str]) -> bool:
+    """Whether dockerd closes FORWARD of a family when the host boots, with forwarding of turned_on set by files."""
+    if not manages_rules(snapshot, "", family) or leaves_forward_open(snapshot):
+        return False
+    if next_values(snapshot).get("ip-forward") is False:
+        return False
+    if closes_at_every_start(snapshot, family):
+        return True
+    if family == "ipv6" and not capabilities_of(snapshot.engine).forwards_for_networks:
+        return False
+    return family not in turned_on and obstacle_at_start(snapshot, VERSIONS[family]) is None
 
 
 def closes_at_every_start(snapshot: HostSnapshot, family: str) -> bool:

@@ -27,7 +27,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     closes_at_every_start,
     leaves_forward_open,
     manages_rules,
-    uses_nftables,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
     accepts_everything,
@@ -53,6 +52,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
 CHAIN = "FORWARD"
@@ -76,7 +76,8 @@ class PolicyWish:
     families: list[str]
     closed: bool = True
     """False: whatever the policy is, it is left so."""
-    persistent: bool = True
+    at_boot: set[str] = field(default_factory=set)
+    """Families that a unit must close at boot, since nobody else does."""
     disruption_allowed: bool = False
 
 
@@ -118,7 +119,7 @@ def plan_policy(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wis
     disruptions = _disruptions(concerned)
     if disruptions and not wish.disruption_allowed:
         raise Refusal(_refusal(disruptions, concerned), disruptions)
-    change = _unit_change(firewall, unit, {**now, **recorded_policies(unit)}) if wish.persistent else None
+    change = _unit_change(firewall, unit, now, wish) if wish.at_boot else None
     actions = unit_actions(change, _purpose(change.after)) if change else []
     actions += [_action(policy, concerned[policy.family]) for policy in policies]
     diffs = (unit_diff(change) if change else []) + policy_diff(policies)
@@ -171,7 +172,7 @@ def _left_open(snapshot: HostSnapshot, firewall: Firewall) -> list[str]:
     if firewall.firewalld:
         # Whichever backend dockerd uses beside it.
         return [_OPEN_BY_FIREWALLD]
-    if uses_nftables(snapshot):
+    if filters_with_nftables(snapshot):
         return [_OPEN_BY_NFTABLES]
     return []
 
@@ -191,15 +192,15 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: Policy
             'would not last. Set DEFAULT_FORWARD_POLICY="DROP" in /etc/default/ufw and run ufw reload if this host '
             "forwards for nobody else; if it does, say forward_policy: keep"
         )
-    if wish.persistent and not firewall.systemd:
+    if wish.at_boot and not firewall.systemd:
         raise Refusal(
             "nothing was changed: systemd does not run this host, and the policy of FORWARD is kept at boot by a unit "
             "of systemd. Say persistent: false to close it now only, or forward_policy: keep and close it by other "
             "means"
         )
-    if unit.state in ("masked", "linked"):
+    if wish.at_boot and unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
-    if not is_own(unit):
+    if wish.at_boot and not is_own(unit):
         raise Refusal(
             f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
             "forward_policy: keep"
@@ -249,7 +250,8 @@ def _refusal(disruptions: list[Disruption], concerned: dict[str, list[Forwarder]
 # ---- what is said ----------------------------------------------------------------------------------------------------
 
 
-def _unit_change(firewall: Firewall, unit: UnitState, before: dict[str, str]) -> UnitChange | None:
+def _unit_change(firewall: Firewall, unit: UnitState, now: dict[str, str], wish: PolicyWish) -> UnitChange | None:
+    before = {**{family: now[family] for family in now if family in wish.at_boot}, **recorded_policies(unit)}
     change = UnitChange(unit, UnitState(UNIT, unit_text(firewall, before), ENABLED))
     return None if change.before == change.after else change
 
@@ -280,7 +282,7 @@ def _warnings(snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyC
             "them there; published ports are reached as before"
         )
     late = firewall.boot_order.late if firewall.boot_order else []
-    if wish.persistent and late:
+    if wish.at_boot and late:
         warnings.append(
             f"{', '.join(late)} loads rules and policies of its own once the network is up, and {UNIT} runs after "
             "that: at boot the host routes for others until then, unless forwarding is off or other rules drop that"

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
     accepted,
     within,
@@ -30,8 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-
-VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 # IFLA_INFO_KIND of links that lead to other networks.
 _TUNNELS = {

@@ -12,7 +12,7 @@ FORWARD is closed before forwarding goes on, so that the host is at no time a ro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     unit_path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
+    closes_at_boot,
     open_router_warnings,
     unstarted_warnings,
 )
@@ -51,10 +52,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     UNIT,
     recorded_policies,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_boot import (
+    turned_on_at_boot,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ForwardingPlan,
-    ForwardingWish,
     plan_forwarding,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
+    ALWAYS,
+    AUTO,
+    ForwardingWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
@@ -131,10 +139,19 @@ class ForwardingChange:
             unstarted = unstarted_warnings(snapshot, forwarding.closed_at_boot)
             return plan_reopening(snapshot, firewall, unit, families), unstarted
         if self._policy.closed:
-            return plan_policy(snapshot, firewall, unit, self._policy), []
+            wish = replace(self._policy, at_boot=self._closed_at_boot(snapshot, forwarding))
+            return plan_policy(snapshot, firewall, unit, wish), []
         now = {family: current_policy(snapshot, firewall, family) for family in families}
         warnings = open_router_warnings(snapshot, now, forwarding.opened_now, forwarding.opened_at_boot)
         return PolicyPlan(), warnings
+
+    def _closed_at_boot(self, snapshot: HostSnapshot, forwarding: ForwardingPlan) -> set[str]:
+        """Families that dockerd does not close when the host boots, as the files then are."""
+        families = set(self._policy.families)
+        if self._wish.persistent != AUTO:
+            return families if self._wish.persistent == ALWAYS else set()
+        turned_on = turned_on_at_boot(snapshot, forwarding.files, forwarding.opened_at_boot)
+        return {family for family in families if not closes_at_boot(snapshot, family, turned_on)}
 
     def apply(self, plan: WholePlan) -> None:
         """Do it and verify it against the kernel and the files that boot will read; undo everything on failure."""

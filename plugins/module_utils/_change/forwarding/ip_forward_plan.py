@@ -16,7 +16,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import VERSIONS
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_boot import (
+    lacking_families,
+    later_by_hand,
+    opened_by,
+    promises,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
+    KNOBS,
+    NEVER,
+    ForwardingWish,
+    interface_key,
+    wanted_interfaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     OwnFile,
     boot_files,
@@ -35,32 +47,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.advertis
     AdvertisedUplink,
     advertised_uplinks,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    BootSysctls,
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 _ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
-KNOBS = {
-    "ipv4": ["net.ipv4.ip_forward"],
-    "ipv6": ["net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"],
-}
-
-
-@dataclass(frozen=True)
-class ForwardingWish:
-    """What the caller wants."""
-
-    present: bool
-    families: list[str]
-    persistent: bool = True
-    interfaces: list[str] = field(default_factory=list)
-    """Opened one by one where they were closed by themselves; bridges of Docker always are."""
-    keep_advertised_routes: bool = False
-    """Consent to accept_ra=2 on uplinks that live on router advertisements."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +98,16 @@ def plan_forwarding(
     actions = sysctl_actions(sysctls)
     files: list[OwnFile] = []
     promised: dict[str, str] = {}
-    if wish.persistent:
+    lacking: set[str] = set()
+    if wish.persistent != NEVER:
         demand(snapshot, BOOT)
-        promised = _promises(snapshot, wish, advertised)
+        lacking = lacking_families(snapshot, wish)
+        promised = promises(snapshot, wish, advertised, lacking)
         files, reasons = persist(boot_files(snapshot), promised)
         actions += reasons
     opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
-    opened_at_boot = set(wish.families) if files else set()
-    warnings += _later_by_hand(tail, promised)
+    opened_at_boot = lacking if files else set()
+    warnings += later_by_hand(tail, promised)
     outline = Outline(actions, sysctl_diff(sysctls) + file_diffs(snapshot, files), warnings=warnings)
     implied = _implied(snapshot, sysctls)
     return ForwardingPlan(outline, sysctls, implied, files, promised, opened_now, opened_at_boot)
@@ -144,32 +139,17 @@ def _change_to_one(snapshot: HostSnapshot, key: str) -> SysctlChange | None:
 
 def _refuse_unknown_interfaces(snapshot: HostSnapshot, wish: ForwardingWish) -> None:
     for family in wish.families:
-        unknown = [name for name in wish.interfaces if _interface_key(family, name) not in snapshot.sysctls]
+        unknown = [name for name in wish.interfaces if interface_key(family, name) not in snapshot.sysctls]
         if unknown:
             raise Refusal(f"no interface {', '.join(unknown)} on this host with {family} forwarding to set")
 
 
 def _single_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[SysctlChange]:
-    keys = [_interface_key(family, name) for name in _wanted_interfaces(snapshot, wish, family)]
+    keys = [interface_key(family, name) for name in wanted_interfaces(snapshot, wish, family)]
     if family == "ipv6":
         # Judged as a knob of its own.
-        keys.remove(_interface_key(family, "default"))
+        keys.remove(interface_key(family, "default"))
     return [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key, "1") != "1"]
-
-
-def _wanted_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[str]:
-    """Those that must forward by themselves as well; ``default`` stands for bridges that are yet to be made."""
-    return ["default", *sorted(_docker_bridges(snapshot, family) | set(wish.interfaces))]
-
-
-def _docker_bridges(snapshot: HostSnapshot, family: str) -> set[str]:
-    # The kernel asks the interface that a packet comes in by, so a closed bridge cuts its containers off.
-    networks = [network for network in snapshot.networks if family == "ipv4" or network.ipv6]
-    return {network.bridge for network in networks if network.bridge is not None and not network.internal}
-
-
-def _interface_key(family: str, interface: str) -> str:
-    return sysctl_key(VERSIONS[family], interface, "forwarding")
 
 
 def _implied(snapshot: HostSnapshot, changes: list[SysctlChange]) -> list[SysctlChange]:
@@ -222,52 +202,7 @@ def _unheard(deaf: list[AdvertisedUplink]) -> list[str]:
     ]
 
 
-# ---- boot ------------------------------------------------------------------------------------------------------------
-
-
-def _promises(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> dict[str, str]:
-    """What boot must set: first what keeps the routes, then forwarding, then what must not be closed by itself."""
-    promised = dict.fromkeys(_kept_at_boot(snapshot, wish, advertised), "2")
-    promised.update({knob: "1" for family in wish.families for knob in KNOBS[family]})
-    if "ipv4" in wish.families:
-        # The same knob by its other name: systemd-sysctl leaves a line where the same one stands earlier (sysctl.c,
-        # parse_file), so against a file that uses both names only the one that is set to 0 wins.
-        promised[_interface_key("ipv4", "all")] = "1"
-    for family in wish.families:
-        for name in _wanted_interfaces(snapshot, wish, family):
-            promised[_interface_key(family, name)] = "1"
-    return promised
-
-
-def _kept_at_boot(snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]) -> list[str]:
-    """Keys of accept_ra without which, forwarding at boot, the host would not learn its advertised default routes."""
-    if "ipv6" not in wish.families:
-        return []
-    boot = boot_files(snapshot)
-    keys = {name: sysctl_key(6, name, "accept_ra") for name in sorted(advertised)}
-    lost = [name for name, key in keys.items() if boot_value(boot, key).value != "2"]
-    if not lost or wish.keep_advertised_routes:
-        return list(keys.values())
-    if boot_value(boot, KNOBS["ipv6"][0]).value == "1":
-        # So it is already, by a file of somebody else.
-        return []
-    raise Refusal(
-        f"nothing was changed: the default route of {', '.join(lost)} comes from router advertisements, and with IPv6 "
-        "forwarding on at boot the kernel would not take it, since no file sets accept_ra to 2 there. With "
-        "router_advertisements: keep, it is set; or use persistent: false"
-    )
-
-
-def _later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str]:
-    """Where boot does not read a file that ``sysctl --system`` reads last, that command would undo what boot set."""
-    found = BootSysctls("procps", [tail] if tail else [])
-    against = [(key, boot_value(found, key)) for key, value in promised.items()]
-    against = [(key, other) for key, other in against if other.value not in (None, promised[key])]
-    return [
-        f"boot does not read {other.path}, but whoever runs sysctl --system does, last of all: its line {other.line} "
-        f"sets {key} to {other.value}. Remove that line"
-        for key, other in against[:1]
-    ]
+# ---- back ------------------------------------------------------------------------------------------------------------
 
 
 def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan:
@@ -275,13 +210,8 @@ def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan
     demand(snapshot, BOOT)
     before = boot_files(snapshot)
     files, actions = withdraw(before, lambda key: _is_taken_back(key, wish))
-    closed = _opened_by(before) - _opened_by(boot_with(before, files))
+    closed = opened_by(before) - opened_by(boot_with(before, files))
     return ForwardingPlan(Outline(actions, file_diffs(snapshot, files)), files=files, closed_at_boot=closed)
-
-
-def _opened_by(boot: BootSysctls) -> set[str]:
-    """Families that boot turns on."""
-    return {family for family, knobs in KNOBS.items() if all(boot_value(boot, knob).value == "1" for knob in knobs)}
 
 
 def _is_taken_back(key: str, wish: ForwardingWish) -> bool:

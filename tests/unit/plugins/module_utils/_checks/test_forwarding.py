@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
@@ -23,6 +24,7 @@ from tests.unit.plugins.module_utils._checks.verdicts import judge, only
 from tests.unit.synthetic_host import SyntheticHost, identity
 
 ALL6 = "net.ipv6.conf.all.forwarding"
+OFF = "net.ipv4.ip_forward = 0"
 
 
 def with_ipv6(host: SyntheticHost | None = None, forwarding: str = "1") -> SyntheticHost:
@@ -108,14 +110,33 @@ def test_a_setting_that_the_kernel_does_not_show_is_unknown() -> None:
     assert "net.ipv4.conf.eth0.forwarding" in finding.summary
 
 
-def test_forwarding_that_no_file_sets_is_not_persistent() -> None:
+def test_forwarding_that_dockerd_turns_on_at_its_start_is_persistent() -> None:
     host = SyntheticHost()
     host.boot = []
-    finding = only(host.snapshot(), "forwarding.persistent")
+    for running in ("1", "0"):
+        host.sysctls["net.ipv4.ip_forward"] = running
+        finding = only(host.snapshot(), "forwarding.persistent")
+        assert (finding.outcome, finding.remedy) == ("pass", None)
+        assert "dockerd does, when it starts" in finding.summary
+
+
+def test_forwarding_that_nothing_turns_on_is_not_persistent() -> None:
+    host = SyntheticHost()
+    host.boot = []
+    snapshot = host.snapshot()
+    unit = replace(snapshot.service or ServiceUnit("systemd"), starts_at_boot=False)
+    finding = only(replace(snapshot, service=unit), "forwarding.persistent")
     assert finding.outcome == "fail"
     assert "nothing turns it on at boot" in finding.summary
-    assert "dockerd starts and turns it on itself" in finding.impact
-    assert "FORWARD to DROP" in finding.impact
+    assert "until somebody starts dockerd" in finding.impact
+
+
+def test_a_configuration_that_was_not_read_leaves_open_what_dockerd_does() -> None:
+    host = SyntheticHost().unread("daemon_config")
+    host.boot = []
+    assert only(host.snapshot(), "forwarding.persistent").outcome == "unknown"
+    host.boot_file("/etc/sysctl.d/99-on.conf", "net.ipv4.ip_forward = 1")
+    assert only(host.snapshot(), "forwarding.persistent").outcome == "pass"
 
 
 def test_a_later_file_that_overrides_is_named_with_its_line() -> None:
@@ -127,18 +148,23 @@ def test_a_later_file_that_overrides_is_named_with_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "text", "words"),
+    ("engine", "text", "lines", "words"),
     [
-        ({"firewall_driver": "nftables"}, b"{}", "dockerd does not start"),
-        ({"firewall_driver": "iptables+firewalld"}, b"{}", "FORWARD to DROP"),
-        ({}, b'{"ip-forward": false}', "told to leave it alone"),
-        ({}, b'{"ip-forward-no-drop": true}', "until dockerd starts and turns it on."),
-        ({}, b'{"iptables": false}', "until dockerd starts and turns it on."),
+        ({"firewall_driver": "nftables"}, b"{}", "", "dockerd does not start"),
+        ({}, b'{"firewall-backend": "nftables"}', "", "dockerd does not start"),
+        ({}, b'{"ip-forward": false}', "", "told to leave it alone"),
+        ({"firewall_driver": "iptables+firewalld"}, b"{}", OFF, "FORWARD to DROP"),
+        ({}, b'{"ip-forward-no-drop": true}', OFF, "until dockerd starts and turns it on."),
+        ({}, b'{"iptables": false}', OFF, "until dockerd starts and turns it on."),
     ],
 )
-def test_the_impact_at_boot_depends_on_what_dockerd_does(engine: dict[str, Any], text: bytes, words: str) -> None:
+def test_the_impact_at_boot_depends_on_what_dockerd_does(
+    engine: dict[str, Any], text: bytes, lines: str, words: str
+) -> None:
     host = SyntheticHost(engine=engine).daemon_json(text)
     host.boot = []
+    if lines:
+        host.boot_file("/etc/sysctl.d/99-off.conf", lines)
     assert words in only(host.snapshot(), "forwarding.persistent").impact
 
 
@@ -183,13 +209,13 @@ def test_a_network_that_does_not_use_its_ipv6_subnet_needs_no_forwarding() -> No
     assert only(host.snapshot(), "forwarding.ipv6").outcome == "not_applicable"
 
 
-def test_both_families_that_boot_forgets_are_one_finding() -> None:
-    host = with_ipv6()
+def test_both_families_that_boot_turns_off_are_one_finding() -> None:
+    host = with_ipv6().boot_file("/etc/sysctl.d/60-x.conf", f"{ALL6} = 0")
     finding = only(host.snapshot(), "forwarding.persistent")
     assert finding.remedy is not None
     assert finding.remedy.args["families"] == ["ipv6"]
-    assert "IPv6 forwarding is on, and nothing turns it on at boot" in finding.summary
-    host.boot = []
+    assert "IPv6 forwarding is on, and boot turns it off" in finding.summary
+    host.boot_file("/etc/sysctl.d/70-x.conf", OFF)
     finding = only(host.snapshot(), "forwarding.persistent")
     assert finding.remedy is not None
     assert finding.remedy.args["families"] == ["ipv4", "ipv6"]

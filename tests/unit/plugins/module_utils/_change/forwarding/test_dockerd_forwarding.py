@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
+    closes_at_boot,
     manages_rules,
     open_router_warnings,
     unstarted_warnings,
-    uses_nftables,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, with_engine
@@ -94,6 +95,21 @@ def test_whether_dockerd_makes_rules() -> None:
 
 
 def test_the_backend_of_a_stopped_engine_is_that_of_its_file() -> None:
-    assert not uses_nftables(HOST)
-    assert uses_nftables(replace(configured(**{"firewall-backend": "nftables"}), engine=None))
-    assert uses_nftables(with_engine(firewall_driver="nftables+firewalld"))
+    assert not filters_with_nftables(HOST)
+    assert filters_with_nftables(replace(configured(**{"firewall-backend": "nftables"}), engine=None))
+    assert filters_with_nftables(with_engine(firewall_driver="nftables+firewalld"))
+
+
+def test_who_closes_forward_at_boot() -> None:
+    assert closes_at_boot(HOST, "ipv4", set())
+    # A file turns forwarding on before dockerd starts.
+    assert not closes_at_boot(HOST, "ipv4", FOUR)
+    for values in ({"ip-forward": False}, {"ip-forward-no-drop": True}, {"iptables": False}):
+        assert not closes_at_boot(configured(**values), "ipv4", set())
+    # Before 28, IPv6 is closed at every start where dockerd makes its rules, and never where it does not.
+    six = replace(HOST, networks=[replace(HOST.networks[0], ipv6=True)])
+    assert not closes_at_boot(six, "ipv6", set())
+    assert closes_at_boot(replace(configured(ip6tables=True), networks=six.networks), "ipv6", SIX)
+    later = replace(six, engine=with_engine(version="28.5.2").engine)
+    assert closes_at_boot(later, "ipv6", set())
+    assert not closes_at_boot(later, "ipv6", SIX)

@@ -35,6 +35,7 @@ FIREWALL = Firewall(
 )
 NONE = UnitState(UNIT)
 FOUR, BOTH = ["ipv4"], ["ipv4", "ipv6"]
+CLOSED = PolicyWish(FOUR, at_boot={"ipv4"})
 SAVES = {"ipv4": "iptables-nft-save", "ipv6": "ip6tables-nft-save"}
 
 
@@ -50,7 +51,7 @@ OPEN = with_policies({"ipv4": "ACCEPT", "ipv6": "ACCEPT"})
 
 
 def test_closed_now_and_at_boot() -> None:
-    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR))
+    plan = plan_policy(OPEN, FIREWALL, NONE, CLOSED)
     assert plan.policies == [PolicyChange("ipv4", "ACCEPT", "DROP")]
     assert plan.unit is not None
     text = plan.unit.after.text or ""
@@ -60,18 +61,18 @@ def test_closed_now_and_at_boot() -> None:
 
 
 def test_only_now() -> None:
-    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR, persistent=False))
+    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR))
     assert plan.unit is None
     assert plan.policies
 
 
 def test_behind_a_loader_that_comes_after_the_network_the_unit_does_too() -> None:
-    early = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR)).unit
+    early = plan_policy(OPEN, FIREWALL, NONE, CLOSED).unit
     assert early is not None
     for line in ("Wants=network-pre.target", "Before=network-pre.target docker.service shutdown.target"):
         assert f"\n{line}\n" in (early.after.text or "")
     order = BootOrder(["local-fs.target", "nftables.service"], ["docker.service"], ["nftables.service"])
-    plan = plan_policy(OPEN, replace(FIREWALL, boot_order=order), early.after, PolicyWish(FOUR))
+    plan = plan_policy(OPEN, replace(FIREWALL, boot_order=order), early.after, CLOSED)
     assert plan.unit is not None
     assert plan.outline.actions[0].startswith("write ")
     text = plan.unit.after.text or ""
@@ -81,7 +82,7 @@ def test_behind_a_loader_that_comes_after_the_network_the_unit_does_too() -> Non
 
 
 def test_keep_does_nothing() -> None:
-    assert plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR, closed=False)) == PolicyPlan()
+    assert plan_policy(OPEN, FIREWALL, NONE, replace(CLOSED, closed=False)) == PolicyPlan()
 
 
 @pytest.mark.parametrize(
@@ -95,18 +96,18 @@ def test_keep_does_nothing() -> None:
 )
 def test_what_would_not_last_is_refused(firewall: Firewall, word: str) -> None:
     with pytest.raises(Refusal, match=word):
-        plan_policy(OPEN, firewall, NONE, PolicyWish(FOUR, disruption_allowed=True))
+        plan_policy(OPEN, firewall, NONE, replace(CLOSED, disruption_allowed=True))
 
 
 def test_without_systemd_it_is_closed_now_only_when_asked() -> None:
-    plan = plan_policy(OPEN, replace(FIREWALL, systemd=False), NONE, PolicyWish(FOUR, persistent=False))
+    plan = plan_policy(OPEN, replace(FIREWALL, systemd=False), NONE, PolicyWish(FOUR))
     assert plan.policies == [PolicyChange("ipv4", "ACCEPT", "DROP")]
 
 
 @pytest.mark.parametrize("unit", [UnitState(UNIT, None, "masked"), UnitState(UNIT, "[Unit]\n", "enabled")])
 def test_a_unit_that_is_not_ours_is_left_alone(unit: UnitState) -> None:
     with pytest.raises(Refusal, match="nothing was changed"):
-        plan_policy(OPEN, FIREWALL, unit, PolicyWish(FOUR))
+        plan_policy(OPEN, FIREWALL, unit, CLOSED)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_unit_that_is_not_ours_is_left_alone(unit: UnitState) -> None:
     ],
 )
 def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Firewall, instead: str) -> None:
-    plan = plan_policy(snapshot, firewall, NONE, PolicyWish(FOUR))
+    plan = plan_policy(snapshot, firewall, NONE, CLOSED)
     assert (plan.outline.actions, plan.policies, plan.unit) == ([], [], None)
     assert "left as it is" in plan.outline.warnings[0]
     assert instead in plan.outline.warnings[0]
@@ -130,7 +131,7 @@ def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Fir
 
 def test_rules_that_were_not_read() -> None:
     with pytest.raises(Refusal, match="no permission"):
-        plan_policy(unread("ruleset"), FIREWALL, NONE, PolicyWish(FOUR))
+        plan_policy(unread("ruleset"), FIREWALL, NONE, CLOSED)
 
 
 def configured(**values: object) -> HostSnapshot:
@@ -147,15 +148,15 @@ def configured(**values: object) -> HostSnapshot:
 )
 def test_docker_itself_can_be_what_is_cut_off(snapshot: HostSnapshot, name: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        plan_policy(snapshot, FIREWALL, NONE, PolicyWish(FOUR))
+        plan_policy(snapshot, FIREWALL, NONE, CLOSED)
     assert [item.container for item in refusal.value.disruptions] == [name]
-    plan = plan_policy(snapshot, FIREWALL, NONE, PolicyWish(FOUR, disruption_allowed=True))
+    plan = plan_policy(snapshot, FIREWALL, NONE, replace(CLOSED, disruption_allowed=True))
     assert [item.container for item in plan.outline.disruptions] == [name]
 
 
 def test_what_is_closed_already_cuts_nobody_off() -> None:
     closed = with_policies({"ipv4": "DROP"}, configured(iptables=False))
-    plan = plan_policy(closed, FIREWALL, NONE, PolicyWish(FOUR))
+    plan = plan_policy(closed, FIREWALL, NONE, CLOSED)
     assert plan.policies == []
     assert plan.unit is not None
 
@@ -163,21 +164,21 @@ def test_what_is_closed_already_cuts_nobody_off() -> None:
 def test_ipv6_networks_of_an_engine_that_makes_no_ip6tables_rules() -> None:
     six = replace(OPEN, networks=[replace(item, ipv6=True) for item in OPEN.networks])
     with pytest.raises(Refusal, match=r"network shop \(IPv6"):
-        plan_policy(six, FIREWALL, NONE, PolicyWish(BOTH))
-    assert len(plan_policy(OPEN, FIREWALL, NONE, PolicyWish(BOTH)).policies) == 2
+        plan_policy(six, FIREWALL, NONE, PolicyWish(BOTH, at_boot=set(BOTH)))
+    assert len(plan_policy(OPEN, FIREWALL, NONE, PolicyWish(BOTH, at_boot=set(BOTH))).policies) == 2
 
 
 def test_a_rule_that_accepts_everything_is_told() -> None:
     table = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n"
     (warning,) = plan_policy(
-        replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: table})), FIREWALL, NONE, PolicyWish(FOUR)
+        replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: table})), FIREWALL, NONE, CLOSED
     ).outline.warnings
     assert "closes nothing" in warning
 
 
 def test_a_disabled_unit_is_enabled_again() -> None:
     unit = UnitState(UNIT, unit_text(FIREWALL, {"ipv4": "ACCEPT"}), "disabled")
-    plan = plan_policy(with_policies({"ipv4": "DROP"}), FIREWALL, unit, PolicyWish(FOUR))
+    plan = plan_policy(with_policies({"ipv4": "DROP"}), FIREWALL, unit, CLOSED)
     assert plan.outline.actions == [f"enable {UNIT}"]
 
 
@@ -209,8 +210,8 @@ def test_once_done_nothing_is_left_and_it_can_be_taken_back(policies: dict[str, 
     before = with_engine(with_policies(policies), version="28.5.2")
     host, unit = before, NONE
     for families in runs:
-        host, unit = done(host, unit, plan_policy(host, FIREWALL, unit, PolicyWish(families)))
-        assert plan_policy(host, FIREWALL, unit, PolicyWish(families)).outline.actions == []
+        host, unit = done(host, unit, plan_policy(host, FIREWALL, unit, PolicyWish(families, at_boot=set(families))))
+        assert plan_policy(host, FIREWALL, unit, PolicyWish(families, at_boot=set(families))).outline.actions == []
         assert all(current_policy(host, FIREWALL, family) == "DROP" for family in families)
     for families in runs:
         host, unit = done(host, unit, plan_reopening(host, FIREWALL, unit, families))

@@ -17,6 +17,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ForwardingPlan,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
     ForwardingWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal

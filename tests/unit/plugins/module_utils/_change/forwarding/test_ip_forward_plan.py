@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
-    ForwardingWish,
     plan_forwarding,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
+    ALWAYS,
+    NEVER,
+    ForwardingWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     HEADER,
@@ -20,6 +24,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sys
     boot_value,
     parse_sysctl_file,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Link,
@@ -27,14 +33,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._change.hosts import BRIDGE, HOST, unread, with_boot, with_sysctls
 
-FOUR = ForwardingWish(present=True, families=["ipv4"])
-SIX = ForwardingWish(present=True, families=["ipv6"])
-NOW = ForwardingWish(present=True, families=["ipv4"], persistent=False)
+FOUR = ForwardingWish(present=True, families=["ipv4"], persistent=ALWAYS)
+SIX = ForwardingWish(present=True, families=["ipv6"], persistent=ALWAYS)
+NOW = ForwardingWish(present=True, families=["ipv4"], persistent=NEVER)
 ABSENT = ForwardingWish(present=False, families=["ipv4"])
 KNOB = "net.ipv4.ip_forward"
 OWN = "/etc/sysctl.d/99-dockernet-baseline.conf"
@@ -168,7 +175,7 @@ NAMES = st.sampled_from([f"/etc/sysctl.d/{name}.conf" for name in ("10-a", "50-b
 
 @given(
     st.dictionaries(NAMES, st.dictionaries(KEYS, VALUES, max_size=4), max_size=4),
-    st.sampled_from([FOUR, SIX, replace(FOUR, interfaces=["eth0"]), ForwardingWish(True, ["ipv4", "ipv6"])]),
+    st.sampled_from([FOUR, SIX, replace(FOUR, interfaces=["eth0"]), ForwardingWish(True, ["ipv4", "ipv6"], ALWAYS)]),
 )
 def test_whatever_boot_reads_our_file_wins_and_is_written_once(
     files: dict[str, dict[str, str]], wish: ForwardingWish
@@ -229,7 +236,7 @@ def test_an_uplink_that_is_deaf_already_is_mended_with_consent() -> None:
     )
     eth0 = Link(2, "eth0", up=True, addresses=["2001:db8::5/64"], leased=["2001:db8::5/64"])
     deaf = replace(on, links=[*on.links, eth0])
-    refused = plan_forwarding(deaf, replace(SIX, persistent=False), {})
+    refused = plan_forwarding(deaf, replace(SIX, persistent=NEVER), {})
     assert refused.sysctls == []
     assert "eth0 hears no router advertisements" in refused.outline.warnings[0]
     mended = plan_forwarding(deaf, replace(SIX, keep_advertised_routes=True), {})
@@ -237,7 +244,7 @@ def test_an_uplink_that_is_deaf_already_is_mended_with_consent() -> None:
     assert mended.promised["net.ipv6.conf.eth0.accept_ra"] == "2"
     assert mended.opened_now == set()
     heard = with_sysctls({"net.ipv6.conf.eth0.accept_ra": "2"}, deaf)
-    assert plan_forwarding(heard, replace(SIX, persistent=False), {}).outline.warnings == []
+    assert plan_forwarding(heard, replace(SIX, persistent=NEVER), {}).outline.warnings == []
 
 
 def test_unread_sources_and_absent_families() -> None:
@@ -247,3 +254,54 @@ def test_unread_sources_and_absent_families() -> None:
     without_six = replace(HOST, sysctls={KNOB: "1"})
     with pytest.raises(Refusal, match="without IPv6"):
         plan_forwarding(without_six, SIX, {})
+
+
+# ---- only where the next boot would lack it --------------------------------------------------------------------------
+
+AS_NEEDED = ForwardingWish(present=True, families=["ipv4"])
+OWN_LOADER = BootSysctls("systemd-sysctl", [])
+
+
+def configured(**values: object) -> HostSnapshot:
+    return replace(HOST, boot=OWN_LOADER, daemon_config=DaemonConfig("/etc/docker/daemon.json", True, values=values))
+
+
+def booting(text: str, snapshot: HostSnapshot | None = None) -> HostSnapshot:
+    file = parse_sysctl_file(text, "/etc/sysctl.d/60-site.conf")
+    return replace(snapshot or configured(), boot=BootSysctls("systemd-sysctl", [file]))
+
+
+def test_what_dockerd_does_at_its_start_is_not_done_twice() -> None:
+    assert plan_forwarding(configured(), AS_NEEDED, {}).outline.actions == []
+    assert plan_forwarding(booting(f"{KNOB} = 1"), AS_NEEDED, {}).outline.actions == []
+    # Whoever wants it all the same is given it.
+    assert plan_forwarding(configured(), FOUR, {}).files
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        booting(f"{KNOB} = 0"),
+        booting(f"net.ipv4.conf.{BRIDGE}.forwarding = 0"),
+        configured(**{"ip-forward": False}),
+        configured(**{"firewall-backend": "nftables"}),
+        replace(configured(), engine=None),
+        replace(configured(), service=replace(HOST.service or ServiceUnit("systemd"), starts_at_boot=False)),
+        replace(configured(), networks=[]),
+        replace(configured(), sources={**HOST.sources, "daemon_config": Source(read=False, kind="denied")}),
+    ],
+)
+def test_what_dockerd_does_not_or_not_for_long_is_done_by_a_file(host: HostSnapshot) -> None:
+    plan = plan_forwarding(host, AS_NEEDED, {})
+    assert [file.path for file in plan.files] == [OWN]
+    assert plan.promised[KNOB] == "1"
+
+
+def test_each_family_is_asked_by_itself() -> None:
+    """The only network has no IPv6, so dockerd leaves that family alone."""
+    plan = plan_forwarding(configured(), ForwardingWish(True, ["ipv4", "ipv6"]), {})
+    assert "net.ipv6.conf.all.forwarding" in plan.promised
+    assert KNOB not in plan.promised
+    assert plan.opened_at_boot == {"ipv6"}
+    six = replace(configured(), networks=[replace(network, ipv6=True) for network in HOST.networks])
+    assert plan_forwarding(six, ForwardingWish(True, ["ipv4", "ipv6"]), {}).files == []
