@@ -40,7 +40,7 @@ def filters_with_nftables(snapshot: HostSnapshot) -> bool:
     """Whether dockerd would filter with nftables once it is started: as it is told, or else as it does now."""
     told = next_values(snapshot).get("firewall-backend")
     if told:
-        return told == "nftables"
+        return bool(told == "nftables")
     engine = snapshot.engine
     return engine is not None and (engine.firewall_driver or "").startswith("nftables")
 
