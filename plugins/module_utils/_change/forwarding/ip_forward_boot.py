@@ -29,46 +29,46 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
 
 
-def lacking_families(snapshot: HostSnapshot, wish: ForwardingWish) -> set[str]:
-    """Families that a file of ours has to turn on at boot.
+def families_by_files(snapshot: HostSnapshot, wish: ForwardingWish) -> set[str]:
+    """Families that files have to turn on at boot: all that are not left to dockerd.
 
     dockerd turns on what no file speaks of, and closes FORWARD with it. It mends a file that says 0 as well, but only
     until somebody applies the files again.
     """
     if wish.persistent == ALWAYS:
         return set(wish.families)
-    return {family for family in wish.families if _is_lacking(snapshot, wish, family)}
+    return {family for family in wish.families if not _is_left_to_dockerd(snapshot, wish, family)}
 
 
-def _is_lacking(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> bool:
+def _is_left_to_dockerd(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> bool:
     boot = boot_files(snapshot)
-    keys = [*KNOBS[family], *(interface_key(family, name) for name in wanted_interfaces(snapshot, wish, family))]
-    values = [boot_value(boot, key).value for key in keys]
-    if any(value not in (None, "1") for value in values):
-        return True
-    turned_on = all(value == "1" for value in values[: len(KNOBS[family])])
-    return not turned_on and obstacle_at_start(snapshot, VERSIONS[family]) is not None
+    interfaces = [interface_key(family, name) for name in wanted_interfaces(snapshot, wish, family)]
+    knobs = [boot_value(boot, key).value for key in KNOBS[family]]
+    values = [*knobs, *(boot_value(boot, key).value for key in interfaces)]
+    if any(value not in (None, "1") for value in values) or all(value == "1" for value in knobs):
+        return False
+    return obstacle_at_start(snapshot, VERSIONS[family]) is None
 
 
 def promises(
-    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], lacking: set[str]
+    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], by_files: set[str]
 ) -> dict[str, str]:
     """What boot must set: first what keeps the routes, then forwarding, then what must not be closed by itself."""
-    promised = dict.fromkeys(_kept_at_boot(snapshot, wish, advertised, lacking), "2")
-    promised.update({knob: "1" for family in wish.families if family in lacking for knob in KNOBS[family]})
-    if "ipv4" in lacking:
+    promised = dict.fromkeys(_kept_at_boot(snapshot, wish, advertised, by_files), "2")
+    promised.update({knob: "1" for family in wish.families if family in by_files for knob in KNOBS[family]})
+    if "ipv4" in by_files:
         # The same knob by its other name: systemd-sysctl leaves a line where the same one stands earlier (sysctl.c,
         # parse_file), so against a file that uses both names only the one that is set to 0 wins.
         promised[interface_key("ipv4", "all")] = "1"
     for family in wish.families:
-        if family in lacking:
+        if family in by_files:
             for name in wanted_interfaces(snapshot, wish, family):
                 promised[interface_key(family, name)] = "1"
     return promised
 
 
 def _kept_at_boot(
-    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], lacking: set[str]
+    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], by_files: set[str]
 ) -> list[str]:
     """Keys of accept_ra without which, forwarding at boot, the host would not learn its advertised default routes."""
     if "ipv6" not in wish.families:
@@ -81,7 +81,7 @@ def _kept_at_boot(
     if boot_value(boot, KNOBS["ipv6"][0]).value == "1":
         # So it is already, by a file of somebody else.
         return []
-    if "ipv6" not in lacking:
+    if "ipv6" not in by_files:
         # So it is already, by dockerd.
         return []
     raise Refusal(

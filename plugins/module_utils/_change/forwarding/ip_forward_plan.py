@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_boot import (
-    lacking_families,
+    families_by_files,
     later_by_hand,
     opened_by,
     promises,
@@ -98,16 +98,17 @@ def plan_forwarding(
     actions = sysctl_actions(sysctls)
     files: list[OwnFile] = []
     promised: dict[str, str] = {}
-    lacking: set[str] = set()
+    by_files: set[str] = set()
     if wish.persistent != NEVER:
         demand(snapshot, BOOT)
-        lacking = lacking_families(snapshot, wish)
-        promised = promises(snapshot, wish, advertised, lacking)
+        by_files = families_by_files(snapshot, wish)
+        promised = promises(snapshot, wish, advertised, by_files)
         files, reasons = persist(boot_files(snapshot), promised)
         actions += reasons
+        expected = {knob: "1" for family in wish.families for knob in KNOBS[family]}
+        warnings += later_by_hand(tail, {**expected, **promised})
     opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
-    opened_at_boot = lacking if files else set()
-    warnings += later_by_hand(tail, promised)
+    opened_at_boot = by_files if files else set()
     outline = Outline(actions, sysctl_diff(sysctls) + file_diffs(snapshot, files), warnings=warnings)
     implied = _implied(snapshot, sysctls)
     return ForwardingPlan(outline, sysctls, implied, files, promised, opened_now, opened_at_boot)
