@@ -1,0 +1,208 @@
+"""One audit from the readers to the reports, in a process that is there for nothing else.
+
+What an audit takes from a host goes the whole way: it is read, judged, sent through Ansible's own encoder and decoder,
+weighed on the controller, and written as every report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import re
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api, netlink
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of, weighed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_report import Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._junit import junit
+
+from tests.hostile.fake_kernel import FakeKernel, Space
+from tests.hostile.world import HOST, World
+from tests.unit.audits import TODAY, policy_of, problems
+
+ADDRESS_SPACE = 3 << 30
+"""Bytes: what ends a process that would hurt the machine. The cap itself is held against what it really had."""
+READING_LIMIT = 4.0
+"""Seconds for the reading of a host, in place of the minute or so that a real one is given."""
+_PROFILE = "legacy"
+# What a terminal acts on, and half a character.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ENCODINGS = (
+    "ascii", "latin_1", "idna", "punycode", "utf_8_sig", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le",
+    "utf_32_be",
+)  # fmt: skip
+SCHEMA = "the document is not as its schema says"
+DEFECT = "the audit tells of a defect"
+
+
+@dataclass
+class Outcome:
+    """What became of a case."""
+
+    findings: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Check, kind and name of the resource, outcome."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Why each was not read, empty for those that were."""
+    wrong: list[str] = field(default_factory=list)
+    """What may not be so: tracebacks, defects that the audit tells of, what a report or the wire cannot take."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long what took."""
+    processor: float = 0.0
+    """Seconds of processor time for all but the reading."""
+    memory: int = 0
+    """The most that was resident at a time, in bytes."""
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Any:
+        began = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self.wrong.append(f"{name}: {traceback.format_exc()}")
+            raise
+        finally:
+            self.seconds[name] = time.monotonic() - began
+
+
+def audit_world(world: World, root: Path, spaces: dict[int, Space]) -> Outcome:
+    """Audit the host below root. The process cannot be used for anything else afterwards."""
+    own = next(inode for inode, space in spaces.items() if space is world.spaces[HOST])
+    FakeKernel(spaces, own).install()
+    engine_api.TIME_LIMIT = READING_LIMIT / 2  # type: ignore[assignment]
+    netlink.TIME_LIMIT = READING_LIMIT / 4
+    outcome = Outcome()
+    with contextlib.suppress(Exception):
+        with outcome.phase("reading"), _inside(root):
+            snapshot = read_snapshot(world.run)
+        began = time.process_time()
+        with outcome.phase("judging"):
+            answer = _answer(snapshot)
+        _follow(answer, outcome)
+        outcome.processor = time.process_time() - began
+    return _measured(outcome)
+
+
+@contextlib.contextmanager
+def _inside(root: Path) -> Iterator[None]:
+    """Let another directory be the root, in which there is nothing of Python's."""
+    _load_all()
+    here = os.open("/", os.O_RDONLY)
+    os.chroot(root)
+    os.chdir("/")
+    try:
+        yield
+    finally:
+        os.fchdir(here)
+        os.chroot(".")
+        os.close(here)
+
+
+@cache
+def _load_all() -> None:
+    """Load what Python would load when it is needed first."""
+    for module in ("_strptime", "stringprep", *(f"encodings.{name}" for name in _ENCODINGS)):
+        importlib.import_module(module)
+
+
+def audit_saved(load: Callable[[], HostSnapshot]) -> Outcome:
+    """Judge what load returns, as docker_netcheck does it: a ValueError is an answer in words."""
+    outcome = Outcome()
+    began = time.process_time()
+    with contextlib.suppress(Exception):
+        try:
+            with outcome.phase("judging"):
+                answer = _answer(load())
+        except ValueError:
+            outcome.wrong.clear()
+        else:
+            _follow(answer, outcome)
+    outcome.processor = time.process_time() - began
+    return _measured(outcome)
+
+
+def _measured(outcome: Outcome) -> Outcome:
+    outcome.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return outcome
+
+
+def warm(snapshot: HostSnapshot) -> None:
+    """Do in this process once what every case does, so that its copies find all caches filled."""
+    _load_all()
+    _follow(_answer(snapshot), Outcome())
+
+
+def _answer(snapshot: HostSnapshot) -> dict[str, Any]:
+    """What the module returns."""
+    found = {"changed": False, "msg": no_engine(snapshot), **judged(Examined(snapshot, Settings()), "summary")}
+    plain: dict[str, Any] = encodable(found)
+    return plain
+
+
+def _follow(answer: dict[str, Any], outcome: Outcome) -> None:
+    """Take an answer all the way to the reports."""
+    with outcome.phase("wire"):
+        answer = _over_the_wire(answer)
+    with outcome.phase("reports"):
+        _report(answer, outcome)
+    outcome.sources = {name: "" if item["read"] else item["reason"] for name, item in answer["sources"].items()}
+    outcome.findings = [
+        (item["check"], item["resource"]["kind"], item["resource"]["name"], item["outcome"])
+        for item in answer["findings"]
+    ]
+    outcome.wrong += [
+        f"{DEFECT}: {item['error'][:300]} at {item['place']}, in {', '.join(item['parts'])}"
+        for item in answer["defects"]
+    ]
+
+
+def _over_the_wire(answer: dict[str, Any]) -> dict[str, Any]:
+    """As Ansible takes a result from the module to the controller."""
+    encoder = get_module_encoder(_PROFILE, Direction.MODULE_TO_CONTROLLER)
+    text = json.dumps(answer, cls=encoder)
+    text.encode()
+    found: dict[str, Any] = json.loads(text, cls=get_module_decoder(_PROFILE, Direction.MODULE_TO_CONTROLLER))
+    if json.loads(json.dumps(found)) != json.loads(text):
+        raise AssertionError("what arrived is not what was sent")
+    return found
+
+
+def _report(answer: dict[str, Any], outcome: Outcome) -> None:
+    result = weighed(answer, policy_of(), "alpha", TODAY)
+    document = document_of(result)
+    outcome.wrong += [f"{SCHEMA}: {item[:300]}" for item in problems(document)[:3]]
+    audit = Audit.from_result("alpha", result)
+    gate = Gate(fail_on="info")
+    lines = [line.text for line in audit.lines(100)]
+    told = [*lines, audit.complaint(gate), json.dumps(document), junit(audit.suite(), gate)]
+    ElementTree.fromstring(told[-1])  # noqa: S314
+    for text in told:
+        found = _CONTROL.search(text)
+        if found:
+            around = text[max(0, found.start() - 60) : found.end() + 30]
+            outcome.wrong.append(f"a report holds {found[0]!r}: {around!r}")
+
+
+def limit_memory() -> None:
+    """Keep a case from hurting the machine."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    sys.setswitchinterval(0.005)
