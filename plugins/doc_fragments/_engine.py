@@ -21,6 +21,17 @@ options:
     default: unix:///var/run/docker.sock
 """
 
+    READING = r"""
+options:
+  read_timeout:
+    description:
+      - Seconds for all of the reading of the host. What has not been read by then is unknown, with the reason, and the
+        rest is judged; the host's own file systems, kernel, programs and engine can make no module wait for longer.
+      - A host with 1,000 containers takes two or three seconds.
+    type: int
+    default: 60
+"""
+
     CHANGES_LINKS = r"""
 options: {}
 requirements:

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - dockernet.baseline._attributes
   - dockernet.baseline._attributes.actiongroup_dockernet
   - dockernet.baseline._engine
+  - dockernet.baseline._engine.reading
 attributes:
   check_mode:
     support: full
@@ -705,9 +706,11 @@ def save(module: AnsibleModule, snapshot: HostSnapshot, path: str) -> None:
 def audit_host(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
     """Read this host, save what was read where that is wanted, and judge it unless that is all that is wanted."""
     path = module.params["snapshot_path"]
+    if module.params["read_timeout"] < 1:
+        module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
     if path is not None:
         refuse_place(module, path)
-    snapshot = read_snapshot(docker_host=module.params["docker_host"])
+    snapshot = read_snapshot(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
     if path is not None and not module.check_mode:
         save(module, snapshot, path)
     saved = {} if path is None else {"snapshot_path": path, "changed": True}

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - dockernet.baseline._attributes
   - dockernet.baseline._attributes.actiongroup_dockernet
   - dockernet.baseline._engine
+  - dockernet.baseline._engine.reading
 attributes:
   check_mode:
     support: full
@@ -227,7 +228,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
     """The snapshot of this host, or the saved one that was asked for. Raises SavedSnapshotError."""
     path = wanted["snapshot_path"]
-    return read_snapshot(docker_host=wanted["docker_host"]) if path is None else load_saved(path)
+    if path is not None:
+        return load_saved(path)
+    return read_snapshot(docker_host=wanted["docker_host"], seconds=wanted["read_timeout"])
 
 
 def main() -> None:
@@ -242,10 +245,13 @@ def main() -> None:
             "source": {"type": "str"},
             "snapshot_path": {"type": "path"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+            "read_timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
     wanted = module.params
+    if wanted["read_timeout"] < 1:
+        module.fail_json(msg=f"read_timeout: it takes a second at least, found {wanted['read_timeout']}")
     question = Question(wanted["from"], wanted["to"], wanted["protocol"] or "", wanted["port"], wanted["source"] or "")
     try:
         snapshot = snapshot_for(wanted)

@@ -50,6 +50,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},
     "snapshot_path": {"type": "path"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "read_timeout": {"type": "int", "default": 60},
 }
 
 REQUIRED_BY = {"snapshot": ["snapshot_path"]}

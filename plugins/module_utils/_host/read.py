@@ -11,11 +11,11 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.apart import Tell, Told, apart
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
@@ -29,13 +29,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     describe_daemon,
     find_dockerds,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import SECONDS, deadline
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import Inside, read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import read_ipsec
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ledger import (
+    Fields,
+    Ledger,
+    Part,
+    Reading,
+    merged,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import motion_of, without_moving
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Motion, motion_of, without_moving
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
@@ -48,98 +56,65 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.service i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    DEADLINE,
     DENIED,
     ERROR,
     UnreadableError,
-    from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import DEFECT, Defect, defect_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import DEFECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
     ServiceUnit,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
-    Neighbour,
-    PolicyRule,
     ProxyProcess,
-    Route,
-    Ruleset,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 T = TypeVar("T")
 
 _ATTEMPTS = 3
-
-
-class _Ledger:
-    """Keeps book of which sources were read, and why others were not."""
-
-    def __init__(self) -> None:
-        self.sources: dict[str, model.Source] = {}
-        self.defects: list[Defect] = []
-
-    def take(self, name: str, read: Callable[[], T], otherwise: T) -> T:
-        """Return what read returns; if it cannot, record the reason and return otherwise."""
-        began = time.monotonic()
-        try:
-            value = read()
-        except UnreadableError as error:
-            self.sources[name] = model.Source(False, error.kind, error.reason, _since(began))
-            return otherwise
-        except OSError as error:
-            problem = from_os_error(error, str(error.filename or name))
-            self.sources[name] = model.Source(False, problem.kind, problem.reason, _since(began))
-            return otherwise
-        except Exception as error:  # noqa: BLE001 (what nobody foresaw has no type, and the other sources are read all the same)
-            self.defects.append(defect_of(f"source {name}", error))
-            self.sources[name] = model.Source(False, DEFECT, str(self.defects[-1]), _since(began))
-            return otherwise
-        self.sources[name] = model.Source(True, seconds=_since(began))
-        return value
-
-
-def _since(began: float) -> float:
-    """Seconds, to the microsecond."""
-    return round(time.monotonic() - began, 6)
+# Seconds for the end of waits before the deadline, so that what waited can still say what it has; and after it for
+# whoever collects.
+_MARGIN = 1.0
+_GRACE = 2.0
 
 
 def read_snapshot(
-    run: Run = run_command, docker_host: str = DEFAULT_SOCKET, config_path: Optional[str] = None
+    run: Run = run_command,
+    docker_host: str = DEFAULT_SOCKET,
+    config_path: Optional[str] = None,
+    seconds: float = SECONDS,
 ) -> model.HostSnapshot:
     """Return the snapshot of this host.
 
     run executes the programs that are needed; docker_host says where the engine listens; config_path is the
-    configuration file, by default the one that dockerd uses. Changes nothing; above all it does not start a dockerd
-    that systemd would start at the first connection to its socket. Raises nothing for what cannot be read.
+    configuration file, by default the one that dockerd uses; what was not read after so many seconds is left. Changes
+    nothing; above all it does not start a dockerd that systemd would start at the first connection to its socket.
+    Raises nothing for what cannot be read.
 
     Where containers start or stop meanwhile, all is read again, since what the engine said of them and what the kernel
     showed would not belong together. Those that do so time and again count as not looked into. So it is where dockerd
     was starting: what the kernel showed can be what the dockerd before it left.
     """
     began = time.monotonic()
-    wish = _Wish(run, docker_host, config_path)
-    # The programs that show the rules are waited for while everything else is read.
-    with ThreadPoolExecutor(max_workers=1) as waiting, LinkNotices() as notices:
-        for dummy in range(_ATTEMPTS):
-            ledger, since = _Ledger(), time.time()
-            taken = _read(wish, ledger, waiting)
-            moved = motion_of(taken, since, time.time(), notices.arrived())
-            if not moved and not _came_up(taken.service, ledger):
-                break
+    wish = _Wish(run, docker_host, config_path, seconds)
+    told = apart(lambda tell: _read_repeatedly(wish, tell), seconds + _GRACE)
+    parts: list[Part] = []
+    moved = Motion()
+    for item in told.items:
+        if isinstance(item, _Again):
+            parts = []
+        elif isinstance(item, Part):
+            parts.append(item)
         else:
-            if moved:
-                taken = without_moving(taken, moved)
-    sources = {name: ledger.sources[name] for name in sorted(ledger.sources)}
-    defects = [*ledger.defects, *taken.defects]
-    return replace(taken, sources=sources, defects=defects, seconds=_since(began))
+            moved = item
+    taken = _snapshot(wish, [*parts, *_missing(parts, told)])
+    taken = replace(taken, defects=[*taken.defects, *told.defects], seconds=round(time.monotonic() - began, 6))
+    return without_moving(taken, moved) if moved else taken
 
 
 @dataclass(frozen=True)
@@ -149,6 +124,50 @@ class _Wish:
     run: Run
     docker_host: str
     config_path: Optional[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What was told so far counts no longer."""
+
+
+def _missing(parts: list[Part], told: Told) -> list[Part]:
+    """The sources of which a child that ended too early told nothing."""
+    known = {part.name for part in parts}
+    kind = DEFECT if told.defects else DEADLINE
+    source = model.Source(False, kind, f"not read: {told.problem}")
+    return [Part(name, source) for name in model.SOURCES if name not in known]
+
+
+def _snapshot(wish: _Wish, parts: list[Part]) -> model.HostSnapshot:
+    return model.HostSnapshot(
+        hostname=os.uname().nodename,
+        taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        kernel=os.uname().release,
+        docker_host=wish.docker_host,
+        **merged(parts),
+    )
+
+
+def _read_repeatedly(wish: _Wish, tell: Tell) -> None:
+    """Read until nothing moves, and tell each part as it comes, and at the end what moved all the same."""
+    until = time.monotonic() + wish.seconds
+    with deadline(wish.seconds - min(_MARGIN, wish.seconds / 10)), LinkNotices() as notices:
+        for attempt in range(_ATTEMPTS):
+            began, since = time.monotonic(), time.time()
+            ledger = Ledger(until, wish.seconds, tell)
+            _read(wish, ledger)
+            ledger.close()
+            taken = _snapshot(wish, ledger.parts)
+            moved = motion_of(taken, since, time.time(), notices.arrived())
+            if not moved and not _came_up(taken):
+                return
+            # Another reading takes as long as this one did.
+            if attempt == _ATTEMPTS - 1 or until - time.monotonic() < 2 * (time.monotonic() - began):
+                tell(moved)
+                return
+            tell(_Again())
 
 
 @dataclass(frozen=True)
@@ -168,121 +187,106 @@ def _running(wish: _Wish) -> _Running:
     return _Running(processes, dockerds, dockerd, describe_daemon(dockerd) if dockerd else None)
 
 
+def _read(wish: _Wish, ledger: Ledger) -> None:
+    # What others need as well; of its own it is no source.
+    found = ledger.take("", lambda: _running(wish), lambda value: {"daemon": value.daemon})
+
+    def running() -> _Running:
+        return found.get(_Running())
+
+    def beside(name: str, read: Callable[[], T], fields: Optional[Callable[[T], Fields]] = None) -> Reading[T]:
+        """Read what belongs to the network namespace that dockerd is in."""
+        return ledger.take(name, lambda: _beside(running().daemon, read), fields or (lambda value: {name: value}))
+
+    def hidden() -> bool:
+        seen = running()
+        return seen.dockerd is None and not seen.dockerds.elsewhere and _is_active(service.get(None))
+
+    def names() -> dict[int, str]:
+        return {link.index: link.name for link in links.get([])}
+
+    # The programs that show the rules are waited for while everything else is read.
+    ledger.begin(
+        model.RULESET,
+        lambda: _beside(running().daemon, lambda: read_ruleset(wish.run)),
+        lambda value: {"ruleset": value},
+    )
+    service: Reading[Optional[ServiceUnit]] = ledger.take(
+        model.SERVICE, lambda: read_service(wish.run, running().dockerd), lambda value: {"service": value}
+    )
+    ledger.take(model.PROCESSES, lambda: _proxies(found.need(), hidden=hidden()), lambda value: {"proxies": value})
+    # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
+    links = beside(model.LINKS, read_links)
+    declared = ledger.take(model.ENGINE, lambda: _declared(wish, found, service, hidden), _fields_of_declared)
+    placed = ledger.take(model.NAMESPACES, lambda: _placed(declared, links), lambda value: {"containers": value})
+    beside(model.INNER, lambda: read_inner(placed.need()), _fields_of_inside)
+    beside(model.ROUTES, read_routes)
+    beside(model.POLICY_RULES, read_policy_rules)
+    beside(model.NEIGHBOURS, read_neighbours)
+    beside(model.TRAFFIC_CONTROL, read_traffic_control)
+    beside(model.IPSEC, read_ipsec)
+    beside(model.LISTENERS, lambda: read_listeners(names()))
+    ledger.take(model.NAMESERVERS, read_nameservers, lambda value: {"nameservers": value})
+    beside(model.SYSCTL, read_sysctls, lambda value: {"sysctls": value})
+    ledger.take(model.BOOT, read_boot, lambda value: {"boot": value})
+    ledger.take(
+        model.DAEMON_CONFIG,
+        lambda: _config(wish, running(), service.get(None)),
+        lambda value: {"daemon_config": value},
+    )
+    beside(model.CONNTRACK, read_conntrack)
+    beside(model.MANAGED_LINKS, lambda: read_managed_links(wish.run, running().processes, names()))
+
+
+def _fields_of_declared(value: Declared) -> Fields:
+    return {
+        "engine": value.engine,
+        "networks": value.networks,
+        "containers": value.containers,
+        "gaps": value.gaps,
+    }
+
+
+def _fields_of_inside(value: Inside) -> Fields:
+    return {"inner": value.namespaces, "gaps": value.gaps, "defects": value.defects}
+
+
 def _declared(
-    docker_host: str, running: _Running, found_out: model.Source, service: Optional[ServiceUnit], *, hidden: bool
+    wish: _Wish, found: Reading[_Running], service: Reading[Optional[ServiceUnit]], hidden: Callable[[], bool]
 ) -> Declared:
-    if not found_out.read:
-        raise UnreadableError(found_out.kind, f"whether a dockerd runs is not known: {found_out.reason}")
-    return read_declared(docker_host, service, running.dockerds, runs=bool(running.dockerd or hidden))
+    try:
+        seen = found.need()
+    except UnreadableError as error:
+        raise UnreadableError(error.kind, f"whether a dockerd runs is not known: {error.reason}") from error
+    return read_declared(wish.docker_host, service.get(None), seen.dockerds, runs=seen.dockerd is not None or hidden())
 
 
-def _config(wish: _Wish, running: _Running, service: Optional[ServiceUnit]) -> DaemonConfig:
-    daemon = running.daemon
-    path = wish.config_path or find_config_path(running.dockerd, service.argv if service else [])
+def _config(wish: _Wish, seen: _Running, service: Optional[ServiceUnit]) -> DaemonConfig:
+    daemon = seen.daemon
+    path = wish.config_path or find_config_path(seen.dockerd, service.argv if service else [])
     named_by = daemon.uid if daemon and daemon.uid and not wish.config_path else procfs.ROOT
     return read_daemon_config(path, named_by)
 
 
-def _read(wish: _Wish, ledger: _Ledger, waiting: Executor) -> model.HostSnapshot:
-    running = ledger.take(model.PROCESSES, lambda: _running(wish), _Running())
-    found_out = ledger.sources[model.PROCESSES]
-    processes, dockerds, dockerd, daemon = running.processes, running.dockerds, running.dockerd, running.daemon
-    no_rules: Optional[Ruleset] = None
-    ruleset = waiting.submit(
-        ledger.take, model.RULESET, lambda: _beside(daemon, lambda: read_ruleset(wish.run)), no_rules
-    )
-    service = ledger.take(model.SERVICE, lambda: read_service(wish.run, dockerd), None)
-    hidden = dockerd is None and not dockerds.elsewhere and _is_active(service)
-    no_proxies: list[ProxyProcess] = []
-    if found_out.read:
-        proxies = ledger.take(model.PROCESSES, lambda: _proxies(processes, dockerd, hidden=hidden), no_proxies)
-    else:
-        proxies = no_proxies
-    # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
-    no_links: list[Link] = []
-    links = ledger.take(model.LINKS, lambda: _beside(daemon, read_links), no_links)
-    names = {link.index: link.name for link in links}
-    no_routes: list[Route] = []
-    no_policy_rules: list[PolicyRule] = []
-    no_neighbours: list[Neighbour] = []
-    no_traffic_control: list[TrafficControl] = []
-    no_listeners: list[Listener] = []
-    no_nameservers: list[str] = []
-    no_managed_links: list[ManagedLink] = []
-    declared = ledger.take(
-        model.ENGINE,
-        lambda: _declared(wish.docker_host, running, found_out, service, hidden=hidden),
-        Declared(),
-    )
-    containers = ledger.take(
-        model.NAMESPACES, lambda: _placed(declared, ledger.sources[model.ENGINE]), declared.containers
-    )
-    inside = ledger.take(model.INNER, lambda: _beside(daemon, lambda: _inside(containers, ledger.sources)), Inside())
-    return model.HostSnapshot(
-        hostname=os.uname().nodename,
-        taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        sources=ledger.sources,
-        kernel=os.uname().release,
-        docker_host=wish.docker_host,
-        engine=declared.engine,
-        daemon=daemon,
-        service=service,
-        networks=declared.networks,
-        containers=containers,
-        links=links,
-        routes=ledger.take(model.ROUTES, lambda: _beside(daemon, read_routes), no_routes),
-        policy_rules=ledger.take(model.POLICY_RULES, lambda: _beside(daemon, read_policy_rules), no_policy_rules),
-        neighbours=ledger.take(model.NEIGHBOURS, lambda: _beside(daemon, read_neighbours), no_neighbours),
-        traffic_control=ledger.take(
-            model.TRAFFIC_CONTROL, lambda: _beside(daemon, read_traffic_control), no_traffic_control
-        ),
-        ipsec=ledger.take(model.IPSEC, lambda: _beside(daemon, read_ipsec), Ipsec()),
-        listeners=ledger.take(model.LISTENERS, lambda: _beside(daemon, lambda: read_listeners(names)), no_listeners),
-        inner=inside.namespaces,
-        gaps=[*declared.gaps, *inside.gaps],
-        defects=inside.defects,
-        nameservers=ledger.take(model.NAMESERVERS, read_nameservers, no_nameservers),
-        sysctls=ledger.take(model.SYSCTL, lambda: _beside(daemon, read_sysctls), {}),
-        boot=ledger.take(model.BOOT, read_boot, None),
-        proxies=proxies,
-        daemon_config=ledger.take(model.DAEMON_CONFIG, lambda: _config(wish, running, service), None),
-        ruleset=ruleset.result(),
-        conntrack=ledger.take(model.CONNTRACK, lambda: _beside(daemon, read_conntrack), None),
-        managed_links=ledger.take(
-            model.MANAGED_LINKS,
-            lambda: _beside(daemon, lambda: read_managed_links(wish.run, processes, names)),
-            no_managed_links,
-        ),
-    )
-
-
-def _came_up(service: Optional[ServiceUnit], ledger: _Ledger) -> bool:
+def _came_up(taken: model.HostSnapshot) -> bool:
     """Whether dockerd was starting when the reading began, and answered before it ended."""
-    return service is not None and service.active == "activating" and ledger.sources[model.ENGINE].read
+    return taken.service is not None and taken.service.active == "activating" and taken.was_read(model.ENGINE)
 
 
 def _is_active(service: Optional[ServiceUnit]) -> bool:
     return service is not None and service.active in ("active", "reloading")
 
 
-def _proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process], *, hidden: bool) -> list[ProxyProcess]:
+def _proxies(seen: _Running, *, hidden: bool) -> list[ProxyProcess]:
     if hidden:
         # As hidepid=2 does it to the processes of other users (proc(5)).
         raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
-    return read_proxies(processes, dockerd)
+    return read_proxies(seen.processes, seen.dockerd)
 
 
-def _placed(declared: Declared, engine: model.Source) -> list[Container]:
-    if not engine.read:
-        raise UnreadableError(engine.kind, engine.reason)
-    return with_namespaces(declared.containers)
-
-
-def _inside(containers: list[Container], sources: dict[str, model.Source]) -> Inside:
-    placed = sources[model.NAMESPACES]
-    if not placed.read:
-        raise UnreadableError(placed.kind, placed.reason)
-    return read_inner(containers)
+def _placed(declared: Reading[Declared], links: Reading[list[Link]]) -> list[Container]:
+    links.get([])
+    return with_namespaces(declared.need().containers)
 
 
 def _beside(daemon: Optional[DaemonProcess], read: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ STOPPED = "stopped"
 DENIED = "denied"
 LIBRARY = "library"
 ERROR = "error"
+DEADLINE = "deadline"
 
 
 class UnreadableError(Exception):

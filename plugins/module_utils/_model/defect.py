@@ -11,6 +11,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
@@ -69,10 +70,18 @@ def _place_of(error: Exception) -> str:
     """The innermost line of this collection."""
     place = "an unknown place"
     for frame, line in traceback.walk_tb(error.__traceback__):
-        dummy, ours, path = frame.f_code.co_filename.rpartition(_OURS)
-        if ours:
-            place = f"{path}:{line}"
+        place = _place(frame, line) or place
     return place
+
+
+def place_in(frame: FrameType) -> str:
+    """Return the innermost line of this collection in what a thread is doing, empty where there is none."""
+    return next((place for each, line in traceback.walk_stack(frame) for place in [_place(each, line)] if place), "")
+
+
+def _place(frame: FrameType, line: int) -> str:
+    dummy, ours, path = frame.f_code.co_filename.rpartition(_OURS)
+    return f"{path}:{line}" if ours else ""
 
 
 def by_error(defects: Iterable[Defect]) -> list[dict[str, Any]]:

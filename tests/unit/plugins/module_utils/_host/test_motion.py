@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, read
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.apart import Tell, Told
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import (
     Motion,
     motion_of,
@@ -115,6 +116,13 @@ def nothing(argv: list[str]) -> tuple[int, str, str]:
     return 127, "", f"{argv[0]}: not found"
 
 
+def at_home(work: Callable[[Tell], None], dummy_seconds: float) -> Told:
+    """The work of a child, where the test can see it."""
+    told = Told()
+    work(told.items.append)
+    return told
+
+
 class Notices:
     """Gives what it was made with, one list a call, then nothing."""
 
@@ -144,6 +152,7 @@ def test_a_host_is_read_again_until_it_keeps_still_three_times_at_most(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lists: list[list[Link]], left: int, *, restless: bool
 ) -> None:
     coming = iter(lists)
+    monkeypatch.setattr(read, "apart", at_home)
     monkeypatch.setattr(read, "LinkNotices", lambda: Notices(coming))
     snapshot = read.read_snapshot(nothing, docker_host=f"unix://{tmp_path}/docker.sock")
     assert bool(snapshot.restless) is restless

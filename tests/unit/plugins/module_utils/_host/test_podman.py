@@ -33,8 +33,9 @@ def nothing(argv: list[str]) -> tuple[int, str, str]:
 def test_podman_that_serves_the_socket_is_asked_and_no_check_passes(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = procfs.program(os.getpid())
-    monkeypatch.setattr(procfs, "program", lambda pid: "/usr/bin/podman" if pid == os.getpid() else own)
+    me = os.getpid()
+    own = procfs.program(me)
+    monkeypatch.setattr(procfs, "program", lambda pid: "/usr/bin/podman" if pid == me else own)
     with serving(bare / "docker.sock") as address:
         snapshot = read_snapshot(nothing, docker_host=address)
     assert snapshot.engine is not None

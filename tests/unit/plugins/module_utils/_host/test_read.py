@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ledger import Ledger
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Motion
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    HostSnapshot,
-    Source,
     load_snapshot,
 )
 
@@ -79,10 +78,15 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
 ) -> None:
     left = iter(states)
 
-    def reading(dummy: Any, ledger: Any, dummy2: Any) -> HostSnapshot:
+    def reading(dummy: Any, ledger: Ledger) -> None:
         assert HOST.service is not None
-        ledger.sources["engine"] = Source(read=answers)
-        return replace(HOST, service=replace(HOST.service, active=next(left)))
+        service = replace(HOST.service, active=next(left))
+        ledger.take("service", lambda: service, lambda value: {"service": value})
+        ledger.take("engine", engine, lambda dummy: {})
+
+    def engine() -> None:
+        if not answers:
+            raise OSError("no answer")
 
     monkeypatch.setattr(read, "_read", reading)
     monkeypatch.setattr(read, "motion_of", lambda *dummy: Motion())
