@@ -114,7 +114,6 @@ log:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
@@ -122,13 +121,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollbac
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = HostModule(
         argument_spec={
             "on_conflict": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},

@@ -279,7 +279,6 @@ log:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
     parse_avoid,
@@ -290,6 +289,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 
 _GATEWAY_MODES = ["nat", "nat-unprotected", "routed", "isolated"]
@@ -318,14 +318,14 @@ _NETWORK = {
     "gateway_mode_ipv4": {"type": "str", "choices": _GATEWAY_MODES},
     "gateway_mode_ipv6": {"type": "str", "choices": _GATEWAY_MODES},
     "trusted_interfaces": {"type": "list", "elements": "str"},
-    "labels": {"type": "dict"},
-    "options": {"type": "dict"},
+    "labels": {"type": "dict", "no_log": True},
+    "options": {"type": "dict", "no_log": True},
 }
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = HostModule(
         argument_spec={
             "networks": {"type": "list", "elements": "dict", "required": True, "options": _NETWORK},
             "recreate": {"type": "str", "choices": ["refuse", "unused", "allow"], "default": "refuse"},

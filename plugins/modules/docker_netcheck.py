@@ -643,7 +643,6 @@ import gc
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged, sources_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import KEEP, Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
@@ -657,9 +656,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.paramet
     WrongValueError,
     read_parameters,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import UnknownCheckError, select
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
@@ -673,7 +672,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 _NAMED = 5
 
 
-def settings_of(module: AnsibleModule) -> Settings:
+def settings_of(module: HostModule) -> Settings:
     """What the caller wants of the host; what cannot be meant fails the module."""
     wanted = module.params
     checks, exclude = tuple(wanted["checks"]), tuple(wanted["exclude"])
@@ -687,7 +686,7 @@ def settings_of(module: AnsibleModule) -> Settings:
     return Settings(wanted["userland_proxy"] or KEEP, checks, exclude, parameters)
 
 
-def refuse_place(module: AnsibleModule, path: str) -> None:
+def refuse_place(module: HostModule, path: str) -> None:
     """Fail for a path at which no file can be written, before anything is read."""
     if not os.path.isdir(os.path.dirname(path) or "."):
         module.fail_json(msg=f"snapshot_path: there is no directory {os.path.dirname(path)}")
@@ -695,15 +694,15 @@ def refuse_place(module: AnsibleModule, path: str) -> None:
         module.fail_json(msg=f"snapshot_path: {path} is a directory")
 
 
-def save(module: AnsibleModule, snapshot: HostSnapshot, path: str) -> None:
+def save(module: HostModule, snapshot: HostSnapshot, path: str) -> None:
     """Save the snapshot; a place where it cannot be fails the module."""
     try:
         save_snapshot(snapshot, path)
     except SavedSnapshotError as error:
-        module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
+        module.fail_json(msg=safe(f"snapshot_path: {error}"))
 
 
-def audit_host(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
+def audit_host(module: HostModule, settings: Settings) -> dict[str, Any]:
     """Read this host, save what was read where that is wanted, and judge it unless that is all that is wanted."""
     path = module.params["snapshot_path"]
     if module.params["read_timeout"] < 1:
@@ -723,13 +722,13 @@ def audit_host(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
     return {**verdict_on(snapshot, settings, module.params["reachability"]), **saved}
 
 
-def audit_saved(module: AnsibleModule, settings: Settings) -> dict[str, Any]:
+def audit_saved(module: HostModule, settings: Settings) -> dict[str, Any]:
     """Judge a saved snapshot; a file that holds none fails the module."""
     path = module.params["snapshot_path"]
     try:
         result = verdict_on(load_saved(path), settings, module.params["reachability"])
     except SavedSnapshotError as error:
-        module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
+        module.fail_json(msg=safe(f"snapshot_path: {error}"))
     return {**result, "snapshot_path": path}
 
 
@@ -738,7 +737,7 @@ def verdict_on(snapshot: HostSnapshot, settings: Settings, detail: str) -> dict[
     return {"msg": no_engine(snapshot), **judged(Examined(snapshot, settings), detail)}
 
 
-def warn_of_defects(module: AnsibleModule, result: dict[str, Any]) -> None:
+def warn_of_defects(module: HostModule, result: dict[str, Any]) -> None:
     """Warn of what an error of this collection kept from being read or judged."""
     for defect in result.get("defects", []):
         parts = listed(defect["parts"], _NAMED)
@@ -750,12 +749,12 @@ def warn_of_defects(module: AnsibleModule, result: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
+    module = HostModule(argument_spec=ARGUMENT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
     settings = settings_of(module)
     # What was read lives until the end; to search it for garbage again and again takes a tenth of the time.
     gc.set_threshold(100_000, 50, 1000)
     audit = audit_saved if module.params["snapshot"] == AUDIT else audit_host
-    result = encodable(audit(module, settings))
+    result = audit(module, settings)
     warn_of_defects(module, result)
     module.exit_json(**{"changed": False, **result})
 

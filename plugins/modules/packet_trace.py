@@ -200,8 +200,6 @@ diagram:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import (
     BadPacketError,
@@ -215,6 +213,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.target import PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
@@ -235,7 +234,7 @@ def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = HostModule(
         argument_spec={
             "mode": {"type": "str", "choices": ["predict"], "default": "predict"},
             "from": {"type": "str", "required": True},
@@ -258,14 +257,14 @@ def main() -> None:
         packet = packet_of(snapshot, question)
         way = predict(HostView.of(snapshot), packet)
     except SavedSnapshotError as error:
-        module.fail_json(msg=encodable(safe(f"snapshot_path: {error}")))
+        module.fail_json(msg=safe(f"snapshot_path: {error}"))
     except QuestionError as error:
-        module.fail_json(msg=encodable(safe(str(error))))
+        module.fail_json(msg=safe(str(error)))
     except BadPacketError as error:
         option = {"origin": "from", "destination": "to"}.get(error.part, error.part)
-        module.fail_json(msg=encodable(safe(f"{option}: {error.problem}")))
+        module.fail_json(msg=safe(f"{option}: {error.problem}"))
     except ValueError as error:
-        module.fail_json(msg=encodable(safe(f"what was read of the host cannot be so: {error}")))
+        module.fail_json(msg=safe(f"what was read of the host cannot be so: {error}"))
     result = {
         "msg": line_of(packet, way),
         "packet": to_plain(packet),
@@ -273,7 +272,7 @@ def main() -> None:
         "listing": listing_of(packet, way),
         "diagram": diagram_of(packet, way),
     }
-    module.exit_json(changed=False, **encodable(result))
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

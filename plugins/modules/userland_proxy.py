@@ -128,20 +128,20 @@ log:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy import proxy_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = HostModule(
         argument_spec={
             "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True},
             "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},

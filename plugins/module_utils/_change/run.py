@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from typing import Any, Protocol, TypeVar
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.lock import exclusive
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 
 
@@ -38,7 +38,7 @@ class Change(Protocol[P]):
         """Do it, prove it, and undo it on failure. Raises ChangeFailed."""
 
 
-def run_change(module: AnsibleModule, change: Change[P]) -> None:
+def run_change(module: HostModule, change: Change[P]) -> None:
     """Run change in the module's mode and leave with its result."""
     if os.geteuid() != 0:
         module.fail_json(msg="this takes root: run with become: true", refused=True)

@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     RoutedPort,
     Subnet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text, mask_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 # The first release whose GET /info names the proxy (moby daemon/libnetwork/drivers/bridge).
 _REPORTS_PROXY = (29, 5)
@@ -161,4 +161,4 @@ def _bindings(ports: Optional[dict[str, Any]]) -> Iterator[tuple[str, int, dict[
 
 
 def _texts(values: Optional[dict[str, Any]]) -> dict[str, str]:
-    return {str(name): mask_text(str(value)) for name, value in (values or {}).items()}
+    return mask_values({str(name): str(value) for name, value in (values or {}).items()})

@@ -43,6 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_texts import without_secrets
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ _MOVING = re.compile(r"^#.*|\[\d+:\d+\]$", re.MULTILINE)
 def read_ruleset(run: Run) -> Ruleset:
     """Return the rules of all backends, under the names that the programs have where both backends are installed.
 
+    Secrets in comments are masked.
+
     What exists and could not be read stands in ``unread``. Raises UnreadableError without permission, when a program
     fails, and when there are rules and no program that shows any.
     """
@@ -69,9 +72,9 @@ def read_ruleset(run: Run) -> Ruleset:
         legacy = _read_legacy(run)
         found = replace(_read(run, legacy, with_nftables=before is not None), generation=before)
         if _is_same(legacy, _read_legacy(run)) and _generation() == before:
-            return found
+            return without_secrets(found)
     changed = f"the rules changed during each of {_ATTEMPTS} attempts to read them; try again"
-    return replace(found, generation=None, unread=[*found.unread, changed])
+    return without_secrets(replace(found, generation=None, unread=[*found.unread, changed]))
 
 
 def _generation() -> Optional[int]:

@@ -81,7 +81,8 @@ _SPELLED_OUT = re.compile(
 _HINTS = (
     *("://", "token", "pass", "secret", "credential", "auth", "key", "pwd", "connection", "bearer", "basic"),
     *("-----begin", "sig", "code=", "x-amz", "x-goog", "akia", "asia", "gh", "github", "glpat", "glrt", "gldt", "xox"),
-    *("xapp", "k_live", "k_test", "aiza", "ya29", "npm_", "dckr", "hvs.", "hvb.", "swmtkn", "eyj", "jdj", "slack", "$", "{"),
+    *("xapp", "k_live", "k_test", "aiza", "ya29", "npm_", "dckr", "hvs.", "hvb.", "swmtkn", "eyj", "jdj", "slack"),
+    *("$", "{"),
 )
 
 
@@ -161,8 +162,10 @@ def _mask_word(word: str) -> str:
     for equals in itertools.islice(re.finditer("=", word), 8):
         name = _WORD_BEFORE.search(word, max(0, equals.start() - 256), equals.start())
         if name and (name.group() in _PROXIES or is_secret(name.group())):
-            value = word[equals.end() :]
-            return word if _NO_SECRET.fullmatch(value) else f"{mask_text(word[: equals.start()])}={MASK}"
+            before = mask_text(word[: equals.start()])
+            if _NO_SECRET.fullmatch(word, equals.end()):
+                return before + word[equals.start() :]
+            return before if before.endswith(MASK) else f"{before}={MASK}"
     return mask_text(word)
 
 

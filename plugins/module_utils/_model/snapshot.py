@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
@@ -155,8 +156,10 @@ class HostSnapshot:
         return source in self.sources and self.sources[source].read
 
     def to_json(self) -> str:
-        """The snapshot as a JSON document, keys in the order in which they were read."""
-        return json.dumps(to_plain(self))
+        """The snapshot as a JSON document, keys in the order in which they were read, secrets masked."""
+        plain = to_plain(self)
+        # Secrets in rules were masked one by one (rule_texts.py): their text is one of a language.
+        return json.dumps({**mask_data(plain), "ruleset": plain["ruleset"]})
 
 
 def load_snapshot(text: str) -> HostSnapshot:

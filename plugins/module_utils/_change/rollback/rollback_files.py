@@ -8,12 +8,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import FilePast, digest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def file_sentences(changes: Sequence[FileBack]) -> list[str]:
 
 def file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
     """Before and after."""
-    return [Diff(item.state.path, _text(item.state.data), _text(item.data)) for item in changes]
+    return [Diff(item.state.path, _shown(item.state.data), _shown(item.data)) for item in changes]
 
 
 def _state(past: FilePast, kept: Kept) -> FileState:
@@ -89,5 +92,10 @@ def _state(past: FilePast, kept: Kept) -> FileState:
     return state if state.data is not None else replace(state, mode=found.mode, uid=found.uid, gid=found.gid)
 
 
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode("utf-8", "replace")
+def _shown(data: bytes | None) -> str:
+    """As text with secrets masked, by the names of keys in what may be a daemon.json that dockerd reads no more."""
+    text = (data or b"").decode("utf-8", "replace")
+    try:
+        return json_text.masked(text) if isinstance(json.loads(text), dict) else mask_text(text)
+    except (ValueError, RecursionError):
+        return mask_text(text)

@@ -76,7 +76,7 @@ def test_no_name_of_a_stranger_is_a_key(printed: Any, tmp_path: Path, host: str)
 
 def test_no_name_of_a_stranger_is_a_key_of_a_path(printed: Any) -> None:
     snapshot = renamed(troubled(), lambda name: f"{MARK}{name}", {})
-    trace = received(printed(packet_trace, snapshot, **{"from": "outside", "to": f"{MARK}web:80/tcp"}))
+    trace = received(printed(packet_trace, snapshot, **{"from": f"{MARK}web", "to": "203.0.113.9", "port": 443}))
     assert MARK in json.dumps(trace)
     assert [key for key in keys_of(trace) if MARK in key] == []
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import run as frame
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
@@ -18,8 +18,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Outline,
     Refusal,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
+
+from tests.unit.planted_secrets import PLANTED, SECRET
 
 OUTLINE = Outline(["do it"], [Diff("file", "a\n", "b\n")], [Disruption("web", "is stopped")], ["mind the gap"])
+
+
+@dataclass(frozen=True)
+class Shown:
+    name: str
 
 
 class Plan:
@@ -58,7 +67,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def result(capsys: pytest.CaptureFixture[str], change: Change, **arguments: Any) -> dict[str, Any]:
     with patch_module_args(arguments), pytest.raises(SystemExit):
-        frame.run_change(AnsibleModule({}, supports_check_mode=True), change)
+        frame.run_change(HostModule({}, supports_check_mode=True), change)
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
 
@@ -103,3 +112,39 @@ def test_without_root(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     answer = result(capsys, Change(OUTLINE))
     assert answer["refused"]
     assert "become: true" in answer["msg"]
+
+
+def test_no_secret_leaves_in_a_result(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = "correct horse battery"
+    spec = {"config": {"type": "dict", "no_log": True}, "mtu": {"type": "int"}}
+    logged: list[str] = []
+    monkeypatch.setattr(HostModule, "log", lambda _self, msg, log_args=None: logged.append(f"{msg} {log_args}"))
+
+    def told(change: Change, **arguments: Any) -> str:
+        arguments = {"config": {"log-opts": {"splunk-token": known}, "debug": True, "mtu": 1400}, **arguments}
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            frame.run_change(HostModule(spec, supports_check_mode=True), change)
+        return capsys.readouterr().out
+
+    for text in (*PLANTED, known):
+        outline = Outline(
+            [text], [Diff(text, text, text)], [Disruption(text, text)], [text], {"settings": [Shown(text)]}
+        )
+        for change in (
+            Change(outline, outline),
+            Change(failure=Refusal(text, [Disruption(text, text)])),
+            Change(outline, outline, failure=ChangeFailed(text, [text])),
+            Change(OUTLINE, OUTLINE, failure=ChangeFailed(text, [text])),
+        ):
+            answer = told(change)
+            assert SECRET not in answer
+            assert known not in answer
+        assert known not in told(Change(Outline()), surplus=known)
+    answer = json.loads(told(Change(OUTLINE, OUTLINE), _ansible_inject_invocation=True))
+    assert answer["invocation"]["module_args"] == {
+        "config": {"log-opts": {"splunk-token": MASK}, "debug": True, "mtu": 1400},
+        "mtu": None,
+    }
+    assert answer["actions"] == OUTLINE.actions
+    assert logged
+    assert known not in "".join(logged)

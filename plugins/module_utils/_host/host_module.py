@@ -1,0 +1,60 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""AnsibleModule, from which nothing leaves the host but by one way: fit to be JSON, and with secrets masked."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.plain_text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import (
+    MASK,
+    mask_data,
+    mask_values,
+    secrets_in,
+)
+
+
+class HostModule(AnsibleModule):
+    """A module of this collection.
+
+    Options with ``no_log`` are not written into the system's log. What they hold is shown in results all the same, save
+    for the secrets in it: ``debug: true`` in them would otherwise censor every ``true``, and keys of daemon.json are
+    what the result is about.
+    """
+
+    def __init__(self, argument_spec: dict[str, Any], **settings: Any) -> None:
+        """Read the arguments; what is wrong with them ends the module."""
+        super().__init__(argument_spec=argument_spec, **settings)  # type: ignore[no-untyped-call]
+        self.no_log_values = secrets_in(self.params)
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        """End with a result."""
+        super().exit_json(**self._fit(result))
+        raise SystemExit
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        """End with an error."""
+        super().fail_json(**self._fit({"msg": msg, **result}))
+        raise SystemExit(1)
+
+    def warn(self, warning: str, **more: Any) -> None:
+        """Add a warning to the result; Ansible does not look for ``no_log_values`` in those."""
+        text = leaving(warning)
+        for value in sorted(self.no_log_values, key=len, reverse=True):
+            text = text.replace(value, MASK)
+        super().warn(text, **more)
+
+    def _fit(self, result: dict[str, Any]) -> dict[str, Any]:
+        arguments = encodable(mask_values(self.params))
+        return {**leaving(result), "invocation": {"module_args": arguments}}
+
+
+def leaving(data: Any) -> Any:
+    """Return plain data as it may leave the host."""
+    return encodable(mask_data(data))
