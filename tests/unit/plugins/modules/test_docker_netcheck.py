@@ -20,7 +20,7 @@ from tests.unit.synthetic_host import SyntheticHost
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     def runner(host: SyntheticHost | None = None, **options: Any) -> dict[str, Any]:
-        def read(docker_host: str) -> HostSnapshot:
+        def read(docker_host: str, **dummy: Any) -> HostSnapshot:
             assert docker_host == "unix:///var/run/docker.sock"
             return (host or SyntheticHost()).snapshot()
 

@@ -21,7 +21,7 @@ def web() -> SyntheticHost:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     def runner(**options: Any) -> dict[str, Any]:
-        def read(docker_host: str) -> HostSnapshot:
+        def read(docker_host: str, **dummy: Any) -> HostSnapshot:
             assert docker_host == "unix:///var/run/docker.sock"
             assert "snapshot_path" not in options
             return web().snapshot()
