@@ -28,11 +28,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.value
 
 ADDRESS = "address"
 DEVICE = "device"
+HARDWARE = "hardware address"
 PORT = "port"
 
 KINDS: dict[str, str] = {
     **dict.fromkeys(("saddr", "daddr", "ct_orig_saddr", "ct_orig_daddr", "ct_reply_saddr", "ct_reply_daddr"), ADDRESS),
-    **dict.fromkeys(("iif", "oif", "physin", "physout", "saddr_route_iif", "saddr_route_iif_mark"), DEVICE),
+    **dict.fromkeys(
+        ("iif", "oif", "physin", "physout", "ibr", "obr", "saddr_route_iif", "saddr_route_iif_mark"), DEVICE
+    ),
+    **dict.fromkeys(("smac", "dmac"), HARDWARE),
     **dict.fromkeys(("sport", "dport", "ct_orig_sport", "ct_orig_dport", "ct_reply_sport", "ct_reply_dport"), PORT),
 }
 """What the fields hold whose values belong to containers and networks; the others are the same for all of them."""

@@ -213,7 +213,13 @@ class RuleBook:
         Of those with the same priority the one that was registered last comes first (nf_hook_entries_grow()); programs
         list those of a table in the order in which they were made. Of several tables that is nowhere to be seen.
         """
-        families = ("inet", "ip" if family == 4 else "ip6")
+        return self._in_order(hook, ("inet", "ip" if family == 4 else "ip6"))
+
+    def frame_chains(self, hook: str) -> list[Chain]:
+        """The base chains at a hook of bridges, in the same order."""
+        return self._in_order(hook, ("bridge",))
+
+    def _in_order(self, hook: str, families: tuple[str, ...]) -> list[Chain]:
         latest_first = [
             chain for chain in reversed(self.chains.values()) if chain.hook == hook and chain.family in families
         ]

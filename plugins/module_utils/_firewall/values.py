@@ -70,6 +70,11 @@ FIELDS = (
     "fragment",  # False: probes are never fragments
     "skuid",  # user of the local socket that sends
     "skgid",
+    "smac",  # of frames on bridges, hardware addresses
+    "dmac",
+    "arp_operation",  # 1 request, 2 reply
+    "ibr",  # the bridge of the port that a frame came in by
+    "obr",
 )
 
 # ct_state: those of nft, with the two that iptables counts among the states (xt_conntrack.h).

@@ -64,6 +64,9 @@ ALWAYS_KNOWN = frozenset(("family", "protocol", "saddr", "daddr", "iif", "oif", 
 """Those that are never None."""
 
 
+FRAME_FIELDS = ("smac", "dmac", "arp_operation", "ibr", "obr")
+"""Those that a FrameFlight has besides."""
+
 # Field, tuple of the connection, place in it.
 _TUPLES = {
     f"ct_{name}_{part}": (attribute, place)
@@ -159,6 +162,11 @@ def _socket_reader(field: str) -> Reader:
     return find
 
 
+def _frame_reader(field: str) -> Reader:
+    """None for a packet that is no frame: rules of IP see hardware addresses, too."""
+    return lambda flight: getattr(flight, field, None)
+
+
 _READERS: dict[str, Reader] = {
     "ct_state": attrgetter("state"),
     "ct_status": _ct_status,
@@ -166,6 +174,7 @@ _READERS: dict[str, Reader] = {
     "ct_mark": _ct_mark,
     "ct_protocol": _ct_protocol,
     "fragment": lambda dummy: False,
+    **{name: _frame_reader(name) for name in FRAME_FIELDS},
     "skuid": _socket_reader("skuid"),
     "skgid": _socket_reader("skgid"),
 }

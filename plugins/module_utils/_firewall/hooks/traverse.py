@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import (
     Flight,
     Passage,
     Surroundings,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import FrameFlight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.program import Compiler
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.ready_chain import ReadyTable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.stages import (
@@ -36,6 +38,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, Chain, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 
+LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
+
+
+class Part(NamedTuple):
+    """The chains of a hook between two priorities, both included."""
+
+    first: int = LOWEST
+    last: int = HIGHEST
+
+
+ALL = Part()
+
 
 class Traverser:
     """Sends packets through the hooks of a host. Rules are compiled when the first packet comes by them."""
@@ -48,7 +62,10 @@ class Traverser:
         for chain in book.chains.values():
             self._tables.setdefault(chain.key[:3], ReadyTable(compiler)).add(chain)
         self._stages: dict[tuple[str, int], list[Stage]] = {}
+        self._frame_stages: dict[tuple[str, Part], list[Stage]] = {}
         self._walks: list[Walk] = []
+        self.has_frame_rules = any(chain.family == "bridge" and chain.hook for chain in book.chains.values())
+        """Whether frames on bridges pass any base chain."""
 
     @property
     def tried(self) -> int:
@@ -65,6 +82,16 @@ class Traverser:
         if flight.connection is None and flight.tracked and hook in TRACKING_HOOKS:
             flight.state = CT_INVALID
         return one_by_one(self._stages_of(hook, flight.family), flight, is_accepted)
+
+    def pass_frame(self, hook: str, frame: FrameFlight, part: Part) -> list[Passage]:
+        """The ways in which a frame can leave a part of a bridge's hook; the frame itself stays as it is."""
+        key = (hook, part)
+        stages = self._frame_stages.get(key)
+        if stages is None:
+            chains = [chain for chain in self._book.frame_chains(hook) if part.first <= chain.priority <= part.last]
+            stages = [stage for dummy_priority, stage in self._by_priority(hook, chains, is_accepted)]
+            self._frame_stages[key] = stages
+        return one_by_one(stages, frame.copy(), is_accepted)
 
     def _stages_of(self, hook: str, family: int) -> list[Stage]:
         key = (hook, family)

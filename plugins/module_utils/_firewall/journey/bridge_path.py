@@ -11,9 +11,11 @@ The kernel's side of it: net/bridge/br_input.c, br_forward.c and br_netfilter_ho
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import ALL
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
@@ -25,6 +27,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import in_the_way
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.finding import find_on_bridge
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_path import (
+    AFTER_FORWARD,
+    AFTER_PREROUTING,
+    BEFORE_FORWARD,
+    BEFORE_PREROUTING,
+    across,
+    from_host,
+    from_port,
+    to_host,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_path import next_hop
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import (
     End,
@@ -71,24 +83,27 @@ class BridgePath:
         host, port = self._host_on(bridge), bridge.holder(flight.family, towards)
         taker = taker_by_entry(bridge, host, flight.family, towards)
         if taker is not None:
-            return [self._sent_by_entry(course, bridge, taker)]
+            return self._sent_by_entry(course, bridge, taker)
         if port is None:
             return [elsewhere(self._leg, course, bridge, towards)]
         found = find_on_bridge(self._leg, course, bridge, host, End(port.stack, port.device, port), towards)
-        return found.then(
-            lambda known: [kept(self._leg, known, in_the_way(bridge, None, port)) or self._into(known, port)]
-        )
+        return found.then(lambda known: self._out(known, bridge, port))
 
-    def _sent_by_entry(self, course: Course, bridge: Bridge, taker: Taker) -> Arrival:
+    def _sent_by_entry(self, course: Course, bridge: Bridge, taker: Taker) -> list[Arrival]:
         """The host sends a frame to the hardware address of a fixed entry."""
         if taker.doubt:
-            return self._leg.untold(course, taker.doubt)
+            return [self._leg.untold(course, taker.doubt)]
         if taker.port is None:
             note = course.note(self._leg.name, "bridge", MISLED, taker.problem)
-            return Arrival(LOST, note, taker.problem)
-        return kept(self._leg, course, in_the_way(bridge, None, taker.port)) or self._into(
-            course, taker.port, taker.entry
-        )
+            return [Arrival(LOST, note, taker.problem)]
+        return self._out(course, bridge, taker.port, taker.entry)
+
+    def _out(self, course: Course, bridge: Bridge, port: Port, entry: str = "") -> list[Arrival]:
+        """A frame of the host, out by a port."""
+        lost = kept(self._leg, course, in_the_way(bridge, None, port))
+        if lost is not None:
+            return [lost]
+        return from_host(self._leg, course, bridge, port).then(lambda passed: [self._into(passed, port, entry)])
 
     def _host_on(self, bridge: Bridge) -> End:
         return End(self._view.host, bridge.name)
@@ -125,16 +140,27 @@ class BridgePath:
         lost = self._taken_by_nobody(course, bridge, port, taker)
         if lost is not None:
             return [lost]
+        part = BEFORE_PREROUTING if bridge.calls[family] else ALL
+        came_in = from_port(self._leg, course, bridge, port, taker.port, part)
+        if bridge.calls[family]:
+            return came_in.then(lambda passed: self._shown(passed, bridge, port, taker))
+        if not taker.is_host:
+            return came_in.then(lambda passed: self._switch(passed, bridge, port, taker))
+        return came_in.then(
+            lambda passed: to_host(self._leg, passed, bridge, port).then(
+                lambda up: self._leg.host.receive(up, bridge.name)
+            )
+        )
+
+    def _shown(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
+        """PREROUTING of IP, as bridge netfilter has it."""
         flight = self._leg.fresh(course)
-        flight.iif = bridge.name
-        if not bridge.calls[family]:
-            if taker.is_host:
-                return self._leg.host.receive(course, bridge.name)
-            return self._switch(course, bridge, port, taker)
-        flight.physin = port.link.name
+        flight.iif, flight.physin = bridge.name, port.link.name
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(PREROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or self._bridged(after, bridge, port, taker, flight.daddr)
+            arrivals += self._leg.ended(passage, after) or from_port(
+                self._leg, after, bridge, port, taker.port, AFTER_PREROUTING
+            ).then(partial(self._bridged, bridge=bridge, port=port, taker=taker, destination=flight.daddr))
         return arrivals
 
     def _taken_by_nobody(self, course: Course, bridge: Bridge, port: Port, taker: Taker) -> Optional[Arrival]:
@@ -157,12 +183,15 @@ class BridgePath:
         controlled = self._leg.controlled(course, self._view.host, INGRESS, bridge.name)
         return self._leg.host.route(course, bridge.name) if controlled is None else [controlled]
 
+    def _up_from(self, course: Course, bridge: Bridge, port: Port) -> list[Arrival]:
+        return to_host(self._leg, course, bridge, port).then(lambda passed: self._up(passed, bridge))
+
     def _bridged(self, course: Course, bridge: Bridge, port: Port, taker: Taker, destination: int) -> list[Arrival]:
         """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
         flight = course.flight
         if flight.daddr == destination:
             if taker.is_host:
-                return self._up(course, bridge)
+                return self._up_from(course, bridge, port)
             return self._switch(course, bridge, port, taker)
         decision = self._leg.host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
@@ -174,7 +203,7 @@ class BridgePath:
         forwards = flight.family == 6 or self._view.settings.forwards(4, bridge.name)
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
             # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
-            return self._up(course, bridge)
+            return self._up_from(course, bridge, port)
         unbelieved = self._leg.unbelieved(course, self._view.host, bridge.name, decision, "routing")
         if unbelieved is not None:
             return [unbelieved]
@@ -208,11 +237,21 @@ class BridgePath:
         flight.iif = flight.oif = bridge.name
         switched = course.carrying(flight).note(self._leg.name, "bridge", "switch")
         if not bridge.calls[flight.family]:
-            return [self._into(switched, target, taker.entry)]
+            return across(self._leg, switched, bridge, port, target, ALL).then(
+                lambda passed: [self._into(passed, target, taker.entry)]
+            )
         flight.physin, flight.physout = port.link.name, target.link.name
+        return across(self._leg, switched, bridge, port, target, BEFORE_FORWARD).then(
+            lambda passed: self._forwarded(passed, bridge, port, target, taker.entry)
+        )
+
+    def _forwarded(self, course: Course, bridge: Bridge, port: Port, target: Port, entry: str) -> list[Arrival]:
+        """FORWARD of IP, as bridge netfilter has it."""
         arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(FORWARD, switched, flight):
-            arrivals += self._leg.ended(passage, after) or self._last(after, target, taker.entry)
+        for passage, after in self._leg.hook(FORWARD, course, course.flight):
+            arrivals += self._leg.ended(passage, after) or across(
+                self._leg, after, bridge, port, target, AFTER_FORWARD
+            ).then(partial(self._last, target=target, entry=entry))
         return arrivals
 
     def _last(self, course: Course, target: Port, entry: str) -> list[Arrival]:

@@ -20,6 +20,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Arrival, Course
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import unasked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_path import (
+    Stopped,
+    stopped_question,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End, answer_misled
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.nobody import NOT_FOUND, unfound
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import arp_problem
@@ -59,7 +63,9 @@ def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked:
     if (who, neighbour) in course.learnt:
         return Found(course)
     source = asking.stack.asks_from(family, asking.device, course.flight.saddr, neighbour)
-    stop = _barred(bridge, asking, asked, family)
+    stop = _barred(bridge, asking, asked, family) or _by_frame_rules(
+        stopped_question(leg.view, bridge, asking, asked, family, (source, neighbour))
+    )
     if stop is None and family == 4:
         stop = _stop(arp_problem(asked.stack, asked.device, source, neighbour))
     elif stop is None:
@@ -118,6 +124,12 @@ def _found(leg: Leg, course: Course, stop: Optional[_Stop], who: str, neighbour:
 def _barred(bridge: Bridge, asking: End, asked: End, family: int) -> Optional[_Stop]:
     obstacle = unasked(bridge, asking.port, asked.port, family)
     return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BARRED)
+
+
+def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:
+    if stopped is None:
+        return None
+    return _Stop(f"the question or its answer is stopped, {stopped.text}", stopped.is_certain)
 
 
 def _by_rules(leg: Leg, bridge: Bridge, asking: End, asked: End, source: int, neighbour: int) -> Optional[_Stop]:

@@ -4,9 +4,15 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Rules that see frames before IP does: tables of the families bridge, netdev and arp. They are not evaluated."""
+"""Rules that see frames before IP does and are not evaluated: of the families netdev and arp.
+
+Those of the family bridge are, but for ports of bridges that lead to no container: of these it is not known by which a
+frame comes.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, Chain, RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
@@ -15,8 +21,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_
 class FrameRules:
     """Says where rules for frames could decide, so that nothing is claimed there."""
 
-    def __init__(self, book: RuleBook) -> None:
-        """Take the ruleset."""
+    def __init__(self, book: RuleBook, foreign: Iterable[str]) -> None:
+        """Take the ruleset, and the ports of bridges that lead to no container."""
+        foreign = list(foreign)
         self.on_bridges = ""
         """What is not known of a frame that passes any bridge; empty when nothing interferes."""
         self._devices: dict[tuple[str, str], str] = {}
@@ -25,8 +32,11 @@ class FrameRules:
             if not chain.hook or not _decides(chain):
                 continue
             what = f"what the rules of {chain.table_name}, chain {chain.name}, do with its frames"
-            if chain.family in ("bridge", "arp"):
+            if chain.family == "arp":
                 self.on_bridges = self.on_bridges or what
+            for device in foreign if chain.family == "bridge" else ():
+                for direction in (INGRESS, EGRESS):
+                    self._devices.setdefault((direction, device), what)
             for device in chain.devices:
                 self._devices.setdefault((chain.hook, device), what)
             if chain.hook in (INGRESS, EGRESS) and not chain.devices:

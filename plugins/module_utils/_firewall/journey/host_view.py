@@ -61,7 +61,6 @@ class HostView:
         """Those of them that are about the rules."""
         self.book = self._read_rules()
         self.problems.extend(self.rule_problems)
-        self.frame_rules = FrameRules(self.book)
         self._free_ports: dict[tuple[int, int], Optional[int]] = {}
         self.host = Stack(
             "host",
@@ -82,6 +81,8 @@ class HostView:
         self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
         """Ids of the namespaces of running containers, as links refer to them."""
         self.bridges: dict[str, Bridge] = self._find_bridges()
+        foreign = (name for bridge in self.bridges.values() for name in bridge.foreign)
+        self.frame_rules = FrameRules(self.book, foreign)
         self.homes = Homes(self.host, self.bridges, snapshot.networks)
         self.ports: dict[tuple[int, str], tuple[Bridge, Port]] = {
             (id(port.stack), port.device): (bridge, port) for bridge in self.bridges.values() for port in bridge.ports

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import FrameFlight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Part
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridge_path import BridgePath
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.container_path import ContainerPath
@@ -122,6 +124,16 @@ class Leg:
         for passage in self.view.traverser.pass_hook(name, flight):
             after = course.passed(self.name, flight, passage)
             yield passage, after._replace(doubts=after.doubts + problems) if problems else after
+
+    def frame_hook(self, name: str, course: Course, frame: FrameFlight, part: Part) -> Iterator[tuple[Passage, Course]]:
+        """Send a frame on a bridge through a part of the rules of one of its hooks, as hook() does it."""
+        if self._courses.is_known(f"bridge {name} {part.first}", course, frame):
+            return
+        for passage in self.view.traverser.pass_frame(name, frame, part):
+            flight = course.flight.copy()
+            flight.mark = passage.flight.mark
+            after = course.passed(self.name, frame, passage).carrying(flight)
+            yield passage, after
 
     def ended(self, passage: Passage, course: Course, own_call: str = "") -> tuple[Arrival, ...]:
         """The end, if the rules ended it; own_call is what the system call of a local sender says to a drop."""

@@ -51,8 +51,8 @@ class Neighbours:
         """
         key = (device, port, asking, asked)
         if key not in self._known:
-            self._known[key] = self._obstacle(_IN, _solicitation(asking, asked), device, port) or self._obstacle(
-                _OUT, _advertisement(asked, asking), device, ""
+            self._known[key] = self._obstacle(_IN, solicitation(asking, asked), device, port) or self._obstacle(
+                _OUT, advertisement(asked, asking), device, ""
             )
         return self._known[key]
 
@@ -60,8 +60,8 @@ class Neighbours:
         """What stops that the host, asking from an address of its own, finds somebody on a link; else empty."""
         key = (device, port, asking, asked)
         if key not in self._known:
-            self._known[key] = self._obstacle(_OUT, _solicitation(asking, asked), device, "") or self._obstacle(
-                _IN, _advertisement(asked, asking), device, port
+            self._known[key] = self._obstacle(_OUT, solicitation(asking, asked), device, "") or self._obstacle(
+                _IN, advertisement(asked, asking), device, port
             )
         return self._known[key]
 
@@ -72,8 +72,8 @@ class Neighbours:
         """
         key = (bridge, " ".join(ports), asking, asked)
         if key not in self._known:
-            self._known[key] = self._across(_solicitation(asking, asked), bridge, ports) or self._across(
-                _advertisement(asked, asking), bridge, ports[::-1]
+            self._known[key] = self._across(solicitation(asking, asked), bridge, ports) or self._across(
+                advertisement(asked, asking), bridge, ports[::-1]
             )
         return self._known[key]
 
@@ -110,13 +110,15 @@ class Neighbours:
         return "" if undelivered is None else undelivered.text
 
 
-def _solicitation(asking: int, asked: int) -> Flight:
+def solicitation(asking: int, asked: int) -> Flight:
+    """A question of neighbour discovery."""
     flight = _message(asking, _SOLICITED_NODE | (asked & 0xFFFFFF), _SOLICITATION)
     flight.pkttype = "multicast"
     return flight
 
 
-def _advertisement(asked: int, asking: int) -> Flight:
+def advertisement(asked: int, asking: int) -> Flight:
+    """The answer."""
     return _message(asked, asking, _ADVERTISEMENT)
 
 

@@ -26,7 +26,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.effects import Effect, Effects
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Places
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, PORT, Partition
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import (
+    ADDRESS,
+    HARDWARE,
+    PORT,
+    Partition,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import (
     CHAIN,
     RANGE,
@@ -232,6 +237,8 @@ class Catalogue:
                     yield mention
             elif mention in self._nets or mention in self._singles:
                 yield mention
+            elif kind == HARDWARE:
+                self.partition.add(("smac",), OneOf(frozenset((str(value),))))
             elif kind == RANGE and isinstance(value, tuple):
                 self.partition.add(("saddr",), InRanges((value,)))
 

@@ -21,7 +21,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.catalogue import Catalogue
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Plug, Station
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE, PORT
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import (
+    ADDRESS,
+    DEVICE,
+    HARDWARE,
+    PORT,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
@@ -68,6 +73,7 @@ class PlaceForms:
             (tuple(link.settings), link.vlan_filtering, str(link.vlans), net.number if link.mac in self._led else None),
             tuple(net.texts.get(text, text) for text in link.addresses),
             self._settings.get(link.name, ()),
+            signature(HARDWARE, link.mac),
             tuple(sorted((self._route(route, net) for route in self._routes_of(net)), key=str)),
             self._policy(net.texts, link.name),
             tuple(signature(kind, value) for kind, value in net.names if not isinstance(value, tuple)),
@@ -131,6 +137,7 @@ class PlaceForms:
             (tuple(link.settings), str(link.vlans)),
             self._settings.get(link.name, ()),
             self._partition.signature(DEVICE, link.name),
+            self._partition.signature(HARDWARE, plug.inside.mac),
         )
 
     def _routes_of(self, net: Net) -> list[Route]:

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.n
     Operand,
     Part,
     needs_in,
-    operand_of,
+    operand_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_sets import NamedSets
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_value import Span
@@ -49,7 +49,7 @@ def undecidable(text: str) -> Match:
 
 def match_statements(body: dict[str, object], table: Table, text: str) -> list[Statement]:
     """What a match asks for, with what it implies; one undecidable condition where it has no words here."""
-    operand = operand_of(body.get("left"))
+    operand = operand_in(table.family, body.get("left"))
     op, right = body.get("op", "=="), body.get("right")
     if operand is None:
         return [undecidable(text)]
@@ -132,7 +132,7 @@ def _compared(op: str, value: int, highest: int) -> Test:
 
 def map_entries(key: object, data: object, table: Table) -> Optional[tuple[Operand, nft_sets.Pairs]]:
     """What is looked up, and the pairs of a map with their keys as tests; None where one is not understood."""
-    operand = operand_of(key)
+    operand = operand_in(table.family, key)
     elements = set_elements(data, table)
     if operand is None or elements is None:
         return None

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall import values
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, FIN, PSH, RST, SYN, URG
 
-FAMILIES: Mapping[str, int] = {"ipv4": 4, "ip": 4, "ipv6": 6, "ip6": 6}
+FAMILIES: Mapping[str, int] = {"ipv4": 4, "ip": 4, "ipv6": 6, "ip6": 6, "arp": 0}
+ARP_OPERATIONS: Mapping[str, int] = {"request": 1, "reply": 2}
 
 ICMP_TYPES: Mapping[str, int] = {
     "echo-reply": 0,

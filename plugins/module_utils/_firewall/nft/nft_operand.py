@@ -8,8 +8,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple, Optional, Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import FRAME_FIELDS
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import ARP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_value import Datatype
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import NUMBERS
@@ -48,6 +51,8 @@ _NO_DATATYPE = nft_value.WORD
 
 _IPV4 = Match(("family",), OneOf(frozenset({4})), text="meta nfproto ipv4")
 _IPV6 = Match(("family",), OneOf(frozenset({6})), text="meta nfproto ipv6")
+_ARP = Match(("family",), OneOf(frozenset({ARP})), text="meta protocol arp")
+_NO_ARP = replace(_ARP, negated=True, text="meta protocol != arp")
 _TRACKED = Match(("ct_state",), AnyBit(CT_INVALID | CT_UNTRACKED), negated=True, text="tracked")
 """The kernel ends a rule that asks an untracked packet for its connection (nft_ct_get_eval: NFT_BREAK)."""
 
@@ -74,6 +79,13 @@ _PAYLOAD: dict[tuple[str, str], Operand] = {
     ("ip6", "saddr"): Operand((Part("saddr", nft_value.IPV6),), (_IPV6,)),
     ("ip6", "daddr"): Operand((Part("daddr", nft_value.IPV6),), (_IPV6,)),
     ("ip6", "nexthdr"): Operand((Part("protocol", nft_value.PROTOCOL),), (_IPV6,)),
+    ("ether", "saddr"): Operand((Part("smac", nft_value.WORD),)),
+    ("ether", "daddr"): Operand((Part("dmac", nft_value.WORD),)),
+    ("ether", "type"): Operand((Part("family", nft_value.FAMILY),)),
+    ("arp", "operation"): Operand((Part("arp_operation", nft_value.ARP_OPERATION),), (_ARP,)),
+    ("arp", "saddr ip"): Operand((Part("saddr", nft_value.IPV4),), (_ARP,)),
+    ("arp", "daddr ip"): Operand((Part("daddr", nft_value.IPV4),), (_ARP,)),
+    ("arp", "saddr ether"): Operand((Part("smac", nft_value.WORD),), (_ARP,)),
     ("th", "sport"): Operand((Part("sport", nft_value.PORT),)),
     ("th", "dport"): Operand((Part("dport", nft_value.PORT),)),
     ("tcp", "flags"): Operand((Part("tcp_flags", nft_value.TCP_FLAGS),), (_TCP,)),
@@ -94,6 +106,8 @@ _META: dict[str, Operand] = {
     "iifname": Operand((Part("iif", nft_value.DEVICE),)),
     "oif": Operand((Part("oif", nft_value.DEVICE_INDEX),)),
     "oifname": Operand((Part("oif", nft_value.DEVICE),)),
+    "ibrname": Operand((Part("ibr", nft_value.DEVICE),)),
+    "obrname": Operand((Part("obr", nft_value.DEVICE),)),
     "mark": Operand((Part("mark", nft_value.MARK),)),
     "pkttype": Operand((Part("pkttype", nft_value.PACKET_TYPE),)),
     "skuid": Operand((Part("skuid", nft_value.USER),), (_sender("skuid"),)),
@@ -234,6 +248,24 @@ def _fib(body: dict[str, object]) -> Optional[Operand]:
 
 def _by_address_first(flag: str) -> tuple[bool, str]:
     return (flag not in ("saddr", "daddr"), flag)
+
+
+_OF_FRAMES = frozenset(
+    (*FRAME_FIELDS, "family", "protocol", "saddr", "daddr", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags")
+) | {"iif", "oif", "mark", "ttl"}
+"""What is known of a frame on a bridge. Whether it has a connection there hangs on the kernel."""
+
+
+def operand_in(family: str, node: object) -> Optional[Operand]:
+    """The same in a table of a family."""
+    operand = operand_of(node)
+    if operand is None or family != "bridge":
+        return operand
+    if not _OF_FRAMES.issuperset(operand.fields):
+        return None
+    # Of ARP the kernel ends a rule that asks for a protocol of the transport (nft_meta_get_eval()).
+    by_protocol = "protocol" in operand.fields and not operand.needs
+    return operand._replace(needs=(_NO_ARP,)) if by_protocol else operand
 
 
 def needs_in(family: str, needs: tuple[Match, ...]) -> tuple[Match, ...]:

@@ -122,6 +122,9 @@ def _notrack(dummy: str, __: Body, ___: Setting) -> list[Statement]:
 
 
 def _reject(dummy: str, body: Body, at: Setting) -> list[Statement]:
+    if at.table.family == "bridge":
+        # What it sends goes back by the port, past all hooks.
+        return [Unpredictable(at.text)]
     kind = str(body.get("type", "icmpx"))
     if kind == "tcp reset":
         return [TCP_NEED, Verdict(rules.REJECT, reject_with="tcp reset")]

@@ -354,18 +354,6 @@ def test_what_was_not_read_is_not_guessed(source: str) -> None:
     assert path.doubts
 
 
-def test_bridge_tables_are_not_evaluated_and_said_so() -> None:
-    text = """{"nftables": [{"table": {"family": "bridge", "name": "guard", "handle": 1}},
-     {"chain": {"family": "bridge", "table": "guard", "name": "f", "handle": 1, "type": "filter", "hook": "forward",
-      "prio": 0, "policy": "drop"}}]}"""
-    snapshot = small_host().snapshot()
-    assert snapshot.ruleset is not None
-    snapshot = replace(snapshot, ruleset=replace(snapshot.ruleset, save={}, nft_json=text))
-    path = ask(snapshot, container("peer"), "172.18.0.2", port=80)
-    assert path.verdict == "unknown"
-    assert "bridge guard" in path.doubts[0]
-
-
 @pytest.mark.parametrize(
     ("packet", "words"),
     [

@@ -311,7 +311,7 @@ def test_what_decides_nothing_still_ends_the_rule_for_packets_without_its_header
 
 
 def test_a_set_of_what_is_not_understood_is_undecided() -> None:
-    condition = parse([{"set": {"op": "add", "elem": payload("ether", "saddr"), "set": "@s"}}, {"drop": None}])[0]
+    condition = parse([{"set": {"op": "add", "elem": payload("vlan", "id"), "set": "@s"}}, {"drop": None}])[0]
     assert isinstance(condition, Match)
     assert isinstance(condition.test, Undecidable)
 
@@ -440,7 +440,7 @@ def test_a_counter_that_a_map_names_ends_the_rule_for_what_it_has_not() -> None:
     assert conditions(tuple(needs)) == [TCP]
     assert isinstance(found, AnyOf)
     assert [match.test for match in found.matches] == [one_of(80), one_of(443)]
-    counters["key"] = payload("ether", "saddr")
+    counters["key"] = payload("vlan", "id")
     (unknown, __) = parse([{"counter": {"map": counters}}, {"drop": None}])
     assert isinstance(unknown, Match)
     assert isinstance(unknown.test, Undecidable)
