@@ -75,7 +75,7 @@ def is_nested(pid: int) -> bool:
 
     The line NSpid has one number for each namespace from that of this /proc down; it needs no privilege.
     """
-    for line in read_bytes(pid, "status").decode("utf-8", "replace").splitlines():
+    for line in _status_lines(pid):
         if line.startswith("NSpid:"):
             return len(line.split()) > 2
     return False
@@ -83,15 +83,20 @@ def is_nested(pid: int) -> bool:
 
 def uid(pid: int) -> Optional[int]:
     """Real user id of a process, None when it is gone."""
-    for line in read_bytes(pid, "status").decode("utf-8", "replace").splitlines():
+    for line in _status_lines(pid):
         if line.startswith("Uid:"):
             return int(line.split()[1])
     return None
 
 
+def _status_lines(pid: int) -> list[str]:
+    """Lines of /proc/PID/status. The kernel escapes a newline in a process's name, and no other end of a line."""
+    return read_bytes(pid, "status").decode("utf-8", "replace").split("\n")
+
+
 def bounding_set(pid: int) -> Optional[int]:
     """Capability bounding set of a process, bits as in capabilities(7); None when it is gone or a zombie."""
-    for line in read_bytes(pid, "status").decode("utf-8", "replace").splitlines():
+    for line in _status_lines(pid):
         if line.startswith("CapBnd:"):
             return int(line.split()[1], 16)
     return None

@@ -69,7 +69,8 @@ def unit_of(pid: int) -> str:
 
 def parse_cgroup(text: str) -> str:
     """Return the system service in /proc/PID/cgroup (cgroups(7)); user@1000.service manages units of its own."""
-    for line in text.splitlines():
+    # A name may have any character but a newline.
+    for line in text.split("\n"):
         dummy, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers not in ("", "name=systemd"):
             continue

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 
 GONE = 2**22 + 1  # above the largest process id
@@ -57,3 +58,13 @@ def test_a_name_may_hold_blanks_and_parentheses() -> None:
         child.communicate(b"\n")
     assert process is not None
     assert (process.name, process.ppid) == ("a) R 1 (b", os.getpid())
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_name_that_ends_a_line_for_some_is_no_line_of_the_kernel(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """prctl(PR_SET_NAME) takes 15 bytes of anything; status shows them as they are, but for a newline."""
+    status = f"Name:\t{end}Uid: 0 0\nUid:\t65534\t65534\nNSpid:\t7\t1\nCapBnd:\t0000000000000001\n"
+    monkeypatch.setattr(procfs, "read_bytes", lambda *dummy: status.encode())
+    assert procfs.uid(7) == 65534
+    monkeypatch.setattr(procfs, "read_bytes", lambda *dummy: status.replace("Uid: 0", "NSpid: 7").encode())
+    assert procfs.is_nested(7)
