@@ -25,7 +25,9 @@ description:
   - Taking back restores insecure or broken states, too, if that is how the host was. The warnings say so.
 notes:
   - Networks that C(bridge_network) made or changed stay as they are; a warning names them.
-  - The record and the copies in C(/var/lib/dockernet-baseline) are kept.
+  - The record and the copies are in C(/var/lib/dockernet-baseline), which root alone can read. What was taken back is
+    forgotten after 90 days, whenever a module of this collection changes something. What stands is kept for as long as
+    it may have to be taken back, passwords in copies of C(daemon.json) included; O(state=purged) forgets that, too.
   - What dockerd does itself when it starts stays done. A container that runs on has no listener on C([::]) until it is
     started again, if docker-proxy was off in between.
 author:
@@ -37,6 +39,20 @@ extends_documentation_fragment:
   - dockernet.baseline._engine
   - dockernet.baseline._engine.changes_links
 options:
+  state:
+    description:
+      - V(reverted) takes back what was changed.
+      - V(purged) forgets what is older than O(keep_days), without changing anything else. B(It can no longer be taken
+        back); a rollback then goes back to what was there before the first change that is still recorded. A change in
+        the middle of which a run was killed last stays, since the next run needs it.
+    type: str
+    choices: [reverted, purged]
+    default: reverted
+  keep_days:
+    description:
+      - How many days O(state=purged) leaves, counted from the time of a change. V(0) forgets everything.
+    type: int
+    default: 90
   on_conflict:
     description:
       - V(refuse) changes nothing where somebody else has changed the same thing since, and names it.
@@ -74,6 +90,11 @@ EXAMPLES = r"""
 - name: The same, leaving alone what somebody else has changed since
   dockernet.baseline.baseline_rollback:
     on_conflict: keep
+
+- name: Forget what was there before changes that are a year old
+  dockernet.baseline.baseline_rollback:
+    state: purged
+    keep_days: 365
 """
 
 RETURN = r"""
@@ -115,6 +136,8 @@ log:
 """
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_pruning import KEEP_DAYS
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.purge import PurgeChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
     RollbackWish,
@@ -130,6 +153,8 @@ def main() -> None:
     """Run the module."""
     module = HostModule(
         argument_spec={
+            "state": {"type": "str", "choices": ["reverted", "purged"], "default": "reverted"},
+            "keep_days": {"type": "int", "default": KEEP_DAYS},
             "on_conflict": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
@@ -138,6 +163,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
+    if options["keep_days"] < 0:
+        module.fail_json(msg=f"keep_days: {options['keep_days']} is less than 0", refused=True)
+    if options["state"] == "purged":
+        run_change(module, PurgeChange(options["keep_days"]))
+        return
     consent = Consent(
         disruption=options["on_disruption"] == "allow",
         live_restore=options["live_restore"] == "enable",

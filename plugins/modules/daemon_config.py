@@ -16,11 +16,13 @@ description:
   - All keys of one task are one change, with at most one restart. Where every key of the task is one that dockerd
     reloads, nothing is restarted and no container is concerned.
   - Other keys, their order, the formatting, mode, owner, extended attributes (the SELinux label among them) and
-    symbolic links of the file are kept. It is replaced in one step, so that it is always whole.
+    symbolic links of the file are kept. It is replaced in one step, so that it is always whole. A new file that holds
+    secrets, such as the password of a proxy, is for root alone to read (0600).
   - Before anything is written, the new file is checked against what this engine knows, by C(dockerd --validate) where
     there is one (Docker Engine 23.0 and later) with the flags of its service, and for what that lets pass (an
     impossible C(bip) or address pool, keys that contradict each other). Check mode does all of that, too.
-  - Copies of what was there before are kept in C(/var/lib/dockernet-baseline).
+  - Copies of what was there before are kept in C(/var/lib/dockernet-baseline), for root alone to read, see
+    M(dockernet.baseline.baseline_rollback) for how long.
 author:
   - dockernet.baseline contributors (@dockernet)
 extends_documentation_fragment:
@@ -38,6 +40,8 @@ options:
         dockerd's command line with another value, since dockerd does not start with both.
       - Also refused is C(userland-proxy) set to V(true) on Docker Engine 25 and later, where it is the default, and,
         written out, makes every reload fail. Put the key into O(absent) instead.
+      - The host's log does not get it. Results show it without its secrets, that is all of C(proxies), what has the
+        name of a secret (C(splunk-token), C(dd-api-key)), and what looks like one.
     type: dict
     default: {}
   absent:

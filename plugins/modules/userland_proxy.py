@@ -19,7 +19,8 @@ description:
   - Other keys of C(daemon.json), their order, the formatting, mode, owner, security label and symbolic links are kept.
     A file that dockerd would stumble over is left alone, and the message says file, line and column.
   - When dockerd does not start with the new file, the previous one is put back and dockerd is started with it.
-  - Copies of what was there before are kept in C(/var/lib/dockernet-baseline).
+  - Copies of what was there before are kept in C(/var/lib/dockernet-baseline), for root alone to read, see
+    M(dockernet.baseline.baseline_rollback) for how long.
   - The same as C(userland-proxy) of V(false), or its absence, with M(dockernet.baseline.daemon_config), which changes
     other keys in the same restart.
 author:

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import LARGEST, content, opened
 
 NEW_FILE_MODE = 0o644
+SECRET_FILE_MODE = 0o600
 NEW_FOLDER_MODE = 0o755
 
 # What root is refused for, and the kernel's word for it does not say why.

@@ -7,7 +7,8 @@
 """What was there before: copies of files and a record of each change, for people and for going back.
 
 Everything lies below /var/lib/dockernet-baseline, readable by root alone, since daemon.json can hold credentials. The
-record is journal.jsonl, one entry a line, which only grows: a change begins with an entry that says what is there and
+record is journal.jsonl, one entry a line, which grows, and from which what was taken back goes after a time
+(journal_pruning.py): a change begins with an entry that says what is there and
 what may become of it, and ends with one that says how it went and what the files are then. A begin without an end is of
 a run that was killed. journal_reading.py reads them back.
 """
@@ -24,6 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_pruning import (
+    KEEP_DAYS,
+    forget,
+    taken_back,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 
@@ -73,6 +79,7 @@ class Journal:
         with contextlib.suppress(OSError):
             files = [{"path": path, "sha256": _sum(read_file(path).data)} for path in self._paths]
             self._append({**details, "id": self._id, "event": event, "files": files})
+            self._forget()
 
     def reverted(self) -> None:
         """Record that all changes so far are taken back: the next one counts as the first. Raises ChangeFailed."""
@@ -83,6 +90,11 @@ class Journal:
                 f"everything was taken back, but that could not be recorded in {self._root / RECORD}: {error}. "
                 "Run it again once that is mended, before anything else is changed"
             ) from error
+
+    def _forget(self) -> None:
+        """Let go what nobody takes back any more."""
+        record = read_record(self._root)
+        forget(self._root, RECORD, record, taken_back(record, KEEP_DAYS), KEEP_DAYS)
 
     def _file(self, state: FileState, writes: Sequence[bytes | None]) -> dict[str, Any]:
         return {

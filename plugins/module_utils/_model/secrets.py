@@ -133,6 +133,11 @@ def mask_data(data: Any) -> Any:
     return [mask_data(item) for item in data] if isinstance(data, list) else data
 
 
+def holds_secrets(values: Mapping[str, Any]) -> bool:
+    """Whether anything among values with names is to be kept back."""
+    return mask_values(values) != values
+
+
 def secrets_in(values: Mapping[str, Any]) -> set[str]:
     """Return the secrets among values with names, as far as they are long enough to be told from other text."""
     return {text for text in _hidden(values, mask_values(values)) if len(text) >= _LONG_ENOUGH}

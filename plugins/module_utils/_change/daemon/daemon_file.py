@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import SECRET_FILE_MODE, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem
@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_j
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import Release
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import holds_secrets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 
@@ -111,6 +112,12 @@ def file_actions(path: str, old: str | None, new: str | None) -> list[str]:
     if not actions and old != new:
         actions.append(f"remove {path}" if new is None else f"write {path} as it was typed before")
     return actions
+
+
+def mode_for(file: FileState, text: str | None) -> int:
+    """The mode that a file gets with text: its own, or, where there was none, one that keeps secrets from others."""
+    hidden = file.data is None and holds_secrets(parse_text(text).values)
+    return SECRET_FILE_MODE if hidden else file.mode
 
 
 def file_diff(path: str, old: str | None, new: str | None) -> list[Diff]:

@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     reload_problem,
     report_problem,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import mode_for
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
     RELOAD,
     RESTART,
@@ -100,7 +101,7 @@ class DaemonTransaction:
         """Make the file what step wants; return its content then."""
         data = encoded(step.text)
         if data != before:
-            replace_file(replace(plan.config, data=before), data)
+            replace_file(replace(plan.config, data=before, mode=mode_for(plan.config, step.text)), data)
         return data
 
     def _reload_problem(self, step: DaemonStep) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import mode_for
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 
@@ -171,3 +172,21 @@ def test_killed_at_any_instant_the_file_is_whole(file: Path) -> None:
         assert file.read_bytes() in (b"a" * 100000, b"b" * 100000)
     replace_file(read_file(str(file)), b"end")
     assert os.listdir(file.parent) == ["daemon.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ('{"proxies": {"http-proxy": "http://u:p@proxy.example"}}', 0o600),
+        ('{"log-opts": {"splunk-token": "abc"}}', 0o600),
+        ('{"labels": ["password=abc"]}', 0o600),
+        ('{"debug": true, "proxies": {"no-proxy": ""}}', 0o644),
+        (None, 0o644),
+    ],
+)
+def test_a_new_file_with_secrets_is_for_its_owner_alone(tmp_path: Path, text: str | None, mode: int) -> None:
+    path = tmp_path / "daemon.json"
+    assert mode_for(read_file(str(path)), text) == mode
+    path.write_text("{}")
+    path.chmod(0o640)
+    assert mode_for(read_file(str(path)), text) == 0o640
