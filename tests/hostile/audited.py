@@ -26,10 +26,10 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api, netlink
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of, weighed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_report import Audit
