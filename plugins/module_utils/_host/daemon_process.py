@@ -123,7 +123,7 @@ def describe_daemon(process: procfs.Process) -> DaemonProcess:
         procfs.started_at(process),
         netns,
         procfs.uid(process.pid),
-        int(handed) if handed.isdigit() else 0,
+        int(handed) if handed.isdecimal() else 0,
     )
 
 

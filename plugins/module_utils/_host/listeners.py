@@ -16,9 +16,10 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Callable, NamedTuple, Optional
+from itertools import islice
+from typing import Callable, NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
@@ -37,6 +38,8 @@ _SOCK_DIAG_BY_FAMILY = 20
 _INET_DIAG_SKV6ONLY = 11
 # net/tcp_states.h: a UDP socket that is not connected is in state CLOSE.
 _WAITING = {socket.IPPROTO_TCP: 10, socket.IPPROTO_UDP: 7}
+# Of processes in other namespaces.
+_MOST_OPEN_FILES = 200_000
 _NAMES = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 
 # struct inet_diag_req_v2: family, protocol, extensions, states and an empty struct inet_diag_sockid.
@@ -115,15 +118,43 @@ def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]
     """Process id by inode number of the sockets that processes we may look into hold.
 
     A socket that was handed down (by systemd to a service, by dockerd to docker-proxy) is held by the giver, too; who
-    accepts is the youngest.
+    accepts is the youngest. Those in other namespaces come last, and only so many of their open files are looked at:
+    whoever runs there can open a million.
     """
     owners: dict[int, int] = {}
-    for process in sorted(processes, key=lambda item: item.start_ticks, reverse=True):
+    own = _namespace("self")
+    left = _MOST_OPEN_FILES
+    by_age = sorted(processes, key=lambda item: item.start_ticks, reverse=True)
+    here = [item for item in by_age if _namespace(item.pid) == own]
+    for process in here:
         if len(owners) == len(inodes):
             break
-        for inode in procfs.sockets(process.pid) & inodes:
-            owners.setdefault(inode, process.pid)
+        _look_into(process, procfs.open_files(process.pid), inodes, owners)
+    known = {item.pid for item in here}
+    for process in (item for item in by_age if item.pid not in known):
+        if len(owners) == len(inodes) or left <= 0:
+            break
+        left -= _look_into(process, islice(procfs.open_files(process.pid), left), inodes, owners)
     return owners
+
+
+def _look_into(
+    process: procfs.Process, files: Iterable[Optional[int]], inodes: set[int], owners: dict[int, int]
+) -> int:
+    """Note which of the sockets a process holds, unless a younger one does; return how many files were looked at."""
+    count = 0
+    for inode in files:
+        count += 1
+        if inode in inodes:
+            owners.setdefault(inode, process.pid)
+    return count
+
+
+def _namespace(pid: Union[int, str]) -> Optional[int]:
+    try:
+        return procfs.namespace(pid, "net")
+    except PermissionError:
+        return None
 
 
 def _name(pid: int) -> str:

@@ -56,7 +56,8 @@ def parse_nmcli(text: str) -> list[ManagedLink]:
     A name of an interface has no colon that the kernel would not refuse in most places; one of a connection can.
     """
     found = []
-    for line in text.splitlines():
+    # Not splitlines(): names of connections can have other ends of lines in them.
+    for line in filter(None, text.split("\n")):
         state, dummy, rest = line.partition(":")
         connection, dummy2, interface = rest.rpartition(":")
         managed = state not in ("unmanaged", "") and "(externally)" not in state

@@ -27,6 +27,8 @@ _RECEIVED = 1 << 17
 _QUEUED = 1 << 21
 """Bytes that may wait for us, of some 1,500 for each notice; less where net.core.rmem_max says so (socket(7))."""
 
+_MOST = 20_000
+
 
 class LinkNotices:
     """Notices of the network namespace of the thread that makes it, from then on. Use it with ``with``."""
@@ -51,7 +53,8 @@ class LinkNotices:
             return None
         found: list[Link] = []
         complete = True
-        while True:
+        # Whoever can make them as fast as they are read must not keep us here.
+        for dummy in range(_MOST):
             try:
                 data = self._socket.recv(_RECEIVED)
             except BlockingIOError:
@@ -61,10 +64,11 @@ class LinkNotices:
                     return None
                 complete = False
                 continue
-            for kind, dummy, dummy2, payload in messages_in(data):
+            for kind, dummy2, dummy3, payload in messages_in(data):
                 link = link_in(payload) if kind in (_RTM_NEWLINK, _RTM_DELLINK) else None
                 if link is not None:
                     found.append(link)
+        return None
 
 
 def _subscribed() -> socket.socket:

@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -20,6 +23,8 @@ ROOT = 0
 """User id."""
 
 _READ = 1 << 16
+# Bytes; the kernel takes at most 6 MiB of arguments and environment for a new program (exec(2)).
+_LARGEST = 1 << 23
 
 _SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 
@@ -40,7 +45,7 @@ def processes() -> list[Process]:
     """All processes that can be seen; those that end meanwhile are left out."""
     found = []
     for name in os.listdir(PROC):
-        if name.isdigit():
+        if name.isdecimal():
             process = read_process(int(name))
             if process is not None:
                 found.append(process)
@@ -125,16 +130,19 @@ def program(pid: int) -> Optional[str]:
 
 def sockets(pid: int) -> set[int]:
     """Inode numbers of a process's sockets; none when it is gone or not ours to look into."""
-    folder = PROC / str(pid) / "fd"
-    found = set()
-    try:
-        for name in os.listdir(folder):
-            link = _SOCKET_LINK.fullmatch(_target(f"{folder}/{name}"))
-            if link:
-                found.add(int(link.group(1)))
-    except OSError:
-        pass
-    return found
+    return {inode for inode in open_files(pid) if inode is not None}
+
+
+def open_files(pid: int) -> Iterator[Optional[int]]:
+    """Of each file that a process has open the inode number if it is a socket, None if it is none; see sockets().
+
+    One by one, since somebody's can have a million.
+    """
+    folder = f"{PROC}/{pid}/fd"
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            link = _SOCKET_LINK.fullmatch(_target(f"{folder}/{entry.name}"))
+            yield int(link.group(1)) if link else None
 
 
 def _target(path: str) -> str:
@@ -164,12 +172,17 @@ def read_bytes(pid: int, name: str) -> bytes:
 
 
 def read_whole(path: str) -> bytes:
-    """Content of a file of the kernel's, whose size says nothing; a third of the time of an open(). Raises OSError."""
+    """Content of a file of the kernel's, whose size says nothing; a third of the time of an open().
+
+    Raises OSError, also where there are more than 8 MiB: a process decides how long its command line is.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         found = b""
         while part := os.read(descriptor, _READ):
             found += part
+            if len(found) > _LARGEST:
+                raise OSError(errno.EFBIG, f"it has more than {_LARGEST} bytes, which are not read", path)
         return found
     finally:
         os.close(descriptor)

@@ -107,9 +107,10 @@ def _listening_at_path(path: str) -> set[int]:
             if len(shown.get(_FILE, b"")) != _PLACE.size:
                 continue
             inode, on_device = _PLACE.unpack(shown[_FILE])
+            if inode != status.st_ino & 0xFFFFFFFF:
+                continue
             # Some file systems show programs another device than the kernel knows (subvolumes of btrfs).
-            same_device = on_device == device or _real_name(shown.get(_NAME, b"")) == os.path.realpath(path)
-            if inode == status.st_ino & 0xFFFFFFFF and same_device:
+            if on_device == device or _real_name(shown.get(_NAME, b"")) == os.path.realpath(path):
                 found.add(_ANSWER.unpack_from(message)[4])
     return found
 

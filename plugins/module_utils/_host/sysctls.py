@@ -88,7 +88,12 @@ def read_switched_on(*names: str) -> list[str]:
 
 
 def dotted(path: str) -> str:
-    """Turn a path below /proc/sys into a key; a dot in an interface's name becomes a slash, see sysctl.d(5)."""
+    """Turn a path below /proc/sys into a key; a dot in an interface's name becomes a slash, see sysctl.d(5).
+
+    Names that are no UTF-8 are those that netlink gives to links.
+    """
+    if not path.isascii():
+        path = os.fsencode(path).decode("utf-8", "replace")
     return path.translate(str.maketrans("./", "/."))
 
 

@@ -113,7 +113,7 @@ class ForwardingChange:
 
     def plan(self) -> WholePlan:
         """Read the host and plan."""
-        routes = advertised_interfaces(ROUTES6.read_text(encoding="ascii") if ROUTES6.exists() else "")
+        routes = advertised_interfaces(ROUTES6.read_bytes() if ROUTES6.exists() else b"")
         accept_ra = {name: read_sysctl(sysctl_key(6, name, "accept_ra")) or "0" for name in routes}
         snapshot = self._read()
         try:
@@ -224,11 +224,14 @@ class ForwardingChange:
         return []
 
 
-def advertised_interfaces(table: str) -> list[str]:
-    """Interfaces that hold a default route from router advertisements, from the text of /proc/net/ipv6_route."""
+def advertised_interfaces(table: bytes) -> list[str]:
+    """Interfaces that hold a default route from router advertisements, from the content of /proc/net/ipv6_route.
+
+    Their names can be any bytes but blanks, slashes and colons.
+    """
     found: set[str] = set()
-    for line in table.splitlines():
+    for line in table.split(b"\n"):
         fields = line.split()
         if len(fields) == 10 and int(fields[8], 16) & _RTF_DEFAULT and int(fields[8], 16) & _RTF_ADDRCONF:
-            found.add(fields[9])
+            found.add(fields[9].decode("utf-8", "replace"))
     return sorted(found)

@@ -84,7 +84,7 @@ def _of_default_network(snapshot: HostSnapshot, network: Network) -> dict[str, S
     if options.get(f"{_BRIDGE}host_binding_ipv4"):
         found["ip"] = Setting(options[f"{_BRIDGE}host_binding_ipv4"], f"{where}: {_BRIDGE}host_binding_ipv4")
     mtu = options.get("com.docker.network.driver.mtu", "")
-    if mtu.isdigit():
+    if mtu.isdecimal():
         found["mtu"] = Setting(int(mtu), f"{where}: com.docker.network.driver.mtu")
     link = next((item for item in snapshot.links if item.name == network.bridge), None)
     if link is not None and link.addresses:

@@ -82,7 +82,7 @@ def _explained(snapshot: HostSnapshot, values: dict[str, Any]) -> set[int]:
     """Ports that dockerd holds for something else: published ones without docker-proxy, metrics, a swarm."""
     ports = {port.host_port for item in snapshot.containers for port in item.published if port.protocol == "tcp"}
     metrics = str(values.get("metrics-addr", "")).rpartition(":")[2]
-    ports |= {int(metrics)} if metrics.isdigit() else set()
+    ports |= {int(metrics)} if metrics.isdecimal() else set()
     diagnostic = values.get("network-diagnostic-port")
     ports |= {diagnostic} if isinstance(diagnostic, int) else set()
     return ports | (_OF_A_SWARM if snapshot.engine is not None and snapshot.engine.swarm else set())

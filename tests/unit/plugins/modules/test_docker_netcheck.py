@@ -20,8 +20,9 @@ from tests.unit.synthetic_host import SyntheticHost
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     def runner(host: SyntheticHost | None = None, **options: Any) -> dict[str, Any]:
-        def read(docker_host: str, **dummy: Any) -> HostSnapshot:
+        def read(docker_host: str, seconds: float) -> HostSnapshot:
             assert docker_host == "unix:///var/run/docker.sock"
+            assert seconds == options.get("read_timeout", 60)
             return (host or SyntheticHost()).snapshot()
 
         monkeypatch.setattr(docker_netcheck, "read_snapshot", read)
@@ -188,3 +189,8 @@ def test_who_reaches_what_comes_in_the_detail_that_is_asked_for(run: Any) -> Non
 def test_without_an_engine_nothing_is_reached(run: Any) -> None:
     host = SyntheticHost().unread("engine", kind="absent", reason="no Docker Engine here")
     assert run(host)["reachability"] is None
+
+
+def test_the_time_for_the_reading_is_passed_on_and_takes_a_second_at_least(run: Any) -> None:
+    assert "failed" not in run(read_timeout=7)
+    assert run(read_timeout=0)["msg"] == "read_timeout: it takes a second at least, found 0"

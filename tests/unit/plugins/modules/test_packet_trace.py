@@ -21,8 +21,9 @@ def web() -> SyntheticHost:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     def runner(**options: Any) -> dict[str, Any]:
-        def read(docker_host: str, **dummy: Any) -> HostSnapshot:
+        def read(docker_host: str, seconds: float) -> HostSnapshot:
             assert docker_host == "unix:///var/run/docker.sock"
+            assert seconds == options.get("read_timeout", 60)
             assert "snapshot_path" not in options
             return web().snapshot()
 
@@ -105,3 +106,11 @@ def test_a_snapshot_with_values_that_cannot_be_is_an_error(run: Any, tmp_path: P
     result = run(**{"from": "outside", "to": "192.0.2.10", "port": 80}, snapshot_path=str(saved))
     assert result["failed"] is True
     assert "banana" in result["msg"]
+
+
+def test_the_time_for_the_reading_is_passed_on_and_takes_a_second_at_least(run: Any) -> None:
+    assert "failed" not in run(read_timeout=7, **{"from": "outside", "to": "web:80/tcp"})
+    assert (
+        run(read_timeout=0, **{"from": "outside", "to": "web:80/tcp"})["msg"]
+        == "read_timeout: it takes a second at least, found 0"
+    )

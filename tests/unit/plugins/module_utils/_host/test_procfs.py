@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs
 
 GONE = 2**22 + 1  # above the largest process id
 
@@ -68,3 +68,47 @@ def test_a_name_that_ends_a_line_for_some_is_no_line_of_the_kernel(monkeypatch: 
     assert procfs.uid(7) == 65534
     monkeypatch.setattr(procfs, "read_bytes", lambda *dummy: status.replace("Uid: 0", "NSpid: 7").encode())
     assert procfs.is_nested(7)
+
+
+LIES = """
+import ctypes, sys
+name = sys.argv[1].encode("latin-1")
+ctypes.CDLL(None).prctl(15, name, 0, 0, 0)
+print("named", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", ["\x1cUid:\t0", "\x85Uid:\t0\t0", "\x0bNSpid:\t1", "\nUid:\t0", "a) R 1 1"])
+def test_a_name_writes_no_line_into_what_the_kernel_says_of_a_process(name: str) -> None:
+    unshared = ["unshare", "--fork", "--pid", "--kill-child", "--setuid", "65534"]
+    program = [*unshared, sys.executable, "-c", LIES, name]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as outer:
+        assert outer.stdin is not None
+        assert outer.stdout is not None
+        try:
+            assert outer.stdout.readline() == b"named\n"
+            (inner,) = [item for item in procfs.processes() if item.ppid == outer.pid]
+            assert procfs.uid(inner.pid) == 65534
+            assert procfs.is_nested(inner.pid)
+        finally:
+            outer.stdin.close()
+
+
+def test_a_file_that_has_no_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "_LARGEST", 100)
+    with pytest.raises(OSError, match="more than 100 bytes"):
+        procfs.read_whole("/dev/zero")
+    assert procfs.environment(os.getpid()) == {}
+
+
+def test_of_somebody_who_has_very_many_files_open_only_so_many_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        mine = next(item for item in listeners.read_listeners({}) if item.port == port)
+        assert mine.pid == os.getpid()
+        # As if this process were in another namespace than the one that is asked.
+        monkeypatch.setattr(listeners, "_namespace", lambda pid: pid == "self")
+        monkeypatch.setattr(listeners, "_MOST_OPEN_FILES", 1)
+        mine = next(item for item in listeners.read_listeners({}) if item.port == port)
+        assert mine.pid is None

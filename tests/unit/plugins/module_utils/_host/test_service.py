@@ -92,6 +92,13 @@ def test_the_unit_of_a_process(cgroup: str, unit: str) -> None:
     assert service.parse_cgroup(cgroup) == unit
 
 
+@pytest.mark.parametrize("end", ["\x0b", "\x1c", "\x85", "\u2028"])
+def test_the_name_of_a_control_group_writes_no_line(end: str) -> None:
+    # Made of three folders by a user to whom systemd delegated a group.
+    mine = f"0::/user.slice/user-1000.slice/user@1000.service/mine{end}0::/system.slice/docker.service\n"
+    assert service.parse_cgroup(mine) == ""
+
+
 @pytest.mark.parametrize(
     ("answer", "pid"),
     [

@@ -39,8 +39,12 @@ KNOB = "net.ipv4.ip_forward"
 
 
 def test_advertised_interfaces() -> None:
-    assert advertised_interfaces(ROUTES) == ["eth0"]
-    assert advertised_interfaces("") == []
+    assert advertised_interfaces(ROUTES.encode()) == ["eth0"]
+    assert advertised_interfaces(b"") == []
+    # A name is any bytes: of another encoding, or with what Python takes for the end of a line in text.
+    for name in ("bré".encode(), b"br\xe9", b"e\x1cf", "e\u2028f".encode()):
+        line = ROUTES.encode().replace(b"eth0", name)
+        assert advertised_interfaces(line) == [name.decode("utf-8", "replace")]
 
 
 @pytest.fixture
