@@ -80,7 +80,9 @@ options:
         touched.
       - Where others are recognised whom the host forwards for, such as virtual machines, other bridges, VPN interfaces,
         Kubernetes, rules of somebody else, or networks of Docker itself without rules of dockerd, and no rule accepts
-        their traffic both ways, the module refuses and names them, see O(on_disruption).
+        their traffic both ways, the module refuses and names them, see O(on_disruption). So it does for those that are
+        down now and that boot starts, as files of systemd-networkd, NetworkManager, ifupdown, wg-quick, strongSwan,
+        Libreswan, OpenVPN, libvirt, LXD and Incus declare them; those that are started by hand it warns of.
       - Where the policy is not the place, it is left as it is and a warning says what decides instead. That is so
         where firewalld runs, and for engines that filter with nftables. Where ufw is set to open it, the module
         refuses.

@@ -208,6 +208,62 @@ def test_others_whom_the_host_forwards_for_are_not_cut_off(fresh_host: Host, gue
     assert guest.tcp("203.0.113.9", 80) == "answered"
 
 
+WG0 = "/etc/wireguard/wg0.conf"
+KEY = "cGxlYXNlIGRvIG5vdCB0ZWxsIGFueWJvZHkgYWJvdXQ="
+
+
+def test_a_vpn_that_is_down_is_not_cut_off_unasked(fresh_host: Host) -> None:
+    host = fresh_host
+    if uses_nftables(host):
+        pytest.skip("with nftables FORWARD is left as it is")
+    open_forward(host)
+    host.write(WG0, f"[Interface]\nAddress = 10.9.0.1/24\nPrivateKey = {KEY}\n", 0o600)
+    link = "/etc/systemd/system/multi-user.target.wants/wg-quick@wg0.service"
+    host.run(["ln", "--symbolic", "/lib/systemd/system/wg-quick@.service", link])
+    before = host_state(host)
+
+    refused = run(host)
+
+    assert refused["refused"], refused
+    assert [item["container"] for item in refused["disruptions"]] == ["interface wg0"]
+    assert WG0 in refused["msg"]
+    assert KEY not in str(refused)
+    assert host_state(host) == before
+
+    # It would have been the truth. What stands for the VPN comes up later.
+    assert run(host, on_disruption="allow")["changed"]
+    host.run(
+        """set -e
+        ip netns add road
+        ip link add wg0 type veth peer name eth0 netns road
+        ip addr add 10.9.0.1/24 dev wg0
+        ip link set wg0 up
+        ip -n road addr add 10.9.0.2/24 dev eth0
+        ip -n road link set eth0 up
+        ip -n road route add default via 10.9.0.1
+        iptables -t nat -A POSTROUTING -s 10.9.0.0/24 -j MASQUERADE"""
+    )
+    try:
+        road = Vantage(f"/proc/{host.pid}/root/run/netns/road")
+        assert road.tcp("203.0.113.9", 80, PATIENCE) == "timed out"
+        host.run("iptables -I FORWARD -i wg0 -j ACCEPT; iptables -I FORWARD -o wg0 -j ACCEPT")
+        assert road.tcp("203.0.113.9", 80) == "answered"
+    finally:
+        host.run(["ip", "netns", "delete", "road"])
+
+
+def test_a_vpn_that_nobody_starts_is_told_and_stands_in_nobodys_way(fresh_host: Host) -> None:
+    host = fresh_host
+    if uses_nftables(host):
+        pytest.skip("with nftables FORWARD is left as it is")
+    open_forward(host)
+    host.write(WG0, "[Interface]\nAddress = 10.9.0.1/24\n", 0o600)
+    done = run(host)
+    assert done["changed"], done
+    assert any(WG0 in warning for warning in done["warnings"]), done["warnings"]
+    assert policies(host)["ipv4"] == "DROP"
+
+
 @pytest.mark.kinds("debian13")
 def test_ufw_is_not_contradicted(fresh_host: Host) -> None:
     host = fresh_host

@@ -22,6 +22,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     unit_actions,
     unit_diff,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.declared import (
+    find_declared,
+    started_by_hand,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
     NAMES,
     closes_at_every_start,
@@ -51,6 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     demand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import ISOLATION, layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.declared_forwarder import DeclaredForwarders
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
@@ -100,8 +105,10 @@ class PolicyPlan:
     unit: UnitChange | None = None
 
 
-def plan_policy(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wish: PolicyWish) -> PolicyPlan:
-    """Plan a closed FORWARD for the families of wish.
+def plan_policy(
+    snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wish: PolicyWish, declared: DeclaredForwarders
+) -> PolicyPlan:
+    """Plan a closed FORWARD for the families of wish; declared: who is forwarded for, by files of the host.
 
     Raises Refusal where somebody would be cut off without consent, where other software sets the policy, or where it
     cannot be kept at boot.
@@ -115,7 +122,7 @@ def plan_policy(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wis
     _refuse_what_does_not_last(firewall, unit, wish)
     now = {family: current_policy(snapshot, firewall, family) for family in wish.families}
     policies = [PolicyChange(family, policy, "DROP") for family, policy in now.items() if policy != "DROP"]
-    concerned = {change.family: _concerned(snapshot, firewall, change.family) for change in policies}
+    concerned = {item.family: _concerned(snapshot, firewall, item.family, declared) for item in policies}
     disruptions = _disruptions(concerned)
     if disruptions and not wish.disruption_allowed:
         raise Refusal(_refusal(disruptions, concerned), disruptions)
@@ -123,7 +130,7 @@ def plan_policy(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wis
     actions = unit_actions(change, _purpose(change.after)) if change else []
     actions += [_action(policy, concerned[policy.family]) for policy in policies]
     diffs = (unit_diff(change) if change else []) + policy_diff(policies)
-    warnings = _warnings(snapshot, firewall, policies, wish)
+    warnings = _warnings(snapshot, firewall, policies, wish) + started_by_hand(snapshot, list(concerned), declared)
     return PolicyPlan(Outline(actions, diffs, disruptions, warnings), policies, change)
 
 
@@ -207,8 +214,14 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: Policy
         )
 
 
-def _concerned(snapshot: HostSnapshot, firewall: Firewall, family: str) -> list[Forwarder]:
-    return _docker_itself(snapshot, firewall, family) + find_forwarders(snapshot, firewall, family)
+def _concerned(
+    snapshot: HostSnapshot, firewall: Firewall, family: str, declared: DeclaredForwarders
+) -> list[Forwarder]:
+    later = find_declared(snapshot, firewall, family, declared)
+    going_on = {item.name.partition(" ")[2] for item in later if item.goes_on}
+    seen = _docker_itself(snapshot, firewall, family) + find_forwarders(snapshot, firewall, family, going_on)
+    known = {item.name for item in seen}
+    return seen + [item for item in later if item.name not in known]
 
 
 def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> list[Forwarder]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 # IFLA_INFO_KIND of links that lead to other networks.
-_TUNNELS = {
+TUNNELS = {
     "wireguard": "WireGuard",
     "tun": "a VPN or a virtual machine (tun/tap)",
     "ppp": "PPP",
@@ -107,8 +107,10 @@ def filter_save(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
     return saves.get(f"{prefix}-{backend}-save") or saves.get(f"{prefix}-save") or ""
 
 
-def find_forwarders(snapshot: HostSnapshot, firewall: Firewall, family: str) -> list[Forwarder]:
-    """Return all that is recognised for a family, Docker's own networks left out."""
+def find_forwarders(
+    snapshot: HostSnapshot, firewall: Firewall, family: str, going_on: Collection[str] = ()
+) -> list[Forwarder]:
+    """Return all that is recognised for a family, Docker's own networks and the rules of those going_on left out."""
     table = parse_table(filter_save(snapshot, firewall, family), "filter")
     links = [link for link in snapshot.links if _concerns(snapshot, link, family)]
     found = []
@@ -119,7 +121,7 @@ def find_forwarders(snapshot: HostSnapshot, firewall: Firewall, family: str) -> 
             subnets = _subnets(link, family)
             covered += subnets
             found.append(Forwarder(f"interface {link.name}", what, accepted(table, link.name, subnets)))
-    names = {item.name.partition(" ")[2] for item in found}
+    names = {item.name.partition(" ")[2] for item in found} | set(going_on)
     found += list(_software_chains(snapshot, family))
     found += list(_foreign_rules(snapshot, table, names))
     found += list(_masquerades(snapshot, family, covered, names))
@@ -158,8 +160,8 @@ def _kind(snapshot: HostSnapshot, link: Link) -> str | None:
     if link.kind == "bridge":
         ports = ", ".join(_ports(snapshot, link))
         return f"a bridge {f'of {software} ' if software else ''}with the ports {ports}{addresses}"
-    if link.kind in _TUNNELS:
-        return f"{software or _TUNNELS[link.kind]}{addresses}"
+    if link.kind in TUNNELS:
+        return f"{software or TUNNELS[link.kind]}{addresses}"
     if link.kind == "veth" and software is not None:
         return f"a veth of {software}{addresses}"
     return None

@@ -78,6 +78,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarders import (
+    read_declared_forwarders,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
@@ -140,7 +143,7 @@ class ForwardingChange:
             return plan_reopening(snapshot, firewall, unit, families), unstarted
         if self._policy.closed:
             wish = replace(self._policy, at_boot=self._closed_at_boot(snapshot, forwarding))
-            return plan_policy(snapshot, firewall, unit, wish), []
+            return plan_policy(snapshot, firewall, unit, wish, read_declared_forwarders()), []
         now = {family: current_policy(snapshot, firewall, family) for family in families}
         warnings = open_router_warnings(snapshot, now, forwarding.opened_now, forwarding.opened_at_boot)
         return PolicyPlan(), warnings

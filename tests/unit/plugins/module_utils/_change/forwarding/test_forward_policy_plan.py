@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding import forward_policy_plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     PolicyChange,
     PolicyPlan,
     PolicyWish,
     current_policy,
-    plan_policy,
     plan_reopening,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
@@ -21,19 +21,36 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.declared_forwarder import (
+    DeclaredForwarder,
+    DeclaredForwarders,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, unread, with_engine
+from tests.unit.plugins.module_utils._change.hosts import BRIDGE, CONFIG_PATH, HOST, unread, with_engine
 
 ORDER = BootOrder(["local-fs.target", "nftables.service"], ["network-pre.target", "docker.service"])
 FIREWALL = Firewall(
     {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}, {"ipv4": "nft", "ipv6": "nft"}, boot_order=ORDER
 )
 NONE = UnitState(UNIT)
+NOBODY = DeclaredForwarders()
+
+
+def plan_policy(
+    snapshot: HostSnapshot,
+    firewall: Firewall,
+    unit: UnitState,
+    wish: PolicyWish,
+    declared: DeclaredForwarders = NOBODY,
+) -> PolicyPlan:
+    return forward_policy_plan.plan_policy(snapshot, firewall, unit, wish, declared)
+
+
 FOUR, BOTH = ["ipv4"], ["ipv4", "ipv6"]
 CLOSED = PolicyWish(FOUR, at_boot={"ipv4"})
 SAVES = {"ipv4": "iptables-nft-save", "ipv6": "ip6tables-nft-save"}
@@ -218,3 +235,53 @@ def test_once_done_nothing_is_left_and_it_can_be_taken_back(policies: dict[str, 
         assert plan_reopening(host, FIREWALL, unit, families).outline.actions == []
     assert {family: current_policy(host, FIREWALL, family) for family in BOTH} == policies
     assert unit == NONE
+
+
+WG = DeclaredForwarder("interface wg0", "WireGuard, declared in /etc/wireguard/wg0.conf", "wg0", ["10.9.0.1/24"])
+
+
+def declared(**changes: object) -> DeclaredForwarders:
+    return DeclaredForwarders([replace(WG, **changes)])  # type: ignore[arg-type]
+
+
+def test_who_is_declared_and_down_is_not_cut_off_unasked() -> None:
+    with pytest.raises(Refusal, match=r"interface wg0 .*declared in /etc/wireguard/wg0\.conf"):
+        plan_policy(OPEN, FIREWALL, NONE, CLOSED, declared())
+    allowed = plan_policy(OPEN, FIREWALL, NONE, replace(CLOSED, disruption_allowed=True), declared())
+    assert [item.container for item in allowed.outline.disruptions] == ["interface wg0"]
+    # What is closed already cuts nobody off anew.
+    assert plan_policy(with_policies({"ipv4": "DROP"}), FIREWALL, NONE, CLOSED, declared()).policies == []
+
+
+def test_who_is_declared_and_brings_rules_or_has_them_goes_on() -> None:
+    (action,) = plan_policy(OPEN, FIREWALL, NONE, CLOSED, declared(accepts=("ipv4",))).outline.actions[-1:]
+    assert "interface wg0 goes on" in action
+    rules = "-A FORWARD -i wg0 -j ACCEPT\n-A FORWARD -o wg0 -j ACCEPT\n"
+    table = f"*filter\n:FORWARD ACCEPT [0:0]\n:DOCKER - [0:0]\n{rules}COMMIT\n"
+    assert plan_policy(replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: table})), FIREWALL, NONE, CLOSED, declared())
+
+
+def test_who_is_declared_and_started_by_hand_is_told() -> None:
+    plan = plan_policy(OPEN, FIREWALL, NONE, CLOSED, declared(starts=False))
+    assert plan.outline.disruptions == []
+    assert any("wg0.conf) is not started at boot" in warning for warning in plan.outline.warnings)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        declared(families=("ipv6",)),
+        declared(interface="eth*"),
+        declared(interface=BRIDGE),
+    ],
+)
+def test_what_is_not_concerned(item: DeclaredForwarders) -> None:
+    """The other family, the host's uplink as it is up, a bridge of Docker."""
+    host = replace(OPEN, links=[*OPEN.links, Link(2, "eth0", "", up=True, addresses=["198.51.100.7/24"])])
+    assert plan_policy(host, FIREWALL, NONE, CLOSED, item).outline.disruptions == []
+
+
+def test_a_file_that_could_not_be_read_may_declare_somebody() -> None:
+    unread = DeclaredForwarders([], ["/etc/wireguard/wg0.conf could not be read: it is not a regular file"])
+    with pytest.raises(Refusal, match="not a regular file, and whom it declares is not known"):
+        plan_policy(OPEN, FIREWALL, NONE, CLOSED, unread)
