@@ -15,7 +15,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,9 +27,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api, netlink
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.plain_text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import apart, engine_api, netlink, read
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.apart import Tell, Told
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import leaving
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of, weighed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_report import Audit
@@ -86,35 +86,33 @@ class Outcome:
 
 def audit_world(world: World, root: Path, spaces: dict[int, Space]) -> Outcome:
     """Audit the host below root. The process cannot be used for anything else afterwards."""
+    _load_all()
     own = next(inode for inode, space in spaces.items() if space is world.spaces[HOST])
-    FakeKernel(spaces, own).install()
+
+    def there(work: Callable[[Tell], None], seconds: float) -> Told:
+        """Have the work done on that host, in the process that is there for it."""
+
+        def work_there(tell: Tell) -> None:
+            FakeKernel(spaces, own).install()
+            os.chroot(root)
+            os.chdir("/")
+            work(tell)
+
+        return apart.apart(work_there, seconds)
+
+    read.apart = there
     engine_api.TIME_LIMIT = READING_LIMIT / 2  # type: ignore[assignment]
     netlink.TIME_LIMIT = READING_LIMIT / 4
     outcome = Outcome()
     with contextlib.suppress(Exception):
-        with outcome.phase("reading"), _inside(root):
-            snapshot = read_snapshot(world.run)
+        with outcome.phase("reading"):
+            snapshot = read.read_snapshot(world.run, seconds=READING_LIMIT)
         began = time.process_time()
         with outcome.phase("judging"):
             answer = _answer(snapshot)
         _follow(answer, outcome)
         outcome.processor = time.process_time() - began
     return _measured(outcome)
-
-
-@contextlib.contextmanager
-def _inside(root: Path) -> Iterator[None]:
-    """Let another directory be the root, in which there is nothing of Python's."""
-    _load_all()
-    here = os.open("/", os.O_RDONLY)
-    os.chroot(root)
-    os.chdir("/")
-    try:
-        yield
-    finally:
-        os.fchdir(here)
-        os.chroot(".")
-        os.close(here)
 
 
 @cache
@@ -141,7 +139,9 @@ def audit_saved(load: Callable[[], HostSnapshot]) -> Outcome:
 
 
 def _measured(outcome: Outcome) -> Outcome:
-    outcome.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # The reading is the work of a process of its own.
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    outcome.memory = sum(resource.getrusage(one).ru_maxrss for one in whose) * 1024
     return outcome
 
 
@@ -154,7 +154,7 @@ def warm(snapshot: HostSnapshot) -> None:
 def _answer(snapshot: HostSnapshot) -> dict[str, Any]:
     """What the module returns."""
     found = {"changed": False, "msg": no_engine(snapshot), **judged(Examined(snapshot, Settings()), "summary")}
-    plain: dict[str, Any] = encodable(found)
+    plain: dict[str, Any] = leaving(found)
     return plain
 
 

@@ -102,12 +102,12 @@ class FakeKernel:
     @staticmethod
     def _keep_descriptors() -> None:
         """Leave /proc/self/fd as it is: what it holds is this process's own, whatever root it is given."""
-        folder, real = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY), os.open
+        folder, real = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY), os.open
 
         def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
             text = os.fspath(path)
             if isinstance(text, str) and text.startswith(_DESCRIPTORS):
-                return real(text[len(_DESCRIPTORS) :], flags, mode, dir_fd=folder)
+                return real(text[len("/proc/") :], flags, mode, dir_fd=folder)
             return real(path, flags, mode, dir_fd=dir_fd)
 
         os.open = opened

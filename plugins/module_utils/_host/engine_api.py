@@ -55,12 +55,17 @@ def fetch(docker_host: str) -> Answers:
     """
     with asking(docker_host, TIME_LIMIT) as engine:
         version = engine.get("/version")
-        api = f"/v{version['ApiVersion']}"
+        api = _api(version)
         info, networks = engine.get(f"{api}/info"), engine.get(f"{api}/networks")
         listed = engine.get(f"{api}/containers/json?all=1")
         # One that was removed since the list was made is left out.
-        containers = list(engine.get_existing(f"{api}/containers/{item['Id']}/json" for item in listed))
+        containers = list(engine.get_existing(f"{api}/containers/{quote(item['Id'], safe='')}/json" for item in listed))
         return Answers(version, info, networks, containers)
+
+
+def _api(version: dict[str, Any]) -> str:
+    """The beginning of paths in the engine's own version of the API."""
+    return f"/v{quote(version['ApiVersion'], safe='')}"
 
 
 def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
@@ -71,7 +76,7 @@ def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
     """
     wanted = quote(json.dumps({"type": ["daemon"], "event": ["reload"]}))
     with asking(docker_host, TIME_LIMIT) as engine:
-        api = f"/v{engine.get('/version')['ApiVersion']}"
+        api = _api(engine.get("/version"))
         found = engine.get_lines(f"{api}/events?since={since:.9f}&until={time.time():.9f}&filters={wanted}")
         return [dict((event.get("Actor") or {}).get("Attributes") or {}) for event in found]
 

@@ -110,7 +110,7 @@ def _port(port: bytes, protocol: Optional[bytes]) -> str:
 
 def _address(nest: bytes) -> str:
     """The one of either family that a nest holds."""
-    return address(next(value for dummy, value in each_attribute(nest)))
+    return address(next((value for dummy, value in each_attribute(nest)), b""))
 
 
 def _number(value: bytes) -> int:

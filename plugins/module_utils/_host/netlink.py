@@ -15,6 +15,7 @@ Debian's up to 0.7.7 for the newer attributes of rules. What changes links is py
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -64,6 +65,24 @@ TIME_LIMIT = 5.0
 """Seconds to wait for an answer of the kernel."""
 
 
+# What comes of a message that ends too early, lacks an attribute, or has one of another length.
+_NOT_UNDERSTOOD = (struct.error, LookupError, ValueError)
+
+
+def not_understood(error: BaseException) -> OSError:
+    """The OSError that says that a message of the kernel is not as it should be."""
+    return OSError(errno.EBADMSG, f"a message of the kernel is not as it should be: {error!r}")
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """For a body that takes messages apart. Raises OSError where they are not as they should be."""
+    try:
+        yield
+    except _NOT_UNDERSTOOD as error:
+        raise not_understood(error) from error
+
+
 class Allowance:
     """How many bytes may be taken in of what strangers put into the kernel's lists.
 
@@ -88,7 +107,10 @@ class Allowance:
 
 
 class Netlink:
-    """A netlink socket of the network namespace of the thread that makes it. Use it with ``with``."""
+    """A netlink socket of the network namespace of the thread that makes it.
+
+    Use it with ``with``: a body that does not understand what it received raises OSError.
+    """
 
     def __init__(self, protocol: int, allowance: Optional[Allowance] = None) -> None:
         """Open it; allowance is for the namespace of somebody who is not to be trusted."""
@@ -104,6 +126,8 @@ class Netlink:
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self._socket.close()
+        if isinstance(error, _NOT_UNDERSTOOD):
+            raise not_understood(error) from error
 
     def ask(self, kind: int, body: bytes) -> bytes:
         """Return what follows the header of the kernel's answer to one request.

@@ -76,7 +76,7 @@ def read_generation() -> int:
     """
     with Netlink(NETFILTER) as netlink:
         answer = netlink.ask(_NFT_MSG_GETGEN, _HEADER.pack(socket.AF_UNSPEC, 0, 0))
-    return int.from_bytes(attributes(answer, _HEADER.size)[_NFTA_GEN_ID], "big")
+        return int.from_bytes(attributes(answer, _HEADER.size)[_NFTA_GEN_ID], "big")
 
 
 def read_tables() -> list[str]:

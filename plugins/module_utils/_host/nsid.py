@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     Netlink,
     attribute,
     attributes,
+    understood,
 )
 
 _RTM_GETNSID = 90
@@ -57,5 +58,6 @@ class NamespaceIds:
             raise
         except OSError:
             return None
-        (found,) = struct.unpack("=i", attributes(answer, _FAMILY.size)[_NETNSA_NSID])
+        with understood():
+            (found,) = struct.unpack("=i", attributes(answer, _FAMILY.size)[_NETNSA_NSID])
         return None if found == _NOT_ASSIGNED else int(found)

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.chain_lis
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.foreign_rules import tables_of_others
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsets import read_ipsets
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import understood
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
     read_generation,
@@ -92,7 +93,8 @@ def _generation() -> Optional[int]:
 
 def _of_the_kernel(question: Callable[[], list[T]]) -> list[T]:
     try:
-        return question()
+        with understood():
+            return question()
     except OSError as error:
         raise from_os_error(error, _NFTABLES) from error
 
@@ -216,7 +218,7 @@ def _with_sets(found: Ruleset) -> Ruleset:
         return found
     try:
         return replace(found, ipsets=read_ipsets())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError) as error:
         return replace(found, ipsets_unread=f"the sets of ipset could not be read: {error}")
 
 

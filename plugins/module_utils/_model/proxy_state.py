@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
@@ -165,24 +166,32 @@ def _save_jumps(command: str, text: str) -> list[_Jump]:
 
 def _nft_jumps(text: str) -> list[_Jump]:
     """The same for the nftables backend of engines from 29: chain nat-OUTPUT of the tables docker-bridges."""
-    try:
-        items = json.loads(text).get("nftables") or []
-    except (ValueError, AttributeError):
-        return []
     found = []
-    for item in items:
-        rule = item.get("rule", {})
+    for rule in _nft_rules(text):
         if rule.get("table") == "docker-bridges" and rule.get("chain") == "nat-OUTPUT":
             family = rule.get("family")
             shown = f"nft table {family} docker-bridges, chain nat-OUTPUT, handle {rule.get('handle')}"
-            spares = any(_spares_loopback(part) for part in rule.get("expr", []))
+            parts = rule.get("expr")
+            spares = isinstance(parts, list) and any(map(_spares_loopback, parts))
             found.append(_Jump("ip6tables" if family == "ip6" else "iptables", spares, shown))
     return found
 
 
-def _spares_loopback(part: dict[str, Any]) -> bool:
-    match = part.get("match", {})
-    if match.get("op") != "!=":
+def _nft_rules(text: str) -> Iterator[dict[str, Any]]:
+    """Those in what nft prints; whoever parses all of it says what is wrong with a document that is none."""
+    try:
+        items = json.loads(text)["nftables"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return
+    for item in items if isinstance(items, list) else []:
+        rule = item.get("rule") if isinstance(item, dict) else None
+        if isinstance(rule, dict):
+            yield rule
+
+
+def _spares_loopback(part: Any) -> bool:
+    match = part.get("match") if isinstance(part, dict) else None
+    if not isinstance(match, dict) or match.get("op") != "!=":
         return False
     right = match.get("right")
     return right == "::1" or (isinstance(right, dict) and right.get("prefix") == {"addr": "127.0.0.0", "len": 8})

@@ -45,7 +45,8 @@ def _judge(examined: Examined) -> list[Verdict]:
     if snapshot.daemon is None:
         return [unknown(resources.daemon(), "dockerd was not seen running")]
     values = start_values(snapshot)
-    hosts = [str(host) for host in values.get("hosts") or ["unix:///var/run/docker.sock"]]
+    told = values.get("hosts")
+    hosts = [str(host) for host in told] if told and isinstance(told, list) else ["unix:///var/run/docker.sock"]
     open_ports = _listening(snapshot)
     wanted = {port for port in map(_tcp_port, hosts) if port}
     sockets = [item for item in open_ports if item.port in wanted]
