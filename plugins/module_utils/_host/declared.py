@@ -82,7 +82,7 @@ def _ask(docker_host: str) -> Declared:
     networks, lost_networks = understood(NETWORK, parse_network, answers.networks)
     containers, lost_containers = understood(CONTAINER, parse_container, answers.containers)
     beside = on_lost_networks(containers, lost_networks, answers.networks)
-    return Declared(engine, networks, containers, [*lost_networks, *lost_containers, *beside])
+    return Declared(engine, networks, containers, [*answers.gaps, *lost_networks, *lost_containers, *beside])
 
 
 def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds) -> NoReturn:

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -28,9 +28,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     ERROR,
     UnreadableError,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Gap, shortened
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 
 TIME_LIMIT = 20
 """Seconds to wait for each answer: a dockerd that hangs must not hang the audit."""
+MOST_OF_A_CONTAINER = 1 << 22
+"""Bytes of an answer about one container: strangers choose its labels. It has some 10 KiB."""
+
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Answers:
     """GET /networks"""
     containers: list[dict[str, Any]]
     """GET /containers/ID/json of all containers, those that do not run as well."""
+    gaps: list[Gap] = field(default_factory=list)
+    """Containers of which it gave no answer that could be read."""
 
 
 def fetch(docker_host: str) -> Answers:
@@ -57,10 +65,34 @@ def fetch(docker_host: str) -> Answers:
         version = engine.get("/version")
         api = _api(version)
         info, networks = engine.get(f"{api}/info"), engine.get(f"{api}/networks")
-        listed = engine.get(f"{api}/containers/json?all=1")
-        # One that was removed since the list was made is left out.
-        containers = list(engine.get_existing(f"{api}/containers/{quote(item['Id'], safe='')}/json" for item in listed))
-        return Answers(version, info, networks, containers)
+        containers, gaps = _inspect(engine, api, engine.get(f"{api}/containers/json?all=1"))
+        return Answers(version, info, networks, containers, gaps)
+
+
+def _inspect(
+    engine: EngineConnection, api: str, listed: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[Gap]]:
+    """What the engine says of each container, and a gap for each of which it says nothing that can be read.
+
+    One that was removed since the list was made is left out.
+    """
+    found: list[dict[str, Any]] = []
+    gaps: list[Gap] = []
+    for item in listed:
+        try:
+            found.append(engine.get(f"{api}/containers/{quote(item['Id'], safe='')}/json", MOST_OF_A_CONTAINER))
+        except RefusedError as error:
+            if error.status != _NOT_FOUND:
+                gaps.append(_gap(item, f"the engine refused to tell of it: {error}"))
+        except NotHttpError as error:
+            gaps.append(_gap(item, f"what the engine says of it cannot be read: {error}"))
+    return found, gaps
+
+
+def _gap(listed: dict[str, Any], reason: str) -> Gap:
+    names = listed.get("Names")
+    name = names[0] if isinstance(names, list) and names else listed["Id"]
+    return Gap(ENGINE, CONTAINER, str(name).lstrip("/"), shortened(reason))
 
 
 def _api(version: dict[str, Any]) -> str:

@@ -17,7 +17,6 @@ import io
 import json
 import socket
 import time
-from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from types import TracebackType
 from typing import Any, Optional, cast
@@ -26,14 +25,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
 
 _HTTP_1_1 = 11
-_NOT_FOUND = 404
 _WITHOUT_BODY = (204, 304)
 _PIECE = 1 << 16
 # Of a message of the engine's.
 _LONGEST_WORDS = 2000
 
-MOST_BYTES = 1 << 26
-"""Of an answer with its headers: a list of 10,000 containers has some 20 MiB."""
+MOST_BYTES = 1 << 25
+"""Of an answer with its headers: a list of 10,000 containers has some 20 MiB. Text can take four times as much."""
 
 
 class RefusedError(Exception):
@@ -54,11 +52,11 @@ class _Incoming(io.RawIOBase):
     Raises socket.timeout and NotHttpError.
     """
 
-    def __init__(self, source: socket.socket, until: float) -> None:
+    def __init__(self, source: socket.socket, until: float, most: int) -> None:
         super().__init__()
         self._source = source
         self._until = until
-        self._left = MOST_BYTES
+        self._most = self._left = most
 
     def readable(self) -> bool:
         """What io asks for before it reads."""
@@ -78,7 +76,7 @@ class _Incoming(io.RawIOBase):
         count = self._source.recv_into(buffer)
         self._left -= count
         if self._left < 0:
-            raise NotHttpError(f"its answer has more than {MOST_BYTES >> 20} MiB")
+            raise NotHttpError(f"its answer has more than {self._most >> 20} MiB")
         return count
 
 
@@ -89,10 +87,12 @@ class _LimitedSocket:
         self._plain = plain
         self._time_limit = time_limit
         self._until = 0.0
+        self._most = MOST_BYTES
 
-    def begin(self) -> None:
-        """Let the time of the next answer begin."""
+    def begin(self, most: int) -> None:
+        """Let the time of the next answer begin, which may have so many bytes."""
         self._until = time.monotonic() + within(self._time_limit)
+        self._most = most
 
     def sendall(self, data: bytes) -> None:
         """Send a question."""
@@ -105,7 +105,7 @@ class _LimitedSocket:
     def makefile(self, dummy_mode: str) -> io.BufferedReader:
         """Where the answer is read from."""
         # Of its own, since http.client closes this one while an answer that ends with the connection is still read.
-        return io.BufferedReader(_Incoming(self._plain.dup(), self._until))
+        return io.BufferedReader(_Incoming(self._plain.dup(), self._until, self._most))
 
     def close(self) -> None:
         """Close it."""
@@ -119,6 +119,7 @@ class _Connection(HTTPConnection):
         super().__init__(address.host or "docker", address.port or None)
         self._address = address
         self._time_limit = time_limit
+        self._most = MOST_BYTES
 
     def connect(self) -> None:
         """Connect; http.client does so with the first question, and after an answer that ended the connection."""
@@ -126,13 +127,14 @@ class _Connection(HTTPConnection):
         if left <= 0:
             raise socket.timeout
         limited = _LimitedSocket(_connected(self._address, left), self._time_limit)
-        limited.begin()
+        limited.begin(self._most)
         self.sock = cast(Any, limited)
 
-    def begin(self) -> None:
-        """Let the time of the next answer begin."""
+    def begin(self, most: int) -> None:
+        """Let the time of the next answer begin, which may have so many bytes."""
+        self._most = most
         if self.sock is not None:
-            cast(_LimitedSocket, self.sock).begin()
+            cast(_LimitedSocket, self.sock).begin(most)
 
 
 def _connected(address: EngineAddress, time_limit: float) -> socket.socket:
@@ -167,9 +169,12 @@ class EngineConnection:
     ) -> None:
         self._connection.close()
 
-    def get(self, path: str) -> Any:
-        """Return the decoded answer. Raises RefusedError and NotHttpError."""
-        return self.request("GET", path)
+    def get(self, path: str, most: Optional[int] = None) -> Any:
+        """Return the decoded answer, which may have so many bytes, MOST_BYTES by default.
+
+        Raises RefusedError and NotHttpError; another question can follow.
+        """
+        return _decoded(*self._ask("GET", path, most=most))
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Return the decoded answer, None for an empty one. Raises as get() does."""
@@ -180,29 +185,26 @@ class EngineConnection:
         status, content = self._ask("GET", path)
         return [_decoded(status, line) for line in content.splitlines() if line.strip()]
 
-    def get_existing(self, paths: Iterable[str]) -> Iterator[Any]:
-        """Yield the answers in the order of paths; what the engine does not know is left out. Raises as get() does."""
-        for path in paths:
-            try:
-                yield self.get(path)
-            except RefusedError as error:
-                if error.status != _NOT_FOUND:
-                    raise
-
-    def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    def _ask(self, method: str, path: str, body: Any = None, most: Optional[int] = None) -> tuple[int, bytes]:
         """Status and body of the answer."""
         content = None if body is None else json.dumps(body).encode()
         try:
-            self._connection.begin()
+            self._connection.begin(MOST_BYTES if most is None else most)
             self._connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
             with self._connection.getresponse() as answer:
                 _require_end(answer)
                 return answer.status, _body(answer)
         except (IncompleteRead, RemoteDisconnected) as error:
+            self._connection.close()
             words = "it closed the connection before its answer was complete"
             raise ConnectionResetError(errno.ECONNRESET, words) from error
-        except HTTPException as error:
+        except (HTTPException, ValueError) as error:
+            # A chunk of less than no length is a ValueError to http.client.
+            self._connection.close()
             raise NotHttpError(f"it does not answer by HTTP: {error!r}") from error
+        except (NotHttpError, OSError):
+            self._connection.close()
+            raise
 
 
 def _require_end(answer: HTTPResponse) -> None:

@@ -186,6 +186,8 @@ def tcp(argv: list[str], *listeners: Listener, text: bytes = b"{}", handed: int 
 
 def test_a_unix_socket_is_fine_and_so_is_what_dockerd_listens_at_for_something_else() -> None:
     assert tcp(FD).outcome == "pass"
+    # dockerd would not start with that.
+    assert tcp(["/usr/sbin/dockerd"], text=b'{"hosts": 5}').outcome == "pass"
     metrics = Listener("tcp", "127.0.0.1", 9323, owner="dockerd", pid=DOCKERD)
     assert tcp(FD, metrics, text=b'{"metrics-addr": "127.0.0.1:9323"}').outcome == "pass"
 

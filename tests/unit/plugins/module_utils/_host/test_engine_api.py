@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 
+from tests.hostile.engine_server import Answer, EngineServer, answer_of
+
 SECONDS = 5.0
 
 
@@ -77,3 +79,44 @@ def test_no_engine_answers(tmp_path: Path, answer: bytes, words: str) -> None:
         thread.join()
     assert kind == "error"
     assert words in said
+
+
+LARGE = b'{"Id": "b", "Labels": "' + b"x" * engine_api.MOST_OF_A_CONTAINER + b'"}'
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (Answer(b'{"Id": "b"}'), ""),
+        (Answer(b'{"message": "no such container"}', 404), ""),
+        (Answer(b'{"message": "layer does not exist"}', 500), "the engine refused to tell of it: layer does not exist"),
+        (Answer(LARGE), "what the engine says of it cannot be read: its answer has more than 4 MiB"),
+        (Answer(b"{"), "what the engine says of it cannot be read: its answer is no JSON"),
+        (
+            Answer(raw=lambda: iter([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"])),
+            "not answer by HTTP",
+        ),
+    ],
+)
+def test_one_container_takes_away_nothing_but_itself(tmp_path: Path, second: Answer, words: str) -> None:
+    names = {"a": "/first", "b\r\n é": "/second", "c": "/third"}
+    server = EngineServer(
+        tmp_path / "docker.sock",
+        {
+            "/version": answer_of({"ApiVersion": "1.47"}),
+            "/info": answer_of({}),
+            "/networks": answer_of([]),
+            "/containers/json": answer_of([{"Id": key, "Names": [name]} for key, name in names.items()]),
+            "/containers/a/json": answer_of({"Id": "a"}),
+            "/containers/b%0D%0A%20%C3%A9/json": second,
+            "/containers/c/json": answer_of({"Id": "c"}),
+        },
+    )
+    server.start()
+    try:
+        found = engine_api.fetch(f"unix://{tmp_path}/docker.sock")
+    finally:
+        server.close()
+    assert {"a", "c"} <= {item["Id"] for item in found.containers}
+    assert [gap.name for gap in found.gaps] == (["second"] if words else [])
+    assert all(words in gap.reason for gap in found.gaps)

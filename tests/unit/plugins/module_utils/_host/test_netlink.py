@@ -37,6 +37,9 @@ def status(number: int) -> bytes:
 class Kernel:
     """A socket whose other end answers each request with the next of some datagrams."""
 
+    def close(self) -> None:
+        pass
+
     def __init__(self, *answers: list[bytes]) -> None:
         self._answers = list(answers)
         self._waiting: list[bytes] = []
@@ -92,6 +95,15 @@ def test_a_message_that_is_too_large_is_not_taken_for_a_whole_one(monkeypatch: p
     monkeypatch.setattr(netlink, "_RECEIVED", 32)
     with pytest.raises(OSError, match="more than 32 bytes"):
         asking(Kernel([message(KIND, bytes(100))]), monkeypatch).ask(KIND, b"")
+
+
+def test_what_is_not_understood_is_an_error_of_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel([message(KIND, b"x") + message(DONE, status(0))])
+    with pytest.raises(OSError, match="is not as it should be") as caught, asking(kernel, monkeypatch) as asked:
+        struct.unpack("=I", asked.dump(KIND, b"")[0])
+    assert caught.value.errno == errno.EBADMSG
+    with pytest.raises(RuntimeError), asking(kernel, monkeypatch):
+        raise RuntimeError
 
 
 def test_a_kernel_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,23 @@ def test_rules_of_a_dockerd_that_makes_none_can_be_old() -> None:
     assert "-A OUTPUT" not in proxy_in_force(snapshot).evidence
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"nftables": null}', "no JSON"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"nftables": null}',
+        "no JSON",
+        "[" * 100_000,
+        '{"nftables": 5}',
+        '{"nftables": [null, {"rule": 5}]}',
+    ]
+    + [
+        f'{{"nftables": [{{"rule": {{"table": "docker-bridges", "chain": "OUTPUT", "expr": {expr}}}}}]}}'
+        for expr in (5, "null")
+    ],
+)
 def test_an_nft_that_says_nothing_proves_nothing(text: str) -> None:
     assert proxy_in_force(replace(BARE, ruleset=Ruleset(nft_json=text))).value is None
 
