@@ -11,6 +11,7 @@ from typing import Any
 from tests.differential.far_machine import DEVICE, LINK_LOCAL
 from tests.differential.reachability_bridges import bridge_settings
 from tests.differential.reachability_engines import NFTABLES
+from tests.differential.reachability_frames import frame_rules, ipsec_policies
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
 from tests.differential.reachability_names import Names
 from tests.differential.reachability_neighbours import Draw, End, ends_of, fixed_entries
@@ -69,6 +70,8 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
         *fixed_entries(Draw(f"neighbours/{case.seed}/{case.number}"), ends),
         *bridge_settings(Draw(f"bridges/{case.seed}/{case.number}"), ends),
         *traffic_control(Draw(f"traffic control/{case.seed}/{case.number}"), ends),
+        *frame_rules(Draw(f"frames/{case.seed}/{case.number}"), ends, names),
+        *ipsec_policies(Draw(f"ipsec/{case.seed}/{case.number}"), names),
     ]
     for dummy, script in case.steps:
         host.run(["sh", "-s"], stdin=script, check=False)

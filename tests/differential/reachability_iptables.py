@@ -159,6 +159,11 @@ def _others(draw: Draw, dummy: Names, dummy_table: str, dummy_chain: str) -> lis
     return [draw.choice(['-m comment --comment "keep out: \\"lan\\""', "-m pkttype --pkt-type unicast"])]
 
 
+def _hops(draw: Draw, names: Names, dummy_table: str, dummy_chain: str) -> list[str]:
+    word = "ttl" if names.family == 4 else "hl"
+    return [f"-m {word} --{word}-{draw.choice(['eq 64', 'eq 63', 'lt 64', 'gt 63', 'lt 5'])}"]
+
+
 _MATCHES = [
     _source,
     _source,
@@ -169,6 +174,7 @@ _MATCHES = [
     _out_device,
     _conntrack,
     _conntrack,
+    _hops,
     _addrtype,
     _mark,
     _iprange,

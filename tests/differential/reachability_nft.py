@@ -85,6 +85,7 @@ def _nft_match(draw: Draw, names: Names, ip: str, hook: str) -> str:
         "ct state vmap { invalid : drop, new : continue }",
         f"ct original proto-dst {port} meta l4proto tcp",
         "meta mark 0x1",
+        f"{'ip ttl' if ip == 'ip' else 'ip6 hoplimit'} {draw.choice(['64', '63', '< 64', '> 63', '< 5'])}",
         "meta mark & 0x10 == 0x10",
         "fib daddr type local",
         "fib saddr . iif oif exists" if hook == "prerouting" else "meta l4proto { tcp, udp }",

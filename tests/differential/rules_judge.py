@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import Neighbours
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import listing_of
@@ -72,6 +74,9 @@ class _Known(Neighbours):
 
     def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
         return ""
+
+    def stopped_as_frames(self, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]) -> None:
+        return None
 
     def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
         return ""

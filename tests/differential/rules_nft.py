@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from tests.differential.rules_lab import LEGS
 from tests.differential.rules_servers import PORTS
 from tests.differential.rules_words import DEVICES, Words
 
@@ -38,7 +39,46 @@ def nft_script(words: Words) -> str:
     # A base chain comes to its table at any time; of those with one priority the latest comes first.
     chains = [chain for table in tables for chain in table.base_chains()]
     words.shuffle(chains)
-    return "\n".join([*before, *(line for chain in chains for line in chain)]) + "\n"
+    frames = list(_frame_lines(words)) if words.some(0.25) else []
+    return "\n".join([*before, *frames, *(line for chain in chains for line in chain)]) + "\n"
+
+
+def _frame_lines(words: Words) -> Iterator[str]:
+    """A table of the family bridge: some base chains, and one to jump to."""
+    where = "bridge frames"
+    yield f"add table {where}"
+    yield f"add chain {where} side"
+    yield f"add rule {where} side {_frame_rule(words, 'side')}"
+    for hook in words.sample(_HOOKS, words.randint(1, 3)):
+        priority = words.choice((-300, -200, -10, 1, 10, 300))
+        policy = "drop" if words.some(0.05) else "accept"
+        yield f"add chain {where} {hook} {{ type filter hook {hook} priority {priority}; policy {policy}; }}"
+        for dummy in range(words.randint(1, 3)):
+            yield f"add rule {where} {hook} {_frame_rule(words, hook)}"
+
+
+def _frame_rule(words: Words, hook: str) -> str:
+    number = words.choice((4, 6))
+    ip, leg, no = _NUMBER[number], words.choice([one for one in LEGS if one.bridged]), words.choice(("", "", "!= "))
+    choices = [
+        f"{ip} {words.choice(('saddr', 'daddr'))} {no}{words.prefix(number)}",
+        f"{words.choice(('tcp', 'udp'))} dport {words.choice(('', '!= '))}{words.port()}",
+        f"ether {words.choice(('saddr', 'daddr'))} {no}{words.choice((leg.mac, leg.router_mac))}",
+        f"ether type {no}{words.choice(('ip', 'ip6', 'arp'))}",
+        f"meta l4proto {no}{words.choice(('tcp', 'udp', 'icmp'))}",
+        f"{'ip ttl' if number == 4 else 'ip6 hoplimit'} {words.hops('<', '>').replace('eq ', '')}",
+        f"meta mark {no}{words.mark():#x}",
+        f"tcp dport vmap {{ {words.port()} : {words.choice(('accept', 'drop'))} }}",
+        "",
+    ]
+    if hook not in ("output", "postrouting", "side"):
+        choices.append(f'iifname {no}"{leg.device}"')
+    if hook not in ("prerouting", "input", "side"):
+        choices.append(f'oifname {no}"{leg.device}"')
+    fates = ["drop", "accept", "accept", "return", f"meta mark set {words.mark():#x}", "counter"]
+    fates += ["jump side", "goto side"] if hook != "side" else []
+    condition, fate = words.choice(choices), words.choice(fates)
+    return condition if "vmap" in condition else f"{condition} {fate}".strip()
 
 
 class _Table:

@@ -22,7 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import unasked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_path import (
     Stopped,
-    stopped_question,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End, answer_misled
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.nobody import NOT_FOUND, unfound
@@ -64,7 +63,7 @@ def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked:
         return Found(course)
     source = asking.stack.asks_from(family, asking.device, course.flight.saddr, neighbour)
     stop = _barred(bridge, asking, asked, family) or _by_frame_rules(
-        stopped_question(leg.view, bridge, asking, asked, family, (source, neighbour))
+        leg.view.neighbours.stopped_as_frames(bridge, asking, asked, family, (source, neighbour))
     )
     if stop is None and family == 4:
         stop = _stop(arp_problem(asked.stack, asked.device, source, neighbour))

@@ -24,15 +24,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
     Ends,
     FrameFlight,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import ALL, Part
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import ALL, Part, Traverser
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge, Port
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import Arrival, Course
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.discovery import (
     advertisement,
     solicitation,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
@@ -122,22 +121,22 @@ def _ends(
 
 
 def stopped_question(
-    view: HostView, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
+    traverser: Traverser, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
 ) -> Optional[Stopped]:
     """What rules for frames do to the question for a hardware address or its answer; None where both pass.
 
     numbers: the address that is asked from, and the one that is asked for.
     """
-    if not view.traverser.has_frame_rules:
+    if not traverser.has_frame_rules:
         return None
     source, wanted = numbers
-    found = _stopped(view, bridge, asking, asked, _question(family, source, wanted)) or _stopped(
-        view, bridge, asked, asking, _answer(family, wanted, source)
+    found = _stopped(traverser, bridge, asking, asked, _question(family, source, wanted)) or _stopped(
+        traverser, bridge, asked, asking, _answer(family, wanted, source)
     )
     if found is None:
         return None
     # It can learn it from a question of the other one.
-    other = _stopped(view, bridge, asked, asking, _question(family, wanted, source))
+    other = _stopped(traverser, bridge, asked, asking, _question(family, wanted, source))
     return found._replace(is_certain=found.is_certain and other is not None and other.is_certain)
 
 
@@ -163,12 +162,12 @@ def _answer(family: int, source: int, wanted: int) -> _Message:
     return _Message(Flight(ARP, 0, source, 0, wanted, 0), operation=ARP_REPLY)
 
 
-def _stopped(view: HostView, bridge: Bridge, sender: End, receiver: End, message: _Message) -> Optional[Stopped]:
+def _stopped(traverser: Traverser, bridge: Bridge, sender: End, receiver: End, message: _Message) -> Optional[Stopped]:
     for hook, ends in _hooks_between(bridge, sender, receiver):
         frame = FrameFlight(message.flight, ends, bridge.name)
         frame.dmac = message.group or frame.dmac
         frame.arp_operation = message.operation
-        passages = view.traverser.pass_frame(hook, frame, ALL)
+        passages = traverser.pass_frame(hook, frame, ALL)
         stopping = [passage for passage in passages if passage.verdict != ACCEPT]
         if stopping:
             return Stopped(decision_text(stopping[0]), all(passage.verdict == DROP for passage in passages))

@@ -12,12 +12,24 @@ concerned: ARP does not pass the hooks of IP.
 
 from __future__ import annotations
 
+from typing import Optional
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Traverser
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.discovery import (
+    HOPS,
+    advertisement,
+    solicitation,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.frame_path import (
+    Stopped,
+    stopped_question,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.ipsec_policies import IpsecPolicies
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.rule_text import decision_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPV6
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import (
     ACCEPT,
     FORWARD,
@@ -26,12 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     POSTROUTING,
     PREROUTING,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
 
-_SOLICITATION, _ADVERTISEMENT = 135, 136
-_SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
-_HOPS = 255
-"""Hop limit of neighbour discovery; with another one it is not listened to (RFC 4861, 7.1)."""
 _IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FORWARD, POSTROUTING)
 
 
@@ -77,6 +84,12 @@ class Neighbours:
             )
         return self._known[key]
 
+    def stopped_as_frames(
+        self, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
+    ) -> Optional[Stopped]:
+        """What rules for frames do to a question on a bridge or its answer, of ARP as well; see stopped_question()."""
+        return stopped_question(self._traverser, bridge, asking, asked, family, numbers)
+
     def _across(self, flight: Flight, bridge: str, ports: tuple[str, str]) -> str:
         flight.iif, flight.physin = bridge, ports[0]
         for hook in _ACROSS:
@@ -104,31 +117,11 @@ class Neighbours:
             if stopped:
                 return decision_text(stopped[0])
             flight = passages[0].flight
-        if flight.ttl != _HOPS:
+        if flight.ttl != HOPS:
             return _unheard(flight)
         undelivered = self._ipsec.delivering(flight, device) if hooks is _IN else None
         return "" if undelivered is None else undelivered.text
 
 
-def solicitation(asking: int, asked: int) -> Flight:
-    """A question of neighbour discovery."""
-    flight = _message(asking, _SOLICITED_NODE | (asked & 0xFFFFFF), _SOLICITATION)
-    flight.pkttype = "multicast"
-    return flight
-
-
-def advertisement(asked: int, asking: int) -> Flight:
-    """The answer."""
-    return _message(asked, asking, _ADVERTISEMENT)
-
-
-def _message(source: int, destination: int, kind: int) -> Flight:
-    flight = Flight(6, ICMPV6, source, None, destination, None)
-    flight.icmp_type, flight.icmp_code = kind, 0
-    flight.state = CT_INVALID
-    flight.ttl = _HOPS
-    return flight
-
-
 def _unheard(flight: Flight) -> str:
-    return "" if flight.ttl == _HOPS else f"a rule sets its hop limit, which has to be {_HOPS}, to {flight.ttl}"
+    return "" if flight.ttl == HOPS else f"a rule sets its hop limit, which has to be {HOPS}, to {flight.ttl}"
