@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
@@ -12,6 +17,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
 
 from tests.integration.snapshots import install_readers, read_host
+from tests.lab import stuck_files
+from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
@@ -41,6 +48,46 @@ with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
         body += struct.pack("=HH", 8, 1) + struct.pack(">I", (10 << 24) + (200 << 16) + number)
         route.send(struct.pack("=IHHII", 16 + len(body), 24, 0x405, 1, 0) + body)
         route.recv(1 << 16)
+"""
+
+
+# In front of the engine's own socket: what it answers goes on for so many bytes, and then drop by drop.
+DRIPPING = """
+import os, socket, sys, threading, time
+place, whole = sys.argv[1], int(sys.argv[2])
+
+def forward(source, target, whole):
+    while piece := source.recv(65536):
+        while piece:
+            part = piece[: max(1, whole)]
+            target.sendall(part)
+            piece, whole = piece[len(part) :], whole - len(part)
+            if whole <= 0:
+                time.sleep(0.2)
+    target.shutdown(socket.SHUT_WR)
+
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(place)
+    listener.listen(16)
+    while True:
+        asking = listener.accept()[0]
+        engine = socket.socket(socket.AF_UNIX)
+        engine.connect("/var/run/docker.sock")
+        threading.Thread(target=forward, args=(asking, engine, 1 << 30), daemon=True).start()
+        threading.Thread(target=forward, args=(engine, asking, whole), daemon=True).start()
+"""
+# A name of a socket, with what looks like the line of another one, and one of an interface that is no UTF-8.
+ODD_SOCKET = """
+import os, socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+line = "/run/x\\n0000000000000000: 00000002 00000000 00010000 0001 01 zz /var/run/docker.sock"
+os.makedirs("/run/x\\n0000000000000000: 00000002 00000000 00010000 0001 01 zz /var/run", exist_ok=True)
+if os.path.exists(line):
+    os.unlink(line)
+listener.bind(line)
+listener.listen()
+print("listening", flush=True)
+time.sleep(600)
 """
 
 
@@ -99,3 +146,85 @@ def test_a_container_with_very_many_routes_eats_neither_time_nor_memory(fresh_ho
     assert "more in it than the 4 MiB that are read of each" in gap.reason
     assert len(snapshot.inner) == 1
     assert ("publish.dead", "odd", "unknown") in outcomes(snapshot)
+
+
+@contextmanager
+def running_on(host: Host, unit: str, script: str, *words: str) -> Iterator[None]:
+    """A Python program of the host that runs while the body does."""
+    limit = "--property=RuntimeMaxSec=300"
+    host.run(["systemd-run", "--collect", f"--unit={unit}", limit, "/usr/bin/python3", "-c", script, *words])
+    try:
+        yield
+    finally:
+        host.run(["systemctl", "stop", unit], check=False)
+
+
+def test_names_of_sockets_and_interfaces_are_any_bytes(fresh_host: Host) -> None:
+    host = fresh_host
+    host.deploy(Scenario(containers=[Workload("web", publish=["8080:80"])]))
+    install_readers(host)
+    usual = outcomes(read_host(host))
+    with running_on(host, "run-odd-socket.service", ODD_SOCKET):
+        host.wait_for(lambda: "zz /var/run/docker.sock" in host.read("/proc/net/unix"), 30, "an odd socket")
+        # One that is UTF-8 and one that is not; udev lets them be where they get such a name later.
+        for plain, name in (("odd0", "br\\303\\251"), ("odd1", "br\\351")):
+            host.run(["ip", "link", "add", plain, "type", "bridge"])
+            host.run(["udevadm", "settle", "--timeout=30"], check=False)
+            host.run(f"ip link set {plain} name \"$(printf '{name}')\" && ip link set \"$(printf '{name}')\" up")
+        snapshot = read_host(host)
+        assert {"bré", "br\ufffd"} <= {link.name for link in snapshot.links}
+        assert snapshot.sysctls["net.ipv4.conf.br\ufffd.forwarding"]
+        assert [name for name, source in snapshot.sources.items() if not source.read] == []
+        assert {item for item in outcomes(snapshot) if item[2] == "fail"} == {
+            item for item in usual if item[2] == "fail"
+        }
+        # A module that plans with the text of /proc/net/ipv6_route.
+        result = ansible_module(host, "dockernet.baseline.ip_forward", {}, check=True)
+        assert not result.get("failed"), result
+
+
+@pytest.mark.parametrize("whole", [50, 2000])
+def test_an_engine_that_answers_drop_by_drop_is_unknown_in_time_and_the_kernel_is_read(
+    fresh_host: Host, whole: int
+) -> None:
+    host = fresh_host
+    host.deploy(Scenario(containers=[Workload("web", publish=["8080:80"])]))
+    place = f"/run/drips-{whole}.sock"
+    with running_on(host, "run-drips.service", DRIPPING, place, str(whole)):
+        host.wait_for(lambda: host.exists(place), 30, "the socket of a proxy")
+        wish = {"docker_host": f"unix://{place}", "read_timeout": 10}
+        began = time.monotonic()
+        result = ansible_module(host, "dockernet.baseline.docker_netcheck", wish)
+        assert time.monotonic() - began < 60
+    assert result["timings"]["phases"]["reading"] < 13
+    assert result["defects"] == []
+    sources = result["sources"]
+    assert not sources["engine"]["read"]
+    for source in ("links", "routes", "ruleset", "listeners", "boot", "daemon_config"):
+        assert sources[source]["read"], sources[source]
+
+
+def test_a_file_that_hangs_in_the_kernel_costs_what_is_in_it_alone(fresh_host: Host) -> None:
+    host = fresh_host
+    host.deploy(Scenario(containers=[Workload("web", publish=["8080:80"])]))
+    script = Path(stuck_files.__file__).read_text()
+    folder = "/etc/docker"
+    with running_on(host, "run-stuck.service", script, folder):
+        host.wait_for(lambda: f" {folder} fuse " in host.read("/proc/mounts"), 30, "a file system that hangs")
+        try:
+            began = time.monotonic()
+            result = ansible_module(host, "dockernet.baseline.docker_netcheck", {"read_timeout": 10})
+            assert time.monotonic() - began < 60
+        finally:
+            host.run(["umount", "--lazy", folder])
+    assert result["timings"]["phases"]["reading"] < 13
+    assert result["defects"] == []
+    unread = {name: item for name, item in result["sources"].items() if not item["read"]}
+    assert list(unread) == ["daemon_config"]
+    assert unread["daemon_config"]["kind"] == "deadline"
+    assert (
+        "the deadline of 10 seconds passed while the source daemon_config was read" in unread["daemon_config"]["reason"]
+    )
+    found = {(item["check"], item["outcome"]) for item in result["findings"]}
+    assert ("daemon.config", "unknown") in found
+    assert {("firewall.publish", "pass"), ("forwarding.ipv4", "pass")} <= found
