@@ -133,6 +133,16 @@ options:
       - By default what the profile says, V(keep) with O(profile=default) and V(disabled) with the others.
     type: str
     choices: [keep, disabled, enabled]
+  labels:
+    description:
+      - How much of the labels of containers and networks goes into the result, and into a snapshot that is saved.
+        Secrets in them are masked in any case.
+      - V(keep) has them with their values, V(mask) their names alone, V(omit) none.
+      - But for V(keep), a waiver whose selector reads labels covers nothing, since what it chooses is not known. It is
+        C(unused) then, and its C(problem) says so.
+    type: str
+    choices: [keep, mask, omit]
+    default: keep
   reachability:
     description:
       - Whether to work out who reaches what on the host, from outside, from the host itself and from its containers.
@@ -246,6 +256,9 @@ host:
       type: str
     taken_at:
       description: When it was read, ISO 8601 in UTC.
+      type: str
+    labels:
+      description: How much is told of labels, V(keep), V(mask) or V(omit), see O(labels).
       type: str
 engine:
   description:
@@ -665,6 +678,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
     save_snapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.labels import with_labels
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -709,7 +723,8 @@ def audit_host(module: HostModule, settings: Settings) -> dict[str, Any]:
         module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
     if path is not None:
         refuse_place(module, path)
-    snapshot = read_snapshot(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
+    read = read_snapshot(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
+    snapshot = with_labels(read, module.params["labels"])
     if path is not None and not module.check_mode:
         save(module, snapshot, path)
     saved = {} if path is None else {"snapshot_path": path, "changed": True}
@@ -726,7 +741,9 @@ def audit_saved(module: HostModule, settings: Settings) -> dict[str, Any]:
     """Judge a saved snapshot; a file that holds none fails the module."""
     path = module.params["snapshot_path"]
     try:
-        result = verdict_on(load_saved(path), settings, module.params["reachability"])
+        result = verdict_on(
+            with_labels(load_saved(path), module.params["labels"]), settings, module.params["reachability"]
+        )
     except SavedSnapshotError as error:
         module.fail_json(msg=safe(f"snapshot_path: {error}"))
     return {**result, "snapshot_path": path}

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registr
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.summary import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._policy import Policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._waiver_matching import (
     EXPIRED,
@@ -56,7 +57,8 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
     """
     began = time.monotonic()
     found = [_with_severity(from_plain(Finding, item), policy) for item in answer["findings"]]
-    findings, uses = apply_waivers(found, policy.waivers, inventory_name, today)
+    untold = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
+    findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, untold)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
     document = {
         "document": {"name": NAME, "version": VERSION},

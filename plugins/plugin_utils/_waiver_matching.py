@@ -52,14 +52,24 @@ class WaiverUse:
 
 
 def apply_waivers(
-    findings: Sequence[Finding], waivers: Sequence[Waiver], inventory_name: str, today: datetime.date
+    findings: Sequence[Finding],
+    waivers: Sequence[Waiver],
+    inventory_name: str,
+    today: datetime.date,
+    untold: Sequence[str] = (),
 ) -> tuple[list[Finding], list[WaiverUse]]:
-    """Return the findings of a host, failed ones with the first waiver that covers them, and each waiver's use."""
+    """Return the findings of a host, failed ones with the first waiver that covers them, and each waiver's use.
+
+    untold: keys of resources that the host keeps back. Whoever chooses by one covers nothing, not even by its absence.
+    """
     failed = _Failed(findings)
     covered: dict[int, AppliedWaiver] = {}
     uses = []
     for waiver in waivers:
         numbers, problem = failed.chosen_by(waiver) if waiver.holds_on(inventory_name) else ([], "")
+        hidden = [key for key in untold if waiver.selector is not None and waiver.selector.may_read(key)]
+        if hidden:
+            numbers, problem = [], f"it chooses by {' and '.join(hidden)}, which the audit was told to keep back"
         state = _state(waiver, today, numbers)
         if state == APPLIED:
             for number in numbers:

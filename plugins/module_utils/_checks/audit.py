@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.labels import detail_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, HostSnapshot, Source
 
@@ -88,6 +89,7 @@ def _host(snapshot: HostSnapshot) -> dict[str, Any]:
         "kernel": snapshot.kernel,
         "docker_host": snapshot.docker_host,
         "taken_at": snapshot.taken_at,
+        "labels": detail_of(snapshot),
     }
 
 

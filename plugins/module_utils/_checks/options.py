@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     NONE,
     SUMMARY,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.labels import DETAILS
 
 SAVE = "save"
 AUDIT = "audit"
@@ -46,6 +47,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
+    "labels": {"type": "str", "choices": list(DETAILS), "default": DETAILS[0]},
     "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
     "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},
     "snapshot_path": {"type": "path"},

@@ -83,6 +83,9 @@ SOURCES = (
     MANAGED_LINKS,
 )
 
+# How much a snapshot has of labels: names and values, names, nothing.
+KEEP_LABELS, MASK_LABELS, OMIT_LABELS = "keep", "mask", "omit"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -150,6 +153,9 @@ class HostSnapshot:
     """Containers and networks that sources lack, although they were read."""
     defects: list[Defect] = field(default_factory=list)
     """Errors of this collection that kept sources from being read."""
+
+    labels: str = KEEP_LABELS
+    """``keep``, ``mask`` (their names alone) or ``omit``: how much of the labels of containers and networks is here."""
 
     def was_read(self, source: str) -> bool:
         """Whether the source of that name was read."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
 from ansible_collections.dockernet.baseline.plugins.modules import docker_netcheck
 
@@ -194,3 +195,22 @@ def test_without_an_engine_nothing_is_reached(run: Any) -> None:
 def test_the_time_for_the_reading_is_passed_on_and_takes_a_second_at_least(run: Any) -> None:
     assert "failed" not in run(read_timeout=7)
     assert run(read_timeout=0)["msg"] == "read_timeout: it takes a second at least, found 0"
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [("keep", [{"name": "team", "value": "shop"}]), ("mask", [{"name": "team", "value": MASK}]), ("omit", [])],
+)
+def test_labels_are_told_as_far_as_is_wanted(run: Any, tmp_path: Path, detail: str, told: list[Any]) -> None:
+    host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",), labels={"team": "shop"})
+    path = str(tmp_path / "saved.json")
+    here = run(host, labels=detail, snapshot_path=path)
+    there = run(snapshot="audit", snapshot_path=path)
+    for result in (here, there):
+        assert result["host"]["labels"] == detail
+        shown = [item["resource"]["labels"] for item in result["findings"] if item["resource"]["container"] == "web"]
+        assert shown
+        assert all(labels == told for labels in shown)
+    assert ("shop" in Path(path).read_text()) == (detail == "keep")
+    # What was left out does not come back, and what is there can still be left out.
+    assert run(snapshot="audit", snapshot_path=path, labels="omit")["host"]["labels"] == "omit"

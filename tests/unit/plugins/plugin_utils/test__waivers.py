@@ -246,3 +246,14 @@ def test_shortcuts_choose_what_jmespath_chooses(seed: int) -> None:
 
 def test_a_date_that_yaml_made_is_a_date() -> None:
     assert policy_of(waivers=[waiver(expires=datetime.date(2026, 12, 31))]).waivers[0].decision.expires == "2026-12-31"
+
+
+@pytest.mark.parametrize("selector", ["labels.team == 'shop'", "!(labels.team)", "labels.team != 'x'", "*"])
+def test_a_waiver_by_what_is_kept_back_covers_nothing(selector: str) -> None:
+    policy = policy_of(waivers=[waiver(check=WILDCARD, selector=selector), waiver(selector="container == 'web'")])
+    result, uses = apply_waivers(FINDINGS, policy.waivers, "edge1", TODAY, ["labels"])
+    assert [item.resource.name for item in result if item.waiver] == ["web:80/tcp"]
+    assert (uses[0].state, uses[0].problem) == (
+        "unused",
+        "it chooses by labels, which the audit was told to keep back",
+    )
