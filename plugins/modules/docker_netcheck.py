@@ -40,7 +40,8 @@ attributes:
   platform:
     platforms: linux
 notes:
-  - Run it with C(become). Without, it sees a part, and says what it did not see.
+  - Run it with C(become). Without, it sees a part, and says what it did not see. Which part, for members of the group
+    C(docker) and for single capabilities, is in U(https://github.com/dockernet/baseline/blob/main/docs/privileges.md).
   - A half of it runs on the controller, so C(async) is not possible with it.
 options:
   profile:
