@@ -159,28 +159,38 @@ def running_on(host: Host, unit: str, script: str, *words: str) -> Iterator[None
         host.run(["systemctl", "stop", unit], check=False)
 
 
+@contextmanager
+def odd_links(host: Host) -> Iterator[None]:
+    """Two links while the body runs, of which the name of one is no UTF-8. The host's reset cannot name it either."""
+    names = ("br\\303\\251", "br\\351")
+    try:
+        for number, name in enumerate(names):
+            # udev leaves a name alone that comes later.
+            host.run(["ip", "link", "add", f"odd{number}", "type", "bridge"])
+            host.run(["udevadm", "settle", "--timeout=30"], check=False)
+            shown = f"\"$(printf '{name}')\""
+            host.run(f"ip link set odd{number} name {shown} && ip link set {shown} up")
+        yield
+    finally:
+        for name in names:
+            host.run(f"ip link delete \"$(printf '{name}')\"", check=False)
+
+
 def test_names_of_sockets_and_interfaces_are_any_bytes(fresh_host: Host) -> None:
     host = fresh_host
     host.deploy(Scenario(containers=[Workload("web", publish=["8080:80"])]))
     install_readers(host)
     usual = outcomes(read_host(host))
-    with running_on(host, "run-odd-socket.service", ODD_SOCKET):
+    with running_on(host, "run-odd-socket.service", ODD_SOCKET), odd_links(host):
         host.wait_for(lambda: "zz /var/run/docker.sock" in host.read("/proc/net/unix"), 30, "an odd socket")
-        # One that is UTF-8 and one that is not; udev lets them be where they get such a name later.
-        for plain, name in (("odd0", "br\\303\\251"), ("odd1", "br\\351")):
-            host.run(["ip", "link", "add", plain, "type", "bridge"])
-            host.run(["udevadm", "settle", "--timeout=30"], check=False)
-            host.run(f"ip link set {plain} name \"$(printf '{name}')\" && ip link set \"$(printf '{name}')\" up")
         snapshot = read_host(host)
-        assert {"bré", "br\ufffd"} <= {link.name for link in snapshot.links}
-        assert snapshot.sysctls["net.ipv4.conf.br\ufffd.forwarding"]
-        assert [name for name, source in snapshot.sources.items() if not source.read] == []
-        assert {item for item in outcomes(snapshot) if item[2] == "fail"} == {
-            item for item in usual if item[2] == "fail"
-        }
-        # A module that plans with the text of /proc/net/ipv6_route.
+        # A module that plans with what /proc/net/ipv6_route says.
         result = ansible_module(host, "dockernet.baseline.ip_forward", {}, check=True)
-        assert not result.get("failed"), result
+    assert {"bré", "br\ufffd"} <= {link.name for link in snapshot.links}
+    assert snapshot.sysctls["net.ipv4.conf.br\ufffd.forwarding"]
+    assert [name for name, source in snapshot.sources.items() if not source.read] == []
+    assert {item for item in outcomes(snapshot) if item[2] == "fail"} == {item for item in usual if item[2] == "fail"}
+    assert not result.get("failed"), result
 
 
 @pytest.mark.parametrize("whole", [50, 2000])
