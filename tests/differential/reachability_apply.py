@@ -15,6 +15,7 @@ from tests.differential.reachability_frames import frame_rules, ipsec_policies
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
 from tests.differential.reachability_names import Names
 from tests.differential.reachability_neighbours import Draw, End, ends_of, fixed_entries
+from tests.differential.reachability_on_top import rules_on_top
 from tests.differential.reachability_probes import Outsider
 from tests.differential.reachability_sets import drawn_set
 from tests.differential.reachability_steps import steps
@@ -67,6 +68,7 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
     ends = _ends_on_bridges(host, case)
     case.steps = [
         *steps(case, names),
+        *rules_on_top(Draw(f"on top/{case.seed}/{case.number}"), names),
         *fixed_entries(Draw(f"neighbours/{case.seed}/{case.number}"), ends),
         *bridge_settings(Draw(f"bridges/{case.seed}/{case.number}"), ends),
         *traffic_control(Draw(f"traffic control/{case.seed}/{case.number}"), ends),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.differential.reachability_engines import IPTABLES, NFTABLES, EngineDraws, draws_of
+from tests.differential.reachability_on_top import closed
 from tests.lab.kinds import KINDS
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
@@ -108,7 +109,7 @@ def host_case(seed: int, number: int, release: str = "") -> HostCase:
         containers.append(Workload("inmate", network_mode=f"container:{containers[0].name}", serve=()))
     if made.backend == NFTABLES and made.daemon.get("userland-proxy") is False:
         containers = [replace(container, publish=_once(container.publish)) for container in containers]
-    made.scenario = Scenario(networks, containers)
+    made.scenario = Scenario(closed(Draw(f"closed/{seed}/{number}"), networks), containers)
     return made
 
 
