@@ -87,7 +87,7 @@ class Course(NamedTuple):
     tracked: Optional[Connection] = None
     """What the host's connection tracking keeps of the packets before this one."""
     learnt: tuple[tuple[str, int], ...] = ()
-    """Who (the label of a stack, or a wire) was just told by a question from which address where its sender is."""
+    """Who (the label of a stack) was just told by a question from which address where its sender is."""
 
     def note(self, leg: str, place: str, action: str, note: str = "") -> Course:
         """The same with one more event."""

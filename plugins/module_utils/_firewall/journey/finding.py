@@ -6,8 +6,9 @@
 
 """Whether who sends a packet on learns the hardware address of its neighbour (ARP, neighbour discovery).
 
-Who is asked learns that of who asks, from the question. Where a question or its answer is stopped, it hangs on what the
-kernel remembers whether the packet goes on, so that both is followed.
+Who is asked learns that of who asks, from the question, and confirms it some seconds later by a question of its own to
+that one alone. Where a question or its answer is stopped, it hangs on what the kernel remembers whether the packet goes
+on, so that both is followed.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ class _Stop(NamedTuple):
 def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked: End, neighbour: int) -> Found:
     """One end of a bridge sends to an address of another end, which it has no fixed entry for."""
     family, who = course.flight.family, asking.stack.label
-    if (who, neighbour) in course.learnt:
-        return Found(course)
+    is_told = (who, neighbour) in course.learnt
     source = asking.stack.asks_from(family, asking.device, course.flight.saddr, neighbour)
-    stop = _barred(bridge, asking, asked, family) or _by_frame_rules(
+    # What is kept from all is not kept from the one that is known.
+    stop = None if is_told else _barred(bridge, asking, asked, family)
+    stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, asking, asked, family, (source, neighbour))
     )
     if stop is None and family == 4:
@@ -71,34 +73,33 @@ def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked:
         stop = _stop(answer_misled(bridge, asking, asked, source)) or _by_rules(
             leg, bridge, asking, asked, source, neighbour
         )
+    if stop is not None and is_told:
+        stop = stop._replace(is_certain=False)
     return _found(leg, course, stop, who, neighbour).with_question(asked.stack.label, source)
 
 
 def find_outside(leg: Leg, course: Course, device: str, neighbour: int) -> Found:
     """The host sends to a machine on an uplink, which it has no fixed entry for."""
     host, flight = leg.view.host, course.flight
-    if flight.family == 4 or (host.label, neighbour) in course.learnt:
+    if flight.family == 4:
         return Found(course)
     source = host.asks_from(6, device, flight.saddr, neighbour)
     stop = _stop(_words(leg.view.neighbours.obstacle_from_host(device, "", source, neighbour)))
-    return _found(leg, course, stop, host.label, neighbour).with_question(_wire(device), source)
+    return _found(leg, course, stop, host.label, neighbour)
 
 
 def find_host(leg: Leg, course: Course, device: str) -> Found:
     """A machine on an uplink sends to the host, for itself or as the way to others."""
     host, flight = leg.view.host, course.flight
     neighbour = _asked_outside(host, flight, device)
-    if (_wire(device), neighbour) in course.learnt:
-        return Found(course)
-    # Of what a router hands on it is not known from which address it asks.
-    is_near = host.is_on_link(flight.family, flight.saddr, device)
     if flight.family == 6:
         stop = _stop(_words(leg.view.neighbours.obstacle_to_host(device, "", flight.saddr, neighbour)))
+    elif host.is_on_link(4, flight.saddr, device):
+        stop = _stop(arp_problem(host, device, flight.saddr, neighbour))
     else:
-        stop = _stop(arp_problem(host, device, flight.saddr, neighbour) if is_near else "")
-    who = address_text(flight.family, flight.saddr)
-    found = _found(leg, course, stop, who, neighbour)
-    return found.with_question(host.label, flight.saddr) if is_near else found
+        # Of what a router hands on it is not known from which address it asks.
+        stop = None
+    return _found(leg, course, stop, address_text(flight.family, flight.saddr), neighbour)
 
 
 def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
@@ -157,8 +158,3 @@ def _stop(text: str) -> Optional[_Stop]:
 
 def _words(obstacle: str) -> str:
     return f"neighbour discovery is stopped, {obstacle}" if obstacle else ""
-
-
-def _wire(device: str) -> str:
-    """Who is behind an uplink, as the course keeps what it has learnt."""
-    return f"outside, by {device}"
