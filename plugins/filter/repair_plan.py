@@ -58,6 +58,10 @@ options:
     type: str
     choices: [default, cis, strict]
     default: default
+  forwarding_by_file:
+    description: Whether a file is to turn forwarding on at boot although nothing lacks it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -100,11 +104,13 @@ def repair_plan(
     *,
     proxy_in_force: Optional[bool] = None,
     live_restore: bool = False,
+    forwarding_by_file: bool = False,
 ) -> dict[str, Any]:
     """Return the plan for findings as plain data; raise AnsibleFilterError when they are none or one would be lost."""
     if profile not in PROFILES:
         raise AnsibleFilterError(f"repair_plan: no profile {profile!r}; there are {', '.join(PROFILES)}")
-    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also, PROFILES[profile].posture)
+    posture = PROFILES[profile].posture
+    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also, posture, forwarding_by_file)
     try:
         plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
     except DecodeError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import DISABLED, ENABLED, KEEP
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Finding, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding, Remedy
 
 BRIDGE_HAIRPIN = "bridge_hairpin"
 BRIDGE_NETWORK = "bridge_network"
@@ -62,6 +62,8 @@ class Wishes:
     """Those of ON_REQUEST and POSTURE that are to be repaired, too."""
     posture: bool = False
     """Whether all of POSTURE are."""
+    forwarding_by_file: bool = False
+    """Whether a file is to turn forwarding on at boot although nothing lacks it."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,10 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
     Raises LostRemedyError.
     """
     named: dict[str, list[Mapping[str, Any]]] = {}
+    found = list(findings)
     remedies = [
         (finding.check, finding.remedy)
-        for finding in findings
+        for finding in found
         if finding.outcome == FAIL and finding.waiver is None and finding.remedy is not None
     ]
     for check, remedy in remedies:
@@ -92,6 +95,8 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
         _refuse_to_lose(check, remedy.module, remedy.args)
         if _asked_for(check, wishes):
             named.setdefault(remedy.module, []).append(remedy.args)
+    if wishes.forwarding_by_file:
+        named.setdefault(IP_FORWARD, []).append({"families": _families_in_use(found)})
     modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
     forwarding = _forwarding(named.get(IP_FORWARD, []), wishes)
     if forwarding:
@@ -103,6 +108,12 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
     waiting = {check: _missing_wish(check, remedy, state, wishes) for check, remedy in remedies}
     return RepairPlan(modules, switches, {check: wish for check, wish in waiting.items() if wish})
+
+
+def _families_in_use(findings: Iterable[Finding]) -> list[str]:
+    """Those whose forwarding was judged, since networks need it."""
+    judged = {finding.check for finding in findings if finding.outcome in (PASS, FAIL)}
+    return [family for family in ("ipv4", "ipv6") if f"forwarding.{family}" in judged]
 
 
 def _refuse_to_lose(check: str, module: str, args: Mapping[str, Any]) -> None:

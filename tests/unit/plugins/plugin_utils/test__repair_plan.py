@@ -157,3 +157,16 @@ def test_a_remedy_of_which_a_part_would_not_be_run_is_refused(finding: Finding, 
     with pytest.raises(LostRemedyError, match=lost):
         plan(finding)
     assert plan(replace(finding, outcome="unknown")).modules == {}
+
+
+def test_a_file_that_turns_forwarding_on_at_boot_is_written_where_somebody_asks_for_it() -> None:
+    judged = [
+        replace(failed(None), check=f"forwarding.{name}", outcome=outcome)
+        for name, outcome in (("ipv4", "pass"), ("ipv6", "not_applicable"))
+    ]
+    assert plan(*judged).modules == {}
+    asked = Wishes(forwarding_by_file=True)
+    assert plan(*judged, wishes=asked).modules == {"ip_forward": {"families": ["ipv4"]}}
+    # No network leads outside, or its checks were left out.
+    assert plan(*judged[1:], wishes=asked).modules == {}
+    assert plan(*judged, wishes=replace(asked, families=["ipv6"])).modules == {}
