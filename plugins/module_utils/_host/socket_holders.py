@@ -69,7 +69,8 @@ class SocketHolders:
         return {
             os.path.basename(procfs.program(process.pid) or "") or process.name
             for process in procfs.processes()
-            if self.may_serve(process.pid) and self.holds(process.pid)
+            # Those of containers are many, and none of them is an engine of this host.
+            if self.may_serve(process.pid) and not procfs.is_nested(process.pid) and self.holds(process.pid)
         }
 
     def _inodes(self, pid: int) -> set[int]:

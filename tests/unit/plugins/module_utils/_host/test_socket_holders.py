@@ -43,6 +43,12 @@ def test_who_listens_holds_it_by_any_name_of_the_file(path: Path) -> None:
     assert SocketHolders(EngineAddress(str(path))).programs() == own
 
 
+def test_processes_of_containers_are_not_looked_into(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "is_nested", lambda dummy: True)
+    monkeypatch.setattr(procfs, "sockets", None)
+    assert SocketHolders(EngineAddress(str(path))).programs() == set()
+
+
 def test_others_do_not(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(path.parent / "b.sock"))
