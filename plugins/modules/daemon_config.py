@@ -102,6 +102,10 @@ notes:
     container running.
   - A dockerd that systemd does not run (an init script, a shell) is not restarted; keys that can be reloaded are, by
     SIGHUP. A rootless engine is left alone.
+  - C(dockerd --validate) is run with the program that the service's unit names, where that and every directory on the
+    way to it belong to root, and nobody else may write there. Where it is not run (that does not hold, the unit starts
+    a wrapper, there is no unit), a warning says why, and the file is checked against what is known of this engine
+    alone.
   - C(userland-proxy) brings along all that the module M(dockernet.baseline.userland_proxy) does for it.
   - Values can hold secrets (C(proxies), C(log-opts)). They are masked in what the module returns; C(no_log) on the task
     keeps them out of Ansible's own output.
