@@ -122,6 +122,14 @@ disruptions:
   sample:
     - container: web
       how: is stopped and stays stopped (restart policy no)
+libraries:
+  description:
+    - Python libraries that the change takes and that could not be loaded there, such as V(pyroute2). The module refuses
+      for them; in check mode it says what it would do with them.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 refused:
   description: Whether it refused before anything was changed; C(msg) then says why and how to consent.
   returned: failure

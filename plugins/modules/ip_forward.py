@@ -157,6 +157,14 @@ disruptions:
       how: >-
         IPv4 is no longer forwarded for it where no rule accepts it: a bridge of libvirt with the ports vnet0
         (192.168.122.1/24)
+libraries:
+  description:
+    - Python libraries that the change takes and that could not be loaded there, such as V(pyroute2). The module refuses
+      for them; in check mode it says what it would do with them.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 refused:
   description: Whether it refused before anything was changed; C(msg) then says why and how to consent.
   returned: failure

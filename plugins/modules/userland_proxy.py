@@ -116,6 +116,23 @@ disruptions:
   sample:
     - container: web
       how: is stopped and stays stopped (restart policy no)
+follows:
+  description:
+    - What is brought into line with docker-proxy along, so that M(dockernet.baseline.bridge_hairpin) will find it done,
+      V(ports) (the hairpin mode of containers that run on) and V(loopback) (the routing of 127.0.0.0/8 by bridges, and
+      its guard).
+  returned: success
+  type: list
+  elements: str
+  sample: [loopback, ports]
+libraries:
+  description:
+    - Python libraries that the change takes and that could not be loaded there, such as V(pyroute2). The module refuses
+      for them; in check mode it says what it would do with them.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 refused:
   description: Whether it refused before anything was changed; C(msg) then says why and how to consent.
   returned: failure

@@ -4,23 +4,25 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The one library that changes need and readings do not, asked for before anything is changed."""
+"""The one library that changes need and readings do not: whether it can be loaded, asked before anything is changed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import missing_library
 
+PYROUTE2 = "pyroute2"
 
-def demand_pyroute2(changes: Sequence[object]) -> None:
-    """Raise Refusal, naming the package, when there are changes of links to make and pyroute2 cannot be loaded."""
+
+def lacking(changes: Sequence[object]) -> dict[str, str]:
+    """Return the libraries that these changes of links take and that cannot be loaded, each with a sentence on it."""
     if not changes:
-        return
+        return {}
     try:
         # Loaded for real: a library that is there and does not load is of no use.
         import pyroute2  # noqa: F401
     except ImportError as error:
-        raise Refusal(missing_library("pyroute2", "python3-pyroute2", sys.executable, error).reason) from error
+        return {PYROUTE2: missing_library(PYROUTE2, "python3-pyroute2", sys.executable, error).reason}
+    return {}

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,14 +53,20 @@ class Outline:
     results: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Further keys of the module's result, with dataclasses of the model's kind: see codec.py for what becomes of
     their names."""
+    lacking: dict[str, str] = field(default_factory=dict)
+    """Python libraries that it takes and that cannot be loaded, each with a sentence about it."""
 
 
 class Refusal(Exception):
     """The change would hurt, or cannot be judged. Nothing was touched; the message names the way on."""
 
-    def __init__(self, message: str, disruptions: list[Disruption] | None = None) -> None:
+    def __init__(
+        self, message: str, disruptions: list[Disruption] | None = None, libraries: Iterable[str] = ()
+    ) -> None:
         super().__init__(message)
         self.disruptions = disruptions or []
+        self.libraries = sorted(libraries)
+        """Python libraries without which it cannot be done."""
 
 
 class ChangeFailed(Exception):

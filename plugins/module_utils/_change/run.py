@@ -47,10 +47,17 @@ def run_change(module: HostModule, change: Change[P]) -> None:
         if outline.actions and not module.check_mode:
             outline = _apply(change)
     except Refusal as refusal:
-        module.fail_json(msg=str(refusal), refused=True, actions=[], diff=[], disruptions=to_plain(refusal.disruptions))
+        module.fail_json(
+            msg=str(refusal),
+            refused=True,
+            actions=[],
+            diff=[],
+            disruptions=to_plain(refusal.disruptions),
+            libraries=refusal.libraries,
+        )
     except ChangeFailed as failure:
         module.fail_json(msg=str(failure), refused=False, log=failure.log)
-    for warning in outline.warnings:
+    for warning in [*outline.warnings, *outline.lacking.values()]:
         module.warn(warning)
     module.exit_json(changed=bool(outline.actions), **_result(outline))
 
@@ -59,9 +66,15 @@ def _apply(change: Change[P]) -> Outline:
     with exclusive():
         # Somebody else may have changed the host while this run waited for the lock.
         plan = change.plan()
+        _refuse_without_libraries(plan.outline)
         if plan.outline.actions:
             change.apply(plan)
         return plan.outline
+
+
+def _refuse_without_libraries(outline: Outline) -> None:
+    if outline.lacking:
+        raise Refusal(f"nothing was changed: {'; '.join(outline.lacking.values())}", libraries=outline.lacking)
 
 
 def _result(outline: Outline) -> dict[str, Any]:
@@ -69,5 +82,6 @@ def _result(outline: Outline) -> dict[str, Any]:
         "actions": outline.actions,
         "diff": [diff.to_plain() for diff in outline.diffs],
         "disruptions": to_plain(outline.disruptions),
+        "libraries": sorted(outline.lacking),
         **{key: to_plain(items) for key, items in outline.results.items()},
     }

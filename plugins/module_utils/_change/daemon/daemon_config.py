@@ -53,7 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
@@ -95,7 +95,7 @@ class DaemonConfigChange:
         demand(snapshot, ENGINE, SERVICE, DAEMON_CONFIG)
         _refuse_other_file(snapshot)
         plan = plan_daemon_config(snapshot, self._goal, self._consent, self._facts(snapshot))
-        demand_pyroute2(plan.ports)
+        plan = replace(plan, outline=replace(plan.outline, lacking=lacking(plan.ports)))
         if snapshot.service is None or snapshot.engine is None:
             return plan
         return _rehearsed(plan, snapshot.service.argv, snapshot.engine.release)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
     FileState,
@@ -29,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import verify_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
@@ -54,8 +55,7 @@ class HairpinChange:
         """Read the host and plan."""
         unit = read_unit_to_plan(self._run, UNIT)
         plan = plan_hairpin(self._read(), self._wish, read_firewall(self._run), unit)
-        demand_pyroute2(plan.ports)
-        return plan
+        return replace(plan, outline=replace(plan.outline, lacking=lacking(plan.ports)))
 
     def apply(self, plan: HairpinPlan) -> None:
         """Set it all, ports last, and read it back; a failure leaves it as it was."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
     bridge_of,
     subnets_of,
@@ -112,9 +113,9 @@ class NetworkChange:
             for item in decisions
             if item.outcome == RECREATED and item.old and item.body
         }
-        return NetworkPlan(
-            outline(decisions, recreations), decisions, _surroundings(snapshot, self._avoid), recreations
-        )
+        lacks = {name: reason for item in recreations.values() for name, reason in _lacking(item).items()}
+        words = replace(outline(decisions, recreations), lacking=lacks)
+        return NetworkPlan(words, decisions, _surroundings(snapshot, self._avoid), recreations)
 
     def apply(self, plan: NetworkPlan) -> None:
         """Carry out the decisions in order and prove each against the kernel; a failure ends it."""
@@ -177,9 +178,12 @@ class NetworkChange:
         if len(plan.recreations) == 1 or item.old is None or item.body is None:
             return planned
         try:
-            return self._recreation(item.old, item.body, self._read())
+            found = self._recreation(item.old, item.body, self._read())
         except Refusal as refusal:
             raise ChangeFailed(f"network {item.wish.name} was not re-created: {refusal}") from refusal
+        for reason in _lacking(found).values():
+            raise ChangeFailed(f"network {item.wish.name} was not re-created: {reason}")
+        return found
 
     def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
         remarks: list[str] = []
@@ -256,6 +260,11 @@ def _surroundings(snapshot: HostSnapshot, avoid: list[CIDR]) -> Surroundings:
     for network in snapshot.networks:
         bare = without_network(bare, network.id, network.bridge)
     return Surroundings(snapshot, taken_on_host(bare, avoid))
+
+
+def _lacking(recreation: Recreation) -> dict[str, str]:
+    """Where an endpoint of a running container comes back with another MAC address, its old one has to be set."""
+    return lacking(recreation.members)
 
 
 def _entry(item: Decision, recreation: Recreation | None) -> dict[str, Any]:

@@ -26,7 +26,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.container_links import (
     ContainerLinks,
     KernelLinks,
@@ -80,8 +79,6 @@ def plan_on_host(
         }
     except (ApiProblem, ChangeFailed) as error:
         raise Refusal(f"nothing was changed: network {old['Name']} cannot be re-created: {error}") from error
-    # Where an endpoint comes back with another MAC address, its old one has to be set.
-    demand_pyroute2(list(views))
     host = RecreationContext(
         containers=found,
         networks=networks,

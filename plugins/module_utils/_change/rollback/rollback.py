@@ -42,7 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     History,
     parse_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
     Outline,
@@ -126,6 +126,7 @@ class RollbackChange:
             first.diffs + values.outline.diffs,
             first.disruptions,
             goal.notes + first.warnings + values.outline.warnings + left,
+            lacking={**first.lacking, **lacking(values.ports)},
         )
         return RollbackPlan(outline, history, change, daemon)
 
@@ -136,6 +137,8 @@ class RollbackChange:
         try:
             # What a restart has made anew is not what was planned for.
             values = self._values(self._read(), plan.history, None)
+            for reason in lacking(values.ports).values():
+                raise ChangeFailed(reason)
             apply_values(values, self._run, Journal(MODULE, self._root))
         except ChangeFailed as error:
             text = (
@@ -178,9 +181,7 @@ class RollbackChange:
         if daemon is not None and daemon.guard.unit is not None:
             pasts.pop(unit_path(daemon.guard.unit.after.name), None)
         files = list(pasts.values())
-        plan = plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
-        demand_pyroute2(plan.ports)
-        return plan
+        return plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
 
     def _present(self, snapshot: HostSnapshot, changes: list[Change], daemon: DaemonPlan | None) -> Present:
         sysctls = dict(snapshot.sysctls)

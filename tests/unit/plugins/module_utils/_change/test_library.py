@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import demand_pyroute2
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
 
 
 def test_only_changes_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lacking(["a port"]) == {}
     monkeypatch.setitem(sys.modules, "pyroute2", None)
-    demand_pyroute2([])
-    with pytest.raises(Refusal, match="install python3-pyroute2"):
-        demand_pyroute2(["a port"])
+    assert lacking([]) == {}
+    found = lacking(["a port"])
+    assert list(found) == ["pyroute2"]
+    assert "install python3-pyroute2" in found["pyroute2"]
