@@ -26,6 +26,12 @@ options:
   proxy_in_force:
     description: Whether docker-proxy is in force, as RV(dockernet.baseline.docker_netcheck#module:facts) has it.
     type: bool
+  running:
+    description:
+      - Whether containers run on the host. With O(live_restore) they run on over a restart, in which dockerd leaves its
+        default network as it is, so that V(network.icc) waits.
+    type: bool
+    default: false
   userland_proxy:
     description: What is wanted of docker-proxy. With V(keep), nothing that would switch it is done.
     type: str
@@ -105,6 +111,7 @@ def repair_plan(
     proxy_in_force: Optional[bool] = None,
     live_restore: bool = False,
     forwarding_by_file: bool = False,
+    running: bool = False,
 ) -> dict[str, Any]:
     """Return the plan for findings as plain data; raise AnsibleFilterError when they are none or one would be lost."""
     if profile not in PROFILES:
@@ -112,7 +119,8 @@ def repair_plan(
     posture = PROFILES[profile].posture
     wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also, posture, forwarding_by_file)
     try:
-        plan = plan_of([from_plain(Finding, finding) for finding in findings], wishes, proxy_in_force=proxy_in_force)
+        found = [from_plain(Finding, finding) for finding in findings]
+        plan = plan_of(found, wishes, proxy_in_force=proxy_in_force, running=running)
     except DecodeError as error:
         raise AnsibleFilterError(f"repair_plan: not a list of findings: {error}") from error
     except LostRemedyError as error:

@@ -28,7 +28,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils._hardening_run 
     Repair,
     Run,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import RUN_BY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import (
+    BRIDGE_HAIRPIN,
+    RUN_BY,
+)
 
 # What became of a row.
 REPAIRED = "repaired"
@@ -120,12 +123,22 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
     repair = _repair_of(run, before)
     if run.check_mode and before.outcome == FAIL and repair is not None and repair.outcome == CHANGED:
         return "would pass", REPAIRED, f"would be repaired by {repair.module}"
+    along = _mended_along(run, repair)
+    if run.check_mode and before.outcome == FAIL and along:
+        return "would pass", REPAIRED, f"would be mended along by {along}"
     if after is not None and _notable(after):
         return now, *_why_still(run, before if after.outcome == FAIL else after)
     if repair is not None and repair.outcome == CHANGED:
         return now, REPAIRED, f"repaired by {repair.module}"
-    along = any(repair.outcome == CHANGED for repair in run.repairs.values())
-    return now, REPAIRED, "mended with the rest" if along else "better since the first audit"
+    changed = any(repair.outcome == CHANGED for repair in run.repairs.values())
+    return now, REPAIRED, "mended with the rest" if changed else "better since the first audit"
+
+
+def _mended_along(run: Run, repair: Optional[Repair]) -> str:
+    """The module that does the work of another one, which finds nothing to do or is not run for it; "" for none."""
+    if repair is None or repair.module != BRIDGE_HAIRPIN or repair.outcome not in (UNCHANGED, NOT_RUN):
+        return ""
+    return next((other.module for other in run.repairs.values() if other.outcome == CHANGED and other.follows), "")
 
 
 def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:

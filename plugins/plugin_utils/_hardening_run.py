@@ -30,6 +30,8 @@ class Repair:
     message: str = ""
     actions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    follows: list[str] = field(default_factory=list)
+    """What it brings into line besides, that is another module's otherwise."""
 
     @classmethod
     def from_result(cls, module: str, result: Mapping[str, Any]) -> Repair:
@@ -47,6 +49,7 @@ class Repair:
             str(result.get("msg") or ""),
             [str(action) for action in result.get("actions") or []],
             [str(warning) for warning in result.get("warnings") or []],
+            [str(thing) for thing in result.get("follows") or []],
         )
 
 

@@ -39,6 +39,7 @@ POSTURE = ("network.icc",)
 """Checks that fail on hosts where nothing is broken and nothing is open against what was meant: their repair takes a
 profile that asks for a posture, or a word of its own."""
 
+_IDLE_START = "a start of dockerd that finds no container running"
 _PROXY_KEY = "userland-proxy"
 _LIVE_RESTORE_KEY = "live-restore"
 
@@ -77,13 +78,18 @@ class RepairPlan:
     """Checks whose remedy was not asked for, with the variable of the role harden that asks for it."""
 
 
-def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: Optional[bool]) -> RepairPlan:
-    """Plan the repair of all that failed and was not waived; proxy_in_force as the audit's facts have it.
+def repair_plan(
+    findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: Optional[bool], running: bool = False
+) -> RepairPlan:
+    """Plan the repair of all that failed and was not waived.
 
+    proxy_in_force: as the audit's facts have it; running: whether containers are.
     Raises LostRemedyError.
     """
     named: dict[str, list[Mapping[str, Any]]] = {}
     found = list(findings)
+    # dockerd makes its default network anew only in a start that finds no container running.
+    carried = running and wishes.live_restore
     remedies = [
         (finding.check, finding.remedy)
         for finding in found
@@ -93,7 +99,7 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
         if remedy.module is None:
             continue
         _refuse_to_lose(check, remedy.module, remedy.args)
-        if _asked_for(check, wishes):
+        if _asked_for(check, wishes) and not (check in POSTURE and carried):
             named.setdefault(remedy.module, []).append(remedy.args)
     if wishes.forwarding_by_file:
         named.setdefault(IP_FORWARD, []).append({"families": _families_in_use(found)})
@@ -107,6 +113,8 @@ def repair_plan(findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: 
         modules[DAEMON_CONFIG] = daemon
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
     waiting = {check: _missing_wish(check, remedy, state, wishes) for check, remedy in remedies}
+    if carried:
+        waiting.update({check: _IDLE_START for check, remedy in remedies if check in POSTURE and remedy.module})
     return RepairPlan(modules, switches, {check: wish for check, wish in waiting.items() if wish})
 
 

@@ -90,16 +90,20 @@ def _harden(lab: Lab, host: Host, case: BrokenHost, *, check: bool = False) -> P
 
 
 def _spoken_otherwise(foretold: dict[str, dict[str, Any]], done: dict[str, dict[str, Any]]) -> list[str]:
-    """Where check mode and the real run did not say the same."""
+    """Where check mode and the real run did not say the same. A module that found nothing to do might not have run."""
     complaints = []
     for name in sorted({*foretold, *done}):
-        one, other = foretold.get(name, {}), done.get(name, {})
+        one, other = (_unless_idle(words.get(name, {})) for words in (foretold, done))
         complaints += [
             f"{name}: {key} in check mode {one.get(key)!r}, really {other.get(key)!r}"
-            for key in sorted({*one, *other})
+            for key in sorted({*one, *other} - {"warnings"})
             if one.get(key) != other.get(key)
         ]
     return complaints
+
+
+def _unless_idle(words: dict[str, Any]) -> dict[str, Any]:
+    return words if words.get("actions") or words.get("why") else {}
 
 
 # ---- the readers' view -----------------------------------------------------------------------------------------------
@@ -127,6 +131,8 @@ def unforeseen_by_readers(found: Prediction, before: HostSnapshot, after: HostSn
         free |= {"daemon", "service", "proxies", "ruleset", "sysctls", "networks", "routes"}
         # docker-proxy, or dockerd in its place, listens anew; so does dockerd's name server inside the containers.
         free |= {"listeners", "inner"}
+    if any(name.endswith(".mtu") for name in found.possible):
+        free |= {"links"}
     if found.restart and found.disrupted:
         free |= {"containers", "links", "routes"}
     one, other = _still(before), _still(after)

@@ -37,7 +37,7 @@ def differences(before: Facts, after: Facts) -> dict[str, tuple[str | None, str 
 
 def said(run: PlaybookResult) -> dict[str, dict[str, Any]]:
     """What each module that may change something said: actions, diff, disruptions, whether and why it refused."""
-    kept = ("actions", "diff", "disruptions", "refused", "changed")
+    kept = ("actions", "diff", "disruptions", "refused", "changed", "warnings")
     found = {}
     for task in run.tasks:
         name = task.action.removeprefix(COLLECTION)
@@ -56,6 +56,13 @@ class Prediction:
     restart: bool = False
     reload: bool = False
     disrupted: list[str] = field(default_factory=list)
+    possible: dict[str, str | None] = field(default_factory=dict)
+    """Facts that may become so, and only so, by what was said beside the diffs."""
+
+
+# Said of a start of dockerd, in actions and warnings.
+_ANEW = re.compile(r"^restart .*it makes network \S+ \((?P<bridge>\S+)\) anew with .*\bmtu (?P<mtu>\d+)")
+_CLOSES = re.compile(r"dockerd turns it on, and closes the chain FORWARD")
 
 
 def prediction(spoken: Mapping[str, Mapping[str, Any]], before: Facts) -> Prediction:
@@ -66,7 +73,12 @@ def prediction(spoken: Mapping[str, Mapping[str, Any]], before: Facts) -> Predic
             found.wanted.update(_promised(diff, before))
         for action in words.get("actions") or []:
             found.restart |= action.startswith("restart ")
+            anew = _ANEW.match(action)
+            if anew is not None:
+                found.possible[f"sysctl:net.ipv6.conf.{anew['bridge']}.mtu"] = anew["mtu"]
             found.reload |= action.startswith("reload ")
+        if any(_CLOSES.search(str(warning)) for warning in words.get("warnings") or []):
+            found.possible["policy:ipv4 filter FORWARD"] = "DROP"
         found.disrupted += [item["container"] for item in words.get("disruptions") or []]
     return found
 
@@ -159,6 +171,8 @@ def unforeseen(found: Prediction, before: Facts, after: Facts) -> list[str]:
     excused = [pattern for name, patterns in UNNAMED.items() if circumstances[name] for pattern in patterns]
     complaints = []
     for name, (old, new) in differences(before, after).items():
+        if name in found.possible and found.possible[name] == new:
+            continue
         if name in found.wanted or any(fnmatch.fnmatchcase(name, pattern) for pattern in excused):
             continue
         complaints.append(f"not foretold: {name} went from {_short(old)} to {_short(new)}")

@@ -86,6 +86,19 @@ def test_a_restart_excuses_the_daemon_and_no_container_that_was_not_named() -> N
     assert "not foretold: daemon:pid" in check(spoken(actions=["reload docker.service"]), daemon="8")[0]
 
 
+def test_what_was_said_to_be_possible_may_come_true_and_nothing_else() -> None:
+    anew = spoken(actions=["restart docker.service; it makes network bridge (docker0) anew with mtu 1450"])
+    name = "sysctl:net.ipv6.conf.docker0.mtu"
+    before = {**BEFORE, name: "1500"}
+    for value, complaints in (("1500", 0), ("1450", 0), ("1400", 1)):
+        assert len(unforeseen(prediction(anew, before), before, {**before, name: value})) == complaints
+    closed = {**BEFORE, "policy:ipv4 filter FORWARD": "DROP"}
+    told = spoken(actions=["restart docker.service"])
+    assert "not foretold: policy:ipv4 filter FORWARD" in unforeseen(prediction(told, BEFORE), BEFORE, closed)[0]
+    told["module"]["warnings"] = ["Where it is off, dockerd turns it on, and closes the chain FORWARD"]
+    assert unforeseen(prediction(told, BEFORE), BEFORE, closed) == []
+
+
 def test_the_same_number_breaks_a_host_in_the_same_way() -> None:
     hosts = [str(broken_host(1, number)) for number in range(20)]
     assert hosts == [str(broken_host(1, number)) for number in range(20)]

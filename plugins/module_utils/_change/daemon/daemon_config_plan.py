@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     pending_warnings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
+    LOOPBACK,
     RELOAD,
     WRITE,
     Consent,
@@ -183,7 +184,7 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
         warnings=pending_warnings(keys) + guard.warnings,
-        results={"settings": keys},
+        results={"settings": keys, "follows": [LOOPBACK] if KEY in target.keys and not target.exact else []},
     )
     return DaemonPlan(
         outline,

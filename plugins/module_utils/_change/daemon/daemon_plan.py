@@ -27,6 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
+PORTS, LOOPBACK = "ports", "loopback"
+"""What a change of daemon.json may bring into line with docker-proxy along: hairpin of ports, the routing of 127/8."""
 WRITE, RELOAD, RESTART = "write", "reload", "restart"
 
 

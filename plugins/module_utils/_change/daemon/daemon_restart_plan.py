@@ -38,6 +38,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     pending_warnings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
+    LOOPBACK,
+    PORTS,
     RELOAD,
     RESTART,
     DaemonPlan,
@@ -52,12 +54,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import (
     LiveRestore,
     RestartImpact,
+    default_network_anew,
     impact,
     live_restore,
     moved_state,
     others_in_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy_care import after_care
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
+    closing_warnings,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    current_policy,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
     port_actions,
     port_diff,
@@ -149,7 +158,7 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
     steps, final = _steps(request, carried)
     ports, sysctls = after_care(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
     guard = _guard(request, enabled=enabled) if switched else GuardPlan()
-    actions = file_actions(config.path, config.text, final) + _service_actions(config, felt, carried)
+    actions = file_actions(config.path, config.text, final) + _service_actions(request, felt, carried, ignored)
     keys = outcomes(request, final, RESTART, ignored)
     outline = Outline(
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
@@ -158,10 +167,11 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         [
             *pending_warnings(keys),
             *others_in_file(snapshot, request.target.keys),
+            *closing_warnings(snapshot, current_policy(snapshot, request.facts.firewall, "ipv4")),
             *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
             *guard.warnings,
         ],
-        results={"settings": keys},
+        results={"settings": keys, "follows": [LOOPBACK, PORTS] if switched else []},
     )
     fallback, fallback_name = _fallback(request, carried)
     return DaemonPlan(
@@ -263,11 +273,12 @@ def _disruption_text(request: Request, carried: Carried, felt: RestartImpact, di
     return f"{text}, or let live-restore carry the containers over it with live_restore: enable"
 
 
-def _service_actions(config: CurrentConfig, felt: RestartImpact, carried: Carried) -> list[str]:
-    unit = config.starter
+def _service_actions(request: Request, felt: RestartImpact, carried: Carried, ignored: frozenset[str]) -> list[str]:
+    unit = request.config.starter
+    taken = frozenset(name for name in request.pending - ignored if of_default_bridge(name))
     keeping = f"; {len(felt.kept)} running containers are kept by live-restore" if felt.kept else ""
     actions = [f"reload {unit} and wait until dockerd reports live-restore"] if carried.prepare else []
-    actions.append(f"restart {unit}{keeping}")
+    actions.append(f"restart {unit}{keeping}{default_network_anew(request.snapshot, taken, request.settings)}")
     if carried.take_back:
         actions.append(f"reload {unit} and wait until dockerd reports live-restore off")
     return actions

@@ -12,6 +12,8 @@ ends, and takes them up again when it starts *if live-restore is configured then
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,3 +156,15 @@ def _kills_shims(snapshot: HostSnapshot, traits: ServiceTraits) -> bool:
 
 def _unit(snapshot: HostSnapshot) -> str:
     return snapshot.service.name if snapshot.service and snapshot.service.name else "docker.service"
+
+
+def default_network_anew(snapshot: HostSnapshot, taken: frozenset[str], settings: Mapping[str, Any]) -> str:
+    """What a start does besides to the network that these keys are about, in words that go behind those of the restart.
+
+    taken: keys of the default network that the start brings into force; settings: what it will use, by key.
+    """
+    default = next((item for item in snapshot.networks if item.is_default_bridge), None)
+    if not taken or default is None:
+        return ""
+    values = [f"{name} {json.dumps(settings[name])}" for name in sorted(taken) if name in settings]
+    return f"; it makes network {default.name} ({default.bridge}) anew{' with ' if values else ''}{', '.join(values)}"

@@ -60,6 +60,20 @@ def open_router_warnings(
     return warnings
 
 
+def closing_warnings(snapshot: HostSnapshot, policy: str) -> list[str]:
+    """Return what a start of dockerd may do to FORWARD of IPv4, whose policy this is; empty where it would not.
+
+    May, since something else can turn forwarding on before that start.
+    """
+    engine = snapshot.engine
+    if policy == "DROP" or snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
+        return []
+    if engine is None or filters_with_nftables(snapshot) or not _dockerd_would_close(snapshot, engine, "ipv4"):
+        return []
+    text = "IPv4 forwarding is off. Where it still is when dockerd starts, dockerd turns it on, and closes the chain"
+    return [f"{text} FORWARD (its policy goes from ACCEPT to DROP)"]
+
+
 def unstarted_warnings(snapshot: HostSnapshot, closed_at_boot: set[str]) -> list[str]:
     """Return a sentence for each family that boot no longer turns on where dockerd needs that done.
 

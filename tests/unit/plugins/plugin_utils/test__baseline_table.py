@@ -50,6 +50,17 @@ def test_check_mode_says_would() -> None:
     assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 0 pass."
 
 
+@pytest.mark.parametrize("hairpin", [{"changed": False}, {"skipped": True}])
+def test_check_mode_says_what_one_module_does_for_another(hairpin: dict[str, Any]) -> None:
+    daemon = {"changed": True, "actions": ["restart docker.service"], "follows": ["ports", "loopback"]}
+    lines = baseline_table(
+        Run([finding("fail")], None, repairs(daemon_config=daemon, bridge_hairpin=hairpin), check_mode=True), 140
+    )
+    assert "would pass  would be mended along by daemon_config" in rows(lines)[0]
+    alone = baseline_table(Run([finding("fail")], None, repairs(bridge_hairpin=hairpin), check_mode=True), 140)
+    assert "would" not in rows(alone)[0]
+
+
 def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
     remedy = Remedy("Write it.", "daemon_config", {"config": {"live-restore": True}})
     before = [finding("fail", "daemon.live-restore", remedy=remedy)]

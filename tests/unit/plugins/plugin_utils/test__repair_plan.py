@@ -96,6 +96,15 @@ def test_a_posture_takes_a_profile_that_asks_for_it_or_a_word(check: str) -> Non
         assert found == RepairPlan({"daemon_config": {"config": {"icc": False}, "absent": []}})
 
 
+def test_the_default_network_is_made_anew_by_a_start_that_finds_no_container_running() -> None:
+    posture = replace(failed("daemon_config", config={"icc": False}), check="network.icc")
+    carried = repair_plan([posture], Wishes(posture=True, live_restore=True), proxy_in_force=True, running=True)
+    assert carried.modules == {}
+    assert carried.waiting == {"network.icc": "a start of dockerd that finds no container running"}
+    ended = repair_plan([posture], Wishes(posture=True), proxy_in_force=True, running=True)
+    assert ended.modules["daemon_config"]["config"] == {"icc": False}
+
+
 def test_a_profile_gives_no_consent_to_what_somebody_held_back() -> None:
     for check in ON_REQUEST:
         assert plan(
