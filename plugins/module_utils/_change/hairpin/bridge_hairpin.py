@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import verify_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls

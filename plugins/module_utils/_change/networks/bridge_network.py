@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
     bridge_of,
     subnets_of,

@@ -42,7 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     History,
     parse_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
     Outline,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.library import lacking
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 
 
 def test_only_changes_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
