@@ -63,6 +63,8 @@ class Outcome:
     """Check, kind and name of the resource, outcome."""
     sources: dict[str, str] = field(default_factory=dict)
     """Why each was not read, empty for those that were."""
+    gaps: list[str] = field(default_factory=list)
+    """Sources in which a container or network is missing."""
     wrong: list[str] = field(default_factory=list)
     """What may not be so: tracebacks, defects that the audit tells of, what a report or the wire cannot take."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -165,6 +167,7 @@ def _follow(answer: dict[str, Any], outcome: Outcome) -> None:
     with outcome.phase("reports"):
         _report(answer, outcome)
     outcome.sources = {name: "" if item["read"] else item["reason"] for name, item in answer["sources"].items()}
+    outcome.gaps = [name for name, item in answer["sources"].items() if item["gaps"]]
     outcome.findings = [
         (item["check"], item["resource"]["kind"], item["resource"]["name"], item["outcome"])
         for item in answer["findings"]

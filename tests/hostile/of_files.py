@@ -37,7 +37,6 @@ FILES: dict[str, tuple[str, ...]] = {
     "run/systemd/netif/links/2": ("managed_links",),
     "usr/bin/dockerd": _WHO_RUNS,
     "etc/default/docker": (SERVICE,),
-    "proc/modules": ("ruleset",),
 }
 # Those that have no default of their own are read only where something leads to them.
 _SETTINGS = b"ENABLED=yes\nIPT_SYSCTL=/etc/ufw/sysctl.conf\n"
