@@ -115,7 +115,7 @@ lab-down: venv ## remove what `make lab` made
 	LAB='$(LAB)' $(PY) -m tests.lab down
 
 test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
-	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration tests/faults tests/prober \
+	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration tests/faults tests/prober tests/hostile \
 	    -n 4 --dist loadgroup --junitxml=.build/results/test-lab.xml $(EXTRA)
 
 # In test-lab the same with a few kills. A kill takes about four seconds.
@@ -145,7 +145,7 @@ rules: SEED ?= 1
 rules: stage ## random rulesets of iptables and nft in network namespaces; the kernel must do as predicted: CASES=20000 SEED=1
 	PYTHONPATH=.build $(PY) -m tests.differential.rules --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In unit the same with some hundreds. Needs root and no lab host; a minute makes about 500.
+# In test-lab the same with 300. Needs root and no lab host; a minute makes about 300 for each processor.
 hostile: CASES ?= 10000
 hostile: SEED ?= 1
 hostile: stage ## audit hosts whose processes, engine, kernel, rules and files are hostile: CASES=10000 SEED=1

@@ -54,12 +54,15 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def _chop(word: str, width: int) -> list[str]:
-    pieces = [""]
-    for char in word:
-        if cells(pieces[-1] + char) > width and pieces[-1]:
-            pieces.append("")
-        pieces[-1] += char
-    return pieces
+    pieces: list[str] = []
+    begin = taken = 0
+    for at, char in enumerate(word):
+        size = _cells_of(char)
+        if taken + size > width and at > begin:
+            pieces.append(word[begin:at])
+            begin, taken = at, 0
+        taken += size
+    return [*pieces, word[begin:]]
 
 
 def pad(text: str, width: int) -> str:

@@ -45,7 +45,7 @@ PROCESSOR_CAP = 40.0
 """Seconds of processor time for judging and reporting."""
 GRACE = 3.0
 """Seconds by which a reading may be late: this machine does other things, too."""
-ENDED_AFTER = 25.0
+ENDED_AFTER = 120.0
 """Seconds after which a case is killed."""
 # What packets are followed by as well, without being needed by a check: where it was not read, ways are open.
 _EVALUATED = {TRAFFIC_CONTROL, NEIGHBOURS, IPSEC}

@@ -72,7 +72,8 @@ def networks_of_strangers(world: World, dice: random.Random) -> None:
     """Whoever may ask the engine may make some; addresses that make no sense are an older engine's, or a plugin's."""
     for number in range(dice.choice((1, 1, 3, 300))):
         network: dict[str, Any] = {
-            "Id": f"{number:064x}", "Name": f"{nasty.word(dice)}{number}", "Driver": dice.choice(("bridge", "macvlan",
+            "Id": f"{number:052x}".rjust(64, "e"), "Name": f"{nasty.word(dice)}{number}",
+            "Driver": dice.choice(("bridge", "macvlan",
             "x\n")),
             "Scope": dice.choice(("local", "swarm", "")), "Labels": nasty.labels(dice) if number < 3 else {},
             "Options": {nasty.word(dice): nasty.word(dice), "com.docker.network.bridge.name": f"gone{number}"},
@@ -86,7 +87,7 @@ def networks_of_strangers(world: World, dice: random.Random) -> None:
 def very_many_containers(world: World, dice: random.Random) -> None:
     stranger = world.inspect(STRANGERS[0])
     for number in range(dice.choice((50, 400))):
-        identity = f"{number:064x}"
+        identity = f"{number:052x}".rjust(64, "d")
         copy = json.loads(json.dumps(stranger))
         copy.update(Id=identity, Name=f"/{nasty.WORDS[number % 40]}{number}")
         copy["State"]["Pid"] = 0

@@ -78,4 +78,4 @@ def _more_and_more(document: Any, dice: random.Random) -> None:
     """One of its lists, many times over."""
     lists = [name for name, value in document.items() if isinstance(value, list) and value]
     name = dice.choice(lists)
-    document[name] = document[name] * dice.choice((20, 200, 1000))
+    document[name] = document[name] * dice.choice((20, 200))

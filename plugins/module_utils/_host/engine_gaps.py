@@ -37,7 +37,7 @@ def understood(
     for item in items:
         try:
             parsed = checked(parse(item))
-            _require_sense(parsed)
+            require_sense(parsed)
         except STRANGE as error:
             words = shortened(f"{type(error).__name__}: {error}")
             reason = f"what the engine says of it cannot be understood ({words})"
@@ -66,7 +66,7 @@ def checked(item: M) -> M:
     return from_plain(type(item), to_plain(item))
 
 
-def _require_sense(item: Union[Network, Container]) -> None:
+def require_sense(item: Union[Network, Container]) -> None:
     """Raise ValueError for what is no address or number of its kind. Empty texts say that there is none."""
     if isinstance(item, Network):
         # Some releases show a gateway with a prefix length.

@@ -13,6 +13,7 @@ import os
 import tempfile
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sense import require_sense_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
 
@@ -25,13 +26,18 @@ class SavedSnapshotError(ValueError):
 
 
 def load_saved(path: str) -> HostSnapshot:
-    """Return the snapshot in a file. Raises SavedSnapshotError."""
+    """Return the snapshot in a file. Raises SavedSnapshotError, also for one that says what cannot be so."""
     try:
-        return load_snapshot(read_regular(path, _LARGEST).data.decode())
+        snapshot = load_snapshot(read_regular(path, _LARGEST).data.decode())
     except OSError as error:
         raise SavedSnapshotError(f"{path} cannot be read: {error.strerror}") from error
     except (DecodeError, UnicodeDecodeError) as error:
         raise SavedSnapshotError(f"{path} is no snapshot of docker_netcheck: {error}") from error
+    try:
+        require_sense_of(snapshot)
+    except ValueError as error:
+        raise SavedSnapshotError(f"what {path} says of a host cannot be so: {error}") from error
+    return snapshot
 
 
 def save_snapshot(snapshot: HostSnapshot, path: str) -> None:

@@ -14,15 +14,20 @@ DENIED = "denied"
 LIBRARY = "library"
 ERROR = "error"
 DEADLINE = "deadline"
+KINDS = (ABSENT, STOPPED, DENIED, LIBRARY, ERROR, DEADLINE)
+
+# Characters. People read it, once for each check that needs the source.
+_LONGEST = 1000
 
 
 class UnreadableError(Exception):
     """A source that cannot be read: kind for programs (see snapshot.Source), reason for people."""
 
     def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
+        """Keep kind and reason; of one in which a program or a stranger says very much, the beginning."""
         self.kind = kind
-        self.reason = reason
+        self.reason = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}..."
+        super().__init__(self.reason)
 
 
 def from_os_error(error: OSError, what: str) -> UnreadableError:
