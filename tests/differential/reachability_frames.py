@@ -85,14 +85,15 @@ def _policy(draw: Draw, names: Names) -> str:
     anywhere = "0.0.0.0/0" if names.family == 4 else "::/0"
     length = "/32" if names.family == 4 else "/128"
     single = [f"{text}{length}" for text in (*names.containers, names.host, names.outside, *names.own)]
-    source, destination = (draw.choice([anywhere, *names.networks, *single]) for dummy in range(2))
+    places = [*names.networks, *names.networks, *single]
+    source, destination = (anywhere if draw.random() < 0.5 else draw.choice(places) for dummy in range(2))
     if names.family == 6 or source == destination == anywhere:
         # Neighbour discovery of IPv6 meets policies, too, and is asked anew at any time.
         proto = draw.choice([f"proto tcp dport {draw.choice(list(names.ports))}", "proto tcp", "proto udp"])
     else:
         proto = draw.choice(["", "", "proto tcp", "proto udp", f"proto tcp dport {draw.choice(list(names.ports))}"])
     fate = draw.choice(["action block", "action block", "action allow", "action allow", _TUNNEL])
-    mark = draw.choice(["", "", "", "", "mark 0x1 mask 0xff"])
+    mark = draw.choice(["", "", "", "", "", "", "", "mark 0x1 mask 0xff"])
     direction = draw.choice(["in", "out", "out", "fwd", "fwd"])
     where = f"src {source} dst {destination} {proto} dir {direction} {mark} priority {draw.choice([1, 5, 9])}"
     return " ".join(f"{where} {fate}".split())
