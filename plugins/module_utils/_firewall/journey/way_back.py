@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text, parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.course import (
     ARRIVED,
+    LOST,
     OUTSIDE,
     TURNED_AWAY,
     UNTOLD,
@@ -32,6 +33,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import ECHO_REPLY, Leg
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
+    LOCAL,
+    UNCERTAIN,
+    UNICAST,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import (
     ACK,
@@ -193,8 +199,8 @@ class WayBack:
         if flight.physin and is_reset(arrival.error):
             # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
             if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
-                controlled = self._reset_controlled(arrival.course)
-                return [ending if controlled is None else ending_of_request(controlled, protocol)]
+                kept = self._reset_without_way(arrival) or self._reset_controlled(arrival.course)
+                return [ending if kept is None else ending_of_request(kept, protocol)]
             reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
             return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
         endings = []
@@ -209,6 +215,17 @@ class WayBack:
                 reason = f"{ending.reason}; what says so is lost: {end.reason or 'it goes elsewhere'}"
                 endings.append(Ending(DROPPED, TIMED_OUT, reason, end.course))
         return endings
+
+    def _reset_without_way(self, arrival: Arrival) -> Optional[Arrival]:
+        """The end of a reset that the host has no route for: that is asked before it goes out by the bridge port."""
+        course, host = arrival.course, self._view.host
+        decision = host.fib.lookup(error_about(host, course.flight, arrival.error).asked)
+        if decision.kind == UNCERTAIN:
+            return self._leg.untold(course, decision.why)
+        if decision.kind in (UNICAST, LOCAL):
+            return None
+        reason = f"{arrival.reason}; the host has no way to send the reset"
+        return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason)
 
     def _reset_controlled(self, course: Course) -> Optional[Arrival]:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""

@@ -177,3 +177,11 @@ def test_a_policy_rule_keeps_the_host_from_answering_arp(strictness: str, seen: 
     rules.sort(key=lambda rule: rule.priority)
     assert ask(snapshot, PEER, "203.0.113.9", 80).seen == "answered"
     assert ask(replace(snapshot, policy_rules=rules), PEER, "203.0.113.9", 80).seen == seen
+
+
+@pytest.mark.parametrize(("kind", "seen"), [("", "refused"), ("blackhole", "timed out"), ("unreachable", "timed out")])
+def test_a_reset_by_a_bridge_port_needs_a_route_all_the_same(kind: str, seen: str) -> None:
+    """A route in the table of local addresses comes before that of the bridge."""
+    snapshot = dual(["-A INPUT -p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"])
+    routes = [*snapshot.routes, *([Route("::/0", 255, kind)] if kind else [])]
+    assert ask(replace(snapshot, routes=routes), PEER, GATEWAY6, 7000).seen == seen
