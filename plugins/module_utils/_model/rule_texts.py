@@ -21,7 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # As iptables-save and ipset save write them: in quotes if there is a blank in it, with backslashes before what counts.
 _OF_SAVE = re.compile(
-    rf"(?P<name> --(?:comment|log-prefix|nflog-prefix|string)| comment) (?P<text>{_QUOTED}|[^\s\"]\S*)", re.DOTALL
+    rf"(?P<name> --(?:comment|log-prefix|nflog-prefix|string)| comment(?= \")) (?P<text>{_QUOTED}|[^\s\"]\S*)",
+    re.DOTALL,
 )
 _OF_JSON = re.compile(rf'(?P<name>"(?:comment|prefix)"\s*:\s*)(?P<text>{_QUOTED})', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

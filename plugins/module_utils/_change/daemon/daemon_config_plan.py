@@ -80,6 +80,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_default,
     proxy_in_force,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import holds_secrets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     ENGINE,
@@ -134,7 +135,9 @@ def _pending(request: Request) -> frozenset[str]:
     found = set()
     for name in {*changed, *request.target.keys}:
         known = in_force(request.snapshot, name, request.settings.get(name)) if _reported(request, name) else None
-        if known is False or (known is None and name in changed):
+        # Of secrets nobody is shown which they are.
+        told = known is not None and not holds_secrets({name: request.settings.get(name)})
+        if known is False or (name in changed and not told):
             found.add(name)
     return frozenset(found)
 

@@ -37,7 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_default,
     proxy_in_force,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK, mask_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 LIVE_RESTORE = "live-restore"
@@ -75,7 +75,11 @@ def in_force(snapshot: HostSnapshot, name: str, wanted: Any) -> bool | None:
     if engine is not None and name == LIVE_RESTORE:
         return engine.live_restore is (wanted is True)
     if engine is not None and name in engine.settings:
-        return same(engine.settings[name], _comparable(name, wanted))
+        shown, asked = _comparable(name, engine.settings[name]), _comparable(name, wanted)
+        if not same(shown, asked):
+            return False
+        if MASK not in json.dumps(asked):
+            return True
     if config is None or daemon is None or config.mtime is None:
         return None
     changed = max(config.mtime, config.ctime or 0.0)
@@ -113,7 +117,7 @@ def report_problem(snapshot: HostSnapshot, expected: dict[str, Any]) -> str:
     wrong = [
         f"{name} as {json.dumps(reported[name])}"
         for name, value in expected.items()
-        if name in reported and not same(reported[name], _comparable(name, value))
+        if name in reported and not same(_comparable(name, reported[name]), _comparable(name, value))
     ]
     return f"dockerd reports {', '.join(wrong)}" if wrong else ""
 
@@ -124,12 +128,17 @@ def _default(name: str) -> Any:
 
 
 def _comparable(name: str, value: Any) -> Any:
-    """A value of daemon.json as /info shows it."""
+    """A value of daemon.json as a snapshot has it of /info, secrets masked."""
+    return mask_values({name: _as_shown(name, value)})[name]
+
+
+def _as_shown(name: str, value: Any) -> Any:
+    """A value of daemon.json as dockerd shows it; labels in an order, which it has none for (a map of Go)."""
     if value is None:
         value = _default(name)
     if name == "registry-mirrors" and isinstance(value, list):
-        value = [str(mirror).rstrip("/") for mirror in value]
-    return mask_values({name: value})[name]
+        return [str(mirror).rstrip("/") for mirror in value]
+    return sorted(map(str, value)) if name == "labels" and isinstance(value, list) else value
 
 
 def _agrees(name: str, wanted: Any, reported: str) -> bool:
@@ -138,7 +147,7 @@ def _agrees(name: str, wanted: Any, reported: str) -> bool:
             found = json.loads(reported) or []
         except ValueError:
             return True
-        return same(_comparable(name, found), _comparable(name, wanted))
+        return same(_as_shown(name, found), _as_shown(name, wanted))
     if isinstance(wanted, bool):
         return reported == str(wanted).lower()
     if isinstance(wanted, int):

@@ -38,6 +38,8 @@ def shown_settings(snapshot: HostSnapshot) -> dict[str, Setting]:
     found = {key: Setting(value, _INFO) for key, value in settings.items()}
     if "registry-mirrors" in found:
         found["registry-mirrors"] = _Mirrors(settings["registry-mirrors"], _INFO)
+    if "labels" in found:
+        found["labels"] = _Labels(settings["labels"], _INFO)
     if snapshot.engine is not None:
         pools = [{"base": item.base, "size": item.size} for item in snapshot.engine.address_pools]
         found["default-address-pools"] = _Pools(pools, _INFO)
@@ -51,6 +53,14 @@ class _Mirrors(Setting):
     def agrees(self, wanted: Any) -> bool:
         """Whether the same mirrors are wanted."""
         return super().agrees([str(item).rstrip("/") for item in wanted or []])
+
+
+class _Labels(Setting):
+    """dockerd takes them through a map, which keeps no order."""
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether the same labels are wanted."""
+        return sorted(map(str, self.value or [])) == sorted(map(str, wanted or []))
 
 
 class _Pools(Setting):

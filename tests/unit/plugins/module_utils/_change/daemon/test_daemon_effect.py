@@ -84,6 +84,8 @@ def test_keys_of_the_default_network() -> None:
         ({"debug": True}, {"debug": "false"}, True),
         ({"debug": None}, {"debug": "true"}, True),
         ({"labels": ["a=b"]}, {"labels": '["a=b"]'}, False),
+        ({"labels": ["a=b", "c=d"]}, {"labels": '["c=d","a=b"]'}, False),
+        ({"labels": ["a=b", "password=c"]}, {"labels": '["a=b","password=d"]'}, True),
         ({"labels": None}, {"labels": "null"}, False),
         ({"labels": None}, {"labels": '["a=b"]'}, True),
         ({"registry-mirrors": ["https://a"]}, {"registry-mirrors": '["https://a/"]'}, False),
