@@ -124,7 +124,9 @@ def _route(line: str) -> str:
 
 def units() -> dict[str, str]:
     """Services that were enabled or disabled by somebody, by the system manager's own word."""
-    lines = out("systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager").splitlines()
+    argv = ("systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager")
+    # A busy system manager does not always answer in its own time limit.
+    lines = next((lines for lines in (out(*argv).splitlines() for dummy in range(5)) if lines), [])
     return {f"unit:{line.split()[0]}": line.split()[1] for line in lines if len(line.split()) > 1}
 
 

@@ -55,6 +55,23 @@ WEB = Scenario(
     ],
 )
 
+# As a careful operator starts them: published on one address, on networks of their own.
+HEALTHY = Scenario(
+    networks=[NetworkSpec("front"), NetworkSpec("back")],
+    containers=[
+        Workload("web", networks=["front"], publish=[f"127.0.0.1:{PORT}:80"], restart="always"),
+        Workload("api", networks=["front", "back"], restart="unless-stopped"),
+        Workload("job", networks=["back"]),
+    ],
+)
+ON_THE_CONTROLLER = (
+    "ansible.builtin.validate_argument_spec",
+    "ansible.builtin.set_fact",
+    "ansible.builtin.include_tasks",
+    "ansible.builtin.debug",
+    "ansible.builtin.meta",
+)
+
 
 @pytest.fixture
 def broken_host(fresh_host: Host) -> Host:
@@ -397,6 +414,38 @@ def test_a_missing_library_is_none_to_the_audit_and_installed_by_the_playbook(
 
 def has_pyroute2(host: Host) -> bool:
     return host.run(["python3", "-c", "import pyroute2"], check=False).rc == 0
+
+
+@pytest.mark.parametrize("scenario", [Scenario(), HEALTHY], ids=["stock", "with containers"])
+def test_a_host_where_nothing_is_broken_is_left_as_it_is(
+    host_without_pyroute2: Host, lab: Lab, scenario: Scenario
+) -> None:
+    """No change, no restart, no package, no file: one module call."""
+    host = host_without_pyroute2
+    if uses_nftables(host):
+        pytest.skip("with nftables dockerd does not turn forwarding on")
+    host.deploy(scenario)
+    before, begun = settled(host), starts(host)
+    done = harden(lab, host)
+    assert done.stats[host.name]["changed"] == 0
+    assert [task.action for task in done.tasks if task.outcome == "ok" and task.action not in ON_THE_CONTROLLER] == [
+        "dockernet.baseline.docker_netcheck"
+    ]
+    assert differences(before, state(host)) == {}
+    assert starts(host) == begun
+    assert not has_pyroute2(host)
+    assert not host.exists("/var/lib/dockernet-baseline")
+
+
+@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.parametrize("wish", [{"harden_also_repair": ["network.icc"]}, {"harden_profile": "cis"}], ids=str)
+def test_a_posture_is_taken_up_where_it_is_asked_for(fresh_host: Host, lab: Lab, wish: dict[str, Any]) -> None:
+    begun = starts(fresh_host)
+    done = harden(lab, fresh_host, **wish)
+    assert json.loads(fresh_host.read(DAEMON_JSON))["icc"] is False
+    assert not failing(audits(done)[-1], "network.icc")
+    assert starts(fresh_host) == begun + 1
+    assert harden(lab, fresh_host, **wish).stats[fresh_host.name]["changed"] == 0
 
 
 def test_no_way_to_a_repository_is_said_in_one_message(host_without_pyroute2: Host, lab: Lab) -> None:
