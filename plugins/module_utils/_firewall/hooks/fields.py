@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
     Flight,
     Surroundings,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_flight import FRAME_FIELDS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMPS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import (
     CT_INVALID,
@@ -63,9 +64,6 @@ ATTRIBUTES = frozenset(
 ALWAYS_KNOWN = frozenset(("family", "protocol", "saddr", "daddr", "iif", "oif", "physin", "physout", "pkttype"))
 """Those that are never None."""
 
-
-FRAME_FIELDS = ("smac", "dmac", "arp_operation", "ibr", "obr")
-"""Those that a FrameFlight has besides."""
 
 # Field, tuple of the connection, place in it.
 _TUPLES = {

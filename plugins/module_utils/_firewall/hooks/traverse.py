@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.fligh
     Passage,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import FrameFlight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_flight import FrameFlight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.program import Compiler
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.ready_chain import ReadyTable
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.stages import (

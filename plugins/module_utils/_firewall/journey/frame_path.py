@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_flight import (
     ARP,
     ARP_REPLY,
     ARP_REQUEST,

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight, Passage
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import FrameFlight
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_flight import FrameFlight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.traverse import Part
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import address_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridge_path import BridgePath

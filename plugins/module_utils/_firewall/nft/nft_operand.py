@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import FRAME_FIELDS
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.frame_flight import ARP
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.frame_flight import ARP, FRAME_FIELDS
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft import nft_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_value import Datatype
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import NUMBERS

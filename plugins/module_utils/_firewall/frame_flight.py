@@ -16,6 +16,9 @@ ARP = 0
 """Family of a frame of ARP; IP has 4 and 6."""
 ARP_REQUEST, ARP_REPLY = 1, 2
 
+FRAME_FIELDS = ("smac", "dmac", "arp_operation", "ibr", "obr")
+"""What a frame has beside the fields of the packet that it carries."""
+
 
 class Ends(NamedTuple):
     """Where a frame is between, as a hook of the bridge sees it; names are empty where there is no such device."""
