@@ -41,7 +41,9 @@ def words_of_strangers_containers(world: World, dice: random.Random) -> None:
         if dice.random() < 0.3:
             document["State"]["StartedAt"] = nasty.word(dice)
         if dice.random() < 0.2:
+            # Of a process that is gone, or another's: its namespace is not read, and no one else's is concerned.
             document["State"]["Pid"] = dice.choice((0, -1, 1, 2**22, 2**31, 2**63, 999_999))
+            world.touched.update((NAMESPACES, INNER))
         host = document["HostConfig"]
         if dice.random() < 0.3:
             host["NetworkMode"] = dice.choice((nasty.word(dice), f"container:{document['Id']}", "host", "none"))
@@ -70,16 +72,19 @@ def ports_and_addresses_of_strangers(world: World, dice: random.Random) -> None:
 @hostility(5)
 def networks_of_strangers(world: World, dice: random.Random) -> None:
     """Whoever may ask the engine may make some; addresses that make no sense are an older engine's, or a plugin's."""
-    for number in range(dice.choice((1, 1, 3, 300))):
+    count = dice.choice((1, 1, 3, 300))
+    for number in range(count):
+        name = nasty.word(dice) if count < 300 else dice.choice(nasty.WORDS)
+        subnet = {"Subnet": nasty.word(dice) if count < 300 else name, "Gateway": name}
         network: dict[str, Any] = {
-            "Id": f"{number:052x}".rjust(64, "e"), "Name": f"{nasty.word(dice)}{number}",
-            "Driver": dice.choice(("bridge", "macvlan",
-            "x\n")),
-            "Scope": dice.choice(("local", "swarm", "")), "Labels": nasty.labels(dice) if number < 3 else {},
-            "Options": {nasty.word(dice): nasty.word(dice), "com.docker.network.bridge.name": f"gone{number}"},
-            "IPAM": {"Config": dice.choice((None, [], [{}], [{"Subnet": nasty.word(dice),
-            "Gateway": nasty.word(dice)}]))},
-        }  # fmt: skip
+            "Id": f"{number:052x}".rjust(64, "e"),
+            "Name": f"{name}{number}",
+            "Driver": dice.choice(("bridge", "macvlan", "x\n")),
+            "Scope": dice.choice(("local", "swarm", "")),
+            "Labels": nasty.labels(dice) if number < 3 else {},
+            "Options": {name: name, "com.docker.network.bridge.name": f"gone{number}"},
+            "IPAM": {"Config": dice.choice((None, [], [{}], [subnet]))},
+        }
         world.documents["/networks"].append(network)
 
 

@@ -64,9 +64,15 @@ def fetch(docker_host: str) -> Answers:
     with asking(docker_host, TIME_LIMIT) as engine:
         version = engine.get("/version")
         api = _api(version)
-        info, networks = engine.get(f"{api}/info"), engine.get(f"{api}/networks")
-        containers, gaps = _inspect(engine, api, engine.get(f"{api}/containers/json?all=1"))
+        info, networks = engine.get(f"{api}/info"), _list(engine.get(f"{api}/networks"))
+        containers, gaps = _inspect(engine, api, _list(engine.get(f"{api}/containers/json?all=1")))
         return Answers(version, info, networks, containers, gaps)
+
+
+def _list(answer: Any) -> list[dict[str, Any]]:
+    if not isinstance(answer, list):
+        raise TypeError(f"a list was expected, and not {type(answer).__name__}")
+    return answer
 
 
 def _inspect(
