@@ -217,7 +217,9 @@ def _judged(outcome: Outcome, usual: Outcome, touched: set[str]) -> list[str]:
 def _needs(check: Check) -> set[str]:
     """Its sources, and those that tell whether docker-proxy is in force where it depends on that."""
     area = check.id.partition(".")[0]
-    return {*check.needs, *(_PROXY_IN_FORCE if area in ("bridge", "hairpin", "proxy") else ())}
+    # Whether firewalld runs, which one of the advisories is about, is seen by its rules.
+    more = {RULESET} if check.id == "daemon.advisory" else set()
+    return {*check.needs, *more, *(_PROXY_IN_FORCE if area in ("bridge", "hairpin", "proxy") else ())}
 
 
 def _of_ours(outcome: Outcome, checks: Iterable[str]) -> set[tuple[str, str, str, str]]:

@@ -19,7 +19,8 @@ MANY = 5000
 
 HOSTILITIES = {
     "routes": LINK + "".join(f"route add 100.64.{n >> 8}.{n & 255} dev d0\n" for n in range(MANY)),
-    "next hops": LINK + "".join(f"route append 2001:db8::/32 via fe80::1:{n:x} dev d0\n" for n in range(2500)),
+    # Each is appended to one route, which takes longer the more there are; a message too large is in tests/integration.
+    "next hops": LINK + "".join(f"route append 2001:db8::/32 via fe80::1:{n:x} dev d0\n" for n in range(400)),
     "addresses": LINK + "".join(f"address add 198.19.{n >> 8}.{n & 255}/32 dev d0\n" for n in range(MANY)),
     "neighbours": LINK
     + "".join(f"neighbour add 198.18.{1 + (n >> 8)}.{n & 255} lladdr 02:00:00:00:00:01 dev d0\n" for n in range(MANY)),
