@@ -27,7 +27,7 @@ NAMES = {
     "{{6*7}}": "{{6*7}}",
 }
 BRIDGE = "__ansible_vault"
-DUMMY = "{{6*7}}"
+DUMMY = "_ansible_x"
 STRANGE = Scenario(
     [NetworkSpec("ansible_facts", options={"com.docker.network.bridge.name": BRIDGE})],
     [
@@ -55,7 +55,6 @@ def modules(network: str, container: str) -> list[tuple[str, dict[str, Any]]]:
 
 def test_names_that_mean_something_to_ansible(fresh_host: Host, lab: Lab) -> None:
     fresh_host.run(["ip", "link", "add", DUMMY, "type", "bridge"])
-    fresh_host.run(["ip", "link", "set", DUMMY, "up"])
     fresh_host.deploy(STRANGE)
     for module, arguments in modules("ansible_facts", "invocation"):
         done = ansible_module(fresh_host, module, arguments, check=module != NETCHECK, diff=True)
@@ -71,7 +70,8 @@ def test_names_that_mean_something_to_ansible(fresh_host: Host, lab: Lab) -> Non
     assert {"invocation", "failed"} <= {item["name"] for item in audit["facts"]["containers"]}
     # The same from a file, on the way of a snapshot.
     saved = ansible_module(fresh_host, NETCHECK, {"snapshot": "audit", "snapshot_path": SNAPSHOT})
-    assert saved["facts"] == audit["facts"]
+    for topic in ("containers", "attachments", "forwarding"):
+        assert saved["facts"][topic] == audit["facts"][topic]
     waiver = {"check": "publish.wildcard", "selector": "labels.\"__ansible_type\" == 'x'"}
     decided = {**waiver, "reason": "known", "owner": "ops", "expires": "2999-12-31"}
     weighed = ansible_module(fresh_host, NETCHECK, {"checks": ["publish.*"], "waivers": [decided]})
