@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from typing import Any
@@ -81,8 +82,11 @@ def a_wide_tree_of_chains(world: World, dice: random.Random) -> None:
 
 @hostility(4)
 def nft_prints_odd_documents(world: World, dice: random.Random) -> None:
-    text = world.programs.get(_NFT, (0, json.dumps({"nftables": _made_up(dice)}), ""))[1]
-    document: Any = json.loads(text)
+    document: Any = {"nftables": _made_up(dice)}
+    # It can be spoilt already.
+    with contextlib.suppress(ValueError, RecursionError):
+        document = json.loads(world.programs[_NFT][1]) if _NFT in world.programs else document
+    text = json.dumps(document)
     kind = dice.randrange(5)
     if kind < 3:
         holder = [document]

@@ -76,7 +76,7 @@ class _Incoming(io.RawIOBase):
         count = self._source.recv_into(buffer)
         self._left -= count
         if self._left < 0:
-            raise NotHttpError(f"its answer has more than {self._most >> 20} MiB")
+            raise NotHttpError(f"its answer has more than {self._most / (1 << 20):.3g} MiB")
         return count
 
 
@@ -160,6 +160,8 @@ class EngineConnection:
     def __init__(self, address: EngineAddress, time_limit: float) -> None:
         """Take where the engine listens; time_limit is in seconds, for each answer."""
         self._connection = _Connection(address, time_limit)
+        self.size = 0
+        """Bytes of the last answer, without its headers."""
 
     def __enter__(self) -> EngineConnection:
         return self
@@ -193,7 +195,9 @@ class EngineConnection:
             self._connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
             with self._connection.getresponse() as answer:
                 _require_end(answer)
-                return answer.status, _body(answer)
+                found = _body(answer)
+                self.size = len(found)
+                return answer.status, found
         except (IncompleteRead, RemoteDisconnected) as error:
             self._connection.close()
             words = "it closed the connection before its answer was complete"

@@ -120,3 +120,20 @@ def test_one_container_takes_away_nothing_but_itself(tmp_path: Path, second: Ans
     assert {"a", "c"} <= {item["Id"] for item in found.containers}
     assert [gap.name for gap in found.gaps] == (["second"] if words else [])
     assert all(words in gap.reason for gap in found.gaps)
+
+
+def test_many_large_ones_leave_room_for_small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_api, "MOST_IN_COMMON", 3 << 20)
+    names = [f"large{number}" for number in range(9)] + ["small"]
+    sizes = dict.fromkeys(names, 1 << 20) | {"small": 10_000}
+    said = {f"/containers/{name}/json": answer_of({"Id": name, "Labels": {"x": "x" * sizes[name]}}) for name in names}
+    said["/containers/json"] = answer_of([{"Id": name, "Names": [f"/{name}"]} for name in names])
+    said |= {"/version": answer_of({"ApiVersion": "1.47"}), "/info": answer_of({}), "/networks": answer_of([])}
+    server = EngineServer(tmp_path / "docker.sock", said)
+    server.start()
+    try:
+        found = engine_api.fetch(f"unix://{tmp_path}/docker.sock")
+    finally:
+        server.close()
+    assert [item["Id"] for item in found.containers] == ["large0", "large1", "large2", "small"]
+    assert [gap.name for gap in found.gaps] == names[3:-1]
