@@ -149,7 +149,7 @@ def _probes(lab: RecordedLab, ports: Iterator[int]) -> Iterator[Probe]:
         is_loopback = address in ("127.0.0.1", "::1")
         yield Probe(Packet(Origin(HOST), address, protocol, port), Attempt(lab.paths["host"], protocol, address, port))
         if not is_loopback:
-            sport = next(ports) if protocol != "icmp" else 0
+            sport = next(ports, 0) if protocol != "icmp" else 0
             source = outside[":" in address]
             packet = Packet(Origin(OUTSIDE, UPLINK), address, protocol, port, source, sport or None)
             yield Probe(packet, Attempt(lab.paths["outside"], protocol, address, port, MARK, sport))

@@ -131,12 +131,12 @@ def stopped_question(
         return None
     source, wanted = numbers
     found = _stopped(traverser, bridge, asking, asked, _question(family, source, wanted)) or _stopped(
-        traverser, bridge, asked, asking, _answer(family, wanted, source)
+        traverser, bridge, asked, asking, _answer(family, source=wanted, wanted=source)
     )
     if found is None:
         return None
     # It can learn it from a question of the other one.
-    other = _stopped(traverser, bridge, asked, asking, _question(family, wanted, source))
+    other = _stopped(traverser, bridge, asked, asking, _question(family, source=wanted, wanted=source))
     return found._replace(is_certain=found.is_certain and other is not None and other.is_certain)
 
 
