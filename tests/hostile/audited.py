@@ -48,9 +48,18 @@ _PROFILE = "legacy"
 # What a terminal acts on, and half a character.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENCODINGS = (
-    "ascii", "latin_1", "idna", "punycode", "utf_8_sig", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le",
+    "ascii",
+    "latin_1",
+    "idna",
+    "punycode",
+    "utf_8_sig",
+    "utf_16",
+    "utf_16_le",
+    "utf_16_be",
+    "utf_32",
+    "utf_32_le",
     "utf_32_be",
-)  # fmt: skip
+)
 SCHEMA = "the document is not as its schema says"
 DEFECT = "the audit tells of a defect"
 

@@ -30,7 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     TRAFFIC_CONTROL,
 )
 
-from tests.hostile import of_engine, of_files, of_kernel, of_processes, of_rules  # noqa: F401 (they register)
+# They register what they can do.
+from tests.hostile import of_engine, of_files, of_kernel, of_processes, of_rules  # noqa: F401  # pylint: disable=unused-import
 from tests.hostile.audited import READING_LIMIT, Outcome, audit_saved, audit_world, limit_memory
 from tests.hostile.engine_server import EngineServer
 from tests.hostile.hostilities import ALL

@@ -16,10 +16,16 @@ def documents_of(snapshot: HostSnapshot) -> dict[str, Any]:
         "/version": {"Version": version, "ApiVersion": "1.47", "Components": [{"Name": "Engine"}]}
     }
     documents["/info"] = {
-        "OperatingSystem": "Debian", "LiveRestoreEnabled": True, "DockerRootDir": "/var/lib/docker",
-        "SecurityOptions": ["name=seccomp,profile=builtin"], "Swarm": {"LocalNodeState": "inactive"},
-        "Labels": [], "LoggingDriver": "json-file", "DefaultRuntime": "runc", "RegistryConfig": {"Mirrors": []},
-    }  # fmt: skip
+        "OperatingSystem": "Debian",
+        "LiveRestoreEnabled": True,
+        "DockerRootDir": "/var/lib/docker",
+        "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "Swarm": {"LocalNodeState": "inactive"},
+        "Labels": [],
+        "LoggingDriver": "json-file",
+        "DefaultRuntime": "runc",
+        "RegistryConfig": {"Mirrors": []},
+    }
     documents["/networks"] = [_network(item) for item in snapshot.networks]
     documents["/containers/json"] = [{"Id": item.id, "Names": [f"/{item.name}"]} for item in snapshot.containers]
     for item in snapshot.containers:
@@ -29,10 +35,16 @@ def documents_of(snapshot: HostSnapshot) -> dict[str, Any]:
 
 def _network(item: Network) -> dict[str, Any]:
     return {
-        "Id": item.id, "Name": item.name, "Driver": item.driver, "Scope": item.scope, "Internal": item.internal,
-        "EnableIPv6": item.ipv6, "Options": dict(item.options), "Labels": dict(item.labels),
+        "Id": item.id,
+        "Name": item.name,
+        "Driver": item.driver,
+        "Scope": item.scope,
+        "Internal": item.internal,
+        "EnableIPv6": item.ipv6,
+        "Options": dict(item.options),
+        "Labels": dict(item.labels),
         "IPAM": {"Config": [{"Subnet": each.subnet, "Gateway": each.gateway} for each in item.subnets]},
-    }  # fmt: skip
+    }
 
 
 def _container(item: Container) -> dict[str, Any]:
@@ -42,18 +54,26 @@ def _container(item: Container) -> dict[str, Any]:
         bindings.append({"HostIp": port.host_ip, "HostPort": str(port.host_port)})
     endpoints = {
         each.network: {
-            "NetworkID": each.network_id, "IPAddress": each.address or "", "GlobalIPv6Address": each.address6 or "",
-            "Gateway": each.gateway or "", "MacAddress": each.mac or "",
+            "NetworkID": each.network_id,
+            "IPAddress": each.address or "",
+            "GlobalIPv6Address": each.address6 or "",
+            "Gateway": each.gateway or "",
+            "MacAddress": each.mac or "",
         }
         for each in item.endpoints
-    }  # fmt: skip
+    }
     return {
-        "Id": item.id, "Name": f"/{item.name}",
+        "Id": item.id,
+        "Name": f"/{item.name}",
         "State": {"Status": "running", "Pid": item.pid or 0, "StartedAt": "2026-01-01T00:00:00.5Z"},
         "Config": {"Image": item.image or "app:1", "Labels": dict(item.labels)},
         "HostConfig": {
-            "RestartPolicy": {"Name": "no"}, "NetworkMode": item.network_mode, "AutoRemove": False,
-            "Privileged": item.privileged, "CapAdd": list(item.cap_add), "CapDrop": list(item.cap_drop),
+            "RestartPolicy": {"Name": "no"},
+            "NetworkMode": item.network_mode,
+            "AutoRemove": False,
+            "Privileged": item.privileged,
+            "CapAdd": list(item.cap_add),
+            "CapDrop": list(item.cap_drop),
         },
         "NetworkSettings": {"Networks": endpoints, "Ports": ports},
-    }  # fmt: skip
+    }

@@ -91,9 +91,17 @@ def route(item: Route) -> bytes:
     network = ip_network(item.destination)
     family = socket.AF_INET if network.version == 4 else socket.AF_INET6
     head = struct.pack(
-        "=BBBBBBBBI", family, network.prefixlen, 0, 0, min(item.table, 252) if item.table > 255 else item.table,
-        item.protocol, 0, _KINDS.index(item.kind) + 1, 0,
-    )  # fmt: skip
+        "=BBBBBBBBI",
+        family,
+        network.prefixlen,
+        0,
+        0,
+        min(item.table, 252) if item.table > 255 else item.table,
+        item.protocol,
+        0,
+        _KINDS.index(item.kind) + 1,
+        0,
+    )
     parts = [attr(15, u32(item.table))]
     parts += [attr(1, network.network_address.packed)] if network.prefixlen else []
     parts += [attr(7, packed(item.source))] if item.source else []
@@ -118,8 +126,9 @@ def long_attribute(kind: int, value: bytes) -> bytes:
 
 def policy_rule(item: PolicyRule) -> bytes:
     family = socket.AF_INET if item.family == 4 else socket.AF_INET6
-    head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, item.table if item.table < 256 else 0, 0, 0,
-                       _ACTIONS.get(item.action, 1), 0)  # fmt: skip
+    head = struct.pack(
+        "=BBBBBBBBI", family, 0, 0, 0, item.table if item.table < 256 else 0, 0, 0, _ACTIONS.get(item.action, 1), 0
+    )
     return head + attr(6, u32(item.priority)) + attr(15, u32(item.table)) + attr(14, b"\xff" * 4)
 
 
@@ -139,9 +148,14 @@ def listener(item: Listener, inode: int) -> tuple[Question, bytes]:
     raw = packed(item.address)
     family = socket.AF_INET if len(raw) == 4 else socket.AF_INET6
     message = struct.pack(
-        "=BBxx2s2x16s16xI8x16xI", family, _STATES[item.protocol], item.port.to_bytes(2, "big"),
-        raw + bytes(16 - len(raw)), 0, inode,
-    )  # fmt: skip
+        "=BBxx2s2x16s16xI8x16xI",
+        family,
+        _STATES[item.protocol],
+        item.port.to_bytes(2, "big"),
+        raw + bytes(16 - len(raw)),
+        0,
+        inode,
+    )
     message += attr(11, bytes([item.only_ipv6])) if family == socket.AF_INET6 else b""
     return (SOCK_DIAG, BY_FAMILY, family, PROTOCOLS[item.protocol]), message
 

@@ -183,41 +183,88 @@ def _once(text: bytes) -> Iterator[bytes]:
 
 
 STREAMS = (
-    _dripping, _head_in_drops, _endless_head, _endless_line, _endless_body, _endless_chunks, _drops_of_chunks,
-    _endless_continue, _silent,
-)  # fmt: skip
+    _dripping,
+    _head_in_drops,
+    _endless_head,
+    _endless_line,
+    _endless_body,
+    _endless_chunks,
+    _drops_of_chunks,
+    _endless_continue,
+    _silent,
+)
 
 
 def _texts(body: bytes) -> list[bytes]:
     length = b"Content-Length: %d\r\n\r\n" % len(body)
     return [
-        b"", b"\r\n", b"garbage", b"HTTP/1.1", b"HTTP/1.1 200", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n",
-        b"HTTP/1.1 99999 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n" + body, _HEAD + b"\r\n" + body,
-        _HEAD + b"Content-Length: 5\r\n\r\n" + body, _HEAD + b"Content-Length: 999999\r\n\r\n" + body,
-        _HEAD + b"Content-Length: -5\r\n\r\n" + body, _HEAD + b"Content-Length: x\r\n\r\n" + body,
-        _HEAD + length[:-2] + length + body, _HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body,
+        b"",
+        b"\r\n",
+        b"garbage",
+        b"HTTP/1.1",
+        b"HTTP/1.1 200",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/1.1 99999 OK\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n" + body,
+        _HEAD + b"\r\n" + body,
+        _HEAD + b"Content-Length: 5\r\n\r\n" + body,
+        _HEAD + b"Content-Length: 999999\r\n\r\n" + body,
+        _HEAD + b"Content-Length: -5\r\n\r\n" + body,
+        _HEAD + b"Content-Length: x\r\n\r\n" + body,
+        _HEAD + length[:-2] + length + body,
+        _HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body,
         _HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n" + body,
         _HEAD + b"Transfer-Encoding: gzip\r\n" + length + body,
         _HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n" + body,
-        b"HTTP/1.1 200 " + b"x" * 70_000 + b"\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + length + body,
-        b"HTTP/1.1 200 OK\r\n\xff\xfe: \xff\r\n" + length + body, b"HTTP/1.1 200 OK\r\nno colon\r\n" + length + body,
-        b"HTTP/1.1 101 Switching\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 Not Modified\r\n\r\n",
-        b"HTTP/1.1 301 Moved\r\nLocation: http://203.0.113.9/\r\nContent-Length: 0\r\n\r\n", _HEAD + length + body[:-1],
-        b"<html><body>502 Bad Gateway</body></html>", b"\x16\x03\x01\x02\x00\x01\x00", body,
-    ]  # fmt: skip
+        b"HTTP/1.1 200 " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + length + body,
+        b"HTTP/1.1 200 OK\r\n\xff\xfe: \xff\r\n" + length + body,
+        b"HTTP/1.1 200 OK\r\nno colon\r\n" + length + body,
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: http://203.0.113.9/\r\nContent-Length: 0\r\n\r\n",
+        _HEAD + length + body[:-1],
+        b"<html><body>502 Bad Gateway</body></html>",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        body,
+    ]
 
 
 def _bodies(body: bytes) -> list[bytes]:
     deep = 200_000
     return [
-        b"", b" ", b"null", b"[]", b"{}", b"0", b'""', b"true", b"[" * deep, b'{"a":' * deep, b"[" * 900 + b"]" * 900,
-        b"NaN", b"-Infinity", b"1" * 5000, b"[" + b"1" * 5000 + b"]", b"\xef\xbb\xbf" + body,
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b"{}",
+        b"0",
+        b'""',
+        b"true",
+        b"[" * deep,
+        b'{"a":' * deep,
+        b"[" * 900 + b"]" * 900,
+        b"NaN",
+        b"-Infinity",
+        b"1" * 5000,
+        b"[" + b"1" * 5000 + b"]",
+        b"\xef\xbb\xbf" + body,
         body.decode().encode("utf-16"),
-        body.replace(b'"Id"', b'"Id": 1, "Id"'), body + body, body[: len(body) // 2], b"\xff" * 20, body.replace(b"e",
-        b"\xff"),
-        b'{"message": ' + body + b"}", b"<html>", b"[null]" * 3, b'[{"Id": "' + b"x" * 3_000_000 + b'"}]',
-        b"[" + b"{}," * 300_000 + b"{}]", b'"' + b"\\ud800" * 100_000 + b'"', b"[" + b"[]," * 1_500_000 + b"[]]",
-    ]  # fmt: skip
+        body.replace(b'"Id"', b'"Id": 1, "Id"'),
+        body + body,
+        body[: len(body) // 2],
+        b"\xff" * 20,
+        body.replace(b"e", b"\xff"),
+        b'{"message": ' + body + b"}",
+        b"<html>",
+        b"[null]" * 3,
+        b'[{"Id": "' + b"x" * 3_000_000 + b'"}]',
+        b"[" + b"{}," * 300_000 + b"{}]",
+        b'"' + b"\\ud800" * 100_000 + b'"',
+        b"[" + b"[]," * 1_500_000 + b"[]]",
+    ]
 
 
 @hostility(8)

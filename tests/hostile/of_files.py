@@ -76,17 +76,28 @@ def _long(dice: random.Random) -> bytes:
 def a_configuration_that_is_odd(world: World, dice: random.Random) -> None:
     body = dice.choice(
         (
-            b"[" * 100_000, b'{"a":' * 50_000, b'{"hosts": ["tcp://127.evil.example:1"]}', b'{"hosts": 5}',
+            b"[" * 100_000,
+            b'{"a":' * 50_000,
+            b'{"hosts": ["tcp://127.evil.example:1"]}',
+            b'{"hosts": 5}',
             b'{"hosts": [[]]}',
-            b'{"dns": {"a": [1]}}', b'{"labels": ["password=x\\u001b[2J"]}', b'{"bip": "\xff"}', b'{"mtu": 1e400}',
+            b'{"dns": {"a": [1]}}',
+            b'{"labels": ["password=x\\u001b[2J"]}',
+            b'{"bip": "\xff"}',
+            b'{"mtu": 1e400}',
             b'{"mtu": ' + b"9" * 5000 + b"}",
-            b'{"a": 1, "a": 2, "A": 3}', b'\xef\xbb\xbf{}', b'{"\\ud800": "\\udfff"}', b'{"__ansible_type": "x"}',
-            b"null", b"{}x",
+            b'{"a": 1, "a": 2, "A": 3}',
+            b"\xef\xbb\xbf{}",
+            b'{"\\ud800": "\\udfff"}',
+            b'{"__ansible_type": "x"}',
+            b"null",
+            b"{}x",
             b'{"default-address-pools": [{"base": "::/0", "size": -1}]}',
             b'{"log-opts": {"x": {"__ansible_unsafe": 1}}}',
-            b'{"fixed-cidr": "10.0.0.0/99", "hosts": ["unix://\\n"]}', b'{"live-restore": "' + b"x" * 900_000 + b'"}',
+            b'{"fixed-cidr": "10.0.0.0/99", "hosts": ["unix://\\n"]}',
+            b'{"live-restore": "' + b"x" * 900_000 + b'"}',
         )
-    )  # fmt: skip
+    )
     world.files["etc/docker/daemon.json"] = body
     world.touched.update((DAEMON_CONFIG, *_WHO_RUNS))
 

@@ -39,10 +39,24 @@ from tests.hostile.world import HOST, World
 
 # What the kernel takes as the name of an interface: no slash, no blank, no colon, 15 bytes (dev_valid_name()).
 NAMES = (
-    b"br\xc3\xa9", b"\xff\xfe\xfd", b"\x1b[31mred", b"{{x}}", b"a'b\"c", b"$(id)", b"-F", b"%n%s", b"eth0.4094",
+    b"br\xc3\xa9",
+    b"\xff\xfe\xfd",
+    b"\x1b[31mred",
+    b"{{x}}",
+    b"a'b\"c",
+    b"$(id)",
+    b"-F",
+    b"%n%s",
+    b"eth0.4094",
     b"\xe2\x80\xaeoot",
-    b"all0", b"..x", b"\x01\x02\x03", b"veth*", b"__ansible_type", b"x\x7f", b"\xe2\x80\xa8",
-)  # fmt: skip
+    b"all0",
+    b"..x",
+    b"\x01\x02\x03",
+    b"veth*",
+    b"__ansible_type",
+    b"x\x7f",
+    b"\xe2\x80\xa8",
+)
 _PLACES: dict[say.Question, tuple[str, ...]] = {
     say.LINKS: (LINKS,),
     say.ADDRESSES: (LINKS,),
@@ -238,11 +252,16 @@ def _strange(dice: random.Random) -> Callable[[Datagrams], Datagrams]:
     """Errors of the socket, other people's answers, nothing at all, or without an end."""
     what = dice.choice(
         (
-            [OSError(errno.ENOBUFS, "no room")], [b""], [b"\0" * 16], [b"\xff" * 64], [], [ConnectionResetError(104,
-            "x")],
-            [message(DONE, 0, 999, bytes(4))], [InterruptedError(4, "x")],
+            [OSError(errno.ENOBUFS, "no room")],
+            [b""],
+            [b"\0" * 16],
+            [b"\xff" * 64],
+            [],
+            [ConnectionResetError(104, "x")],
+            [message(DONE, 0, 999, bytes(4))],
+            [InterruptedError(4, "x")],
         )
-    )  # fmt: skip
+    )
 
     def spoil(queue: Datagrams) -> Datagrams:
         return [*what, *queue] if dice.random() < 0.5 else list(what)

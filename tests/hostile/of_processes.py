@@ -89,10 +89,20 @@ def a_process_with_very_many_files(world: World, dice: random.Random) -> None:
 def sockets_of_odd_names(world: World, dice: random.Random) -> None:
     """Anybody may bind one, in a mount namespace of their own where /run/docker.sock is another file."""
     names = (
-        b"/tmp/a\nb", b"/tmp/a\n0 1 2 zz 4 5 x /run/docker.sock", b"\0\xff\xfe", b"/tmp/" + b"x" * 100, b"\n\n\n",
-        b"/run/docker.sock\n", b"\0/run/docker.sock", b"/tmp/x\r/run/docker.sock", b"/tmp/\xe2\x80\xa8x", b"",
-        b"/run/docker.sock", b"/proc/self/root/run/docker.sock", b"/tmp/" + b"../" * 30,
-    )  # fmt: skip
+        b"/tmp/a\nb",
+        b"/tmp/a\n0 1 2 zz 4 5 x /run/docker.sock",
+        b"\0\xff\xfe",
+        b"/tmp/" + b"x" * 100,
+        b"\n\n\n",
+        b"/run/docker.sock\n",
+        b"\0/run/docker.sock",
+        b"/tmp/x\r/run/docker.sock",
+        b"/tmp/\xe2\x80\xa8x",
+        b"",
+        b"/run/docker.sock",
+        b"/proc/self/root/run/docker.sock",
+        b"/tmp/" + b"../" * 30,
+    )
     found = dice.sample(names, dice.randint(1, len(names))) * dice.choice((1, 1, 500))
     holder = Process(new_pid(world), ["dockerd"], uid=dice.choice((1000, 65534)), sockets=range(80, 80 + len(found)))
     world.processes.append(holder)

@@ -16,21 +16,39 @@ from tests.hostile.world import World
 _SAVE = "iptables-nft-save"
 _NFT = "nft -j list ruleset"
 _FAILURES = (
-    (1, "", "iptables-nft-save: Permission denied"), (124, "", "no end after 20 seconds"), (126, "", "x"), (-9, "", ""),
-    (0, "", ""), (0, "\x00\x01\x02", ""), (1, "", "\x1b[2J" * 50), (255, "", "x" * 1_000_000), (127, "", ""),
-)  # fmt: skip
+    (1, "", "iptables-nft-save: Permission denied"),
+    (124, "", "no end after 20 seconds"),
+    (126, "", "x"),
+    (-9, "", ""),
+    (0, "", ""),
+    (0, "\x00\x01\x02", ""),
+    (1, "", "\x1b[2J" * 50),
+    (255, "", "x" * 1_000_000),
+    (127, "", ""),
+)
 
 
 def _rule(dice: random.Random, chains: list[str]) -> str:
     match = dice.choice(
         (
-            "", "-s 10.0.0.0/8", "-m comment --comment \"\x1b[2J\"", "-m set --match-set x src",
-            "-m owner --uid-owner 5", "-i +",
-            "-m multiport --dports 1:65535", "-m u32 --u32 \"0=0\"", "! ! -s 1.1.1.1", "-s 999.1.1.1", "-p 999",
+            "",
+            "-s 10.0.0.0/8",
+            '-m comment --comment "\x1b[2J"',
+            "-m set --match-set x src",
+            "-m owner --uid-owner 5",
+            "-i +",
+            "-m multiport --dports 1:65535",
+            '-m u32 --u32 "0=0"',
+            "! ! -s 1.1.1.1",
+            "-s 999.1.1.1",
+            "-p 999",
             "--dport x",
-            "-m " + nasty.word(dice), nasty.word(dice), "-m statistic --mode random --probability 0.5", "-s",
+            "-m " + nasty.word(dice),
+            nasty.word(dice),
+            "-m statistic --mode random --probability 0.5",
+            "-s",
         )
-    )  # fmt: skip
+    )
     target = dice.choice(
         (*chains, "DROP", "ACCEPT", "RETURN", "QUEUE", "MARK --set-mark 1", nasty.word(dice), "", "-g A")
     )
@@ -118,12 +136,25 @@ def _made_up(dice: random.Random) -> list[Any]:
     }
     chains = [hook, *({"family": "ip", "table": "t", "name": f"c{number}"} for number in range(1, 6))]
     rules = [
-        {"family": "ip", "table": "t", "chain": f"c{number % 6}", "handle": number,
-         "expr": [dice.choice(({"jump": {"target": f"c{dice.randrange(7)}"}}, {"goto": {"target": "c0"}},
-         {"drop": None},
-                               {"match": {"op": "==", "left": nested, "right": nasty.value(dice)}}, {"xt": None}))]}
+        {
+            "family": "ip",
+            "table": "t",
+            "chain": f"c{number % 6}",
+            "handle": number,
+            "expr": [
+                dice.choice(
+                    (
+                        {"jump": {"target": f"c{dice.randrange(7)}"}},
+                        {"goto": {"target": "c0"}},
+                        {"drop": None},
+                        {"match": {"op": "==", "left": nested, "right": nasty.value(dice)}},
+                        {"xt": None},
+                    )
+                )
+            ],
+        }
         for number in range(dice.choice((6, 40)))
-    ]  # fmt: skip
+    ]
     return [
         {"table": {"family": "ip", "name": "t"}},
         *({"chain": chain} for chain in chains),
@@ -147,15 +178,21 @@ def systemd_says_odd_things(world: World, dice: random.Random) -> None:
     lines = text.split("\n")
     lines[dice.randrange(len(lines))] = dice.choice(
         (
-            nasty.word(dice).replace("\n", " "), "ExecStart=" + nasty.word(dice), "Environment=" + "'" * 5,
+            nasty.word(dice).replace("\n", " "),
+            "ExecStart=" + nasty.word(dice),
+            "Environment=" + "'" * 5,
             "EnvironmentFiles=/tmp/fifo (ignore_errors=no)",
             "EnvironmentFiles=/dev/zero (ignore_errors=yes)",
             "ExecStart={ path=x ; argv[]=${A} $B $ ; ignore_errors=no ; }",
-            "MainPID=-1", "MainPID=²", "MainPID=999999999999", "ActiveState=activating", "LoadState=not-found",
+            "MainPID=-1",
+            "MainPID=²",
+            "MainPID=999999999999",
+            "ActiveState=activating",
+            "LoadState=not-found",
             "FragmentPath=/dev/zero",
             "DropInPaths=" + "/tmp/fifo " * 50,
         )
-    )  # fmt: skip
+    )
     world.special.setdefault("tmp/fifo", "fifo")
     world.programs[name] = dice.choice(((0, "\n".join(lines), ""), (0, "\n".join(lines), ""), dice.choice(_FAILURES)))
     world.touched.update((SERVICE, "engine", "namespaces", "inner", "daemon_config", "processes"))

@@ -39,13 +39,19 @@ def write_saved(path: Path, dice: random.Random) -> str:
     elif kind == 9:
         found = dice.choice(
             (
-                b"[" * 500_000, b'{"schema": 1, "a":' * 100_000, b"9" * 100_000, b"", b"\xff\xfe",
+                b"[" * 500_000,
+                b'{"schema": 1, "a":' * 100_000,
+                b"9" * 100_000,
+                b"",
+                b"\xff\xfe",
                 found.replace(b'"links"', b'"routes"'),
-                found.replace(b"true", b"NaN"), found.replace(b'"index": 2', b'"index": ' + b"9" * 4000),
+                found.replace(b"true", b"NaN"),
+                found.replace(b'"index": 2', b'"index": ' + b"9" * 4000),
                 b'{"schema": 1}',
-                found.replace(b'"name"', b'"name": "a", "name"'), found.replace(b'"hostname"', b'"__ansible_type"'),
+                found.replace(b'"name"', b'"name": "a", "name"'),
+                found.replace(b'"hostname"', b'"__ansible_type"'),
             )
-        )  # fmt: skip
+        )
     path.write_bytes(found)
     return (
         "",

@@ -201,9 +201,18 @@ def _processes(world: World) -> None:
     held = {item.pid: 50_000 + number for number, item in enumerate(world.snapshot.listeners)}
     for proxy in world.snapshot.proxies:
         argv = [
-            "/usr/bin/docker-proxy", "-proto", proxy.protocol, "-host-ip", proxy.host_ip, "-host-port",
-            str(proxy.host_port), "-container-ip", proxy.container_ip, "-container-port", str(proxy.container_port),
-        ]  # fmt: skip
+            "/usr/bin/docker-proxy",
+            "-proto",
+            proxy.protocol,
+            "-host-ip",
+            proxy.host_ip,
+            "-host-port",
+            str(proxy.host_port),
+            "-container-ip",
+            proxy.container_ip,
+            "-container-port",
+            str(proxy.container_port),
+        ]
         sockets = [held[proxy.pid]] if proxy.pid in held else []
         world.processes.append(Process(proxy.pid, argv, ppid=world.dockerd, sockets=sockets, started=200))
 
