@@ -80,8 +80,10 @@ class Outcome:
     """How long what took."""
     processor: float = 0.0
     """Seconds of processor time for all but the reading."""
+    begun_with: int = field(default_factory=lambda: _resident())
+    """Bytes that were resident before: the interpreter, Ansible and the made-up host."""
     memory: int = 0
-    """The most that was resident at a time, in bytes."""
+    """The most that was resident at a time beyond that, in bytes."""
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Any:
@@ -149,10 +151,16 @@ def audit_saved(load: Callable[[], HostSnapshot]) -> Outcome:
     return _measured(outcome)
 
 
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
 def _measured(outcome: Outcome) -> Outcome:
     # The reading is the work of a process of its own.
     whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    outcome.memory = sum(resource.getrusage(one).ru_maxrss for one in whose) * 1024
+    peaks = (resource.getrusage(one).ru_maxrss * 1024 for one in whose)
+    outcome.memory = sum(max(0, peak - outcome.begun_with) for peak in peaks)
     return outcome
 
 

@@ -40,7 +40,7 @@ from tests.hostile.of_saved import write_saved
 from tests.hostile.world import SOCKET, World, world_of
 
 MEMORY_CAP = 512 << 20
-"""Bytes that an audit may have resident at a time, the interpreter, Ansible and the fake host with it: what the
+"""Bytes that reading, judging and reporting a host may take beyond what the interpreter with Ansible has: what the
 smallest machines that run containers can spare, and three times what an audit of 1,000 endpoints takes."""
 PROCESSOR_CAP = 40.0
 """Seconds of processor time for judging and reporting."""

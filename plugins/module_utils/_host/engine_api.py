@@ -33,12 +33,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 TIME_LIMIT = 20
 """Seconds to wait for each answer: a dockerd that hangs must not hang the audit."""
-MOST_OF_A_CONTAINER = 1 << 22
+MOST_OF_A_CONTAINER = 1 << 21
 """Bytes of an answer about one container: strangers choose its labels. It has some 10 KiB."""
 PART_OF_A_CONTAINER = 1 << 16
 """Bytes that every container may have, whatever others have."""
-MOST_IN_COMMON = 1 << 25
-"""Bytes that all may have together beyond that."""
+MOST_IN_COMMON = 1 << 23
+"""Bytes that all may have together beyond that; on the way to a report they are copied some twenty times."""
 
 _NOT_FOUND = 404
 

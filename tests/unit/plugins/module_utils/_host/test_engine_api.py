@@ -90,7 +90,7 @@ LARGE = b'{"Id": "b", "Labels": "' + b"x" * engine_api.MOST_OF_A_CONTAINER + b'"
         (Answer(b'{"Id": "b"}'), ""),
         (Answer(b'{"message": "no such container"}', 404), ""),
         (Answer(b'{"message": "layer does not exist"}', 500), "the engine refused to tell of it: layer does not exist"),
-        (Answer(LARGE), "what the engine says of it cannot be read: its answer has more than 4 MiB"),
+        (Answer(LARGE), "what the engine says of it cannot be read: its answer has more than 2 MiB"),
         (Answer(b"{"), "what the engine says of it cannot be read: its answer is no JSON"),
         (
             Answer(raw=lambda: iter([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"])),
