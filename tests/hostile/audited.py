@@ -64,6 +64,11 @@ SCHEMA = "the document is not as its schema says"
 DEFECT = "the audit tells of a defect"
 
 
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
 @dataclass
 class Outcome:
     """What became of a case."""
@@ -80,7 +85,7 @@ class Outcome:
     """How long what took."""
     processor: float = 0.0
     """Seconds of processor time for all but the reading."""
-    begun_with: int = field(default_factory=lambda: _resident())
+    begun_with: int = field(default_factory=_resident)
     """Bytes that were resident before: the interpreter, Ansible and the made-up host."""
     memory: int = 0
     """The most that was resident at a time beyond that, in bytes."""
@@ -149,11 +154,6 @@ def audit_saved(load: Callable[[], HostSnapshot]) -> Outcome:
             _follow(answer, outcome)
     outcome.processor = time.process_time() - began
     return _measured(outcome)
-
-
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
 
 
 def _measured(outcome: Outcome) -> Outcome:
