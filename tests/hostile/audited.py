@@ -186,7 +186,7 @@ def _follow(answer: dict[str, Any], outcome: Outcome) -> None:
     outcome.sources = {name: "" if item["read"] else item["reason"] for name, item in answer["sources"].items()}
     outcome.gaps = [name for name, item in answer["sources"].items() if item["gaps"]]
     outcome.findings = [
-        (item["check"], item["resource"]["kind"], item["resource"]["name"], item["outcome"])
+        (item["check"], item["resource"]["kind"], item["resource"]["name"][:200], item["outcome"])
         for item in answer["findings"]
     ]
     outcome.wrong += [

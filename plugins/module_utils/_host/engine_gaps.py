@@ -24,6 +24,8 @@ T = TypeVar("T", Network, Container)
 STRANGE = (KeyError, TypeError, AttributeError, ValueError)
 """What parsing an answer of another shape than the engine's raises."""
 
+# Characters of what could not be understood: each check that is concerned repeats the name.
+_LONGEST_NAME = 200
 _LARGEST_PID = (1 << 31) - 1
 _LARGEST_PORT = (1 << 16) - 1
 
@@ -87,4 +89,4 @@ def require_sense(item: Union[Network, Container]) -> None:
 def _name_of(item: Any) -> str:
     """What to call it: containers have a slash before their name. Empty where it does not even have a name."""
     named = item if isinstance(item, dict) else {}
-    return str(named.get("Name") or named.get("Id") or "without a name").lstrip("/")
+    return str(named.get("Name") or named.get("Id") or "without a name").lstrip("/")[:_LONGEST_NAME]
