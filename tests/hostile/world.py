@@ -148,7 +148,9 @@ class World:
                 path.symlink_to(target)
         for name, kind in self.special.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            make_special(root / name, kind)
+            # What stands there by another hostility stays.
+            if not os.path.lexists(root / name):
+                make_special(root / name, kind)
         return inodes
 
     def _write_processes(self, socket_inode: int) -> None:
