@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import KEYS, document_of
 from jsonschema import Draft202012Validator
@@ -49,6 +50,16 @@ HOSTS = dict(hosts())
 def test_a_document_is_as_its_schema_says(name: str) -> None:
     document = audit_of(HOSTS[name], detail="full", profile="strict", waivers=WAIVERS)
     assert tuple(document) == KEYS
+    assert problems(document) == []
+
+
+def test_it_is_so_with_defects(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(dummy: object) -> HostView:
+        raise KeyError("peer")
+
+    monkeypatch.setattr(HostView, "of", broken)
+    document = audit_of(HOSTS["busy"])
+    assert document["defects"]
     assert problems(document) == []
 
 
