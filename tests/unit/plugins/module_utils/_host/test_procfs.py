@@ -71,8 +71,9 @@ def test_a_name_that_ends_a_line_for_some_is_no_line_of_the_kernel(monkeypatch: 
 
 
 LIES = """
-import ctypes, sys
+import ctypes, os, sys
 name = sys.argv[1].encode("latin-1")
+os.setuid(65534)
 ctypes.CDLL(None).prctl(15, name, 0, 0, 0)
 print("named", flush=True)
 sys.stdin.read()
@@ -81,7 +82,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("name", ["\x1cUid:\t0", "\x85Uid:\t0\t0", "\x0bNSpid:\t1", "\nUid:\t0", "a) R 1 1"])
 def test_a_name_writes_no_line_into_what_the_kernel_says_of_a_process(name: str) -> None:
-    unshared = ["unshare", "--fork", "--pid", "--kill-child", "--setuid", "65534"]
+    unshared = ["unshare", "--fork", "--pid", "--kill-child"]
     program = [*unshared, sys.executable, "-c", LIES, name]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as outer:
         assert outer.stdin is not None
