@@ -30,9 +30,9 @@ options:
       - V(present) turns forwarding on.
       - V(absent) removes what this module wrote below C(/etc/sysctl.d). The running value stays as it is, since nobody
         can know what else on the host forwards by now. The unit that keeps C(FORWARD) closed is removed as well, and a
-        policy that is still as this module set it gets the value that the unit recorded. A chain that was closed without
-        a unit, since dockerd closes it at each start anyway, stays closed; M(dockernet.baseline.baseline_rollback) opens
-        it again.
+        policy that is still as this module set it gets the value that the unit recorded. A chain that was closed
+        without a unit, since dockerd closes it at each start anyway, stays closed;
+        M(dockernet.baseline.baseline_rollback) opens it again.
     type: str
     choices: [present, absent]
     default: present
