@@ -461,7 +461,9 @@ def test_no_way_to_a_repository_is_said_in_one_message(host_without_pyroute2: Ho
         host.run(["mv", f"{repository}.away", repository])
         host.run(["apt-get", "update"])
     assert done.rc != 0
-    said = [str(task.result["msg"]) for task in done.tasks if task.action == "ansible.builtin.fail"]
+    said = [
+        str(task.result["msg"]) for task in done.tasks if task.action == "ansible.builtin.fail" and "msg" in task.result
+    ]
     told = [text for text in said if "cannot import pyroute2" in text]
     assert len(told) == 1
     assert "by hand" in told[0]
