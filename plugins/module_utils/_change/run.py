@@ -45,6 +45,7 @@ def run_change(module: HostModule, change: Change[P]) -> None:
     try:
         outline = change.plan().outline
         if outline.actions and not module.check_mode:
+            _refuse_without_libraries(outline)
             outline = _apply(change)
     except Refusal as refusal:
         module.fail_json(
