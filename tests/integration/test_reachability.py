@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.differential.reachability_case import run_case
 from tests.differential.reachability_hosts import host_case
 from tests.differential.reachability_machines import prepare
-from tests.differential.reachability_page import MOST_UNKNOWN, share_unknown
+from tests.differential.reachability_page import share_unknown
 from tests.integration.snapshots import install_readers
 from tests.lab.host import Host
 from tests.lab.kinds import KINDS
@@ -16,6 +16,9 @@ from tests.lab.lab import Lab
 
 SEED = 7
 HOSTS_OF_A_KIND = 1
+# One setting that leaves open what becomes of its packets can concern many of one host's questions; over many hosts it
+# is less, see MOST_UNKNOWN.
+MOST_UNKNOWN_OF_A_HOST = 0.1
 
 
 def test_predictions_agree_with_real_connections(engine_host: Host, lab: Lab) -> None:
@@ -31,6 +34,6 @@ def test_predictions_agree_with_real_connections(engine_host: Host, lab: Lab) ->
         assert not report.matrix.complaints, "\n".join([str(case), *report.matrix.complaints])
         assert report.matrix.asked
         reports.append(report)
-    assert share_unknown(reports) <= MOST_UNKNOWN, "\n".join(
+    assert share_unknown(reports) <= MOST_UNKNOWN_OF_A_HOST, "\n".join(
         str(entry) for report in reports for entry in report.unknown
     )
