@@ -94,6 +94,6 @@ print(json.dumps([before, same, to_plain(empty), to_plain(late), nftables.read_g
     before, same, empty, late, generation = found
     assert (before, same) == (["", "", ""], True)
     assert (empty["nft_tables"], empty["unread"]) == ([], [])
-    assert not any(line.startswith("-A") for text in empty["save"].values() for line in text.splitlines())
+    assert not any(line.startswith("-A") for item in empty["save"] for line in item["value"].splitlines())
     assert (late["nft_tables"], late["generation"], late["unread"]) == (["inet late"], generation, [])
     assert any(item.get("table", {}).get("name") == "late" for item in json.loads(late["nft_json"])["nftables"])

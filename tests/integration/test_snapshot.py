@@ -31,6 +31,7 @@ from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.proc import wait_for
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 from tests.lab.workload import IMAGE
 
@@ -402,11 +403,15 @@ def test_a_daemon_that_hangs_does_not_hang_the_audit(fresh_host: Host) -> None:
 
 def test_the_engines_of_nested_hosts_are_not_taken_for_this_one(lab: Lab) -> None:
     """Every lab host runs a dockerd with the default socket, and from here all of their processes can be seen."""
-    processes = procfs.processes()
-    visible = [process for process in processes if process.name == "dockerd"]
-    daemons = named_dockerd(processes)
-    assert daemons
-    assert len(visible) >= len(daemons) + len(lab.hosts)
+
+    def of_all_hosts() -> list[procfs.Process]:
+        """What is named dockerd here, once no host is restarting its own for another test."""
+        processes = procfs.processes()
+        visible = [process for process in processes if process.name == "dockerd"]
+        found = named_dockerd(processes)
+        return found if found and len(visible) >= len(found) + len(lab.hosts) else []
+
+    daemons = wait_for(of_all_hosts, 120.0, "a dockerd on each host of the lab")
     assert not any(procfs.is_nested(process.pid) for process in daemons)
     snapshot = read_snapshot(docker_host="unix:///run/nobody/docker.sock")
     assert (snapshot.daemon, snapshot.proxies) == (None, [])
