@@ -36,21 +36,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespac
 
 from tests.differential.namespaces import answer_soon, inside, new_namespace
 from tests.differential.rules_lab import set_sysctl
+from tests.differential.rules_snapshot import READ
 from tests.lab.proc import run, wait_for
 
 UPLINK, MARK = "eth0", 0x77
-READ = (
-    model.ENGINE,
-    model.NAMESPACES,
-    model.LINKS,
-    model.ROUTES,
-    model.POLICY_RULES,
-    model.LISTENERS,
-    model.INNER,
-    model.SYSCTL,
-    model.PROCESSES,
-    model.RULESET,
-)
 _NETLINK_NETFILTER, _DELETE_CONNECTIONS, _REQUEST, _ACKNOWLEDGE = 12, 0x102, 1, 4
 _QUIET = {
     "net.ipv4.conf.all.rp_filter": "0",

@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 
 from tests.differential.rules_lab import BRIDGE, LEGS, Leg, RulesLab, address
 
-_READ = (
+READ = (
     model.ENGINE,
     model.NAMESPACES,
     model.LINKS,
@@ -32,6 +32,7 @@ _READ = (
     model.PROCESSES,
     model.RULESET,
 )
+"""Sources that a lab made of network namespaces has."""
 _NETWORK = Network(
     id="0" * 64,
     name="lan",
@@ -53,7 +54,7 @@ def read_router(lab: RulesLab) -> model.HostSnapshot:
     return model.HostSnapshot(
         hostname="router",
         taken_at="2026-01-01T00:00:00+00:00",
-        sources={name: model.Source(True) for name in _READ},
+        sources={name: model.Source(True) for name in READ},
         kernel=os.uname().release,
         networks=[_NETWORK],
         containers=containers,
