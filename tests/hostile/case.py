@@ -77,7 +77,8 @@ def run_case(seed: int, number: int) -> Verdict:
             return _run_saved(number, folder, dice)
         name = dice.choices(NAMES, WEIGHTS)[0]
         world = world_of(snapshot_of(name), os.getpid())
-        for kind in dice.choices(ALL, [item.weight for item in ALL], k=dice.choice((1, 1, 2, 3))):
+        kinds = dice.choices(ALL, [item.weight for item in ALL], k=dice.choice((1, 1, 2, 3)))
+        for kind in sorted(kinds, key=lambda kind: kind.is_last):
             kind.spoil(world, dice)
             world.told.append(kind.name)
         verdict = Verdict(number, f"{name}: {', '.join(world.told)}")

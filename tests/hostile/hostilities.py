@@ -18,16 +18,18 @@ class Hostility:
     name: str
     spoil: Spoil
     weight: int
+    is_last: bool = False
+    """Whether others cannot expect the shapes that they know after it."""
 
 
 ALL: list[Hostility] = []
 
 
-def hostility(weight: int = 1) -> Callable[[Spoil], Spoil]:
+def hostility(weight: int = 1, *, is_last: bool = False) -> Callable[[Spoil], Spoil]:
     """Make a function one of them, taken that often."""
 
     def register(spoil: Spoil) -> Spoil:
-        ALL.append(Hostility(spoil.__name__.replace("_", " "), spoil, weight))
+        ALL.append(Hostility(spoil.__name__.replace("_", " "), spoil, weight, is_last))
         return spoil
 
     return register

@@ -108,7 +108,7 @@ def containers_that_the_engine_knows_no_more(world: World, dice: random.Random) 
     world.touched.update(_ALL_OF_IT)
 
 
-@hostility(10)
+@hostility(10, is_last=True)
 def wrong_types_anywhere(world: World, dice: random.Random) -> None:
     path = dice.choice([*world.documents, "/version", "/info", "/networks", "/containers/json"])
     holder = [world.documents[path]]

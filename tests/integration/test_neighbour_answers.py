@@ -134,3 +134,42 @@ def test_a_policy_rule_keeps_the_host_from_answering_questions(host: Host, lab: 
     path = question.predicted(host)
     assert path.seen == NO_ANSWER
     assert question.observed(host, PATIENCE) in NOTHING_COMES
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "cause"),
+    [("arp_ignore", "8", "arp_ignore of apart0 is 8"), ("arp_filter", "1", "arp_filter of apart0 is 1")],
+)
+def test_a_gateway_that_answers_no_arp_takes_the_way_out(
+    host: Host, lab: Lab, setting: str, value: str, cause: str
+) -> None:
+    question = Question(host.container("c2"), Origin(CONTAINER, "c2"), lab.internet_address, 80)
+    if setting == "arp_filter":
+        # Packets of the host itself take another way than those that it sends on.
+        host.run(f"ip route add {SUBNET} dev eth0 table 77")
+        host.run(f"ip rule add to {SUBNET} lookup 77 pref 77")
+        host.run("ip rule add iif eth0 lookup main pref 75")
+    assert question.is_answered(host)
+    host.set_sysctl(f"net.ipv4.conf.apart0.{setting}", value)
+    path = question.predicted(host)
+    assert path.verdict == UNKNOWN
+    assert cause in path.because
+    assert question.observed(host, PATIENCE) in NOTHING_COMES
+
+
+@pytest.mark.parametrize(("place", "value"), [("apart0", "1"), ("apart0", "2"), ("all", "3")])
+def test_arp_ignore_does_not_matter_for_addresses_of_the_bridge(host: Host, lab: Lab, place: str, value: str) -> None:
+    question = Question(host.container("c2"), Origin(CONTAINER, "c2"), lab.internet_address, 80)
+    host.set_sysctl(f"net.ipv4.conf.{place}.arp_ignore", value)
+    assert question.is_answered(host)
+
+
+def test_a_container_that_answers_no_arp_is_not_reached(host: Host, lab: Lab) -> None:
+    question = Question(lab.outside, Origin(OUTSIDE, "eth0"), host.address)
+    assert question.is_answered(host)
+    inside = host.container("c1")
+    host.run(f"nsenter -t {inside.pid} -n sysctl -qw net.ipv4.conf.all.arp_ignore=8")
+    path = question.predicted(host)
+    assert path.verdict == UNKNOWN
+    assert "arp_ignore of eth0 is 8: the container c1 does not answer there" in path.because
+    assert question.observed(host, PATIENCE) in NOTHING_COMES

@@ -36,10 +36,11 @@ _SINGLE = (
     "net/netfilter/nf_conntrack_tcp_loose",
 )
 _OF_ANY = ("net/ipv4/icmp_echo_ignore_all", "net/ipv6/icmp/echo_ignore_all", "net/ipv6/conf/all/forwarding")
-_RECEPTION = ("accept_local", "forwarding", "route_localnet", "rp_filter")
+_ARP = ("arp_announce", "arp_filter", "arp_ignore")
+_RECEPTION = ("accept_local", "forwarding", "route_localnet", "rp_filter", *_ARP)
 _FIRST_HOPS = "64"
 _PER_INTERFACE = {
-    "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark"),
+    "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark", *_ARP),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6", "hop_limit"),
 }
 

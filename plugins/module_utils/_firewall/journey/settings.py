@@ -60,6 +60,10 @@ class Settings:
             known = self._strictness[device] = max(self._both(device, "rp_filter"))
         return known
 
+    def larger(self, device: str, name: str) -> int:
+        """A setting of IPv4 of which the larger one of all and the device is in force (IN_DEV_MAXCONF)."""
+        return max(self._both(device, name))
+
     def either(self, device: str, name: str) -> bool:
         """A setting of IPv4 that is on when it is on for all or for the device (IN_DEV_ORCONF)."""
         return any(self._both(device, name))

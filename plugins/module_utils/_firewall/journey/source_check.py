@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
     address_text,
     is_loopback,
     is_multicast,
+    same_prefix,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
@@ -64,7 +65,37 @@ def arp_problem(stack: Stack, device: str, source: int, asked: int) -> str:
     if decision.kind != LOCAL:
         return decision.why or f"the {stack.label} has no route to {address_text(4, asked)} for who asks"
     question = Flight(4, 0, source, 0, asked, 0)
-    return source_doubt(stack, question, device, decision) or source_problem(stack, question, device, decision)
+    return (
+        source_doubt(stack, question, device, decision)
+        or source_problem(stack, question, device, decision)
+        or _ignored(stack, device, source, asked)
+        or _filtered(stack, device, source, asked)
+    )
+
+
+def _ignored(stack: Stack, device: str, source: int, asked: int) -> str:
+    """Why arp_ignore keeps a stack from answering (arp_ignore() of net/ipv4/arp.c)."""
+    level = stack.settings.larger(device, "arp_ignore")
+    own = [item for item in stack.addresses(4, device) if item.number == asked]
+    if level == 2:
+        own = [item for item in own if same_prefix(4, item.number, source, item.length)]
+    if level == 8 or (level in (1, 2) and not own) or (level == 3 and is_loopback(4, asked)):
+        address = address_text(4, asked)
+        return f"arp_ignore of {device} is {level}: the {stack.label} does not answer there for {address}"
+    return ""
+
+
+def _filtered(stack: Stack, device: str, source: int, asked: int) -> str:
+    """Why arp_filter keeps a stack from answering: its own packets to who asks leave elsewhere (arp_filter())."""
+    if not stack.settings.either(device, "arp_filter"):
+        return ""
+    back = stack.fib.lookup(Asked(4, source, asked))
+    if back.kind == UNCERTAIN:
+        return back.why
+    if back.device == device:
+        return ""
+    ways = f"by {back.device}" if back.device else "nowhere"
+    return f"arp_filter of {device} is 1 and packets of the {stack.label} to {address_text(4, source)} leave {ways}"
 
 
 def _is_checked(stack: Stack, device: str, decision: Decision) -> bool:

@@ -139,13 +139,22 @@ class Stack:
     def asks_from(self, family: int, device: str, source: int, neighbour: int) -> int:
         """The address from which it asks for a neighbour's hardware address, 0 without one.
 
-        That is the source of the packet that waits for it, where it is the stack's own (arp_solicit()); for IPv6 one of
-        the device, and the device's link-local address otherwise (ndisc_solicit(), ndisc_send_ns()).
+        That is the source of the packet that waits for it, where it is the stack's own and arp_announce allows it
+        (arp_solicit()); for IPv6 one of the device, and the device's link-local address otherwise (ndisc_solicit(),
+        ndisc_send_ns()).
         """
         if family == 6:
             own = [item.number for item in self.addresses(6, device)]
             return source if source in own else next((number for number in own if is_link_local(6, number)), 0)
-        return source if self.has_address(4, source) else self.select_source(4, neighbour, device) or 0
+        is_allowed = self.has_address(4, source) and self._announces(device, source, neighbour)
+        return source if is_allowed else self.select_source(4, neighbour, device) or 0
+
+    def _announces(self, device: str, source: int, neighbour: int) -> bool:
+        level = self.settings.larger(device, "arp_announce")
+        if level != 1:
+            return level != 2
+        own = (item for item in self.addresses(4, device) if same_prefix(4, item.number, neighbour, item.length))
+        return any(same_prefix(4, item.number, source, item.length) for item in own)
 
     def _global(self, family: int, device: str, towards: int) -> list[Address]:
         found = [item for item in self.addresses(family, device) if not is_loopback(family, item.number)]

@@ -179,6 +179,38 @@ def test_a_policy_rule_keeps_the_host_from_answering_arp(strictness: str, seen: 
     assert ask(replace(snapshot, policy_rules=rules), PEER, "203.0.113.9", 80).seen == seen
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "cause"),
+    [
+        (f"{DEVICE}.arp_ignore", "0", ""),
+        (f"{DEVICE}.arp_ignore", "1", ""),
+        ("all.arp_ignore", "2", ""),
+        (f"{DEVICE}.arp_ignore", "3", ""),
+        (f"{DEVICE}.arp_ignore", "8", "arp_ignore of"),
+        ("all.arp_ignore", "8", "arp_ignore of"),
+        (f"{DEVICE}.arp_filter", "1", ""),
+    ],
+)
+def test_settings_of_arp(setting: str, value: str, cause: str) -> None:
+    host = host_with_web()
+    host.sysctls[f"net.ipv4.conf.{setting}"] = value
+    path = ask(host.snapshot(), PEER, "203.0.113.9", 80)
+    assert path.verdict == ("unknown" if cause else "delivered"), path.reason
+    assert cause in path.because
+
+
+@pytest.mark.parametrize(("value", "is_told"), [("0", True), ("1", False), ("2", False)])
+def test_arp_announce_chooses_the_address_that_a_host_asks_from(value: str, is_told: bool) -> None:
+    """The container answers no question from addresses that it has no way back to."""
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.all.arp_announce"] = value
+    stack = HostView.of(host.snapshot()).host
+    uplink = stack.addresses(4, "eth0")[0].number
+    gateway = stack.addresses(4, DEVICE)[0].number
+    asked_from = stack.asks_from(4, DEVICE, uplink, gateway + 1)
+    assert asked_from == (uplink if is_told else gateway)
+
+
 @pytest.mark.parametrize(("kind", "seen"), [("", "refused"), ("blackhole", "timed out"), ("unreachable", "timed out")])
 def test_a_reset_by_a_bridge_port_needs_a_route_all_the_same(kind: str, seen: str) -> None:
     """A route in the table of local addresses comes before that of the bridge."""
