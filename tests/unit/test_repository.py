@@ -158,5 +158,36 @@ def test_package_keeps_to_its_side(name: str) -> None:
     assert crossing == []
 
 
+# What reads a host, changes it or waits for it. A plan reaches none of it, by whatever it imports.
+IMPURE = {"ansible", "ctypes", "docker", "fcntl", "http", "os", "pathlib", "pyroute2", "shutil", "signal", "socket"}
+IMPURE |= {"subprocess", "tempfile", "time"}
+PLANS = [name for name in PLUGIN_FILES if "/_change/" in name and "plan" in Path(name).stem]
+
+
+def file_of(module: str) -> Path | None:
+    """Return the file of a module of this collection, None for another module and for a name in a module."""
+    path = ROOT / f"{module.removeprefix('ansible_collections.dockernet.baseline.').replace('.', '/')}.py"
+    return path if module.startswith("ansible_collections.dockernet.baseline.") and path.is_file() else None
+
+
+def touching(path: Path) -> list[str]:
+    """Return what of a file can touch a host: modules that it imports, files that it opens."""
+    tops = {module.partition(".")[0] for module in imported_modules(path)}
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    opens = any(isinstance(call, ast.Name) and call.id in ("open", "exec", "eval", "__import__") for call in calls)
+    return [f"{path.relative_to(ROOT)}: {what}" for what in sorted(tops & IMPURE) + ["open"] * opens]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plan_is_pure(name: str) -> None:
+    reached: set[Path] = set()
+    waiting = {ROOT / name}
+    while waiting:
+        path = waiting.pop()
+        reached.add(path)
+        waiting |= {found for found in map(file_of, imported_modules(path)) if found is not None} - reached
+    assert [what for path in sorted(reached) for what in touching(path)] == []
+
+
 def test_no_empty_package_files() -> None:
     assert list(PLUGINS.rglob("__init__.py")) == []

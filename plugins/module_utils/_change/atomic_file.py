@@ -20,14 +20,11 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import LARGEST, content, opened
 
-NEW_FILE_MODE = 0o644
-SECRET_FILE_MODE = 0o600
 NEW_FOLDER_MODE = 0o755
 
 # What root is refused for, and the kernel's word for it does not say why.
@@ -35,20 +32,6 @@ _HINTS = {
     errno.EPERM: "; lsattr shows whether the file or its folder is immutable",
     errno.EBUSY: "; it is mounted there by itself, so that it cannot be replaced",
 }
-
-
-@dataclass(frozen=True)
-class FileState:
-    """A file as it was read. data is None where there was none."""
-
-    path: str
-    real_path: str
-    """Where the data lies when path leads there by symbolic links."""
-    data: bytes | None = None
-    mode: int = NEW_FILE_MODE
-    uid: int = 0
-    gid: int = 0
-    xattrs: dict[str, bytes] = field(default_factory=dict)
 
 
 def read_file(path: str) -> FileState:
@@ -61,11 +44,6 @@ def read_file(path: str) -> FileState:
     except FileNotFoundError:
         return FileState(path, real_path)
     return FileState(path, real_path, data, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, xattrs)
-
-
-def encoded(text: str | None) -> bytes | None:
-    """Return a file's text as replace_file takes it; None stands for no file in both."""
-    return None if text is None else text.encode()
 
 
 def replace_file(before: FileState, data: bytes | None) -> None:

@@ -24,19 +24,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_pruning import (
     KEEP_DAYS,
     forget,
     taken_back,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import SCHEMA
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 
 JOURNAL_ROOT = Path("/var/lib/dockernet-baseline")
 RECORD = "journal.jsonl"
-# Of the entries. It goes up when an older release would read them wrongly.
-SCHEMA = 1
 _LARGEST = 1 << 26
 """Bytes of the record; a change adds a thousand or two."""
 

@@ -20,12 +20,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     PolicyChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import SCHEMA
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 
+SCHEMA = 1
 _ENDS = ("done", "undone", "failed")
 
 
@@ -170,3 +170,7 @@ def _take(changes: dict[str, Change], entry: dict[str, Any]) -> None:
             changes[end.id] = replace(begun, ended=[*begun.ended, end.event], left=left)
     else:
         raise _UnknownError(f"its event is {event!r}")
+
+
+# Of the entries. It goes up when an older release would read them wrongly.
+SCHEMA = 1

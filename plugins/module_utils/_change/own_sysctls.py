@@ -11,7 +11,7 @@ All modules that set sysctls at boot share it; each knows its own keys.
 
 from __future__ import annotations
 
-import os
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,11 +107,11 @@ def place_file(boot: BootSysctls, file: SysctlFile) -> BootSysctls:
 
     What lies outside the folders named sysctl.d is read behind them all: procps' /etc/sysctl.conf, and ufw's own file.
     """
-    name = os.path.basename(file.path)
-    sorted_ones = [other for other in boot.files if os.path.dirname(other.path).endswith("/sysctl.d")]
+    name = posixpath.basename(file.path)
+    sorted_ones = [other for other in boot.files if posixpath.dirname(other.path).endswith("/sysctl.d")]
     last = [other for other in boot.files if other not in sorted_ones]
-    rest = [other for other in sorted_ones if os.path.basename(other.path) != name]
-    before = [other for other in rest if os.path.basename(other.path) < name]
+    rest = [other for other in sorted_ones if posixpath.basename(other.path) != name]
+    before = [other for other in rest if posixpath.basename(other.path) < name]
     return BootSysctls(boot.loader, before + [file] + [other for other in rest if other not in before] + last)
 
 
@@ -174,3 +174,26 @@ def file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
 def boot_files(snapshot: HostSnapshot) -> BootSysctls:
     """What boot reads, as far as the snapshot has it."""
     return snapshot.boot or BootSysctls(loader="systemd-sysctl")
+
+
+@dataclass(frozen=True)
+class SysctlChange:
+    """One key (dotted; dots inside an interface name written as slashes, see sysctl.d(5)) and its two values."""
+
+    key: str
+    before: str
+    after: str
+
+
+def sysctl_actions(changes: list[SysctlChange]) -> list[str]:
+    """One sentence a change."""
+    return [f"set {change.key} from {change.before} to {change.after}" for change in changes]
+
+
+def sysctl_diff(changes: list[SysctlChange]) -> list[Diff]:
+    """The changes as one small table, none for no changes."""
+    if not changes:
+        return []
+    before = "".join(f"{change.key} = {change.before}\n" for change in changes)
+    after = "".join(f"{change.key} = {change.after}\n" for change in changes)
+    return [Diff("running sysctls", before, after)]

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What every planned change has to say for itself, and the two ways in which it can end badly."""
+"""What every planned change has to say for itself, and the two ways in which it can end badly. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+NEW_FILE_MODE = 0o644
+SECRET_FILE_MODE = 0o600
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,20 @@ class Disruption:
 
     container: str
     how: str
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was read. data is None where there was none."""
+
+    path: str
+    real_path: str
+    """Where the data lies when path leads there by symbolic links."""
+    data: bytes | None = None
+    mode: int = NEW_FILE_MODE
+    uid: int = 0
+    gid: int = 0
+    xattrs: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,3 +101,8 @@ def demand(snapshot: HostSnapshot, *sources: str) -> None:
         if not snapshot.was_read(name):
             source = snapshot.sources.get(name)
             raise Refusal(f"nothing was changed: {source.reason if source else f'the source {name} was not read'}")
+
+
+def encoded(text: str | None) -> bytes | None:
+    """Return a file's text as replace_file takes it; None stands for no file in both."""
+    return None if text is None else text.encode()

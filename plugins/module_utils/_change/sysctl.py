@@ -9,21 +9,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 PROC_SYS = Path("/proc/sys")
-
-
-@dataclass(frozen=True)
-class SysctlChange:
-    """One key (dotted; dots inside an interface name written as slashes, see sysctl.d(5)) and its two values."""
-
-    key: str
-    before: str
-    after: str
 
 
 def sysctl_path(key: str, root: Path = PROC_SYS) -> Path:
@@ -62,17 +53,3 @@ def reset_sysctls(changes: list[SysctlChange], root: Path = PROC_SYS) -> list[st
         with contextlib.suppress(OSError):
             sysctl_path(change.key, root).write_text(f"{change.before}\n", encoding="ascii")
     return [change.key for change in changes if read_sysctl(change.key, root) != change.before]
-
-
-def sysctl_actions(changes: list[SysctlChange]) -> list[str]:
-    """One sentence a change."""
-    return [f"set {change.key} from {change.before} to {change.after}" for change in changes]
-
-
-def sysctl_diff(changes: list[SysctlChange]) -> list[Diff]:
-    """The changes as one small table, none for no changes."""
-    if not changes:
-        return []
-    before = "".join(f"{change.key} = {change.before}\n" for change in changes)
-    after = "".join(f"{change.key} = {change.after}\n" for change in changes)
-    return [Diff("running sysctls", before, after)]

@@ -62,15 +62,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     GuardPlan,
     plan_guard_of_switch,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+    SysctlChange,
+    sysctl_actions,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Outline,
     Refusal,
     demand,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
-    SysctlChange,
-    sysctl_actions,
-    sysctl_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in

@@ -12,9 +12,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import SECRET_FILE_MODE, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    SECRET_FILE_MODE,
+    Diff,
+    FileState,
+    Refusal,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import (
     ParsedConfig,

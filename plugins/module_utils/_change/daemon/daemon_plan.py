@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import CurrentConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Target
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import ServiceTraits
@@ -21,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     UNIT,
     GuardPlan,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Outline
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

@@ -75,13 +75,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     GuardPlan,
     plan_guard_of_switch,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import sysctl_actions, sysctl_diff
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Disruption,
     Outline,
     Refusal,
     demand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import sysctl_actions, sysctl_diff
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
     proxy_default,

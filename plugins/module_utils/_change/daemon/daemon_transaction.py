@@ -16,11 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
-    encoded,
-    read_file,
-    replace_file,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
     reload_problem,
     report_problem,
@@ -34,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import Daemon, ServiceState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.waiting import wait_for
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container

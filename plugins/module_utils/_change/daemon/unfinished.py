@@ -15,7 +15,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
@@ -27,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     FileRecord,
     parse_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess

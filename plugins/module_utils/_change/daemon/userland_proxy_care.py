@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     loopback_routes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments

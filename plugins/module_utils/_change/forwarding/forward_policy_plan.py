@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import (
     ABSENT,
     ENABLED,
     UnitChange,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState, firewall_unit
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState, firewall_unit
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 

@@ -15,19 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
-    FileState,
-    encoded,
-    read_file,
-    replace_file,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
-    ENABLED,
-    UnitChange,
-    UnitState,
     prove_unit,
     put_unit,
     read_unit_to_plan,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import (
+    ENABLED,
+    UnitChange,
+    UnitState,
     unit_path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
@@ -70,7 +67,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sys
     OWN_NAMES,
     verify_boot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    ChangeFailed,
+    FileState,
+    Outline,
+    Refusal,
+    encoded,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     read_sysctl,
     reset_sysctls,

@@ -31,18 +31,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     OwnFile,
+    SysctlChange,
     boot_files,
     boot_with,
     file_diffs,
     persist,
+    sysctl_actions,
+    sysctl_diff,
     withdraw,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
-    SysctlChange,
-    sysctl_actions,
-    sysctl_diff,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.advertised import (
     AdvertisedUplink,
     advertised_uplinks,

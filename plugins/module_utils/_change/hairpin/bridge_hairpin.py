@@ -11,13 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import (
-    FileState,
-    encoded,
-    read_file,
-    replace_file,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan, unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
     HairpinPlan,
     HairpinWish,
@@ -32,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import verify_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run

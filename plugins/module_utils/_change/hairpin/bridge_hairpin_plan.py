@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import UnitState
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_netfilter_plan import (
     NetfilterPlan,
     plan_netfilter,
@@ -26,13 +26,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     plan_guard,
     plan_guard_of_switch,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import file_diffs
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     SysctlChange,
+    file_diffs,
     sysctl_actions,
     sysctl_diff,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force

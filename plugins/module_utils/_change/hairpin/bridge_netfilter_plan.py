@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import docker_bridges
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     OwnFile,
+    SysctlChange,
     boot_files,
     persist,
+    sysctl_actions,
     withdraw,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange, sysctl_actions
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot

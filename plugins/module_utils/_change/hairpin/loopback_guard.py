@@ -9,11 +9,8 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
-    prove_unit,
-    put_unit,
-    unit_path,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import prove_unit, put_unit
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     RULE,
     UNIT,

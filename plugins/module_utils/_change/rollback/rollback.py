@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState, read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit, unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent, DaemonPlan
@@ -45,6 +46,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
+    FileState,
     Outline,
     Refusal,
     demand,

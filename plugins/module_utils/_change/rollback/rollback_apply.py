@@ -12,12 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
-    UnitState,
-    put_unit,
-    read_unit,
-    unit_path,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import put_unit, read_unit
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState, unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
     reset_policies,
     set_policies,

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import FilePast, digest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import Content
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 

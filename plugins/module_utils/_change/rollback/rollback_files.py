@@ -12,10 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import FilePast, digest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 
 

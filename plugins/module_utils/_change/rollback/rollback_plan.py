@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     PolicyChange,
@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     History,
     UnitRecord,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange, sysctl_diff
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_files import (
     FileBack,
@@ -50,7 +51,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollbac
     sysctls_back,
     units_back,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange, sysctl_diff
 
 _FORWARDING = {"net.ipv4.ip_forward": "IPv4", "net.ipv6.conf.all.forwarding": "IPv6"}
 

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Past, PortPast
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import UnitRecord
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 
 K = TypeVar("K")
 T = TypeVar("T")

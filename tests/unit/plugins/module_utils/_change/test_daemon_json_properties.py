@@ -6,7 +6,6 @@ import contextlib
 import json
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
     plan_daemon_config,
 )
@@ -22,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     with_key,
     without_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
     problems_in,

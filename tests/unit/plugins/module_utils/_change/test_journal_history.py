@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     Change,
     UnitRecord,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from hypothesis import given
 from hypothesis import strategies as st
 

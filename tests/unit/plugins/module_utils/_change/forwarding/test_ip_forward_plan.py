@@ -16,10 +16,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
     HEADER,
     OwnFile,
+    SysctlChange,
     place_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import (
     boot_value,
     parse_sysctl_file,

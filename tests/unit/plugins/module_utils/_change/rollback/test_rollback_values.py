@@ -10,6 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
     UnitRecord,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_values import (
     policies_back,
     ports_back,
@@ -17,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollbac
     sysctls_back,
     units_back,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import SysctlChange
 from hypothesis import given
 from hypothesis import strategies as st
 
