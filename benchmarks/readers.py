@@ -20,10 +20,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 
 NAMESPACES = (50, 100, 200, 400)

@@ -38,7 +38,7 @@ _value:
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._waiver_matching import UNUSED
 
 

@@ -679,10 +679,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
     save_snapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.labels import with_labels
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, with_labels
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 
 _NAMED = 5
 

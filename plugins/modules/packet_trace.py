@@ -220,8 +220,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 
 def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import NAME, VERSION, document_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import (
     Line,

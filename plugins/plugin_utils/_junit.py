@@ -20,7 +20,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._gate import (
     ERROR,
     FAILED,

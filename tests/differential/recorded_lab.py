@@ -23,16 +23,15 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace
 
 from tests.differential.namespaces import answer_soon, inside, new_namespace
 from tests.differential.rules_lab import set_sysctl

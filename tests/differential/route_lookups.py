@@ -33,8 +33,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink, attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import parse_route, read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import (
+    parse_route,
+    read_policy_rules,
+    read_routes,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 
 DEVICES = {"wan": 1, "lan": 2, "dmz": 3}

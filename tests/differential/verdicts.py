@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 

@@ -27,8 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import apart, engine_api, netlink, read
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.apart import Tell, Told
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import leaving
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of, weighed
@@ -116,7 +116,7 @@ def audit_world(world: World, root: Path, spaces: dict[int, Space]) -> Outcome:
             os.chdir("/")
             work(tell)
 
-        return apart.apart(work_there, seconds)
+        return child_process.apart(work_there, seconds)
 
     setattr(read, "apart", there)  # noqa: B010 (it is imported there, and no part of it)
     engine_api.TIME_LIMIT = READING_LIMIT / 2  # type: ignore[assignment]

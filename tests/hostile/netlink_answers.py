@@ -16,11 +16,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
+    Listener,
     Neighbour,
     PolicyRule,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 attr = attribute
 # What is asked for: protocol, type of the question, family, and for sockets the protocol they are of.

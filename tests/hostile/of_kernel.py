@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import NETFILTER, ROUTE, SOCK_DIAG, XFRM
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Neighbour, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Listener, Neighbour, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
     DAEMON_CONFIG,
@@ -29,7 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SERVICE,
     TRAFFIC_CONTROL,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.hostile import netlink_answers as say
 from tests.hostile.fake_kernel import DONE, ERROR, Datagrams, Space, message

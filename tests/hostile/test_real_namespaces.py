@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import Inside, read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import Inside, read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace
 
 SECONDS = 30.0
 MARK = "192.0.2.77"

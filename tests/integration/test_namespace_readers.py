@@ -7,9 +7,13 @@ import sys
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    InnerNamespace,
+    Link,
+    Listener,
+    PolicyRule,
+    Route,
+)
 
 from tests.integration.inside import inside
 from tests.lab.identity import ROOT
@@ -160,7 +164,7 @@ rule add priority 108 table 254 suppress_ifgroup 3
 
 
 def test_policy_rules() -> None:
-    told = inside(RULES, "print(json.dumps(to_plain(policy_rules.read_policy_rules())))")
+    told = inside(RULES, "print(json.dumps(to_plain(routes.read_policy_rules())))")
     assert [from_plain(PolicyRule, item) for item in told] == [
         PolicyRule(0, 4, table=255),
         PolicyRule(100, 4, table=4711, source="10.0.0.0/8", destination="192.0.2.1/32", incoming="lo"),
@@ -277,9 +281,10 @@ own = Container("2", "own", pid=os.getpid(), netns=procfs.namespace("self", "net
 moved = Container("3", "moved", pid=os.getpid(), netns=1)
 ended = Container("4", "ended", pid=2**22 + 1, netns=2)
 before = procfs.namespace("self", "net")
-found = inner.read_inner([web, own, moved, ended, Container("5", "sharer", pid=child, netns=inode)]).namespaces
+containers = [web, own, moved, ended, Container("5", "sharer", pid=child, netns=inode)]
+found = container_namespaces.read_inner(containers).namespaces
 same = before == procfs.namespace("self", "net") and "eth0" not in [link.name for link in links.read_links()]
-container = inner.read_container_links(child)
+container = container_namespaces.read_container_links(child)
 os.kill(child, 9)
 os.waitpid(child, 0)
 print(json.dumps([inode, to_plain(found), same, container[1], [link.name for link in container[0]]]))

@@ -22,7 +22,7 @@ def test_tables_that_decide_nothing_are_no_tables_of_a_container() -> None:
         """
 def sh(line):
     subprocess.run(line.split(), check=True, capture_output=True)
-    return [nftables.read_chains_with_effect(), legacy_tables.read_legacy_tables_with_effect()]
+    return [nftables.read_chains_with_effect(), container_namespaces.read_legacy_tables_with_effect()]
 
 before = sh("true")
 steps = [

@@ -18,13 +18,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import named_dockerd
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,
     proxy_in_force,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
 
 from tests.integration.catalogue.scenario import uses_nftables

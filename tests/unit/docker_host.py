@@ -11,19 +11,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Conntrack,
+    InnerNamespace,
+    Ipsec,
     Link,
+    Listener,
     Neighbour,
     PolicyRule,
     ProxyProcess,
     Route,
     Ruleset,
+    TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     Endpoint,
     Network,
@@ -48,8 +50,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
     Source,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 SOURCES = (
     ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, TRAFFIC_CONTROL, LISTENERS, INNER, PROCESSES,

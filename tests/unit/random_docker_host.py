@@ -6,14 +6,15 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ForwardingEntry, Neighbour
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     EGRESS,
     FILTER,
     INGRESS,
+    ForwardingEntry,
+    Neighbour,
     TrafficControl,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
 

@@ -19,16 +19,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    InnerNamespace,
     Link,
+    Listener,
     PolicyRule,
     ProxyProcess,
     Route,
     Ruleset,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig, KeyPosition
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig, KeyPosition
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 MEANINGFUL = (

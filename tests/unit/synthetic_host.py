@@ -10,10 +10,8 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack, TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
     Engine,
@@ -21,14 +19,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
+    Conntrack,
+    InnerNamespace,
     Link,
+    Listener,
     ProxyProcess,
     Route,
     Ruleset,
     SysctlAssignment,
     SysctlFile,
+    TrackedFlow,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     Endpoint,
     Network,
@@ -55,7 +56,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
     Source,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 SOURCES = (
     ENGINE,

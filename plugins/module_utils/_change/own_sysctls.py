@@ -17,16 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import (
-    boot_value,
-    parse_sysctl_file,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     SysctlAssignment,
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import (
+    boot_value,
+    parse_sysctl_file,
+)
 
 FOLDER = "/etc/sysctl.d"
 # The first of these names that is read late enough to win is taken; the loaders sort by name (sysctl.d(5)).

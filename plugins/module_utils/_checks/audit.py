@@ -20,9 +20,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.labels import detail_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    SOURCES,
+    HostSnapshot,
+    Source,
+    detail_of,
+)
 
 T = TypeVar("T")
 

@@ -24,15 +24,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import Exposed, exposed_by
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix import matrix_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.on_purpose import Purposes
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import RuleMaking, rule_making
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     Capabilities,
     capabilities_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import RuleMaking, rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 T = TypeVar("T")

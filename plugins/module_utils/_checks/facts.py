@@ -16,7 +16,6 @@ from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import socket_name
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
@@ -25,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_in_force,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, PROCESSES, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
 
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}

@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     NONE,
     SUMMARY,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.labels import DETAILS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DETAILS
 
 SAVE = "save"
 AUDIT = "audit"

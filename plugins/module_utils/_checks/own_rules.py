@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
 
 
 def place_of_own_rules(engine: Optional[Engine]) -> str:

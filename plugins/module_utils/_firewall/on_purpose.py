@@ -16,8 +16,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docke
     places_of_people,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
 
 _ASKING = (REQUEST, PROXY_REQUEST)

@@ -17,7 +17,7 @@ from itertools import groupby
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import ending_of, place_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Hop, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 _PASSING = frozenset({"jump", "goto", "return", "accept", "policy", "continue"})
 """Actions that are left out of a station where something else happened."""

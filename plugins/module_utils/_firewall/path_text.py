@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Hop,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 _LONGEST = 240
 """Characters of a rule or a note that are shown; rules can hold sets of thousands of elements."""

@@ -19,10 +19,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     DEFAULT_ROUTE,
     LOCAL_TABLE,
     MAIN_TABLE,
+    InnerNamespace,
     Link,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     INNER,
     HostSnapshot,

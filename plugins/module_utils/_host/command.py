@@ -4,7 +4,11 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Runs the programs that the readers need: no shell, limits of time and output, messages in English."""
+"""Runs programs of the host: no shell, limits of time and output, messages in English; and the deadline of a reading.
+
+The deadline is one for the whole process, since whatever waits (for the kernel, a program, the engine) waits for the
+same reading. Without one, as in a change, the limits of each wait hold.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,33 @@ import contextlib
 import os
 import selectors
 import signal
+import stat
 import subprocess
 import time
-from typing import IO, Callable
+from collections.abc import Iterator
+from typing import IO, Callable, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import within
+SECONDS = 60.0
+"""By default. A host with 1,000 containers takes two or three."""
+
+_ends: Optional[float] = None
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Let all waits of the body end within so many seconds from now."""
+    global _ends  # noqa: PLW0603 (see above)
+    before, _ends = _ends, time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _ends = before
+
+
+def within(limit: float) -> float:
+    """Return the seconds that a wait may take whose own limit is given; 0 or less where there is no time left."""
+    return limit if _ends is None else min(limit, _ends - time.monotonic())
+
 
 Run = Callable[[list[str]], tuple[int, str, str]]
 """Runs a command given as a list of words and returns its exit status, output and error output."""
@@ -120,3 +146,62 @@ def _end(program: subprocess.Popen[bytes]) -> None:
         os.killpg(program.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         program.wait(_PATIENCE)
+
+
+_ROOT = 0
+_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+# As many as the kernel follows (path_resolution(7)).
+_MOST_LINKS = 40
+
+
+def doubt_about(path: str) -> str:
+    """Return why somebody else than root could decide what runs when path is run; empty where nobody else can.
+
+    Each folder on the way, each symbolic link and the program itself must belong to root, and only root may write
+    there. In a folder with the sticky bit (as /nix/store is) others may write, and cannot touch what is root's.
+    """
+    if not os.path.isabs(path):
+        return f"{path} is no absolute path"
+    try:
+        return _walk(path)
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+
+
+def _walk(path: str) -> str:
+    here, ahead, links = "/", _parts(path), 0
+    doubt = _doubt(here, os.lstat(here))
+    while ahead and not doubt:
+        name = ahead.pop()
+        if name == os.pardir:
+            here = os.path.dirname(here)
+            continue
+        place = os.path.join(here, name)
+        status = os.lstat(place)
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            target = os.readlink(place)
+            here = "/" if os.path.isabs(target) else here
+            ahead += _parts(target)
+            doubt = f"{path} leads in circles" if links > _MOST_LINKS else _of_another(place, status)
+            continue
+        doubt, here = _doubt(place, status), place
+    if not doubt and not stat.S_ISREG(os.lstat(here).st_mode):
+        return f"{path} is no program"
+    return doubt
+
+
+def _parts(path: str) -> list[str]:
+    """Components of a path, the first one last."""
+    return [name for name in reversed(path.split("/")) if name not in ("", os.curdir)]
+
+
+def _doubt(place: str, status: os.stat_result) -> str:
+    kept = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    if status.st_mode & _BY_OTHERS and not kept:
+        return f"others than root may write to {place} (mode {stat.S_IMODE(status.st_mode):04o})"
+    return _of_another(place, status)
+
+
+def _of_another(place: str, status: os.stat_result) -> str:
+    return f"{place} belongs to user {status.st_uid}" if status.st_uid != _ROOT else ""

@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     attribute,
     attributes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack, TrackedFlow
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Conntrack, TrackedFlow
 
 MOST = 10_000
 """Flows that a reading keeps: a name server behind a published port can have hundreds of thousands."""

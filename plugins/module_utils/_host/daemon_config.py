@@ -19,8 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     UnreadableError,
     from_os_error,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 

@@ -4,20 +4,45 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The engine, its networks and its containers out of the answers of the Engine API."""
+"""The engine, its networks and its containers as the Engine API declares them.
+
+What it says of a single network or container that cannot be understood is a gap, and costs nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Optional
+import ipaddress
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Callable, NoReturn, Optional, TypeVar, Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
+    Dockerds,
+    SocketHolders,
+    addresses_served,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch, parse_engine_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import unit_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ABSENT,
+    DENIED,
+    ERROR,
+    STOPPED,
+    UnreadableError,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, NETWORK, Gap, shortened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DOCKER,
     PODMAN,
     SNAP,
     ConfiguredPool,
     Engine,
+    ServiceUnit,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     Endpoint,
@@ -27,6 +52,78 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     Subnet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the engine says of itself and of what it keeps."""
+
+    engine: Optional[Engine] = None
+    networks: list[Network] = field(default_factory=list)
+    containers: list[Container] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    """Networks and containers of which it says what cannot be understood."""
+
+
+def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds, *, runs: bool) -> Declared:
+    """Ask the engine at docker_host, unless no dockerd runs there. Raises UnreadableError.
+
+    dockerds: those that can be seen on the host; runs: whether one serves docker_host, be it seen or not.
+    """
+    address = parse_engine_address(docker_host)
+    if not runs and PODMAN not in SocketHolders(address).programs():
+        # To connect to the socket of a dockerd that does not run would make systemd start it.
+        _refuse(docker_host, service, dockerds)
+    return _ask(docker_host)
+
+
+def _ask(docker_host: str) -> Declared:
+    answers = fetch(docker_host)
+    try:
+        engine = checked(parse_engine(answers.version, answers.info))
+    except STRANGE as error:
+        words = shortened(f"{type(error).__name__}: {error}")
+        raise UnreadableError(ERROR, f"{docker_host} does not answer like a Docker Engine: {words}") from error
+    if engine.flavor == PODMAN:
+        # What it says of networks and containers has the form of Docker's, and not the meaning.
+        return Declared(engine)
+    networks, lost_networks = understood(NETWORK, parse_network, answers.networks)
+    containers, lost_containers = understood(CONTAINER, parse_container, answers.containers)
+    beside = on_lost_networks(containers, lost_networks, answers.networks)
+    return Declared(engine, networks, containers, [*answers.gaps, *lost_networks, *lost_containers, *beside])
+
+
+def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds) -> NoReturn:
+    """Say why the engine at docker_host is not asked."""
+    if dockerds.unclear:
+        pids = ", ".join(str(process.pid) for process in dockerds.unclear)
+        reason = f"whether dockerd (process {pids}) serves {docker_host} is not visible; run with become (as root)"
+        raise UnreadableError(DENIED, reason)
+    others = ", ".join(addresses_served([*dockerds.elsewhere, *dockerds.strangers]))
+    hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
+    if service is not None and any(service.name == unit_of(process.pid) for process in dockerds.elsewhere):
+        raise UnreadableError(ERROR, f"dockerd runs ({service.name}), and not at {docker_host}; set docker_host{hint}")
+    # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
+    installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
+    if installed and service is not None and service.manager == "systemd":
+        name = service.name
+        raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
+    if installed:
+        raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
+    path = docker_host.partition("unix://")[2] or docker_host
+    state = "does not exist"
+    if os.path.exists(path):
+        to_podman = PODMAN in os.path.realpath(path).split(os.sep)
+        state = "leads to Podman, which does not run" if to_podman else "is not served by this host"
+    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
+
+
+def _is_program(service: Optional[ServiceUnit]) -> bool:
+    """Whether the service starts a dockerd that lies where the path does not lead."""
+    program = service.argv[0] if service is not None and service.argv else ""
+    return os.path.basename(program).startswith("dockerd") and os.path.exists(program)
+
 
 # The first release whose GET /info names the proxy (moby daemon/libnetwork/drivers/bridge).
 _REPORTS_PROXY = (29, 5)
@@ -162,3 +259,77 @@ def _bindings(ports: Optional[dict[str, Any]]) -> Iterator[tuple[str, int, dict[
 
 def _texts(values: Optional[dict[str, Any]]) -> dict[str, str]:
     return mask_values({str(name): str(value) for name, value in (values or {}).items()})
+
+
+M = TypeVar("M")
+T = TypeVar("T", Network, Container)
+
+STRANGE = (KeyError, TypeError, AttributeError, ValueError)
+"""What parsing an answer of another shape than the engine's raises."""
+
+# Characters of what could not be understood: each check that is concerned repeats the name.
+_LONGEST_NAME = 200
+_LARGEST_PID = (1 << 31) - 1
+_LARGEST_PORT = (1 << 16) - 1
+
+
+def understood(
+    kind: str, parse: Callable[[dict[str, Any]], T], items: Iterable[dict[str, Any]]
+) -> tuple[list[T], list[Gap]]:
+    """Return what parse makes of each item, and a gap of that kind for each that it makes nothing of."""
+    found: list[T] = []
+    gaps: list[Gap] = []
+    for item in items:
+        try:
+            parsed = checked(parse(item))
+            require_sense(parsed)
+        except STRANGE as error:
+            words = shortened(f"{type(error).__name__}: {error}")
+            reason = f"what the engine says of it cannot be understood ({words})"
+            gaps.append(Gap(ENGINE, kind, _name_of(item), reason))
+            continue
+        found.append(parsed)
+    return found, gaps
+
+
+def on_lost_networks(
+    containers: Iterable[Container], lost: Iterable[Gap], networks: Iterable[dict[str, Any]]
+) -> list[Gap]:
+    """Return a gap for each container that is on a lost network: it was read, and what it hangs on was not."""
+    names = {gap.name for gap in lost}
+    ids = {str(item.get("Id")) for item in networks if isinstance(item, dict) and _name_of(item) in names}
+    return [
+        Gap(ENGINE, CONTAINER, item.name, f"it is on network {end.network}, which was not understood")
+        for item in containers
+        for end in item.endpoints
+        if end.network in names or end.network_id in ids
+    ]
+
+
+def checked(item: M) -> M:
+    """Return a part of the model whose fields have the types that they should have. Raises DecodeError."""
+    return from_plain(type(item), to_plain(item))
+
+
+def require_sense(item: Union[Network, Container]) -> None:
+    """Raise ValueError for what is no address or number of its kind. Empty texts say that there is none."""
+    if isinstance(item, Network):
+        # Some releases show a gateway with a prefix length.
+        for text in (text for subnet in item.subnets for text in (subnet.subnet, subnet.gateway, subnet.ip_range)):
+            if text:
+                ipaddress.ip_interface(text)
+        return
+    for text in (text for end in item.endpoints for text in (end.address, end.address6, end.gateway)):
+        if text:
+            ipaddress.ip_address(text)
+    if item.pid is not None and not 0 < item.pid <= _LARGEST_PID:
+        raise ValueError(f"process {item.pid}")
+    for port in item.published:
+        if not port.address or port.host_port > _LARGEST_PORT or port.container_port > _LARGEST_PORT:
+            raise ValueError(f"published as {port}")
+
+
+def _name_of(item: Any) -> str:
+    """What to call it: containers have a slash before their name. Empty where it does not even have a name."""
+    named = item if isinstance(item, dict) else {}
+    return str(named.get("Name") or named.get("Id") or "without a name").lstrip("/")[:_LONGEST_NAME]

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.plain_text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import (
     MASK,
     mask_data,
@@ -58,3 +57,14 @@ class HostModule(AnsibleModule):
 def leaving(data: Any) -> Any:
     """Return plain data as it may leave the host."""
     return encodable(mask_data(data))
+
+
+def encodable(data: Any) -> Any:
+    r"""Return plain data in which bytes that were no UTF-8 (PEP 383) are written out, as in ``\udcff``."""
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(data, dict):
+        return {encodable(key): encodable(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [encodable(item) for item in data]
+    return data

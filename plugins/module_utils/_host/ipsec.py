@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     UnreadableError,
     from_os_error,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     ALLOW,
     BLOCK,
     FORWARDED,

@@ -31,7 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     flag,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 
 # linux/sock_diag.h, linux/inet_diag.h
 _SOCK_DIAG_BY_FAMILY = 20

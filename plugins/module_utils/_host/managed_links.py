@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
     ManagedLink,

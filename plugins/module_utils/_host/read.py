@@ -15,10 +15,22 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.apart import Tell, Told, apart
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told, apart
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import (
+    SECONDS,
+    Run,
+    deadline,
+    run_command,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
+    LinkNotices,
+    Motion,
+    motion_of,
+    without_moving,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import Inside, read_inner
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
     config_path as find_config_path,
 )
@@ -29,30 +41,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     describe_daemon,
     find_dockerds,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import SECONDS, deadline
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared import Declared, read_declared
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import Inside, read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import read_ipsec
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.ledger import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import (
     Fields,
     Ledger,
     Part,
     Reading,
     merged,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Motion, motion_of, without_moving
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.namespaces import with_namespaces
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.notices import LinkNotices
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import read_policy_rules
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
@@ -62,8 +69,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     UnreadableError,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import DEFECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,

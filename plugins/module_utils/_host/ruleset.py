@@ -4,38 +4,55 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The ruleset as text, all of one generation.
+"""The ruleset as text, all of one generation, with secrets masked.
 
 Only commands that create nothing: iptables-legacy -S, say, would register its tables, and a program for nftables would
 load its module where the kernel has none yet.
+
+Rules that other software put into one chain make iptables-nft-save leave out the whole table, or end in the middle of
+it. ``iptables-nft -S CHAIN`` looks at that chain alone. It changes nothing and creates no table (seen with 1.8.7, 1.8.9
+and 1.8.11).
+
+The sets of ipset(8) are asked of the kernel: Docker Engine 28.0.0 makes sets without that program, and hosts need not
+have it. Attributes: linux/netfilter/ipset/ip_set.h; which of them each type fills in: net/netfilter/ipset/ip_set_*.c of
+Linux 6.12.
+
+Secrets are taken out of what people wrote into rules: comments, prefixes of log lines, and texts that packets have.
+Nothing of it decides what a rule does to a packet. The rest of a ruleset stays as it was read, to the letter.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import re
+import socket
+import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.chain_lists import (
-    FAMILIES,
-    OWN_TABLES,
-    list_chains,
-    unshown_chains,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.foreign_rules import tables_of_others
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsets import read_ipsets
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import understood
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    NETFILTER,
+    Netlink,
+    address,
+    attribute,
+    attributes,
+    each_attribute,
+    text,
+    understood,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
+    needs_of_rules,
     nftables_is_there,
     read_generation,
     read_inet_rules,
     read_rules,
     read_tables,
+    tables_of_others,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.rule_needs import needs_of_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ABSENT,
     DENIED,
@@ -44,7 +61,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_texts import without_secrets
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 
 T = TypeVar("T")
 
@@ -242,3 +259,217 @@ def _output(run: Run, argv: list[str]) -> Optional[str]:
     if "permission denied" in said.lower() or "operation not permitted" in said.lower() or "must be root" in said:
         raise UnreadableError(DENIED, f"{argv[0]}: permission denied; run with become (as root)")
     raise _UnfitError(ERROR, f"{argv[0]} failed: {said}")
+
+
+# The families whose tables they show, by the names of nft(8), and those tables (xtables-nft(8)).
+FAMILIES = {"iptables": "ip", "ip6tables": "ip6"}
+OWN_TABLES = ("raw", "mangle", "nat", "filter", "security")
+
+# What iptables-nft-save says of a table that it leaves out (xtables-save.c).
+_LEFT_OUT = "# Table `{table}' is incompatible"
+# Names come from strangers: one that looks like an option (-F, say) must never stand where an option can.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][^\s]*")
+# A program is started for each chain.
+_MOST_CHAINS = 500
+
+
+def unshown_chains(saved: Optional[str], nft_json: str, family: str) -> list[tuple[str, str]]:
+    """Tables and chains of iptables that need its words and are not in the save command's output (None: it has none).
+
+    Chains in which nft can show everything by itself are not among them, nor those beyond the first 500.
+    """
+    if saved is not None and _LEFT_OUT.partition("{")[0] not in saved:
+        return []
+    chains = [
+        (table, chain)
+        for table, chain in _with_extensions(nft_json, family)
+        if saved is None or _LEFT_OUT.format(table=table) in saved
+    ]
+    return chains[:_MOST_CHAINS]
+
+
+def list_chains(run: Run, command: str, chains: Iterable[tuple[str, str]], family: str) -> dict[str, str]:
+    """What ``command -S`` shows of these chains, by family and table; what it cannot show either is left out."""
+    listed: dict[str, str] = {}
+    for table, chain in chains:
+        status, output, dummy = run([command, "-t", table, "-S", chain])
+        if status == 0:
+            key = f"{family} {table}"
+            listed[key] = listed.get(key, "") + output
+    return listed
+
+
+def _with_extensions(nft_json: str, family: str) -> Iterator[tuple[str, str]]:
+    """Tables and chains of iptables that have rules with a node ``xt``, each once."""
+    known: set[tuple[str, str]] = set()
+    for item in _objects(nft_json):
+        rule = item.get("rule") if isinstance(item, dict) else None
+        if not isinstance(rule, dict) or rule.get("family") != family:
+            continue
+        place = (str(rule.get("table")), str(rule.get("chain")))
+        nodes = rule.get("expr")
+        if place in known or place[0] not in OWN_TABLES or not _PLAIN_NAME.fullmatch(place[1]):
+            continue
+        if isinstance(nodes, list) and any(isinstance(node, dict) and "xt" in node for node in nodes):
+            known.add(place)
+            yield place
+
+
+def _objects(nft_json: str) -> list[Any]:
+    try:
+        found = json.loads(nft_json)["nftables"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        # Whoever parses the text says what is wrong with it.
+        return []
+    return found if isinstance(found, list) else []
+
+
+_LIST = 6 << 8 | 7
+_PROTOCOL, _NAME, _TYPE, _FAMILY, _DATA, _ADT = 1, 2, 3, 5, 7, 8
+# Every kernel since 2.6.39 takes this version of the protocol for a list.
+_PROTOCOL_VERSION = bytes([6])
+_HEADER = struct.Struct("=BBH")
+_FAMILIES: dict[int, str] = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
+
+# Of a set or an element.
+_PORT, _PROTO, _FLAGS, _MARK, _MARKMASK, _BITMASK = 4, 7, 8, 10, 11, 12
+_NETMASK = 20
+# Address and length of its prefix, of the first and of the second address of an element.
+_ADDRESSES = ((1, 3), (20, 21))
+_ETHER, _ELEMENT_NAME, _IFACE = 17, 18, 23
+_PHYSDEV, _NOMATCH, _WILDCARD = 1 << 1, 1 << 2, 1 << 7
+# Their ports hold a type and a code.
+_ICMP = (1, 58)
+
+
+def read_ipsets() -> str:
+    """All sets of this thread's namespace. Raises OSError, and ValueError for a name that such a text cannot hold.
+
+    Asks only where sets are known to exist: otherwise the kernel would load the module for them.
+    """
+    with Netlink(NETFILTER) as netlink:
+        messages = netlink.dump(_LIST, _HEADER.pack(socket.AF_UNSPEC, 0, 0) + attribute(_PROTOCOL, _PROTOCOL_VERSION))
+    lines: list[str] = []
+    kind = ""
+    for message in messages:
+        found = attributes(message, _HEADER.size)
+        name = _word(text(found[_NAME]))
+        if _TYPE in found:
+            # The first message of a set; more come where its elements do not fit into one.
+            kind = text(found[_TYPE])
+            lines.append(f"create {name} {kind}{_options(found)}")
+        elements = (value for number, value in each_attribute(found.get(_ADT, b"")) if number == _DATA)
+        lines += [f"add {name} {_element(kind, attributes(element))}" for element in elements]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _options(found: dict[int, bytes]) -> str:
+    """Those that decide over matches."""
+    made = attributes(found.get(_DATA, b""))
+    family = _FAMILIES.get(found[_FAMILY][0]) if text(found[_TYPE]).startswith("hash:") else None
+    words = [f"family {family}"] if family else []
+    words += [f"netmask {made[_NETMASK][0]}"] if _NETMASK in made else []
+    words += [f"markmask 0x{_number(made[_MARKMASK]):08x}"] if _MARKMASK in made else []
+    words += [f"bitmask {_address(made[_BITMASK])}"] if _BITMASK in made else []
+    return "".join(f" {word}" for word in words)
+
+
+def _element(kind: str, found: dict[int, bytes]) -> str:
+    """One element as ``ipset save`` prints it, with numbers for protocols."""
+    flags = _number(found.get(_FLAGS, b""))
+    addresses = iter(_ADDRESSES)
+    parts = []
+    for dimension in kind.partition(":")[2].split(","):
+        if dimension in ("ip", "net"):
+            at, length = next(addresses)
+            prefix = f"/{found[length][0]}" if dimension == "net" and length in found else ""
+            parts.append(_address(found[at]) + prefix)
+        elif dimension == "port":
+            parts.append(_port(found[_PORT], found.get(_PROTO)))
+        elif dimension == "iface":
+            parts.append(("physdev:" if flags & _PHYSDEV else "") + _word(text(found[_IFACE])))
+        elif dimension == "mark":
+            parts.append(f"0x{_number(found[_MARK]):08x}")
+        elif dimension == "mac":
+            parts.append(found.get(_ETHER, b"").hex(":"))
+        elif dimension == "set":
+            parts.append(_word(text(found[_ELEMENT_NAME])))
+        else:
+            raise ValueError(f"a set of the unknown type {kind[:60]!r}")
+    return ",".join(parts) + (" nomatch" if flags & _NOMATCH else "") + (" wildcard" if flags & _WILDCARD else "")
+
+
+def _port(port: bytes, protocol: Optional[bytes]) -> str:
+    number = _number(port)
+    if protocol is None:
+        return str(number)
+    return f"{protocol[0]}:{number >> 8}/{number & 0xFF}" if protocol[0] in _ICMP else f"{protocol[0]}:{number}"
+
+
+def _address(nest: bytes) -> str:
+    """The one of either family that a nest holds."""
+    return address(next((value for dummy, value in each_attribute(nest)), b""))
+
+
+def _number(value: bytes) -> int:
+    """In network byte order."""
+    return int.from_bytes(value, "big")
+
+
+def _word(name: str) -> str:
+    """A name, which can be any bytes, unless it would read as something else. Blanks are known to whoever reads it."""
+    if not name.isprintable() or '"' in name:
+        raise ValueError(f"the name {name[:60]!r}")
+    return name
+
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+# As iptables-save and ipset save write them: in quotes if there is a blank in it, with backslashes before what counts.
+_OF_SAVE = re.compile(
+    rf"(?P<name> --(?:comment|log-prefix|nflog-prefix|string)| comment(?= \")) (?P<text>{_QUOTED}|[^\s\"]\S*)",
+    re.DOTALL,
+)
+_OF_JSON = re.compile(rf'(?P<name>"(?:comment|prefix)"\s*:\s*)(?P<text>{_QUOTED})', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_TO_ESCAPE = re.compile(r"([\"'\\])")
+
+
+def without_secrets(rules: Ruleset) -> Ruleset:
+    """Return the rules with secrets in their texts masked."""
+    return replace(
+        rules,
+        save={name: masked_save(text) for name, text in rules.save.items()},
+        listed={name: masked_save(text) for name, text in rules.listed.items()},
+        ipsets=None if rules.ipsets is None else masked_save(rules.ipsets),
+        nft_json=None if rules.nft_json is None else masked_json(rules.nft_json),
+    )
+
+
+def masked_save(text: str) -> str:
+    """Return what a save command wrote with secrets masked."""
+    return _OF_SAVE.sub(_mask_save, text)
+
+
+def masked_json(text: str) -> str:
+    """Return what ``nft -j list ruleset`` wrote with secrets masked."""
+    return _OF_JSON.sub(_mask_json, text)
+
+
+def _mask_save(found: re.Match[str]) -> str:
+    written = found["text"]
+    quoted = written.startswith('"')
+    text = _ESCAPED.sub(r"\1", written[1:-1] if quoted else written)
+    masked = mask_text(text)
+    if masked == text:
+        return found.group()
+    escaped = _TO_ESCAPE.sub(r"\\\1", masked)
+    return f'{found["name"]} "{escaped}"' if quoted else f"{found['name']} {escaped}"
+
+
+def _mask_json(found: re.Match[str]) -> str:
+    try:
+        text = json.loads(found["text"], strict=False)
+    except ValueError:
+        return found.group()
+    masked = mask_text(text)
+    return found.group() if masked == text else found["name"] + json.dumps(masked)

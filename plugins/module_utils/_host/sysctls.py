@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Running values of the kernel's settings for a packet's way.
+"""Running values of the kernel's settings for a packet's way, and whether br_netfilter is there for those of bridges.
 
 Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst say what each does.
 """
@@ -12,9 +12,12 @@ Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst say what each
 from __future__ import annotations
 
 import os
+import platform
+from pathlib import Path
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 
 SYSCTLS = "/proc/sys"
@@ -111,3 +114,19 @@ def _read(name: str) -> Optional[str]:
         return read_whole(f"{SYSCTLS}/{name}").decode("ascii").strip()
     except (OSError, ValueError):
         return None
+
+
+_SYSCTLS = Path("/proc/sys/net/bridge")
+_BUILT_IN = Path("/sys/module/br_netfilter")
+# From moby 27.5.1 on: start in spite of a missing br_netfilter.
+_IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
+
+
+def has_bridge_netfilter(run: Run, dockerd: int | None) -> bool:
+    """Whether it is loaded, built in, there to be loaded, or not missed by the dockerd of that process id."""
+    if _SYSCTLS.exists() or _BUILT_IN.exists():
+        return True
+    if dockerd is not None and environment(dockerd).get(_IGNORE_MISSING) == "1":
+        return True
+    code, dummy, dummy2 = run(["modprobe", "--dry-run", "--quiet", "br_netfilter"])
+    return code == 0 and Path(f"/lib/modules/{platform.release()}").is_dir()

@@ -4,11 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Which addresses are taken on a host, and by whom.
-
-dockerd keeps clear of on-link routes and nameservers only (moby, InferReservedNetworks, since 20.10.15). A range behind
-a gateway, as most VPNs and company networks are, would be lost to the host.
-"""
+"""Which addresses are taken on a host, and by whom; and the pools that dockerd takes subnets from."""
 
 from __future__ import annotations
 
@@ -19,6 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_TABLE,
     LOCAL_TABLE,
@@ -146,3 +143,54 @@ class _Side:
             if self._last[place] >= first:
                 found.append(self._taken[place])
         return found[::-1]
+
+
+@dataclass(frozen=True)
+class AddressPool:
+    """A range that is cut into subnets of one size."""
+
+    base: CIDR
+    size: int
+    """Length of the prefix of a subnet."""
+
+    @property
+    def subnets(self) -> int:
+        """How many there are."""
+        return 1 << (self.size - self.base.prefixlen)
+
+    def free(self, taken: Iterable[CIDR]) -> int:
+        """How many of the subnets share no address with what is taken. Takes time by what is taken, not by the size."""
+        bits = self.base.max_prefixlen - self.size
+        first, last = int(self.base.network_address) >> bits, int(self.base.broadcast_address) >> bits
+        used, at = 0, first
+        ranges = [item for item in taken if item.version == self.base.version and item.overlaps(self.base)]
+        for item in sorted(ranges, key=lambda item: int(item.network_address)):
+            begin = max(at, int(item.network_address) >> bits)
+            end = min(last, int(item.broadcast_address) >> bits)
+            if end >= begin:
+                used += end - begin + 1
+                at = end + 1
+        return self.subnets - used
+
+
+# moby, libnetwork/ipamutils/utils.go, localScopeDefaultNetworks; unchanged from 20.10 to 29.
+_BUILT_IN = (
+    ("172.17.0.0/16", 16),
+    ("172.18.0.0/16", 16),
+    ("172.19.0.0/16", 16),
+    ("172.20.0.0/14", 16),
+    ("172.24.0.0/14", 16),
+    ("172.28.0.0/14", 16),
+    ("192.168.0.0/16", 20),
+)
+
+
+def pools_in_force(engine: Engine) -> list[AddressPool]:
+    """The pools that the running daemon uses, as GET /info shows them; its own where it shows none."""
+    told = [(pool.base, pool.size) for pool in engine.address_pools] or _BUILT_IN
+    return [
+        AddressPool(base, size)
+        for text, size in told
+        for base in cidrs_of(text)
+        if base.prefixlen <= size <= base.max_prefixlen
+    ]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 DEFECT = "defect"
 """What Source.kind is then."""

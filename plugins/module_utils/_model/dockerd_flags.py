@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.go_booleans import GO_FALSE, GO_TRUE
+GO_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+GO_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
 
 # Flags that take no value unless it is joined with "=" (moby cmd/dockerd/config*.go and options.go, BoolVar).
 _BOOLEANS = frozenset(

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What fills and keeps the host's packet filter, beside the rules themselves."""
+"""What fills and keeps the host's packet filter beside the rules, and for whom files declare that it will forward."""
 
 from __future__ import annotations
 
@@ -42,3 +42,35 @@ class Firewall:
     """None where systemd does not run, or does not tell."""
     ipvs_services: int = 0
     """Virtual services of IPVS in the host's namespace."""
+
+
+FAMILIES = ("ipv4", "ipv6")
+
+
+@dataclass(frozen=True)
+class DeclaredForwarder:
+    """A VPN, a tunnel or a network of virtual machines that some file declares."""
+
+    name: str
+    """``interface wg0``, ``IPsec connection office``..."""
+    what: str
+    """What it is, and the file that says so; nothing else of that file."""
+    interface: str = ""
+    """Name of its interface; a pattern where the file has one, empty where it is not known or there is none."""
+    subnets: list[str] = field(default_factory=list)
+    """Networks that it leads to, as far as the file names them; empty: not known."""
+    starts: bool = True
+    """Whether boot starts it."""
+    accepts: tuple[str, ...] = ()
+    """Families whose traffic it accepts in FORWARD, both ways, by rules that it brings along."""
+    families: Optional[tuple[str, ...]] = None
+    """``ipv4``, ``ipv6``; None where it may be either."""
+
+
+@dataclass(frozen=True)
+class DeclaredForwarders:
+    """All that was found, and why the rest could not be read."""
+
+    found: list[DeclaredForwarder] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """A sentence for each file that could not be read, though the software that it belongs to is on."""

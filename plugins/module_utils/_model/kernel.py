@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What the kernel holds: links, processes of docker-proxy, sysctls at boot, the ruleset as text."""
+"""What the kernel holds: links, routes, neighbours, sockets, processes of docker-proxy, sysctls, rules as text."""
 
 from __future__ import annotations
 
@@ -241,3 +241,208 @@ class Ruleset:
     family and table (``ip filter``)."""
     needs: list[RuleNeed] = field(default_factory=list)
     """What rules of inet tables ask of family and protocol: nft leaves some of it out of ``nft_json``."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A TCP socket in state LISTEN or an unconnected UDP socket, as sock_diag(7) shows it."""
+
+    protocol: str
+    """``tcp`` or ``udp``."""
+    address: str
+    """What it is bound to; ``0.0.0.0`` or ``::`` for every address."""
+    port: int
+    only_ipv6: bool = False
+    """IPV6_V6ONLY of an IPv6 socket; without it a socket bound to ``::`` takes IPv4 as well (ipv6(7))."""
+    device: str = ""
+    """SO_BINDTODEVICE, empty for every interface."""
+    owner: str = ""
+    """Name of the program that holds it; empty when that could not be told."""
+    pid: Optional[int] = None
+    """Process that holds it, as the host counts; None when that could not be told."""
+
+
+@dataclass(frozen=True)
+class TrackedFlow:
+    """A flow of UDP whose destination was translated (IPS_DST_NAT), as ctnetlink lists it.
+
+    While it lives, and each datagram gives it new life, no rule of table nat is asked for it again.
+    """
+
+    source: str
+    source_port: int
+    destination: str
+    """Where the first datagram was sent."""
+    destination_port: int
+    translated: str
+    """Where they all are delivered: the source of what the reply is expected to be."""
+    translated_port: int
+    timeout: int
+    """Seconds that it lives if nothing more comes."""
+
+
+@dataclass(frozen=True)
+class Conntrack:
+    """The translated flows of UDP of the host's namespace."""
+
+    flows: list[TrackedFlow] = field(default_factory=list)
+    complete: bool = True
+    """False where there were more than a reading takes."""
+
+
+NETWORKD = "systemd-networkd"
+NETWORK_MANAGER = "NetworkManager"
+
+
+@dataclass(frozen=True)
+class ManagedLink:
+    """What a running network manager says of one interface."""
+
+    manager: str
+    """``systemd-networkd`` or ``NetworkManager``."""
+    interface: str
+    state: str
+    """In its own words."""
+    managed: bool
+    """Whether it configures the interface. NetworkManager shows what others configured as connected externally, and
+    leaves it alone."""
+    by: str = ""
+    """The file or connection that says so, where it names one."""
+
+
+# Directions, as tc(8) calls them.
+INGRESS = "ingress"
+EGRESS = "egress"
+ROOT = "root"
+"""Of filters of the queueing discipline that what leaves by the link goes through, after those of egress."""
+
+# What there is.
+FILTER = "filter"
+QDISC = "qdisc"
+PROGRAM = "program"
+
+ETH_P_ALL = 0x0003
+"""Protocol of a filter that sees all frames (linux/if_ether.h)."""
+
+# Actions of which it is known what they do; others are under their kinds: ``mirred``, ``police``, ``nat``...
+PASS = "pass"  # noqa: S105
+CONTINUE = "continue"
+DROP = "drop"
+MIRROR = "mirror"
+"""A copy leaves by another device, and the frame itself goes on."""
+
+
+@dataclass(frozen=True)
+class TrafficControl:
+    """A filter, a queueing discipline or a program of a network interface."""
+
+    interface: int
+    """Index of the link."""
+    direction: str
+    """``ingress`` for what comes in by the link, ``egress`` or ``root`` for what leaves by it."""
+    sort: str
+    """``filter``, ``qdisc`` or ``program``."""
+    kind: str
+    """As tc(8) calls it: ``u32``, ``flower``, ``bpf``..., of a queueing discipline ``netem``, ``tbf``...; of a program
+    ``tcx``."""
+    protocol: int = ETH_P_ALL
+    """Of the frames that a filter sees, as an Ethernet type."""
+    actions: Optional[list[str]] = field(default_factory=list)
+    """Of a filter, in their order; None where nobody knows, as for filters that are programs."""
+
+
+# Directions, as ip-xfrm(8) calls them.
+IN = "in"
+FORWARDED = "fwd"
+OUT = "out"
+
+ALLOW = "allow"
+BLOCK = "block"
+
+
+@dataclass(frozen=True)
+class IpsecTemplate:
+    """What a policy makes of a packet that leaves, and what one that comes in has to have been."""
+
+    mode: str
+    """``tunnel``, ``transport``, ``beet``..., the number where ip-xfrm(8) has no name for it."""
+    optional: bool = False
+    """``level use``: what comes in need not have been it."""
+    source: str = ""
+    """Of a tunnel, its ends; empty for none in particular."""
+    destination: str = ""
+
+
+@dataclass(frozen=True)
+class IpsecPolicy:
+    """A policy for packets of all sockets (XFRM_MSG_GETPOLICY)."""
+
+    direction: str
+    """``in``, ``fwd`` or ``out``."""
+    family: int
+    """4 or 6."""
+    source: str
+    """With prefix length."""
+    destination: str
+    action: str = ALLOW
+    """``allow`` or ``block``."""
+    priority: int = 0
+    """Of several that match, the lowest number decides; of equal ones the oldest."""
+    index: int = 0
+    """The kernel's number of it, which grows with each that is made."""
+    protocol: int = 0
+    """0 for any."""
+    source_port: int = 0
+    source_port_mask: int = 0
+    """Which bits of the port count; 0 for any port. ICMP has its type here, and its code in place of the other one."""
+    destination_port: int = 0
+    destination_port_mask: int = 0
+    interface: int = 0
+    """Index of the link that the packet leaves by; 0 for any."""
+    mark: int = 0
+    mask: int = 0
+    """0 when the policy does not ask for a mark."""
+    if_id: int = 0
+    """Not 0: only for what goes through an interface of the kind xfrm with that number."""
+    templates: list[IpsecTemplate] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ipsec:
+    """The IPsec policies of a network namespace."""
+
+    policies: list[IpsecPolicy] = field(default_factory=list)
+    """In the order in which the kernel asks them."""
+    blocked: list[str] = field(default_factory=list)
+    """Directions in which what no policy matches is blocked (``ip xfrm policy setdefault``)."""
+    exempt: list[str] = field(default_factory=list)
+    """Settings that are on which take interfaces out of it, ``net.ipv4.conf.lo.disable_policy`` say; read only where
+    there is a policy, or a direction is blocked."""
+
+
+@dataclass(frozen=True)
+class InnerNamespace:
+    """A network namespace other than the host's; several containers can share it."""
+
+    inode: int
+    """Number of /proc/PID/ns/net, which Container.netns refers to."""
+    links: list[Link] = field(default_factory=list)
+    """A link's index is the ``peer_index`` of the veth on the host that has the namespace's ``peer_nsid``."""
+    routes: list[Route] = field(default_factory=list)
+    rules: list[PolicyRule] = field(default_factory=list)
+    """Only where they differ from the three that every namespace has."""
+    listeners: list[Listener] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say; dockerd itself makes
+    one for its name server."""
+    sysctls: dict[str, str] = field(default_factory=dict)
+    """Its own settings for what it takes in and sends on, under the keys of HostSnapshot.sysctls; 0 is left out."""
+    chains: dict[str, int] = field(default_factory=dict)
+    """How many rules each chain of these tables has, by ``ip nat OUTPUT`` say; of a table of ip_tables all its entries,
+    by ``ip nat``."""
+    neighbours: Optional[list[Neighbour]] = field(default_factory=list)
+    """The fixed entries of its neighbour tables; None where there are too many to be read."""
+    traffic_control: list[TrafficControl] = field(default_factory=list)
+    """What tc(8) has put on its links, without what the kernel puts there by itself."""
+    ipsec: bool = False
+    """Whether it has IPsec policies of its own."""

@@ -12,7 +12,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.go_booleans import GO_TRUE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import GO_TRUE
 
 # Options of the driver (moby, drivers/bridge, networkConfiguration.fromLabels()).
 ICC = "com.docker.network.bridge.enable_icc"

@@ -20,14 +20,14 @@ from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    changed_since_start,
+    start_values,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     PROCESSES,
     HostSnapshot,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_settings import (
-    changed_since_start,
-    start_values,
 )
 
 KEY = "userland-proxy"

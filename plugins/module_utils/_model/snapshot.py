@@ -4,40 +4,40 @@
 #
 # Private to the collection: it can change at any time.
 
-"""HostSnapshot: all that was read from one host, as plain data."""
+"""HostSnapshot: all that was read from one host, as plain data, and how much of labels it tells."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
     Engine,
     ServiceUnit,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
+    Conntrack,
+    InnerNamespace,
+    Ipsec,
     Link,
+    Listener,
+    ManagedLink,
     Neighbour,
     PolicyRule,
     ProxyProcess,
     Route,
     Ruleset,
+    TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import ManagedLink
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK, mask_data
 
 SCHEMA_VERSION = 2
 
@@ -181,3 +181,28 @@ def load_snapshot(text: str) -> HostSnapshot:
     if schema != SCHEMA_VERSION:
         raise DecodeError(f"$.schema: this release reads snapshots of schema {SCHEMA_VERSION}, found {schema!r}")
     return from_plain(HostSnapshot, data)
+
+
+DETAILS = (KEEP_LABELS, MASK_LABELS, OMIT_LABELS)
+"""From the most to the least."""
+
+
+def detail_of(snapshot: HostSnapshot) -> str:
+    """Return how much a snapshot has; a saved one may have any word for it."""
+    return snapshot.labels if snapshot.labels in DETAILS else KEEP_LABELS
+
+
+def with_labels(snapshot: HostSnapshot, detail: str) -> HostSnapshot:
+    """Return the snapshot with no more of labels than that; one that has less of them stays as it is."""
+    if DETAILS.index(detail_of(snapshot)) >= DETAILS.index(detail):
+        return snapshot
+    return replace(
+        snapshot,
+        labels=detail,
+        containers=[replace(item, labels=_told(item.labels, detail)) for item in snapshot.containers],
+        networks=[replace(item, labels=_told(item.labels, detail)) for item in snapshot.networks],
+    )
+
+
+def _told(labels: dict[str, str], detail: str) -> dict[str, str]:
+    return dict.fromkeys(labels, MASK) if detail == MASK_LABELS else {}

@@ -13,8 +13,8 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import NFTABLES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY, proxy_default
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running

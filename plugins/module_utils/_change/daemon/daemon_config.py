@@ -56,12 +56,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     encoded,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import reloads_since
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (

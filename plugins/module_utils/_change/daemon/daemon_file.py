@@ -19,8 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     FileState,
     Refusal,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import (
+    ConfigProblem,
     ParsedConfig,
     flattened,
     is_blank,
@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_j
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import Release
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import holds_secrets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.json_scanner import GO_SPACE, whole_characters
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import GO_SPACE, whole_characters
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 _SPACE = " \t\r\n"

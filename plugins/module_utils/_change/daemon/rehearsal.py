@@ -13,7 +13,7 @@ import subprocess
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.trusted_program import doubt_about
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import doubt_about
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
 
 # The first release with dockerd --validate.

@@ -19,13 +19,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     filter_save,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.declared_forwarder import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     DeclaredForwarder,
     DeclaredForwarders,
+    Firewall,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 
 def find_declared(

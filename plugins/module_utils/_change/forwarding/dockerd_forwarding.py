@@ -13,13 +13,13 @@ For IPv6, engines before 28 close it at every start, whoever turned forwarding o
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import capabilities_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     filters_with_nftables,
+    next_values,
     obstacle_at_start,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}

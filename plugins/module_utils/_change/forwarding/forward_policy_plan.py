@@ -54,10 +54,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import ISOLATION, layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.declared_forwarder import DeclaredForwarders
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import filters_with_nftables
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import filters_with_nftables
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import DeclaredForwarders, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
 CHAIN = "FORWARD"

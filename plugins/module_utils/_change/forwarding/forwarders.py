@@ -26,11 +26,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import FOLDER, OWN_NAMES
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 # IFLA_INFO_KIND of links that lead to other networks.
 TUNNELS = {

@@ -81,14 +81,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarders import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarding import (
     read_declared_forwarders,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 ROUTES6 = Path("/proc/net/ipv6_route")
 # include/uapi/linux/ipv6_route.h: a default route that router discovery made.

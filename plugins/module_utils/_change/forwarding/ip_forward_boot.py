@@ -22,11 +22,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sys
     boot_with,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import obstacle_at_start
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import obstacle_at_start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value, sysctl_key
 
 
 def families_by_files(snapshot: HostSnapshot, wish: ForwardingWish) -> set[str]:

@@ -41,15 +41,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sys
     withdraw,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.advertised import (
-    AdvertisedUplink,
-    advertised_uplinks,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
+    AdvertisedUplink,
+    advertised_uplinks,
+)
 
 _ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
 

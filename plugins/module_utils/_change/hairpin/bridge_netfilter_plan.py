@@ -26,9 +26,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sys
     withdraw,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 
 _KEYS = {"ipv4": "net.bridge.bridge-nf-call-iptables", "ipv6": "net.bridge.bridge-nf-call-ip6tables"}
 _NOT_LOADED = (

@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, SYSCTL, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 UNIT = "dockernet-loopback-guard.service"
 _MARK = "dockernet-loopback-guard"

@@ -57,12 +57,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Recreation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import has_bridge_netfilter, read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot

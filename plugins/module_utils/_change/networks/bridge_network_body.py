@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.go_booleans import GO_TRUE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import GO_TRUE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     GATEWAY_MODES,

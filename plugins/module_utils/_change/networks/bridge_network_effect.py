@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.on_purpose import Purposes
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.stand_ins import Pair, with_stand_ins
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     ANY_PORT,
@@ -36,9 +37,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, UNKNOWN, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device
 
 _TRANSLATING = ("nat", "nat-unprotected")
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import capabilities_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 # The release that brought each gateway mode to both families; nat is what older engines do anyway.
 _MODE_SINCE = {"nat": (0, 0), "routed": (27, 0), "nat-unprotected": (28, 0), "isolated": (28, 0)}

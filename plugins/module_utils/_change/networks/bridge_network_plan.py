@@ -62,7 +62,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
@@ -72,6 +71,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 CREATED = "created"
 RECREATED = "recreated"

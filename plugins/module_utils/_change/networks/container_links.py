@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.neighbour_announcement import announce
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.inner import read_container_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netns import in_namespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_container_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import in_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 

@@ -13,10 +13,10 @@ import sys
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import asking
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     EngineConnection,
     RefusedError,
+    asking,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 

@@ -20,14 +20,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import NETWORKD, ManagedLink
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import NETWORKD, ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
     MANAGED_LINKS,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 
 def _judge(examined: Examined) -> list[Verdict]:

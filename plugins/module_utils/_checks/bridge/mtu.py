@@ -25,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_nu
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -36,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     ROUTES,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
 
 # A root name server (a.root-servers.net): an address that is everybody's to reach, by the way to all others.

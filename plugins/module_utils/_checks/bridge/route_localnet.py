@@ -38,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     RULESET,
     SYSCTL,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 _FOR_ALL = sysctl_key(4, "all", "route_localnet")
 _LOOPBACK = "127.0.0.1"

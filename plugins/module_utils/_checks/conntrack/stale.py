@@ -20,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
     ENGINE,

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.bindings import bound_address
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     INNER,
@@ -26,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     RULESET,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 Release = tuple[int, int, int]

@@ -20,14 +20,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon.problems import place_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem, DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import UNKNOWN_RELEASE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
     problems_in,
     release_matters,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DAEMON_CONFIG, HostSnapshot
 
 

@@ -21,8 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon.problems import blockers_of, place_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import LOW, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 KEY = "live-restore"

@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon.shown_settings import shown_settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     BRIDGES,
     DEFAULT_BRIDGE,
@@ -30,8 +30,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
     NEW_NETWORKS,
     default_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    changed_since_start,
+    next_flags,
+    next_values,
+    start_flags,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags, next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY as USERLAND_PROXY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -40,10 +45,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     LINKS,
     SERVICE,
     HostSnapshot,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_settings import (
-    changed_since_start,
-    start_flags,
 )
 
 _OWN_CHECKS = frozenset({USERLAND_PROXY, "live-restore"})

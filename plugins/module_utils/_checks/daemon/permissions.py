@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DAEMON_CONFIG, HostSnapshot
 

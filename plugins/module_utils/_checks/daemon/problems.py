@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import reload_blockers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_values import pool_fields
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_values import pool_fields
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 _INFO = "GET /info"

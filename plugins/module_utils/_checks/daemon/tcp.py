@@ -21,19 +21,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    changed_since_start,
+    start_flags,
+    start_values,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     ENGINE,
     LISTENERS,
     PROCESSES,
     HostSnapshot,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.start_settings import (
-    changed_since_start,
-    start_flags,
-    start_values,
 )
 
 _PLAIN, _WITH_TLS = 2375, 2376

@@ -33,10 +33,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import FROM_OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _NAMED = 3
 

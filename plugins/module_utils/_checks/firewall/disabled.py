@@ -20,12 +20,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import chains_of_docker
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     FLAG,
     KEYS,
     RuleMaking,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     ENGINE,

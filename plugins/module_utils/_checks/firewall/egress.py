@@ -40,7 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, routed_addresses
 
 _NAMED = 5
 _WORDS = Words(

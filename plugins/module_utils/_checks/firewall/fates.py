@@ -14,7 +14,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks import 
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.answers import Answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy, Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BARRED,
@@ -29,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _NAMED = 5

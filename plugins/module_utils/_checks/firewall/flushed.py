@@ -31,11 +31,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docke
     unused_chains,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Chain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy, Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, RULESET
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _SHOWN = 5
 _IMPACT = (

@@ -35,11 +35,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.inquiry import BETWEEN
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _NAMED = 5
 _SHARING_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     FORWARD_CHAIN,
     INTERNAL_CHAIN,
     IPSETS,

@@ -42,7 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses
 
 _LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"
 

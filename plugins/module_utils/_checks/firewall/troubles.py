@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks import resources
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Verdict, failed, unknown
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import remedy_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _NAMED = 5
 

@@ -19,12 +19,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     passed,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.advertised import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, ROUTES, SYSCTL
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     AdvertisedUplink,
     advertised_uplinks,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, ROUTES, SYSCTL
 
 _KNOB = "net.ipv6.conf.all.forwarding"
 

@@ -32,8 +32,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
 
 _KNOB = "net.ipv4.ip_forward"
 _NEXT = "default"

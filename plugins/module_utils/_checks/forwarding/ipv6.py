@@ -28,8 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, SYSCTL
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
 
 _KNOB = "net.ipv6.conf.all.forwarding"
 

@@ -41,7 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
 
 _SHOWN = 6
 

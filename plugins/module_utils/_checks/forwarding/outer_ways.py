@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Hop,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, outer_links
 
 # Discard (RFC 863): no rule of a working network is about it, so it fares as all do that nobody thought of.
 _PORT = 9

@@ -22,25 +22,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import BootValue, boot_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     LEFT_ALONE,
     NFTABLES,
     NO_DOCKERD,
     NO_NETWORK,
     NOT_STARTED,
     UNTOLD,
+    next_values,
     obstacle_at_start,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
     ENGINE,
     SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import BootValue, boot_value
 
 _KNOBS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 _OBSTACLES = {

@@ -20,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, LINKS, SYSCTL
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
 
 _FOR_ALL = sysctl_key(4, "all", "rp_filter")
 _STRICT = 1

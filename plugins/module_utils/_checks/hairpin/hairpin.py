@@ -29,7 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -38,8 +37,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     NAMESPACES,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import outer_links, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses
 
 _NEEDS = (ENGINE, LINKS, NAMESPACES)
 

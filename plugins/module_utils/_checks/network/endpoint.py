@@ -23,8 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examine
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewall.fates import unread_inside
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,

@@ -23,12 +23,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.evaluation import PACKETS
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.next_start import next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     ANY_PORT,
     CONTAINER,
@@ -37,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _KEY = "icc"

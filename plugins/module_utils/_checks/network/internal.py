@@ -37,12 +37,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.places import Net, Station
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _NAMED = 5

@@ -25,11 +25,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.firewal
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.outward_networks import outward_networks
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.docker_chains import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import ANY_PORT, OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.rule_making import DEFAULT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DAEMON_CONFIG
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 

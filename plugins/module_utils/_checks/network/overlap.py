@@ -29,7 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_
     taken_on_host,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -37,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     NAMESERVERS,
     ROUTES,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 AVOID = "avoid"
 _NAMED = 3

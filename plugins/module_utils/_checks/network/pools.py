@@ -21,27 +21,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_pools import (
-    AddressPool,
-    pools_in_force,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import (
     ADDRESS,
     NAMESERVER,
     NETWORK,
     ON_LINK,
     ROUTED,
+    AddressPool,
     AddressSpace,
+    pools_in_force,
     taken_on_host,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
     NAMESERVERS,
     ROUTES,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 FREE_AT_LEAST = "free_at_least"
 _AVOIDED = (NETWORK, ADDRESS, ON_LINK, NAMESERVER)

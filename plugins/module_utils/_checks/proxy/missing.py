@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -29,7 +30,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     PROCESSES,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 
 _Sockets = dict[tuple[str, str, int], list[Listener]]

@@ -28,9 +28,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import LOW, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, INNER, NAMESPACES
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 _PROTOCOLS = ("tcp", "udp")
 """Those whose sockets are read."""

@@ -28,9 +28,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.publish
     exposed_ports,
     nobody_asks,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.capabilities import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import NOT_PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

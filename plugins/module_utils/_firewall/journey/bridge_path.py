@@ -59,8 +59,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     UNICAST,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import FORWARD, POSTROUTING, PREROUTING
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import MISLED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg

@@ -11,8 +11,8 @@ from __future__ import annotations
 import difflib
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _SHORTEST_ID = 4
 _NAMED = 5

@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
 
 
 class ContainerPath:

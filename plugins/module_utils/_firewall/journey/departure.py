@@ -33,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     OUTSIDE,
     Packet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import default_device, outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, outer_links
 
 _TRIED = 1000
 _ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     CONTINUE,
     EGRESS,
     FILTER,
@@ -20,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_
     MIRROR,
     PASS,
     QDISC,
+    Link,
     TrafficControl,
 )
 

@@ -32,9 +32,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     datagram_source,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import TRANSPORTS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, REFUSED, TIMED_OUT
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 _LOOPBACK6 = 1
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, Chain, RuleBook
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 
 
 class FrameRules:

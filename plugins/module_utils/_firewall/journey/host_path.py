@@ -54,7 +54,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules
     POSTROUTING,
     PREROUTING,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import INGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import INGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg

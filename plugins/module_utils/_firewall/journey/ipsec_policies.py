@@ -21,16 +21,16 @@ from typing import NamedTuple, Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.hooks.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_prefix, same_prefix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BLOCK,
     FORWARDED,
     IN,
     OUT,
     Ipsec,
     IpsecPolicy,
+    Link,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 # Kinds of links whose packets come out of IPsec, so that policies ask what they were.
 _TUNNELS = ("xfrm", "vti", "vti6")

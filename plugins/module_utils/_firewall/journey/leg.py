@@ -44,8 +44,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ICMP, ICMPV6, TCP
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import ACCEPT, DROP, REJECT
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.values import CT_INVALID
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
 """Type of the message, by protocol (RFC 792, RFC 4443)."""

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace
 
 # The rules for the name server at 127.0.0.11 inside a container (moby, libnetwork/resolver_unix.go), chain by chain: by
 # iptables-nft and by nftables. A restart of dockerd under live-restore can add all of them once more (seen on 20.10).

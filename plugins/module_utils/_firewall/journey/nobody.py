@@ -21,8 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.crossing import Obstacle
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg

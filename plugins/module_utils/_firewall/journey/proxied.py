@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.endings import Ending
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.way_back import datagram_source
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.protocols import ACK, PSH, RST
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
@@ -25,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNKNOWN,
     UNREACHABLE,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 ROOT = 0
 # From this engine on it answers datagrams from the address that was asked (udp_proxy_linux.go).

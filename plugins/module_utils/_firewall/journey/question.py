@@ -38,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import main_address, outer_links
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import main_address, outer_links
 
 _LOOPBACK = ("127.", "::1")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 EPHEMERAL = (32768, 60999)  # net.ipv4.ip_local_port_range as every namespace begins with it
 FOREIGN_EPHEMERAL = (32768, 65535)  # what machines with other systems choose from, too (RFC 6335: 49152 and up)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 
 
 class Sockets:

@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     Decision,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 # fib_lookup() fails with each of them, so that rp_filter alone decides (last_resort in __fib_validate_source()).
 _NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")

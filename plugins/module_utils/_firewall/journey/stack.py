@@ -27,12 +27,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.sockets import Sockets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
+    Listener,
     Neighbour,
     PolicyRule,
     Route,
+    TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import TrafficControl
 
 
 class Address(NamedTuple):

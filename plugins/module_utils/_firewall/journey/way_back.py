@@ -48,14 +48,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.proto
     TCP,
     UDP,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DROPPED,
     NO_ANSWER,
     TIMED_OUT,
     UNKNOWN,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS, INGRESS
 
 _PORT_UNREACHABLE = {4: (ICMP, 3, 3), 6: (ICMPV6, 1, 4)}
 

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.finding import find_outside
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import Decision
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import EGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg

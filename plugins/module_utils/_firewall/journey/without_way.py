@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     NO_ROUTE,
     Decision,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_keys import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 if TYPE_CHECKING:
     from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.leg import Leg

@@ -18,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     Key,
     Wanted,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -29,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Source,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 
 def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:

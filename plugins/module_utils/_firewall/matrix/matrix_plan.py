@@ -53,7 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Origin,
     Packet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ways_out import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     default_device,
     outer_links,
 )

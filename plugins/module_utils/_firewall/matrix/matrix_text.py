@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     INNER_PORT,
     PUBLISHED,
@@ -21,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, UNKNOWN
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 
 MOST_LINES = 200
 """A host that treats its containers in many ways has more; whoever wants them all has the cells."""

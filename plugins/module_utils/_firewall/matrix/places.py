@@ -16,8 +16,7 @@ from typing import Optional, Union
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.partition import ADDRESS, DEVICE
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rule_form import RANGE, Mention
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

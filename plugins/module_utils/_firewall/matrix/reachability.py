@@ -12,9 +12,8 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.matrix_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.listed import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Exposure, Matrix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 
 NONE = "none"
 SUMMARY = "summary"

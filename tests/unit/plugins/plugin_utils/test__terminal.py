@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 import unicodedata
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._terminal import cells, indented, table, wrap
 from hypothesis import given
 from hypothesis import strategies as st

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
+    InnerNamespace,
+    Link,
     ManagedLink,
+    Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import Conntrack, TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Conntrack, TrackedFlow
 
 from tests.unit.synthetic_host import HOST_ADDRESS, SyntheticHost
 

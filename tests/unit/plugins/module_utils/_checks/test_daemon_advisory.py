@@ -11,8 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.namespace import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 
 from tests.unit.synthetic_host import SyntheticHost, identity

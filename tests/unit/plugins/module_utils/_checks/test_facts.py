@@ -10,7 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check i
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.plain_text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost, identity

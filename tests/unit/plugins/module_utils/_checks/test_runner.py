@@ -28,9 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     AppliedWaiver,
     Finding,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, load_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot_order import in_a_cycle, read_boot_order
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import in_a_cycle, read_boot_order
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder
 
 # As systemd 257 shows it on Debian 13.

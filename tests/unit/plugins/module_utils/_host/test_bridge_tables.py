@@ -10,11 +10,11 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_ports import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import (
     settings_of_bridge,
     settings_of_port,
+    with_tables,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.bridge_tables import with_tables
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ForwardingEntry, Link, PortVlan
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import deadline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import deadline
 
 SECONDS = 10
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import parse_flow
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.conntrack import TrackedFlow
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
 
 FIRST = bytes.fromhex(
     "1400018008000100c61203fe08000200c612030e1c0002800500010011000000060002009c4000000600030014e90000"

@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     leads_to,
     named_dockerd,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     EngineAddress,
     parse_engine_address,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     EngineAddress,
     parse_engine_address,
 )

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import Answers
 
@@ -40,10 +40,10 @@ def changed(item: dict[str, Any], *path: Any, value: Any) -> dict[str, Any]:
     return again
 
 
-def ask(monkeypatch: pytest.MonkeyPatch, networks: list[Any], containers: list[Any]) -> declared.Declared:
+def ask(monkeypatch: pytest.MonkeyPatch, networks: list[Any], containers: list[Any]) -> engine.Declared:
     answers = Answers({"Version": "28.0.0", "ApiVersion": "1.48"}, {}, networks, containers)
-    monkeypatch.setattr(declared, "fetch", lambda docker_host: answers)
-    return declared.read_declared("unix:///run/docker.sock", None, Dockerds(), runs=True)
+    monkeypatch.setattr(engine, "fetch", lambda docker_host: answers)
+    return engine.read_declared("unix:///run/docker.sock", None, Dockerds(), runs=True)
 
 
 def test_what_is_as_it_should_be_leaves_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_http
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.deadline import deadline
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import EngineAddress
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_http import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import deadline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
+    EngineAddress,
     EngineConnection,
     NotHttpError,
     RefusedError,
@@ -246,7 +246,7 @@ FLOODS = {
 
 @pytest.mark.parametrize("kind", FLOODS)
 def test_who_never_ends_is_ended(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_http, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(engine_api, "MOST_BYTES", 1 << 20)
     with pytest.raises(NotHttpError, match="more than 1 MiB"):
         Stranger(tmp_path / "engine.sock", endless(*FLOODS[kind])).ask(SECONDS)
 

@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import ip
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import parse_policy, read_ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec, IpsecPolicy, IpsecTemplate
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, IpsecTemplate
 
 IN, OUT, FORWARDED, SOCKET = 0, 1, 2, 3
 ANY = bytes(16)

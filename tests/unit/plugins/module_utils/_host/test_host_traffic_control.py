@@ -12,9 +12,9 @@ import struct
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import tcx, traffic_control
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     EGRESS,
     FILTER,
     INGRESS,
@@ -226,7 +226,7 @@ class Kernel:
 
 def programs(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> list[TrafficControl]:
     monkeypatch.setattr(ctypes, "CDLL", lambda name, use_errno: kernel)
-    return tcx.programs_on([1, 2, 3, 9])
+    return traffic_control.programs_on([1, 2, 3, 9])
 
 
 def test_programs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,9 +244,9 @@ def test_kernels_without_such_programs(monkeypatch: pytest.MonkeyPatch, number: 
 
 def test_programs_that_may_not_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a container with users of its own nobody can have attached one; elsewhere somebody can."""
-    monkeypatch.setattr(tcx, "_is_contained", lambda: True)
+    monkeypatch.setattr(traffic_control, "_is_contained", lambda: True)
     assert programs(monkeypatch, Kernel({}, errno.EPERM)) == []
-    monkeypatch.setattr(tcx, "_is_contained", lambda: False)
+    monkeypatch.setattr(traffic_control, "_is_contained", lambda: False)
     with pytest.raises(PermissionError, match=r"bpf\(2\)"):
         programs(monkeypatch, Kernel({}, errno.EPERM))
 
@@ -255,4 +255,4 @@ def test_machines_whose_calls_are_not_known(monkeypatch: pytest.MonkeyPatch) -> 
     names = os.uname()
     monkeypatch.setattr(os, "uname", lambda: os.uname_result((*names[:4], "pdp11")))
     with pytest.raises(OSError, match="pdp11"):
-        tcx.programs_on([1])
+        traffic_control.programs_on([1])

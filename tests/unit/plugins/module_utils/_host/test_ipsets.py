@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import ipsets
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
 
 
@@ -31,7 +31,7 @@ def byte(kind: int, value: int) -> bytes:
 
 def read(monkeypatch: pytest.MonkeyPatch, *messages: bytes) -> list[str]:
     monkeypatch.setattr(Netlink, "dump", lambda self, kind, body: list(messages))
-    return ipsets.read_ipsets().splitlines()
+    return ruleset.read_ipsets().splitlines()
 
 
 def test_that_of_docker_engine_28_0_0_and_a_list_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

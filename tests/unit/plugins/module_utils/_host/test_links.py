@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nsid import NamespaceIds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import NamespaceIds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import dotted, read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     UnreadableError,

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Allowance
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_l
     read_managed_links,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.managed_link import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
     ManagedLink,

@@ -10,8 +10,8 @@ from typing import Optional
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, read
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.apart import Tell, Told
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
     Motion,
     motion_of,
     started_at,

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, procfs, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, procfs, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 
@@ -21,7 +21,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No dockerd, no unit, no script that would start one."""
     monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
     monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
-    monkeypatch.setattr(declared, "PROGRAM_PATH", str(tmp_path))
+    monkeypatch.setattr(engine, "PROGRAM_PATH", str(tmp_path))
     monkeypatch.setattr(read, "find_dockerds", lambda *dummy: Dockerds())
     return tmp_path
 

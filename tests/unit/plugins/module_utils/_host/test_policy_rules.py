@@ -6,7 +6,7 @@ import socket
 import struct
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.policy_rules import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import (
     parse_policy_rule,
     read_policy_rules,
 )

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import declared, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Motion
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.ledger import Ledger
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.motion import Motion
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import Ledger
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     load_snapshot,
 )
@@ -26,7 +26,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No dockerd, no unit, no script that would start one."""
     monkeypatch.setattr(service, "SYSTEMD_RUNS", tmp_path / "none")
     monkeypatch.setattr(service, "INIT_SCRIPT", tmp_path / "none")
-    monkeypatch.setattr(declared, "PROGRAM_PATH", str(tmp_path))
+    monkeypatch.setattr(engine, "PROGRAM_PATH", str(tmp_path))
     monkeypatch.setattr(read, "find_dockerds", lambda *dummy: Dockerds())
     return tmp_path
 
@@ -82,9 +82,9 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
         assert HOST.service is not None
         service = replace(HOST.service, active=next(left))
         ledger.take("service", lambda: service, lambda value: {"service": value})
-        ledger.take("engine", engine, lambda dummy: {})
+        ledger.take("engine", answer, lambda dummy: {})
 
-    def engine() -> None:
+    def answer() -> None:
         if not answers:
             raise OSError("no answer")
 
@@ -103,7 +103,7 @@ def test_an_error_in_a_reader_costs_that_source_alone(
     def broken(*dummy: object) -> None:
         raise error("words\nof a \x1b[31mstranger")
 
-    monkeypatch.setattr(read, "read_declared", lambda *dummy, **dummy2: declared.Declared())
+    monkeypatch.setattr(read, "read_declared", lambda *dummy, **dummy2: engine.Declared())
     monkeypatch.setattr(read, reader, broken)
     snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources[source].kind == "defect"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.rule_needs import needs_of_rules
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import needs_of_rules
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
 
 # linux/netfilter/nf_tables.h

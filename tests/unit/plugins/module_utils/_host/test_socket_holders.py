@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, socket_holders
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_address import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import daemon_process, procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import SocketHolders
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     EngineAddress,
     parse_engine_address,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_holders import SocketHolders
 
 OWN = os.getpid()
 
@@ -100,11 +100,11 @@ def test_tcp() -> None:
 def test_only_root_and_the_owner_may_serve(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     users = {1: 0, 2: 1000, 3: 65534, 4: None}
     monkeypatch.setattr(procfs, "uid", users.get)
-    monkeypatch.setattr(socket_holders, "_owner", lambda dummy: 1000)
+    monkeypatch.setattr(daemon_process, "_owner", lambda dummy: 1000)
     assert [pid for pid in users if SocketHolders(EngineAddress(str(path))).may_serve(pid)] == [1, 2]
-    monkeypatch.setattr(socket_holders, "_owner", lambda dummy: 0)
+    monkeypatch.setattr(daemon_process, "_owner", lambda dummy: 0)
     assert [pid for pid in users if SocketHolders(EngineAddress(str(path))).may_serve(pid)] == [1]
-    monkeypatch.setattr(socket_holders, "_owner", lambda dummy: None)
+    monkeypatch.setattr(daemon_process, "_owner", lambda dummy: None)
     assert [pid for pid in users if SocketHolders(EngineAddress(str(path))).may_serve(pid)] == [1]
     assert [pid for pid in users if SocketHolders(EngineAddress(host="127.0.0.1", port=1)).may_serve(pid)] == [1]
 
@@ -113,7 +113,7 @@ def test_a_kernel_that_does_not_tell(path: Path, monkeypatch: pytest.MonkeyPatch
     def refuses(dummy: int) -> None:
         raise FileNotFoundError(2, "no such kind of socket")
 
-    monkeypatch.setattr(socket_holders, "Netlink", refuses)
+    monkeypatch.setattr(daemon_process, "Netlink", refuses)
     assert SocketHolders(EngineAddress(str(path))).holds(OWN) is None
     monkeypatch.setattr(procfs, "sockets", lambda dummy: set())
     assert SocketHolders(EngineAddress(str(path))).holds(OWN) is None

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, KeyPosition
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import (
+    ConfigProblem,
+    KeyPosition,
+    parse,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     FLAG_NAMES,
     KEYS,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import ConfigProblem, DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem, DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine, ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (

@@ -27,8 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import ServiceTraits
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy import proxy_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, PublishedPort

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     written_out,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import CurrentConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import KEYS
 
 from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, STARTED, with_engine, with_proxy_off

@@ -11,8 +11,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     open_router_warnings,
     unstarted_warnings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.forwarding_at_boot import filters_with_nftables
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, with_engine

@@ -20,12 +20,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     unit_text,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.declared_forwarder import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
+    BootOrder,
     DeclaredForwarder,
     DeclaredForwarders,
+    Firewall,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from hypothesis import given

@@ -20,11 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sys
     place_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.boot_sysctl import (
-    boot_value,
-    parse_sysctl_file,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.config import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
@@ -34,6 +30,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import (
+    boot_value,
+    parse_sysctl_file,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,20 +12,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner 
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix import answers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    EGRESS,
+    FILTER,
+    INGRESS,
     Link,
     Neighbour,
     PolicyRule,
     Route,
     Ruleset,
+    TrafficControl,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
-    EGRESS,
-    FILTER,
-    INGRESS,
-    TrafficControl,
-)
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host, mac_of
 from tests.unit.random_docker_host import random_docker_host

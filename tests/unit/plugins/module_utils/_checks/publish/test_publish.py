@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
 from tests.unit.plugins.module_utils._checks.verdicts import failing, judge, only

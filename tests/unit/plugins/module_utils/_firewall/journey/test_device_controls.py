@@ -12,7 +12,16 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.device_controls import DeviceControls
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    EGRESS,
+    FILTER,
+    INGRESS,
+    PROGRAM,
+    QDISC,
+    ROOT,
+    Link,
+    TrafficControl,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
@@ -23,15 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.traffic_control import (
-    EGRESS,
-    FILTER,
-    INGRESS,
-    PROGRAM,
-    QDISC,
-    ROOT,
-    TrafficControl,
-)
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
 

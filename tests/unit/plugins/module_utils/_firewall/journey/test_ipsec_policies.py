@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec, IpsecPolicy, IpsecTemplate
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, IpsecTemplate
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path

@@ -13,8 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.surroundings import HostSurroundings
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.ipsec import Ipsec
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, Link, Route, Ruleset
 
 GATEWAY, CONTAINER = (parse_address(text)[1] for text in ("fd00::1", "fd00::2"))
 HOST = Stack(

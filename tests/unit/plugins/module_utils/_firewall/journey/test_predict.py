@@ -10,7 +10,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journ
     BadPacketError,
     predict,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Listener,
+    PolicyRule,
+    Route,
+    Ruleset,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
@@ -27,7 +33,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
     Source,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
 

@@ -11,7 +11,7 @@ import json
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, PolicyRule, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
@@ -22,7 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
 

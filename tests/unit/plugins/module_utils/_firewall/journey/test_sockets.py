@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.sockets import Sockets
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104
 

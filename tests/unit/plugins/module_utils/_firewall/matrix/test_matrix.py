@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matri
     SUMMARY,
     reachability_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
     INNER_PORT,
@@ -27,7 +28,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sockets import Listener
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
 

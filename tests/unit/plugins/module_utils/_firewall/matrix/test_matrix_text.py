@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Source,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.safe_text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What an engine does and has by its release: the table to ask instead of comparing versions in several places.
+
+Keys of daemon.json have one of their own (daemon_key_table). Each column names where the fact is from: moby at the tag
+of the release that brought it (daemon/libnetwork/drivers/bridge, cmd/dockerd, daemon/config), or a real host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+
+# How the bridge driver lays out its rules.
+ISOLATION = "isolation"
+"""20.10 to 27: rules of each bridge in FORWARD, DOCKER-ISOLATION-STAGE-1 and 2."""
+IPSETS = "ipsets"
+"""28.0.0 alone: two rules with the set docker-ext-bridges-v4 in FORWARD."""
+FORWARD_CHAIN = "forward chain"
+"""28.0.1 to 28.5: DOCKER-FORWARD with DOCKER-CT, DOCKER-BRIDGE and the isolation chains."""
+INTERNAL_CHAIN = "internal chain"
+"""29: DOCKER-FORWARD with DOCKER-CT, DOCKER-INTERNAL and DOCKER-BRIDGE."""
+NFTABLES = "nftables"
+"""29 with firewall-backend nftables: tables docker-bridges of its own."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """One row."""
+
+    since: tuple[int, int, int]
+    layout: str
+    ip6tables_by_default: bool
+    """27.0 on; before, ip6tables takes "experimental" as well (cmd/dockerd/config_unix.go)."""
+    guards_loopback_ports: bool
+    """28.0 on: raw PREROUTING drops what comes from outside for ports published on 127.0.0.0/8 (moby PR 49325)."""
+    forwards_for_networks: bool
+    """28.0 on: dockerd turns forwarding of a family on when it makes a network, and closes FORWARD where it
+    did. Before, it turns on IPv4's at its start, and closes IPv6's FORWARD at each start (setup_ip_forwarding.go)."""
+    avoids_gateway_routes: bool = False
+    """Before 20.10.15: a new subnet keeps clear of routes by a gateway, too (moby PR 43360)."""
+
+
+_TABLE = (
+    Capabilities((0, 0, 0), ISOLATION, False, False, False, True),
+    Capabilities((20, 10, 15), ISOLATION, False, False, False),
+    Capabilities((27, 0, 0), ISOLATION, True, False, False),
+    Capabilities((28, 0, 0), IPSETS, True, True, True),
+    Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True),
+    Capabilities((29, 0, 0), INTERNAL_CHAIN, True, True, True),
+)
+
+
+def capabilities_of(engine: Optional[Engine]) -> Capabilities:
+    """The row of an engine; of one whose release is not known, that of the oldest."""
+    release = engine.full_release if engine is not None else (0, 0, 0)
+    return next(row for row in reversed(_TABLE) if row.since <= release)
+
+
+def layout_of(engine: Optional[Engine]) -> str:
+    """How the rules of an engine are laid out, by its release and by the backend that it reports (from 28.1 on)."""
+    driver = (engine.firewall_driver or "") if engine is not None else ""
+    return NFTABLES if driver.startswith(NFTABLES) else capabilities_of(engine).layout
