@@ -22,6 +22,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 
+LAB_TESTS := $(PY) -m pytest tests/lab tests/integration tests/prober tests/hostile -n 4 --dist loadgroup
+
 # One at a time: two would write to one cache.
 MYPY := flock '$(CURDIR)/.build/mypy.lock' mypy --config-file '$(CURDIR)/pyproject.toml' --cache-dir '$(CURDIR)/.build/mypy-cache'
 
@@ -32,10 +34,13 @@ AWAY := mkdir -p '$(CURDIR)/.build/home' && HOME='$(CURDIR)/.build/home'
 MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY='$(CURDIR)/.build/molecule' molecule
 
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
-# The lab has the machine to itself: its tests wait for real daemons, with limits.
-TEST_STEPS := $(LINT_STEPS) sanity unit unit-debian11 molecule build --alone test-lab
+# Long ones first, so that no processor waits for the last of them. The lab has the machine to itself: its tests wait for
+# real daemons, with limits.
+TEST_STEPS := sanity unit molecule unit-debian11 $(LINT_STEPS) build --alone test-lab
+# One after the other: they wait for real daemons and kernels, too.
+LONG_STEPS := test-lab-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv stage harden test lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab faults daemon-json check-mode rules hostile recorded differential prober bench checks-page molecule clean
+.PHONY: help venv stage harden test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench checks-page molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -59,8 +64,11 @@ endif
 
 # ---- tests, cheap ones first -----------------------------------------------------------------------------------------
 
-test: stage ## everything: lint, sanity, unit, lab and molecule; ends with one line "N passed, N failed"
+test: stage ## lint, sanity, unit, lab and molecule; ends with one line "N passed, N failed"
 	@$(PY) tools/run_tests.py $(TEST_STEPS)
+
+test-long: stage ## before a release: what takes too long for `make test`; writes docs/long-tests.md
+	@PYTHONPATH='$(CURDIR)' $(PY) tools/run_tests.py --alone $(LONG_STEPS) --record docs/long-tests.md
 
 lint: $(LINT_STEPS) ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
 
@@ -114,50 +122,52 @@ lab: stage ## start lab hosts (all, or HOSTS="debian13 ..."); LAB=name: a lab of
 lab-down: venv ## remove what `make lab` made
 	LAB='$(LAB)' $(PY) -m tests.lab down
 
-test-lab: stage ## tests on real hosts (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
-	HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(PY) -m pytest tests/lab tests/integration tests/faults tests/prober tests/hostile \
-	    -n 4 --dist loadgroup --junitxml=.build/results/test-lab.xml $(EXTRA)
+# Every test on every kind of host is in one of these two: tests/lab/shares.py says in which.
+test-lab: stage ## tests on real hosts, as `make test` runs them (HOSTS="debian13 ..." on some); KEEP_LAB=1 leaves the lab "test" up
+	SHARE=short HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(LAB_TESTS) --junitxml=.build/results/test-lab.xml $(EXTRA)
 
-# In test-lab the same with a few kills. A kill takes about four seconds.
+test-lab-long: stage ## tests on real hosts that `make test` leaves out: long ones, and all on all kinds of hosts
+	SHARE=long HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(LAB_TESTS) --junitxml=.build/results/test-lab-long.xml $(EXTRA)
+
+# A kill takes about four seconds.
 faults: KILLS ?= 200
 faults: SEED ?= 1
 faults: stage ## kill, fill and break hosts amid changes of daemon.json: KILLS=200 SEED=1 HOSTS="debian13 ..."
 	HOSTS='$(HOSTS)' KILLS='$(KILLS)' SEED='$(SEED)' tools/with_lab faults '$(HOSTS)' $(PY) -m pytest tests/faults \
 	    -n 4 --dist loadgroup --junitxml=.build/results/faults.xml $(EXTRA)
 
-# In test-lab the same with 100 files.
 daemon-json: CASES ?= 10000
 daemon-json: SEED ?= 1
 daemon-json: stage ## judge generated daemon.json files and ask dockerd --validate of two engines: CASES=10000 SEED=1
 	PYTHONPATH=.build tools/with_lab daemon-json 'debian13 debian13-docker28' $(PY) -m tests.differential.daemon_json \
 	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In test-lab the same with two hosts of each kind. A broken host takes about half a minute.
+# A broken host takes about half a minute.
 check-mode: CASES ?= 100
 check-mode: SEED ?= 1
 check-mode: stage ## break hosts at random; what check mode foretells must become true, and nothing else: CASES=100 SEED=1
 	PYTHONPATH=.build tools/with_lab check-mode '$(HOSTS)' $(PY) -m tests.differential.check_mode \
 	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In test-lab the same with 3,000 probes. Needs no lab host; a minute makes about 10,000.
+# In test-lab the same with 1,000 probes. Needs no lab host; a minute makes about 10,000.
 rules: CASES ?= 20000
 rules: SEED ?= 1
 rules: stage ## random rulesets of iptables and nft in network namespaces; the kernel must do as predicted: CASES=20000 SEED=1
 	PYTHONPATH=.build $(PY) -m tests.differential.rules --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In test-lab the same with 300. Needs root and no lab host; a minute makes about 300 for each processor.
+# In test-lab the same with 50. Needs root and no lab host; a minute makes about 300 for each processor.
 hostile: CASES ?= 10000
 hostile: SEED ?= 1
 hostile: stage ## audit hosts whose processes, engine, kernel, rules and files are hostile: CASES=10000 SEED=1
 	PYTHONPATH=.build $(PY) -m tests.hostile --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In test-lab the same with 1,000 probes. Needs no lab host; a minute makes about 1,500.
+# In test-lab the same with 300 probes. Needs no lab host; a minute makes about 1,500.
 recorded: CASES ?= 3000
 recorded: SEED ?= 1
 recorded: stage ## a recorded host of engine 29 with nftables, made of network namespaces, with users' rules on top: CASES=3000 SEED=1
 	PYTHONPATH=.build $(PY) -m tests.differential.recorded --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In test-lab the same with one host of each kind. A host is asked 150 questions and takes about ten seconds.
+# In test-lab the same with one host. A host is asked 150 questions and takes about ten seconds.
 # With ENGINE (see tests/lab/README.md) nothing is written: the page is about the engines that Debian has.
 differential: CASES ?= 5000
 differential: SEED ?= 1

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run steps of ``make test``, go on when one fails, and end with one line that sums them up.
+"""Run steps of ``make test`` or ``make test-long``, go on when one fails, and end with one line that sums them up.
 
 A step is a target of the Makefile. One that writes a JUnit file .build/results/STEP.xml counts as the tests in it, any
 other as one test. As many steps as there are processors run at a time, and what each says is shown when it has ended;
-those of --alone follow one by one, with the machine to themselves.
+those of --alone follow one by one, with the machine to themselves. --record writes the result to a page.
 """
 
 from __future__ import annotations
@@ -13,29 +13,42 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
 
 from stage import BUILD, ROOT
 
 RESULTS = BUILD / "results"
+PROGRAMS = ("ansible-core", "pytest", "docker", "pyroute2")
 MAKE = ("make", "--no-print-directory")
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a step ended: numbers of tests, and the seconds it took."""
+    """How a step ended: numbers of tests, the seconds it took, and the last line it said of its own."""
 
     step: str
     passed: int
     failed: int
     skipped: int
     seconds: float
+    said: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What make did: its exit status, and the last line that it showed."""
+
+    status: int
+    said: str
 
 
 def read_junit(path: Path) -> tuple[int, int, int]:
@@ -47,27 +60,38 @@ def read_junit(path: Path) -> tuple[int, int, int]:
     return total - failures - errors - skipped, failures + errors, skipped
 
 
-def run_step(step: str, make: Callable[[str], int]) -> Outcome:
+def run_step(step: str, make: Callable[[str], Made]) -> Outcome:
     """Run one target of the Makefile and count what it did."""
     report = RESULTS / f"{step}.xml"
     report.unlink(missing_ok=True)
     start = time.monotonic()
-    status = make(step)
+    made = make(step)
     seconds = time.monotonic() - start
-    passed, failed, skipped = read_junit(report) if report.exists() else (int(status == 0), 0, 0)
-    if status != 0 and failed == 0:
+    passed, failed, skipped = read_junit(report) if report.exists() else (int(made.status == 0), 0, 0)
+    if made.status != 0 and failed == 0:
         failed = 1
-    return Outcome(step, passed, failed, skipped, seconds)
+    return Outcome(step, passed, failed, skipped, seconds, "" if report.exists() else made.said)
 
 
-def make_aloud(step: str) -> int:
-    """Make a target that says what it has to say at once, and return make's exit status."""
+def last_words(text: str) -> str:
+    """The last line that is neither empty nor about the lab that the step ran in."""
+    lines = [line.strip() for line in text.splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith(("lab: ", "make: "))), "")
+
+
+def make_aloud(step: str) -> Made:
+    """Make a target that says what it has to say at once."""
     print(f"\n==== {step} ====", flush=True)
-    return subprocess.run([*MAKE, step], cwd=ROOT, check=False).returncode
+    said = ""
+    with subprocess.Popen([*MAKE, step], cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            said = last_words(line) or said
+    return Made(process.returncode, said)
 
 
-def make_and_tell(step: str) -> int:
-    """Make a target, show in one piece what it said, and return make's exit status."""
+def make_and_tell(step: str) -> Made:
+    """Make a target, and show in one piece what it said."""
     done = subprocess.run(
         [*MAKE, step],
         cwd=ROOT,
@@ -76,8 +100,9 @@ def make_and_tell(step: str) -> int:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    print(f"\n==== {step} ====\n{done.stdout.decode('utf-8', 'replace')}", end="", flush=True)
-    return done.returncode
+    text = done.stdout.decode("utf-8", "replace")
+    print(f"\n==== {step} ====\n{text}", end="", flush=True)
+    return Made(done.returncode, last_words(text))
 
 
 def run_beside(steps: Sequence[str]) -> Iterator[Outcome]:
@@ -90,15 +115,54 @@ def run_beside(steps: Sequence[str]) -> Iterator[Outcome]:
         pool.shutdown(cancel_futures=True)
 
 
+def commit() -> str:
+    """The commit that is checked out, and whether files differ from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+    return git("rev-parse", "HEAD") + (", with changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def page(outcomes: Sequence[Outcome], began: datetime, tree: str) -> str:
+    """What the repository keeps of a run: when, of what, with what, and how each step ended."""
+    from tests.lab.kinds import KINDS
+
+    versions = ", ".join(f"{name} {version(name)}" for name in PROGRAMS)
+    rows = [
+        f"| `make {outcome.step}` | {'FAILED' if outcome.failed else 'ok'} | {outcome.passed} | {outcome.failed} "
+        f"| {outcome.skipped} | {outcome.seconds:.0f} | {outcome.said.replace('|', ' ')} |"
+        for outcome in outcomes
+    ]
+    head = [
+        "# The last run of the long tests",
+        "",
+        "`make test-long` wrote this page. It runs before a release what takes too long for every `make test`.",
+        "",
+        f"* Begun {began:%Y-%m-%d %H:%M} UTC, {sum(outcome.seconds for outcome in outcomes) / 60:.0f} minutes.",
+        f"* Commit {tree}.",
+        f"* Linux {platform.release()}, {os.cpu_count()} processors, Python {platform.python_version()}, {versions}.",
+        f"* Docker Engine {', '.join(kind.engine for kind in KINDS.values())}.",
+        "",
+        "| step | | passed | failed | skipped | seconds | what it said last |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return 0 only if every step succeeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="*")
     parser.add_argument("--alone", nargs="+", default=[])
+    parser.add_argument("--record", type=Path, help="write the result to this page")
     wanted = parser.parse_args(arguments)
     RESULTS.mkdir(parents=True, exist_ok=True)
+    began, tree = datetime.now(timezone.utc), commit() if wanted.record else ""
     outcomes = list(run_beside(wanted.steps))
     outcomes += [run_step(step, make_aloud) for step in wanted.alone]
+    if wanted.record:
+        wanted.record.write_text(page(outcomes, began, tree), encoding="utf-8")
     print()
     for outcome in outcomes:
         verdict = "FAILED" if outcome.failed else "ok"

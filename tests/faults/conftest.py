@@ -16,13 +16,13 @@ from tests.lab.identity import ROOT
 __all__ = ["engine_host", "fresh_host", "lab", "pytest_collection_modifyitems"]
 
 RESULTS = ROOT / ".build" / "results" / "faults"
-SHORT = 4
-"""Kills on each host in `make test`."""
+FEW = 12
+"""Kills on each host where the environment names no number."""
 
 
 @pytest.fixture(scope="session")
 def kills() -> int:
-    return int(os.environ.get("KILLS") or SHORT)
+    return int(os.environ.get("KILLS") or FEW)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import pytest
 
 from tests.faults.edits import RELOAD, RELOAD_AND_RESTART, RESTART, Goal, prepare
 from tests.faults.faults import full, immutable, instead_of_dockerd, read_only, unit_with
-from tests.faults.marks import short_on
 from tests.faults.runs import install, run_module
 from tests.faults.view import DAEMON_JSON, View, settle
 from tests.lab.host import Host
@@ -62,7 +61,6 @@ def assert_succeeds(host: Host, goal: Goal, before: View) -> None:
     assert goal.in_force(view), view
 
 
-@short_on("debian13-docker28")
 def test_a_file_system_that_refuses_leaves_everything_as_it_was(host: Host) -> None:
     prepare(host, RESTART)
     before = settle(host)
@@ -84,7 +82,6 @@ def test_a_file_system_that_refuses_leaves_everything_as_it_was(host: Host) -> N
     assert_succeeds(host, RESTART.there, before)
 
 
-@short_on("debian11")
 def test_a_dockerd_that_does_not_start_with_the_new_file(host: Host) -> None:
     prepare(host, RESTART)
     before = settle(host)
@@ -96,7 +93,6 @@ def test_a_dockerd_that_does_not_start_with_the_new_file(host: Host) -> None:
     assert_succeeds(host, RESTART.there, before)
 
 
-@short_on("debian12")
 def test_a_dockerd_that_hangs_at_its_start(host: Host) -> None:
     prepare(host, RESTART)
     before = settle(host)
@@ -110,7 +106,6 @@ def test_a_dockerd_that_hangs_at_its_start(host: Host) -> None:
     assert_succeeds(host, RESTART.there, before)
 
 
-@short_on()
 def test_a_dockerd_that_hangs_whatever_the_file(host: Host) -> None:
     prepare(host, RESTART)
     before = settle(host)
@@ -128,7 +123,6 @@ def test_a_dockerd_that_hangs_whatever_the_file(host: Host) -> None:
     assert settle(host) == before
 
 
-@short_on("debian13")
 @pytest.mark.parametrize("edit", [RELOAD, RELOAD_AND_RESTART], ids=["reload alone", "restart behind it"])
 def test_a_dockerd_that_hangs_when_it_is_told_to_reload(host: Host, edit: Any) -> None:
     prepare(host, edit)
@@ -151,7 +145,6 @@ def test_a_dockerd_that_hangs_when_it_is_told_to_reload(host: Host, edit: Any) -
     assert_succeeds(host, edit.there, before)
 
 
-@short_on("debian13-docker28")
 @pytest.mark.parametrize("edit", [RELOAD, RELOAD_AND_RESTART], ids=["reload alone", "restart behind it"])
 def test_a_dockerd_that_is_killed_while_it_reloads(host: Host, edit: Any) -> None:
     """Systemd starts it again, with the new file: no containers are lost, even if they had no live-restore before."""

@@ -7,23 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.faults.edits import EDITS, RELOAD, RELOAD_AND_RESTART, RESTART, Edit, prepare
+from tests.faults.edits import EDITS, Edit, prepare
 from tests.faults.kills import Totals, kill_again_and_again
-from tests.faults.marks import FULL, short_on
 from tests.faults.runs import install
 from tests.lab.host import Host
 
-SHORT = {RESTART: ("debian11", "debian13"), RELOAD: ("debian12",), RELOAD_AND_RESTART: ("debian13-docker28",)}
 
-
-@pytest.mark.parametrize("edit", [pytest.param(edit, id=edit.name, marks=short_on(*SHORT[edit])) for edit in EDITS])
+@pytest.mark.parametrize("edit", [pytest.param(edit, id=edit.name) for edit in EDITS])
 def test_killed_at_any_instant(
     fresh_host: Host, edit: Edit, kills: int, seed: int, note: Callable[[str, dict[str, Any]], None]
 ) -> None:
     install(fresh_host)
     prepare(fresh_host, edit)
-    # In a full run the kills of a host are shared out among the edits.
-    share = len(range(EDITS.index(edit), kills, len(EDITS))) if FULL else kills
+    # The kills of a host are shared out among the edits.
+    share = len(range(EDITS.index(edit), kills, len(EDITS)))
     totals = Totals(seed)
     try:
         kill_again_and_again(fresh_host, edit, share, totals)

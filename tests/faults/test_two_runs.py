@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.faults.edits import RELOAD, prepare
-from tests.faults.marks import FULL, short_on
 from tests.faults.runs import install, run_module
 from tests.faults.view import settle
 from tests.lab.host import Host
 
-ROUNDS = 3 if FULL else 1
+ROUNDS = 3
 RECORD = "/var/lib/dockernet-baseline/journal.jsonl"
 
 
@@ -35,7 +34,6 @@ def assert_each_found_what_the_last_one_left(host: Host) -> None:
     assert began[1:] == left[:-1]
 
 
-@short_on("debian12")
 def test_two_edits_at_once(fresh_host: Host) -> None:
     host = fresh_host
     install(host)

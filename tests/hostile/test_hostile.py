@@ -14,7 +14,7 @@ from tests.hostile.case import healthy
 from tests.hostile.hosts import NAMES, NEIGHBOUR
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = 100
+CASES = 50
 LIMIT = 600.0
 """Seconds; the machine may have other things to do."""
 

@@ -9,17 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of
 
-from tests.integration.catalogue.case import Case
-from tests.integration.catalogue.cases import broken_groups, on_host, parameters
-from tests.integration.catalogue.reading import read_broken, read_healthy, read_healthy_as_nobody
 from tests.lab.ansible_runs import TaskResult
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
-from tests.unit.audits import audit_of, problems
+from tests.unit.audits import problems
 
 NETCHECK = "dockernet.baseline.docker_netcheck"
 SNAPSHOT = "/root/docker-network.json"
@@ -102,14 +98,3 @@ def test_an_audit_by_policy_and_the_same_of_a_saved_snapshot(fresh_host: Host, l
     assert "findings" not in collected
     assert told["Wrong"].outcome == "failed"
     assert "waivers[0].selector: it is no JMESPath, at character 6" in told["Wrong"].result["msg"]
-
-
-def test_documents_of_a_healthy_host_are_as_their_schema_says(engine_host: Host) -> None:
-    for snapshot in (read_healthy(engine_host), read_healthy_as_nobody(engine_host)):
-        assert problems(audit_of(snapshot, detail="full", profile="cis")) == []
-
-
-@pytest.mark.parametrize("cases", parameters(broken_groups()))
-def test_the_document_of_a_broken_host_is_as_its_schema_says(engine_host: Host, cases: list[Case]) -> None:
-    mine = on_host(cases, engine_host)
-    assert problems(audit_of(read_broken(engine_host, mine), profile="strict")) == []

@@ -79,6 +79,7 @@ def compare(host: Host, lab: Lab) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bridge_netfilter", ["1", "0"])
 def test_frames_meet_their_rules_where_they_are(host: Host, lab: Lab, bridge_netfilter: str) -> None:
     host.set_sysctl("net.bridge.bridge-nf-call-iptables", bridge_netfilter)
@@ -97,6 +98,7 @@ def test_frames_meet_their_rules_where_they_are(host: Host, lab: Lab, bridge_net
     assert compare(host, lab) == ["delivered"] * 3
 
 
+@pytest.mark.long
 def test_what_rules_ask_of_frames(host: Host, lab: Lab) -> None:
     api, web = port_of(host, "api"), port_of(host, "web")
     (link,) = json.loads(host.container("api").net(["ip", "-j", "link", "show", "dev", "eth0"]).out)

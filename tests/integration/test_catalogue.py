@@ -37,6 +37,7 @@ from tests.integration.catalogue.scenario import release
 from tests.integration.catalogue.unread import REASON, without
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.unit.audits import audit_of, problems
 
 # A finding that is no fault of the host that has it: the cost of what is on by default.
 PRICES = {"proxy.memory"}
@@ -45,6 +46,8 @@ PRICES = {"proxy.memory"}
 # ---- a healthy host --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_a_healthy_host_passes_every_check_that_is_about_it(engine_host: Host) -> None:
     findings = judge(read_healthy(engine_host))
     wrong = [item for item in findings if item.outcome in ("fail", "unknown") and item.check not in PRICES]
@@ -52,6 +55,11 @@ def test_a_healthy_host_passes_every_check_that_is_about_it(engine_host: Host) -
     elsewhere = {case.check for case in CASES if case.healthy is not None or engine_host.kind not in case.kinds}
     unproved = [check.id for check in CHECKS if check.id not in elsewhere and outcomes(findings, check.id) != {"pass"}]
     assert not unproved, shown([item for item in findings if item.check in unproved])
+
+
+def test_documents_of_a_healthy_host_are_as_their_schema_says(engine_host: Host) -> None:
+    for snapshot in (read_healthy(engine_host), read_healthy_as_nobody(engine_host)):
+        assert problems(audit_of(snapshot, detail="full", profile="cis")) == []
 
 
 @pytest.mark.parametrize("cases", parameters(healthy_groups()))
@@ -74,6 +82,7 @@ def test_a_broken_host_fails(engine_host: Host, cases: list[Case]) -> None:
     assert not missed, f"not found: {missed}\n{shown([item for item in findings if item.outcome != 'pass'])}"
     untold = [f"{item.check} {item.resource.name}: {lack}" for item in findings for lack in lacks(item)]
     assert not untold, "\n".join(untold)
+    assert problems(audit_of(snapshot, profile="strict")) == []
     check_every_source_is_missed(snapshot, mine, findings)
 
 

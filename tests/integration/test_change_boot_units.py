@@ -112,6 +112,7 @@ def boot_without_a_cycle(host: Host) -> None:
     host.wait_for(lambda: host.run(reached, check=False).rc == 0, 30, "the targets of the boot")
 
 
+@pytest.mark.long
 def test_an_operators_rules_that_come_after_the_network_and_ours_are_both_in_force(fresh_host: Host) -> None:
     host = fresh_host
     if uses_nftables(host):
@@ -142,6 +143,7 @@ def test_an_operators_rules_that_come_after_the_network_and_ours_are_both_in_for
     in_force(host)
 
 
+@pytest.mark.long
 def test_after_a_switch_of_iptables_the_units_write_where_dockerd_does(fresh_host: Host) -> None:
     host = fresh_host
     if uses_nftables(host):

@@ -103,6 +103,7 @@ def wanted(host: Host) -> list[dict[str, Any]]:
     return networks
 
 
+@pytest.mark.engines
 def test_networks_with_every_option(fresh_host: Host) -> None:
     """As foretold, as asked for, twice unchanged, and unchanged after dockerd has read its own records again."""
     host, networks = fresh_host, wanted(fresh_host)

@@ -125,6 +125,7 @@ def test_what_a_reload_takes_restarts_nothing_and_goes_without_a_trace(shop_host
     assert (dockerd(host), start_times(host)) == (pid, started)
 
 
+@pytest.mark.engines
 def test_one_restart_brings_all_in_and_live_restore_carries_the_containers(shop_host: Host) -> None:
     host = shop_host
     started = start_times(host)

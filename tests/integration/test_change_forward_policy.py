@@ -81,6 +81,7 @@ def containers_work(lab: Lab, host: Host) -> None:
     assert lab.outside.tcp(host.address, PORT) == "answered"
 
 
+@pytest.mark.long
 def test_after_a_reboot_the_host_serves_its_containers_and_routes_for_nobody(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
     host.deploy(SHOP)

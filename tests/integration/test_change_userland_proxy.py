@@ -111,6 +111,7 @@ def test_what_would_stop_somebody_is_refused_by_name(shop_host: Host) -> None:
         host.run(["systemctl", "stop", "bound.service"])
 
 
+@pytest.mark.engines
 def test_off_and_on_again_loses_no_container_and_leaves_nothing_behind(shop_host: Host, lab: Lab) -> None:
     host = shop_host
     web = host.container("web")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import zlib
 
+import pytest
+
 from tests.differential.broken_hosts import broken_host
 from tests.differential.check_mode import run_case
 from tests.lab.host import Host
@@ -16,6 +18,7 @@ SEED = 1
 CASES = 2
 
 
+@pytest.mark.long
 def test_what_check_mode_foretells_becomes_true_and_nothing_else(engine_host: Host, lab: Lab) -> None:
     first = zlib.crc32(engine_host.kind.encode()) % 1000
     for number in range(first, first + CASES):

@@ -108,6 +108,7 @@ def configure(host: Host, **values: Any) -> None:
 # ---- the whole -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_the_module_says_what_the_checks_say(host: Host) -> None:
     make_healthy(host)
     result = netcheck(host)
@@ -318,6 +319,7 @@ STARTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.engines
 def test_what_dockerd_cannot_start_with_is_seen_before_it_tries(host: Host) -> None:
     for values in STARTS:
         configure(host, **values)

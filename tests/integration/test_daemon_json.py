@@ -33,6 +33,7 @@ wait $daemon
 """
 
 
+@pytest.mark.long
 @ENGINES
 def test_what_we_call_sound_dockerd_accepts_and_what_we_refuse_it_refuses_or_the_documents_say_why(
     fresh_host: Host,
@@ -43,6 +44,7 @@ def test_what_we_call_sound_dockerd_accepts_and_what_we_refuse_it_refuses_or_the
     assert totals["refused by both"] > FILES / 10, totals
 
 
+@pytest.mark.long
 @ENGINES
 def test_dockerd_starts_with_what_a_stricter_rule_refuses_only_where_the_documents_say_so(fresh_host: Host) -> None:
     release = release_of(fresh_host.engine_version)

@@ -82,6 +82,8 @@ def broken_host(fresh_host: Host) -> Host:
     return fresh_host
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_a_broken_host_is_mended_as_check_mode_said_and_stays_so(broken_host: Host, lab: Lab) -> None:
     web = broken_host.container("web")
     started = web.started_at
@@ -110,6 +112,7 @@ def test_a_broken_host_is_mended_as_check_mode_said_and_stays_so(broken_host: Ho
     assert changes(second) == {}
 
 
+@pytest.mark.long
 def test_forwarding_that_dockerd_sees_to_is_left_to_it(fresh_host: Host, lab: Lab) -> None:
     """A host as its packages make it: dockerd turns forwarding on at each start, and closes FORWARD with it."""
     host = fresh_host
@@ -135,6 +138,7 @@ def test_forwarding_that_dockerd_sees_to_is_left_to_it(fresh_host: Host, lab: La
     assert host.run("find /etc/sysctl.d /etc/systemd/system | sort").out == written
 
 
+@pytest.mark.long
 def test_a_host_that_boot_would_leave_without_forwarding_is_given_a_file(fresh_host: Host, lab: Lab) -> None:
     """Told to leave forwarding alone, dockerd does nothing about it, nor about FORWARD."""
     host = fresh_host
@@ -387,6 +391,7 @@ def host_without_pyroute2(fresh_host: Host) -> Iterator[Host]:
     fresh_host.reset()
 
 
+@pytest.mark.long
 def test_a_missing_library_is_none_to_the_audit_and_installed_by_the_playbook(
     host_without_pyroute2: Host, lab: Lab
 ) -> None:

@@ -52,6 +52,7 @@ def found(host: Host, check: str) -> set[str]:
     return {item.resource.name for item in of(judge(read_host(host)), check) if item.outcome == "fail"}
 
 
+@pytest.mark.engines
 @pytest.mark.kinds("debian12", "debian13-docker28")
 def test_ports_that_are_said_to_be_open_are(host: Host, lab: Lab) -> None:
     leaking(host)
@@ -63,6 +64,7 @@ def test_ports_that_are_said_to_be_open_are(host: Host, lab: Lab) -> None:
     assert "bare:80/tcp" in found(host, "publish.direct-access")
 
 
+@pytest.mark.engines
 @pytest.mark.kinds("debian12", "debian13-docker28")
 def test_ports_that_are_said_to_be_kept_are(host: Host, lab: Lab) -> None:
     guarded(host)
@@ -72,6 +74,7 @@ def test_ports_that_are_said_to_be_kept_are(host: Host, lab: Lab) -> None:
     assert found(host, "publish.loopback-leak") == found(host, "publish.direct-access") == set()
 
 
+@pytest.mark.long
 def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_found(host: Host, lab: Lab) -> None:
     """On the host, and inside the container for its gateway; a right one does no harm."""
     web = host.container("web")
@@ -109,6 +112,7 @@ def bridge_port(host: Host, container: str, link: str = "eth0") -> str:
     )
 
 
+@pytest.mark.long
 def test_a_port_whose_packets_the_bridge_keeps_back_is_found(host: Host, lab: Lab) -> None:
     """By settings of the bridge port and by its forwarding database; what does no harm is no finding."""
     port, beside = bridge_port(host, "web"), bridge_port(host, "api")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPARISONS = 3000
+COMPARISONS = 1000
 SEED = 7
 
 

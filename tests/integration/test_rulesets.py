@@ -36,6 +36,8 @@ iptables-nft -S OWN && printf '\\0' && nft -j list ruleset && printf '\\0' && nf
 Meanings = dict[tuple[str, str, int], str]
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 @pytest.mark.parametrize("program", ["iptables", "ip6tables"])
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
 def test_every_rule_comes_back_with_its_meaning(engine_host: Host, program: str, backend: str) -> None:
@@ -51,6 +53,7 @@ def test_every_rule_comes_back_with_its_meaning(engine_host: Host, program: str,
     assert doubtful(meanings(joined)) == doubtful(wanted)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("seed", range(6))
 def test_what_iptables_made_is_known_from_both_sources(engine_host: Host, seed: int) -> None:
     """Rules of the differential's generator: each stands in both sources at one place, and they agree about it."""
@@ -67,6 +70,7 @@ def test_what_iptables_made_is_known_from_both_sources(engine_host: Host, seed: 
     assert sorted(words_of) == sorted(saved)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("rule", ["ct state new accept", "ip saddr 10.0.0.1-10.0.0.9 accept"])
 def test_a_chain_is_known_beside_one_that_iptables_cannot_show(engine_host: Host, rule: str) -> None:
     """The chain alone is shown by iptables -S, which leaves the ruleset as it was."""

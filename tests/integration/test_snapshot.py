@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
@@ -67,6 +68,8 @@ MODES = {
 }
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_a_busy_host_is_read_as_its_own_tools_show_it(fresh_host: Host) -> None:
     host = fresh_host
     host.deploy(BUSY)

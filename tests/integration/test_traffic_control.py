@@ -103,6 +103,7 @@ def places(host: Host) -> list[Place]:
     ]
 
 
+@pytest.mark.long
 def test_filters_that_keep_packets(host: Host, outcome: Callable[[], tuple[str, str]]) -> None:
     """At the uplink, at the bridge, at its port, and inside the container; one that keeps none does no harm."""
     assert outcome() == ("answered", "")
@@ -145,6 +146,7 @@ def test_rules_of_nftables_at_devices(host: Host, outcome: Callable[[], tuple[st
         host.run(["nft", "delete table netdev guard"])
 
 
+@pytest.mark.long
 def test_queueing_disciplines_and_programs_that_keep_packets(
     host: Host, outcome: Callable[[], tuple[str, str]]
 ) -> None:

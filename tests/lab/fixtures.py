@@ -2,9 +2,10 @@
 
 A conftest.py takes them with `from tests.lab.fixtures import engine_host, fresh_host, lab`. Run such tests with
 `pytest -n 4 --dist loadgroup`: all tests of a host then run one after the other in one worker. The lab must be up
-already (`make lab`; environment LAB names it). HOSTS="debian11 debian13" restricts the hosts.
+already (`make lab`; environment LAB names it). HOSTS="debian11 debian13" restricts the hosts, SHARE=short or SHARE=long
+the tests (shares.py).
 
-`@pytest.mark.kinds("debian12", "debian13-docker28")` keeps a slow test that hardly depends on the engine to those.
+`@pytest.mark.kinds("debian11", "debian13-docker28")` is for a test that cannot run, or says nothing new, on others.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.host import Host
-from tests.lab.kinds import KINDS, HostName, parse_hosts
+from tests.lab.kinds import parse_hosts
 from tests.lab.lab import Lab
 from tests.lab.machine_lock import file_lock
 from tests.lab.proc import LabError
+from tests.lab.shares import allowed_kinds, kind_of, share_of, wanted_share
 
 
 def host_parameters() -> list[object]:
@@ -28,19 +30,10 @@ def host_parameters() -> list[object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out a test on kinds of hosts that its mark `kinds` does not name."""
-    items[:] = [item for item in items if _wanted(item)]
-
-
-def _wanted(item: pytest.Item) -> bool:
-    mark = item.get_closest_marker("kinds")
-    callspec = getattr(item, "callspec", None)
-    if mark is None or callspec is None or "engine_host" not in callspec.params:
-        return True
-    unknown = [name for name in mark.args if name not in KINDS]
-    if unknown:
-        raise pytest.UsageError(f"{item.nodeid}: no such kind of host: {', '.join(unknown)}")
-    return HostName.parse(callspec.params["engine_host"]).kind.name in mark.args
+    """Leave out tests on kinds of hosts that their mark `kinds` does not name, and those of the other share."""
+    share = wanted_share()
+    items[:] = [item for item in items if kind_of(item) in (None, *allowed_kinds(item))]
+    items[:] = [item for item in items if share in ("", share_of(item))]
 
 
 @pytest.fixture(scope="session")

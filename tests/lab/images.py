@@ -13,19 +13,20 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.lab.engine import Engine
-from tests.lab.kinds import Kind
+from tests.lab.kinds import KINDS, Kind
 from tests.lab.machine_lock import CACHE, file_lock
 from tests.lab.proc import LabError, run
 
 IMAGE_FILES = Path(__file__).parent / "image"
-DEFAULT_MIRROR = "http://deb.debian.org/debian/"
 NEEDED_BYTES = 3 * 1024**3
 IMPORT_LIMIT = 600.0
 KEPT = 2
+MIRROR_SCHEMES = ("http://", "https://", "file:")
+RELEASES = {"stable", "testing", "unstable", "sid", *(kind.suite for kind in KINDS.values())}
 PROXY_VARIABLES = {"http_proxy", "https_proxy", "no_proxy"}
 
 PACKAGES = (
@@ -176,13 +177,31 @@ def _remove_scratch(scratch: Path) -> None:
 
 
 def _mirror() -> str:
-    """The Debian mirror this machine's apt uses."""
-    listed = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"], check=False).out
-    for line in listed.splitlines():
-        origin, label, uri = line.split("|", 2)
-        if origin == label == "Debian" and uri.startswith(("http://", "https://", "file:")):
-            return uri
-    return DEFAULT_MIRROR
+    """The Debian mirror that this machine's apt uses. Raises LabError where it has none.
+
+    apt itself is asked, so that it does not matter in which format sources are written, and in which file.
+    """
+    asked = ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"]
+    return mirror_among(run(asked, check=False).out.splitlines())
+
+
+def mirror_among(listed: Sequence[str]) -> str:
+    """The mirror of Debian's releases in lines of origin, label, release, component and address.
+
+    Origin and label come from the archive: before the first `apt-get update` they are empty, and the release tells it.
+    """
+    sources = [line.split("|", 4) for line in listed if line.count("|") >= 4]
+    whole = [source for source in sources if source[4].startswith(MIRROR_SCHEMES)]
+    for origin, label, dummy_release, dummy_component, address in whole:
+        if origin == label == "Debian":
+            return address
+    for origin, dummy_label, release, component, address in whole:
+        if not origin and component == "main" and release in RELEASES:
+            return address
+    raise LabError(
+        "this machine's apt has no mirror of Debian, from which the hosts' images are built; name one in "
+        "/etc/apt/sources.list.d (sources.list(5)), with component main, and run apt-get update"
+    )
 
 
 def _apt_options() -> list[str]:

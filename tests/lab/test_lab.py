@@ -21,23 +21,31 @@ FRONT = Scenario([NetworkSpec("front")], [WEB])
 # ---- what a host is --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_systemd_is_up_and_no_unit_failed(fresh_host: Host) -> None:
     assert fresh_host.run(["ps", "-o", "comm=", "1"]).out.strip() == "systemd"
     assert fresh_host.run(["systemctl", "--failed", "--no-legend", "--plain"]).out == ""
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_versions_are_those_of_the_table(engine_host: Host) -> None:
     assert engine_host.engine_version == engine_host.release
     python = engine_host.run(["python3", "-c", "import sys, docker, pyroute2; print('%d.%d' % sys.version_info[:2])"])
     assert python.out.strip() == KINDS[engine_host.kind].python
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_a_fresh_host_forwards_and_drops_as_dockerd_sets_it(fresh_host: Host) -> None:
     assert fresh_host.sysctl("net.ipv4.ip_forward") == "1"
     assert "-P FORWARD DROP" in fresh_host.run(["iptables", "-S", "FORWARD"]).out
     assert fresh_host.docker("network", "ls", "--format", "{{.Name}}").out.split() == ["bridge", "host", "none"]
 
 
+@pytest.mark.engines
+@pytest.mark.smoke
 def test_ansible_reaches_the_host(engine_host: Host) -> None:
     answer = ansible_module(engine_host, "ansible.builtin.command", {"argv": ["hostname"]})
     assert answer["stdout"] == engine_host.name
@@ -53,6 +61,7 @@ def test_a_failing_module_is_told_as_failed(engine_host: Host) -> None:
 # ---- what reaches what -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.engines
 def test_outside_client_reaches_published_port(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(FRONT)
     assert lab.outside.http(fresh_host.address, 8080).body == "workload web port 80\n"
@@ -187,6 +196,7 @@ def test_a_break_nobody_knows_is_named(engine_host: Host) -> None:
         engine_host.break_("nonsense")
 
 
+@pytest.mark.engines
 def test_proxy_off_under_live_restore_leaves_hairpin_off(fresh_host: Host) -> None:
     """The scenario the collection is there for: the container lives on, and cannot reach its own published port."""
     fresh_host.deploy(FRONT)
@@ -199,6 +209,7 @@ def test_proxy_off_under_live_restore_leaves_hairpin_off(fresh_host: Host) -> No
     assert web.tcp(fresh_host.address, 8080, seconds=1) == "timed out"
 
 
+@pytest.mark.long
 def test_reboot_keeps_files_and_forgets_kernel_settings(fresh_host: Host, lab: Lab) -> None:
     always = Workload("web", ["front"], publish=["8080:80"], restart="always")
     fresh_host.deploy(Scenario([NetworkSpec("front")], [always]))

@@ -64,6 +64,37 @@ def test_the_recipe_digest_tells_kinds_apart() -> None:
     assert len({images.recipe_digest(kind) for kind in KINDS.values()}) == len(KINDS)
 
 
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (
+            [
+                "Debian|Debian-Security|trixie-security|main|http://a.example/s/",
+                "Debian|Debian|trixie|main|http://a.example/",
+            ],
+            "http://a.example/",
+        ),
+        (
+            ["||./||file:/srv/own/", "||trixie-security|main|https://b.example/s/", "||trixie|main|https://b.example/"],
+            "https://b.example/",
+        ),
+        (
+            ["Debian|Debian|trixie|main|cdrom://disc/", "Debian|Debian|trixie|main|file:/srv/mirror/"],
+            "file:/srv/mirror/",
+        ),
+    ],
+    ids=["after an update", "before one", "a folder"],
+)
+def test_the_mirror_is_that_of_this_machines_apt(listed: list[str], expected: str) -> None:
+    assert images.mirror_among(listed) == expected
+
+
+@pytest.mark.parametrize("listed", [[], ["Ubuntu|Ubuntu|noble|main|http://a.example/"], ["||./||file:/srv/own/"]])
+def test_a_machine_without_a_mirror_of_debian_is_told_what_to_do(listed: list[str]) -> None:
+    with pytest.raises(LabError, match=r"/etc/apt/sources\.list\.d"):
+        images.mirror_among(listed)
+
+
 def test_commands_of_a_scenario() -> None:
     wanted = NetworkSpec("n", subnet="10.9.0.0/24", internal=True, options={"a": "b"}, ipv6_subnet="fd00:9::/64")
     assert " ".join(network_command(wanted)) == (

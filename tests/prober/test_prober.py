@@ -21,6 +21,7 @@ from tests.prober.paths import KNOCK, STRANGER
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian12", "debian13-docker28")
 def test_a_round_of_restarts_costs_no_container(fresh_host: Host, lab: Lab) -> None:
     prepare(fresh_host)

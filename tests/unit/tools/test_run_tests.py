@@ -81,10 +81,31 @@ def test_report_of_an_earlier_run_does_not_count(makefile: Path, capfd: pytest.C
     assert last_line(capfd) == "0 passed, 1 failed"
 
 
-def test_the_makefile_has_every_step_it_tests() -> None:
+def test_a_run_is_recorded_with_what_each_step_said(makefile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_tests, "commit", lambda: "f00, with changes")
+    report = JUNIT.format(tests=10, failures=1, errors=0, skipped=3)
+    makefile.write_text(
+        f"a:\n\t@echo '{report}' > results/a.xml; echo counted elsewhere; false\n"
+        "b:\n\t@echo '20 probes | 0 wrong'; echo; echo 'lab: lab b is gone'\n"
+    )
+    path = makefile.parent / "page.md"
+    assert run_tests.main(["--alone", "a", "b", "--record", str(path)]) == 1
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in path.read_text().splitlines() if "`make " in line
+    ]
+    told = [[*row[:5], row[6]] for row in rows if row[0] in ("`make a`", "`make b`")]
+    assert told == [
+        ["`make a`", "FAILED", "6", "1", "3", ""],
+        ["`make b`", "ok", "1", "0", "0", "20 probes   0 wrong"],
+    ]
+    assert "Commit f00, with changes." in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["TEST_STEPS", "LONG_STEPS"])
+def test_the_makefile_has_every_step_it_tests(name: str) -> None:
     root = Path(__file__).resolve().parents[3]
     text = (root / "Makefile").read_text(encoding="utf-8")
-    steps = next(line for line in text.splitlines() if line.startswith("TEST_STEPS")).partition(":=")[2].split()
+    steps = next(line for line in text.splitlines() if line.startswith(name)).partition(":=")[2].split()
     targets = [step for step in steps if not step.startswith(("$", "--"))]
     command = ["make", "--dry-run", "--silent", *targets]
     assert subprocess.run(command, cwd=root, check=False, capture_output=True).returncode == 0

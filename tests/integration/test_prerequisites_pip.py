@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab.ansible_runs import PlaybookResult, ansible_playbook
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PINS = ROOT / "roles/prerequisites/files/requirements.txt"
 PLAY = """
 - name: Prepare
@@ -106,6 +106,7 @@ def test_the_pin_is_installed_from_what_is_offered_and_nothing_else_is(tmp_path:
     assert again.stats["here"]["changed"] == 0
 
 
+@pytest.mark.long
 def test_the_pin_can_be_had_from_the_index(tmp_path: Path, bare: Path) -> None:
     done = prepare(tmp_path, bare, prerequisites_pip=True)
     assert done.rc == 0, done.out

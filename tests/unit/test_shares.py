@@ -1,0 +1,37 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `make test` leaves out of the tests on lab hosts is what `make test-long` runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.kinds import KINDS
+from tests.lab.shares import SMOKE, short_kinds, wanted_share
+
+ALL = tuple(KINDS)
+GENERATIONS = [name for name in ALL if name != SMOKE]
+
+
+def test_tests_take_turns_on_one_kind_each() -> None:
+    chosen = [short_kinds(ALL, turn, engines=False, smoke=False) for turn in range(len(GENERATIONS))]
+    assert sorted(name for kinds in chosen for name in kinds) == sorted(GENERATIONS)
+    assert short_kinds(ALL, len(GENERATIONS), engines=False, smoke=False) == chosen[0]
+
+
+def test_what_is_about_engines_runs_on_each_generation() -> None:
+    assert short_kinds(ALL, 5, engines=True, smoke=False) == set(GENERATIONS)
+    assert short_kinds(ALL, 5, engines=True, smoke=True) == set(ALL)
+
+
+def test_the_kind_left_out_runs_what_it_alone_can() -> None:
+    assert short_kinds((SMOKE,), 1, engines=False, smoke=False) == {SMOKE}
+    assert short_kinds((SMOKE, "debian13"), 1, engines=False, smoke=False) == {"debian13"}
+    assert short_kinds(("debian11", "debian13"), 1, engines=False, smoke=True) == {"debian13"}
+
+
+def test_a_share_that_there_is_not_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARE", "half")
+    with pytest.raises(pytest.UsageError, match="SHARE=half"):
+        wanted_share()
