@@ -1,4 +1,4 @@
-# Two targets matter: `make harden` and `make test`. `make help` lists the rest.
+# Two targets matter: `make harden` and `make test`; before a release `make test-long`. `make help` lists the rest.
 #
 # Nothing here reads or writes ~/.ansible; everything made lies in .build/ and .venv/.
 
