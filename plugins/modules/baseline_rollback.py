@@ -143,8 +143,8 @@ log:
   sample: []
 """
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_pruning import KEEP_DAYS
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import KEEP_DAYS
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.purge import PurgeChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,

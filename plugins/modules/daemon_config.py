@@ -239,12 +239,12 @@ log:
 """
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
     KeyWish,
     keys_goal,
     restarting,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command

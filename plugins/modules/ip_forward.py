@@ -178,7 +178,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     PolicyWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import ForwardingChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ALWAYS,
     AUTO,
     NEVER,

@@ -14,7 +14,7 @@ from tests.lab.proc import run
 PROGRAM = """
 import json, subprocess
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_port import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
 def ip(*words):

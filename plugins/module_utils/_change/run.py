@@ -4,17 +4,79 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The frame of every module that changes something: read, plan, then, outside of check mode, do it under the lock."""
+"""The frame of every module that changes something: read, plan, then, outside of check mode, do it under the lock.
+
+One change of a host at a time, and none that lacks a library for what it plans.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.lock import exclusive
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import missing_library
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+
+LOCK_PATH = "/run/dockernet-baseline.lock"
+WAIT_SECONDS = 60.0
+_PAUSE_SECONDS = 0.2
+PYROUTE2 = "pyroute2"
+
+
+@contextlib.contextmanager
+def exclusive(path: str = LOCK_PATH, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock of all changes while the body runs; wait so many seconds for another holder to finish.
+
+    The kernel lets go of the lock when the holder dies (flock(2)), so a killed run blocks nobody. Raises Refusal when
+    another run still holds it after that time.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Refusal(f"nothing was changed, since the lock against other runs cannot be had: {error}") from error
+    try:
+        _acquire(descriptor, path, time.monotonic() + wait)
+        with contextlib.suppress(OSError):
+            # For the message of whoever waits in vain; where there is no space left, the lock holds all the same.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: str, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+                raise Refusal(
+                    f"another run is changing this host (process {holder} holds {path}); "
+                    "nothing was changed, run again when it has finished"
+                ) from None
+            time.sleep(_PAUSE_SECONDS)
+
+
+def lacking(changes: Sequence[object]) -> dict[str, str]:
+    """Return the libraries that these changes of links take and that cannot be loaded, each with a sentence on it."""
+    if not changes:
+        return {}
+    try:
+        # Loaded for real: a library that is there and does not load is of no use.
+        import pyroute2  # noqa: F401
+    except ImportError as error:
+        return {PYROUTE2: missing_library(PYROUTE2, "python3-pyroute2", sys.executable, error).reason}
+    return {}
 
 
 class Plan(Protocol):

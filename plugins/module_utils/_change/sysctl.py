@@ -4,15 +4,15 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Sysctls of the running kernel."""
+"""Sysctls of the running kernel, read, set and set back."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
 
 PROC_SYS = Path("/proc/sys")
 

@@ -4,65 +4,80 @@
 #
 # Private to the collection: it can change at any time.
 
-"""A change of daemon.json: reading what the plan needs, doing it, proving it, and going back."""
+"""A change of daemon.json: reading what the plan needs, doing it, proving it, and going back.
+
+Most settings of dockerd cannot be asked for. That a file already says what is wanted proves nothing when the run that
+wrote it was killed and never came to the restart: only the journal knows that, and is read for it.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
-    plan_daemon_config,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
     RESTART,
     Consent,
     DaemonFacts,
     DaemonPlan,
     DaemonStep,
+    Left,
+    after_care,
+    plan_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_transaction import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart import (
+    BareDaemon,
+    Daemon,
     DaemonTransaction,
+    DockerService,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.rehearsal import (
     is_rehearsed,
     obstacle_to_rehearsal,
     rehearse,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.service import (
-    BareDaemon,
-    Daemon,
-    DockerService,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.unfinished import read_left
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy_care import after_care
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_port import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard import (
     reset_guard,
     set_guard,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
+    JOURNAL_ROOT,
+    RECORD,
+    Journal,
+    read_record,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    Change,
+    FileRecord,
+    parse_record,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
+    FileState,
     Refusal,
     demand,
     encoded,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import reloads_since
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
@@ -206,3 +221,40 @@ def _refuse_other_file(snapshot: HostSnapshot) -> None:
     own = config_path(process, snapshot.service.argv if snapshot.service else [])
     if os.path.realpath(named) != os.path.realpath(own):
         raise Refusal(f"nothing was changed: this dockerd reads {own}, not {named}")
+
+
+def read_left(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNAL_ROOT) -> Left:
+    """Return what is left to be done about file; nothing where the journal cannot be read, which is no obstacle."""
+    try:
+        killed = unfinished(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
+        ported = frozenset(port.container for change, dummy in killed for port in change.ports)
+        # A dockerd that was started after a run began was started by it, or by somebody else, with what it had written.
+        started = _started(daemon)
+        unread = [record.before for change, record in killed if started is not None and _began(change) > started]
+        if not unread:
+            return Left(ported=ported)
+        text = read_regular(unread[0].copy).data.decode() if unread[0] else None
+    except (OSError, ValueError, Refusal):
+        return Left()
+    return Left(unread=True, text=text, ported=ported)
+
+
+def unfinished(changes: list[Change], path: str) -> list[tuple[Change, FileRecord]]:
+    """Return the changes of the file at path that were killed since one of them came to its end, oldest first."""
+    killed: list[tuple[Change, FileRecord]] = []
+    for change in changes:
+        for file in change.files:
+            if file.path == path:
+                killed = [] if change.ended else [*killed, (change, file)]
+    return killed
+
+
+def _began(change: Change) -> float:
+    """Seconds since the epoch, from the entry's name, which has more of them than its time."""
+    return int(change.id.partition("-")[0]) / 1e9
+
+
+def _started(daemon: DaemonProcess | None) -> float | None:
+    """When dockerd was started, in seconds since the epoch, exact to a clock tick."""
+    process = read_process(daemon.pid) if daemon else None
+    return None if process is None else time.time() - age(process)

@@ -6,17 +6,22 @@
 
 """A change of daemon.json brought into force: the plan. Pure.
 
-The file alone, a reload, or a restart: that depends on the keys, see daemon_effect; the restart is planned in
-daemon_restart_plan.
+The file alone, a reload, or a restart: that depends on the keys, see daemon_effect.py. A restart is planned in this
+order: live-restore by a reload where it must carry containers, the restart, what dockerd then leaves undone on the
+containers that it kept, and last what a reload takes back.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
     LIVE_RESTORE,
     in_force,
+    note_of,
     of_default_bridge,
     reloadable,
     written_out,
@@ -30,51 +35,61 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     read_config,
     refuse_unstartable,
     values_of,
+    with_key,
+    without_key,
     without_reload_blockers,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_outcome import (
-    outcomes,
-    pending_warnings,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal, Target
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
+    BACKEND,
+    LiveRestore,
+    RestartImpact,
+    ServiceTraits,
+    closed_forward,
+    cut_off,
+    default_network_anew,
+    impact,
+    live_restore,
+    moved_state,
+    others_in_file,
+    proxy_warnings,
+    refuse_impossible,
+    refused_bindings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
-    LOOPBACK,
-    RELOAD,
-    WRITE,
-    Consent,
-    DaemonFacts,
-    DaemonPlan,
-    DaemonStep,
-    Request,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
+    closing_warnings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_plan import (
-    carried_over,
-    plan_restart,
-    reload_undo,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    current_policy,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy_care import after_care
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
     PortChange,
     port_actions,
+    port_changes,
     port_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
+    UNIT,
     GuardPlan,
+    loopback_routes,
     plan_guard_of_switch,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
-    SysctlChange,
-    sysctl_actions,
-    sysctl_diff,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    Disruption,
+    FileState,
     Outline,
     Refusal,
     demand,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
+    SysctlChange,
+    sysctl_actions,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
     proxy_default,
@@ -91,7 +106,375 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
+
+PORTS, LOOPBACK = "ports", "loopback"
+"""What a change of daemon.json may bring into line with docker-proxy along: hairpin of ports, the routing of 127/8."""
+WRITE, RELOAD, RESTART = "write", "reload", "restart"
+_WAITS = "a start of dockerd that finds containers running ignores it; it waits for one that finds none"
+_NOBODY_KNOWS = (
+    "the file was changed after dockerd had started, and nothing shows whether that was before or after this key; a "
+    "restart of dockerd makes sure"
+)
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the caller agrees to."""
+
+    disruption: bool = False
+    live_restore: bool = False
+    """That live-restore is turned on, and stays on, to carry containers over the restart."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run that was killed has left to be done."""
+
+    unread: bool = False
+    """Whether dockerd runs with the text below instead of the file."""
+    text: str | None = None
+    ported: frozenset[str] = frozenset()
+    """Names of containers whose bridge ports may not be in line with the mode of docker-proxy."""
+
+
+@dataclass(frozen=True)
+class DaemonFacts:
+    """What the plan needs beside the snapshot."""
+
+    config: FileState
+    traits: ServiceTraits = field(default_factory=ServiceTraits)
+    bridge_netfilter: bool = True
+    """Whether the kernel has br_netfilter, loaded or to be loaded."""
+    left: Left = field(default_factory=Left)
+    """What a run that was killed has left to be done."""
+    firewall: Firewall = field(default_factory=Firewall)
+    guard: UnitState = field(default_factory=lambda: UnitState(UNIT))
+    """The unit that guards the loopback, as it is now."""
+
+
+@dataclass(frozen=True)
+class DaemonStep:
+    """daemon.json as it must be for one thing that dockerd is told."""
+
+    text: str | None
+    """None: no file."""
+    action: str = WRITE
+    expected: dict[str, Any] = field(default_factory=dict)
+    """What the daemon must report after a reload or restart, by key, as far as it reports that key."""
+
+
+@dataclass(frozen=True)
+class DaemonPlan:
+    """What to do, in order."""
+
+    outline: Outline
+    config: FileState
+    unit: str = ""
+    """What systemd runs dockerd as; empty where it does not."""
+    pid: int = 0
+    """dockerd's process."""
+    docker_host: str = ""
+    """Where it listens."""
+    steps: list[DaemonStep] = field(default_factory=list)
+    undo: list[DaemonStep] = field(default_factory=list)
+    """What takes a failed reload back, where there was no restart."""
+    fallback: str | None = None
+    """What the file becomes when dockerd does not start with the new one."""
+    fallback_name: str = "the previous file"
+    """What that is, in words."""
+    kept: list[Container] = field(default_factory=list)
+    """Containers that must run on through the restart."""
+    proxy: bool | None = None
+    """The mode of docker-proxy that must be in force after the restart; None: it cannot be told."""
+    care: bool = False
+    """Whether ports and bridges must be brought into line with that mode."""
+    ports: list[PortChange] = field(default_factory=list)
+    sysctls: list[SysctlChange] = field(default_factory=list)
+    guard: GuardPlan = field(default_factory=GuardPlan)
+    """What becomes of the guard of the host's loopback."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a plan is made of."""
+
+    snapshot: HostSnapshot
+    config: CurrentConfig
+    target: Target
+    consent: Consent
+    facts: DaemonFacts
+    settings: dict[str, Any]
+    """What the next start will have, file and flags together."""
+    pending: frozenset[str] = frozenset()
+    """Keys that are not in force."""
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """What the daemon must report once everything is in force, by key; None for the default."""
+        return {name: self.settings.get(name) for name in self.pending}
+
+    @property
+    def unit(self) -> str:
+        """What systemd runs dockerd as; empty where it does not."""
+        service = self.snapshot.service
+        return service.name if service is not None and service.manager == "systemd" else ""
+
+    @property
+    def pid(self) -> int:
+        """Dockerd's process, 0 where none was found."""
+        return self.snapshot.daemon.pid if self.snapshot.daemon else 0
+
+
+@dataclass(frozen=True)
+class KeyOutcome:
+    """What becomes of one key."""
+
+    name: str
+    change: str
+    """``set``, ``removed`` or ``unchanged``."""
+    effect: str
+    note: str
+
+
+def outcomes(request: Request, final: str | None, told: str, ignored: frozenset[str]) -> list[KeyOutcome]:
+    """Return for each key that changes or was asked for what is done to it, and how that comes into force.
+
+    told: what dockerd is told (reload, restart, write for nothing). ignored: keys that it does not heed yet.
+    """
+    return [_outcome(request, name, final, told, ignored) for name in _names(request, final)]
+
+
+def pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
+    """One sentence for what is written and not in force."""
+    names = [item.name for item in found if item.effect == "pending"]
+    return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
+
+
+def _names(request: Request, final: str | None) -> Iterator[str]:
+    changed = changed_keys(request.config.text, final)
+    yield from changed
+    for name in sorted(request.target.keys):
+        # A whole text names all its keys; those that stay as they are need no word.
+        if name not in changed and (not request.target.exact or name in request.pending):
+            yield name
+
+
+def _outcome(request: Request, name: str, final: str | None, told: str, ignored: frozenset[str]) -> KeyOutcome:
+    change = "unchanged"
+    if name in changed_keys(request.config.text, final):
+        change = "set" if name in values_of(final) else "removed"
+    effect, note = _effect(request, name, told, ignored)
+    return KeyOutcome(name, change, effect, note)
+
+
+def _effect(request: Request, name: str, told: str, ignored: frozenset[str]) -> tuple[str, str]:
+    if name in ignored:
+        return "pending", _WAITS
+    if name in request.pending:
+        return told, note_of(name)
+    known = in_force(request.snapshot, name, request.settings.get(name))
+    if known is None and told != RESTART:
+        return "unknown", _NOBODY_KNOWS
+    return "none", note_of(name)
+
+
+def after_care(
+    snapshot: HostSnapshot, kept: list[Container], *, enabled: bool
+) -> tuple[list[PortChange], list[SysctlChange]]:
+    """Return the ports and sysctls that must change for the mode: hairpin of kept containers, 127/8 of bridges."""
+    ids = {container.id for container in kept}
+    chosen = [item for item in attachments(snapshot) if item.container.id in ids]
+    ports = port_changes(chosen, wanted=not enabled)
+    return ports, loopback_routes(snapshot) if enabled else []
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How live-restore carries the containers over the restart."""
+
+    carries: bool
+    prepare: bool = False
+    """A reload must bring it into force first."""
+    write: bool = False
+    """It must be written into the file, and stays there."""
+    take_back: bool = False
+    """It must be in the file for the restart, and goes by a reload behind it."""
+
+
+def carried_over(request: Request) -> Carried:
+    """Return how live-restore would carry what runs over a restart."""
+    state = _state(request)
+    if not running(request.snapshot) or state.carries:
+        return Carried(state.carries)
+    if state.obstacle:
+        return Carried(carries=False)
+    if state.next_start:
+        # A file that asks for it is consent enough: only the reload is missing.
+        return Carried(carries=True, prepare=True)
+    if request.consent.live_restore:
+        # A goal that live-restore goes is not overruled by the consent to turn it on: it goes behind the restart.
+        gives_up = LIVE_RESTORE in request.target.keys
+        return Carried(carries=True, prepare=not state.in_force, write=not gives_up, take_back=gives_up)
+    return Carried(carries=state.in_force, take_back=state.in_force)
+
+
+def reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
+    """Return the steps that take a reload of these keys back."""
+    text = without_reload_blockers(written_out(config, config.text, names), config.release)
+    step = DaemonStep(text, RELOAD)
+    return [step] if text == config.text else [step, DaemonStep(config.text)]
+
+
+def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
+    """Plan the restart; ignored: keys that it does not bring into force.
+
+    Raises Refusal where it cannot be done from here, would not work, or takes consent that was not given.
+    """
+    snapshot, config, consent = request.snapshot, request.config, request.consent
+    demand(snapshot, NAMESPACES, LINKS, SYSCTL)
+    _refuse_unmanaged(snapshot)
+    enabled = request.settings.get(KEY, proxy_default())
+    proxy = proxy_in_force(snapshot).value
+    switched = proxy is not None and proxy != enabled
+    if switched and not enabled:
+        refuse_impossible(snapshot, bridge_netfilter=request.facts.bridge_netfilter)
+    moved = moved_state(snapshot, request.pending)
+    carried = carried_over(request)
+    felt = impact(snapshot, request.facts.traits, carried_over=carried.carries)
+    disruptions = moved + felt.disruptions
+    disruptions += cut_off(snapshot, request.settings) if switched and not enabled else []
+    disruptions += refused_bindings(snapshot, request.settings) if switched or BACKEND in request.pending else []
+    disruptions += closed_forward(snapshot, request.settings) if BACKEND in request.pending else []
+    if disruptions and not consent.disruption:
+        raise Refusal(_disruption_text(request, carried, felt, disruptions), disruptions)
+    steps, final = _steps(request, carried)
+    ports, sysctls = after_care(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
+    guard = _guard(request, enabled=enabled) if switched else GuardPlan()
+    actions = file_actions(config.path, config.text, final) + _service_actions(request, felt, carried, ignored)
+    keys = outcomes(request, final, RESTART, ignored)
+    outline = Outline(
+        actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
+        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
+        disruptions,
+        [
+            *pending_warnings(keys),
+            *others_in_file(snapshot, request.target.keys),
+            *closing_warnings(snapshot, current_policy(snapshot, request.facts.firewall, "ipv4")),
+            *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
+            *guard.warnings,
+        ],
+        results={"settings": keys, "follows": [LOOPBACK, PORTS] if switched else []},
+    )
+    fallback, fallback_name = _fallback(request, carried)
+    return DaemonPlan(
+        outline,
+        request.facts.config,
+        unit=request.unit,
+        pid=request.pid,
+        docker_host=request.snapshot.docker_host,
+        steps=steps,
+        undo=reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
+        fallback=fallback,
+        fallback_name=fallback_name,
+        kept=felt.kept,
+        proxy=None if proxy is None else enabled,
+        care=switched,
+        ports=ports,
+        sysctls=sysctls,
+        guard=guard,
+    )
+
+
+def _guard(request: Request, *, enabled: bool) -> GuardPlan:
+    facts = request.facts
+    return plan_guard_of_switch(request.snapshot, facts.firewall, facts.guard, enabled=enabled)
+
+
+def _state(request: Request) -> LiveRestore:
+    return live_restore(request.snapshot, values_of(request.target.text), request.config.flags)
+
+
+def _steps(request: Request, carried: Carried) -> tuple[list[DaemonStep], str | None]:
+    """The steps, and what the file is at last."""
+    config, final = request.config, request.target.text
+    if carried.write:
+        final = with_key(final or "", LIVE_RESTORE, value=True)
+    if carried.prepare and not request.target.exact:
+        final = without_reload_blockers(final, config.release)
+    start = final
+    if carried.take_back:
+        start = with_key(start or "", LIVE_RESTORE, value=True)
+    steps = []
+    if carried.prepare:
+        start = without_reload_blockers(start, config.release)
+        steps.append(DaemonStep(start, RELOAD, {LIVE_RESTORE: True}))
+    expected = {name: value for name, value in request.expected.items() if name != LIVE_RESTORE}
+    steps.append(DaemonStep(start, RESTART, expected))
+    if carried.take_back:
+        # Only a false that is written out turns it off in a reload.
+        off = with_key(final or "", LIVE_RESTORE, value=False)
+        steps.append(DaemonStep(without_reload_blockers(off, config.release), RELOAD, {LIVE_RESTORE: False}))
+    if steps[-1].text != final:
+        steps.append(DaemonStep(final))
+    return steps, final
+
+
+def _fallback(request: Request, carried: Carried) -> tuple[str | None, str]:
+    """What the file becomes when dockerd does not start, and what to call that."""
+    old = request.config.text
+    proxy = proxy_in_force(request.snapshot).value
+    text, name = old, "the previous file"
+    if old == request.target.text and request.facts.left.unread:
+        text, name = request.facts.left.text, "the file as it was before a run that was killed"
+    elif old == request.target.text and proxy is not None:
+        # The file was ahead of the daemon; what was in force until now is known to work.
+        text = without_key(old or "", KEY) if proxy else with_key(old or "", KEY, value=False)
+        name = f"the file with {KEY} as it was in force before"
+    if carried.carries and values_of(text).get(LIVE_RESTORE) is not True and LIVE_RESTORE not in request.config.flags:
+        # A start without it would kill the containers that it has let survive.
+        text = with_key(text or "", LIVE_RESTORE, value=True)
+        name = f"{name} and live-restore, without which that start would have stopped the containers"
+    return text, name
+
+
+def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
+    manager = snapshot.service.manager if snapshot.service else "none"
+    if manager != "systemd":
+        kind = "an init script" if manager == "sysvinit" else "something other than a service"
+        raise Refusal(
+            f"dockerd was started by {kind}, and only systemd lets a restart be watched and undone; nothing was "
+            "changed. Edit its configuration and restart it by hand"
+        )
+
+
+def _disruption_text(request: Request, carried: Carried, felt: RestartImpact, disruptions: list[Disruption]) -> str:
+    who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
+    needing = ", ".join(sorted(name for name in request.pending if not reloadable(name)))
+    cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
+    text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
+    state = _state(request)
+    if carried.carries or not felt.disruptions:
+        return text
+    if state.obstacle:
+        return f"{text}. Live-restore cannot carry them over it: {state.obstacle}"
+    if needing and all(of_default_bridge(name) or reloadable(name) for name in request.pending):
+        return (
+            f"{text}. Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
+            "With live_restore: enable the file is written, and waits for a start that finds no container running"
+        )
+    return f"{text}, or let live-restore carry the containers over it with live_restore: enable"
+
+
+def _service_actions(request: Request, felt: RestartImpact, carried: Carried, ignored: frozenset[str]) -> list[str]:
+    unit = request.config.starter
+    taken = frozenset(name for name in request.pending - ignored if of_default_bridge(name))
+    keeping = f"; {len(felt.kept)} running containers are kept by live-restore" if felt.kept else ""
+    actions = [f"reload {unit} and wait until dockerd reports live-restore"] if carried.prepare else []
+    actions.append(f"restart {unit}{keeping}{default_network_anew(request.snapshot, taken, request.settings)}")
+    if carried.take_back:
+        actions.append(f"reload {unit} and wait until dockerd reports live-restore off")
+    return actions
 
 
 def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, facts: DaemonFacts) -> DaemonPlan:

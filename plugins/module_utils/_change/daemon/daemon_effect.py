@@ -15,11 +15,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
     CurrentConfig,
     parse_text,
     same,
+    with_key,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     BOOLEAN_MAP,
@@ -91,7 +91,7 @@ def written_out(config: CurrentConfig, text: str | None, names: set[str]) -> str
     values = parse_text(text).values
     for name in sorted(names):
         if name not in values and name not in config.flags and reloadable(name):
-            text = json_text.with_key(text or "", name, value=_default(name))
+            text = with_key(text or "", name, value=_default(name))
     return text
 
 

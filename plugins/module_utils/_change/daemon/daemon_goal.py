@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What daemon.json is to become. Pure.
+"""What daemon.json is to become: single keys, docker-proxy on or off, or a whole text. Pure.
 
 A goal turns the present configuration into the wanted text, and says which keys must be in force then.
 """
@@ -16,16 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
     CurrentConfig,
     parse_text,
     same,
+    with_key,
+    without_key,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import MERGED_WITH_FLAGS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 
@@ -115,13 +117,13 @@ def _edited(config: CurrentConfig, text: str | None, wish: KeyWish) -> str | Non
             f"{config.path} sets {wish.name} inside of another object, where dockerd heeds it, too; take it out there"
         )
     if not wish.present:
-        return text if wish.name not in values else json_text.without_key(text or "", wish.name)
+        return text if wish.name not in values else without_key(text or "", wish.name)
     if wish.name in config.flags and wish.name not in MERGED_WITH_FLAGS:
         _refuse_flag(config, wish)
         return text
     if wish.name in values and same(values[wish.name], wish.value):
         return text
-    return json_text.with_key(text or "", wish.name, value=wish.value)
+    return with_key(text or "", wish.name, value=wish.value)
 
 
 def _refuse_flag(config: CurrentConfig, wish: KeyWish) -> None:
@@ -136,3 +138,21 @@ def flag_conflict(config: CurrentConfig, name: str) -> str:
         f"{config.starter} starts dockerd with --{name} ({shown}); a key in {config.path} beside it would keep dockerd "
         f"from starting, so nothing was changed. Change the flag, or drop it: {config.starter_files}"
     )
+
+
+def proxy_goal(*, enabled: bool) -> Goal:
+    """Return the goal that has the next start use docker-proxy, or not.
+
+    On is the default, so the key goes then; a true that is written out stays where it does no harm.
+    """
+
+    def goal(config: CurrentConfig) -> Target:
+        if not enabled:
+            return keys_goal([KeyWish(KEY, value=False)])(config)
+        if config.flags.get(KEY) is False:
+            raise Refusal(flag_conflict(config, KEY))
+        harmless = flattened(config.values).get(KEY) is True and not reload_blockers(config.values, {}, config.release)
+        wishes = [] if harmless else [KeyWish(KEY, present=False)]
+        return Target(keys_goal(wishes)(config).text, frozenset({KEY}))
+
+    return goal

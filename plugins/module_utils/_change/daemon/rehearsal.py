@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import without_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import doubt_about
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
@@ -73,7 +73,7 @@ def _without_side_effects(text: str) -> str:
     daemon_linux.go, loadCLIPlatformConfig; seen on 26.1.5 and 28.5.2).
     """
     remapped = parse(text.encode(), "").values.get(_REMAP) == "default"
-    return json_text.without_key(text, _REMAP) if remapped else text
+    return without_key(text, _REMAP) if remapped else text
 
 
 def without_config_file(words: list[str]) -> list[str]:

@@ -4,14 +4,16 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The policy of FORWARD that goes with forwarding, now and after boot: the plan. Pure.
+"""The policy of FORWARD that goes with forwarding, now and after boot: the plan, and the unit that keeps it. Pure.
 
 dockerd closes FORWARD (policy DROP) only when it is dockerd that turns forwarding on: moby, setup_ip_forwarding.go.
-Once forwarding is on before dockerd starts, somebody else must close it, or the host routes for anyone.
+Once forwarding is on before dockerd starts, something else must close it, or the host routes for anyone. The unit of
+systemd that does so at boot keeps in its text what the policies were before.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import (
@@ -19,12 +21,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     ENABLED,
     UnitChange,
     UnitState,
+    firewall_unit,
     unit_actions,
     unit_diff,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.declared import (
-    find_declared,
-    started_by_hand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
     NAMES,
@@ -32,19 +31,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     leaves_forward_open,
     manages_rules,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
-    accepts_everything,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
-    UNIT,
-    is_own,
-    recorded_policies,
-    unit_text,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import (
     Forwarder,
+    accepts_everything,
     filter_save,
+    find_declared,
     find_forwarders,
+    started_by_hand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
@@ -59,6 +52,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import DeclaredForwarders, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
+UNIT = "dockernet-forward-policy.service"
+_KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
+_USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
 CHAIN = "FORWARD"
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
@@ -71,6 +67,34 @@ _OPEN_BY_FIREWALLD = (
     "policy of it allows. Zones with forwarding between their interfaces do allow it: see firewall-cmd "
     "--list-all-zones, and close one with firewall-cmd --permanent --zone=ZONE --remove-forward"
 )
+
+
+def is_own(unit: UnitState) -> bool:
+    """Whether the file is as this module writes it, or there is none."""
+    return unit.text is None or _KEPT.search(unit.text) is not None
+
+
+def recorded_policies(unit: UnitState) -> dict[str, str]:
+    """Policies by family that the unit file says were there before; empty for a file that is not ours."""
+    found = _KEPT.search(unit.text or "")
+    pairs = [item.split() for item in found["before"].split(",")] if found else []
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] in NAMES and pair[1] in ("ACCEPT", "DROP")}
+
+
+def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
+    """The unit that closes FORWARD for the families of before, whose values it keeps. Raises Refusal.
+
+    The program is the link of update-alternatives: after a switch of the backend the unit follows, as dockerd does.
+    """
+    families = sorted(before)
+    note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
+    programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
+    return firewall_unit(
+        note,
+        "Keep the chain FORWARD closed for whatever no rule accepts",
+        [f"ExecStart={program} -w 60 -P FORWARD DROP" for program in programs],
+        firewall.boot_order,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""For whom else the host forwards, and who of them would be cut off by a closed FORWARD chain. Pure.
+"""For whom else the host forwards, now or once it is up, and who of them a closed FORWARD chain would cut off. Pure.
 
 A closed chain cuts off what no rule in it accepts, so an interface whose traffic is accepted both ways by rules of its
 own (as libvirt makes them) goes on. Where that cannot be told from the rules, it counts as cut off.
@@ -12,21 +12,22 @@ own (as libvirt makes them) goes on. Where that cannot be told from the rules, i
 
 from __future__ import annotations
 
+import fnmatch
 import ipaddress
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
-    accepted,
-    within,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import FOLDER, OWN_NAMES
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import FOLDER, OWN_NAMES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
+    DeclaredForwarder,
+    DeclaredForwarders,
+    Firewall,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
@@ -85,6 +86,69 @@ _DOCKER_SET = re.compile(r"docker-ext-bridges-v[46] ")
 _DOCKER_CHAIN = re.compile(r"DOCKER($|-)")
 # Tables that iptables-nft makes, and those of engines with the nftables backend.
 _KNOWN_NFT = {"filter", "nat", "raw", "mangle", "security", "docker-bridges"}
+
+
+def accepted(table: Table, interface: str, subnets: list[str]) -> bool:
+    """Whether rules reached from FORWARD accept all that comes in by the interface, and all answers to it."""
+    ways = (("-i", "-s"), ("-o", "-d"))
+    return all(_accepts(table, "FORWARD", interface, subnets, way, set()) for way in ways)
+
+
+def _accepts(
+    table: Table, chain: str, interface: str, subnets: list[str], way: tuple[str, str], seen: set[str]
+) -> bool:
+    if chain in seen:
+        return False
+    seen.add(chain)
+    for rule in table.of(chain):
+        if not _matches(rule, interface, subnets, way):
+            continue
+        if rule.target == "ACCEPT":
+            return True
+        if rule.target in table.chains and _accepts(table, rule.target, interface, subnets, way, seen):
+            return True
+    return False
+
+
+def _matches(rule: Rule, interface: str, subnets: list[str], way: tuple[str, str]) -> bool:
+    """Whether every packet of the interface that goes this way matches; answers do where only their state is asked."""
+    by, address = way
+    other = "-o" if by == "-i" else "-i"
+    judged: dict[str, Callable[[str], bool]] = {
+        by: lambda value: value == interface or (value.endswith("+") and interface.startswith(value[:-1])),
+        address: lambda value: bool(subnets) and all(within(subnet, value) for subnet in subnets),
+        # "! -o virbr0": all that leaves the interface's own network.
+        f"! {other}": lambda value: value == interface,
+        "--ctstate": lambda value: by == "-o" and _is_answer(value),
+        "--state": lambda value: by == "-o" and _is_answer(value),
+        "--comment": lambda dummy: True,
+    }
+    return all(option in judged and judged[option](value) for option, value in rule.matches.items())
+
+
+def _is_answer(states: str) -> bool:
+    return {"RELATED", "ESTABLISHED"} <= set(states.split(","))
+
+
+def within(subnet: str, value: str) -> bool:
+    """Whether a subnet lies in what a rule names; text that is no address lies nowhere."""
+    try:
+        inner, outer = ipaddress.ip_network(subnet), ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
+def accepts_everything(table: Table) -> str | None:
+    """The rule that accepts every packet before the policy is asked, None where there is none."""
+    for rule in table.of("FORWARD"):
+        if rule.target == "ACCEPT" and not set(rule.matches) - {"--comment"}:
+            return rule.text
+    return None
 
 
 @dataclass(frozen=True)
@@ -298,3 +362,42 @@ def _router(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
     if len(outer) > 1:
         where = f"{boot.path} turns forwarding on, and the host has addresses on {', '.join(outer)}"
         yield Forwarder(f"routing between {', '.join(outer)}", f"this may be a router: {where}")
+
+
+def find_declared(
+    snapshot: HostSnapshot, firewall: Firewall, family: str, declared: DeclaredForwarders
+) -> list[Forwarder]:
+    """Return those of a family that boot starts; files that could not be read count, too."""
+    table = parse_table(filter_save(snapshot, firewall, family), "filter")
+    found = []
+    for item in declared.found:
+        if item.starts and _is_concerned(snapshot, item, family):
+            subnets = [subnet for subnet in item.subnets if (":" in subnet) == (VERSIONS[family] == 6)]
+            goes_on = family in item.accepts or (bool(item.interface) and accepted(table, item.interface, subnets))
+            found.append(Forwarder(item.name, item.what, goes_on))
+    return found + [Forwarder("a file", f"{reason}, and whom it declares is not known") for reason in declared.unread]
+
+
+def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: DeclaredForwarders) -> list[str]:
+    """Warn, in one sentence, of those that boot does not start, with their files."""
+    found = [
+        f"{item.name} ({item.what})"
+        for item in declared.found
+        for family in families
+        if not item.starts and family not in item.accepts and _is_concerned(snapshot, item, family)
+    ]
+    if not found:
+        return []
+    names = listed(list(dict.fromkeys(found)), 5)
+    what = "what the host forwards for it, where no rule accepts that"
+    return [f"{names} is not started at boot; once somebody starts it, a closed FORWARD drops {what}"]
+
+
+def _is_concerned(snapshot: HostSnapshot, item: DeclaredForwarder, family: str) -> bool:
+    """Whether it is of the family, and no link that is judged as it is: an uplink that is up, or a bridge of Docker."""
+    if item.families is not None and family not in item.families:
+        return False
+    links = [link for link in snapshot.links if item.interface and fnmatch.fnmatchcase(link.name, item.interface)]
+    if any(link.name in docker_bridges(snapshot) for link in links):
+        return False
+    return not any(link.up and link.kind != "bridge" and link.kind not in TUNNELS for link in links)

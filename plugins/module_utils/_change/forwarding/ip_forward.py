@@ -39,34 +39,23 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     CHAIN,
+    UNIT,
     PolicyPlan,
     PolicyWish,
     current_policy,
     plan_policy,
     plan_reopening,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
-    UNIT,
     recorded_policies,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_boot import (
-    turned_on_at_boot,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
-    ForwardingPlan,
-    plan_forwarding,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
     ALWAYS,
     AUTO,
+    ForwardingPlan,
     ForwardingWish,
+    plan_forwarding,
+    turned_on_at_boot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
-    FOLDER,
-    OWN_NAMES,
-    verify_boot,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
     FileState,
@@ -78,6 +67,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
     read_sysctl,
     reset_sysctls,
     set_sysctls,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
+    FOLDER,
+    OWN_NAMES,
+    verify_boot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run

@@ -4,11 +4,16 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Hairpin mode of the bridge ports of running containers: the plan. Pure.
+"""Hairpin mode of the bridge ports of running containers, and that iptables sees hairpin traffic: the plan. Pure.
 
 Without docker-proxy, a packet that a container sends to its own published port leaves its bridge port and must come
 back through the same one; a bridge does that only on ports in hairpin mode. dockerd sets it when it creates an endpoint
 and never again (moby, bridge_linux.go, CreateEndpoint), so containers kept alive over a restart are left as they were.
+
+A packet between two ports of a bridge passes the rules for addresses only with net.bridge.bridge-nf-call-iptables = 1.
+Without docker-proxy, a container that calls a port published by another one on its network depends on it; with traffic
+between containers forbidden (icc), so does the rule that forbids it. The setting is one for all bridges of the host,
+also those of virtual machines.
 """
 
 from __future__ import annotations
@@ -16,35 +21,103 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_netfilter_plan import (
-    NetfilterPlan,
-    plan_netfilter,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import docker_bridges
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     GuardPlan,
     needless_loopback_routes,
     plan_guard,
     plan_guard_of_switch,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    Diff,
+    Disruption,
+    Outline,
+    Refusal,
+    demand,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
+    OwnFile,
     SysctlChange,
+    boot_files,
     file_diffs,
+    persist,
     sysctl_actions,
     sysctl_diff,
+    withdraw,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    BOOT,
     ENGINE,
     LINKS,
     NAMESPACES,
+    SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
 
+_KEYS = {"ipv4": "net.bridge.bridge-nf-call-iptables", "ipv6": "net.bridge.bridge-nf-call-ip6tables"}
+_NOT_LOADED = (
+    "the kernel module br_netfilter is not loaded, so rules do not see what passes between containers of one network: "
+    "modprobe br_netfilter, and its name in a file of /etc/modules-load.d for boot"
+)
 _WORDS = {True: "on", False: "off"}
+
+
+@dataclass(frozen=True)
+class NetfilterPlan:
+    """Sysctls now, and files for boot."""
+
+    actions: list[str] = field(default_factory=list)
+    sysctls: list[SysctlChange] = field(default_factory=list)
+    files: list[OwnFile] = field(default_factory=list)
+    promised: dict[str, str] = field(default_factory=dict)
+    disruptions: list[Disruption] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: bool) -> NetfilterPlan:
+    """Plan it for networks: for all of them where wanted, else for those that forbid traffic between containers.
+
+    Where there are none, only our lines for boot are taken back: others may need it now.
+    """
+    unread = [name for name in (SYSCTL, BOOT) if not snapshot.was_read(name)]
+    if unread:
+        reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
+        return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be told: {reason}"])
+    boot = boot_files(snapshot)
+    concerned = [network for network in networks if wanted or not network.icc]
+    if not concerned:
+        files, actions = withdraw(boot, lambda key: key in _KEYS.values())
+        return NetfilterPlan(actions, files=files)
+    keys = [_KEYS[family] for family in _KEYS if family == "ipv4" or any(item.ipv6 for item in concerned)]
+    if keys[0] not in snapshot.sysctls:
+        return NetfilterPlan(warnings=[_NOT_LOADED])
+    sysctls = [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key) == "0"]
+    # 1 is what the module begins with, so only a file that says 0 must be outdone.
+    promised = {key: "1" for key in keys if boot_value(boot, key).value == "0"}
+    files, actions = persist(boot, promised)
+    others = _other_bridges(snapshot) if sysctls or files else []
+    disruptions = [
+        Disruption(
+            f"bridge {name}", "what passes it meets the rules of iptables as well, and a closed FORWARD drops it"
+        )
+        for name in others
+    ]
+    return NetfilterPlan(sysctl_actions(sysctls) + actions, sysctls, files, promised, disruptions)
+
+
+def _other_bridges(snapshot: HostSnapshot) -> list[str]:
+    own = docker_bridges(snapshot)
+    masters = {link.master for link in snapshot.links if link.up}
+    return [
+        link.name
+        for link in snapshot.links
+        if link.kind == "bridge" and link.up and link.name not in own and link.index in masters
+    ]
 
 
 @dataclass(frozen=True)

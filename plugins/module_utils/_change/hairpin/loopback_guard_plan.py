@@ -30,8 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     filter_save,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, SYSCTL, HostSnapshot

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
     bridge_of,
     subnets_of,
@@ -57,6 +56,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Recreation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes

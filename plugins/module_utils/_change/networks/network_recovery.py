@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     Journal,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import Change, parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Change, parse_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
     ApiProblem,
     NetworkApi,

@@ -14,12 +14,10 @@ from pathlib import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,
-    read_record,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_pruning import (
     Forgotten,
     forget,
     older,
+    read_record,
     stale_copies,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal

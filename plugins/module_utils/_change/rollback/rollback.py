@@ -4,25 +4,33 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The host as it was before the first change that was not taken back yet: reading, doing, proving."""
+"""The host as it was before the first change that was not taken back yet: read, done, proved, and undone on failure."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import put_unit, read_unit
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState, unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
+    Consent,
+    DaemonPlan,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent, DaemonPlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
+    reset_policies,
+    set_policies,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     current_policy,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,
@@ -30,20 +38,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     read_record,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    Change,
+    Content,
     FilePast,
+    History,
+    UnitRecord,
     file_pasts,
+    parse_record,
     policy_pasts,
     port_pasts,
     sysctl_pasts,
     unit_pasts,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
-    Change,
-    Content,
-    History,
-    parse_record,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.libraries import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
     FileState,
@@ -51,22 +57,28 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_apply import apply_values
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_daemon import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_daemon_plan import (
     DaemonGoal,
     daemon_goal,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_files import Kept
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
+    FileBack,
+    Kept,
     Present,
     ValuesPlan,
     plan_values,
     refuse_conflicts,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import read_sysctl
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+    read_sysctl,
+    reset_sysctls,
+    set_sysctls,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     LINKS,
@@ -76,6 +88,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 
 MODULE = "baseline_rollback"
+Undo = Callable[[], list[str]]
 
 
 @dataclass(frozen=True)
@@ -156,8 +169,6 @@ class RollbackChange:
         except OSError as error:
             raise Refusal(f"nothing was changed: {path} could not be read: {error}") from error
 
-    # ---- dockerd's half ----------------------------------------------------------------------------------------------
-
     def _daemon(
         self, snapshot: HostSnapshot, history: History
     ) -> tuple[DaemonConfigChange | None, DaemonPlan | None, DaemonGoal]:
@@ -173,8 +184,6 @@ class RollbackChange:
             text_goal(goal.text), self._wish.consent, self._run, lambda: next(reads), Journal(MODULE, self._root)
         )
         return change, change.plan(), goal
-
-    # ---- the rest ----------------------------------------------------------------------------------------------------
 
     def _values(self, snapshot: HostSnapshot, history: History, daemon: DaemonPlan | None) -> ValuesPlan:
         """Plan the rest for the host as it is, or will be once dockerd's half is done."""
@@ -266,3 +275,97 @@ def _copy(content: Content) -> bytes:
 
 def _sum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def apply_values(plan: ValuesPlan, run: Run, journal: Journal) -> None:
+    """Do it in the order of the plan, each step read back; on failure undo the steps before. Raises ChangeFailed."""
+    if not plan.outline.actions:
+        return
+    journal.begin(
+        [item.state for item in plan.files],
+        {item.state.path: [item.data] for item in plan.files},
+        actions=plan.outline.actions,
+        sysctls=to_plain(plan.sysctls),
+        ports=to_plain(plan.ports),
+        policies=to_plain(plan.policies),
+        units=to_plain(plan.units),
+    )
+    undo: list[Undo] = []
+    try:
+        _apply(plan, run, undo)
+    except (ChangeFailed, OSError) as error:
+        stuck = [name for step in reversed(undo) for name in step()]
+        journal.end("undone", error=str(error), stuck=stuck)
+        but = f" but for {', '.join(stuck)}, which did not go back" if stuck else ""
+        log = error.log if isinstance(error, ChangeFailed) else []
+        raise ChangeFailed(f"{error}; undone{but}", log) from error
+    journal.end("done")
+
+
+def _apply(plan: ValuesPlan, run: Run, undo: list[Undo]) -> None:
+    # Values that set all interfaces come first, there as well: reset_sysctls begins at the end.
+    undo.append(lambda: reset_sysctls(plan.sysctls[::-1]))
+    set_sysctls(plan.sysctls)
+    set_ports(plan.ports)
+    undo.append(lambda: _ports_again(plan))
+    units = _with_files(plan)
+    for unit, content in units:
+        undo.append(_unit_again(run, unit))
+        put_unit(run, read_file(unit_path(unit.name)), _wanted(unit, content))
+    of_units = {unit_path(unit.name) for unit, dummy in units}
+    for file in plan.files:
+        if file.state.path not in of_units:
+            undo.append(_file_again(file))
+            replace_file(file.state, file.data)
+    undo.append(lambda: reset_policies(plan.policies, run))
+    set_policies(plan.policies, run)
+
+
+def _with_files(plan: ValuesPlan) -> list[tuple[UnitRecord, FileBack | None]]:
+    """Units with what becomes of their files."""
+    files = {item.state.path: item for item in plan.files}
+    return [(unit, files.get(unit_path(unit.name))) for unit in plan.units]
+
+
+def _wanted(unit: UnitRecord, content: FileBack | None) -> UnitState:
+    data = content.data if content else read_file(unit_path(unit.name)).data
+    return UnitState(unit.name, None if data is None else data.decode("utf-8", "replace"), unit.after)
+
+
+# ---- back ------------------------------------------------------------------------------------------------------------
+
+
+def _ports_again(plan: ValuesPlan) -> list[str]:
+    try:
+        set_ports([replace(port, before=port.after, after=port.before) for port in plan.ports])
+    except ChangeFailed:
+        return ["the ports of the bridges"]
+    return []
+
+
+def _unit_again(run: Run, unit: UnitRecord) -> Undo:
+    before = read_unit(run, unit.name)
+
+    def again() -> list[str]:
+        try:
+            put_unit(run, read_file(unit_path(unit.name)), before)
+        except (ChangeFailed, OSError):
+            return [unit.name]
+        return []
+
+    return again
+
+
+def _file_again(file: FileBack) -> Undo:
+    def again() -> list[str]:
+        try:
+            now = read_file(file.state.path)
+            if now.data != file.state.data:
+                replace_file(
+                    replace(now, mode=file.state.mode, uid=file.state.uid, gid=file.state.gid), file.state.data
+                )
+        except (ChangeFailed, OSError):
+            return [file.state.path]
+        return []
+
+    return again

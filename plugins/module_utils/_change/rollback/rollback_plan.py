@@ -4,16 +4,24 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The host as it was before the first change that was not taken back yet: the plan, but for daemon.json. Pure."""
+"""The host as it was before the first change that was not taken back yet: the plan, but for daemon.json. Pure.
+
+Running values (sysctls, bridge ports, the policy of FORWARD, units), then files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import masked_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    CHAIN,
     PolicyChange,
     policy_diff,
 )
@@ -23,36 +31,210 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     port_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    Change,
     FilePast,
+    History,
     Past,
+    PortPast,
+    UnitRecord,
+    digest,
     policy_pasts,
     port_pasts,
     sysctl_pasts,
     unit_pasts,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
-    Change,
-    History,
-    UnitRecord,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange, sysctl_diff
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Outline, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_files import (
-    FileBack,
-    Kept,
-    file_diffs,
-    file_sentences,
-    files_back,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_values import (
-    policies_back,
-    ports_back,
-    sysctl_sentences,
-    sysctls_back,
-    units_back,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, FileState, Outline, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange, sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 
+K = TypeVar("K")
+T = TypeVar("T")
+
+# Writing one of these sets every interface of its family (kernel, Documentation/networking/ip-sysctl.rst).
+_KNOBS = {
+    "net.ipv4.ip_forward": "net.ipv4.conf.",
+    "net.ipv4.conf.all.forwarding": "net.ipv4.conf.",
+    "net.ipv6.conf.all.forwarding": "net.ipv6.conf.",
+}
+_FAMILY = re.compile(r"(net\.ipv[46]\.conf\.)[^.]+\.forwarding\Z")
 _FORWARDING = {"net.ipv4.ip_forward": "IPv4", "net.ipv6.conf.all.forwarding": "IPv6"}
+
+
+@dataclass(frozen=True)
+class Back(Generic[T]):
+    """The way back for things of one kind."""
+
+    changes: list[T] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    """What somebody else has changed since; it stays."""
+    gone: list[str] = field(default_factory=list)
+    """What exists no longer."""
+
+
+def sysctls_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[SysctlChange]:
+    """Return the values to write, in order: those that set every interface first, then single ones.
+
+    now: all running values. Where all interfaces are set, those that follow are among the changes, and those that stay
+    as they are, too, since they must be written again.
+    """
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: key)
+    families = {_KNOBS[key]: value for key, value in wanted.items() if key in _KNOBS}
+    for key, value in now.items():
+        found = _FAMILY.match(key)
+        if found and found.group(1) in families and key not in wanted:
+            wanted[key] = value if key in pasts else families[found.group(1)]
+    order = sorted(wanted, key=lambda key: (list(_KNOBS).index(key) if key in _KNOBS else len(_KNOBS), key))
+    return Back([SysctlChange(key, now[key], wanted[key]) for key in order], conflicts, gone)
+
+
+def sysctl_sentences(changes: Sequence[SysctlChange]) -> list[str]:
+    """One sentence a change, but for what the kernel sets along with another."""
+    leaders: dict[str, SysctlChange] = {}
+    for change in changes:
+        if change.key in _KNOBS:
+            leaders.setdefault(_KNOBS[change.key], change)
+    said: list[str] = []
+    for change in changes:
+        found = _FAMILY.match(change.key)
+        leader = leaders.get(found.group(1)) if found else None
+        follows = leader is not None and leader is not change and leader.after == change.after
+        if change.before != change.after and not follows:
+            said.append(f"set {change.key} from {change.before} back to {change.after}")
+    return said
+
+
+def ports_back(pasts: Sequence[PortPast], modes: Mapping[tuple[int, str], bool]) -> Back[PortChange]:
+    """Return the ports to set.
+
+    modes: hairpin mode by index and name of the interface; one that was made anew since is another port.
+    """
+    back: Back[PortChange] = Back()
+    for item in pasts:
+        port = item.port
+        mode = modes.get((port.index, port.port))
+        if mode is None:
+            back.gone.append(f"{port.port}, the port of container {port.container} on {port.bridge}")
+        elif mode != (item.past.before == "on"):
+            back.changes.append(
+                PortChange(
+                    port.index, port.port, port.bridge, port.network, port.container, before=mode, after=not mode
+                )
+            )
+    return back
+
+
+def policies_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[PolicyChange]:
+    """Return the policies of FORWARD to set, by family."""
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: f"the policy of {CHAIN} ({NAMES.get(key, key)})")
+    return Back([PolicyChange(key, now[key], value) for key, value in wanted.items()], conflicts, gone)
+
+
+def units_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[UnitRecord]:
+    """Return the units to enable, disable or remove."""
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda name: f"unit {name}")
+    return Back([UnitRecord(name, now[name], value) for name, value in wanted.items()], conflicts, gone)
+
+
+def _sorted_out(
+    pasts: Mapping[K, Past], now: Mapping[K, str], name: Callable[[K], str]
+) -> tuple[dict[K, str], list[str], list[str]]:
+    wanted: dict[K, str] = {}
+    conflicts: list[str] = []
+    gone: list[str] = []
+    for key, past in pasts.items():
+        value = now.get(key)
+        if value is None:
+            gone.append(name(key))
+        elif value == past.before:
+            continue
+        elif value in past.ours:
+            wanted[key] = past.before
+        else:
+            ours = " or ".join(sorted(past.ours))
+            conflicts.append(f"{name(key)} is {value} by now, it was {past.before} before, and was made {ours}")
+    return wanted, conflicts, gone
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Files as they are now, and what the journal kept of before."""
+
+    states: Mapping[str, FileState]
+    """By path."""
+    digests: Mapping[str, str | None]
+    """The checksums of what they hold, by path."""
+    copies: Mapping[str, bytes]
+    """By the path that the journal names."""
+
+
+@dataclass(frozen=True)
+class FileBack:
+    """A file and what it is to hold; None removes it."""
+
+    state: FileState
+    """As it is now; for one that is to come back, with the mode and owner of before."""
+    data: bytes | None
+
+
+@dataclass(frozen=True)
+class FilesBack:
+    """The way back for all of them."""
+
+    changes: list[FileBack] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    blocked: set[str] = field(default_factory=set)
+    """Their paths."""
+    notes: list[str] = field(default_factory=list)
+
+
+def files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
+    """Return what becomes of the files; one that somebody else has changed since stays."""
+    back = FilesBack()
+    for past in pasts:
+        goal = past.unbroken[0].before
+        now = kept.digests[past.path]
+        if now == digest(goal):
+            continue
+        if now not in {digest(content) for content in past.ours}:
+            what = "was removed" if now is None else "was changed"
+            back.blocked.add(past.path)
+            back.conflicts.append(f"{past.path} {what} by somebody else since it was written here")
+            continue
+        if past.unbroken != past.links:
+            back.notes.append(
+                f"{past.path} was changed by somebody else between two changes of this collection, and is put back as "
+                "they left it"
+            )
+        back.changes.append(FileBack(_state(past, kept), None if goal is None else kept.copies[goal.copy]))
+    return back
+
+
+def file_sentences(changes: Sequence[FileBack]) -> list[str]:
+    """One sentence a file."""
+    return [
+        f"remove {item.state.path}" if item.data is None else f"write {item.state.path} as it was before"
+        for item in changes
+    ]
+
+
+def file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
+    """Before and after."""
+    return [Diff(item.state.path, _shown(item.state.data), _shown(item.data)) for item in changes]
+
+
+def _state(past: FilePast, kept: Kept) -> FileState:
+    state = kept.states[past.path]
+    found = past.unbroken[0].found
+    return state if state.data is not None else replace(state, mode=found.mode, uid=found.uid, gid=found.gid)
+
+
+def _shown(data: bytes | None) -> str:
+    """As text with secrets masked, by the names of keys in what may be a daemon.json that dockerd reads no more."""
+    text = (data or b"").decode("utf-8", "replace")
+    try:
+        return masked_text(text) if isinstance(json.loads(text), dict) else mask_text(text)
+    except (ValueError, RecursionError):
+        return mask_text(text)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import RECORD, Journal, read_record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import History, parse_record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_files import Kept
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import History, parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import Kept
 
 
 class Book:

@@ -17,6 +17,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import mode_for
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 
+WRITER = """
+import sys
+sys.path[:0] = {path!r}
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
+print("ready", flush=True)
+while True:
+    for letter in "ab":
+        replace_file(read_file({file!r}), letter.encode() * 100000)
+"""
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -146,17 +156,6 @@ def test_leftovers_of_a_killed_run_are_cleared(file: Path) -> None:
     (file.parent / ".daemon.json.dockernet-abc").write_bytes(b"half")
     replace_file(read_file(str(file)), b"new\n")
     assert os.listdir(file.parent) == ["daemon.json"]
-
-
-WRITER = """
-import sys
-sys.path[:0] = {path!r}
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
-print("ready", flush=True)
-while True:
-    for letter in "ab":
-        replace_file(read_file({file!r}), letter.encode() * 100000)
-"""
 
 
 def test_killed_at_any_instant_the_file_is_whole(file: Path) -> None:

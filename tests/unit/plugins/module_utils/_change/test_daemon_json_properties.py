@@ -7,19 +7,20 @@ import json
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
+    Consent,
+    DaemonFacts,
     plan_daemon_config,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
+    masked_text,
+    with_key,
+    without_key,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
     Goal,
     KeyWish,
     keys_goal,
     text_goal,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent, DaemonFacts
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.json_text import (
-    masked,
-    with_key,
-    without_key,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
@@ -41,6 +42,11 @@ NAMES = st.sampled_from(["userland-proxy", "live-restore", "mtu", "log-opts", *K
 VALUES = ANYTHING.map(lambda value: json.loads(render(value, Style())) if _is_json(value) else False)
 
 many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+GOALS = st.one_of(
+    st.builds(lambda name, value, present: keys_goal([KeyWish(name, present, value)]), NAMES, VALUES, st.booleans()),
+    FILES.map(lambda raw: text_goal(raw.decode("utf-8", "replace"))),
+    st.just(text_goal(None)),
+)
 
 
 def _is_json(value: Any) -> bool:
@@ -122,17 +128,10 @@ def test_what_was_added_can_be_taken_away_again(raw: bytes, name: str, value: An
 @given(FILES)
 def test_what_is_shown_is_the_file_without_its_secrets(raw: bytes) -> None:
     text = _editable(raw)
-    shown = masked(text)
+    shown = masked_text(text)
     assert list(_values(shown)) == list(_values(text))
     assert "secret@" not in shown
     assert MASK in shown or shown == text
-
-
-GOALS = st.one_of(
-    st.builds(lambda name, value, present: keys_goal([KeyWish(name, present, value)]), NAMES, VALUES, st.booleans()),
-    FILES.map(lambda raw: text_goal(raw.decode("utf-8", "replace"))),
-    st.just(text_goal(None)),
-)
 
 
 @many

@@ -1,11 +1,16 @@
-"""The frame of the changing modules: what a caller gets back, and when the host is touched at all."""
+"""The frame of a change: one run at a time, libraries, refusals and failures as results."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +23,61 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Outline,
     Refusal,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import exclusive, lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 
 from tests.unit.planted_secrets import PLANTED, SECRET
 
 OUTLINE = Outline(["do it"], [Diff("file", "a\n", "b\n")], [Disruption("web", "is stopped")], ["mind the gap"])
+
+
+def test_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with (
+        exclusive(path),
+        pytest.raises(Refusal, match=r"another run is changing this host \(process \d+"),
+        exclusive(path, wait=0.0),
+    ):
+        pytest.fail("two at once")
+
+
+def test_the_second_waits(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    got_it = threading.Event()
+
+    def wait_for_it() -> None:
+        with exclusive(path, wait=30.0):
+            got_it.set()
+
+    with exclusive(path):
+        waiter = threading.Thread(target=wait_for_it)
+        waiter.start()
+        assert not got_it.is_set()
+    waiter.join(30.0)
+    assert got_it.is_set()
+
+
+def test_a_full_disk_does_not_keep_anybody_from_holding_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*dummy: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (
+        exclusive(str(tmp_path / "lock")),
+        pytest.raises(Refusal, match="process unknown"),
+        exclusive(str(tmp_path / "lock"), wait=0.0),
+    ):
+        pytest.fail("two at once")
+
+
+def test_only_changes_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lacking(["a port"]) == {}
+    monkeypatch.setitem(sys.modules, "pyroute2", None)
+    assert lacking([]) == {}
+    found = lacking(["a port"])
+    assert list(found) == ["pyroute2"]
+    assert "install python3-pyroute2" in found["pyroute2"]
 
 
 @dataclass(frozen=True)

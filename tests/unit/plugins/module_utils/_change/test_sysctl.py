@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     read_sysctl,
@@ -13,6 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
     set_sysctls,
     sysctl_path,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
 
 KEY = "net.ipv4.conf.eth0/5.forwarding"
 

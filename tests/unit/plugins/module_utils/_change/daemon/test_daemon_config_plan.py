@@ -7,25 +7,25 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
-    plan_daemon_config,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
-    Goal,
-    KeyWish,
-    keys_goal,
-    restarting,
-    text_goal,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import (
     RELOAD,
     RESTART,
     Consent,
     DaemonFacts,
     DaemonPlan,
     Left,
+    plan_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.restart_impact import ServiceTraits
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.userland_proxy import proxy_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
+    Goal,
+    KeyWish,
+    keys_goal,
+    proxy_goal,
+    restarting,
+    text_goal,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
+    ServiceTraits,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig

@@ -8,14 +8,12 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding import forward_policy_plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
+    UNIT,
     PolicyChange,
     PolicyPlan,
     PolicyWish,
     current_policy,
     plan_reopening,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_unit import (
-    UNIT,
     recorded_policies,
     unit_text,
 )

@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_acceptance import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import (
     accepts_everything,
+    find_forwarders,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import find_forwarders
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset

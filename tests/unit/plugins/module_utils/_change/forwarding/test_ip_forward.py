@@ -17,13 +17,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ForwardingPlan,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
     ForwardingWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import OwnFile
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import OwnFile
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
 
 from tests.unit.plugins.module_utils._change.hosts import HOST

@@ -6,20 +6,18 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
-    plan_forwarding,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_wish import (
     ALWAYS,
     NEVER,
     ForwardingWish,
+    plan_forwarding,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
     HEADER,
     OwnFile,
     SysctlChange,
     place_file,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -30,10 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import (
-    boot_value,
-    parse_sysctl_file,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value, parse_sysctl_file
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback import rollback_apply
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
     RollbackWish,
@@ -113,7 +113,7 @@ def test_a_failure_leaves_everything_as_it_was_and_can_be_repeated(
     book.change({file: "ours\n"})
     rollback = change(book)
     with monkeypatch.context() as patched:
-        patched.setattr(rollback_apply, "set_policies", fail)
+        patched.setattr(sys.modules[RollbackChange.__module__], "set_policies", fail)
         with pytest.raises(ChangeFailed, match=r"iptables does not answer; undone.*Run it again"):
             rollback.apply(rollback.plan())
     assert file.read_text() == "ours\n"
@@ -129,7 +129,7 @@ def test_killed_at_the_end_it_is_done_by_the_next_run(book: Book, file: Path, mo
     book.change({file: "ours\n"})
     rollback = change(book)
     with monkeypatch.context() as patched:
-        patched.setattr(rollback_apply, "set_policies", kill)
+        patched.setattr(sys.modules[RollbackChange.__module__], "set_policies", kill)
         with pytest.raises(KeyboardInterrupt):
             rollback.apply(rollback.plan())
     assert not file.exists()

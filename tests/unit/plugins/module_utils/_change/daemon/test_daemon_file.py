@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.json_text import (
-    masked,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
+    masked_text,
     with_key,
     without_key,
 )
@@ -62,8 +62,8 @@ def test_adding_and_removing_gives_the_old_text_back() -> None:
 
 def test_what_is_shown_holds_no_credentials() -> None:
     text = '{"proxies": {"http-proxy": "http://me:secret@proxy"}, "registry-mirrors": ["https://u:p@m/x"], "mtu": 1}'
-    shown = masked(text)
+    shown = masked_text(text)
     assert "secret" not in shown
     assert "u:p" not in shown
     assert '"mtu": 1' in shown
-    assert masked('{ "mtu":1}') == '{ "mtu":1}'
+    assert masked_text('{ "mtu":1}') == '{ "mtu":1}'

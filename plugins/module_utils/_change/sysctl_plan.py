@@ -4,9 +4,9 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The file of ours in /etc/sysctl.d: its lines, and its name, with which boot sets what is wanted. Pure.
+"""What becomes of sysctls: of running ones, and of our file in /etc/sysctl.d with which boot sets them. Pure.
 
-All modules that set sysctls at boot share it; each knows its own keys.
+All modules that set sysctls at boot share that file; each knows its own keys.
 """
 
 from __future__ import annotations

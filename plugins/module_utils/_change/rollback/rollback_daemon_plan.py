@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import FilePast, digest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import Content
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import with_key, without_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    Content,
+    FilePast,
+    digest,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
@@ -70,9 +73,9 @@ def _key_by_key(past: FilePast, now: FileState, values: Mapping[str, Any], keys:
                 f"was made {_shown(key, known.ours[-1])}"
             )
         elif known.before is _ABSENT:
-            text = json_text.without_key(text, key)
+            text = without_key(text, key)
         else:
-            text = json_text.with_key(text, key, value=known.before)
+            text = with_key(text, key, value=known.before)
     note = f"{past.path} was changed by somebody else, too; their part of it stays"
     if past.links[0].before is None and not parse(text.encode() or b"{}", past.path).values:
         return DaemonGoal(None, conflicts, [note])

@@ -6,18 +6,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     PolicyChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Past, PortPast
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_reading import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    Past,
+    PortPast,
     UnitRecord,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.own_sysctls import SysctlChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_values import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
     policies_back,
     ports_back,
     sysctl_sentences,
     sysctls_back,
     units_back,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
 from hypothesis import given
 from hypothesis import strategies as st
 

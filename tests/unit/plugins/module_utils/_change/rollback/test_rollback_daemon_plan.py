@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import json_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import with_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import file_pasts
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_daemon import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_daemon_plan import (
     DaemonGoal,
     daemon_goal,
 )
@@ -39,7 +39,7 @@ def book(tmp_path: Path) -> Book:
 
 
 def ours(text: str | None) -> str:
-    return json_text.with_key(json_text.with_key(text or "", "userland-proxy", value=False), "debug", value=True)
+    return with_key(with_key(text or "", "userland-proxy", value=False), "debug", value=True)
 
 
 @pytest.mark.parametrize("old", [None, "", "{}", OLD])
@@ -47,7 +47,7 @@ def ours(text: str | None) -> str:
 def test_nobody_else_was_at_it(book: Book, file: Path, old: str | None, end: str) -> None:
     put(file, old)
     book.change({file: ours(old)})
-    book.change({file: json_text.with_key(ours(old), "live-restore", value=True)}, end=end)
+    book.change({file: with_key(ours(old), "live-restore", value=True)}, end=end)
     assert goal_of(book, file) == DaemonGoal(old)
 
 
@@ -69,7 +69,7 @@ def test_a_file_that_only_we_made_goes_when_nothing_of_others_is_in_it(book: Boo
 
 def test_a_key_of_ours_that_somebody_else_changed_is_named_and_stays(book: Book, file: Path) -> None:
     put(file, OLD)
-    book.change({file: json_text.with_key(OLD, "log-level", value="info")})
+    book.change({file: with_key(OLD, "log-level", value="info")})
     put(file, OLD.replace("warn", "debug").replace("false", "true"))
     goal = goal_of(book, file)
     assert json.loads(goal.text or "") == {"debug": True, "log-level": "debug"}

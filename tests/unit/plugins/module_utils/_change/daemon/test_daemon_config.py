@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import unfinished
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_plan import Left
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.unfinished import read_left
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import daemon_config
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import read_left
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Left
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
@@ -70,7 +70,7 @@ def test_a_dockerd_that_the_killed_run_had_started_has_read_what_it_was_to_read(
     book = Book(tmp_path)
     book.change({file: "second\n"}, end="killed")
     now = time.time()
-    monkeypatch.setattr(unfinished, "age", lambda dummy: 0.0)
+    monkeypatch.setattr(daemon_config, "age", lambda dummy: 0.0)
     monkeypatch.setattr(time, "time", lambda: now)
     file.write_text("third\n")
     assert left(book, file) == Left()

@@ -1,0 +1,334 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a restart of dockerd would do to containers and to the ways to them, and what would keep it from starting. Pure.
+
+Source: moby daemon/daemon.go (Shutdown, restore): with live-restore in force dockerd leaves containers alone when it
+ends, and takes them up again when it starts *if live-restore is configured then, too*; else it kills what it finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
+    CLOCK_SLACK,
+    LIVE_RESTORE,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY, proxy_default
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
+
+# Before this release a start removes containers with --rm that live-restore kept (moby #46308; seen on 20.10.24).
+KEEPS_AUTO_REMOVE = (25, 0)
+# Where dockerd keeps, and looks for, what it knows of its containers.
+MOVES_STATE = frozenset(
+    {"containerd", "containerd-namespace", "data-root", "exec-root", "graph", "storage-driver", "userns-remap"}
+)
+# From this release on dockerd does not start without docker-proxy where br_netfilter is missing (moby #48676).
+NEEDS_BRIDGE_NETFILTER = (27, 4)
+# From this release on one bridge network reaches what another one publishes without docker-proxy (moby #49981).
+CROSSES_NETWORKS = (29, 0)
+BACKEND = "firewall-backend"
+
+
+@dataclass(frozen=True)
+class ServiceTraits:
+    """What decides whether a restart of the service stops more than dockerd."""
+
+    kill_mode: str = ""
+    """systemd.kill(5); anything but ``process`` also kills what else lives in the service's control group."""
+    dependents: list[str] = field(default_factory=list)
+    """Active units that systemd restarts along with it (Requires=, BindsTo= or PartOf= this one)."""
+
+
+@dataclass(frozen=True)
+class LiveRestore:
+    """Whether live-restore carries the containers over the restart, and what it takes to get there."""
+
+    in_force: bool
+    """As the daemon reports it."""
+    next_start: bool
+    """As the file and the flags of the unit will have it."""
+    obstacle: str = ""
+    """Why it cannot be brought into force; empty when it can."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether containers survive as things stand."""
+        return self.in_force and self.next_start
+
+
+@dataclass(frozen=True)
+class RestartImpact:
+    """Who would feel the restart."""
+
+    disruptions: list[Disruption] = field(default_factory=list)
+    kept: list[Container] = field(default_factory=list)
+    """Containers that must run on, with the same start time."""
+
+
+def live_restore(snapshot: HostSnapshot, values: dict[str, Any], flags: dict[str, Any]) -> LiveRestore:
+    """Judge live-restore by the daemon's report, the file's values and the flags of the next start."""
+    engine = snapshot.engine
+    in_force = bool(engine and engine.live_restore)
+    next_start = (flags[LIVE_RESTORE] if LIVE_RESTORE in flags else values.get(LIVE_RESTORE)) is True
+    obstacle = ""
+    if engine is not None and engine.swarm:
+        obstacle = "the engine is part of a swarm, which cannot be combined with live-restore"
+    elif LIVE_RESTORE in flags and not (in_force and next_start):
+        obstacle = f"live-restore is given on the command line of {_unit(snapshot)}, where only a restart changes it"
+    return LiveRestore(in_force, next_start, obstacle)
+
+
+def impact(snapshot: HostSnapshot, traits: ServiceTraits, *, carried_over: bool) -> RestartImpact:
+    """Return who feels a restart when live-restore does, or does not, carry the containers over it."""
+    alive = running(snapshot)
+    bound = f"is restarted, since it is bound to {_unit(snapshot)}"
+    others = [Disruption(f"service {name}", bound) for name in traits.dependents]
+    if not carried_over or _kills_shims(snapshot, traits):
+        return RestartImpact([Disruption(container.name, _fate(container)) for container in alive] + others)
+    removed = [container for container in alive if container.auto_remove] if _removes_kept(snapshot) else []
+    how = "is stopped and removed (--rm), which Docker Engine does before release 25 in spite of live-restore"
+    felt = [Disruption(container.name, how) for container in removed]
+    return RestartImpact(felt + others, [container for container in alive if container not in removed])
+
+
+def moved_state(snapshot: HostSnapshot, changing: frozenset[str]) -> list[Disruption]:
+    """Return the containers that a dockerd with these keys changed would not find again.
+
+    Raises Refusal when one of them runs: it would run on, and no daemon would know it.
+    """
+    keys = ", ".join(sorted(changing & MOVES_STATE))
+    if not keys or not snapshot.containers:
+        return []
+    alive = ", ".join(sorted(container.name for container in running(snapshot)))
+    if alive:
+        raise Refusal(
+            f"nothing was changed: with another {keys}, dockerd looks for its containers elsewhere, and these would "
+            f"run on with no daemon that knows them: {alive}. Stop them first"
+        )
+    how = f"is not found any more by a dockerd with another {keys}, nor are its image, volumes and networks"
+    return [Disruption(container.name, how) for container in snapshot.containers]
+
+
+def others_in_file(snapshot: HostSnapshot, wished: frozenset[str]) -> list[str]:
+    """Return a warning, if need be, of what else a restart may bring into force: the file is newer than dockerd."""
+    config, daemon = snapshot.daemon_config, snapshot.daemon
+    if config is None or daemon is None or config.mtime is None or config.mtime <= daemon.started_at + CLOCK_SLACK:
+        return []
+    others = sorted(key for key in config.values if key not in {*wished, LIVE_RESTORE})
+    if not others:
+        return []
+    return [
+        (
+            f"{config.path} was changed after dockerd had started: the restart also brings into force what else was "
+            f"changed in it since (keys in it: {', '.join(others)})"
+        )
+    ]
+
+
+def _fate(container: Container) -> str:
+    if container.auto_remove:
+        return "is stopped and removed (--rm)"
+    policy = container.restart_policy or "no"
+    if policy in ("always", "unless-stopped"):
+        return f"is stopped and started again (restart policy {policy})"
+    if policy == "on-failure":
+        return "is stopped, and started again only if it ends with an error (restart policy on-failure)"
+    return "is stopped and stays stopped (restart policy no)"
+
+
+def _removes_kept(snapshot: HostSnapshot) -> bool:
+    return snapshot.engine is None or snapshot.engine.release < KEEPS_AUTO_REMOVE
+
+
+def _kills_shims(snapshot: HostSnapshot, traits: ServiceTraits) -> bool:
+    """Whether systemd would kill the containers' shims along with dockerd (systemd.kill(5)).
+
+    That is so when dockerd runs its own containerd, whose children then live in the service's control group.
+    """
+    argv = snapshot.daemon.argv if snapshot.daemon else []
+    separate = any(word == "--containerd" or word.startswith("--containerd=") for word in argv)
+    return traits.kill_mode not in ("", "process") and not separate
+
+
+def _unit(snapshot: HostSnapshot) -> str:
+    return snapshot.service.name if snapshot.service and snapshot.service.name else "docker.service"
+
+
+def default_network_anew(snapshot: HostSnapshot, taken: frozenset[str], settings: Mapping[str, Any]) -> str:
+    """What a start does besides to the network that these keys are about, in words that go behind those of the restart.
+
+    taken: keys of the default network that the start brings into force; settings: what it will use, by key.
+    """
+    default = next((item for item in snapshot.networks if item.is_default_bridge), None)
+    if not taken or default is None:
+        return ""
+    values = [f"{name} {json.dumps(settings[name])}" for name in sorted(taken) if name in settings]
+    return f"; it makes network {default.name} ({default.bridge}) anew{' with ' if values else ''}{', '.join(values)}"
+
+
+def refuse_impossible(snapshot: HostSnapshot, *, bridge_netfilter: bool) -> None:
+    """Raise Refusal where dockerd would not start without docker-proxy.
+
+    bridge_netfilter: whether the kernel has the module, loaded or to be loaded.
+    """
+    engine = snapshot.engine
+    if engine is not None and engine.release >= NEEDS_BRIDGE_NETFILTER and not bridge_netfilter:
+        raise Refusal(
+            f"docker-proxy was not switched off: Docker Engine {engine.version} does not start without it on a kernel "
+            "without br_netfilter, and this one has no such module (in a container, load it on the machine below)"
+        )
+
+
+def cut_off(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption]:
+    """Return whose published ports lose a way in without docker-proxy, so that switching it off takes consent.
+
+    settings: what the next start of dockerd will use, file and flags together.
+    """
+    publishing = [container for container in running(snapshot) if container.published]
+    if settings.get("iptables") is False:
+        how = "lead nowhere any more: with iptables set to false, docker-proxy is all that serves them"
+        return [Disruption("all published ports", how)]
+    return [*_other_networks(snapshot), *_ipv6_clients(publishing)]
+
+
+def proxy_warnings(snapshot: HostSnapshot, kept: list[Container], *, enabled: bool) -> list[str]:
+    """Return what the operator should know, one sentence each, only what is true of this host."""
+    return list(_turned_on(kept) if enabled else _turned_off(snapshot))
+
+
+def _other_networks(snapshot: HostSnapshot) -> Iterator[Disruption]:
+    """Publishers that a container of another bridge network may reach by an address of the host, and then does not."""
+    if snapshot.engine is not None and snapshot.engine.release >= CROSSES_NETWORKS:
+        return
+    joined: dict[str, set[str]] = {}
+    for item in attachments(snapshot):
+        joined.setdefault(item.container.name, set()).add(item.network.name)
+    everywhere = {network for networks in joined.values() for network in networks}
+    for container in running(snapshot):
+        others = sorted(everywhere - joined.get(container.name, everywhere))
+        if container.published and others:
+            yield Disruption(
+                container.name,
+                "is no longer reached at its published ports, by whatever address of the host, from the containers of "
+                f"other bridge networks ({', '.join(others)}); Docker Engine 29 and later let them through",
+            )
+
+
+def _ipv6_clients(publishing: list[Container]) -> Iterator[Disruption]:
+    for container in publishing:
+        if _needs_proxy_for_ipv6(container):
+            yield Disruption(
+                container.name,
+                "is no longer reached at the host's IPv6 addresses, [::1] among them, since it has IPv4 only",
+            )
+
+
+def _turned_off(snapshot: HostSnapshot) -> Iterator[str]:
+    publishing = {item.network.name for item in attachments(snapshot) if item.container.published}
+    closed = {network.name for network in snapshot.networks if not network.icc}
+    if closed & publishing:
+        yield (
+            "without docker-proxy, containers of a network that forbids traffic between its containers reach each "
+            f"other's published ports no more: {', '.join(sorted(closed & publishing))}"
+        )
+    old = snapshot.engine is not None and snapshot.engine.release < NEEDS_BRIDGE_NETFILTER
+    if old and snapshot.sysctls.get("net.bridge.bridge-nf-call-iptables") == "0":
+        yield (
+            "net.bridge.bridge-nf-call-iptables is 0: without docker-proxy, containers of one network reach each "
+            "other's published ports by the host's address only when it is 1"
+        )
+
+
+def _turned_on(kept: list[Container]) -> Iterator[str]:
+    names = sorted(container.name for container in kept if _lost_ipv6_listener(container))
+    if names:
+        yield (
+            "docker-proxy listens on [::] for these containers only after they were restarted once, since dockerd "
+            f"remembers their bindings without it: {', '.join(names)}"
+        )
+
+
+def _needs_proxy_for_ipv6(container: Container) -> bool:
+    has_address = any(endpoint.address6 for endpoint in container.endpoints)
+    return not has_address and any(":" in port.host_ip for port in container.published)
+
+
+def _lost_ipv6_listener(container: Container) -> bool:
+    hosts = {port.host_ip for port in container.published}
+    return "0.0.0.0" in hosts and "::" not in hosts  # noqa: S104
+
+
+def closed_forward(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption]:
+    """Return that nothing is forwarded any more where iptables have the policy of FORWARD at DROP.
+
+    dockerd with iptables set it, and with nftables leaves it (moby iptabler/cleaner.go); what a chain of nftables
+    accepts another one still drops.
+
+    settings: what the next start of dockerd will use, file and flags together.
+    """
+    if settings.get(BACKEND) != NFTABLES or snapshot.ruleset is None or not running(snapshot):
+        return []
+    closed = {
+        6 if command.startswith("ip6") else 4
+        for command, text in snapshot.ruleset.save.items()
+        if parse_table(text, "filter").policies.get("FORWARD") == "DROP"
+    }
+    concerned = [4, 6] if any(network.bridge and network.ipv6 for network in snapshot.networks) else [4]
+    return [
+        Disruption(
+            "all bridge networks",
+            f"neither publish ports nor reach the outside any more by IPv{version}: the policy of FORWARD is DROP, and "
+            "nothing that nftables accept overrules it, only rules of iptables; settle what else it keeps closed, then "
+            f"{'iptables' if version == 4 else 'ip6tables'} -P FORWARD ACCEPT",
+        )
+        for version in concerned
+        if version in closed
+    ]
+
+
+def refused_bindings(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption]:
+    """Return who publishes a port twice, which dockerd refuses with nftables and without docker-proxy.
+
+    Its rule "MASQ TO OWN PORT" is the same for both (moby nftabler/port.go, setPerPortHairpinMasq(); 29.0 to 29.7 at
+    least): a start with live-restore leaves out all rules of the container's ports, and the container's next start
+    fails.
+
+    settings: what the next start of dockerd will use, file and flags together.
+    """
+    if settings.get(BACKEND) != NFTABLES or settings.get(KEY, proxy_default()):
+        return []
+    return [
+        Disruption(
+            container.name,
+            "is no longer reached at its published ports, and does not start any more: with nftables and without "
+            f"docker-proxy dockerd refuses two ports of the host for one of a container ({', '.join(twice)})",
+        )
+        for container in running(snapshot)
+        for twice in [_published_twice(container)]
+        if twice
+    ]
+
+
+def _published_twice(container: Container) -> list[str]:
+    """Ports with more than one binding that is translated, of one family."""
+    has_address6 = any(endpoint.address6 for endpoint in container.endpoints)
+    counted = Counter(
+        (f"{port.container_port}/{port.protocol}", ":" in port.host_ip)
+        for port in container.published
+        if port.host_port and (has_address6 or ":" not in port.host_ip)
+    )
+    return list(dict.fromkeys(name for (name, dummy), number in counted.items() if number > 1))
