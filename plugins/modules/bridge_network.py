@@ -288,11 +288,11 @@ log:
 """
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     parse_avoid,
     parse_wishes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import Recovering
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change

@@ -5,7 +5,7 @@ Reads a job from standard input, as JSON:
     root       where install() put the collection and Ansible's module_utils
     module     its short name
     arguments  its arguments
-    limits     values of constants: {"_change.daemon.daemon_transaction.START_SECONDS": 5.0}
+    limits     values of constants: {"_change.daemon.daemon_restart.START_SECONDS": 5.0}
     kill       null; {"seconds": 0.8}, counted from the start of the module; or
                {"point": "atomic_file._replace:83", "time": 2}: before that line is executed for the second time
     points     whether to say which lines of the code were executed, and how often

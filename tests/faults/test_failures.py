@@ -20,8 +20,8 @@ from tests.lab.host import Host
 JOURNAL = "/var/lib/dockernet-baseline"
 # Long enough for three failed starts, two seconds apart.
 LIMITS = {
-    "_change.daemon.daemon_transaction.START_SECONDS": 12.0,
-    "_change.daemon.daemon_transaction.RELOAD_SECONDS": 6.0,
+    "_change.daemon.daemon_restart.START_SECONDS": 12.0,
+    "_change.daemon.daemon_restart.RELOAD_SECONDS": 6.0,
     "_host.engine_api.TIME_LIMIT": 3,
 }
 STOPPED = "ExecReload=/bin/sh -c 'kill -HUP $MAINPID; kill -STOP $MAINPID'"

@@ -40,7 +40,7 @@ PROGRAM = """
 import os, subprocess, sys
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import NetworkWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command

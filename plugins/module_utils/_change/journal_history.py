@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     PolicyChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain

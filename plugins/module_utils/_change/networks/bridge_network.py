@@ -13,15 +13,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
-    bridge_of,
-    subnets_of,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_effect import (
     Judgement,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_existing import (
-    NetworkFacts,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
     CREATED,
@@ -29,24 +22,27 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     RECREATED,
     REMOVED,
     Decision,
+    NetworkFacts,
     NetworkPlan,
     Surroundings,
     decide,
     outline,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_space import (
     overlapping,
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
     Verification,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    NetworkWish,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
     ApiProblem,
     NetworkApi,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
+    bridge_of,
+    subnets_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkWish,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
     plan_on_host,

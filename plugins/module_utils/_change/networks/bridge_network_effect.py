@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     bridge_of,
     is_isolated,
     option_of,

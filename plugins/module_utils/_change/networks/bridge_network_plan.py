@@ -6,50 +6,36 @@
 
 """Bridge networks as a list wants them: what to make, to make anew, to remove and to leave. Pure.
 
-The whole list is judged before anything is done. Networks that go are removed first, so that what they hold is free for
-those that come; these follow in the order of the list.
+The whole list is judged before anything is done: what contradicts itself, what this engine or host cannot have, and who
+is on networks that are there already. Networks that go are removed first, so that what they hold is free for those that
+come; these follow in the order of the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     Difference,
     NetworkOutcome,
+    body_of,
     bridge_of,
     create_body,
     describe,
+    differences,
     replacement_body,
     subnets_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_existing import (
-    NetworkFacts,
-    attached,
-    demand_consent,
-    drift,
-    known,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import contains
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_limits import (
-    check_engine,
-    check_list,
-    check_new,
-    for_engine,
-    ipv6_warnings,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_space import (
-    first_free,
-    overlapping,
-    without_network,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     NetworkWish,
+    Pool,
     SubnetWish,
+    contains,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
 )
@@ -61,7 +47,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     demand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
@@ -71,16 +61,304 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
+# The release that brought each gateway mode to both families; nat is what older engines do anyway.
+_MODE_SINCE = {"nat": (0, 0), "routed": (27, 0), "nat-unprotected": (28, 0), "isolated": (28, 0)}
+_MODES_SINCE = (27, 0)
+_TRUSTED_SINCE = (28, 2)
+# From here on the engine has IPv6 pools of its own (unique local addresses).
+_IPV6_POOLS_SINCE = (27, 0)
+_ADVERTISED = 9  # RTPROT_RA, linux/rtnetlink.h
 CREATED = "created"
 RECREATED = "recreated"
 REMOVED = "removed"
 KEPT = "unchanged"
 ABSENT = "absent"
-
 _NAMED = 5
 """How many of those who have a pool's addresses a message names."""
+
+
+def without_network(snapshot: HostSnapshot, network_id: str, bridge: str | None) -> HostSnapshot:
+    """The host as it is when that network is gone, with its bridge, addresses and routes."""
+    gone = {link.index for link in snapshot.links if bridge is not None and link.name == bridge}
+    return HostSnapshot(
+        **{
+            **vars(snapshot),
+            "networks": [item for item in snapshot.networks if item.id != network_id],
+            "links": [link for link in snapshot.links if link.index not in gone],
+            "routes": [item for item in snapshot.routes if not (item.interfaces and gone.issuperset(item.interfaces))],
+        }
+    )
+
+
+def overlapping(subnet: CIDR, taken: Iterable[Taken]) -> Taken | None:
+    """The first range that has an address in common with subnet."""
+    return next((item for item in taken if subnet.overlaps(item.cidr)), None)
+
+
+def first_free(pools: list[Pool], taken: list[Taken]) -> CIDR | None:
+    """The first subnet of the pools, in their order and from their lowest address up, that overlaps with nothing.
+
+    A range that is taken is jumped over as a whole, so that large pools cost no time.
+    """
+    for pool in pools:
+        found = _first_free(pool, [item.cidr for item in taken if item.cidr.version == pool.base.version])
+        if found is not None:
+            return found
+    return None
+
+
+def _first_free(pool: Pool, taken: list[CIDR]) -> CIDR | None:
+    bits = pool.base.max_prefixlen - pool.size
+    at, end = int(pool.base.network_address), int(pool.base.broadcast_address)
+    ranges = sorted((int(cidr.network_address), int(cidr.broadcast_address)) for cidr in taken)
+    for low, high in ranges:
+        if low <= at + (1 << bits) - 1 and high >= at:
+            # Up to the next subnet after the range.
+            at = ((high >> bits) + 1) << bits
+    if at + (1 << bits) - 1 > end:
+        return None
+    address = ipaddress.IPv4Address if pool.base.version == 4 else ipaddress.IPv6Address
+    return ipaddress.ip_network((address(at), pool.size))
+
+
+def check_list(wishes: list[NetworkWish]) -> None:
+    """Refuse networks of one list that are in each other's way."""
+    for first, second in combinations(wishes, 2):
+        if first.name == second.name:
+            raise Refusal(f"nothing was changed: {second.place}.name: {second.name!r} stands at {first.place} already")
+    present = [wish for wish in wishes if wish.present]
+    for first, second in combinations(present, 2):
+        if first.bridge_name is not None and first.bridge_name == second.bridge_name:
+            raise Refusal(
+                f"nothing was changed: {second.place}.bridge_name: {second.bridge_name!r} is the bridge of "
+                f"{first.place} already"
+            )
+        for mine in first.subnets:
+            for at, theirs in enumerate(second.subnets):
+                if mine.subnet.overlaps(theirs.subnet):
+                    raise Refusal(
+                        f"nothing was changed: {second.place}.subnets[{at}].subnet: {theirs.subnet} overlaps with "
+                        f"{mine.subnet} of {first.place} ({first.name})"
+                    )
+
+
+def check_engine(wish: NetworkWish, engine: Engine) -> None:
+    """Refuse what came with a later engine."""
+    for version, mode in wish.gateway_modes.items():
+        if engine.release < _MODE_SINCE[mode]:
+            raise _too_old(f"{wish.place}.gateway_mode_ipv{version}", mode, _MODE_SINCE[mode], engine)
+    if wish.trusted_interfaces and engine.release < _TRUSTED_SINCE:
+        raise _too_old(f"{wish.place}.trusted_interfaces", ", ".join(wish.trusted_interfaces), _TRUSTED_SINCE, engine)
+
+
+def for_engine(wish: NetworkWish, engine: Engine) -> NetworkWish:
+    """The wish without what an older engine does in any case and has no option for."""
+    if engine.release >= _MODES_SINCE:
+        return wish
+    # check_engine() has let nothing but nat through.
+    return NetworkWish(**{**vars(wish), "gateway_modes": {}})
+
+
+def check_new(
+    wish: NetworkWish, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
+) -> None:
+    """Refuse a network that would be made (with body) and not work, or whose making would hurt the host."""
+    if body.get("EnableIPv6") and not _has_ipv6_subnet(body) and engine.release < _IPV6_POOLS_SINCE:
+        raise Refusal(
+            f"nothing was changed: {wish.place}.ipv6: Docker Engine {engine.version} has no IPv6 pools of its own, as "
+            "27.0 and later have; name an IPv6 subnet in subnets, or an IPv6 base in pools"
+        )
+    if body["Options"].get(ICC) == "false" and not bridge_netfilter:
+        raise Refusal(
+            f"nothing was changed: {wish.place}.icc: false needs the kernel module br_netfilter, which is neither "
+            "loaded nor there to be loaded: without it no rule sees what passes between two ports of a bridge"
+        )
+    _check_interface(wish, snapshot)
+    if not body["Internal"]:
+        _check_forwarding(wish, snapshot, engine)
+    if body.get("EnableIPv6"):
+        _check_advertised(wish, snapshot)
+
+
+def ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """What an IPv6 network does to the host besides, and what does not protect it."""
+    if not body.get("EnableIPv6"):
+        return []
+    found = []
+    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") == "0":
+        found.append(
+            f"IPv6 forwarding is off: while dockerd makes {name}, it turns it on and may set the policy of the IPv6 "
+            "FORWARD chain to DROP"
+        )
+    if rule_making(snapshot, 6).value is False:
+        found.append(
+            f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
+            "whoever can route to them, and have no masquerading"
+        )
+    return found
+
+
+def _has_ipv6_subnet(body: dict[str, Any]) -> bool:
+    return any(":" in config["Subnet"] for config in body["IPAM"]["Config"])
+
+
+def _too_old(place: str, value: str, since: tuple[int, int], engine: Engine) -> Refusal:
+    return Refusal(
+        f"nothing was changed: {place}: {value!r} came with Docker Engine {since[0]}.{since[1]}, and this host has "
+        f"{engine.version}"
+    )
+
+
+def _check_interface(wish: NetworkWish, snapshot: HostSnapshot) -> None:
+    if wish.bridge_name is None:
+        return
+    owner = next((item.name for item in snapshot.networks if item.bridge == wish.bridge_name), None)
+    if owner is not None:
+        raise Refusal(
+            f"nothing was changed: {wish.place}.bridge_name: {wish.bridge_name!r} is the bridge of the network {owner}"
+        )
+    link = next((item for item in snapshot.links if item.name == wish.bridge_name), None)
+    if link is not None:
+        raise Refusal(
+            f"nothing was changed: {wish.place}.bridge_name: the host has an interface {link.name!r} "
+            f"({link.kind or 'a device'}) that is no bridge of Docker's, and dockerd would take it over"
+        )
+
+
+def _check_forwarding(wish: NetworkWish, snapshot: HostSnapshot, engine: Engine) -> None:
+    """Up to 27 the network would lead nowhere; from 28 on dockerd turns forwarding on (moby, setup_ip_forwarding.go).
+
+    It then also sets the policy of FORWARD to DROP, which can cut off virtual machines on bridges even where nothing
+    was routed before. ip_forward looks for those.
+    """
+    if snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
+        return
+    if capabilities_of(engine).forwards_for_networks:
+        harm = (
+            "would turn it on while it makes the network, and set the policy of the FORWARD chain to DROP for everyone"
+        )
+    else:
+        harm = "turns it on at its start only, so the network would lead nowhere"
+    raise Refusal(
+        f"nothing was changed: {wish.place} ({wish.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), and "
+        f"dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"
+    )
+
+
+def _check_advertised(wish: NetworkWish, snapshot: HostSnapshot) -> None:
+    """The kernel drops what router advertisements gave it when it begins to forward (ip-sysctl, accept_ra)."""
+    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") != "0":
+        return
+    names = {link.index: link.name for link in snapshot.links}
+    lost = sorted(
+        {name for route in snapshot.routes for name in _advertised(route, names) if _gives_up(snapshot, name)}
+    )
+    if lost:
+        raise Refusal(
+            f"nothing was changed: {wish.place} ({wish.name}): IPv6 forwarding is off, dockerd turns it on for an IPv6 "
+            f"network, and the host would lose the routes that router advertisements gave it on {', '.join(lost)}. "
+            "Run the module ip_forward with families: [ipv6] and router_advertisements: keep first"
+        )
+
+
+def _advertised(route: Route, names: dict[int, str]) -> list[str]:
+    return [names.get(index, str(index)) for index in route.interfaces] if route.protocol == _ADVERTISED else []
+
+
+def _gives_up(snapshot: HostSnapshot, name: str) -> bool:
+    return snapshot.sysctls.get(sysctl_key(6, name, "accept_ra")) != "2"
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What the plan is made from, beside the wishes."""
+
+    snapshot: HostSnapshot
+    networks: list[dict[str, Any]]
+    """GET /networks, unmasked."""
+    bridge_netfilter: bool
+    avoid: list[CIDR] = field(default_factory=list)
+
+
+def attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """Names of the containers on the network, running or not, and of endpoints that belong to no container we know."""
+    names = {
+        container.name
+        for container in snapshot.containers
+        if container.network_mode in (network["Name"], network["Id"])
+        or any(
+            end.network_id == network["Id"] or (not end.network_id and end.network == network["Name"])
+            for end in container.endpoints
+        )
+    }
+    known = {container.id for container in snapshot.containers}
+    others = network.get("Containers") or {}
+    return sorted(names | {entry.get("Name") or key for key, entry in others.items() if key not in known})
+
+
+def known(wish: NetworkWish, facts: NetworkFacts) -> dict[str, Any] | None:
+    """The network of that name, if it is one that may be touched. Raises Refusal."""
+    found = [item for item in facts.networks if item["Name"] == wish.name]
+    if not found:
+        return None
+    if len(found) > 1:
+        ids = ", ".join(sorted(item["Id"][:12] for item in found))
+        raise Refusal(
+            f"nothing was changed: {wish.place}.name: {len(found)} networks are named {wish.name!r} ({ids}); remove "
+            "all but one of them by their id (docker network rm ID)"
+        )
+    network = found[0]
+    if network.get("Driver") != "bridge" or network.get("Scope", "local") != "local" or network.get("Ingress"):
+        raise Refusal(
+            f"nothing was changed: {wish.place}.name: the network {wish.name!r} has driver {network.get('Driver')} and "
+            f"scope {network.get('Scope')}; only bridge networks of this host are managed here"
+        )
+    if network.get("ConfigOnly") or (network.get("ConfigFrom") or {}).get("Network"):
+        raise Refusal(
+            f"nothing was changed: {wish.place}.name: the network {wish.name!r} takes its configuration from another "
+            "network, or is one for others to take it from"
+        )
+    return network
+
+
+def drift(wish: NetworkWish, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
+    """Where the network is other than wanted; nowhere when there is none."""
+    if network is None:
+        return []
+    bridge = next((link for link in facts.snapshot.links if link.name == bridge_of(network)), None)
+    return differences(wish, network, bridge)
+
+
+def demand_consent(
+    wishes: list[NetworkWish],
+    drifted: dict[str, list[Difference]],
+    found: dict[str, dict[str, Any] | None],
+    consent: str,
+    facts: NetworkFacts,
+) -> None:
+    """Refuse to make networks anew without consent; all of them are named at once."""
+    told = []
+    disruptions: list[Disruption] = []
+    for wish in wishes:
+        network = found[wish.name]
+        users = attached(network, facts.snapshot) if network else []
+        if consent == "allow" or (consent == "unused" and not users):
+            continue
+        told.append(
+            f"{wish.place}: network {wish.name}: {'; '.join(map(str, drifted[wish.name]))} "
+            f"(containers on it: {', '.join(users) or 'none'})"
+        )
+        disruptions += [Disruption(name, f"would be cut off from network {wish.name} for a moment") for name in users]
+    if told:
+        raise Refusal(
+            f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(told)}. With recreate: "
+            "allow it is removed and made anew, and its containers are connected again as they were; recreate: unused "
+            "does that for networks without containers",
+            disruptions,
+        )
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
-    bridge_of,
-    is_isolated,
-    subnets_of,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_effect import (
     Effects,
     Judgement,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import SubnetWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
+    bridge_of,
+    is_isolated,
+    subnets_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import SubnetWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key

@@ -11,7 +11,7 @@ What the engine keeps of an endpoint, and what becomes of it when the container 
 
 * An address that was given out is not kept. Asking for it (IPAMConfig) makes it a fixed one, which the container asks
   for at each start from then on and does not start without. So it is only asked for where it would not be given anyway
-  (address_pool.py).
+  (network_recreation_plan.py).
 * A MAC address cannot be asked for: 20.10 takes the container's own (``--mac-address``) again, others follow from the
   IPv4 address; 26.1.5 forgets the configured one; 28.5.2 does so, too, and draws the others anew. The kernel takes any.
 * 20.10 adds the short id to the aliases by itself; newer engines keep that to themselves (DNSNames).
@@ -26,6 +26,7 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 _FIXED = {4: "IPv4Address", 6: "IPv6Address"}
@@ -131,3 +132,32 @@ def link_with(links: list[Link], addresses: list[str]) -> Link | None:
         if any(ipaddress.ip_interface(address).ip in wanted for address in link.addresses):
             return link
     return None
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is needed to have everything as before, or as wanted, whatever state it is in; plain data."""
+
+    name: str
+    old_id: str
+    old: dict[str, Any]
+    """The body that makes the network as it was."""
+    new: dict[str, Any]
+    """The body that makes it as wanted."""
+    before: list[Endpoint]
+    """All endpoints that are touched, in the order in which they must be connected to be as they were."""
+    after: list[Endpoint]
+    """The same endpoints as they will be, in the order in which they are connected."""
+    started: dict[str, str] = field(default_factory=dict)
+    """When each container was started, by its id."""
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    """By container id: its networks in the order of the interfaces."""
+    gateways: dict[str, str] = field(default_factory=dict)
+    """By container id: the network of the IPv4 default route."""
+    ports: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """By container id: published ports, and the host's ports that they were published as."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """For the journal."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain

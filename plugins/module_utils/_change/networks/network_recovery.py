@@ -4,14 +4,21 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Networks that a run was making anew when it was killed: found by what it had recorded, and put back first of all."""
+"""A network and its endpoints put back as they were, from whatever state: on failure, and after a run that was killed.
+
+What even then is not as before is told container by container, with the commands to type at a shell. A run that was
+killed is found by what it had recorded, and put back first of all.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
@@ -24,14 +31,158 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     ApiProblem,
     NetworkApi,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import endpoints_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_restoration import put_back
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connection import (
+    Connector,
+    ContainerLinks,
+    KernelLinks,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    Endpoint,
+    Record,
+    endpoints_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import Change as Changing
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import Plan
 
+ATTEMPTS = 3
+"""How often it is tried: dockerd may be restarting."""
+PAUSE = 2.0
+"""Seconds between two attempts."""
 MODULE = "bridge_network"
+P = TypeVar("P", bound=Plan)
+
+
+def create_command(body: dict[str, Any]) -> str:
+    """`docker network create` for a body of POST /networks/create."""
+    words = ["docker", "network", "create", "--driver", str(body.get("Driver") or "bridge")]
+    ipam = body.get("IPAM") or {}
+    for config in ipam.get("Config") or []:
+        words += _option("--subnet", config.get("Subnet"))
+        words += _option("--ip-range", config.get("IPRange"))
+        words += _option("--gateway", config.get("Gateway"))
+        for name, address in (config.get("AuxiliaryAddresses") or {}).items():
+            words += ["--aux-address", f"{name}={address}"]
+    words += [f"--ipam-opt={key}={value}" for key, value in (ipam.get("Options") or {}).items()]
+    words += ["--internal"] if body.get("Internal") else []
+    words += ["--attachable"] if body.get("Attachable") else []
+    words += ["--ipv6"] if body.get("EnableIPv6") else []
+    words += ["--ipv4=false"] if body.get("EnableIPv4") is False else []
+    words += [f"--opt={key}={value}" for key, value in (body.get("Options") or {}).items()]
+    words += [f"--label={key}={value}" for key, value in (body.get("Labels") or {}).items()]
+    return shlex.join([*words, str(body["Name"])])
+
+
+def connect_command(endpoint: Endpoint) -> str:
+    """`docker network connect` for an endpoint."""
+    request = endpoint.request(pinned=endpoint.runs)
+    ipam = request.get("IPAMConfig") or {}
+    words = ["docker", "network", "connect"]
+    words += _option("--ip", ipam.get("IPv4Address"))
+    words += _option("--ip6", ipam.get("IPv6Address"))
+    words += [f"--alias={alias}" for alias in request.get("Aliases") or []]
+    words += [f"--link={link}" for link in request.get("Links") or []]
+    words += [f"--driver-opt={key}={value}" for key, value in (request.get("DriverOpts") or {}).items()]
+    words += _option("--gw-priority", request.get("GwPriority"))
+    return shlex.join([*words, endpoint.network, endpoint.name])
+
+
+def _option(name: str, value: Any) -> list[str]:
+    return [name, str(value)] if value else []
+
+
+def put_back(api: NetworkApi, record: Record, links: ContainerLinks | None = None) -> list[str]:
+    """Have the network and its endpoints as the record says they were before; what is so already is left alone.
+
+    Returns what is not as it was, with the commands to mend it; nothing when all is.
+    """
+    restoration = _Restoration(api, Connector(api, links or KernelLinks()), record)
+    problems: list[str] = []
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE)
+        problems = restoration.run()
+        if not problems:
+            break
+    return problems
+
+
+class _Restoration:
+    """One attempt after the other; what an attempt has begun, the next one ends."""
+
+    def __init__(self, api: NetworkApi, connector: Connector, record: Record) -> None:
+        self._api = api
+        self._connector = connector
+        self._record = record
+        self._strangers: dict[str, Endpoint] = {}
+        """By container id: endpoints that others made on the new network meanwhile."""
+
+    def run(self) -> list[str]:
+        """Try; return the problems."""
+        try:
+            network_id = self._old_network()
+            behind = self._behind(network_id)
+            waiting = [item for item in self._strangers.values() if not self._connector.is_as(item, network_id)]
+        except (ApiProblem, ChangeFailed) as error:
+            return [self._without_network(error)]
+        touched = [endpoint for endpoint in self._record.before if endpoint.container in behind]
+        for endpoint in reversed(touched):
+            # What is not on it cannot be disconnected, and what does not go shows when it is connected.
+            with contextlib.suppress(ApiProblem):
+                self._connector.disconnect(endpoint)
+        return [problem for endpoint in [*touched, *waiting] for problem in self._connect(endpoint, network_id)]
+
+    def _connect(self, endpoint: Endpoint, network_id: str) -> list[str]:
+        try:
+            self._connector.connect(self._network_of(endpoint, network_id), endpoint)
+        except (ApiProblem, ChangeFailed) as error:
+            what = f"container {endpoint.name} is not as it was on network {endpoint.network} ({error})"
+            return [f"{what}; once the cause is mended: {connect_command(endpoint)}"]
+        return []
+
+    def _network_of(self, endpoint: Endpoint, network_id: str) -> str:
+        """The id of the endpoint's network; another network may have been made anew itself in the meantime."""
+        if endpoint.network == self._record.name:
+            return network_id
+        network = self._api.inspect(endpoint.network)
+        return endpoint.network_id if network is None else str(network["Id"])
+
+    def _behind(self, network_id: str) -> set[str]:
+        """The containers of which some endpoint is not as it was."""
+        return {
+            endpoint.container
+            for endpoint in self._record.before
+            if not self._connector.is_as(endpoint, self._network_of(endpoint, network_id))
+        }
+
+    def _old_network(self) -> str:
+        """The id of the network as it was: that which is there, or one made again."""
+        network = self._api.inspect(self._record.name)
+        if network is not None and network.get("Name") == self._record.name:
+            if network["Id"] == self._record.old_id or body_of(network) == self._record.old:
+                return str(network["Id"])
+            self._clear(network)
+            self._api.remove(network["Id"])
+        return self._api.create(self._record.old)
+
+    def _clear(self, network: dict[str, Any]) -> None:
+        """Disconnect everybody, those too who came since the network was made anew."""
+        known = {endpoint.container for endpoint in self._record.before}
+        for key in network.get("Containers") or {}:
+            container = None if key in known else self._api.inspect_container(key)
+            for endpoint in endpoints_of(container) if container else []:
+                if endpoint.network == self._record.name:
+                    # The address that it was given may be that of one who was there before.
+                    self._strangers[key] = endpoint.without_address(4).without_address(6)
+        for endpoint in [*self._strangers.values(), *reversed(self._record.before)]:
+            self._connector.disconnect(endpoint)
+
+    def _without_network(self, error: Exception) -> str:
+        endpoints = [*self._record.before, *self._strangers.values()]
+        commands = [create_command(self._record.old), *(connect_command(endpoint) for endpoint in endpoints)]
+        what = f"network {self._record.name} is not as it was ({error}), and its containers run without it"
+        return f"{what}. Once the cause is mended: {' && '.join(commands)}"
 
 
 def left_halfway(changes: Sequence[Change], api: NetworkApi) -> list[Record]:
@@ -63,9 +214,6 @@ class RecoveryPlan:
 
     outline: Outline
     records: list[Record] = field(default_factory=list)
-
-
-P = TypeVar("P", bound=Plan)
 
 
 class Recovering(Generic[P]):

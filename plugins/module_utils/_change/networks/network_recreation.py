@@ -26,20 +26,21 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.container_links import (
-    ContainerLinks,
-    KernelLinks,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
     ApiProblem,
     NetworkApi,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connection import (
     Connector,
+    ContainerLinks,
+    KernelLinks,
     is_running,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import endpoints_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    Record,
+    endpoints_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Place,
     Recreation,
@@ -47,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     by_interface,
     plan_recreation,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 
 

@@ -14,14 +14,15 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Change, parse_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import (
+    network_recovery,
     network_recreation,
-    network_restoration,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_record import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import Record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
     Recovering,
     RecoveryPlan,
     left_halfway,
+    put_back,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
     plan_on_host,
@@ -30,7 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_restoration import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from hypothesis import given, settings
@@ -109,7 +109,7 @@ def failure_of(engine: FakeEngine, plan: Recreation, proof: t.Callable[[str], No
 @pytest.fixture(autouse=True, scope="module")
 def _no_pause() -> t.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network_restoration, "PAUSE", 0)
+        patch.setattr(network_recovery, "PAUSE", 0)
         yield
 
 
@@ -195,7 +195,7 @@ def test_a_run_that_ended_left_nothing_halfway() -> None:
 
 def test_the_next_run_puts_back_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, who = one_container()
-    monkeypatch.setattr(network_restoration, "KernelLinks", lambda: engine)
+    monkeypatch.setattr(network_recovery, "KernelLinks", lambda: engine)
     before = engine.state("shop")
     record = planned(engine).record
     killed = Journal("bridge_network", tmp_path)

@@ -9,26 +9,15 @@ import ipaddress
 import typing as t
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    check_list,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    driver_options,
     parse_avoid,
     parse_wishes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_limits import (
-    check_list,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import (
-    driver_options,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-
-
-def refusal_of(*networks: dict[str, t.Any]) -> str:
-    with pytest.raises(Refusal) as caught:
-        check_list(parse_wishes(list(networks)))
-    text = str(caught.value)
-    assert text.startswith("nothing was changed: networks[")
-    return text.partition("nothing was changed: ")[2]
-
 
 WRONG: list[tuple[dict[str, t.Any], str]] = [
     ({"name": "-x"}, "networks[0].name: '-x' is not allowed; a name begins with a letter or digit"),
@@ -97,6 +86,14 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
     ({"options": {"com.docker.network.bridge.name": "x"}}, "use bridge_name instead"),
     ({"options": {"com.docker.network.bridge.default_bridge": "true"}}, "only the daemon's own default network has it"),
 ]
+
+
+def refusal_of(*networks: dict[str, t.Any]) -> str:
+    with pytest.raises(Refusal) as caught:
+        check_list(parse_wishes(list(networks)))
+    text = str(caught.value)
+    assert text.startswith("nothing was changed: networks[")
+    return text.partition("nothing was changed: ")[2]
 
 
 @pytest.mark.parametrize(("network", "said"), WRONG, ids=[said[:50] for dummy, said in WRONG])

@@ -8,16 +8,16 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_body import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     create_body,
     describe,
     differences,
     replacement_body,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_input import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkWish,
     parse_wishes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_wish import NetworkWish
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 OPTION = "com.docker.network."

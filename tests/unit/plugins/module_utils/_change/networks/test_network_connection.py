@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.neighbour_announcement import frame
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connection import frame
 
 MAC = "02:aa:bb:cc:dd:01"
 
