@@ -43,10 +43,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     obstacle_to_rehearsal,
     rehearse,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import set_ports
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import (
     reset_guard,
     set_guard,
+    set_ports,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (

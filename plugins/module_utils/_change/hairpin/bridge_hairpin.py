@@ -4,7 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Hairpin mode of bridge ports, set and read by rtnetlink(7), with what hairpin traffic needs beside it."""
+"""Hairpin mode of bridge ports, set by rtnetlink(7), with what goes with it: sysctls, and the guard of the loopback.
+
+The guard is set by its unit, or by iptables itself where there is no systemd.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,11 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import (
+    prove_unit,
+    put_unit,
+    read_unit_to_plan,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
     HairpinPlan,
@@ -23,11 +30,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     PortChange,
     plan_hairpin,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard import (
-    reset_guard,
-    set_guard,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
+    RULE,
+    UNIT,
+    GuardPlan,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
@@ -42,6 +49,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 # Interface gone, or no port of a bridge any more.
 _GONE = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
+_IPTABLES = ["iptables", "-w", "10", "-t", "raw"]
+# More of our rule than this are nobody's doing but a fault.
+_MOST = 20
 
 
 class HairpinChange:
@@ -178,3 +188,49 @@ def _netlink_error() -> type[Exception]:
     from pyroute2.netlink.exceptions import NetlinkError
 
     return NetlinkError  # type: ignore[no-any-return]
+
+
+def set_guard(plan: GuardPlan, run: Run) -> None:
+    """Bring unit and rule to what is planned, and look at the rule. Raises ChangeFailed."""
+    if plan.unit:
+        put_unit(run, read_file(unit_path(UNIT)), plan.unit.after)
+        if plan.rule:
+            prove_unit(run, UNIT)
+            if not _is_there(run):
+                raise ChangeFailed(f"{UNIT} ran, and its rule is not in the tables that iptables shows")
+    if plan.rule is not None:
+        _set_rule(run, wanted=plan.rule)
+
+
+def reset_guard(plan: GuardPlan, run: Run) -> list[str]:
+    """Bring unit and rule back to what they were; return what is not."""
+    if plan.rule is None:
+        return []
+    try:
+        if plan.unit:
+            put_unit(run, read_file(unit_path(UNIT)), plan.unit.before)
+        _set_rule(run, wanted=plan.before)
+    except (ChangeFailed, OSError):
+        return ["the guard of 127.0.0.0/8"]
+    return []
+
+
+def _set_rule(run: Run, *, wanted: bool) -> None:
+    if wanted and not _is_there(run):
+        _iptables(run, "-I")
+    for dummy in range(_MOST):
+        if wanted or not _is_there(run):
+            break
+        _iptables(run, "-D")
+    if _is_there(run) != wanted:
+        raise ChangeFailed(f"the rule {' '.join(RULE)} in raw PREROUTING is {'missing' if wanted else 'still there'}")
+
+
+def _is_there(run: Run) -> bool:
+    return run([*_IPTABLES, "-C", "PREROUTING", *RULE])[0] == 0
+
+
+def _iptables(run: Run, what: str) -> None:
+    code, dummy, err = run([*_IPTABLES, what, "PREROUTING", *RULE])
+    if code != 0:
+        raise ChangeFailed(f"iptables -t raw {what} PREROUTING failed: {err.strip() or code}")

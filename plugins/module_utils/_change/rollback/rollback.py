@@ -23,12 +23,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonPlan,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
-    reset_policies,
-    set_policies,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     current_policy,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import (
+    reset_policies,
+    set_policies,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
