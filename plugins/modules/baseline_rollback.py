@@ -122,6 +122,14 @@ disruptions:
   sample:
     - container: web
       how: is stopped and stays stopped (restart policy no)
+consents:
+  description:
+    - What would allow what was refused, values by the names of options, each of them by itself. Empty where no option
+      does.
+  returned: when it refused
+  type: dict
+  sample:
+    on_conflict: keep
 libraries:
   description:
     - Python libraries that the change takes and that could not be loaded there, such as V(pyroute2). The module refuses

@@ -217,6 +217,14 @@ follows:
   type: list
   elements: str
   sample: [loopback, ports]
+consents:
+  description:
+    - What would allow what was refused, values by the names of options, each of them by itself. Empty where no option
+      does.
+  returned: when it refused
+  type: dict
+  sample:
+    on_disruption: allow
 libraries:
   description:
     - Python libraries that the change takes and that could not be loaded there, such as V(pyroute2). The module refuses

@@ -159,6 +159,14 @@ disruptions:
       how: >-
         IPv4 is no longer forwarded for it where no rule accepts it: a bridge of libvirt with the ports vnet0
         (192.168.122.1/24)
+consents:
+  description:
+    - What would allow what was refused, values by the names of options, each of them by itself. Empty where no option
+      does.
+  returned: when it refused
+  type: dict
+  sample:
+    on_disruption: allow
 libraries:
   description:
     - Python libraries that the change takes and that could not be loaded there, such as V(pyroute2). The module refuses

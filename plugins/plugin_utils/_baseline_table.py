@@ -42,16 +42,16 @@ _LIMITS = (24, 8, 30, 7, 10)
 _NAMED = 3
 """How many resources that share a row are named; the rest is counted."""
 _CONSENTS = {
-    "on_disruption: allow": "harden_on_disruption: allow",
-    "live_restore: enable": "harden_live_restore: enable",
-    "router_advertisements: keep": "harden_router_advertisements: keep",
-    "forward_policy: keep": "harden_forward_policy: keep",
-    "persistent: false": "harden_ip_forward_persistent: false",
-    "on_conflict: keep": "harden_on_conflict: keep",
-    "recreate: allow": "harden_on_disruption: allow",
+    ("on_disruption", "allow"): "harden_on_disruption: allow",
+    ("live_restore", "enable"): "harden_live_restore: enable",
+    ("router_advertisements", "keep"): "harden_router_advertisements: keep",
+    ("forward_policy", "keep"): "harden_forward_policy: keep",
+    ("persistent", "false"): "harden_ip_forward_persistent: false",
+    ("on_conflict", "keep"): "harden_on_conflict: keep",
+    ("recreate", "allow"): "harden_on_disruption: allow",
 }
-"""What a module's refusal asks for, and the variable of the role harden that says it."""
-_OWN_CONSENTS = {"ip_forward": {"on_disruption: allow": "harden_on_other_forwarders: allow"}}
+"""An option of a module with the value that consents, and the variable of the role harden that says it."""
+_OWN_CONSENTS = {"ip_forward": {("on_disruption", "allow"): "harden_on_other_forwarders: allow"}}
 """Where that is another variable for one module: who agrees to lose a container has not agreed to cut off others."""
 
 
@@ -126,7 +126,7 @@ def _waived(findings: Iterable[Finding]) -> list[str]:
 def _with_consent(repair: Repair) -> str:
     """Add how the consent is given through the role, whose user never sees the module's own options."""
     consents = {**_CONSENTS, **_OWN_CONSENTS.get(repair.module, {})}
-    ways = [variable for option, variable in consents.items() if option in repair.message]
+    ways = [variable for consent, variable in consents.items() if consent in repair.consents.items()]
     return f"{repair.message}\nIn the role harden that is {', or '.join(ways)}." if ways else repair.message
 
 

@@ -32,6 +32,8 @@ class Repair:
     warnings: list[str] = field(default_factory=list)
     follows: list[str] = field(default_factory=list)
     """What it brings into line besides, that is another module's otherwise."""
+    consents: Mapping[str, str] = field(default_factory=dict)
+    """After a refusal: values that would allow it, by the names of the module's options."""
 
     @classmethod
     def from_result(cls, module: str, result: Mapping[str, Any]) -> Repair:
@@ -50,6 +52,7 @@ class Repair:
             [str(action) for action in result.get("actions") or []],
             [str(warning) for warning in result.get("warnings") or []],
             [str(thing) for thing in result.get("follows") or []],
+            {str(option): str(value) for option, value in (result.get("consents") or {}).items()},
         )
 
 

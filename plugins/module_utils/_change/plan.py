@@ -78,12 +78,18 @@ class Refusal(Exception):
     """The change would hurt, or cannot be judged. Nothing was touched; the message names the way on."""
 
     def __init__(
-        self, message: str, disruptions: list[Disruption] | None = None, libraries: Iterable[str] = ()
+        self,
+        message: str,
+        disruptions: list[Disruption] | None = None,
+        libraries: Iterable[str] = (),
+        consents: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.disruptions = disruptions or []
         self.libraries = sorted(libraries)
         """Python libraries without which it cannot be done."""
+        self.consents = dict(consents or {})
+        """Options of the module, each of which with this value would allow it."""
 
 
 class ChangeFailed(Exception):

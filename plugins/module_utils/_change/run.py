@@ -117,6 +117,7 @@ def run_change(module: HostModule, change: Change[P]) -> None:
             diff=[],
             disruptions=to_plain(refusal.disruptions),
             libraries=refusal.libraries,
+            consents=refusal.consents,
         )
     except ChangeFailed as failure:
         module.fail_json(msg=str(failure), refused=False, log=failure.log)

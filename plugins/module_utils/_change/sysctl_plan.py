@@ -88,7 +88,8 @@ def _winning_file(others: BootSysctls, kept: dict[str, str], promised: dict[str,
     rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in found)
     raise Refusal(
         f"no file in {FOLDER} can win at boot over {rivals}: it is read last. Remove that line, it is not ours to "
-        "change; or use persistent: false"
+        "change; or use persistent: false",
+        consents={"persistent": "false"},
     )
 
 

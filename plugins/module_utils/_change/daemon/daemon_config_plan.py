@@ -174,6 +174,8 @@ class DaemonPlan:
     """What systemd runs dockerd as; empty where it does not."""
     pid: int = 0
     """dockerd's process."""
+    started: float = 0.0
+    """When that was started, in seconds since the epoch."""
     docker_host: str = ""
     """Where it listens."""
     steps: list[DaemonStep] = field(default_factory=list)
@@ -224,6 +226,11 @@ class Request:
     def pid(self) -> int:
         """Dockerd's process, 0 where none was found."""
         return self.snapshot.daemon.pid if self.snapshot.daemon else 0
+
+    @property
+    def started(self) -> float:
+        """When it was started, in seconds since the epoch."""
+        return self.snapshot.daemon.started_at if self.snapshot.daemon else 0.0
 
 
 @dataclass(frozen=True)
@@ -347,7 +354,7 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
     disruptions += refused_bindings(snapshot, request.settings) if switched or BACKEND in request.pending else []
     disruptions += closed_forward(snapshot, request.settings) if BACKEND in request.pending else []
     if disruptions and not consent.disruption:
-        raise Refusal(_disruption_text(request, carried, felt, disruptions), disruptions)
+        raise _refusal(request, carried, felt, disruptions)
     steps, final = _steps(request, carried)
     ports, sysctls = after_care(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
     guard = _guard(request, enabled=enabled) if switched else GuardPlan()
@@ -372,6 +379,7 @@ def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         request.facts.config,
         unit=request.unit,
         pid=request.pid,
+        started=request.started,
         docker_host=request.snapshot.docker_host,
         steps=steps,
         undo=reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
@@ -448,22 +456,27 @@ def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
         )
 
 
-def _disruption_text(request: Request, carried: Carried, felt: RestartImpact, disruptions: list[Disruption]) -> str:
+def _refusal(request: Request, carried: Carried, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
     who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
     needing = ", ".join(sorted(name for name in request.pending if not reloadable(name)))
     cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
     text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
+    consents = {"on_disruption": "allow"}
     state = _state(request)
     if carried.carries or not felt.disruptions:
-        return text
+        return Refusal(text, disruptions, consents=consents)
     if state.obstacle:
-        return f"{text}. Live-restore cannot carry them over it: {state.obstacle}"
+        return Refusal(
+            f"{text}. Live-restore cannot carry them over it: {state.obstacle}", disruptions, consents=consents
+        )
     if needing and all(of_default_bridge(name) or reloadable(name) for name in request.pending):
-        return (
-            f"{text}. Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
+        text += (
+            f". Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
             "With live_restore: enable the file is written, and waits for a start that finds no container running"
         )
-    return f"{text}, or let live-restore carry the containers over it with live_restore: enable"
+    else:
+        text += ", or let live-restore carry the containers over it with live_restore: enable"
+    return Refusal(text, disruptions, consents={**consents, "live_restore": "enable"})
 
 
 def _service_actions(request: Request, felt: RestartImpact, carried: Carried, ignored: frozenset[str]) -> list[str]:
@@ -577,6 +590,7 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
         request.facts.config,
         unit=request.unit,
         pid=request.pid,
+        started=request.started,
         docker_host=request.snapshot.docker_host,
         steps=steps,
         undo=undo,

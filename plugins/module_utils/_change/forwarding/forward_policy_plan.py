@@ -56,6 +56,7 @@ UNIT = "dockernet-forward-policy.service"
 _KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
 _USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
 CHAIN = "FORWARD"
+_KEEP = {"forward_policy": "keep"}
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
     "would drop what it accepts. The host routes for whoever uses it as a gateway unless another table closes it, say: "
@@ -148,7 +149,7 @@ def plan_policy(
     concerned = {item.family: _concerned(snapshot, firewall, item.family, declared) for item in policies}
     disruptions = _disruptions(concerned)
     if disruptions and not wish.disruption_allowed:
-        raise Refusal(_refusal(disruptions, concerned), disruptions)
+        raise Refusal(_refusal(disruptions, concerned), disruptions, consents={"on_disruption": "allow", **_KEEP})
     change = _unit_change(firewall, unit, now, wish) if wish.at_boot else None
     actions = unit_actions(change, _purpose(change.after)) if change else []
     actions += [_action(policy, concerned[policy.family]) for policy in policies]
@@ -213,27 +214,31 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: Policy
         names = " and ".join(NAMES[family] for family in missing)
         raise Refusal(
             f"nothing was changed: there is no iptables for {names} on this host to close FORWARD with, so the host "
-            "would route for anyone. Close it by other means, and say forward_policy: keep"
+            "would route for anyone. Close it by other means, and say forward_policy: keep",
+            consents=_KEEP,
         )
     opened = [family for family in wish.families if firewall.ufw.get(family) == "ACCEPT"]
     if opened:
         raise Refusal(
             "nothing was changed: ufw sets the policy of FORWARD to ACCEPT at each start and reload, so a closed chain "
             'would not last. Set DEFAULT_FORWARD_POLICY="DROP" in /etc/default/ufw and run ufw reload if this host '
-            "forwards for nobody else; if it does, say forward_policy: keep"
+            "forwards for nobody else; if it does, say forward_policy: keep",
+            consents=_KEEP,
         )
     if wish.at_boot and not firewall.systemd:
         raise Refusal(
             "nothing was changed: systemd does not run this host, and the policy of FORWARD is kept at boot by a unit "
             "of systemd. Say persistent: false to close it now only, or forward_policy: keep and close it by other "
-            "means"
+            "means",
+            consents={"persistent": "false", **_KEEP},
         )
     if wish.at_boot and unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
     if wish.at_boot and not is_own(unit):
         raise Refusal(
             f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
-            "forward_policy: keep"
+            "forward_policy: keep",
+            consents=_KEEP,
         )
 
 

@@ -139,7 +139,8 @@ def _kept_at_boot(
     raise Refusal(
         f"nothing was changed: the default route of {', '.join(lost)} comes from router advertisements, and with IPv6 "
         "forwarding on at boot the kernel would not take it, since no file sets accept_ra to 2 there. With "
-        "router_advertisements: keep, it is set; or use persistent: false"
+        "router_advertisements: keep, it is set; or use persistent: false",
+        consents={"router_advertisements": "keep", "persistent": "false"},
     )
 
 
@@ -291,7 +292,8 @@ def _router_advertisement_guards(
         raise Refusal(
             f"IPv6 forwarding was not turned on: the default route of {names} comes from router advertisements, and "
             f"the kernel would drop it (accept_ra is {', '.join(lost.values())}). With router_advertisements: keep, "
-            f"accept_ra is set to 2 on {names} first, and the route stays"
+            f"accept_ra is set to 2 on {names} first, and the route stays",
+            consents={"router_advertisements": "keep"},
         )
     return [SysctlChange(sysctl_key(6, name, "accept_ra"), value, "2") for name, value in lost.items()]
 

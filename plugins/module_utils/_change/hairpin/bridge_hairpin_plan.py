@@ -178,7 +178,11 @@ def plan_hairpin(
     ports = port_changes(chosen, wanted=wanted)
     netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if wish.netfilter and networks else NetfilterPlan()
     if netfilter.disruptions and not wish.disruption_allowed:
-        raise Refusal(_refusal(netfilter), netfilter.disruptions)
+        raise Refusal(
+            _refusal(netfilter),
+            netfilter.disruptions,
+            consents={"on_disruption": "allow", "bridge_netfilter": "keep"},
+        )
     loopback = needless_loopback_routes(snapshot) if wish.guard else []
     guard = _plan_guard(snapshot, loopback, firewall, unit) if wish.guard and firewall and unit else GuardPlan()
     sysctls = netfilter.sysctls + loopback

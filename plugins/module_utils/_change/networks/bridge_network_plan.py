@@ -358,6 +358,7 @@ def demand_consent(
             "allow it is removed and made anew, and its containers are connected again as they were; recreate: unused "
             "does that for networks without containers",
             disruptions,
+            consents={"recreate": "allow"},
         )
 
 

@@ -300,7 +300,8 @@ def refuse_conflicts(conflicts: list[str]) -> None:
         raise Refusal(
             "nothing was changed, since somebody else changed what this would take back: "
             f"{'; '.join(conflicts)}. Put that right by hand, or leave it as it is and take back the rest with "
-            "on_conflict: keep"
+            "on_conflict: keep",
+            consents={"on_conflict": "keep"},
         )
 
 

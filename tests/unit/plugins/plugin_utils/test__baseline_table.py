@@ -91,6 +91,7 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
         "failed": False,
         "refused": True,
         "msg": "It stops web. Consent with on_disruption: allow",
+        "consents": {"on_disruption": "allow"},
     }
     before = [finding("fail", "proxy.enabled", remedy=remedy)]
     lines = baseline_table(Run(before, None, repairs(daemon_config=result)), 120)
@@ -101,7 +102,8 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
 
 
 def test_who_agrees_to_lose_a_container_has_not_agreed_to_cut_off_others() -> None:
-    result = {"refused": True, "msg": "It cuts off virbr0. on_disruption: allow, or forward_policy: keep"}
+    consents = {"forward_policy": "keep", "on_disruption": "allow"}
+    result = {"refused": True, "msg": "It cuts off virbr0", "consents": consents}
     lines = baseline_table(Run([finding("fail")], None, repairs(ip_forward=result)), 120)
     assert "  In the role harden that is harden_on_other_forwarders: allow, or harden_forward_policy: keep." in lines
 

@@ -131,8 +131,8 @@ def test_without_live_restore_it_names_who_would_stop() -> None:
     assert "removed" in how["job"]
     assert "started again" in how["db"]
     assert "only if it ends with an error" in how["cron"]
-    assert "on_disruption: allow" in str(refused)
-    assert "live_restore: enable" in str(refused)
+    assert refused.consents == {"on_disruption": "allow", "live_restore": "enable"}
+    assert all(f"{option}: {value}" in str(refused) for option, value in refused.consents.items())
 
 
 def test_with_consent_they_are_listed() -> None:

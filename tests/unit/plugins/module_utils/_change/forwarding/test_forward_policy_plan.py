@@ -166,6 +166,7 @@ def test_docker_itself_can_be_what_is_cut_off(snapshot: HostSnapshot, name: str)
     with pytest.raises(Refusal) as refusal:
         plan_policy(snapshot, FIREWALL, NONE, CLOSED)
     assert [item.container for item in refusal.value.disruptions] == [name]
+    assert refusal.value.consents == {"on_disruption": "allow", "forward_policy": "keep"}
     plan = plan_policy(snapshot, FIREWALL, NONE, replace(CLOSED, disruption_allowed=True))
     assert [item.container for item in plan.outline.disruptions] == [name]
 

@@ -195,8 +195,9 @@ def test_bridges_of_internal_networks_stay_closed() -> None:
 
 
 def test_an_advertised_route_is_not_given_away() -> None:
-    with pytest.raises(Refusal, match=r"eth0 .*accept_ra is 1.*router_advertisements: keep"):
+    with pytest.raises(Refusal, match=r"eth0 .*accept_ra is 1.*router_advertisements: keep") as refusal:
         plan_forwarding(HOST, SIX, {"eth0": "1"})
+    assert refusal.value.consents == {"router_advertisements": "keep"}
     plan = plan_forwarding(HOST, replace(SIX, keep_advertised_routes=True), {"eth0": "1"})
     # Before forwarding goes on, or the kernel drops the route.
     assert [change.key for change in plan.sysctls] == ["net.ipv6.conf.eth0.accept_ra", "net.ipv6.conf.all.forwarding"]
@@ -205,8 +206,9 @@ def test_an_advertised_route_is_not_given_away() -> None:
 
 
 def test_an_advertised_route_must_be_safe_at_boot_too() -> None:
-    with pytest.raises(Refusal, match=r"eth0 .*no file sets accept_ra to 2.*persistent: false"):
+    with pytest.raises(Refusal, match=r"eth0 .*no file sets accept_ra to 2.*persistent: false") as refusal:
         plan_forwarding(HOST, SIX, {"eth0": "2"})
+    assert refusal.value.consents == {"router_advertisements": "keep", "persistent": "false"}
     kept = plan_forwarding(HOST, replace(SIX, keep_advertised_routes=True), {"eth0": "2"})
     assert kept.promised["net.ipv6.conf.eth0.accept_ra"] == "2"
     # What a file of somebody else gives away already is not ours to refuse.

@@ -117,6 +117,7 @@ def test_bridges_of_others_are_asked_for() -> None:
     with pytest.raises(Refusal, match=r"bridge virbr0.*on_disruption: allow.*bridge_netfilter: keep") as refusal:
         plan_hairpin(crowded, HairpinWish("enabled"))
     assert [item.container for item in refusal.value.disruptions] == ["bridge virbr0"]
+    assert refusal.value.consents == {"on_disruption": "allow", "bridge_netfilter": "keep"}
     assert plan_hairpin(crowded, HairpinWish("enabled", disruption_allowed=True)).netfilter.sysctls
     assert plan_hairpin(crowded, HairpinWish("enabled", netfilter=False)).netfilter.sysctls == []
     # As it is already, nobody is asked.
