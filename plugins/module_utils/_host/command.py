@@ -75,8 +75,8 @@ class _LimitError(Exception):
         self.status = status
 
 
-def run_command(argv: list[str]) -> tuple[int, str, str]:
-    """Run a command and return its exit status, output and error output.
+def run_command(argv: list[str], given: bytes = b"") -> tuple[int, str, str]:
+    """Run a command, with what it is given as its input, and return its exit status, output and error output.
 
     The status is 127 when there is no such program, 124 when it was ended after TIME_LIMIT seconds or when the time for
     the whole reading was over, and 125 when it was ended after MOST_OUTPUT bytes. What it started is ended with it.
@@ -88,15 +88,16 @@ def run_command(argv: list[str]) -> tuple[int, str, str]:
         return TIMED_OUT, "", f"{argv[0]}: not run, no time was left"
     try:
         # There is no AnsibleModule here to ask: this is plain Python.
-        program = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            # A group of its own, which can be ended as a whole.
-            start_new_session=True,
-        )
+        with _input(given) as stream:
+            program = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
+                argv,
+                stdin=stream,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                # A group of its own, which can be ended as a whole.
+                start_new_session=True,
+            )
     except FileNotFoundError:
         return NOT_FOUND, "", f"{argv[0]}: not found"
     except OSError as error:
@@ -108,6 +109,22 @@ def run_command(argv: list[str]) -> tuple[int, str, str]:
         seconds = f" after {limit:.3g} seconds" if error.status == TIMED_OUT else ""
         return error.status, "", f"{argv[0]}: {error}{seconds}"
     return program.returncode, output.decode("utf-8", "replace"), problem.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def _input(given: bytes) -> Iterator[int]:
+    """A descriptor to read it from, in memory alone: it can hold secrets, and be more than a pipe takes at once."""
+    if not given:
+        yield subprocess.DEVNULL
+        return
+    descriptor = os.memfd_create("input")
+    try:
+        with open(descriptor, "wb", closefd=False) as stream:
+            stream.write(given)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _drained(program: subprocess.Popen[bytes], until: float) -> tuple[bytes, bytes]:

@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
+    CLOCK_SLACK,
     reload_problem,
     report_problem,
 )
@@ -38,7 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import Process, read_process, started_at
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
@@ -141,8 +142,10 @@ class DockerService:
 class BareDaemon:
     """A dockerd that no unit of systemd runs: it can be told to read its file again, and no more."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, started: float) -> None:
+        """Take its process, and when that was started, in seconds since the epoch."""
         self._pid = pid
+        self._started = started
 
     def cursor(self) -> str:
         """Nobody knows where its log goes."""
@@ -159,13 +162,17 @@ class BareDaemon:
             descriptor = os.pidfd_open(self._pid)
             try:
                 process = read_process(self._pid)
-                if process is None or process.name != "dockerd":
-                    raise ChangeFailed(f"process {self._pid} is not dockerd any more")
+                if process is None or process.name != "dockerd" or not self._is_it(process):
+                    raise ChangeFailed(f"process {self._pid} is not the dockerd any more that was found")
                 signal.pidfd_send_signal(descriptor, signal.SIGHUP)
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise ChangeFailed(f"process {self._pid} could not be sent SIGHUP: {error}") from error
+
+    def _is_it(self, process: Process) -> bool:
+        """Whether it is the process that was found: names can be taken, and numbers be given again."""
+        return abs(started_at(process) - self._started) <= CLOCK_SLACK
 
     def restart(self) -> None:
         """Refuse: only who started it knows how."""

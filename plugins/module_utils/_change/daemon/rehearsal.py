@@ -9,18 +9,22 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import without_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import doubt_about
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import (
+    NOT_FOUND,
+    NOT_RUN,
+    TIMED_OUT,
+    TOO_MUCH,
+    doubt_about,
+    run_command,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
 
 # The first release with dockerd --validate.
 FIRST_RELEASE = (23, 0)
 _REMAP = "userns-remap"
-TIME_LIMIT = 30.0
-"""Seconds."""
 
 
 def is_rehearsed(text: str, release: tuple[int, int]) -> bool:
@@ -49,20 +53,11 @@ def rehearse(argv: list[str], text: str) -> None:
     Raises Refusal with dockerd's own words.
     """
     command = [argv[0], "--validate", "--config-file", "/dev/stdin", *without_config_file(argv[1:])]
-    try:
-        # There is no AnsibleModule here to ask: this is plain Python.
-        done = subprocess.run(  # pylint: disable=ansible-bad-function
-            command,
-            input=_without_side_effects(text).encode(),
-            capture_output=True,
-            timeout=TIME_LIMIT,
-            env={**os.environ, "LC_ALL": "C"},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Refusal(f"dockerd --validate could not be asked, so nothing was changed: {error}") from error
-    if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
+    status, dummy, words = run_command(command, _without_side_effects(text).encode())
+    if status in (NOT_FOUND, NOT_RUN, TOO_MUCH, TIMED_OUT):
+        raise Refusal(f"dockerd --validate could not be asked, so nothing was changed: {words}")
+    if status != 0:
+        words = words.strip() or f"exit status {status}"
         raise Refusal(f"dockerd --validate rejects the new configuration, so nothing was changed: {words}")
 
 

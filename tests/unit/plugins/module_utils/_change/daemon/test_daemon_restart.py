@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process, started_at
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
@@ -102,10 +103,16 @@ def test_the_journal_from_a_cursor_on() -> None:
     assert "--after-cursor=s=1;i=2" in programs.asked[-1]
 
 
+def begun(pid: int) -> float:
+    process = read_process(pid)
+    assert process is not None
+    return started_at(process)
+
+
 def test_a_process_that_is_no_dockerd_gets_no_signal() -> None:
     """The test itself would end of it."""
-    daemon = BareDaemon(os.getpid())
-    with pytest.raises(ChangeFailed, match="is not dockerd any more"):
+    daemon = BareDaemon(os.getpid(), begun(os.getpid()))
+    with pytest.raises(ChangeFailed, match="is not the dockerd any more"):
         daemon.reload()
     with pytest.raises(ChangeFailed, match="not restarted"):
         daemon.restart()
@@ -120,7 +127,10 @@ def test_a_dockerd_is_sent_the_signal(tmp_path: Path) -> None:
     with subprocess.Popen([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        BareDaemon(process.pid).reload()
+        # Of one that got the number of a dockerd that had ended.
+        with pytest.raises(ChangeFailed, match="is not the dockerd any more"):
+            BareDaemon(process.pid, begun(process.pid) - 5.0).reload()
+        BareDaemon(process.pid, begun(process.pid)).reload()
         assert process.communicate()[1] == "reloaded\n"
 
 

@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     without_config_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import command
 
 DOCKERD = """#!/bin/sh
 echo "$@" > {seen}
@@ -46,6 +47,18 @@ def test_no_user_is_made_for_the_rehearsal(dockerd: Path) -> None:
         rehearse([str(dockerd)], '{"userns-remap": "default", "mtu": 1400}\n')
     with pytest.raises(Refusal, match=r'"userns-remap": "nobody"'):
         rehearse([str(dockerd)], '{"userns-remap": "nobody", "mtu": 1400}\n')
+
+
+def test_a_dockerd_that_never_stops_talking_is_ended(dockerd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dockerd.write_text("#!/bin/sh\nexec yes >&2\n")
+    monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
+    with pytest.raises(Refusal, match=r"could not be asked.*more than 1 MiB"):
+        rehearse([str(dockerd)], "good\n")
+
+
+def test_a_file_larger_than_a_pipe_holds(dockerd: Path) -> None:
+    dockerd.write_text('#!/bin/sh\n[ "$(wc -c < /dev/stdin)" = 1000000 ]\n')
+    rehearse([str(dockerd)], "x" * 1_000_000)
 
 
 def test_what_no_engine_can_be_asked_about() -> None:
