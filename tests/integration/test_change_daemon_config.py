@@ -125,7 +125,6 @@ def test_what_a_reload_takes_restarts_nothing_and_goes_without_a_trace(shop_host
     assert (dockerd(host), start_times(host)) == (pid, started)
 
 
-@pytest.mark.engines
 def test_one_restart_brings_all_in_and_live_restore_carries_the_containers(shop_host: Host) -> None:
     host = shop_host
     started = start_times(host)
@@ -154,7 +153,7 @@ def test_one_restart_brings_all_in_and_live_restore_carries_the_containers(shop_
     assert json.loads(host.read(DAEMON_JSON)) == {}
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_keys_of_the_default_network_wait_where_containers_are_kept(safe_host: Host) -> None:
     host = safe_host
     pid, started = dockerd(host), start_times(host)
@@ -188,7 +187,7 @@ def test_the_proxy_comes_with_all_that_belongs_to_it(safe_host: Host) -> None:
     assert start_times(host) == started
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_what_cannot_be_is_refused_by_name_and_nothing_is_touched(shop_host: Host) -> None:
     host = shop_host
     host.write(DAEMON_JSON, '{"log-level": "info"}\n')
@@ -215,7 +214,7 @@ def test_what_cannot_be_is_refused_by_name_and_nothing_is_touched(shop_host: Hos
     assert host_state(host) == before
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_a_reload_that_dockerd_rejects_is_undone(shop_host: Host) -> None:
     """A runtime that it does not have passes every check but its own."""
     host = shop_host

@@ -289,7 +289,7 @@ def test_a_file_that_dockerd_would_stumble_over_is_left_as_it_is(fresh_host: Hos
 # ---- failures --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_a_start_that_fails_is_undone_and_no_container_pays_for_it(shop_host: Host) -> None:
     """A dockerd that starts with any file but one that says userland-proxy."""
     host = shop_host
@@ -324,7 +324,7 @@ def test_a_start_that_fails_is_undone_and_no_container_pays_for_it(shop_host: Ho
     assert start_times(host) == started
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_a_daemon_that_does_not_come_back_is_said_in_plain_words(safe_host: Host) -> None:
     host = safe_host
     content = host.read(DAEMON_JSON)

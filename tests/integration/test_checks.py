@@ -319,7 +319,7 @@ STARTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_what_dockerd_cannot_start_with_is_seen_before_it_tries(host: Host) -> None:
     for values in STARTS:
         configure(host, **values)

@@ -57,6 +57,7 @@ def mend(host: Host, finding: Finding) -> None:
     assert result["changed"], result
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian11", "debian13-docker28")
 def test_findings_agree_with_packets_and_are_mended_by_what_they_name(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
@@ -104,6 +105,7 @@ def test_beside_ufw_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab
     assert lab.outside.tcp(host.address6, 8081, PATIENCE) == "timed out"
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian13-docker28")
 def test_beside_firewalld_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host

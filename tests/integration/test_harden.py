@@ -156,6 +156,7 @@ def test_a_host_that_boot_would_leave_without_forwarding_is_given_a_file(fresh_h
         assert host.run("iptables -S FORWARD").out.startswith("-P FORWARD DROP")
 
 
+@pytest.mark.long
 def test_check_mode_of_the_cis_profile_says_what_the_real_run_does(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(WEB)
     fresh_host.break_("forwarding-not-persistent")
@@ -202,7 +203,7 @@ def test_a_container_that_would_stay_down_is_left_alone(fresh_host: Host, lab: L
     assert "repaired by ip_forward" in shown
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_flushed_rules_come_back_by_a_restart_that_loses_no_container_unasked(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
     host.deploy(WEB)
@@ -248,7 +249,7 @@ def test_what_is_waived_is_left_as_it_is_and_named(broken_host: Host, lab: Lab) 
     assert "1 waived" in table(done)
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_others_whom_the_host_forwards_for_are_not_cut_off_unasked(fresh_host: Host, lab: Lab) -> None:
     """Nothing is done about forwarding, then; all the ways on are named, and each works."""
     host = fresh_host
@@ -442,7 +443,7 @@ def test_a_host_where_nothing_is_broken_is_left_as_it_is(
     assert not host.exists("/var/lib/dockernet-baseline")
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 @pytest.mark.parametrize("wish", [{"harden_also_repair": ["network.icc"]}, {"harden_profile": "cis"}], ids=str)
 def test_a_posture_is_taken_up_where_it_is_asked_for(fresh_host: Host, lab: Lab, wish: dict[str, Any]) -> None:
     begun = starts(fresh_host)

@@ -177,7 +177,8 @@ def test_a_network_that_cannot_be_created_is_put_back(fresh_host: Host, lab: Lab
     assert host.container("spare").address("shop") == "10.77.0.60"
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.long
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_whatever_happens_in_the_middle(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
     deploy(host)

@@ -26,7 +26,7 @@ WANTED: dict[str, Any] = {
 }
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_from_the_list_to_the_host(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
     host.deploy(Scenario([NetworkSpec("front", "10.20.0.0/24"), NetworkSpec("old")], [Workload("web", ["front"])]))

@@ -53,7 +53,7 @@ def found(host: Host, check: str) -> set[str]:
 
 
 @pytest.mark.engines
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_ports_that_are_said_to_be_open_are(host: Host, lab: Lab) -> None:
     leaking(host)
     routed_to(host)
@@ -65,7 +65,7 @@ def test_ports_that_are_said_to_be_open_are(host: Host, lab: Lab) -> None:
 
 
 @pytest.mark.engines
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_ports_that_are_said_to_be_kept_are(host: Host, lab: Lab) -> None:
     guarded(host)
     places = [("127.0.0.1", 8083), (host.container("local").address("front"), 80)]

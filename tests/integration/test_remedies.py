@@ -65,7 +65,7 @@ def test_what_waits_for_dockerd_is_brought_into_force(fresh_host: Host) -> None:
     mends(fresh_host, ("daemon.pending",))
 
 
-@pytest.mark.kinds("debian12", "debian13-docker28")
+@pytest.mark.kinds("debian11", "debian13-docker28")
 def test_what_dockerd_is_told_mends_its_networks(fresh_host: Host) -> None:
     """No container runs: dockerd then makes its default network anew, and nobody minds the restart."""
     install_readers(fresh_host)

@@ -97,6 +97,7 @@ def _line(line: str) -> str:
     return f"{found.group(1)} {found.group(2)}" if found else line
 
 
+@pytest.mark.long
 def test_the_host_is_as_it_was_before(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
     host.write(DAEMON_JSON, TYPED)
@@ -133,6 +134,7 @@ def test_the_host_is_as_it_was_before(fresh_host: Host, lab: Lab) -> None:
     assert differences(after, state(host)) == {}
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian11", "debian13-docker28")
 def test_what_somebody_else_changed_since_stays(fresh_host: Host) -> None:
     host = fresh_host

@@ -45,6 +45,7 @@ def without_a_way_in(host: Host) -> dict[str, Any]:
     return {"ansible_port": f"{{{{ 1 if inventory_hostname == '{host.name}' else 22 }}}}"}
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("fleet")
 @pytest.mark.parametrize(
     ("lose", "told"), [(without_dockerd, "failures"), (without_a_way_in, "unreachable")], ids=["failed", "unreachable"]

@@ -21,7 +21,7 @@ from tests.lab.scenario import Scenario, Workload
 
 HOST = HostName.parse("debian13")
 
-pytestmark = pytest.mark.xdist_group("recovery")
+pytestmark = [pytest.mark.xdist_group("recovery"), pytest.mark.long]
 
 
 def start(identity: Identity) -> Lab:
