@@ -4,7 +4,7 @@
 """Run steps of ``make test`` or ``make test-long``, go on when one fails, and end with one line that sums them up.
 
 A step is a target of the Makefile. One that writes a JUnit file .build/results/STEP.xml counts as the tests in it, any
-other as one test. As many steps as there are processors run at a time, and what each says is shown when it has ended;
+other as one test. A step more than there are processors runs at a time, and what each says is shown when it has ended;
 those of --alone follow one by one, with the machine to themselves. --record writes the result to a page.
 """
 
@@ -29,6 +29,8 @@ from stage import BUILD, ROOT
 RESULTS = BUILD / "results"
 PROGRAMS = ("ansible-core", "pytest", "docker", "pyroute2")
 MAKE = ("make", "--no-print-directory")
+WAITING = 1
+"""Steps more than processors: molecule waits for daemons, and others for packages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +109,7 @@ def make_and_tell(step: str) -> Made:
 
 def run_beside(steps: Sequence[str]) -> Iterator[Outcome]:
     """Run steps beside each other, begun in their order, and yield their outcomes as they end."""
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor((os.cpu_count() or 1) + WAITING)
     try:
         for future in as_completed([pool.submit(run_step, step, make_and_tell) for step in steps]):
             yield future.result()

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.catalogue.cases import judge, of
-from tests.integration.catalogue.scenario import FRONT, PORT, make_healthy
-from tests.integration.snapshots import install_readers, read_host
+from tests.integration.catalogue.scenario import FRONT, PORT
+from tests.integration.snapshots import read_host
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.vantage import enough
@@ -21,12 +21,11 @@ TUNNEL = "tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel"
 
 
 @pytest.fixture
-def host(fresh_host: Host) -> Iterator[Host]:
-    install_readers(fresh_host)
-    make_healthy(fresh_host)
-    yield fresh_host
-    fresh_host.net(["ip", "xfrm", "policy", "flush"])
-    fresh_host.net(
+def host(healthy_host: Host) -> Iterator[Host]:
+    yield healthy_host
+    for place in (healthy_host, healthy_host.container("web")):
+        place.net(["ip", "xfrm", "policy", "flush"])
+    healthy_host.net(
         ["ip", "xfrm", "policy", "setdefault", "in", "accept", "fwd", "accept", "out", "accept"], check=False
     )
 
