@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import SUMMARY
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import SUMMARY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
 
 from benchmarks.matrix import HOSTS
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._waiver_matching import apply_waivers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import apply_waivers
 
 from tests.unit.audits import TODAY, policy_of, waiver
 

@@ -9,8 +9,8 @@ import json
 from itertools import groupby
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
 

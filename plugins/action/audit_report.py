@@ -16,11 +16,11 @@ from ansible.constants import config
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_files import file_stem, write_whole
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_report import UNREACHABLE, Audit
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import WAIVED, Line
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._gate import LEVELS, NEVER, Gate
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._junit import junit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_files import file_stem, write_whole
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
 
 _FOR_PEOPLE = ("default", "ansible.builtin.default")
 """Callbacks for standard output whose output people read as it is; with others it may be a program that reads."""

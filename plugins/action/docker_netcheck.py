@@ -2,25 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's half of docker_netcheck: policy before the host is asked, and weighing of what it answers."""
+"""The controller's half of docker_netcheck: policy before the host is asked, and judging of what was read there."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.options import (
-    ARGUMENT_SPEC,
-    ON_THE_CONTROLLER,
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import (
+    AUDIT_SPEC,
+    READ_BY_AUDIT,
     REQUIRED_BY,
     SAVE,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.parameters import WrongValueError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import weighed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._policy import Policy, read_policy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sources_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
+    LimitError,
+    NoAnswerError,
+    judge_within,
+    read_snapshot_text,
+    unjudged,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import weighed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.defect_warning import warning_of
 
 MODULE = "dockernet.baseline.docker_netcheck"
 _WITHOUT_ANSWER = ("failed", "unreachable", "skipped")
@@ -34,31 +46,47 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the task. Raises AnsibleActionFail for options that are wrong."""
         super().run(tmp, task_vars)
-        policy = self._policy()
-        answer: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args=self._for_the_host(policy), task_vars=task_vars
-        )
-        if any(answer.get(word) for word in _WITHOUT_ANSWER) or self._task.args.get("snapshot") == SAVE:
+        options, policy = self._options()
+        # They go as they came: paths are the host's.
+        to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
+        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=to_read, task_vars=task_vars)
+        if any(answer.get(word) for word in _WITHOUT_ANSWER):
             return answer
+        packed = answer.pop(WIRE, None)
+        if options["snapshot"] == SAVE:
+            judge = _as_saved(options["snapshot_path"])
+        else:
+            judge = _audit(policy, options["reachability"], str((task_vars or {})["inventory_hostname"]))
         try:
-            today = datetime.datetime.now(datetime.timezone.utc).date()
-            return {**answer, **weighed(answer, policy, str((task_vars or {})["inventory_hostname"]), today)}
-        except (DecodeError, KeyError, TypeError) as error:
-            raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error!r}") from None
+            found = judge_within(options["judge_timeout"], packed, read_snapshot_text, judge)
+        except NoAnswerError as error:
+            raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
+        except LimitError as error:
+            found = judge(unjudged(error))
+        for defect in found.get("defects", []):
+            self._display.warning(warning_of(defect))
+        return {**answer, **found}
 
-    def _policy(self) -> Policy:
-        dummy_validation, options = cast(Any, self).validate_argument_spec(ARGUMENT_SPEC, required_by=REQUIRED_BY)
+    def _options(self) -> tuple[dict[str, Any], Policy]:
+        dummy_validation, options = cast(Any, self).validate_argument_spec(AUDIT_SPEC, required_by=REQUIRED_BY)
+        if options["judge_timeout"] < 1:
+            raise AnsibleActionFail(f"judge_timeout: it takes a second at least, found {options['judge_timeout']}")
         try:
-            return read_policy(options)
+            return options, read_policy(options)
         except WrongValueError as error:
             raise AnsibleActionFail(str(error), obj=error.value) from None
 
-    def _for_the_host(self, policy: Policy) -> dict[str, Any]:
-        """The options of the module. Those that the policy has no part in go as they came: paths are the host's."""
-        return {
-            **{name: value for name, value in self._task.args.items() if name not in ON_THE_CONTROLLER},
-            "checks": list(policy.checks),
-            "exclude": list(policy.exclude),
-            "parameters": {check: dict(values) for check, values in policy.parameters.items()},
-            "userland_proxy": policy.userland_proxy,
-        }
+
+def _audit(policy: Policy, detail: str, inventory_name: str) -> Callable[[HostSnapshot], dict[str, Any]]:
+    def judge(snapshot: HostSnapshot) -> dict[str, Any]:
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        return weighed(judged(Examined(snapshot, policy.settings), detail), policy, inventory_name, today)
+
+    return judge
+
+
+def _as_saved(path: str) -> Callable[[HostSnapshot], dict[str, Any]]:
+    def judge(snapshot: HostSnapshot) -> dict[str, Any]:
+        return {"msg": f"Nothing was judged; saved is what was read, in {path}", "sources": sources_of(snapshot)}
+
+    return judge

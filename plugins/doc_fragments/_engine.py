@@ -30,6 +30,14 @@ options:
       - A host with 1,000 containers takes two or three seconds.
     type: int
     default: 60
+  judge_timeout:
+    description:
+      - Seconds for judging, on the controller, what was read of the host. Without an answer by then all of it is
+        unknown, with the reason, so that what one host says cannot hold up a fleet. The same goes for memory, of which
+        judging takes 1 GiB at most.
+      - A host with 1,000 containers takes two or three seconds.
+    type: int
+    default: 60
 """
 
     CHANGES_LINKS = r"""

@@ -45,7 +45,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of
 
 
 def audit_document(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._findings_table import findings_table as lines_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import findings_table as lines_of
 
 
 def findings_table(findings: Sequence[dict[str, Any]], width: int = 120) -> list[str]:

@@ -21,9 +21,10 @@ description:
   - The Docker Engine cannot change a network. Where one differs, the module refuses and says how, unless O(recreate)
     consents to removing it and making it anew with all its containers connected as they were.
   - Every network that was made is proved in the kernel, which means that its bridge is there and up and has the gateway
-    addresses, and that it forwards. Packets of two containers that are not there are then followed through the rules,
-    from one to the other and to the outside, and must be let through, dropped and masqueraded as wanted. Where that is
-    not so, the network that was just made is removed again, and the message says what was missing. What people do to
+    addresses, and that it forwards. The controller then follows packets of two containers that are not there through
+    what was read of the host, from one to the other and to the outside. They must be let through, dropped and
+    masqueraded as wanted. Where that is not so, the network that was just made is removed again, or put back as it was
+    with its containers, and the message says what was missing. What people do to
     such packets on purpose, in DOCKER-USER say, is no fault of the network.
   - When a network of the list fails, those before it stay as they are then, and the message names them. What was there
     before is recorded in C(/var/lib/dockernet-baseline/journal.jsonl).
@@ -170,6 +171,13 @@ options:
     type: list
     elements: str
     default: []
+  undo:
+    description:
+      - Names of networks that the newest run made and that are to be taken back. The half of this module on the
+        controller asks for that, where packets do not fare on them as wanted.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -302,8 +310,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     parse_wishes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import Recovering
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_undo import NetworkUndo
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import carry_out, result_of, run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
@@ -346,6 +355,7 @@ def main() -> None:
             "networks": {"type": "list", "elements": "dict", "required": True, "options": _NETWORK},
             "recreate": {"type": "str", "choices": ["refuse", "unused", "allow"], "default": "refuse"},
             "avoid": {"type": "list", "elements": "str", "default": []},
+            "undo": {"type": "list", "elements": "str", "default": []},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
         supports_check_mode=True,
@@ -356,6 +366,8 @@ def main() -> None:
     except Refusal as refusal:
         module.fail_json(msg=str(refusal), refused=True, actions=[], diff=[], disruptions=[])
     api = EngineNetworks(options["docker_host"])
+    if options["undo"]:
+        run_change(module, NetworkUndo(options["undo"], api))
     change = NetworkChange(
         wishes,
         options["recreate"],
@@ -364,7 +376,11 @@ def main() -> None:
         run_command,
         lambda: read_snapshot(docker_host=options["docker_host"]),
     )
-    run_change(module, Recovering(change, api))
+    outline = carry_out(module, Recovering(change, api))
+    evidence = change.evidence()
+    if not evidence:
+        module.exit_json(**result_of(outline))
+    module.exit_with_snapshot(evidence, **result_of(outline))
 
 
 if __name__ == "__main__":

@@ -655,23 +655,7 @@ snapshot_path:
 
 import gc
 import os
-from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged, sources_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import KEEP, Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.options import (
-    ARGUMENT_SPEC,
-    AUDIT,
-    REQUIRED_BY,
-    SAVE,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.parameters import (
-    WrongValueError,
-    read_parameters,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import UnknownCheckError, select
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
@@ -679,24 +663,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
     save_snapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import (
+    AUDIT,
+    AUDIT_SPEC,
+    REQUIRED_BY,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, with_labels
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
-
-_NAMED = 5
-
-
-def settings_of(module: HostModule) -> Settings:
-    """What the caller wants of the host; what cannot be meant fails the module."""
-    wanted = module.params
-    checks, exclude = tuple(wanted["checks"]), tuple(wanted["exclude"])
-    try:
-        select(checks, exclude)
-        parameters = read_parameters(wanted["parameters"])
-    except UnknownCheckError as error:
-        module.fail_json(msg=f"checks: {error}")
-    except WrongValueError as error:
-        module.fail_json(msg=str(error))
-    return Settings(wanted["userland_proxy"] or KEEP, checks, exclude, parameters)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 
 def refuse_place(module: HostModule, path: str) -> None:
@@ -707,16 +680,8 @@ def refuse_place(module: HostModule, path: str) -> None:
         module.fail_json(msg=f"snapshot_path: {path} is a directory")
 
 
-def save(module: HostModule, snapshot: HostSnapshot, path: str) -> None:
-    """Save the snapshot; a place where it cannot be fails the module."""
-    try:
-        save_snapshot(snapshot, path)
-    except SavedSnapshotError as error:
-        module.fail_json(msg=safe(f"snapshot_path: {error}"))
-
-
-def audit_host(module: HostModule, settings: Settings) -> dict[str, Any]:
-    """Read this host, save what was read where that is wanted, and judge it unless that is all that is wanted."""
+def read_host(module: HostModule) -> HostSnapshot:
+    """Read this host, and save what was read where that is wanted."""
     path = module.params["snapshot_path"]
     if module.params["read_timeout"] < 1:
         module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
@@ -725,54 +690,30 @@ def audit_host(module: HostModule, settings: Settings) -> dict[str, Any]:
     read = read_snapshot(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
     snapshot = with_labels(read, module.params["labels"])
     if path is not None and not module.check_mode:
-        save(module, snapshot, path)
-    saved = {} if path is None else {"snapshot_path": path, "changed": True}
-    if module.params["snapshot"] == SAVE:
-        return {
-            "msg": f"Nothing was judged; saved is what was read, in {path}",
-            "sources": sources_of(snapshot),
-            **saved,
-        }
-    return {**verdict_on(snapshot, settings, module.params["reachability"]), **saved}
+        try:
+            save_snapshot(snapshot, path)
+        except SavedSnapshotError as error:
+            module.fail_json(msg=safe(f"snapshot_path: {error}"))
+    return snapshot
 
 
-def audit_saved(module: HostModule, settings: Settings) -> dict[str, Any]:
-    """Judge a saved snapshot; a file that holds none fails the module."""
-    path = module.params["snapshot_path"]
+def read_saved(module: HostModule) -> HostSnapshot:
+    """Read a saved snapshot; a file that holds none fails the module."""
     try:
-        result = verdict_on(
-            with_labels(load_saved(path), module.params["labels"]), settings, module.params["reachability"]
-        )
+        return with_labels(load_saved(module.params["snapshot_path"]), module.params["labels"])
     except SavedSnapshotError as error:
         module.fail_json(msg=safe(f"snapshot_path: {error}"))
-    return {**result, "snapshot_path": path}
-
-
-def verdict_on(snapshot: HostSnapshot, settings: Settings, detail: str) -> dict[str, Any]:
-    """What is to be said of a snapshot. Where there is no engine, that is the message."""
-    return {"msg": no_engine(snapshot), **judged(Examined(snapshot, settings), detail)}
-
-
-def warn_of_defects(module: HostModule, result: dict[str, Any]) -> None:
-    """Warn of what an error of this collection kept from being read or judged."""
-    for defect in result.get("defects", []):
-        parts = listed(defect["parts"], _NAMED)
-        module.warn(
-            f"An error of dockernet.baseline itself, please report it: {defect['error']} at {defect['place']}. "
-            f"Because of it unknown: {parts}"
-        )
 
 
 def main() -> None:
-    """Run the module."""
-    module = HostModule(argument_spec=ARGUMENT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
-    settings = settings_of(module)
+    """Run the module: read the host, or a saved snapshot. The action plugin judges."""
+    module = HostModule(argument_spec=AUDIT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
+    path, saved = module.params["snapshot_path"], module.params["snapshot"] == AUDIT
     # What was read lives until the end; to search it for garbage again and again takes a tenth of the time.
     gc.set_threshold(100_000, 50, 1000)
-    audit = audit_saved if module.params["snapshot"] == AUDIT else audit_host
-    result = audit(module, settings)
-    warn_of_defects(module, result)
-    module.exit_json(**{"changed": False, **result})
+    snapshot = read_saved(module) if saved else read_host(module)
+    place = {} if path is None else {"snapshot_path": path}
+    module.exit_with_snapshot(snapshot.to_json(), changed=path is not None and not saved, **place)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ module: packet_trace
 short_description: Say where a packet goes on a Docker host, and what stops it
 version_added: 1.0.0
 description:
-  - Reads the host once, works out which way the first packet of a connection takes through routing, bridges, rules and
-    docker-proxy, and whether the answer comes back.
+  - Reads the host once. The controller then works out which way the first packet of a connection takes through routing,
+    bridges, rules and docker-proxy, and whether the answer comes back.
   - Names the rule or the setting that decides. What cannot be known is said to be unknown, with what would have to be
     known.
   - Sends nothing and changes nothing.
@@ -36,12 +36,6 @@ attributes:
 notes:
   - Run it with C(become). Without, rules and namespaces cannot be read, and the answer is unknown.
 options:
-  mode:
-    description:
-      - V(predict) works the way out from what was read.
-    type: str
-    choices: [predict]
-    default: predict
   from:
     description:
       - Where the connection starts, one of the following.
@@ -200,26 +194,13 @@ diagram:
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import (
-    BadPacketError,
-    predict,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.question import (
-    Question,
-    QuestionError,
-    packet_of,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.target import PROTOCOLS
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_diagram import diagram_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import line_of, listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
@@ -233,46 +214,15 @@ def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
 
 
 def main() -> None:
-    """Run the module."""
-    module = HostModule(
-        argument_spec={
-            "mode": {"type": "str", "choices": ["predict"], "default": "predict"},
-            "from": {"type": "str", "required": True},
-            "to": {"type": "str", "required": True},
-            "port": {"type": "int"},
-            "protocol": {"type": "str", "choices": list(PROTOCOLS)},
-            "source": {"type": "str"},
-            "snapshot_path": {"type": "path"},
-            "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
-            "read_timeout": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
-    wanted = module.params
-    if wanted["read_timeout"] < 1:
-        module.fail_json(msg=f"read_timeout: it takes a second at least, found {wanted['read_timeout']}")
-    question = Question(wanted["from"], wanted["to"], wanted["protocol"] or "", wanted["port"], wanted["source"] or "")
+    """Run the module: read the host, or a saved snapshot. The action plugin follows the packet."""
+    module = HostModule(argument_spec=TRACE_SPEC, supports_check_mode=True)
+    if module.params["read_timeout"] < 1:
+        module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
     try:
-        snapshot = snapshot_for(wanted)
-        packet = packet_of(snapshot, question)
-        way = predict(HostView.of(snapshot), packet)
+        snapshot = snapshot_for(module.params)
     except SavedSnapshotError as error:
         module.fail_json(msg=safe(f"snapshot_path: {error}"))
-    except QuestionError as error:
-        module.fail_json(msg=safe(str(error)))
-    except BadPacketError as error:
-        option = {"origin": "from", "destination": "to"}.get(error.part, error.part)
-        module.fail_json(msg=safe(f"{option}: {error.problem}"))
-    except ValueError as error:
-        module.fail_json(msg=safe(f"what was read of the host cannot be so: {error}"))
-    result = {
-        "msg": line_of(packet, way),
-        "packet": to_plain(packet),
-        "path": to_plain(way),
-        "listing": listing_of(packet, way),
-        "diagram": diagram_of(packet, way),
-    }
-    module.exit_json(changed=False, **result)
+    module.exit_with_snapshot(snapshot.to_json(), changed=False)
 
 
 if __name__ == "__main__":

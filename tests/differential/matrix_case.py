@@ -6,15 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bad_packet import BadPacketError
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.exposure import denied_by_host
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.matrix.reachability import (
-    FULL,
-    reachability_of,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
@@ -25,6 +18,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNREACHABLE,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import denied_by_host
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
 
 from tests.differential.answering import answer_of
 from tests.differential.matrix_book import Book

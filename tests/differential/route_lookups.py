@@ -18,19 +18,6 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.policy import Asked
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.routing import (
-    UNCERTAIN,
-    Decision,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.settings import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.source_check import (
-    source_doubt,
-    source_problem,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.stack import Stack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import (
@@ -39,6 +26,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
     read_routes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.policy import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.routing import (
+    UNCERTAIN,
+    Decision,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.settings import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.source_check import (
+    source_doubt,
+    source_problem,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.stack import Stack
 
 DEVICES = {"wan": 1, "lan": 2, "dmz": 3}
 """By the third number of their subnet, 10.0.N.0/24 and 2001:db8:N::/64."""

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.bridging import Bridge
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.misled import End
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.neighbours import Neighbours
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.path_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
     HOST,
@@ -27,6 +21,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bridging import Bridge
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.misled import End
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.neighbours import Neighbours
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import listing_of
 
 from tests.differential.rules_case import RulesCase, apply
 from tests.differential.rules_lab import CLIENT, ROUTER, SERVER, RulesLab

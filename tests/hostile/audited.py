@@ -23,18 +23,18 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import no_engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import leaving
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of, weighed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_report import Audit
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._gate import Gate
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._junit import junit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of, weighed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
 
 from tests.hostile.fake_kernel import FakeKernel, Space
 from tests.hostile.world import HOST, World

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_saved
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
@@ -29,6 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SERVICE,
     TRAFFIC_CONTROL,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 # They register what they can do.
 from tests.hostile import of_engine, of_files, of_kernel, of_processes, of_rules  # noqa: F401  # pylint: disable=unused-import

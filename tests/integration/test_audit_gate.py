@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._gate import LEVELS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS
 
 from tests.lab.ansible_runs import PlaybookResult, ansible_playbook
 from tests.unit.synthetic_host import SyntheticHost

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._audit_document import document_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of
 
 from tests.lab.ansible_runs import TaskResult
 from tests.lab.host import Host

@@ -9,9 +9,9 @@ The cases are in catalogue/AREA.py. Hosts are read once and judged here, so what
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 from tests.integration.catalogue.case import Case
 from tests.integration.catalogue.cases import (

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.journey.predict import predict
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
     HOST,
@@ -18,6 +16,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, NO_ANSWER, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
 
 from tests.differential.namespaces import answer_soon
 from tests.differential.reachability_machines import prepare

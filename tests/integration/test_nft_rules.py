@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.nft.nft_json import parse_nft
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import Rule
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Rule
 
 from tests.lab.host import Host
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import RuleBook
 
 from tests.integration.rules_on_host import on_host
 from tests.integration.snapshots import install_readers

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
@@ -17,6 +13,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SERVICE,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.rules import RuleBook
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import RuleBook
 
 from tests.differential.rules_iptables import restore_script
 from tests.differential.rules_words import Words

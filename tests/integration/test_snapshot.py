@@ -14,7 +14,6 @@ from typing import Any
 
 import docker
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import named_dockerd
@@ -27,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
 
 from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.snapshots import install_readers, read_host

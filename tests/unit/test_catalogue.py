@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 from tests.integration.catalogue.case import ALL_KINDS
 from tests.integration.catalogue.cases import CASES, broken_groups

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import typing as t
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,11 @@ import stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
-MODULE_UTILS = "ansible_collections.dockernet.baseline.plugins.module_utils"
+COLLECTION = "ansible_collections.dockernet.baseline.plugins"
+
+OF_READERS, OF_CHANGES = (70, 145_000), (90, 280_000)
+BUDGETS = {"docker_netcheck": OF_READERS, "packet_trace": OF_READERS, "audit_report": (1, 5_000)}
+"""Files and bytes that a module may send to a host."""
 
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
 ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
@@ -128,34 +134,69 @@ def states_its_licence(path: Path) -> bool:
     return named and "# SPDX-License-Identifier: GPL-3.0-or-later" in head
 
 
-# Who must not import whom: readers never judge, checks never touch the host, and what plans is plain Python.
+# Who must not import whom: readers never judge, checks never touch the host, and what goes to hosts stays small.
+OF_HOSTS, OF_LIBRARIES = ["module_utils._host", "module_utils._change"], ["ansible", "docker", "pyroute2"]
+FIREWALL = "plugin_utils.firewall"
 FORBIDDEN_IMPORTS = {
-    "_model": ["ansible", "docker", "pyroute2", "_host", "_firewall", "_checks", "_change"],
-    "_firewall": ["ansible", "docker", "pyroute2", "_host", "_checks", "_change"],
-    "_checks": ["ansible", "docker", "pyroute2", "_host", "_change", "subprocess", "socket"],
-    "_host": ["_checks", "_change", "_firewall"],
-    "_change": ["_checks"],
+    "module_utils": ["plugin_utils", "action", "modules"],
+    "module_utils/_model": [*OF_HOSTS, *OF_LIBRARIES],
+    "module_utils/_host": ["module_utils._change"],
+    "modules": ["plugin_utils", "action"],
+    "plugin_utils": ["action", "modules", "docker", "pyroute2"],
+    "plugin_utils/firewall": [
+        "plugin_utils.checks",
+        "plugin_utils.policy",
+        "plugin_utils.report",
+        *OF_HOSTS,
+        "ansible",
+    ],
+    "plugin_utils/checks": ["plugin_utils.policy", "plugin_utils.report", *OF_HOSTS, "ansible", "subprocess", "socket"],
+    "plugin_utils/policy": ["plugin_utils.report", *OF_HOSTS],
     # Text to rules, rules to one hook, hooks to a journey, journeys to a matrix: each asks those before it alone.
-    "_firewall/iptables": ["_firewall.nft", "_firewall.hooks", "_firewall.journey", "_firewall.matrix"],
-    "_firewall/nft": ["_firewall.iptables", "_firewall.hooks", "_firewall.journey", "_firewall.matrix"],
-    "_firewall/hooks": ["_firewall.iptables", "_firewall.nft", "_firewall.journey", "_firewall.matrix"],
-    "_firewall/journey": ["_firewall.iptables", "_firewall.nft", "_firewall.matrix"],
-    "_firewall/matrix": ["_firewall.iptables", "_firewall.nft", "_firewall.hooks"],
+    "plugin_utils/firewall/iptables": [f"{FIREWALL}.{name}" for name in ("nft", "hooks", "journey", "matrix")],
+    "plugin_utils/firewall/nft": [f"{FIREWALL}.{name}" for name in ("iptables", "hooks", "journey", "matrix")],
+    "plugin_utils/firewall/hooks": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "journey", "matrix")],
+    "plugin_utils/firewall/journey": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "matrix")],
+    "plugin_utils/firewall/matrix": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "hooks")],
 }
+OURS = ("module_utils", "plugin_utils", "action", "modules")
 
 
 @pytest.mark.parametrize("package", FORBIDDEN_IMPORTS)
 def test_package_keeps_to_its_side(package: str) -> None:
     others = FORBIDDEN_IMPORTS[package]
-    forbidden = tuple(f"{MODULE_UTILS}.{other}" if other.startswith("_") else other for other in others)
+    forbidden = tuple(f"{COLLECTION}.{other}" if other.startswith(OURS) else other for other in others)
     crossing = [
         f"{name} imports {module}"
         for name in PLUGIN_FILES
-        if name.startswith(f"plugins/module_utils/{package}/")
+        if name.startswith(f"plugins/{package}/")
         for module in sorted(imported_modules(ROOT / name))
         if any(module == other or module.startswith(f"{other}.") for other in forbidden)
     ]
     assert crossing == []
+
+
+def reached_from(path: Path) -> set[Path]:
+    """Return a file of this collection and all that it imports of the collection, directly and not."""
+    reached: set[Path] = set()
+    waiting = {path}
+    while waiting:
+        reached.add(next_one := waiting.pop())
+        waiting |= {found for found in map(file_of, imported_modules(next_one)) if found is not None} - reached
+    return reached
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_sent_to_a_host_is_little(name: str) -> None:
+    """Files, and bytes as Ansible packs them (zip, deflated), without those of Ansible itself."""
+    files = sorted(reached_from(PLUGINS / "modules" / f"{name}.py"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(ROOT))
+    size = len(packed.getvalue())
+    most_files, most_bytes = BUDGETS.get(name, OF_CHANGES)
+    assert (len(files) <= most_files, size <= most_bytes) == (True, True), f"{len(files)} files, {size} bytes"
 
 
 # What reads a host, changes it or waits for it. A plan reaches none of it, by whatever it imports.
@@ -180,13 +221,7 @@ def touching(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_plan_is_pure(name: str) -> None:
-    reached: set[Path] = set()
-    waiting = {ROOT / name}
-    while waiting:
-        path = waiting.pop()
-        reached.add(path)
-        waiting |= {found for found in map(file_of, imported_modules(path)) if found is not None} - reached
-    assert [what for path in sorted(reached) for what in touching(path)] == []
+    assert [what for path in sorted(reached_from(ROOT / name)) for what in touching(path)] == []
 
 
 def test_no_empty_package_files() -> None:

@@ -102,6 +102,12 @@ class Change(Protocol[P]):
 
 def run_change(module: HostModule, change: Change[P]) -> None:
     """Run change in the module's mode and leave with its result."""
+    outline = carry_out(module, change)
+    module.exit_json(**result_of(outline))
+
+
+def carry_out(module: HostModule, change: Change[P]) -> Outline:
+    """Run change in the module's mode, and warn of what it says; a refusal or a failure ends the module."""
     if os.geteuid() != 0:
         module.fail_json(msg="this takes root: run with become: true", refused=True)
     try:
@@ -123,7 +129,7 @@ def run_change(module: HostModule, change: Change[P]) -> None:
         module.fail_json(msg=str(failure), refused=False, log=failure.log)
     for warning in [*outline.warnings, *outline.lacking.values()]:
         module.warn(warning)
-    module.exit_json(changed=bool(outline.actions), **_result(outline))
+    return outline
 
 
 def _apply(change: Change[P]) -> Outline:
@@ -141,8 +147,10 @@ def _refuse_without_libraries(outline: Outline) -> None:
         raise Refusal(f"nothing was changed: {'; '.join(outline.lacking.values())}", libraries=outline.lacking)
 
 
-def _result(outline: Outline) -> dict[str, Any]:
+def result_of(outline: Outline) -> dict[str, Any]:
+    """The keys that every module which changes something returns."""
     return {
+        "changed": bool(outline.actions),
         "actions": outline.actions,
         "diff": [diff.to_plain() for diff in outline.diffs],
         "disruptions": to_plain(outline.disruptions),

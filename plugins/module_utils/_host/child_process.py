@@ -18,6 +18,7 @@ import ctypes
 import gc
 import os
 import pickle
+import resource
 import select
 import signal
 import struct
@@ -25,7 +26,7 @@ import threading
 import time
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, NoReturn, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
 
@@ -57,13 +58,15 @@ class _End:
     """The last that a child tells."""
 
     defects: list[Defect] = field(default_factory=list)
+    problem: str = ""
 
 
-def apart(work: Callable[[Tell], None], seconds: float) -> Told:
+def apart(work: Callable[[Tell], None], seconds: float, memory: Optional[int] = None) -> Told:
     """Have work done in a child of this process, and return what it told within so many seconds.
 
-    The child has no standard streams and none of this process's files, so that nobody waits for it who waits for those.
-    It dies with this process. Raises OSError where no process can be made.
+    memory: bytes that the child may take besides those that this process has. It has no standard streams and none of
+    this process's files, so that nobody waits for it who waits for those. It dies with this process. Raises OSError
+    where no process can be made.
     """
     until = time.monotonic() + seconds
     reading, writing = os.pipe()
@@ -73,7 +76,7 @@ def apart(work: Callable[[Tell], None], seconds: float) -> Told:
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
-            _be_child(work, writing)
+            _be_child(work, writing, memory)
     finally:
         os.close(writing)
     try:
@@ -83,13 +86,17 @@ def apart(work: Callable[[Tell], None], seconds: float) -> Told:
         _let_go(child)
 
 
-def _be_child(work: Callable[[Tell], None], writing: int) -> NoReturn:
+def _be_child(work: Callable[[Tell], None], writing: int, memory: Optional[int]) -> NoReturn:
     """Do the work and end, whatever becomes of it: nothing of the parent's may go on here."""
     try:
         _become_nobody(writing)
         teller = _Teller(writing)
         try:
+            if memory is not None:
+                _limit_memory(memory)
             work(teller.tell)
+        except MemoryError:
+            teller.tell(_End(problem="it takes more memory than it may have"))
         except Exception as error:  # noqa: BLE001 (the parent reports it)
             teller.tell(_End([defect_of("reading the host", error)]))
         else:
@@ -97,6 +104,15 @@ def _be_child(work: Callable[[Tell], None], writing: int) -> NoReturn:
     finally:
         # Without waiting for threads, as sys.exit() does.
         os._exit(0)
+
+
+def _limit_memory(more: int) -> None:
+    """Let the child have so many bytes more of address space than it has now (setrlimit(2), proc_pid_statm(5))."""
+    with open("/proc/self/statm", "rb") as file:
+        pages = int(file.read().split()[0])
+    dummy_soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 def _become_nobody(writing: int) -> None:
@@ -144,13 +160,13 @@ def _listen(reading: int, until: float, seconds: float) -> Told:
             return told
         part = os.read(reading, _PIECE)
         if not part:
-            told.problem = "the process that read the host was ended, perhaps since memory ran out"
+            told.problem = "the process that did it was ended, perhaps since memory ran out"
             return told
         received += part
         for item in _whole(received):
             if isinstance(item, _End):
                 told.defects = item.defects
-                told.problem = str(item.defects[0]) if item.defects else ""
+                told.problem = str(item.defects[0]) if item.defects else item.problem
                 return told
             told.items.append(item)
 

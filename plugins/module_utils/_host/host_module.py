@@ -8,15 +8,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import (
     MASK,
     mask_data,
     mask_values,
     secrets_in,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, TooLargeError, pack
 
 
 class HostModule(AnsibleModule):
@@ -35,6 +39,22 @@ class HostModule(AnsibleModule):
     def exit_json(self, **result: Any) -> NoReturn:
         """End with a result."""
         super().exit_json(**self._fit(result))
+        raise SystemExit
+
+    def exit_with_snapshot(self, text: str, **result: Any) -> NoReturn:
+        """End with a result, and with what was read of the host for the controller: JSON with secrets masked.
+
+        Its packed form is left as it is: what looks like a secret in there is none.
+        """
+        for value in self.no_log_values:
+            text = text.replace(json.dumps(value)[1:-1], MASK)
+        try:
+            packed = pack(text)
+        except TooLargeError as error:
+            self.fail_json(msg=str(error))
+        fit = remove_values(self._fit(result), self.no_log_values)
+        self.no_log_values = set()
+        super().exit_json(**fit, **{WIRE: packed})
         raise SystemExit
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
@@ -57,14 +77,3 @@ class HostModule(AnsibleModule):
 def leaving(data: Any) -> Any:
     """Return plain data as it may leave the host."""
     return encodable(mask_data(data))
-
-
-def encodable(data: Any) -> Any:
-    r"""Return plain data in which bytes that were no UTF-8 (PEP 383) are written out, as in ``\udcff``."""
-    if isinstance(data, str):
-        return data.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(data, dict):
-        return {encodable(key): encodable(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [encodable(item) for item in data]
-    return data

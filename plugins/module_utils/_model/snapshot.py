@@ -177,6 +177,11 @@ def load_snapshot(text: str) -> HostSnapshot:
         data: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"not a JSON document: {error}") from error
+    return snapshot_of(data)
+
+
+def snapshot_of(data: Any) -> HostSnapshot:
+    """Read a snapshot from plain data. Raises DecodeError, also for one of a schema that this release does not know."""
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema != SCHEMA_VERSION:
         raise DecodeError(f"$.schema: this release reads snapshots of schema {SCHEMA_VERSION}, found {schema!r}")

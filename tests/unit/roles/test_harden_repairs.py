@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils._repair_plan import OPTIONS, RUN_BY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import OPTIONS, RUN_BY
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/harden"
 NAMED = sorted({RUN_BY.get(module, module) for check in CHECKS for module in check.mended_by})

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils import _terminal
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report import terminal
 
-COLLECTION = Path(_terminal.__file__).parents[2]
+COLLECTION = Path(terminal.__file__).parents[3]
 PROGRAM = COLLECTION / "roles" / "prerequisites" / "files" / "probe.py"
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 from checks_page import PAGE, _section, page
 

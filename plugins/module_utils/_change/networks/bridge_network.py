@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_effect import (
-    Judgement,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_evidence import (
+    Evidence,
+    NetworkNow,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
     CREATED,
@@ -31,7 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
-    Verification,
+    kernel_problems,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
     ApiProblem,
@@ -89,6 +90,12 @@ class NetworkChange:
         self._run = run
         self._read = read
         self._journal = Journal("bridge_network")
+        self._made: list[NetworkNow] = []
+        self._evidence: Evidence | None = None
+
+    def evidence(self) -> str:
+        """What the controller proves the networks by that are there now, as JSON; empty where there is none."""
+        return "" if self._evidence is None else self._evidence.to_json()
 
     def plan(self) -> NetworkPlan:
         """Read the host and plan the whole list."""
@@ -110,10 +117,11 @@ class NetworkChange:
         }
         lacks = {name: reason for item in recreations.values() for name, reason in _lacking(item).items()}
         words = replace(outline(decisions, recreations), lacking=lacks)
+        self._note(decisions, snapshot)
         return NetworkPlan(words, decisions, _surroundings(snapshot, self._avoid), recreations)
 
     def apply(self, plan: NetworkPlan) -> None:
-        """Carry out the decisions in order and prove each against the kernel; a failure ends it."""
+        """Carry out the decisions in order and hold each against the kernel; a failure ends it."""
         pending = [item for item in plan.decisions if item.outcome in _DONE]
         entries = [_entry(item, plan.recreations.get(item.wish.name)) for item in pending]
         self._journal.begin([], actions=plan.outline.actions, networks=entries)
@@ -129,6 +137,12 @@ class NetworkChange:
                 raise
             done.append(f"{item.wish.name} was {_DONE[item.outcome]}")
         self._journal.end("done", completed=done)
+        self._note(plan.decisions, _as_it_is_now(self._run, plan.surroundings.host))
+
+    def _note(self, decisions: Sequence[Decision], snapshot: HostSnapshot) -> None:
+        """Keep what the controller is to prove."""
+        kept = [NetworkNow(KEPT, item.old) for item in decisions if item.outcome == KEPT and item.old is not None]
+        self._evidence = Evidence(snapshot, [*kept, *self._made]) if kept or self._made else None
 
     def _recreation(self, old: dict[str, Any], body: dict[str, Any], snapshot: HostSnapshot) -> Recreation:
         release = snapshot.engine.release if snapshot.engine else (0, 0)
@@ -156,7 +170,7 @@ class NetworkChange:
     def _create(self, body: dict[str, Any], plan: NetworkPlan) -> None:
         network_id = self._api.create(body)
         try:
-            remarks = self._prove(network_id, plan.surroundings)
+            self._hold_against_kernel(network_id, plan.surroundings, CREATED)
         except ChangeFailed as error:
             try:
                 self._api.remove(network_id)
@@ -165,7 +179,6 @@ class NetworkChange:
                     f"network {body['Name']} was made, and {error}. It could not be removed again: {problem}"
                 ) from error
             raise ChangeFailed(f"network {body['Name']} was made, and removed again, as {error}") from error
-        plan.outline.warnings.extend(f"network {body['Name']} was made, but {text}" for text in remarks)
 
     def _current(self, item: Decision, plan: NetworkPlan) -> Recreation:
         """The plan to make it anew; where others are made anew before, they may have changed its endpoints."""
@@ -181,28 +194,23 @@ class NetworkChange:
         return found
 
     def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
-        remarks: list[str] = []
         observed = recreate(
-            self._api, recreation, lambda network_id: remarks.extend(self._prove(network_id, plan.surroundings))
+            self._api,
+            recreation,
+            lambda network_id: self._hold_against_kernel(network_id, plan.surroundings, RECREATED),
         )
-        name = recreation.record.name
-        plan.outline.warnings.extend(f"network {name} was re-created, but {text}" for text in remarks)
         # Containers that changed by themselves meanwhile: in no plan, and no failure either.
         plan.outline.warnings.extend(observed)
 
-    def _prove(self, network_id: str, surroundings: Surroundings) -> list[str]:
-        """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others.
-
-        Returns what is no fault of the network, and is to be known.
-        """
+    def _hold_against_kernel(self, network_id: str, surroundings: Surroundings, outcome: str) -> None:
+        """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others."""
         try:
             network = self._api.inspect(network_id)
         except ApiProblem as error:
             raise ChangeFailed(f"the engine could not be asked about it: {error}") from error
         if network is None:
             raise ChangeFailed("the engine does not know it")
-        judgement = Verification(_as_it_is_now(self._run, surroundings.host), [network]).judge(network)
-        found = list(judgement.problems)
+        found = kernel_problems(network, _with_links(surroundings.host))
         for version in (4, 6):
             for item in subnets_of(network, version):
                 offender = overlapping(item.subnet, surroundings.outside)
@@ -213,7 +221,12 @@ class NetworkChange:
                     )
         if found:
             raise ChangeFailed("; ".join(found))
-        return judgement.remarks
+        self._made.append(NetworkNow(outcome, network))
+
+
+def _with_links(host: HostSnapshot) -> HostSnapshot:
+    """The host with the links and settings that the kernel has by now."""
+    return _now(lambda: replace(host, links=read_links(), sysctls=read_sysctls()))
 
 
 def _as_it_is_now(run: Run, host: HostSnapshot) -> HostSnapshot:
@@ -234,20 +247,16 @@ def _now(read: Callable[[], T]) -> T:
 
 def _with_kernel(decisions: list[Decision], snapshot: HostSnapshot) -> list[Decision]:
     """The decisions, with a warning for each network that stays and that the kernel does not have as it should."""
-    kept = [item.old for item in decisions if item.outcome == KEPT and item.old is not None]
-    if not kept:
-        return decisions
-    verification = Verification(snapshot, kept)
     return [
-        replace(item, warnings=[*item.warnings, *_warnings(item.wish.name, verification.judge(item.old))])
+        replace(item, warnings=[*item.warnings, *_warnings(item.wish.name, kernel_problems(item.old, snapshot))])
         if item.outcome == KEPT and item.old is not None
         else item
         for item in decisions
     ]
 
 
-def _warnings(name: str, found: Judgement) -> list[str]:
-    return [f"network {name} is as wanted, but {text}" for text in (*found.problems, *found.remarks)]
+def _warnings(name: str, problems: list[str]) -> list[str]:
+    return [f"network {name} is as wanted, but {text}" for text in problems]
 
 
 def _surroundings(snapshot: HostSnapshot, avoid: list[CIDR]) -> Surroundings:

@@ -6,19 +6,16 @@
 
 """Whether the kernel does for bridge networks what the engine says they are. Pure.
 
-The bridge and its addresses by rtnetlink, forwarding by the sysctls of the bridge itself, masquerading and traffic
-between containers by what becomes of packets.
+The bridge and its addresses by rtnetlink, forwarding by the sysctls of the bridge itself. What becomes of packets is
+judged on the controller (plugin_utils/bridge_network_proof.py).
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_effect import (
-    Effects,
-    Judgement,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     bridge_of,
     is_isolated,
@@ -30,41 +27,30 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 
 
-class Verification:
-    """Holds networks, as the engine shows them, against the host as the kernel shows it."""
+def kernel_problems(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """All in which the kernel is other than a network asks for, a sentence each; network: as the engine shows it."""
+    bridge = bridge_of(network)
+    link = next((link for link in snapshot.links if link.name == bridge), None)
+    if link is None or link.kind != "bridge":
+        return [f"the kernel has no bridge {bridge}"]
+    if not link.up:
+        return [f"the bridge {bridge} is not up"]
+    found = []
+    for version in versions_of(network):
+        for item in subnets_of(network, version):
+            found += _address_problems(network, link, item)
+        found += _forwarding_problems(network, version, snapshot.sysctls)
+    return found
 
-    def __init__(self, snapshot: HostSnapshot, networks: list[dict[str, Any]]) -> None:
-        """Make the host ready for questions about these networks."""
-        self._links = {link.name: link for link in snapshot.links}
-        self._sysctls = snapshot.sysctls
-        self._effects = Effects(snapshot, networks)
 
-    def judge(self, network: dict[str, Any]) -> Judgement:
-        """All in which the kernel is other than the network asks for."""
-        bridge = bridge_of(network)
-        link = self._links.get(bridge)
-        if link is None or link.kind != "bridge":
-            return Judgement([f"the kernel has no bridge {bridge}"])
-        if not link.up:
-            return Judgement([f"the bridge {bridge} is not up"])
-        found = Judgement()
-        for version in _versions(network):
-            for item in subnets_of(network, version):
-                missing = _address_problems(network, link, item)
-                effect = Judgement(missing) if missing else self._effects.judge(network, item.subnet)
-                found.problems.extend(effect.problems)
-                found.remarks.extend(effect.remarks)
-            found.problems.extend(self._forwarding_problems(network, version))
-        return found
-
-    def _forwarding_problems(self, network: dict[str, Any], version: int) -> list[str]:
-        if network.get("Internal"):
-            return []
-        return [
-            f"{key} is {self._sysctls[key]}, so nothing is forwarded from it (the module ip_forward mends that)"
-            for key in _forwarding_keys(bridge_of(network))[version]
-            if self._sysctls.get(key, "1") != "1"
-        ]
+def _forwarding_problems(network: dict[str, Any], version: int, sysctls: Mapping[str, str]) -> list[str]:
+    if network.get("Internal"):
+        return []
+    return [
+        f"{key} is {sysctls[key]}, so nothing is forwarded from it (remediated by the module ip_forward)"
+        for key in _forwarding_keys(bridge_of(network))[version]
+        if sysctls.get(key, "1") != "1"
+    ]
 
 
 def _forwarding_keys(bridge: str) -> dict[int, list[str]]:
@@ -75,7 +61,8 @@ def _forwarding_keys(bridge: str) -> dict[int, list[str]]:
     }
 
 
-def _versions(network: dict[str, Any]) -> list[int]:
+def versions_of(network: dict[str, Any]) -> list[int]:
+    """The IP versions of a network."""
     enabled = {4: network.get("EnableIPv4", True), 6: network.get("EnableIPv6")}
     return [version for version, on in enabled.items() if on]
 

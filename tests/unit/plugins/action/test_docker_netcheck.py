@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import base64
+import os
+import zlib
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible_collections.dockernet.baseline.plugins.action.docker_netcheck import ActionModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.module_utils._checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.action import docker_netcheck
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
 
 from tests.unit.audits import waiver
+from tests.unit.plugins.action.conftest import action_with
 from tests.unit.synthetic_host import SyntheticHost
 
 
@@ -30,16 +34,11 @@ class Told:
         if self.answer is not None:
             return self.answer
         host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)).snapshot()
-        settings = Settings(told["userland_proxy"], tuple(told["checks"]), tuple(told["exclude"]), told["parameters"])
-        return {"changed": False, "msg": "", **judged(Examined(host, settings), "none")}
+        return {"changed": False, WIRE: pack(host.to_json())}
 
 
 def run(told: Told, **options: Any) -> dict[str, Any]:
-    task: Any = SimpleNamespace(args=options, async_val=0, check_mode=False, diff=False, action="docker_netcheck")
-    nothing: Any = SimpleNamespace()
-    connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
-    action = ActionModule(task, connection, nothing, nothing, nothing, nothing)
-    vars(action)["_execute_module"] = told
+    action = action_with(docker_netcheck, "docker_netcheck", told, options)
     result: dict[str, Any] = action.run(task_vars={"inventory_hostname": "alpha"})
     return result
 
@@ -53,13 +52,14 @@ def test_the_result_is_the_document_of_the_host() -> None:
     assert result["changed"] is False
 
 
-def test_the_host_is_told_what_the_profile_comes_to() -> None:
+def test_the_host_is_told_what_to_read_and_no_more() -> None:
     told = Told()
-    run(told, profile="cis", severities={"mode.*": "high"}, waivers=[waiver()], exclude=["mode.none"])
-    (options,) = told.options
-    assert options["userland_proxy"] == "disabled"
-    assert options["exclude"] == ["mode.none"]
-    assert not {"profile", "severities", "waivers"} & set(options)
+    result = run(
+        told, profile="cis", severities={"mode.*": "high"}, waivers=[waiver()], exclude=["mode.none"], labels="mask"
+    )
+    assert told.options == [{"labels": "mask"}]
+    assert result["policy"]["userland_proxy"] == "disabled"
+    assert "mode.none" not in {item["check"] for item in result["findings"]}
 
 
 def test_paths_are_the_host_s() -> None:
@@ -96,13 +96,82 @@ def test_a_host_that_has_no_answer_is_passed_on(answer: dict[str, Any]) -> None:
     assert run(Told(answer)) == answer
 
 
-def test_what_was_saved_only_is_not_weighed() -> None:
-    answer = {"changed": True, "msg": "saved", "sources": {}}
-    assert run(Told(answer), snapshot="save", snapshot_path="/x") == answer
+def test_what_was_saved_only_is_not_judged() -> None:
+    result = run(Told(), snapshot="save", snapshot_path="/x")
+    assert result["msg"] == "Nothing was judged; saved is what was read, in /x"
+    assert result["sources"]["engine"]["read"] is True
+    assert "findings" not in result
 
 
-def test_an_answer_of_another_shape_fails() -> None:
+@pytest.mark.parametrize(
+    "packed",
+    [
+        None,
+        5,
+        "",
+        "json:!",
+        "zlib:" + base64.b64encode(b"x").decode(),
+        "zlib:" + base64.b64encode(zlib.compress(b"{}" * 99)[:-3]).decode(),
+        pack("[]"),
+        pack('{"schema": 2, "hostname": 5}'),
+        pack(SyntheticHost().snapshot().to_json().replace("192.0.2.10/24", "banana")),
+    ],
+)
+def test_an_answer_of_another_shape_fails(packed: Any) -> None:
     with pytest.raises(AnsibleActionFail, match="did not answer like"):
-        run(Told({"changed": False, "msg": ""}))
-    with pytest.raises(AnsibleActionFail, match="did not answer like"):
-        run(Told({"changed": False, "msg": "", "sources": {}, "findings": [{"check": 5}]}))
+        run(Told({"changed": False, WIRE: packed}))
+
+
+def test_what_unpacks_to_more_than_is_taken_is_no_answer() -> None:
+    bomb = "zlib:" + base64.b64encode(zlib.compress(b"[" + b" " * LARGEST)).decode()
+    with pytest.raises(AnsibleActionFail, match=f"more than {LARGEST} bytes"):
+        run(Told({"changed": False, WIRE: bomb}))
+
+
+def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = os.getpid()
+
+    def judge(examined: Examined, detail: str) -> dict[str, Any]:
+        while os.getpid() != parent:
+            pass
+        return judged(examined, detail)
+
+    monkeypatch.setattr(docker_netcheck, "judged", judge)
+    result = run(Told(), judge_timeout=1)
+    assert {item["outcome"] for item in result["findings"]} == {"unknown"}
+    (reason,) = {source["reason"] for source in result["sources"].values()}
+    assert reason == "what was read of the host was not judged: the deadline of 1 seconds passed"
+
+
+def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = os.getpid()
+
+    def judge(examined: Examined, detail: str) -> dict[str, Any]:
+        if os.getpid() != parent:
+            bytearray(2 * MEMORY)
+        return judged(examined, detail)
+
+    monkeypatch.setattr(docker_netcheck, "judged", judge)
+    result = run(Told())
+    assert {item["outcome"] for item in result["findings"]} == {"unknown"}
+    (reason,) = {source["reason"] for source in result["sources"].values()}
+    assert reason == "what was read of the host was not judged: it takes more memory than it may have"
+
+
+def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = os.getpid()
+
+    def judge(examined: Examined, detail: str) -> dict[str, Any]:
+        if os.getpid() != parent:
+            raise KeyError("nobody foresaw it")
+        return judged(examined, detail)
+
+    monkeypatch.setattr(docker_netcheck, "judged", judge)
+    result = run(Told())
+    assert {item["outcome"] for item in result["findings"]} == {"unknown"}
+    assert "nobody foresaw it" in result["defects"][0]["error"]
+
+
+def test_the_time_for_judging_takes_a_second_at_least() -> None:
+    with pytest.raises(AnsibleActionFail, match="judge_timeout: it takes a second at least, found 0"):
+        run(Told(), judge_timeout=0)

@@ -93,7 +93,7 @@ def test_what_was_told_before_an_error_or_an_end_counts() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     told = apart(killed, SECONDS)
-    assert (told.items, told.problem) == ([1], "the process that read the host was ended, perhaps since memory ran out")
+    assert (told.items, told.problem) == ([1], "the process that did it was ended, perhaps since memory ran out")
 
 
 def test_one_that_does_not_end_is_ended() -> None:

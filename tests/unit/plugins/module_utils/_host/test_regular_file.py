@@ -15,11 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import atomic_file, journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import (
-    boot,
-    managed_links,
-    service,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import boot, managed_links, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import read_daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import (

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of bridge_network: networks that were made are proved by packets, or taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_evidence import (
+    Evidence,
+    load_evidence,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    KEPT,
+    RECREATED,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import require_sense_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import prove
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import LimitError, NoAnswerError, judge_within
+
+MODULE = "dockernet.baseline.bridge_network"
+_SECONDS = 60
+_DONE = {KEPT: "is as wanted", RECREATED: "was re-created"}
+
+
+class ActionModule(ActionBase):
+    """What Ansible runs for a task of bridge_network."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the result of the task; a network that does not do what it should is taken back, and fails it."""
+        super().run(tmp, task_vars)
+        answer: dict[str, Any] = self._execute_module(module_name=MODULE, task_vars=task_vars)
+        packed = answer.pop(WIRE, None)
+        if packed is None:
+            return answer
+        try:
+            networks = judge_within(_SECONDS, packed, _read, prove)["networks"]
+        except NoAnswerError as error:
+            raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
+        except LimitError as error:
+            self._display.warning(f"Whether packets fare on these networks as wanted is not known: {error}")
+            return answer
+        broken = [item for item in networks if item["problems"] and item["outcome"] != KEPT]
+        for item in networks:
+            known = item["remarks"] if item in broken else [*item["problems"], *item["remarks"]]
+            for text in known:
+                self._display.warning(
+                    safe(f"network {item['name']} {_DONE.get(item['outcome'], 'was made')}, but {text}")
+                )
+        return self._taken_back(answer, broken, task_vars) if broken else answer
+
+    def _taken_back(
+        self, answer: dict[str, Any], broken: list[dict[str, Any]], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        names = [item["name"] for item in broken]
+        undone = self._execute_module(
+            module_name=MODULE, module_args={**self._task.args, "undo": names}, task_vars=task_vars
+        )
+        failed = undone.get("failed") or undone.get("unreachable")
+        texts = [_told(item, "" if failed else " and taken back") for item in broken]
+        if failed:
+            texts.append(f"It could not be taken back: {undone.get('msg', 'the host did not answer')}")
+        rest = [item["name"] for item in answer.get("networks", []) if item["name"] not in names]
+        changed = f"Made or left as wanted: {', '.join(rest)}" if rest else "Nothing else was changed"
+        return {
+            **answer,
+            "changed": bool(failed or rest),
+            "failed": True,
+            "refused": False,
+            "msg": safe(". ".join([*texts, changed])),
+        }
+
+
+def _read(text: str) -> Evidence:
+    evidence = load_evidence(text)
+    require_sense_of(evidence.snapshot)
+    return evidence
+
+
+def _told(item: dict[str, Any], ending: str) -> str:
+    problems = "; ".join(item["problems"])
+    if item["outcome"] == RECREATED:
+        words = "network {} and its containers are as they were: {}" if ending else "network {} was re-created, and {}"
+    else:
+        words = "network {} was made, and removed again, as {}" if ending else "network {} was made, and {}"
+    return words.format(item["name"], problems)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The options of modules that read on the host and judge on the controller, for both of their halves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import DETAILS
+
+SAVE = "save"
+AUDIT = "audit"
+
+KEEP = "keep"
+DISABLED = "disabled"
+ENABLED = "enabled"
+"""What the caller wants of docker-proxy."""
+
+NONE = "none"
+SUMMARY = "summary"
+FULL = "full"
+"""How much is told of who reaches what."""
+
+PROFILES = ("default", "cis", "strict")
+
+SET_BY_STARTERS = ("labels", "image")
+"""What a waiver can choose by, and whoever may start a container sets as they like."""
+
+AUDIT_SPEC: dict[str, dict[str, Any]] = {
+    "profile": {"type": "str", "choices": list(PROFILES), "default": PROFILES[0]},
+    "checks": {"type": "list", "elements": "str", "default": ["*"]},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "severities": {"type": "dict", "default": {}},
+    "parameters": {"type": "dict", "default": {}},
+    "userland_proxy": {"type": "str", "choices": [KEEP, DISABLED, ENABLED]},
+    "waivers": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "check": {"type": "str", "required": True},
+            "selector": {"type": "str"},
+            "hosts": {"type": "list", "elements": "str", "default": ["*"]},
+            "reason": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "expires": {"type": "str", "required": True},
+        },
+    },
+    "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
+    "labels": {"type": "str", "choices": list(DETAILS), "default": DETAILS[0]},
+    "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
+    "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},
+    "snapshot_path": {"type": "path"},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "read_timeout": {"type": "int", "default": 60},
+    "judge_timeout": {"type": "int", "default": 60},
+}
+
+REQUIRED_BY = {"snapshot": ["snapshot_path"]}
+
+READ_BY_AUDIT = ("labels", "snapshot", "snapshot_path", "docker_host", "read_timeout")
+"""The options that the host is told; the rest is for the controller, which judges what the host answers."""
+
+PACKET_PROTOCOLS = ("tcp", "udp", "icmp")
+
+TRACE_SPEC: dict[str, dict[str, Any]] = {
+    "from": {"type": "str", "required": True},
+    "to": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "protocol": {"type": "str", "choices": list(PACKET_PROTOCOLS)},
+    "source": {"type": "str"},
+    "snapshot_path": {"type": "path"},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "read_timeout": {"type": "int", "default": 60},
+    "judge_timeout": {"type": "int", "default": 60},
+}

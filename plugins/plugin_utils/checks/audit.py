@@ -1,0 +1,110 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A snapshot judged, as plain data. Policy and waivers follow, see report/audit_document.py."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Optional, TypeVar
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import NONE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    SOURCES,
+    HostSnapshot,
+    Source,
+    detail_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import engine_of, facts_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine, run_checks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
+
+T = TypeVar("T")
+
+
+def judged(examined: Examined, detail: str) -> dict[str, Any]:
+    """Return what the snapshot says: findings with the catalogue's severities, facts, reachability in that detail.
+
+    What it says does not depend on when and where it is judged; its timings, in seconds, do. Raises UnknownCheckError.
+    """
+    snapshot = examined.snapshot
+    watch = _Watch()
+    wanted = detail != NONE and not no_engine(snapshot)
+    findings = watch.take("checks", lambda: run_checks(examined))
+    facts = watch.take("facts", lambda: facts_of(examined))
+    reached = watch.take("reachability", lambda: _reachability(examined, detail)) if wanted else None
+    return {
+        "msg": no_engine(snapshot),
+        "host": _host(snapshot),
+        "engine": engine_of(snapshot),
+        "sources": sources_of(snapshot),
+        "facts": facts,
+        "findings": to_plain(findings),
+        "reachability": reached,
+        "defects": by_error([*snapshot.defects, *examined.defects]),
+        "timings": {
+            "phases": {"reading": snapshot.seconds, "reachability": None, **watch.seconds},
+            "sources": {name: source.seconds for name, source in _known(snapshot).items()},
+        },
+    }
+
+
+def sources_of(snapshot: HostSnapshot) -> dict[str, Any]:
+    """Which sources were read, and why others were not; of those that were, what they lack."""
+    return {
+        name: {
+            "read": source.read,
+            "kind": source.kind,
+            "reason": source.reason,
+            "gaps": [
+                {"kind": gap.kind, "name": gap.name, "reason": gap.reason}
+                for gap in snapshot.gaps
+                if gap.source == name
+            ],
+        }
+        for name, source in _known(snapshot).items()
+    }
+
+
+def _known(snapshot: HostSnapshot) -> dict[str, Source]:
+    """The sources by name, without those of which only a saved snapshot has heard."""
+    return {name: source for name, source in snapshot.sources.items() if name in SOURCES}
+
+
+def _reachability(examined: Examined, detail: str) -> dict[str, Any]:
+    return examined.attempt(
+        "reachability",
+        lambda: reachability_of(examined.matrix, detail),
+        lambda defect: reachability_of(Matrix(problems=[str(defect)]), detail),
+    )
+
+
+def _host(snapshot: HostSnapshot) -> dict[str, Any]:
+    return {
+        "hostname": snapshot.hostname,
+        "kernel": snapshot.kernel,
+        "docker_host": snapshot.docker_host,
+        "taken_at": snapshot.taken_at,
+        "labels": detail_of(snapshot),
+    }
+
+
+class _Watch:
+    """Measures the phases of an audit."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, Optional[float]] = {}
+
+    def take(self, phase: str, work: Callable[[], T]) -> T:
+        """Return what work returns, and note how long it took."""
+        began = time.monotonic()
+        result = work()
+        self.seconds[phase] = round(time.monotonic() - began, 6)
+        return result

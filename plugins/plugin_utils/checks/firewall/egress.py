@@ -1,0 +1,166 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether containers reach the outside, with the host's address where masquerading is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    Check,
+    Verdict,
+    not_applicable,
+    passed,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import (
+    unfollowed,
+    unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.troubles import (
+    Trouble,
+    Words,
+    told_by_network,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import WAYS_OUT, Key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Plug, Station
+
+_NAMED = 5
+_WORDS = Words(
+    who="containers",
+    number="number of containers",
+    deed="reach the outside",
+    impact="What they ask of other machines gets no answer: updates, name servers, services they depend on.",
+)
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    good, troubles = _followed(examined)
+    meant: dict[str, None] = {}
+    faults = []
+    for item in troubles:
+        kept_in = examined.purposes.kept_off(item.path)
+        if kept_in:
+            meant[kept_in] = None
+        else:
+            faults.append(item)
+    doubts = [*unfollowed(examined.answers, host, WAYS_OUT), *unread_inside(examined.snapshot)]
+    found = [*told_by_network(faults, _WORDS), *doubts]
+    if found:
+        return found
+    without = [f"IPv{family}" for family in (4, 6) if not default_device(examined.snapshot, family)]
+    if not good and not meant:
+        reason = "No running container has a default route over a bridge network"
+        if without:
+            reason = f"The host itself has no default route of {' and '.join(without)}, so nothing leads outside"
+        return [not_applicable(host, reason)]
+    evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
+    if without:
+        evidence["not asked, as the host has no default route of it"] = without
+    if meant:
+        evidence["kept in on purpose"] = list(meant)[:_NAMED]
+    return [passed(host, "Containers reach the outside", evidence)]
+
+
+def _followed(examined: Examined) -> tuple[int, list[Trouble]]:
+    """How many reach the outside, and the others by network and by what becomes of their packets."""
+    troubles: dict[tuple[str, Key], Trouble] = {}
+    good = 0
+    for answer in examined.answers.answers:
+        if answer.source.kind != CONTAINER or answer.wanted.kind != BEYOND:
+            continue
+        for station, network in _leaving(answer):
+            if not _wrong(examined, answer.packet, answer.path, station, network):
+                good += 1
+                continue
+            key = (network.id, answer.key)
+            if key not in troubles:
+                troubles[key] = _trouble(examined, answer, station, network)
+            troubles[key].members[station.name] = None
+    return good, list(troubles.values())
+
+
+def _trouble(examined: Examined, answer: Answer, station: Station, network: Network) -> Trouble:
+    """Told by a packet of the container's own, which fares like that of its class."""
+    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name))
+    path = examined.path(packet)
+    return Trouble(network, packet, path, _wrong(examined, packet, path, station, network))
+
+
+def _leaving(answer: Answer) -> Iterator[tuple[Station, Network]]:
+    """Namespaces whose way to the outside leads over a bridge network, or ought to, with that network."""
+    family = answer.wanted.family
+    for station in answer.stations:
+        plug = _way_out(station, family)
+        if plug is not None and not plug.net.network.internal:
+            yield station, plug.net.network
+
+
+def _way_out(station: Station, family: int) -> Optional[Plug]:
+    """The link by which a container is to reach the outside; None where that is no bridge network's affair."""
+    if station.space is None:
+        return None
+    routes = [item for item in station.space.routes if item.destination == DEFAULT_ROUTE[family]]
+    if not routes:
+        giving = (plug for plug in station.plugs if _gives_a_way_out(plug, family))
+        return next((plug for plug in giving if station.is_given(plug.net, family)), None)
+    indices = min(routes, key=lambda item: item.metric).interfaces
+    return next((plug for plug in station.plugs if plug.inside.index in indices[:1]), None)
+
+
+def _gives_a_way_out(plug: Plug, family: int) -> bool:
+    """Whether dockerd gives containers of a network a default route: where the bridge is their gateway to elsewhere."""
+    network = plug.net.network
+    return bool(routed_addresses(plug.net.link, family)) and not network.internal and (family == 4 or network.ipv6)
+
+
+def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, network: Network) -> str:
+    """Why a container does not reach the outside as it is meant to; empty where it does."""
+    family = family_of(packet.destination)
+    masquerades = _masquerades(examined, network, family)
+    if path.verdict == DELIVERED and not (masquerades and path.source_at_end in station.addresses):
+        return ""
+    whole = examined.path(packet)
+    if masquerades and whole.sent_as and whole.sent_as == whole.first_source:
+        return f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
+    if whole.sent_as and not masquerades:
+        return ""
+    return path.because
+
+
+def _masquerades(examined: Examined, network: Network, family: int) -> bool:
+    """Whether dockerd is to masquerade what leaves a network."""
+    wanted = network.masquerades and network.gateway_mode(family).startswith("nat")
+    return wanted and examined.rule_making[family].value is not False
+
+
+EGRESS = Check(
+    id="firewall.egress",
+    severity=HIGH,
+    title="Containers reach the outside",
+    rationale=(
+        "Forwarding, the rules of FORWARD and masquerading must all be right for one packet of a container to come "
+        "back answered, so one is followed out of each network and back. What a rule in DOCKER-USER keeps in on "
+        "purpose is no fault."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether bridge networks are kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    Check,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.evaluation import PACKETS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import (
+    reached,
+    unfollowed,
+    unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import BETWEEN
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Station
+
+_NAMED = 5
+_SHARING_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")
+_OPEN_MODES = ("routed", "nat-unprotected")
+
+
+@dataclass
+class _Open:
+    """A network that containers of others reach."""
+
+    network: Network
+    reason: str
+    untold: bool
+    example: str
+    ports: dict[str, None] = field(default_factory=dict)
+    askers: dict[str, None] = field(default_factory=dict)
+
+
+def _judge(examined: Examined) -> list[Verdict]:
+    snapshot, answers = examined.snapshot, examined.answers
+    host = resources.host(snapshot)
+    opened: dict[tuple[str, bool], _Open] = {}
+    asked = 0
+    aside: dict[str, None] = {}
+    for answer in answers.answers:
+        if answer.source.kind == CONTAINER and answer.wanted.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
+            if answer.path.verdict == UNKNOWN and _leaves_by_parent(examined, answer.packet):
+                aside.update(dict.fromkeys(_names(answer.stations)))
+                continue
+            asked += 1
+            if answer.path.verdict == UNKNOWN or _came(examined, answer):
+                _note(examined, opened, answer)
+    found = [_verdict(item) for item in opened.values() if not (item.untold and (item.network.id, False) in opened)]
+    found += [*unfollowed(answers, host, BETWEEN), *unread_inside(snapshot)]
+    if found:
+        return found
+    if not asked:
+        return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
+    evidence: dict[str, Any] = {"questions from containers to ports on other networks": asked, "answered": 0}
+    if aside:
+        evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = listed(
+            list(aside), _NAMED
+        )
+    return [passed(host, "No container reaches one on another bridge network", evidence)]
+
+
+def _leaves_by_parent(examined: Examined, packet: Packet) -> bool:
+    """Whether a container sends a packet among the machines outside, by a link that shares one of the host's.
+
+    What those reach is for publish.direct-access to say.
+    """
+    container = examined.view.containers.get(packet.origin.name)
+    stack = None if container is None else examined.view.stack_of(container)
+    link = None if stack is None else stack.link_towards(*parse_address(packet.destination))
+    return link is not None and link.kind in _SHARING_KINDS
+
+
+def _came(examined: Examined, answer: Answer) -> bool:
+    """Whether the request came into the container, whatever became of the answer."""
+    if answer.path.answered_by.startswith("container "):
+        return True
+    door = reached(examined.path(answer.packet), (answer.packet.destination,), answer.packet.port)
+    return door is not None and door.action in ("deliver", "hold")
+
+
+def _note(examined: Examined, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
+    untold = answer.path.verdict == UNKNOWN
+    for stations, ports in answer.pairs():
+        for asked in ports:
+            net = asked.net
+            if net is None or _is_meant(net.network, family_of(asked.address)):
+                continue
+            key = (net.network.id, untold)
+            if key not in opened:
+                opened[key] = _opened(examined, answer, stations[0], asked, net.network)
+            item = opened[key]
+            item.ports[asked.label] = None
+            if len(item.askers) <= _NAMED:
+                item.askers.update(dict.fromkeys(_names(stations)))
+
+
+def _opened(examined: Examined, answer: Answer, station: Station, asked: Asked, network: Network) -> _Open:
+    """Told by a packet of these two, which fares like that of its class."""
+    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=asked.address, port=asked.port)
+    path = examined.path(packet)
+    return _Open(network, path.because, answer.path.verdict == UNKNOWN, str(packet))
+
+
+def _names(stations: Iterable[Station]) -> Iterator[str]:
+    return (station.name for station in islice(stations, _NAMED + 1))
+
+
+def _is_meant(network: Network, family: int) -> bool:
+    """Whether a network was made to be reached by routing."""
+    return network.gateway_mode(family) in _OPEN_MODES
+
+
+def _verdict(item: _Open) -> Verdict:
+    ports, askers = listed(list(item.ports), _NAMED), listed(list(item.askers), _NAMED)
+    evidence = {"ports": ports, "from": askers, "packet": item.example, "ends": item.reason}
+    resource = resources.network(item.network)
+    if item.untold:
+        reason = f"whether {item.network.name} is kept apart from other networks depends: {item.reason}"
+        return unknown(resource, reason, evidence)
+    return failed(
+        resource,
+        f"Containers of other networks ({askers}) reach {item.network.name}: {ports}",
+        evidence,
+        "A container that was put on a network of its own is open to all others on this host, and so is what it trusts "
+        "its network to keep away.",
+        Remedy(
+            "Where dockerd's rules are missing, restart it; where a rule of somebody else's lets the packets pass "
+            "before Docker's drop them, take it out. Containers that are to talk belong on a network that they share"
+        ),
+    )
+
+
+ISOLATION = Check(
+    id="firewall.isolation",
+    severity=HIGH,
+    title="Bridge networks are kept apart",
+    rationale=(
+        "Separate networks are how containers are kept from each other; that they are separate is for the rules alone "
+        "to say. So packets are followed from each network to what listens on the others. Networks whose gateway mode "
+        "is routed or nat-unprotected are made to be reached."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

@@ -1,0 +1,28 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Forwarding by the kernel: the checks, in the order in which reports show them."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.forwarding import (
+    accept_ra,
+    ipv4,
+    ipv6,
+    open_router,
+    persistent,
+    rp_filter,
+)
+
+CHECKS: tuple[Check, ...] = (
+    ipv4.IPV4,
+    ipv6.IPV6,
+    persistent.PERSISTENT,
+    open_router.OPEN_ROUTER,
+    accept_ra.ACCEPT_RA,
+    rp_filter.RP_FILTER,
+)

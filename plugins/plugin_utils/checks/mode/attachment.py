@@ -1,0 +1,153 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""How containers are attached, proved by namespace identity and not by what they were given alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, NAMESPACES, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Mode, modes, running, sharers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    Check,
+    Verdict,
+    failed,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One way of being attached that a check looks for."""
+
+    name: str
+    """As Mode says it; ``container`` for container:X."""
+    none_found: str
+    impact: str
+    remedy: str
+
+    def is_in(self, mode: str) -> bool:
+        """Whether a mode is of this kind."""
+        return mode.partition(":")[0] == self.name
+
+
+def _judge(snapshot: HostSnapshot, kind: _Kind) -> list[Verdict]:
+    found = modes(snapshot)
+    groups = {container.id: group for group in sharers(snapshot) for container in group}
+    verdicts = []
+    for container in running(snapshot):
+        verdicts += _judge_container(container, found[container.id], kind, groups.get(container.id, []))
+    return verdicts or [
+        passed(resources.host(snapshot), kind.none_found, {"running containers": len(running(snapshot))})
+    ]
+
+
+def _judge_container(container: Container, mode: Mode, kind: _Kind, group: list[Container]) -> list[Verdict]:
+    resource = resources.container(container)
+    evidence: dict[str, Any] = {"declared": mode.declared, "proved": mode.proved, "proof": mode.detail}
+    if mode.proved is None:
+        return [unknown(resource, f"how {container.name} is attached could not be proved: {mode.detail}", evidence)]
+    declared, proved = kind.is_in(mode.declared), kind.is_in(mode.proved)
+    if not declared and not proved:
+        return []
+    others = sorted(other.name for other in group if other.id != container.id)
+    if others:
+        evidence["shares its network namespace with"] = others
+    if container.privileged or container.cap_add:
+        evidence["capabilities"] = ["privileged"] if container.privileged else container.cap_add
+    remedy = Remedy(kind.remedy)
+    if declared and proved:
+        return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remedy)]
+    summary = f"{container.name} was given {_named(mode.declared)}, and the kernel shows {_named(mode.proved)}"
+    impact = f"What docker inspect says of its network is not so. {kind.impact if proved else ''}".rstrip()
+    remedy = Remedy("Restart the container, so that it gets the network that it was given, or find out who moved it")
+    return [failed(resource, summary, evidence, impact, remedy)]
+
+
+def _named(mode: str) -> str:
+    names = {
+        "host": "the host's network namespace",
+        "none": "a namespace without network",
+        "own": "a namespace of its own",
+        "bridge": "a namespace on a bridge",
+    }
+    if mode.startswith("container:"):
+        return f"the network namespace of {mode.partition(':')[2]}"
+    return names.get(mode, f"a namespace on a {mode} network")
+
+
+def _judging(kind: _Kind) -> Callable[[Examined], list[Verdict]]:
+    return lambda examined: _judge(examined.snapshot, kind)
+
+
+_NEEDS = (ENGINE, NAMESPACES)
+
+HOST = Check(
+    id="mode.host",
+    severity=MEDIUM,
+    title="No container is in the host's network namespace",
+    rationale=(
+        "There is no border between such a container and the host's network. The label can lie: the namespace of the "
+        "first process decides."
+    ),
+    needs=_NEEDS,
+    judge=_judging(
+        _Kind(
+            "host",
+            "No running container is in the host's network namespace",
+            "It reaches every service that the host keeps on its loopback addresses, sees all interfaces and their "
+            "traffic, and opens ports of the host without publishing them; isolation between networks does not hold "
+            "it.",
+            "A human decides whether it needs the host's network. If not: a network of its own, with the ports it "
+            "serves published",
+        )
+    ),
+    cis=cis.HOST_NETWORK,
+)
+
+CONTAINER = Check(
+    id="mode.container",
+    severity=INFO,
+    title="No container shares the network namespace of another",
+    rationale=(
+        "Who shares a namespace shares addresses, ports and the loopback; and loses all when the other one restarts."
+    ),
+    needs=_NEEDS,
+    judge=_judging(
+        _Kind(
+            "container",
+            "No running container was put into the network namespace of another",
+            "Both have one loopback and one set of ports: what one serves on 127.0.0.1, the other reaches. When the "
+            "one it was put into restarts, it is left without a network.",
+            "Nothing, if they belong together",
+        )
+    ),
+)
+
+NONE = Check(
+    id="mode.none",
+    severity=INFO,
+    title="No container is without network",
+    rationale=(
+        "A container without network is well isolated; whoever looks for a fault should know that it is meant so."
+    ),
+    needs=_NEEDS,
+    judge=_judging(
+        _Kind(
+            "none",
+            "No running container is without network",
+            "It reaches nothing and nobody reaches it.",
+            "Nothing, if it is meant so",
+        )
+    ),
+)

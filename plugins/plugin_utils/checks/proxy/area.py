@@ -1,0 +1,26 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""docker-proxy: the checks, in the order in which reports show them."""
+
+from __future__ import annotations
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.proxy import (
+    enabled,
+    memory,
+    missing,
+    orphan,
+    pending,
+)
+
+CHECKS: tuple[Check, ...] = (
+    enabled.CHECK,
+    pending.CHECK,
+    orphan.CHECK,
+    missing.CHECK,
+    memory.CHECK,
+)

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""All checks, in the order in which reports show them."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.bridge import area as bridge
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.conntrack import area as conntrack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.daemon import area as daemon
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall import area as firewall
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.forwarding import area as forwarding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.hairpin import area as hairpin
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import area as mode
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.network import area as network
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.proxy import area as proxy
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.publish import area as publish
+
+CHECKS: tuple[Check, ...] = (
+    *forwarding.CHECKS,
+    *bridge.CHECKS,
+    *hairpin.CHECKS,
+    *proxy.CHECKS,
+    *firewall.CHECKS,
+    *publish.CHECKS,
+    *network.CHECKS,
+    *mode.CHECKS,
+    *daemon.CHECKS,
+    *conntrack.CHECKS,
+)
+
+
+class UnknownCheckError(ValueError):
+    """A pattern that matches no check; the message names it and what there is."""
+
+
+def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> list[Check]:
+    """Return the checks whose id matches one of the patterns (as in a shell) and none of exclude, in their order.
+
+    Raises UnknownCheckError for a pattern that matches no check, and when nothing is left: an audit of nothing finds
+    nothing.
+    """
+    wanted = {check.id for pattern in patterns for check in matching(pattern)}
+    unwanted = {check.id for pattern in exclude for check in matching(pattern)}
+    chosen = [check for check in CHECKS if check.id in wanted - unwanted]
+    if not chosen:
+        reason = "all that were asked for are excluded" if patterns else "none was asked for"
+        raise UnknownCheckError(f"no check is left to run: {reason}. {_there_are()}")
+    return chosen
+
+
+def matching(pattern: str) -> list[Check]:
+    """Return the checks whose id matches a pattern, one at least; raises UnknownCheckError when there is none."""
+    found = [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
+    if not found:
+        areas = dict.fromkeys(f"{check.id.partition('.')[0]}.*" for check in CHECKS)
+        raise UnknownCheckError(f"no check matches {pattern!r}{_near(pattern, [*_ids(), *areas])}. {_there_are()}")
+    return found
+
+
+def near_id(name: str) -> str:
+    """Words that propose the id which a name that is none was perhaps meant to be; empty where none is like it."""
+    return _near(name, _ids())
+
+
+def _near(text: str, candidates: list[str]) -> str:
+    found = difflib.get_close_matches(text, candidates, n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
+
+
+def _ids() -> list[str]:
+    return [check.id for check in CHECKS]
+
+
+def _there_are() -> str:
+    return f"There are: {', '.join(_ids())}"
+
+
+def describe(check: Check) -> dict[str, Any]:
+    """Return a check's metadata as plain data."""
+    return {
+        "id": check.id,
+        "severity": check.severity,
+        "title": check.title,
+        "rationale": check.rationale,
+        "cis": check.cis,
+        "mended_by": list(check.mended_by),
+        "parameters": [_described(parameter) for parameter in check.parameters],
+    }
+
+
+def _described(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "kind": parameter.kind,
+        "default": to_plain(parameter.default),
+        "choices": list(parameter.choices),
+        "text": parameter.text,
+    }

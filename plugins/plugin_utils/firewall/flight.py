@@ -1,0 +1,205 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A packet under way, with what the kernel keeps about it and its connection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Protocol
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import SYN, TCP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Chain, Rule
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import CT_NEW
+
+ConnectionTuple = tuple[int, Optional[int], int, Optional[int]]
+"""Source, source port, destination, destination port; a port that is not known is None, and so are those of ICMP."""
+
+
+class Connection:
+    """What connection tracking knows: the tuples of both directions, and the translations that were decided."""
+
+    __slots__ = ("dnat", "dnat_decided", "mark", "original", "protocol", "reply", "seen_reply", "snat", "snat_decided")
+
+    def __init__(self, protocol: int, original: ConnectionTuple) -> None:
+        source, source_port, destination, port = original
+        self.protocol = protocol
+        self.original = original
+        self.reply: ConnectionTuple = (destination, port, source, source_port)
+        self.mark: Optional[int] = 0
+        self.dnat = False
+        self.snat = False
+        self.dnat_decided = False
+        self.snat_decided = False
+        self.seen_reply = False
+
+    def copy(self) -> Connection:
+        """An independent one, for when a journey splits."""
+        other = Connection.__new__(Connection)
+        # One by one: a loop over the names takes several times as long, and this is done for each hook of each packet.
+        other.protocol = self.protocol
+        other.original = self.original
+        other.reply = self.reply
+        other.mark = self.mark
+        other.dnat = self.dnat
+        other.snat = self.snat
+        other.dnat_decided = self.dnat_decided
+        other.snat_decided = self.snat_decided
+        other.seen_reply = self.seen_reply
+        return other
+
+
+class Flight:
+    """The packet at one moment. Fields are those of values.FIELDS; None is what is not known."""
+
+    __slots__ = (
+        "bound",
+        "connection",
+        "daddr",
+        "dport",
+        "family",
+        "icmp_code",
+        "icmp_type",
+        "iif",
+        "mark",
+        "next_hop",
+        "oif",
+        "physin",
+        "physout",
+        "pkttype",
+        "protocol",
+        "reply",
+        "saddr",
+        "skgid",
+        "skuid",
+        "sport",
+        "state",
+        "taken",
+        "tcp_flags",
+        "tracked",
+        "ttl",
+    )
+
+    def __init__(
+        self, family: int, protocol: int, saddr: int, sport: Optional[int], daddr: int, dport: Optional[int]
+    ) -> None:
+        self.family = family
+        self.protocol = protocol
+        self.saddr = saddr
+        self.sport = sport
+        self.daddr = daddr
+        self.dport = dport
+        self.bound = False
+        """Whether its sender chose the source itself, and not the route."""
+        self.icmp_type: Optional[int] = None
+        self.icmp_code: Optional[int] = None
+        self.tcp_flags: Optional[int] = SYN if protocol == TCP else 0
+        self.iif = ""
+        self.oif = ""
+        self.next_hop = 0
+        """Neighbour of IPv4 that a route leads to, in POSTROUTING; 0 for what no route was asked for."""
+        self.physin = ""
+        self.physout = ""
+        self.mark: Optional[int] = 0
+        self.ttl: Optional[int] = None
+        """Of IPv6 the hop limit."""
+        self.pkttype = "host"
+        self.skuid: Optional[int] = None
+        self.skgid: Optional[int] = None
+        self.connection: Optional[Connection] = None
+        """None before connection tracking has seen it, and for what is not tracked."""
+        self.state = CT_NEW
+        """CT_NEW, CT_ESTABLISHED, CT_INVALID or CT_UNTRACKED, once tracked."""
+        self.reply = False
+        """Whether it goes in the reply direction of its connection."""
+        self.tracked = True
+        """False after notrack."""
+        self.taken: tuple[ConnectionTuple, ...] = ()
+        """Those of other connections of its protocol, which its own must not have (nf_conntrack_tuple_taken())."""
+
+    @property
+    def ports(self) -> tuple[Optional[int], Optional[int]]:
+        """Of the source and the destination, as routes are asked with them: ICMP has none (proto_ports_offset())."""
+        return (self.sport, self.dport) if self.icmp_type is None else (0, 0)
+
+    def copy(self) -> Flight:
+        """An independent one, its connection included, for when a journey splits."""
+        other = Flight.__new__(Flight)
+        other.bound = self.bound
+        other.daddr = self.daddr
+        other.dport = self.dport
+        other.family = self.family
+        other.icmp_code = self.icmp_code
+        other.icmp_type = self.icmp_type
+        other.iif = self.iif
+        other.mark = self.mark
+        other.next_hop = self.next_hop
+        other.oif = self.oif
+        other.physin = self.physin
+        other.physout = self.physout
+        other.pkttype = self.pkttype
+        other.protocol = self.protocol
+        other.reply = self.reply
+        other.saddr = self.saddr
+        other.skgid = self.skgid
+        other.skuid = self.skuid
+        other.sport = self.sport
+        other.state = self.state
+        other.taken = self.taken
+        other.tcp_flags = self.tcp_flags
+        other.tracked = self.tracked
+        other.ttl = self.ttl
+        connection = self.connection
+        other.connection = None if connection is None else connection.copy()
+        return other
+
+
+class Step(NamedTuple):
+    """One thing that happened in a hook, kept small: it becomes a Hop only when somebody wants to read the path."""
+
+    hook: str
+    chain: Optional[Chain]
+    """None for what connection tracking did by itself: the translation of a connection that is known already, and the
+    end of one that has the tuple of another."""
+    rule: Optional[Rule]
+    """None for a chain's policy."""
+    action: str
+    saddr: int
+    sport: Optional[int]
+    daddr: int
+    dport: Optional[int]
+
+
+class Passage(NamedTuple):
+    """One way in which a packet can leave a hook. There are several where a condition could not be decided."""
+
+    verdict: str
+    """``accept``, ``drop``, ``reject``, or ``unpredictable``."""
+    flight: Flight
+    steps: tuple[Step, ...]
+    doubts: tuple[str, ...]
+    """What was assumed on this way: each condition that could not be decided, with its rule."""
+    reject_with: str = ""
+
+
+class Surroundings(Protocol):
+    """What rules ask of the host around them. None is what cannot be told."""
+
+    def address_type(self, family: int, address: int, device: str) -> Optional[str]:
+        """Type of the route to an address (``local``, ``unicast``...); with a device, asked of that device only."""
+
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: Optional[int]) -> Optional[str]:
+        """The same as ``fib`` of nftables asks for it; peer: the packet's other address."""
+
+    def device_towards(
+        self, family: int, address: int, source: int, incoming: str, mark: Optional[int]
+    ) -> Optional[str]:
+        """Device that the route from a source to an address leads to; empty without one, or if it is not incoming."""
+
+    def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
+        """The address that MASQUERADE takes on a device; towards: the next hop, of IPv6 the destination."""
+
+    def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
+        """The address that REDIRECT takes on the device that a packet came in by; asking: its source."""

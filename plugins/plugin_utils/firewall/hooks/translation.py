@@ -1,0 +1,175 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Address translation: what the first packet of a connection decides, and what all others get from it.
+
+The kernel's side of it is nf_nat_core.c: nf_nat_inet_fn, nf_nat_setup_info, get_unique_tuple, nf_nat_packet.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    Connection,
+    Flight,
+    Surroundings,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    DNAT,
+    INPUT,
+    MASQUERADE,
+    NETMAP,
+    OUTPUT,
+    POSTROUTING,
+    REDIRECT,
+    SNAT,
+    Nat,
+)
+
+MOST_ADDRESSES = 16
+"""A range of more addresses is not followed one by one."""
+
+_LOOPBACK = {4: 0x7F000001, 6: 1}
+
+
+class CannotTell(Exception):
+    """The translation cannot be told; the message says why."""
+
+
+def changes_source(hook: str) -> bool:
+    """Whether translation at this hook is that of the source (HOOK2MANIP of nf_nat.h)."""
+    return hook in (POSTROUTING, INPUT)
+
+
+def is_decided(connection: Connection, hook: str) -> bool:
+    """Whether the connection's translation of this kind is settled (nf_nat_initialized)."""
+    return connection.snat_decided if changes_source(hook) else connection.dnat_decided
+
+
+def settle(flight: Flight, hook: str) -> None:
+    """Settle it where no rule did: nothing changes but a source port that is taken (nf_nat_alloc_null_binding)."""
+    if changes_source(hook) and is_taken(flight):
+        setup(flight, hook, Nat(SNAT), flight.saddr)
+    else:
+        _decided(_connection(flight), hook)
+
+
+def is_taken(flight: Flight) -> bool:
+    """Whether answers would be those of another connection, too (nf_nat_used_tuple)."""
+    return _connection(flight).reply in flight.taken
+
+
+def _decided(connection: Connection, hook: str) -> None:
+    if changes_source(hook):
+        connection.snat_decided = True
+    else:
+        connection.dnat_decided = True
+
+
+def _connection(flight: Flight) -> Connection:
+    if flight.connection is None:
+        raise CannotTell("there is no connection to translate")
+    return flight.connection
+
+
+def apply_known(flight: Flight, hook: str) -> bool:
+    """Give a packet the translation of its connection (nf_nat_packet); returns whether it changed."""
+    connection = _connection(flight)
+    before = (flight.saddr, flight.sport, flight.daddr, flight.dport)
+    if changes_source(hook):
+        if flight.reply and connection.dnat:
+            flight.saddr, flight.sport = connection.original[2:]
+        elif not flight.reply and connection.snat:
+            flight.saddr, flight.sport = connection.reply[2:]
+    elif flight.reply and connection.snat:
+        flight.daddr, flight.dport = connection.original[:2]
+    elif not flight.reply and connection.dnat:
+        flight.daddr, flight.dport = connection.reply[:2]
+    return before != (flight.saddr, flight.sport, flight.daddr, flight.dport)
+
+
+def possible_addresses(nat: Nat, flight: Flight, hook: str, around: Surroundings) -> list[int]:
+    """The addresses that a statement could choose; several only for a range. CannotTell when they are not known."""
+    _connection(flight)
+    old = flight.saddr if changes_source(hook) else flight.daddr
+    if nat.kind == MASQUERADE:
+        towards = flight.next_hop or flight.daddr
+        return [_own(around.own_address(flight.family, flight.oif, towards), flight.oif)]
+    if nat.kind == REDIRECT:
+        if hook == OUTPUT:
+            return [_LOOPBACK[flight.family]]
+        return [_own(around.first_address(flight.family, flight.iif, flight.saddr), flight.iif)]
+    if nat.addresses is None:
+        return [old]
+    first, last = nat.addresses
+    if nat.kind == NETMAP:
+        return [first | (old & (first ^ last))]
+    if last - first >= MOST_ADDRESSES:
+        raise CannotTell(f"the address is one of {last - first + 1} that the kernel chooses from")
+    return list(range(first, last + 1))
+
+
+def _own(address: Optional[int], device: str) -> int:
+    if address is None:
+        raise CannotTell(f"the address of {device or 'the device'} is not known")
+    return address
+
+
+def setup(flight: Flight, hook: str, nat: Nat, address: int) -> None:
+    """Decide the translation of a connection by its first packet, and translate that packet.
+
+    What is_taken() after that of the source cannot be kept (__nf_conntrack_confirm of nf_conntrack_core.c).
+    """
+    connection = _connection(flight)
+    reply_source, reply_sport, reply_destination, reply_dport = connection.reply
+    if changes_source(hook):
+        port = _source_port(flight.sport, nat)
+        if (reply_source, reply_sport, address, port) in flight.taken and not _is_one_port(nat):
+            port = None
+        connection.snat = (address, port) != (flight.saddr, flight.sport)
+        connection.reply = (reply_source, reply_sport, address, port)
+    else:
+        port = _destination_port(flight.dport, nat)
+        connection.dnat = (address, port) != (flight.daddr, flight.dport)
+        connection.reply = (address, port, reply_destination, reply_dport)
+    _decided(connection, hook)
+    apply_known(flight, hook)
+
+
+def _source_port(port: Optional[int], nat: Nat) -> Optional[int]:
+    """It stays if it can; out of a range that does not hold it the kernel takes one at random.
+
+    So it does instead of one that is taken, if it may (nf_nat_l4proto_unique_tuple).
+    """
+    if nat.random_port or port is None:
+        return None
+    if nat.ports is None or nat.ports[0] <= port <= nat.ports[1]:
+        return port
+    return nat.ports[0] if _is_one_port(nat) else None
+
+
+def _is_one_port(nat: Nat) -> bool:
+    return nat.ports is not None and nat.ports[0] == nat.ports[1]
+
+
+def _destination_port(port: Optional[int], nat: Nat) -> Optional[int]:
+    """The first of a range that does not hold it (nf_nat_l4proto_unique_tuple starts there for destinations)."""
+    if nat.ports is None:
+        return port
+    first, last = nat.ports
+    if first == last:
+        return first
+    if nat.random_port or port is None:
+        return None
+    return port if first <= port <= last else first
+
+
+def word(nat: Nat, hook: str) -> str:
+    """What a translation is called in a path."""
+    if nat.kind == NETMAP:
+        return SNAT if changes_source(hook) else DNAT
+    return nat.kind

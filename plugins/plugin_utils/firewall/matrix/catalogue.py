@@ -1,0 +1,285 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Which rules speak of which container, network or port, and where they stand among the others.
+
+A rule is of one of three levels. One that does nothing unless an address or a port of a container is in the packet is
+*single*; one that does nothing unless a network's device or subnet is, is *shared*; all others are *common*. Two
+packets meet the same rules in the same order when the rules about their own values are alike and stand alike among
+those of the higher levels.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import MapFacts
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked_maps import (
+    AskedMaps,
+    Reference,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.effects import Effect, Effects
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Net, Places
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import (
+    ADDRESS,
+    HARDWARE,
+    PORT,
+    Partition,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import (
+    CHAIN,
+    RANGE,
+    Mention,
+    Names,
+    RuleFacts,
+    facts_of,
+    form_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Chain, Rule, RuleBook
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import InRanges, OneOf
+
+Way = tuple[str, Optional[int]]
+"""A chain that rules lead to, with the network that they ask for; None for not just one."""
+
+COMMON = 0
+SHARED = 1
+SINGLE = 2
+
+
+class SharedRule(NamedTuple):
+    """A rule about a network, in a chain of all."""
+
+    place: int
+    keys: Mapping[str, Mention]
+    """What it asks for."""
+    effect: Effect
+
+
+@dataclass
+class _Standing:
+    """A chain with, for each of its rules, how many of the higher levels stand before it."""
+
+    chain: Chain
+    owner: Optional[Net] = None
+    """The network that the chain is for, where all ways into it ask for that network."""
+    levels: list[int] = field(default_factory=list)
+    nets: dict[int, frozenset[int]] = field(default_factory=dict)
+    """The networks that a rule asks for, by its position."""
+    common: list[int] = field(default_factory=list)
+    shared: list[int] = field(default_factory=list)
+
+
+class Catalogue:
+    """The rules of a host by the values they speak of."""
+
+    def __init__(self, book: RuleBook, places: Places, ports: frozenset[int]) -> None:
+        """Go through all rules once; ports: those that are published or listened on."""
+        self.partition = Partition()
+        self._ports = ports
+        self._nets: dict[Mention, Net] = {value: net for net in places.nets for value in net.names}
+        self._singles: dict[Mention, frozenset[int]] = {
+            value: frozenset(station.nets) for station in places.stations for value in station.names
+        }
+        self._by_value: dict[Mention, list[Reference]] = {}
+        self._facts: dict[tuple[int, int], RuleFacts] = {}
+        self._maps = AskedMaps()
+        self._ways_in: dict[MapFacts, set[Way]] = {}
+        self._owners: dict[tuple[str, str, str, str], set[Optional[int]]] = {}
+        self._shared: dict[tuple[int, int], list[int]] = {}
+        self._standings = [_Standing(chain) for chain in book.chains.values()]
+        self._effects = Effects(book)
+        self._read()
+        self._find_owned_chains()
+        for number, standing in enumerate(self._standings):
+            self._place(number, standing)
+        self.chain_names: dict[int, Names] = self._names_of_chains()
+
+    def about(self, values: Iterable[Mention]) -> list[Reference]:
+        """References that speak of one of these values, in the order of the rules."""
+        found: set[Reference] = set()
+        for value in values:
+            found.update(self._by_value.get(value, ()))
+            found.update(self._maps.about(value))
+        return sorted(found)
+
+    def of_net(self, net: Net) -> list[Reference]:
+        """References that speak of a network, those left out that ask for one of its containers."""
+        found = set(self.about(net.names))
+        for number, standing in enumerate(self._standings):
+            if standing.owner is net:
+                found.update(Reference(number, place, -1) for place in range(len(standing.levels)))
+        return sorted(item for item in found if not self._asks_for_one_on(net, self.facts(item)))
+
+    def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
+        """Whether a rule is for a container's address, or for a port that is translated to one."""
+        asked = set(facts.keys.values())
+        if any(kind == PORT for kind, dummy in asked):
+            asked |= facts.mentions - facts.conditions
+        return any(net.number in self._singles.get(value, ()) for value in asked)
+
+    def facts(self, reference: Reference) -> RuleFacts:
+        """What a reference says."""
+        if reference.entry >= 0:
+            facts, number = self._maps.entry(reference)
+            return facts[number]
+        known = self._facts.get(reference[:2])
+        # Of very many rules most speak of nothing that is asked for, and those that do are kept.
+        return facts_of(self._rule(reference)) if known is None else known
+
+    def _rule(self, reference: Reference) -> Rule:
+        return self._standings[reference.chain].chain.rules[reference.position]
+
+    def mentions(self, reference: Reference) -> frozenset[Mention]:
+        """The values in a reference."""
+        return self.facts(reference).mentions
+
+    def is_single(self, value: Mention) -> bool:
+        """Whether a value is a container's own."""
+        return value in self._singles
+
+    def level(self, reference: Reference) -> int:
+        """The level of the rule that a reference is to."""
+        return self._standings[reference.chain].levels[reference.position]
+
+    def owner(self, reference: Reference) -> Optional[Net]:
+        """The network that the rule's chain is for, None for chains of all."""
+        return self._standings[reference.chain].owner
+
+    def standing(self, reference: Reference) -> tuple[Hashable, int, int]:
+        """The chain, and how many common and shared rules of it stand before the reference."""
+        standing = self._standings[reference.chain]
+        label: Hashable = standing.chain.key
+        if standing.owner is not None:
+            label = (*standing.chain.key[:3], self.chain_names[standing.owner.number][(CHAIN, standing.chain.name)])
+        return (label, standing.common[reference.position], standing.shared[reference.position])
+
+    def shared_before(self, reference: Reference, net: Net) -> int:
+        """How many of a network's rules stand before a reference in its chain."""
+        return bisect_left(self._shared.get((reference.chain, net.number), []), reference.position)
+
+    def shared_of(self, net: Net) -> dict[int, list[SharedRule]]:
+        """A network's rules in chains of all, by chain."""
+        return {
+            chain: [self._shared_rule(Reference(chain, place, -1)) for place in places]
+            for (chain, number), places in self._shared.items()
+            if number == net.number and self._standings[chain].owner is None
+        }
+
+    def _shared_rule(self, reference: Reference) -> SharedRule:
+        chain = self._standings[reference.chain].chain
+        effect = self._effects.of(self._rule(reference), chain)
+        return SharedRule(reference.position, self.facts(reference).keys, effect)
+
+    def is_net_range(self, ends: tuple[int, int]) -> bool:
+        """Whether a range of addresses is a network's subnet."""
+        return (RANGE, ends) in self._nets
+
+    def is_named(self, address: int) -> bool:
+        """Whether an address is one container's or one network's own."""
+        return (ADDRESS, address) in self._singles or (ADDRESS, address) in self._nets
+
+    def form(self, reference: Reference, names: Names) -> Hashable:
+        """The rule with names in place of values."""
+        if reference.entry >= 0:
+            facts, number = self._maps.entry(reference)
+            return facts.form(number, names)
+        return form_of(self._rule(reference), names)
+
+    def _read(self) -> None:
+        for number, standing in enumerate(self._standings):
+            for device in standing.chain.devices:
+                # Whoever is behind it is like nobody else.
+                self.partition.add(("iif",), OneOf(frozenset((device,))))
+            for position, rule in enumerate(standing.chain.rules):
+                facts = facts_of(rule)
+                for value in self._values_in(facts):
+                    self._by_value.setdefault(value, []).append(Reference(number, position, -1))
+                    self._facts[number, position] = facts
+                self._read_level(standing, position, facts)
+                self._lead(standing.chain, self._ways(facts))
+                for entries, is_new in self._maps.add(number, position, rule):
+                    if is_new:
+                        self._read_map(entries)
+                    self._lead(standing.chain, self._ways_in[entries])
+
+    def _read_level(self, standing: _Standing, position: int, facts: RuleFacts) -> None:
+        keys = facts.keys.values()
+        nets = frozenset(self._nets[key].number for key in keys if key in self._nets)
+        if nets:
+            standing.nets[position] = nets
+        single = any(key in self._singles or (key[0] == PORT and key[1] in self._ports) for key in keys)
+        standing.levels.append(SINGLE if single else SHARED if nets else COMMON)
+
+    def _read_map(self, facts: MapFacts) -> None:
+        ways: set[Way] = set()
+        for number, entry in enumerate(facts):
+            for value in self._values_in(entry):
+                self._maps.remember(value, facts, number)
+            ways.update(self._ways(entry))
+        self._ways_in[facts] = ways
+
+    def _values_in(self, facts: RuleFacts) -> Iterator[Mention]:
+        """Those values of a rule or an entry that somebody will look for; the partition is told of the others."""
+        for fields, test in facts.tests:
+            self.partition.add(fields, test)
+        # What asks for a container's address beside its port is found by the address.
+        found_by_address = facts.keys.get("daddr") in self._singles
+        for mention in facts.mentions:
+            kind, value = mention
+            if kind == PORT:
+                if value in self._ports and not found_by_address:
+                    yield mention
+            elif mention in self._nets or mention in self._singles:
+                yield mention
+            elif kind == HARDWARE:
+                self.partition.add(("smac",), OneOf(frozenset((str(value),))))
+            elif kind == RANGE and isinstance(value, tuple):
+                self.partition.add(("saddr",), InRanges((value,)))
+
+    def _find_owned_chains(self) -> None:
+        nets = {net.number: net for net in self._nets.values()}
+        for standing in self._standings:
+            owners = self._owners.get(standing.chain.key, {None})
+            if not standing.chain.hook and len(owners) == 1:
+                (owner,) = owners
+                standing.owner = None if owner is None else nets[owner]
+
+    def _lead(self, chain: Chain, ways: Iterable[Way]) -> None:
+        for target, owner in ways:
+            self._owners.setdefault((*chain.key[:3], target), set()).add(owner)
+
+    def _ways(self, facts: RuleFacts) -> Iterator[Way]:
+        """Those of a rule or an entry."""
+        if facts.jumps:
+            owners = {self._nets[key].number for key in facts.keys.values() if key in self._nets}
+            owner = owners.pop() if len(owners) == 1 else None
+            yield from ((target, owner) for target in facts.jumps)
+
+    def _place(self, number: int, standing: _Standing) -> None:
+        common = shared = 0
+        for position, own in enumerate(standing.levels):
+            level = SHARED if own == COMMON and standing.owner is not None else own
+            standing.levels[position] = level
+            standing.common.append(common)
+            standing.shared.append(shared)
+            if level == SHARED:
+                for net in standing.nets.get(position, ()):
+                    self._shared.setdefault((number, net), []).append(position)
+            common += level == COMMON
+            shared += level == SHARED
+
+    def _names_of_chains(self) -> dict[int, Names]:
+        """Names for the chains of one network: the chain's own with the bridge's left out of it."""
+        names: dict[int, dict[Mention, str]] = {}
+        for standing in self._standings:
+            if standing.owner is not None:
+                chain = standing.chain.name
+                plain = chain.replace(standing.owner.link.name, "@bridge")
+                names.setdefault(standing.owner.number, {})[(CHAIN, chain)] = plain
+        return dict(names)

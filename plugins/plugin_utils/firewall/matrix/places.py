@@ -1,0 +1,199 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The places that packets of containers come from and go to: namespaces, and the bridge networks they are on."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Optional, Union
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import ADDRESS, DEVICE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import RANGE, Mention
+
+Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+
+
+@dataclass(frozen=True, eq=False)
+class Net:
+    """A bridge network."""
+
+    number: int
+    network: Network
+    link: Link
+    names: dict[Mention, str]
+    """Its own values by what they are: bridge, subnets, gateways."""
+    texts: dict[str, str]
+    """The same as text, for routes: addresses and subnets."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plug:
+    """A container's link on a network."""
+
+    net: Net
+    link: Link
+    """The veth on the host."""
+    inside: Link
+
+    @property
+    def addresses(self) -> list[str]:
+        """The container's on this network, without link-local ones."""
+        found = (ipaddress.ip_interface(text).ip for text in self.inside.addresses)
+        return [str(address) for address in found if not address.is_link_local]
+
+
+@dataclass(frozen=True, eq=False)
+class Station:
+    """A network namespace with the containers in it."""
+
+    number: int
+    containers: list[Container]
+    space: Optional[InnerNamespace]
+    """None when it was not read."""
+    plugs: tuple[Plug, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """On its networks, without link-local ones."""
+    names: dict[Mention, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """A container to ask from."""
+        return self.containers[0].name
+
+    def is_given(self, net: Net, family: int) -> bool:
+        """Whether the engine gave it an address of a family on a network; none where its sysctls turn IPv6 off."""
+        endpoints = (item for container in self.containers for item in container.endpoints)
+        return any(
+            bool(item.address6 if family == 6 else item.address)
+            for item in endpoints
+            if item.network_id == net.network.id
+        )
+
+    @cached_property
+    def nets(self) -> tuple[int, ...]:
+        """Numbers of its networks, in the order of its links."""
+        return tuple(plug.net.number for plug in self.plugs)
+
+
+@dataclass(frozen=True)
+class Places:
+    """All of a host."""
+
+    nets: list[Net]
+    stations: list[Station]
+    on_host: list[Container]
+    """Containers in the host's own namespace."""
+
+
+def places_of(snapshot: HostSnapshot) -> Places:
+    """Find the networks and namespaces of running containers. Values that two of them claim get no name."""
+    by_name = {link.name: link for link in snapshot.links}
+    nets = [
+        _net(number, network, by_name[network.bridge])
+        for number, network in enumerate(item for item in snapshot.networks if item.bridge in by_name)
+        if network.bridge
+    ]
+    ports = _ports(snapshot, nets)
+    spaces = {space.inode: space for space in snapshot.inner}
+    host = snapshot.daemon.netns if snapshot.daemon else None
+    groups: dict[object, list[Container]] = {}
+    for container in sorted(snapshot.containers, key=lambda item: item.name):
+        if container.running and not (host is not None and container.netns == host):
+            groups.setdefault(container.netns or container.id, []).append(container)
+    stations = []
+    for number, members in enumerate(groups.values()):
+        members.sort(key=lambda item: not item.endpoints)
+        space = spaces.get(members[0].netns or 0)
+        stations.append(_station(number, members, space, ports))
+    on_host = [item for item in snapshot.containers if item.running and host is not None and item.netns == host]
+    _forget_shared(nets, stations)
+    return Places(nets, stations, on_host)
+
+
+def _net(number: int, network: Network, link: Link) -> Net:
+    names: dict[Mention, str] = {(DEVICE, link.name): "@bridge"}
+    texts: dict[str, str] = {}
+    for place, text in enumerate(link.addresses):
+        try:
+            address = ipaddress.ip_interface(text)
+        except ValueError:
+            continue
+        if address.is_link_local:
+            texts.update(dict.fromkeys(_spellings(address), "@link-local"))
+            continue
+        subnet = address.network
+        names[(ADDRESS, int(address.ip))] = f"@gateway{place}"
+        names[(RANGE, (int(subnet[0]), int(subnet[-1])))] = f"@subnet{place}"
+        gateway = f"@gateway{place}"
+        texts.update({text: f"{gateway}/", str(address.ip): gateway, f"{address.ip}/{address.max_prefixlen}": gateway})
+        texts[str(subnet)] = f"@subnet{place}"
+    return Net(number, network, link, names, texts)
+
+
+def _ports(snapshot: HostSnapshot, nets: list[Net]) -> dict[tuple[int, int], tuple[Net, Link]]:
+    """Bridge ports by the namespace and the index of their other end."""
+    by_bridge = {net.link.index: net for net in nets}
+    return {
+        (link.peer_nsid, link.peer_index): (by_bridge[link.master], link)
+        for link in snapshot.links
+        if link.master in by_bridge and link.peer_nsid is not None and link.peer_index is not None
+    }
+
+
+def _station(
+    number: int,
+    members: list[Container],
+    space: Optional[InnerNamespace],
+    ports: dict[tuple[int, int], tuple[Net, Link]],
+) -> Station:
+    if space is None:
+        return Station(number, members, None)
+    plugs: list[Plug] = []
+    addresses = []
+    names: dict[Mention, str] = {}
+    texts: dict[str, str] = {}
+    nsid = next((item.nsid for item in members if item.nsid is not None), -1)
+    for link in space.links:
+        found = ports.get((nsid, link.index))
+        if found is None:
+            continue
+        place = len(plugs)
+        plugs.append(Plug(found[0], found[1], link))
+        names[(DEVICE, found[1].name)] = f"@port{place}"
+        for text in link.addresses:
+            address = ipaddress.ip_interface(text)
+            label = f"@own{place}.{address.version}"
+            if address.is_link_local:
+                texts.update(dict.fromkeys(_spellings(address), "@link-local"))
+                continue
+            addresses.append(str(address.ip))
+            names[(ADDRESS, int(address.ip))] = label
+            texts.update({text: f"{label}/", str(address.ip): label, f"{address.ip}/{address.max_prefixlen}": label})
+    return Station(number, members, space, tuple(plugs), tuple(addresses), names, texts)
+
+
+def _spellings(address: Interface) -> list[str]:
+    """An address as links and routes write it."""
+    return [str(address), str(address.ip), f"{address.ip}/{address.max_prefixlen}"]
+
+
+def _forget_shared(nets: list[Net], stations: list[Station]) -> None:
+    """Take the names off values that several owners have: they stay what they are, and tell their owners apart."""
+    owners: dict[Mention, int] = {}
+    for names in [*(net.names for net in nets), *(station.names for station in stations)]:
+        for value in names:
+            owners[value] = owners.get(value, 0) + 1
+    for names in [*(net.names for net in nets), *(station.names for station in stations)]:
+        for value in [value for value in names if owners[value] > 1]:
+            del names[value]

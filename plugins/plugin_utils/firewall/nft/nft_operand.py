@@ -1,0 +1,281 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The left side of a condition of nft: which fields of a packet it looks at (nft(8), PRIMARY EXPRESSIONS)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple, Optional, Union
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import ARP, FRAME_FIELDS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import Datatype
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import NUMBERS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Match
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+    CT_INVALID,
+    CT_UNTRACKED,
+    AnyBit,
+    InRanges,
+    OneOf,
+)
+
+
+class Part(NamedTuple):
+    """One field, and how its values are written."""
+
+    field: str
+    datatype: Datatype
+    mask: Optional[int] = None
+
+
+class Operand(NamedTuple):
+    """Fields that are compared together, and the conditions that nft implies by naming them and does not print."""
+
+    parts: tuple[Part, ...]
+    needs: tuple[Match, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields."""
+        return tuple(part.field for part in self.parts)
+
+
+_FRAGMENT = "fragment"
+_NO_DATATYPE = nft_value.WORD
+
+_IPV4 = Match(("family",), OneOf(frozenset({4})), text="meta nfproto ipv4")
+_IPV6 = Match(("family",), OneOf(frozenset({6})), text="meta nfproto ipv6")
+_ARP = Match(("family",), OneOf(frozenset({ARP})), text="meta protocol arp")
+_NO_ARP = replace(_ARP, negated=True, text="meta protocol != arp")
+_TRACKED = Match(("ct_state",), AnyBit(CT_INVALID | CT_UNTRACKED), negated=True, text="tracked")
+"""The kernel ends a rule that asks an untracked packet for its connection (nft_ct_get_eval: NFT_BREAK)."""
+
+
+def _protocol(name: str) -> Match:
+    return Match(("protocol",), OneOf(frozenset({NUMBERS[name]})), text=f"meta l4proto {name}")
+
+
+def _sender(field: str) -> Match:
+    """The kernel ends a rule that asks for the user of what no local socket sends (nft_meta_get_eval_skugid)."""
+    return Match((field,), InRanges(((0, nft_value.USER.highest),)), text=f"meta {field} of a local socket")
+
+
+_ICMP = _protocol("icmp")
+_ICMPV6 = _protocol("ipv6-icmp")
+_TCP = _protocol("tcp")
+
+_PAYLOAD: dict[tuple[str, str], Operand] = {
+    ("ip", "saddr"): Operand((Part("saddr", nft_value.IPV4),), (_IPV4,)),
+    ("ip", "daddr"): Operand((Part("daddr", nft_value.IPV4),), (_IPV4,)),
+    ("ip", "ttl"): Operand((Part("ttl", nft_value.HOPS),), (_IPV4,)),
+    ("ip6", "hoplimit"): Operand((Part("ttl", nft_value.HOPS),), (_IPV6,)),
+    ("ip", "protocol"): Operand((Part("protocol", nft_value.PROTOCOL),), (_IPV4,)),
+    ("ip6", "saddr"): Operand((Part("saddr", nft_value.IPV6),), (_IPV6,)),
+    ("ip6", "daddr"): Operand((Part("daddr", nft_value.IPV6),), (_IPV6,)),
+    ("ip6", "nexthdr"): Operand((Part("protocol", nft_value.PROTOCOL),), (_IPV6,)),
+    ("ether", "saddr"): Operand((Part("smac", nft_value.WORD),)),
+    ("ether", "daddr"): Operand((Part("dmac", nft_value.WORD),)),
+    ("ether", "type"): Operand((Part("family", nft_value.FAMILY),)),
+    ("arp", "operation"): Operand((Part("arp_operation", nft_value.ARP_OPERATION),), (_ARP,)),
+    ("arp", "saddr ip"): Operand((Part("saddr", nft_value.IPV4),), (_ARP,)),
+    ("arp", "daddr ip"): Operand((Part("daddr", nft_value.IPV4),), (_ARP,)),
+    ("arp", "saddr ether"): Operand((Part("smac", nft_value.WORD),), (_ARP,)),
+    ("th", "sport"): Operand((Part("sport", nft_value.PORT),)),
+    ("th", "dport"): Operand((Part("dport", nft_value.PORT),)),
+    ("tcp", "flags"): Operand((Part("tcp_flags", nft_value.TCP_FLAGS),), (_TCP,)),
+    ("icmp", "type"): Operand((Part("icmp_type", nft_value.ICMP_TYPE),), (_IPV4, _ICMP)),
+    ("icmp", "code"): Operand((Part("icmp_code", nft_value.ICMP_CODE),), (_IPV4, _ICMP)),
+    ("icmpv6", "type"): Operand((Part("icmp_type", nft_value.ICMPV6_TYPE),), (_IPV6, _ICMPV6)),
+    ("icmpv6", "code"): Operand((Part("icmp_code", nft_value.ICMPV6_CODE),), (_IPV6, _ICMPV6)),
+}
+for _name in ("tcp", "udp", "udplite", "sctp", "dccp"):
+    for _port in ("sport", "dport"):
+        _PAYLOAD[_name, _port] = Operand((Part(_port, nft_value.PORT),), (_protocol(_name),))
+
+_META: dict[str, Operand] = {
+    "nfproto": Operand((Part("family", nft_value.FAMILY),)),
+    "protocol": Operand((Part("family", nft_value.FAMILY),)),
+    "l4proto": Operand((Part("protocol", nft_value.PROTOCOL),)),
+    "iif": Operand((Part("iif", nft_value.DEVICE_INDEX),)),
+    "iifname": Operand((Part("iif", nft_value.DEVICE),)),
+    "oif": Operand((Part("oif", nft_value.DEVICE_INDEX),)),
+    "oifname": Operand((Part("oif", nft_value.DEVICE),)),
+    "ibrname": Operand((Part("ibr", nft_value.DEVICE),)),
+    "obrname": Operand((Part("obr", nft_value.DEVICE),)),
+    "mark": Operand((Part("mark", nft_value.MARK),)),
+    "pkttype": Operand((Part("pkttype", nft_value.PACKET_TYPE),)),
+    "skuid": Operand((Part("skuid", nft_value.USER),), (_sender("skuid"),)),
+    "skgid": Operand((Part("skgid", nft_value.USER),), (_sender("skgid"),)),
+}
+
+_CT: dict[str, Part] = {
+    "state": Part("ct_state", nft_value.CT_STATE),
+    "status": Part("ct_status", nft_value.CT_STATUS),
+    "direction": Part("ct_direction", nft_value.CT_DIRECTION),
+    "mark": Part("ct_mark", nft_value.MARK),
+    "protocol": Part("ct_protocol", nft_value.PROTOCOL),
+    "l3proto": Part("family", nft_value.FAMILY),
+}
+
+_CT_TUPLE = {"saddr": "saddr", "daddr": "daddr", "proto-src": "sport", "proto-dst": "dport"}
+_CT_DIRECTION = {"original": "orig", "reply": "reply"}
+
+# Whether there are extension headers or options: no packet that is asked about has any, nor is it a fragment.
+_HEADERS = {
+    "exthdr": Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV6,)),
+    "ip option": Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV4,)),
+}
+
+_FIB_TYPES = {
+    ("daddr",): "fib_daddr_type",
+    ("saddr",): "fib_saddr_type",
+    ("daddr", "iif"): "fib_daddr_type_iif",
+    ("saddr", "iif"): "fib_saddr_type_iif",
+    ("daddr", "oif"): "fib_daddr_type_oif",
+    ("saddr", "oif"): "fib_saddr_type_oif",
+}
+
+
+def operand_of(node: object) -> Optional[Operand]:
+    """What an expression looks at; None where no field of values.FIELDS says it."""
+    if not isinstance(node, dict) or len(node) != 1:
+        return None
+    kind, body = next(iter(node.items()))
+    if kind == "&":
+        return _masked(body)
+    if kind == "concat":
+        return _concatenated(body)
+    if not isinstance(body, dict):
+        return None
+    if kind == "payload":
+        return _payload(body)
+    if kind == "meta":
+        return _META.get(str(body.get("key")))
+    if kind == "ct":
+        return _ct(body)
+    if kind == "fib":
+        return _fib(body)
+    if kind in _HEADERS and "field" not in body:
+        return _HEADERS[kind]
+    return None
+
+
+def _payload(body: dict[str, object]) -> Optional[Operand]:
+    if "base" in body:
+        place = (body.get("base"), body.get("offset"), body.get("len"))
+        return next((operand for known, operand in _RAW if known == place), None)
+    return _PAYLOAD.get((str(body.get("protocol")), str(body.get("field"))))
+
+
+# Ports by their place are printed so by older nft (0.9.x) for `th`.
+# Base, offset and length in bits.
+_RAW = (
+    (("th", 0, 16), _PAYLOAD["th", "sport"]),
+    (("th", 16, 16), _PAYLOAD["th", "dport"]),
+)
+
+
+def _masked(body: object) -> Optional[Operand]:
+    if not isinstance(body, list) or len(body) != 2:
+        return None
+    if body[0] == {"payload": {"protocol": "ip", "field": "frag-off"}} and body[1] == 0x1FFF:
+        return Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV4,))
+    inner = operand_of(body[0])
+    if inner is None or len(inner.parts) != 1:
+        return None
+    part = inner.parts[0]
+    mask = nft_value.number_of(part.datatype, body[1]) if part.datatype.width else None
+    if mask is None or part.mask is not None:
+        return None
+    return Operand((part._replace(mask=mask),), inner.needs)
+
+
+def _concatenated(body: object) -> Optional[Operand]:
+    if not isinstance(body, list):
+        return None
+    parts: list[Part] = []
+    needs: list[Match] = []
+    for node in body:
+        inner = operand_of(node)
+        if inner is None or len(inner.parts) != 1 or inner.parts[0].mask is not None:
+            return None
+        if inner.parts[0].field == _FRAGMENT:
+            return None
+        parts.extend(inner.parts)
+        needs.extend(need for need in inner.needs if need not in needs)
+    return Operand(tuple(parts), tuple(needs)) if parts else None
+
+
+def _ct(body: dict[str, object]) -> Optional[Operand]:
+    key = str(body.get("key"))
+    direction = _CT_DIRECTION.get(str(body.get("dir")))
+    part = _CT.get(key)
+    if part is not None:
+        return Operand((part,), () if key == "state" else (_TRACKED,))
+    *before, short = key.split(" ")
+    family = before[0] if before else str(body.get("family", ""))
+    name = _CT_TUPLE.get(short)
+    if name is None or direction is None:
+        return None
+    field = f"ct_{direction}_{name}"
+    if name in ("sport", "dport"):
+        return Operand((Part(field, nft_value.PORT),), (_TRACKED,))
+    datatypes = {"ip": (nft_value.IPV4, _IPV4), "ip6": (nft_value.IPV6, _IPV6)}
+    if family not in datatypes:
+        return None
+    datatype, need = datatypes[family]
+    return Operand((Part(field, datatype),), (_TRACKED, need))
+
+
+def _fib(body: dict[str, object]) -> Optional[Operand]:
+    flags = body.get("flags")
+    asked = flags if isinstance(flags, list) else [flags]
+    key: tuple[str, ...] = tuple(sorted((str(flag) for flag in asked if flag != "mark"), key=_by_address_first))
+    if body.get("result") == "type" and key in _FIB_TYPES:
+        field = _FIB_TYPES[key] + ("_mark" if "mark" in asked else "")
+        return Operand((Part(field, nft_value.WORD),))
+    if body.get("result") in ("oif", "oifname", "check") and key == ("saddr", "iif"):
+        field = "saddr_route_iif_mark" if "mark" in asked else "saddr_route_iif"
+        return Operand((Part(field, nft_value.ROUTE_DEVICE),))
+    return None
+
+
+def _by_address_first(flag: str) -> tuple[bool, str]:
+    return (flag not in ("saddr", "daddr"), flag)
+
+
+_OF_FRAMES = frozenset(
+    (*FRAME_FIELDS, "family", "protocol", "saddr", "daddr", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags")
+) | {"iif", "oif", "mark", "ttl"}
+"""What is known of a frame on a bridge. Whether it has a connection there hangs on the kernel."""
+
+
+def operand_in(family: str, node: object) -> Optional[Operand]:
+    """The same in a table of a family."""
+    operand = operand_of(node)
+    if operand is None or family != "bridge":
+        return operand
+    if not _OF_FRAMES.issuperset(operand.fields):
+        return None
+    # Of ARP the kernel ends a rule that asks for a protocol of the transport (nft_meta_get_eval()).
+    by_protocol = "protocol" in operand.fields and not operand.needs
+    return operand._replace(needs=(_NO_ARP,)) if by_protocol else operand
+
+
+def needs_in(family: str, needs: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Those that are not already certain in a table of this family."""
+    certain = {"ip": _IPV4, "ip6": _IPV6}.get(family)
+    return tuple(need for need in needs if need != certain)
+
+
+def family_need(family: Union[str, None]) -> tuple[Match, ...]:
+    """What ``dnat ip to``, ``snat ip6 to`` and the kinds of reject ask for."""
+    return {"ip": (_IPV4,), "ip6": (_IPV6,)}.get(family or "", ())
+
+
+TCP_NEED = _TCP

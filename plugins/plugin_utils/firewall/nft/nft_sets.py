@@ -1,0 +1,197 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Sets and maps of nft: their elements as tests (nft(8), SETS and MAPS; libnftables-json(5), SET, MAP, ELEMENT)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any, Callable, Optional, TypeVar, Union
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_operand import Operand, Part
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import Beginning, Span
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Nat, SetMark, Verdict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+    AnyBit,
+    InElements,
+    Masked,
+    OneOf,
+    Test,
+)
+
+Pairs = tuple[tuple[Test, object], ...]
+"""Keys of a map as tests, and what stands beside them in the document."""
+
+Result = TypeVar("Result", Verdict, Nat, SetMark)
+Entries = tuple[tuple[Test, Result], ...]
+
+_HIGHEST_NAME = "\U0010ffff"
+
+
+class NamedSets:
+    """The named sets and maps of a ruleset. Their elements are turned into tests once for each way they are used."""
+
+    def __init__(self, expressions: list[tuple[str, str, object]]) -> None:
+        """``expressions``: family, table and statements of each rule, for which sets they ask."""
+        self._expressions = expressions
+        self._looked_up: Optional[set[tuple[str, str, str]]] = None
+        self._elements: dict[tuple[str, str, str], list[object]] = {}
+        self._tests: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[list[Test]]] = {}
+        self._results: dict[tuple[int, Hashable], tuple[Pairs, Optional[Entries[Any]]]] = {}
+        self._entries: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[Pairs]] = {}
+
+    def add(self, family: str, table: str, name: str, elements: list[object]) -> None:
+        """Take up a set or a map; elements of a map are pairs."""
+        self._elements[family, table, name] = elements
+
+    def elements(self, family: str, table: str, name: str) -> Optional[list[object]]:
+        """The elements as they stand in the document; None for a set that is not there."""
+        return self._elements.get((family, table, name))
+
+    def is_looked_up(self, family: str, table: str, name: str) -> bool:
+        """Whether a rule asks for what is in a set or a map."""
+        if self._looked_up is None:
+            self._looked_up = {
+                (in_family, in_table, asked)
+                for in_family, in_table, expression in self._expressions
+                for asked in _names_in(expression)
+            }
+        return (family, table, name) in self._looked_up
+
+    def tests(self, family: str, table: str, name: str, operand: Operand) -> Optional[list[Test]]:
+        """Tests of which one holds when the operand's value is in the set; None where one element is not understood."""
+        key = ((family, table, name), operand.parts)
+        if key not in self._tests:
+            elements = self.elements(family, table, name)
+            self._tests[key] = None if elements is None else tests_for(operand, elements)
+        return self._tests[key]
+
+    def entries(self, family: str, table: str, name: str, operand: Operand) -> Optional[Pairs]:
+        """The pairs of a map with their keys as tests; None where one is not understood.
+
+        Each time the same tuple, so that whoever makes something of it can remember it by its identity.
+        """
+        key = ((family, table, name), operand.parts)
+        if key not in self._entries:
+            elements = self.elements(family, table, name)
+            self._entries[key] = None if elements is None else entries_of(operand, elements)
+        return self._entries[key]
+
+    def results(
+        self, pairs: Pairs, use: Hashable, result_of: Callable[[object], Optional[Result]]
+    ) -> Optional[Entries[Result]]:
+        """The pairs with what a rule makes of them, the same tuple for the same use; None where one makes nothing."""
+        # The pairs are kept, so that no other tuple can get their identity.
+        known = self._results.get((id(pairs), use))
+        if known is None:
+            found = [(test, result_of(node)) for test, node in pairs]
+            entries = tuple((test, result) for test, result in found if result is not None)
+            known = self._results[id(pairs), use] = (pairs, entries if len(entries) == len(found) else None)
+        return known[1]
+
+
+def _names_in(node: object) -> Iterator[str]:
+    """Names of the sets that an expression refers to, but for those that it writes to."""
+    if isinstance(node, str):
+        if node.startswith("@"):
+            yield node[1:]
+    elif isinstance(node, list):
+        for item in node:
+            yield from _names_in(item)
+    elif isinstance(node, dict):
+        for key, item in node.items():
+            if not (key in ("set", "map") and isinstance(item, str)):
+                yield from _names_in(item)
+
+
+def tests_for(operand: Operand, elements: list[object]) -> Optional[list[Test]]:
+    """Tests of which one holds when the operand's value is among the elements; None where one is not understood."""
+    if len(operand.parts) > 1:
+        test = _concatenation(operand, elements)
+        return None if test is None else [test]
+    part = operand.parts[0]
+    spans: list[Union[Span, Beginning]] = []
+    for element in elements:
+        span = nft_value.span_of(part.datatype, element)
+        if span is None:
+            return None
+        spans.append(span)
+    return part_tests(part, spans)
+
+
+def part_tests(part: Part, spans: list[Union[Span, Beginning]]) -> Optional[list[Test]]:
+    """Tests of which one holds when the part's value, masked as it asks, lies in one of these."""
+    numbers = [int(span.first) for span in spans if isinstance(span, Span) and span.single and part.datatype.width]
+    if part.mask is not None:
+        if len(numbers) != len(spans):
+            return None
+        return [Masked(part.mask, number) for number in dict.fromkeys(numbers)] or [OneOf(frozenset())]
+    if part.field == "ct_state" and len(numbers) == len(spans) and all(_is_bit(number) for number in numbers):
+        # The kernel's value is one bit (NF_CT_STATE_BIT), so to be one of these is to have one of these.
+        return [AnyBit(sum(set(numbers)))]
+    return nft_value.tests_of(spans)
+
+
+def _is_bit(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
+
+
+def _concatenation(operand: Operand, elements: list[object]) -> Optional[InElements]:
+    ranges: list[tuple[tuple[Union[int, str], Union[int, str]], ...]] = []
+    exact: set[tuple[Union[int, str], ...]] = set()
+    for element in elements:
+        spans = _element_spans(operand, element)
+        if spans is None:
+            return None
+        if all(span.single for span in spans):
+            exact.add(tuple(span.first for span in spans))
+        else:
+            ranges.append(tuple((span.first, span.last) for span in spans))
+    return InElements(tuple(ranges), frozenset(exact))
+
+
+def _element_spans(operand: Operand, element: object) -> Optional[list[Span]]:
+    if isinstance(element, dict) and isinstance(element.get("elem"), dict):
+        element = element["elem"].get("val")
+    if element == "*":
+        return [_everything(part) for part in operand.parts]
+    nodes = element.get("concat") if isinstance(element, dict) else None
+    if not isinstance(nodes, list) or len(nodes) != len(operand.parts):
+        return None
+    spans: list[Span] = []
+    for part, node in zip(operand.parts, nodes):
+        span = nft_value.span_of(part.datatype, node)
+        if isinstance(span, Beginning):
+            span = Span(span.text, span.text + _HIGHEST_NAME)
+        if span is None:
+            return None
+        spans.append(span)
+    return spans
+
+
+def _everything(part: Part) -> Span:
+    return Span(0, part.datatype.highest) if part.datatype.width else Span("", _HIGHEST_NAME)
+
+
+def entries_of(operand: Operand, elements: list[object]) -> Optional[Pairs]:
+    """A map's pairs with the key as a test, the one for everything else last; None where one is not understood."""
+    entries: list[tuple[Test, object]] = []
+    for pair in sorted(elements, key=_is_catchall):
+        if not isinstance(pair, list) or len(pair) != 2:
+            return None
+        tests = tests_for(operand, [pair[0]])
+        if tests is None:
+            return None
+        entries.extend((test, pair[1]) for test in tests)
+    return tuple(entries)
+
+
+def _is_catchall(pair: object) -> bool:
+    key = pair[0] if isinstance(pair, list) and pair else None
+    if isinstance(key, dict) and isinstance(key.get("elem"), dict):
+        key = key["elem"].get("val")
+    return key == "*"

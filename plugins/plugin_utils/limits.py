@@ -1,0 +1,85 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Judging what a host said, within limits of time and memory: a host may say what takes very long to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import apart
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import require_sense_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    SOURCES,
+    HostSnapshot,
+    Source,
+    load_snapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import unpack
+
+T = TypeVar("T")
+
+MEMORY = 1 << 30
+"""Bytes that judging one host may take, besides those of the process that it is part of."""
+
+
+class NoAnswerError(ValueError):
+    """What a host answered is none; the message says in what."""
+
+
+class LimitError(Exception):
+    """Judging took more than it may take, or could not be done; the message says which."""
+
+    def __init__(self, reason: str, defects: list[Defect]) -> None:
+        """Take the reason, as words that follow a colon, and the errors of this collection that caused it."""
+        self.defects = defects
+        super().__init__(reason)
+
+
+def judge_within(
+    seconds: float, packed: Any, read: Callable[[str], T], judge: Callable[[T], dict[str, Any]]
+) -> dict[str, Any]:
+    """Unpack what a host said, read and judge it, in a process of its own that has so many seconds and MEMORY.
+
+    Raises NoAnswerError for what read does not take, which raises ValueError then, and LimitError.
+    """
+
+    def work(tell: Callable[[Any], None]) -> None:
+        try:
+            said = read(unpack(packed))
+        except ValueError as error:
+            tell(str(error))
+            return
+        # As it may be shown and written: fit to be JSON, and with secrets masked.
+        tell(encodable(mask_data(judge(said))))
+
+    told = apart(work, seconds, MEMORY)
+    if not told.items:
+        raise LimitError(told.problem, told.defects)
+    (answer,) = told.items
+    if isinstance(answer, str):
+        raise NoAnswerError(answer)
+    found: dict[str, Any] = answer
+    return found
+
+
+def read_snapshot_text(text: str) -> HostSnapshot:
+    """Return the snapshot in a JSON document. Raises ValueError, also where it says what cannot be so of a host."""
+    snapshot = load_snapshot(text)
+    require_sense_of(snapshot)
+    return snapshot
+
+
+def unjudged(error: LimitError) -> HostSnapshot:
+    """Return a snapshot of which nothing was read, for that reason: all that is said of it is unknown."""
+    reason = f"what was read of the host was not judged: {error}"
+    sources = {name: Source(read=False, kind=ERROR, reason=reason) for name in SOURCES}
+    return HostSnapshot(hostname="", taken_at="", sources=sources, defects=error.defects)

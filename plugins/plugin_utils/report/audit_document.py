@@ -1,0 +1,118 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The result of an audit as a document: what checks found, weighed by the policy.
+
+docs/audit-document.schema.json describes it. What is added to it, or changed in it, changes the schema; what would
+break those who read it, changes VERSION as well.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import describe, select
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.summary import sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import (
+    EXPIRED,
+    WaiverUse,
+    apply_waivers,
+)
+
+NAME = "dockernet.baseline.audit"
+VERSION = 2
+KEYS = (
+    "document",
+    "host",
+    "engine",
+    "sources",
+    "facts",
+    "policy",
+    "checks",
+    "findings",
+    "waivers",
+    "summary",
+    "reachability",
+    "defects",
+    "timings",
+)
+
+
+def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, today: datetime.date) -> dict[str, Any]:
+    """Return what docker_netcheck returns: the document, and ``msg`` for people.
+
+    answer is what checks/audit.py says of a snapshot.
+    """
+    began = time.monotonic()
+    found = [_with_severity(from_plain(Finding, item), policy) for item in answer["findings"]]
+    untold = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
+    findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, untold)
+    unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
+    document = {
+        "document": {"name": NAME, "version": VERSION},
+        "host": {"inventory_name": inventory_name, **answer["host"]},
+        "engine": answer["engine"],
+        "sources": answer["sources"],
+        "facts": answer["facts"],
+        "policy": _policy(policy, today),
+        "checks": [_check(check, policy) for check in select(policy.checks, policy.exclude)],
+        "findings": to_plain(findings),
+        "waivers": to_plain(uses),
+        "summary": _summary(findings, uses),
+        "reachability": answer["reachability"],
+        "defects": answer["defects"],
+    }
+    timings = answer["timings"]
+    phases = {**timings["phases"], "policy": round(time.monotonic() - began, 6)}
+    return {
+        **document,
+        "timings": {**timings, "phases": phases},
+        "msg": answer["msg"] or sentence_of(findings, unread),
+    }
+
+
+def document_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document in a result of docker_netcheck. Raises KeyError when there is none, as after ``save``."""
+    return {key: result[key] for key in KEYS}
+
+
+def _with_severity(finding: Finding, policy: Policy) -> Finding:
+    severity = policy.severities.get(finding.check)
+    if severity is None or severity == finding.severity:
+        return finding
+    return replace(finding, severity=severity, severity_of_check=finding.severity)
+
+
+def _check(check: Check, policy: Policy) -> dict[str, Any]:
+    severity = policy.severities.get(check.id)
+    of_check = "" if severity in (None, check.severity) else check.severity
+    return {**describe(check), "severity": severity or check.severity, "severity_of_check": of_check}
+
+
+def _policy(policy: Policy, today: datetime.date) -> dict[str, Any]:
+    return {
+        "profile": policy.profile,
+        "judged_on": today.isoformat(),
+        "userland_proxy": policy.userland_proxy,
+        "checks": list(policy.checks),
+        "exclude": list(policy.exclude),
+        "severities": dict(policy.severities),
+        "refuse_waivers_by": list(policy.refuse_waivers_by),
+        "parameters": {check: dict(values) for check, values in policy.parameters.items()},
+    }
+
+
+def _summary(findings: list[Finding], uses: list[WaiverUse]) -> dict[str, Any]:
+    return {**summary_of(findings), "expired": sum(use.state == EXPIRED for use in uses)}

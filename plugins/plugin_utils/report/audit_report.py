@@ -1,0 +1,144 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What became of the audit of one host, as a task registered it, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import EXPIRED, REFUSED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION, document_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
+    Line,
+    findings_table,
+    sections,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
+
+UNREACHABLE = "unreachable"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit of a host, or why there was none."""
+
+    host: str
+    """As the inventory calls it."""
+    document: Mapping[str, Any]
+    findings: Sequence[Finding] = ()
+    error_kind: str = ""
+    """``unreachable`` or ``failed``; empty where there was an audit."""
+    error: str = ""
+    waivers: Sequence[Mapping[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_result(cls, host: str, result: Mapping[str, Any]) -> Audit:
+        """Read a result of docker_netcheck, or of what kept it from being run.
+
+        Raises DecodeError where it is neither.
+        """
+        kind = UNREACHABLE if result.get("unreachable") else FAILED if result.get("failed") else ""
+        findings = result.get("findings")
+        if not kind and not findings:
+            kind, result = FAILED, {**result, "msg": "the audit ran no check"}
+        if kind:
+            reason = str(result.get("msg") or "the audit failed")
+            return cls(host, not_audited(host, kind, reason), error_kind=kind, error=reason)
+        return cls(
+            host,
+            document_of(result),
+            [from_plain(Finding, finding) for finding in findings or []],
+            waivers=result.get("waivers") or [],
+        )
+
+    def complaint(self, gate: Gate) -> str:
+        """Return why the host fails; empty where it does not."""
+        if self.error_kind == UNREACHABLE:
+            return f"not audited, the host could not be reached: {safe(self.error)}"
+        if self.error_kind:
+            return f"not audited: {safe(self.error)}"
+        return gate.complaint(self.findings)
+
+    def suite(self) -> Suite:
+        """Return it as a test suite."""
+        if self.error_kind:
+            return Suite(self.host, error=self.error, error_kind=self.error_kind)
+        host = self.document["host"]
+        phases = self.document["timings"]["phases"]
+        engine = self.document["engine"] or {}
+        profile = self.document["policy"]["profile"]
+        about = {"kernel": host["kernel"], "engine": engine.get("version"), "profile": profile}
+        return Suite(
+            self.host,
+            self.findings,
+            timestamp=str(host["taken_at"]),
+            seconds=sum(seconds or 0.0 for seconds in phases.values()),
+            properties={name: str(value) for name, value in about.items() if value},
+        )
+
+    def lines(self, width: int) -> list[Line]:
+        """Return what a person reads of it."""
+        title = f"{self.host}: "
+        if self.error_kind:
+            return [Line(f"{safe(title)}not audited", "high")]
+        engine = (self.document["engine"] or {}).get("version")
+        title += f"Docker Engine {engine}" if engine else "no Docker Engine that answers"
+        told = [
+            ("Expired waivers, which cover nothing any more:", _expired(self.waivers)),
+            ("Waivers that are refused, and cover nothing:", _refused(self.waivers)),
+            ("Waivers that could not be asked of every resource:", _problems(self.waivers)),
+            ("Errors of dockernet.baseline itself, to be reported to its developers:", _defects(self.document)),
+        ]
+        extra = [Line(text) for text in sections(told, width)]
+        table = findings_table(self.findings, width)
+        return [Line(safe(title)), Line(""), *table[:-1], *extra, table[-1]]
+
+
+def not_audited(host: str, kind: str, reason: str) -> dict[str, Any]:
+    """Return the document of a host that was not audited: its name, and why."""
+    return {
+        "document": {"name": NAME, "version": VERSION},
+        "host": {"inventory_name": host},
+        "error": {"kind": kind, "reason": reason},
+        "findings": [],
+    }
+
+
+def _expired(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{waiver['check']}, expired {waiver['expires']}, {waiver['findings']} failed: {waiver['reason']} "
+        f"({waiver['owner']})"
+        for waiver in waivers
+        if waiver["state"] == EXPIRED
+    ]
+
+
+def _refused(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{waiver['check']}, {waiver['selector']}, {waiver['findings']} failed: {waiver['problem']} ({waiver['owner']})"
+        for waiver in waivers
+        if waiver["state"] == REFUSED
+    ]
+
+
+def _problems(waivers: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{waiver['check']}, {waiver['selector']}: {waiver['problem']}"
+        for waiver in waivers
+        if waiver["problem"] and waiver["state"] != REFUSED
+    ]
+
+
+def _defects(document: Mapping[str, Any]) -> list[str]:
+    return [f"{item['error']} at {item['place']}, in {', '.join(item['parts'])}" for item in document["defects"]]

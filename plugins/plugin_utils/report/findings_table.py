@@ -1,0 +1,176 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What an audit found, as lines that a person reads from top to bottom: worst first, a line a finding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    HIGH,
+    INFO,
+    LOW,
+    MEDIUM,
+    NOT_APPLICABLE,
+    OUTCOMES,
+    PASS,
+    SEVERITIES,
+    UNKNOWN,
+    Finding,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import blocks, indented
+
+WAIVED = "waived"
+
+_WORD = {FAIL: "FAIL", UNKNOWN: "unknown", PASS: "pass", NOT_APPLICABLE: "n/a"}
+_GROUPS = {HIGH: "HIGH", MEDIUM: "MEDIUM", LOW: "LOW", INFO: "TO NOTE", WAIVED: "WAIVED"}
+"""Headings of what failed, in their order, by what each group is called inside."""
+_MARGIN = "  "
+_LIMITS = (24, 34)
+"""Cells of the columns for check and resource at most."""
+_PER_CHECK = 10
+"""How many resources of one check are listed; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line, and what kind of thing it tells, by which a terminal may colour it."""
+
+    text: str
+    tone: str = ""
+    """A severity, ``waived`` or ``unknown``; empty for what stands apart from these."""
+
+
+def outcome_word(finding: Finding) -> str:
+    """Return the outcome as it is printed: what is only for information is no failure to a reader."""
+    if is_waived(finding):
+        return WAIVED
+    if is_note(finding):
+        return "note"
+    return _WORD.get(finding.outcome, finding.outcome)
+
+
+def is_note(finding: Finding) -> bool:
+    """Return whether a finding that failed is worth knowing and no more."""
+    return finding.outcome == FAIL and finding.severity == INFO
+
+
+def is_waived(finding: Finding) -> bool:
+    """Return whether somebody accepted what failed."""
+    return finding.outcome == FAIL and finding.waiver is not None
+
+
+def rank(finding: Finding) -> tuple[int, int, str, str, str]:
+    """Return what findings are sorted by: failed, unknown, to note, waived; each by severity, check and resource."""
+    order = (FAIL, UNKNOWN, "note", WAIVED, PASS, NOT_APPLICABLE)
+    outcome = finding.outcome if finding.outcome in OUTCOMES else FAIL
+    outcome = WAIVED if is_waived(finding) else "note" if is_note(finding) else outcome
+    severity = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else 0
+    return order.index(outcome), severity, finding.check, finding.resource.kind, finding.resource.name
+
+
+def resource_text(finding: Finding) -> str:
+    """Return what a finding is about in words, such as ``container web``."""
+    kind, name = finding.resource.kind, finding.resource.name
+    return kind if name in ("", kind) or kind == "host" else f"{kind} {name}"
+
+
+def findings_table(findings: Iterable[Finding], width: int) -> list[Line]:
+    """Return the lines: all that failed under its severity, what is unknown, what mends it, and the counts."""
+    ordered = sorted(findings, key=rank)
+    lines = _grouped([finding for finding in ordered if finding.outcome == FAIL], width)
+    unknown = sections((("COULD NOT BE JUDGED", unjudged(ordered)),), width, _MARGIN)
+    lines += [Line(text, UNKNOWN) for text in unknown]
+    lines += [Line(text) for text in sections((("What mends it:", _mended(ordered)),), width)]
+    return [*lines, Line(_counts(ordered))]
+
+
+def _grouped(failed: Sequence[Finding], width: int) -> list[Line]:
+    """What failed, under headings; the columns are the same under all of them."""
+    groups = {group: [item for item in failed if _group_of(item) == group] for group in _GROUPS}
+    rows = {group: _rows(members) for group, members in groups.items()}
+    laid = iter(blocks([row for members in rows.values() for row in members], _LIMITS, width - len(_MARGIN)))
+    lines: list[Line] = []
+    for group, members in rows.items():
+        if members:
+            lines.append(Line(_GROUPS[group], group))
+            lines += [Line(f"{_MARGIN}{text}", group) for dummy in members for text in next(laid)]
+            lines.append(Line(""))
+    return lines
+
+
+def _group_of(finding: Finding) -> str:
+    if is_waived(finding):
+        return WAIVED
+    return finding.severity if finding.severity in SEVERITIES else HIGH
+
+
+def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = []
+    for check, group in groupby(findings, key=lambda finding: finding.check):
+        members = list(group)
+        rows.extend((check, resource_text(item), _what_is_so(item)) for item in members[:_PER_CHECK])
+        if len(members) > _PER_CHECK:
+            rows.append((check, f"and {len(members) - _PER_CHECK} more", "likewise"))
+    return rows
+
+
+def _what_is_so(finding: Finding) -> str:
+    waiver = finding.waiver
+    if waiver is None:
+        was = finding.severity_of_check
+        return f"{finding.summary} (severity {was} in the catalogue)" if was else finding.summary
+    return f"{finding.severity}, until {waiver.expires} by {waiver.owner}: {waiver.reason}. {finding.summary}"
+
+
+def unjudged(findings: Iterable[Finding]) -> list[str]:
+    """Return each reason for which checks could not judge, once, with the checks."""
+    reasons: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        if finding.outcome == UNKNOWN:
+            reasons.setdefault(finding.summary.removeprefix("Not judged: "), {})[finding.check] = None
+    return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
+
+
+def _mended(findings: Iterable[Finding]) -> list[str]:
+    """Each remedy, once, with the checks that it answers to."""
+    remedies: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        accepted = is_note(finding) or is_waived(finding)
+        if finding.outcome == FAIL and not accepted and finding.remedy is not None:
+            remedies.setdefault(finding.remedy.text, {})[finding.check] = None
+    return [f"{', '.join(checks)}: {text}" for text, checks in remedies.items()]
+
+
+def sections(contents: Iterable[tuple[str, Sequence[str]]], width: int, lead: str = "* ") -> list[str]:
+    """Return lines for headings with items below them, each section followed by an empty line; empty ones left out."""
+    lines: list[str] = []
+    for heading, items in contents:
+        if items:
+            lines.append(heading)
+            lines.extend(line for item in items for line in indented(lead, item, width))
+            lines.append("")
+    return lines
+
+
+def _counts(findings: Sequence[Finding]) -> str:
+    count = Counter(finding.outcome for finding in findings)
+    waived = sum(is_waived(finding) for finding in findings)
+    notes = sum(is_note(finding) and not is_waived(finding) for finding in findings)
+    parts = [
+        f"{count[FAIL] - notes - waived} failed",
+        *([f"{waived} waived"] if waived else []),
+        f"{count[UNKNOWN]} unknown",
+        f"{notes} to note",
+        f"{count[PASS]} passed",
+        f"{count[NOT_APPLICABLE]} not applicable",
+    ]
+    return f"{', '.join(parts)}."

@@ -1,0 +1,31 @@
+"""What is said of packets that did not fare well."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop, Path
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import remedy_of
+
+
+@pytest.mark.parametrize(
+    ("leg", "action", "table", "rule", "said"),
+    [
+        ("reply", "drop", "ip filter", "-i eth0 -j DROP", "--ctstate RELATED,ESTABLISHED -j RETURN"),
+        ("proxy reply", "reject", "inet fw", "reject", "ct state established,related accept"),
+        ("request", "drop", "ip filter", "-i eth0 -j DROP", "its owner decides"),
+        ("reply", "drop", "ip filter", "", "its accept does not overrule the policy"),
+        ("request", "reject", "inet firewalld", "reject with icmpx admin-prohibited", "--zone=docker --add-interface"),
+    ],
+)
+def test_the_remedy_is_for_what_ended_the_packet(leg: str, action: str, table: str, rule: str, said: str) -> None:
+    hop = Hop(leg, "forward", action, "192.0.2.1", "172.18.0.2", table=table, chain="FORWARD", rule=rule)
+    assert said in remedy_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
+
+
+def test_a_packet_that_nothing_in_particular_ended_has_a_remedy_too() -> None:
+    assert "setting that is named" in remedy_of(Path("unknown", "unknown", "it depends")).text
+
+
+def test_what_no_chain_decided_is_a_setting() -> None:
+    hop = Hop("request", "routing", "drop", "192.0.2.1", "172.18.0.2")
+    assert "its owner decides" in remedy_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text

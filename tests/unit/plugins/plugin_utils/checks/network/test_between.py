@@ -1,0 +1,162 @@
+"""Containers beside each other on a network: whether they are where the engine says, and reach each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.unit.docker_host import DockerHost
+from tests.unit.plugins.plugin_utils.checks.verdicts import only
+from tests.unit.recorded_host import NAMES, recorded_host
+
+
+def two(**options: Any) -> DockerHost:
+    """Containers one and other on one network; the second one listens."""
+    host = DockerHost(**{key: value for key, value in options.items() if key not in ("icc", "isolated")})
+    bridge = host.network(icc=options.get("icc", True))
+    isolated = options.get("isolated", False)
+    host.container("one", [bridge], isolated=isolated)
+    host.container("other", [bridge], listen=[("tcp", 80)], isolated=isolated)
+    return host
+
+
+def with_port(host: DockerHost, number: int, **changes: Any) -> HostSnapshot:
+    """The host with the bridge port of a container changed."""
+    links = [replace(link, **changes) if link.peer_nsid == number else link for link in host.links]
+    return replace(host.snapshot(), links=links)
+
+
+def with_inside(host: DockerHost, number: int, **changes: Any) -> HostSnapshot:
+    """The host with the link inside a container changed."""
+    inner = list(host.inner)
+    links = [replace(link, **changes) if link.name == "eth0" else link for link in inner[number].links]
+    inner[number] = replace(inner[number], links=links)
+    return replace(host.snapshot(), inner=inner)
+
+
+# ---- network.divided -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", [27, 28])
+def test_containers_that_reach_each_other_pass(layout: int) -> None:
+    assert only(two(layout=layout).snapshot(), "network.divided").outcome == "pass"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recorded_hosts_are_not_divided(name: str) -> None:
+    assert only(recorded_host(name), "network.divided").outcome in ("pass", "not_applicable")
+    assert only(recorded_host(name), "network.endpoint").outcome == "pass"
+
+
+def test_a_rule_between_them_is_named() -> None:
+    host = two()
+    host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]
+    finding = only(host.snapshot(), "network.divided")
+    assert (finding.outcome, finding.resource.name) == ("fail", "net0")
+    assert finding.summary.startswith("Containers of net0 do not reach each other (one to other:80/tcp): rule 1 of ip")
+
+
+def test_who_was_given_no_address_of_a_family_is_not_expected_to_ask_by_it() -> None:
+    host = two()
+    host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]
+    assert only(host.snapshot(), "network.divided").outcome == "fail"
+    assert only(without_address(host.snapshot(), "one"), "network.divided").outcome == "not_applicable"
+
+
+def without_address(snapshot: HostSnapshot, name: str) -> HostSnapshot:
+    """As the engine says it of IPv6 where a container's sysctls turn it off."""
+    containers = [
+        replace(item, endpoints=[replace(endpoint, address=None) for endpoint in item.endpoints])
+        if item.name == name
+        else item
+        for item in snapshot.containers
+    ]
+    return replace(snapshot, containers=containers)
+
+
+def test_ports_that_are_isolated_divide_a_network() -> None:
+    finding = only(two(isolated=True).snapshot(), "network.divided")
+    assert finding.outcome == "fail"
+    assert "does not learn the hardware address of 172.18.0.3: the bridge ports" in finding.summary
+    assert finding.summary.endswith("are isolated from each other")
+
+
+@pytest.mark.parametrize("icc", [True, False])
+def test_what_is_meant_is_no_fault(icc: bool) -> None:
+    host = two(icc=icc)
+    host.own_rules["filter", "DOCKER-USER"] = [f"-i {host.networks[0].device} -o {host.networks[0].device} -j DROP"]
+    snapshot = host.snapshot()
+    if not icc:
+        options = {"com.docker.network.bridge.enable_icc": "false"}
+        snapshot = replace(snapshot, networks=[replace(item, options=options) for item in snapshot.networks])
+    assert only(snapshot, "network.divided").outcome == ("pass" if icc else "not_applicable")
+
+
+def test_a_condition_that_nobody_can_decide_leaves_it_open() -> None:
+    host = two()
+    host.own_rules["filter", "FORWARD"] = ["-m recent --rcheck --name x --rsource -j DROP"]
+    assert only(host.snapshot(), "network.divided").outcome == "unknown"
+
+
+def test_an_address_on_another_network_of_the_asked_one_does_not_count() -> None:
+    host = DockerHost()
+    front, back = host.network(), host.network()
+    host.container("web", [front])
+    host.container("api", [front, back], listen=[("tcp", 80)])
+    assert only(host.snapshot(), "network.divided").outcome == "pass"
+
+
+# ---- network.endpoint ------------------------------------------------------------------------------------------------
+
+
+def test_containers_as_dockerd_leaves_them_pass() -> None:
+    assert only(two().snapshot(), "network.endpoint").outcome == "pass"
+    assert only(DockerHost().snapshot(), "network.endpoint").outcome == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"master": None}, "hangs loose instead of br-000000000000"),
+        ({"master": 55}, "is plugged into other0 instead of br-000000000000"),
+        ({"up": False}, "its port on br-000000000000, is down"),
+    ],
+)
+def test_a_port_that_is_not_where_it_belongs(changes: dict[str, Any], said: str) -> None:
+    host = two()
+    host.links.append(Link(55, "other0", "bridge", up=True))
+    finding = only(with_port(host, 1, **changes), "network.endpoint")
+    assert (finding.outcome, finding.resource.name) == ("fail", "other")
+    assert said in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"addresses": []}, "lacks the address 172.18.0.3"),
+        ({"addresses": ["172.18.0.99/20"]}, "lacks the address 172.18.0.3"),
+        ({"up": False}, "its eth0 on br-000000000000 is down"),
+    ],
+)
+def test_a_link_inside_that_is_not_as_the_engine_made_it(changes: dict[str, Any], said: str) -> None:
+    finding = only(with_inside(two(), 1, **changes), "network.endpoint")
+    assert (finding.outcome, finding.resource.name) == ("fail", "other")
+    assert said in finding.summary
+
+
+def test_a_link_that_is_gone() -> None:
+    host = two()
+    links = [link for link in host.links if link.peer_nsid != 1]
+    finding = only(replace(host.snapshot(), links=links), "network.endpoint")
+    assert "no link of it is plugged into br-000000000000" in finding.summary
+
+
+def test_a_namespace_that_was_not_read_leaves_it_open() -> None:
+    host = two()
+    finding = only(replace(host.snapshot(), inner=host.inner[:1]), "network.endpoint")
+    assert finding.outcome == "unknown"
+    assert "other" in finding.summary

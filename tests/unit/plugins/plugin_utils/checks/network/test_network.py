@@ -1,0 +1,304 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the checks of networks find, on hosts built for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
+
+from tests.unit.docker_host import Bridge, DockerHost
+from tests.unit.plugins.plugin_utils.checks.verdicts import failing, judge, only
+from tests.unit.synthetic_host import SyntheticHost, identity
+
+BRIDGE = "com.docker.network.bridge"
+DEFAULT = {f"{BRIDGE}.default_bridge": "true", f"{BRIDGE}.name": "docker0"}
+
+
+# ---- network.icc -----------------------------------------------------------------------------------------------------
+
+
+class Default(DockerHost):
+    """A host whose first network is the default one."""
+
+    icc_option = "true"
+
+    def described(self, bridge: Bridge) -> Network:
+        network = super().described(bridge)
+        own = {f"{BRIDGE}.default_bridge": "true", f"{BRIDGE}.name": bridge.device, f"{BRIDGE}.enable_icc": ""}
+        own[f"{BRIDGE}.enable_icc"] = self.icc_option
+        return replace(network, options=own) if bridge.number == 0 else network
+
+
+def default_host(*names: str, icc: bool, option: str, **changes: Any) -> Default:
+    """A default network that treats packets as icc says, and has the live option."""
+    host = Default(**changes)
+    host.icc_option = option
+    bridge = host.network(icc=icc)
+    for name in names:
+        host.container(name, [bridge])
+    return host
+
+
+def live(option: str) -> SyntheticHost:
+    """A host with nothing on its default network, which has the live option."""
+    host = SyntheticHost()
+    host.networks[0] = replace(host.networks[0], options={**DEFAULT, f"{BRIDGE}.enable_icc": option})
+    return host
+
+
+def test_icc_is_judged_by_the_live_network_not_the_file() -> None:
+    assert only(live("false").daemon_json(b'{"icc": true}').snapshot(), "network.icc").outcome == "pass"
+    host = live("true").daemon_json(b'{"icc": false}')
+    finding = only(host.snapshot(), "network.icc")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "info", "bridge")
+
+
+def test_two_containers_that_reach_each_other_prove_it() -> None:
+    finding = only(default_host("one", "two", icc=True, option="true").snapshot(), "network.icc")
+    assert (finding.outcome, finding.severity) == ("fail", "medium")
+    assert only(default_host("one", icc=True, option="true").snapshot(), "network.icc").severity == "info"
+    assert any(key.startswith("container one to 172.18.0.") for key in finding.evidence)
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    assert "what belongs together among one, two and gives it a network" in finding.remedy.text
+
+
+def test_rules_that_do_not_see_bridged_packets_keep_nobody_apart() -> None:
+    host = default_host("one", "two", icc=False, option="false", bridge_netfilter=False)
+    finding = only(host.snapshot(), "network.icc")
+    assert finding.outcome == "fail"
+    assert "reach each other all the same" in finding.summary
+
+
+def test_a_rule_of_somebody_else_that_keeps_them_apart_counts() -> None:
+    host = default_host("one", "two", icc=True, option="true")
+    host.own_rules["filter", "DOCKER-USER"] = [f"-i {host.networks[0].device} -o {host.networks[0].device} -j DROP"]
+    assert only(host.snapshot(), "network.icc").outcome == "pass"
+
+
+def test_off_and_in_force_leaves_net_raw() -> None:
+    host = default_host("one", "two", icc=False, option="false")
+    assert set(failing(host.snapshot(), "network.icc")) == {"one", "two"}
+    host.containers[0] = replace(host.containers[0], cap_drop=["NET_RAW"], bounding=None)
+    host.containers[1] = replace(host.containers[1], bounding=0)
+    finding = only(host.snapshot(), "network.icc")
+    assert (finding.outcome, finding.resource.name) == ("pass", "net0")
+
+
+@pytest.mark.parametrize(
+    ("changes", "keeps"),
+    [
+        ({}, True),
+        ({"cap_drop": ["ALL"]}, False),
+        ({"cap_drop": ["all"], "cap_add": ["CAP_NET_RAW"]}, True),
+        ({"cap_add": ["ALL"], "cap_drop": ["NET_RAW"]}, False),
+        ({"privileged": True, "cap_drop": ["NET_RAW"]}, True),
+        ({"bounding": 1 << 13, "cap_drop": ["ALL"]}, True),
+        ({"bounding": ~(1 << 13) & (1 << 41) - 1}, False),
+    ],
+)
+def test_who_keeps_net_raw(changes: dict[str, Any], keeps: bool) -> None:
+    host = default_host("one", icc=False, option="false")
+    host.containers[0] = replace(host.containers[0], **{"bounding": None, **changes})
+    assert only(host.snapshot(), "network.icc").outcome == ("fail" if keeps else "pass")
+
+
+def test_on_and_unused_can_be_switched_off_by_a_module() -> None:
+    host = live("true")
+    finding = only(host.snapshot(), "network.icc")
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"config": {"icc": False}})
+    # A restart over which containers run on leaves that network alone; one that ends them makes it anew.
+    host.container("web").engine["live_restore"] = False
+    assert only(host.snapshot(), "network.icc").remedy == finding.remedy
+    host.engine["live_restore"] = True
+    finding = only(host.snapshot(), "network.icc")
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    assert "next boot" in finding.remedy.text
+
+
+def test_a_flag_is_for_a_human() -> None:
+    host = live("true")
+    host.argv = ["/usr/sbin/dockerd", "--icc=true"]
+    finding = only(host.snapshot(), "network.icc")
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    assert "--icc" in finding.remedy.text
+
+
+def test_docker0_that_is_there_and_unused_is_fine() -> None:
+    assert only(SyntheticHost().snapshot(), "network.default-bridge").outcome == "pass"
+
+
+# ---- network.overlap -------------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_host_has_no_overlap() -> None:
+    host = SyntheticHost()
+    host.routes += [
+        Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]),
+        Route("10.88.1.0/24", 254, interfaces=[4]),
+        Route("10.88.1.1/32", 255, "local", interfaces=[4]),
+        Route("192.0.2.0/24", 254, interfaces=[2]),
+        Route("10.0.0.0/8", 254, "blackhole"),
+        Route("0.0.0.0/1", 254, interfaces=[2]),
+    ]
+    assert only(host.snapshot(), "network.overlap").outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("route", "words"),
+    [
+        (Route("10.0.0.0/8", 254, gateways=["192.0.2.7"], interfaces=[2]), "10.0.0.0/8 via 192.0.2.7 dev eth0"),
+        (Route("10.88.1.128/25", 254, interfaces=[2]), "10.88.1.128/25 dev eth0"),
+        (Route("10.88.1.7/32", 52, gateways=["192.0.2.7"], interfaces=[2]), "in table 52"),
+    ],
+)
+def test_a_route_of_the_host_in_the_subnet_is_found(route: Route, words: str) -> None:
+    host = SyntheticHost()
+    host.routes.append(route)
+    finding = only(host.snapshot(), "network.overlap")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "front")
+    assert words in finding.summary
+    assert finding.remedy is not None
+    assert "bridge_network" in finding.remedy.text
+
+
+def test_two_networks_with_the_same_addresses_are_both_found() -> None:
+    host = SyntheticHost().network("twin", "10.88.0.0/16")
+    assert set(failing(host.snapshot(), "network.overlap")) == {"front", "twin"}
+
+
+def test_a_macvlan_network_shares_its_subnet_with_the_uplink_on_purpose() -> None:
+    host = SyntheticHost()
+    host.networks.append(Network(identity("lan"), "lan", "macvlan", subnets=[Subnet("192.0.2.0/24")]))
+    host.routes.append(Route("192.0.2.0/24", 254, interfaces=[2]))
+    assert only(host.snapshot(), "network.overlap").outcome == "pass"
+
+
+def test_a_network_that_only_describes_others_has_no_addresses() -> None:
+    host = SyntheticHost()
+    host.networks.append(Network(identity("plan"), "plan", "null", subnets=[Subnet("10.88.1.0/24")]))
+    assert only(host.snapshot(), "network.overlap").outcome == "pass"
+
+
+def test_a_nameserver_in_the_subnet_is_lost_to_the_host() -> None:
+    finding = only(SyntheticHost(nameservers=["10.88.1.53"]).snapshot(), "network.overlap")
+    assert "the nameserver 10.88.1.53" in finding.summary
+
+
+def test_what_is_to_be_avoided_is_told_by_a_parameter() -> None:
+    finding = only(
+        SyntheticHost().snapshot(), "network.overlap", parameters={"network.overlap": {"avoid": ["172.16.0.0/12"]}}
+    )
+    assert (finding.outcome, finding.resource.name) == ("fail", "bridge")
+    assert "172.16.0.0/12, which is to be avoided" in finding.summary
+
+
+# ---- network.pools ---------------------------------------------------------------------------------------------------
+
+
+def with_pools(host: SyntheticHost, *pools: tuple[str, int]) -> SyntheticHost:
+    host.engine["address_pools"] = [ConfiguredPool(base, size) for base, size in pools]
+    return host
+
+
+def test_the_pools_of_a_new_host_have_subnets_left() -> None:
+    finding = only(SyntheticHost().snapshot(), "network.pools")
+    assert finding.outcome == "pass"
+    assert finding.summary == "dockerd has 30 of 31 subnets left for new networks"
+
+
+def test_pools_are_used_up_by_networks_and_on_link_routes() -> None:
+    host = with_pools(SyntheticHost(), ("10.88.0.0/22", 24))
+    host.routes.append(Route("10.88.0.0/24", 254, interfaces=[2]))
+    finding = only(host.snapshot(), "network.pools")
+    assert (finding.outcome, finding.severity) == ("fail", "medium")
+    assert finding.summary == "2 of 4 IPv4 subnets are left for new networks"
+    assert only(host.snapshot(), "network.pools", parameters={"network.pools": {"free_at_least": 2}}).outcome == "pass"
+
+
+def test_no_pool_of_the_other_family_helps() -> None:
+    host = with_pools(SyntheticHost(), ("10.201.0.0/16", 24), ("fd00:1::/63", 64))
+    assert "IPv6" in only(host.snapshot(), "network.pools").summary
+
+
+def test_a_company_behind_a_gateway_is_in_the_way_from_20_10_15_on() -> None:
+    host = SyntheticHost()
+    host.routes.append(Route("192.168.64.0/18", 254, gateways=["192.0.2.7"], interfaces=[2]))
+    assert "192.168.64.0/18 via 192.0.2.7" in only(host.snapshot(), "network.pools").summary
+    host.version = "20.10.5+dfsg1"
+    assert only(host.snapshot(), "network.pools").outcome == "pass"
+
+
+# ---- network.ipv6-unfiltered -----------------------------------------------------------------------------------------
+
+
+def dual(host: SyntheticHost) -> SyntheticHost:
+    """A host with an IPv6 network."""
+    host.link(Link(60, "dual0", "bridge", up=True, addresses=["10.88.6.1/24", "fd88::1/64"]))
+    subnets = [Subnet("10.88.6.0/24", "10.88.6.1"), Subnet("fd88::/64", "fd88::1")]
+    own = {f"{BRIDGE}.name": "dual0"}
+    host.networks.append(Network(identity("dual"), "dual", "bridge", ipv6=True, subnets=subnets, options=own))
+    return host
+
+
+@pytest.mark.parametrize(
+    ("version", "text", "words", "module"),
+    [
+        ("26.1.5", b"{}", "before 27.0", "daemon_config"),
+        ("28.5.2", b'{"ip6tables": false}', "ip6tables is off", "daemon_config"),
+        ("28.5.2", b"{}", "its chains are gone", None),
+    ],
+)
+def test_an_ipv6_network_without_rules_is_open(version: str, text: bytes, words: str, module: str | None) -> None:
+    finding = only(dual(SyntheticHost(version=version)).daemon_json(text).snapshot(), "network.ipv6-unfiltered")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "dual")
+    assert words in finding.summary
+    assert finding.remedy is not None
+    assert finding.remedy.module == module
+
+
+def test_rules_that_the_next_start_would_not_make_either_are_mended_by_configuration() -> None:
+    host = dual(SyntheticHost(version="20.10.24")).daemon_json(b'{"icc": false}')
+    host.config = replace(host.config, mtime=2000.0)
+    finding = only(host.snapshot(), "network.ipv6-unfiltered")
+    assert finding.outcome == "fail"
+    assert finding.remedy is not None
+    assert finding.remedy.module == "daemon_config"
+    assert finding.remedy.args["config"]["ip6tables"] is True
+
+
+def test_without_an_ipv6_network_it_is_about_nothing() -> None:
+    assert only(SyntheticHost().snapshot(), "network.ipv6-unfiltered").outcome == "not_applicable"
+
+
+# ---- network.overlay-plain -------------------------------------------------------------------------------------------
+
+
+def overlay(name: str, **options: str) -> Network:
+    return Network(identity(name), name, "overlay", "swarm", subnets=[Subnet("10.0.1.0/24")], options=options)
+
+
+def test_an_overlay_is_encrypted_if_the_option_is_there() -> None:
+    host = SyntheticHost()
+    assert only(host.snapshot(), "network.overlay-plain").outcome == "not_applicable"
+    host.networks.append(overlay("secret", encrypted=""))
+    assert only(host.snapshot(), "network.overlay-plain").outcome == "pass"
+    host.networks.append(overlay("plain"))
+    assert set(failing(host.snapshot(), "network.overlay-plain")) == {"plain"}
+
+
+def test_no_default_network_is_about_nothing() -> None:
+    host = SyntheticHost()
+    host.networks = [item for item in host.networks if not item.is_default_bridge]
+    for check in ("network.icc", "network.default-bridge"):
+        assert [item.outcome for item in judge(host.snapshot(), check)] == ["not_applicable"]

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the checks of published ports find, on hosts built for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
+from tests.unit.plugins.plugin_utils.checks.verdicts import failing, judge, only
+from tests.unit.synthetic_host import SyntheticHost
+
+# ---- known false positives of others ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", ["::", "[::]", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0"])
+def test_what_is_published_on_ipv6_wildcards_only_is_found(spelling: str) -> None:
+    snapshot = SyntheticHost().container("web", publish=(f"{spelling}|8080|80/tcp",)).snapshot()
+    assert set(failing(snapshot, "publish.wildcard")) == {"web:80/tcp"}
+
+
+def test_port_1024_is_not_privileged() -> None:
+    snapshot = SyntheticHost().container("web", publish=("192.0.2.10|1024|80/tcp",)).snapshot()
+    assert only(snapshot, "publish.privileged").outcome == "pass"
+
+
+# ---- publish.privileged ----------------------------------------------------------------------------------------------
+
+
+def test_a_privileged_port_is_named_once_for_both_families() -> None:
+    host = SyntheticHost().container("web", publish=("0.0.0.0|1023|8080/tcp", "::|1023|8080/tcp"))
+    finding = only(host.snapshot(), "publish.privileged")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "low", "web:8080/tcp")
+    assert finding.summary.endswith("0.0.0.0:1023 and [::]:1023")
+
+
+def test_the_limit_can_be_set() -> None:
+    snapshot = SyntheticHost().container("web", publish=("192.0.2.10|1024|80/tcp",)).snapshot()
+    assert only(snapshot, "publish.privileged", parameters={"publish.privileged": {"below": 1025}}).outcome == "fail"
+
+
+# ---- publish.dead ----------------------------------------------------------------------------------------------------
+
+
+def listening(host: SyntheticHost, *listeners: Listener) -> HostSnapshot:
+    host.inner[-1] = replace(host.inner[-1], listeners=list(listeners))
+    return host.snapshot()
+
+
+def web(publish: str = "192.0.2.10|8080|80/tcp", **changes: Any) -> SyntheticHost:
+    return SyntheticHost().container("web", publish=(publish,), **changes)
+
+
+def test_a_port_that_nothing_listens_on_is_dead() -> None:
+    finding = only(listening(web(), Listener("tcp", WILDCARD, 81)), "publish.dead")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "low", "web:80/tcp")
+    assert "nothing inside listens on it" in finding.summary
+
+
+def test_who_listens_on_the_loopback_inside_is_not_reached() -> None:
+    finding = only(listening(web(), Listener("tcp", "127.0.0.1", 80)), "publish.dead")
+    assert finding.outcome == "fail"
+    assert "listens on 127.0.0.1 alone" in finding.summary
+
+
+@pytest.mark.parametrize("address", [WILDCARD, "::", "10.88.1.2"])
+def test_who_listens_on_an_address_of_the_container_is_reached(address: str) -> None:
+    assert only(listening(web(), Listener("tcp", address, 80)), "publish.dead").outcome == "pass"
+
+
+def test_another_protocol_is_another_port() -> None:
+    assert only(listening(web(), Listener("udp", WILDCARD, 80)), "publish.dead").outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        (web(status="paused"), "is paused"),
+        (web(netns=None), "was not read"),
+        (web("192.0.2.10|8080|80/sctp"), "sockets of sctp are not read"),
+    ],
+)
+def test_what_could_not_be_seen_is_not_dead(host: SyntheticHost, words: str) -> None:
+    finding = only(host.snapshot(), "publish.dead")
+    assert finding.outcome == "unknown"
+    assert words in finding.summary
+
+
+def test_without_published_ports_there_is_nothing_to_be_dead() -> None:
+    assert only(SyntheticHost().container("web").snapshot(), "publish.dead").outcome == "not_applicable"
+
+
+# ---- from outside ----------------------------------------------------------------------------------------------------
+
+
+def host_with(*bindings: str, layout: int, policy: str = "DROP") -> DockerHost:
+    """A container ``web`` that listens on 80 and 81, with its port 80 published on these addresses as 8080."""
+    host = DockerHost(layout=layout, forward_policy=policy)
+    published = [PublishedPort("tcp", 80, binding, 8080) for binding in bindings]
+    host.container("web", [host.network()], published, [("tcp", 80), ("tcp", 81)])
+    return host
+
+
+def test_before_28_what_is_published_on_the_loopback_leaks() -> None:
+    finding = only(host_with("127.0.0.1", layout=27).snapshot(), "publish.loopback-leak")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp")
+    assert "from outside by eth0" in finding.evidence
+    assert finding.remedy is not None
+    assert "28.0" in finding.remedy.text
+
+
+def test_from_28_it_does_not() -> None:
+    assert only(host_with("127.0.0.1", layout=28).snapshot(), "publish.loopback-leak").outcome == "pass"
+
+
+def test_the_rules_of_28_can_be_lost() -> None:
+    snapshot = host_with("127.0.0.1", layout=28).snapshot()
+    text = (snapshot.ruleset or Ruleset()).save["iptables-nft-save"]
+    kept = "\n".join(line for line in text.splitlines() if not line.startswith("-A PREROUTING -d"))
+    finding = only(replace(snapshot, ruleset=Ruleset({"iptables-nft-save": kept + "\n"})), "publish.loopback-leak")
+    assert finding.outcome == "fail"
+    assert finding.remedy is not None
+    assert "something flushed them" in finding.remedy.text
+
+
+def test_another_one_on_the_same_port_of_another_address_is_no_leak() -> None:
+    host = host_with("127.0.0.1", layout=28)
+    host.container("front", [host.networks[0]], [PublishedPort("tcp", 80, ADDRESS, 8080)], [("tcp", 80)])
+    assert only(host.snapshot(), "publish.loopback-leak").outcome == "pass"
+
+
+def test_a_program_of_the_host_on_the_same_port_of_another_address_is_no_leak() -> None:
+    host = host_with("127.0.0.1", layout=28)
+    host.listeners.append(Listener("tcp", ADDRESS, 8080, owner="nginx", pid=60))
+    assert only(host.snapshot(), "publish.loopback-leak").outcome == "pass"
+
+
+def test_without_loopback_bindings_nothing_can_leak() -> None:
+    assert only(host_with(ADDRESS, layout=27).snapshot(), "publish.loopback-leak").outcome == "not_applicable"
+
+
+def test_what_is_not_published_is_reached_where_forward_accepts() -> None:
+    found = failing(host_with(ADDRESS, layout=27, policy="ACCEPT").snapshot(), "publish.direct-access")
+    assert set(found) == {"web:81/tcp"}
+    finding = found["web:81/tcp"]
+    assert finding.severity == "medium"
+    assert "the container's own address 172.18.0.2" in finding.summary
+
+
+@pytest.mark.parametrize(("layout", "policy"), [(27, "DROP"), (28, "DROP"), (28, "ACCEPT")])
+def test_it_is_not_where_the_rules_drop_it(layout: int, policy: str) -> None:
+    assert only(host_with(ADDRESS, layout=layout, policy=policy).snapshot(), "publish.direct-access").outcome == "pass"
+
+
+def test_a_rule_that_cannot_be_told_makes_both_unknown() -> None:
+    host = host_with("127.0.0.1", layout=27, policy="ACCEPT")
+    host.own_rules["raw", "PREROUTING"] = ["-m bpf --object-pinned /sys/fs/bpf/x -j DROP"]
+    for check in ("publish.loopback-leak", "publish.direct-access"):
+        finding = judge(host.snapshot(), check)[0]
+        assert finding.outcome == "unknown", check
+
+
+def test_a_container_whose_inside_was_not_read_is_no_pass() -> None:
+    snapshot = host_with(ADDRESS, layout=28).snapshot()
+    finding = only(replace(snapshot, inner=[]), "publish.direct-access")
+    assert (finding.outcome, finding.resource.name) == ("unknown", "web")
+
+
+def test_no_container_on_a_bridge_is_reached_by_routing() -> None:
+    assert only(DockerHost().snapshot(), "publish.direct-access").outcome == "not_applicable"
+
+
+# ---- swarm -----------------------------------------------------------------------------------------------------------
+
+MESH = """*nat
+:PREROUTING ACCEPT [0:0]
+:DOCKER-INGRESS - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER-INGRESS
+-A DOCKER-INGRESS -p tcp -m tcp --dport 8088 -j DNAT --to-destination 172.19.0.2:8088
+-A DOCKER-INGRESS -p udp -m udp --dport 53 -j DNAT --to-destination 172.19.0.2:53
+-A DOCKER-INGRESS -j RETURN
+COMMIT
+"""
+
+
+def in_a_swarm(host: SyntheticHost) -> HostSnapshot:
+    snapshot = host.snapshot()
+    ruleset = snapshot.ruleset and Ruleset({"iptables-nft-save": MESH})
+    return replace(snapshot, engine=Engine("26.1.5", "1.45", swarm=True), ruleset=ruleset)
+
+
+def test_ports_of_the_routing_mesh_are_on_all_addresses() -> None:
+    found = failing(in_a_swarm(SyntheticHost()), "publish.wildcard")
+    assert set(found) == {f"{WILDCARD}:8088/tcp", f"{WILDCARD}:53/udp"}
+
+
+def test_ports_of_the_routing_mesh_are_unknown_without_the_rules() -> None:
+    finding = only(in_a_swarm(SyntheticHost().unread("ruleset")), "publish.wildcard")
+    assert finding.outcome == "unknown"
+    assert "in a swarm" in finding.summary

@@ -1,0 +1,323 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the checks of bridges find, on hosts built for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    NETWORK_MANAGER,
+    NETWORKD,
+    InnerNamespace,
+    Link,
+    ManagedLink,
+    Route,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort, Subnet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
+from tests.unit.docker_host import WILDCARD, DockerHost
+from tests.unit.plugins.plugin_utils.checks.verdicts import judge, only
+from tests.unit.synthetic_host import SyntheticHost, identity
+
+NETFILTER = "net.bridge.bridge-nf-call-iptables"
+NETFILTER6 = "net.bridge.bridge-nf-call-ip6tables"
+ICC = "com.docker.network.bridge.enable_icc"
+FRONT = f"br-{identity('front')[:12]}"
+
+
+def changed(host: SyntheticHost, name: str, **changes: Any) -> SyntheticHost:
+    """The host with another network of that name."""
+    host.networks = [replace(item, **changes) if item.name == name else item for item in host.networks]
+    return host
+
+
+def with_link(host: SyntheticHost, name: str, **changes: Any) -> SyntheticHost:
+    """The host with another link of that name."""
+    host.links = [replace(item, **changes) if item.name == name else item for item in host.links]
+    return host
+
+
+# ---- bridge.netfilter ------------------------------------------------------------------------------------------------
+
+
+def with_icc() -> SyntheticHost:
+    """A host on which all containers of a network may reach each other."""
+    host = SyntheticHost()
+    host.networks = [replace(item, options={**item.options, ICC: "true"}) for item in host.networks]
+    return host
+
+
+def without_icc() -> SyntheticHost:
+    """The same, but for network front."""
+    return changed(with_icc(), "front", options={ICC: "false"})
+
+
+def test_without_docker_proxy_bridged_packets_must_meet_the_rules() -> None:
+    host = SyntheticHost(proxy=False)
+    assert only(host.snapshot(), "bridge.netfilter").outcome == "pass"
+    host.sysctls[NETFILTER] = "0"
+    finding = only(host.snapshot(), "bridge.netfilter")
+    assert (finding.outcome, finding.severity) == ("fail", "high")
+    assert "time out" in finding.impact
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("bridge_hairpin", {"state": "auto"})
+
+
+def test_forbidden_traffic_must_meet_the_rule_that_forbids_it() -> None:
+    host = without_icc()
+    host.sysctls[NETFILTER] = "0"
+    finding = only(host.snapshot(), "bridge.netfilter")
+    assert finding.outcome == "fail"
+    assert "front reach each other, though that is forbidden" in finding.impact
+    assert only(with_icc().snapshot(), "bridge.netfilter").outcome == "not_applicable"
+
+
+def test_a_bridge_can_have_the_setting_for_itself() -> None:
+    host = without_icc()
+    host.sysctls[NETFILTER] = "0"
+    front = next(item.bridge for item in host.networks if item.name == "front")
+    assert only(with_link(host, front or "", calls_iptables=True).snapshot(), "bridge.netfilter").outcome == "pass"
+
+
+def test_a_module_that_is_not_loaded_is_for_a_human() -> None:
+    host = without_icc()
+    del host.sysctls[NETFILTER]
+    finding = only(host.snapshot(), "bridge.netfilter")
+    assert f"{NETFILTER} is absent" in finding.summary
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    assert "modprobe br_netfilter" in finding.remedy.text
+
+
+def test_ipv6_has_a_setting_of_its_own() -> None:
+    host = changed(without_icc(), "front", ipv6=True)
+    host.sysctls[NETFILTER6] = "0"
+    assert NETFILTER6 in only(host.snapshot(), "bridge.netfilter").summary
+
+
+def test_a_proxy_that_nobody_knows_matters_only_where_rules_see_nothing() -> None:
+    host = with_icc().unread("ruleset").unread("daemon_config")
+    assert only(host.snapshot(), "bridge.netfilter").outcome == "pass"
+    host.sysctls[NETFILTER] = "0"
+    assert only(host.snapshot(), "bridge.netfilter").outcome == "unknown"
+
+
+# ---- bridge.route-localnet -------------------------------------------------------------------------------------------
+
+
+GUARD = {("raw", "PREROUTING"): ["-d 127.0.0.0/8 ! -i lo -j DROP"]}
+
+
+def loopback_host(*, proxy: bool, routes: bool, **changes: Any) -> DockerHost:
+    """A host whose one bridge routes 127.0.0.0/8 or not, and a container that shows docker-proxy."""
+    host = DockerHost(proxy=proxy, **changes)
+    bridge = host.network()
+    host.container("web", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.sysctls[f"net.ipv4.conf.{bridge.device}.route_localnet"] = "1" if routes else "0"
+    return host
+
+
+def test_a_bridge_that_routes_loopback_unguarded_is_found_whatever_the_mode() -> None:
+    for proxy in (True, False):
+        finding = only(loopback_host(proxy=proxy, routes=True).snapshot(), "bridge.route-localnet")
+        assert (finding.outcome, finding.severity) == ("fail", "medium")
+        assert finding.resource.name == "br-000000000000"
+        assert finding.remedy is not None
+        assert finding.remedy.module == "bridge_hairpin"
+        assert "127.0.0.1" in finding.impact
+
+
+def test_without_docker_proxy_a_guard_is_enough() -> None:
+    host = loopback_host(proxy=False, routes=True, own_rules=GUARD)
+    assert only(host.snapshot(), "bridge.route-localnet").outcome == "pass"
+
+
+def test_with_docker_proxy_it_is_left_over_even_behind_a_guard() -> None:
+    host = loopback_host(proxy=True, routes=True, own_rules=GUARD)
+    finding = only(host.snapshot(), "bridge.route-localnet")
+    assert finding.outcome == "fail"
+    assert "still guards" in finding.impact
+
+
+def test_a_guard_is_known_by_what_it_does() -> None:
+    rules = {("raw", "PREROUTING"): ["-i br-000000000000 -d 127.0.0.1/32 -j DROP"]}
+    host = loopback_host(proxy=False, routes=True, own_rules=rules)
+    assert only(host.snapshot(), "bridge.route-localnet").outcome == "pass"
+    rules = {("raw", "PREROUTING"): ["-i eth0 -d 127.0.0.0/8 -j DROP"]}
+    host = loopback_host(proxy=False, routes=True, own_rules=rules)
+    assert only(host.snapshot(), "bridge.route-localnet").outcome == "fail"
+
+
+def test_the_setting_for_all_is_not_dockerds_doing() -> None:
+    host = loopback_host(proxy=True, routes=False)
+    host.sysctls["net.ipv4.conf.all.route_localnet"] = "1"
+    finding = only(host.snapshot(), "bridge.route-localnet")
+    assert finding.outcome == "fail"
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    host.own_rules = dict(GUARD)
+    assert only(host.snapshot(), "bridge.route-localnet").outcome == "pass"
+
+
+def test_bridges_that_do_not_route_loopback_are_well() -> None:
+    host = loopback_host(proxy=True, routes=False)
+    assert only(host.snapshot(), "bridge.route-localnet").outcome == "pass"
+    del host.sysctls["net.ipv4.conf.br-000000000000.route_localnet"]
+    assert only(host.snapshot(), "bridge.route-localnet").outcome == "unknown"
+
+
+# ---- bridge.link -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"up": False}, "is down"),
+    ({"addresses": ["fe80::1/64"]}, "lacks its address 10.88.1.1/24"),
+    ({"kind": "dummy"}, "is no bridge but dummy"),
+])  # fmt: skip
+def test_a_bridge_that_serves_nobody_is_found(changes: dict[str, Any], words: str) -> None:
+    finding = only(with_link(SyntheticHost(), FRONT, **changes).snapshot(), "bridge.link")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "front")
+    assert words in finding.summary
+
+
+def test_a_bridge_that_is_gone_is_found() -> None:
+    host = SyntheticHost()
+    host.links = [item for item in host.links if item.name != FRONT]
+    assert f"there is no interface {FRONT}" in only(host.snapshot(), "bridge.link").summary
+
+
+def test_no_carrier_is_normal() -> None:
+    host = with_link(SyntheticHost(), FRONT, operstate="DOWN")
+    assert only(host.snapshot(), "bridge.link").outcome == "pass"
+
+
+@pytest.mark.parametrize("options", [
+    {"com.docker.network.bridge.inhibit_ipv4": "true"},
+    {"com.docker.network.bridge.gateway_mode_ipv4": "isolated"},
+])  # fmt: skip
+def test_a_bridge_that_should_have_no_address_lacks_none(options: dict[str, str]) -> None:
+    host = with_link(changed(SyntheticHost(), "front", options=options), FRONT, addresses=[])
+    assert only(host.snapshot(), "bridge.link").outcome == "pass"
+
+
+def test_a_gateway_that_the_engine_does_not_show_is_any_address_of_the_subnet() -> None:
+    host = changed(SyntheticHost(), "front", subnets=[Subnet("10.88.1.0/24")])
+    assert only(host.snapshot(), "bridge.link").outcome == "pass"
+    assert only(with_link(host, FRONT, addresses=["10.9.0.1/24"]).snapshot(), "bridge.link").outcome == "fail"
+
+
+def test_the_address_of_ipv6_is_wanted_where_ipv6_is_on() -> None:
+    both = [Subnet("10.88.1.0/24", "10.88.1.1"), Subnet("fd88::/64", "fd88::1/64")]
+    host = changed(SyntheticHost(), "front", subnets=both)
+    assert only(host.snapshot(), "bridge.link").outcome == "pass"
+    finding = only(changed(host, "front", ipv6=True).snapshot(), "bridge.link")
+    assert "lacks its address fd88::1/64" in finding.summary
+
+
+def test_what_a_swarm_makes_elsewhere_is_not_judged() -> None:
+    host = SyntheticHost()
+    host.networks.append(Network(identity("far"), "far", "bridge", scope="swarm", subnets=[Subnet("10.7.0.0/24")]))
+    assert only(host.snapshot(), "bridge.link").outcome == "pass"
+
+
+# ---- bridge.managed --------------------------------------------------------------------------------------------------
+
+
+def managed(*links: ManagedLink) -> HostSnapshot:
+    return replace(SyntheticHost().container("web").snapshot(), managed_links=list(links))
+
+
+def test_a_manager_of_dockers_interfaces_is_found_with_its_file() -> None:
+    path = "/etc/systemd/network/\x1b[31m.network"
+    findings = judge(
+        managed(
+            ManagedLink(NETWORKD, "docker0", "configured", managed=True, by=path),
+            ManagedLink(NETWORK_MANAGER, "veth5", "connected", managed=True, by="Wired connection 1"),
+            ManagedLink(NETWORKD, "eth0", "configured", managed=True),
+        ),
+        "bridge.managed",
+    )
+    assert [(item.outcome, item.resource.name) for item in findings] == [("fail", "docker0"), ("fail", "veth5")]
+    assert "\x1b" not in str(findings[0].evidence)
+    assert findings[1].remedy is not None
+    assert "NetworkManager/conf.d" in findings[1].remedy.text
+
+
+def test_a_manager_that_leaves_them_alone_passes() -> None:
+    alone = [
+        ManagedLink(NETWORKD, "docker0", "unmanaged", managed=False),
+        ManagedLink(NETWORK_MANAGER, FRONT, "connected (externally)", managed=False, by=FRONT),
+        ManagedLink(NETWORKD, "eth0", "configured", managed=True),
+    ]
+    assert only(managed(*alone), "bridge.managed").outcome == "pass"
+    assert only(managed(), "bridge.managed").outcome == "not_applicable"
+
+
+# ---- bridge.mtu ------------------------------------------------------------------------------------------------------
+
+
+def sized(endpoint: int, uplink: int, *, inside: int | None = None) -> HostSnapshot:
+    """A host with one container, and MTUs outside and, where they differ, inside its namespace."""
+    host = with_link(SyntheticHost().container("web"), "eth0", mtu=uplink)
+    host = with_link(host, "veth5", mtu=endpoint)
+    host.routes.append(Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]))
+    veth = next(item for item in host.links if item.name == "veth5")
+    space = InnerNamespace(
+        host.containers[0].netns or 0, [Link(veth.peer_index or 0, "eth0", "veth", mtu=inside or endpoint)]
+    )
+    return replace(host.snapshot(), inner=[space])
+
+
+def test_endpoints_that_send_more_than_the_uplink_takes_are_found() -> None:
+    finding = only(sized(1500, 1420), "bridge.mtu")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "front")
+    assert finding.evidence["containers"] == ["web"]
+    assert finding.remedy is not None
+    assert finding.remedy.module == "bridge_network"
+    assert finding.remedy.args == {"networks": [{"name": "front", "mtu": 1420}]}
+    assert only(sized(1500, 1500), "bridge.mtu").outcome == "pass"
+    assert only(sized(1400, 1500), "bridge.mtu").outcome == "pass"
+
+
+def test_inside_is_what_counts() -> None:
+    assert only(sized(1500, 1420, inside=1400), "bridge.mtu").outcome == "pass"
+
+
+def test_the_default_bridge_is_for_a_human() -> None:
+    snapshot = sized(1500, 1420)
+    options = {"com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.name": FRONT}
+    networks = [replace(item, options=options) if item.name == "front" else item for item in snapshot.networks]
+    finding = only(replace(snapshot, networks=networks), "bridge.mtu")
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+    assert "mtu to 1420 in daemon.json" in finding.remedy.text
+
+
+def test_the_way_is_that_of_the_routes_and_not_of_the_first_uplink() -> None:
+    snapshot = sized(1500, 1500)
+    tunnel = Link(90, "wg0", "wireguard", up=True, mtu=1420, addresses=["10.9.0.2/24"])
+    halves = [Route(half, 254, interfaces=[90]) for half in ("0.0.0.0/1", "128.0.0.0/1")]
+    finding = only(replace(snapshot, links=[*snapshot.links, tunnel], routes=[*snapshot.routes, *halves]), "bridge.mtu")
+    assert finding.outcome == "fail"
+    assert "wg0" in finding.summary
+
+
+def test_without_containers_or_ways_out_there_is_nothing_to_compare() -> None:
+    assert only(SyntheticHost().snapshot(), "bridge.mtu").outcome == "not_applicable"
+    assert only(replace(sized(1500, 1420), routes=[]), "bridge.mtu").outcome == "not_applicable"
+
+
+# ---- bridge.capacity -------------------------------------------------------------------------------------------------
+
+
+def test_a_bridge_that_gets_full_is_found_from_the_number_that_is_asked_for() -> None:
+    host = SyntheticHost().container("web").container("api")
+    assert only(host.snapshot(), "bridge.capacity").outcome == "pass"
+    finding = only(host.snapshot(), "bridge.capacity", parameters={"bridge.capacity": {"warn_at": 2}})
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "info", "front")
+    assert "has 2 of 1023 ports" in finding.summary

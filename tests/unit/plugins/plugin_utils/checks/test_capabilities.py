@@ -1,0 +1,58 @@
+"""Capabilities, by what the kernel lets a container have."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
+
+from tests.unit.synthetic_host import BOUNDING, HOST_NETNS, SyntheticHost
+
+ALL = 0x1FFFFFFFFFF
+
+
+def judge(host: SyntheticHost, *forbidden: str) -> list[Finding]:
+    parameters = {"mode.capabilities": {"forbidden": list(forbidden)}} if forbidden else {}
+    return run_checks(Examined(host.snapshot(), Settings(checks=("mode.capabilities",), parameters=parameters)))
+
+
+def test_numbers_are_those_of_the_kernel() -> None:
+    """A default container of dockerd has fourteen (moby oci/caps/defaults.go)."""
+    names = {name for name in BITS if allowed(BOUNDING, name)}
+    assert len(names) == 14
+    assert {"NET_RAW", "NET_BIND_SERVICE", "CHOWN", "SETFCAP", "AUDIT_WRITE"} <= names
+    assert (BITS["NET_ADMIN"], BITS["SYS_ADMIN"], BITS["CHECKPOINT_RESTORE"]) == (12, 21, 40)
+
+
+def test_what_dockerd_gives_by_default_passes_and_net_raw_counts_where_it_is_forbidden() -> None:
+    host = SyntheticHost().container("web")
+    assert [item.outcome for item in judge(host)] == ["pass"]
+    (finding,) = judge(host, "NET_ADMIN", "NET_RAW")
+    assert (finding.outcome, finding.resource.name) == ("fail", "web")
+    assert "web can have NET_RAW" in finding.summary
+    assert finding.remedy is not None
+    assert "--cap-drop NET_RAW" in finding.remedy.text
+
+
+def test_a_privileged_container_is_found_by_its_bounding_set() -> None:
+    (finding,) = judge(SyntheticHost().container("vpn", privileged=True, bounding=ALL))
+    assert "NET_ADMIN (privileged)" in finding.summary
+    assert finding.evidence["CapBnd of process 1000"] == "000001ffffffffff"
+
+
+def test_what_it_was_given_does_not_count_where_the_kernel_does_not_let_it() -> None:
+    assert judge(SyntheticHost().container("web", cap_add=["NET_ADMIN"]))[0].outcome == "pass"
+
+
+def test_in_the_hosts_namespace_it_is_the_hosts_network() -> None:
+    host = SyntheticHost().container("agent", networks=(), mode="host", netns=HOST_NETNS, bounding=ALL)
+    assert "host's network namespace" in judge(host)[0].impact
+
+
+@pytest.mark.parametrize("forbidden", [("NET_ADMIN",), ("SYS_ADMIN",)])
+def test_a_bounding_set_that_was_not_read_is_unknown(forbidden: tuple[str, ...]) -> None:
+    host = SyntheticHost().container("web", bounding=None)
+    assert judge(host, *forbidden)[0].outcome == "unknown"

@@ -1,0 +1,241 @@
+"""What is configured for dockerd against what it shows, who may change it, and its API on TCP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool, ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
+
+from tests.unit.synthetic_host import DOCKERD, SyntheticHost
+
+FD = ["/usr/sbin/dockerd", "-H", "fd://"]
+AFTER_START = 2000.0
+
+
+def judge(snapshot: HostSnapshot, check: str) -> list[Finding]:
+    return run_checks(Examined(snapshot, Settings(checks=(check,))))
+
+
+def with_options(host: SyntheticHost, **options: str) -> SyntheticHost:
+    network = host.networks[0]
+    host.networks[0] = replace(network, options={**network.options, **options})
+    return host
+
+
+ICC = "com.docker.network.bridge.enable_icc"
+
+
+def pending(host: SyntheticHost, **changes: Any) -> Finding:
+    """Of a host whose default network is as dockerd makes it by default."""
+    return only(with_options(host, **{ICC: "true"}), "daemon.pending", **changes)
+
+
+def only(host: SyntheticHost, check: str, **changes: Any) -> Finding:
+    (finding,) = judge(replace(host.snapshot(), **changes), check)
+    return finding
+
+
+# ---- daemon.pending --------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_pending_where_file_flags_and_daemon_agree() -> None:
+    host = with_options(SyntheticHost(), **{ICC: "false", "com.docker.network.driver.mtu": "1400"})
+    host.engine["settings"] = {"debug": True, "labels": ["site=lab"], "registry-mirrors": ["https://m.example"]}
+    host.daemon_json(
+        b'{"icc": false, "mtu": 1400, "debug": true, "labels": ["site=lab"], "registry-mirrors": ["https://m.example/"]}'
+    )
+    finding = only(host, "daemon.pending")
+    assert finding.outcome == "pass"
+    assert finding.evidence["compared"] == [
+        *("bip", "debug", "default-address-pools", "icc", "labels", "mtu", "registry-mirrors")
+    ]
+
+
+def test_icc_that_waits_for_a_start_is_judged_by_the_live_network() -> None:
+    host = with_options(SyntheticHost(), **{ICC: "true"}).daemon_json(b'{\n"icc": false}')
+    finding = only(host, "daemon.pending")
+    assert (finding.outcome, finding.resource.name) == ("fail", "/etc/docker/daemon.json: icc")
+    assert finding.summary == "icc: false is configured, and true is in force"
+    assert finding.evidence["/etc/docker/daemon.json:2"] == "icc: false"
+    assert finding.remedy is not None
+    assert finding.remedy.module is None
+
+
+def test_a_key_that_was_taken_out_is_in_force_still() -> None:
+    host = SyntheticHost()
+    host.engine["settings"] = {"debug": True}
+    finding = pending(host)
+    assert "debug is not set, and true is in force" in finding.summary
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"absent": ["debug"]})
+
+
+def test_a_reloadable_key_is_mended_by_the_module() -> None:
+    host = SyntheticHost().daemon_json(b'{"labels": ["a=b"]}')
+    host.engine["settings"] = {"labels": []}
+    finding = pending(host)
+    assert finding.remedy is not None
+    assert finding.remedy.args == {"config": {"labels": ["a=b"]}}
+
+
+def test_address_pools_that_wait_for_a_start() -> None:
+    host = SyntheticHost().daemon_json(b'{"default-address-pools": [{"Base": "10.200.0.0/16", "size": 24}]}')
+    finding = pending(host)
+    assert finding.resource.name == "/etc/docker/daemon.json: default-address-pools"
+    assert finding.remedy is not None
+    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"restart": "always"})
+    host.engine["address_pools"] = [ConfiguredPool("10.200.0.0/16", 24)]
+    assert pending(host).outcome == "pass"
+    assert pending(host.daemon_json(b"{}")).outcome == "fail"
+
+
+def test_other_flags_at_the_next_start_are_named() -> None:
+    host = SyntheticHost()
+    unit = ServiceUnit("systemd", "docker.service", "active", [*FD, "--mtu=1400", "--live-restore"])
+    finding = pending(host, service=unit)
+    assert "docker.service starts dockerd with other flags than it runs with: --mtu" in finding.summary
+    assert "--live-restore" not in finding.summary
+    assert finding.remedy is not None
+    assert finding.remedy.args == {"restart": "always"}
+
+
+def test_what_has_checks_of_its_own_is_left_to_them() -> None:
+    host = SyntheticHost(engine={"live_restore": False}).daemon_json(b'{"userland-proxy": false, "live-restore": true}')
+    assert pending(host).outcome == "pass"
+
+
+def test_a_network_key_that_nothing_shows_is_unknown_if_the_file_is_newer() -> None:
+    host = SyntheticHost().daemon_json(b'{"ip-forward": false, "log-opts": {"max-size": "1m"}}')
+    assert pending(host).outcome == "pass"
+    host.config = replace(host.config, mtime=AFTER_START)
+    finding = pending(host)
+    assert finding.outcome == "unknown"
+    assert "ip-forward" in finding.summary
+    assert "log-opts" not in finding.summary
+
+
+def test_a_broken_file_is_left_to_its_own_check() -> None:
+    assert only(SyntheticHost().daemon_json(b"{"), "daemon.pending").outcome == "unknown"
+
+
+# ---- daemon.permissions ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mode": 0o664}, "permissions 0664"),
+        ({"mode": 0o646}, "permissions 0646"),
+        ({"uid": 1000}, "belongs to user 1000"),
+        ({"gid": 998}, "belongs to group 998"),
+    ],
+)
+def test_who_else_may_change_daemon_json_is_said(changes: dict[str, int], words: str) -> None:
+    host = SyntheticHost()
+    host.config = replace(host.config, **changes)  # type: ignore[arg-type]
+    finding = only(host, "daemon.permissions")
+    assert finding.outcome == "fail"
+    assert words in finding.summary
+    assert finding.remedy is not None
+    assert "chown 0:0 /etc/docker/daemon.json; chmod 0644 /etc/docker/daemon.json" in finding.remedy.text
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o600, 0o400])
+def test_0644_or_stricter_is_fine(mode: int) -> None:
+    host = SyntheticHost()
+    host.config = replace(host.config, mode=mode)
+    assert only(host, "daemon.permissions").outcome == "pass"
+
+
+def test_a_rootless_engine_has_the_file_of_its_user() -> None:
+    host = SyntheticHost(engine={"rootless": True})
+    host.config = replace(host.config, uid=1000, gid=1000)
+    snapshot = host.snapshot()
+    assert snapshot.daemon is not None
+    assert only(host, "daemon.permissions", daemon=replace(snapshot.daemon, uid=1000)).outcome == "pass"
+
+
+def test_no_file_has_no_permissions() -> None:
+    host = SyntheticHost()
+    host.config = replace(host.config, exists=False)
+    assert only(host, "daemon.permissions").outcome == "not_applicable"
+
+
+# ---- daemon.tcp ------------------------------------------------------------------------------------------------------
+
+API = Listener("tcp", "0.0.0.0", 2375, owner="dockerd", pid=DOCKERD)  # noqa: S104
+TLS_API = Listener("tcp", "::", 2376, owner="dockerd", pid=DOCKERD)
+
+
+def tcp(argv: list[str], *listeners: Listener, text: bytes = b"{}", handed: int = 1, **changes: Any) -> Finding:
+    host = SyntheticHost(argv=argv).daemon_json(text)
+    snapshot = host.snapshot()
+    assert snapshot.daemon is not None
+    daemon = replace(snapshot.daemon, sockets_handed=handed)
+    return only(host, "daemon.tcp", daemon=daemon, listeners=list(listeners), **changes)
+
+
+def test_a_unix_socket_is_fine_and_so_is_what_dockerd_listens_at_for_something_else() -> None:
+    assert tcp(FD).outcome == "pass"
+    # dockerd would not start with that.
+    assert tcp(["/usr/sbin/dockerd"], text=b'{"hosts": 5}').outcome == "pass"
+    metrics = Listener("tcp", "127.0.0.1", 9323, owner="dockerd", pid=DOCKERD)
+    assert tcp(FD, metrics, text=b'{"metrics-addr": "127.0.0.1:9323"}').outcome == "pass"
+
+
+def test_published_ports_without_docker_proxy_are_no_api() -> None:
+    host = SyntheticHost(proxy=False).container("web", publish=("0.0.0.0|8080|80/tcp",))
+    held = Listener("tcp", "0.0.0.0", 8080, owner="dockerd", pid=DOCKERD)  # noqa: S104
+    snapshot = replace(host.snapshot(), listeners=[held])
+    assert snapshot.containers[0].published == [PublishedPort("tcp", 80, "0.0.0.0", 8080)]  # noqa: S104
+    assert judge(snapshot, "daemon.tcp")[0].outcome == "pass"
+
+
+@pytest.mark.parametrize("address", ["tcp://0.0.0.0:2375", "0.0.0.0:2375", "tcp://0.0.0.0", "tcp://:2375"])
+def test_tcp_without_certificates_is_open_to_whoever_reaches_it(address: str) -> None:
+    finding = tcp([*FD, "-H", address], API)
+    assert (finding.outcome, finding.resource.name, finding.severity) == ("fail", "dockerd", "high")
+    assert "0.0.0.0:2375" in finding.summary
+    assert "Every machine" in finding.impact
+
+
+def test_encryption_alone_keeps_nobody_out_and_loopback_is_open_to_the_host() -> None:
+    local = replace(TLS_API, address="127.0.0.1")
+    finding = tcp([*FD, "-H", "tcp://127.0.0.1:2376", "--tls"], local)
+    assert finding.outcome == "fail"
+    assert "Every user and program of this host" in finding.impact
+
+
+def test_tlsverify_as_flag_or_in_the_file_is_what_it_takes() -> None:
+    assert tcp([*FD, "-H", "tcp://:2376", "--tlsverify"], TLS_API).outcome == "pass"
+    text = b'{"hosts": ["tcp://0.0.0.0:2376"], "tlsverify": true}'
+    assert tcp(["/usr/sbin/dockerd"], TLS_API, text=text).outcome == "pass"
+    assert tcp(["/usr/sbin/dockerd"], TLS_API, text=text.replace(b"true", b"false")).outcome == "fail"
+
+
+def test_tlsverify_in_a_file_that_was_changed_since_is_unknown() -> None:
+    host = SyntheticHost(argv=["/usr/sbin/dockerd"])
+    host.daemon_json(b'{"hosts": ["tcp://0.0.0.0:2376"], "tlsverify": true}')
+    host.config = replace(host.config, mtime=AFTER_START)
+    assert only(host, "daemon.tcp", listeners=[TLS_API]).outcome == "unknown"
+    host.daemon_json(b"{}")
+    host.config = replace(host.config, mtime=AFTER_START)
+    assert only(host, "daemon.tcp", listeners=[TLS_API]).outcome == "unknown"
+
+
+def test_an_address_that_nobody_listens_at_is_not_in_force() -> None:
+    assert tcp(["/usr/sbin/dockerd"], text=b'{"hosts": ["tcp://0.0.0.0:2375"]}').outcome == "pass"
+
+
+def test_a_further_socket_of_systemd_is_the_api() -> None:
+    assert tcp(FD, API, handed=2).outcome == "fail"
+    assert tcp([*FD, "--tlsverify"], API, handed=2).outcome == "pass"

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What could not be read takes no fault away and makes none: on recorded hosts of engine 29, and on hosts by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
+
+from tests.integration.catalogue.unread import without
+from tests.unit.random_docker_host import random_docker_host
+from tests.unit.recorded_host import NAMES, recorded_host
+
+Outcomes = dict[str, set[str]]
+HOSTS = [
+    *(pytest.param(lambda name=name: recorded_host(name), id=name) for name in NAMES),
+    *(pytest.param(lambda seed=seed: random_docker_host(seed).snapshot(), id=f"seed {seed}") for seed in range(4)),
+]
+
+
+def outcomes(snapshot: HostSnapshot) -> Outcomes:
+    """By check, what it says of anything."""
+    found: Outcomes = {check.id: set() for check in CHECKS}
+    for item in run_checks(Examined(snapshot, Settings(userland_proxy="disabled"))):
+        found[item.check].add(item.outcome)
+    return found
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_was_not_read_makes_no_verdict_out_of_another(host: Callable[[], HostSnapshot]) -> None:
+    snapshot = host()
+    seen = outcomes(snapshot)
+    wrong = []
+    for source in snapshot.sources:
+        found = outcomes(without(snapshot, source))
+        for check in CHECKS:
+            now, before = found[check.id], seen[check.id]
+            if source in check.needs and now != {"unknown"}:
+                wrong.append(f"{check.id} needs {source} and says {now} without it")
+            elif "fail" in before and now <= {"pass", "not_applicable"}:
+                wrong.append(f"{check.id} fails, and says {now} without {source}, which is not among its needs")
+            elif "fail" in now and before <= {"pass", "not_applicable"}:
+                wrong.append(f"{check.id} says {before}, and fails without {source}, which is not among its needs")
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,108 @@
+"""The index finds, in order, every rule whose conditions hold."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.program import Compiler, Program
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.rule_index import rule_index
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import DROP, Match, Rule, Verdict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+    InRanges,
+    NameStarts,
+    OneOf,
+    Test,
+)
+
+from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings
+
+DEVICES = [f"br-{number}" for number in range(12)]
+FIELDS = {"saddr": 60, "daddr": 60, "sport": 20, "dport": 20, "protocol": 3}
+
+
+def random_test(random: Random, field: str) -> Test:
+    if field in ("iif", "oif"):
+        if random.random() < 0.1:
+            return NameStarts(frozenset({"br-1"}))
+        return OneOf(frozenset(random.sample(DEVICES, random.choice((1, 1, 2)))))
+    size = FIELDS[field]
+    if random.random() < 0.6:
+        return OneOf(frozenset(random.choices(range(size), k=random.choice((1, 1, 1, 3)))))
+    ends = sorted(random.sample(range(size + 4), random.choice((2, 2, 4)) if size > 4 else 2))
+    return InRanges(tuple((ends[place], ends[place + 1]) for place in range(0, len(ends), 2)))
+
+
+def random_programs(random: Random, count: int) -> tuple[Program, ...]:
+    programs: list[Program] = []
+    compiler = Compiler(FixedSurroundings())
+    for place in range(count):
+        fields = random.sample([*FIELDS, "iif", "oif"], random.choice((0, 1, 1, 2, 2, 3)))
+        matches = [Match((field,), random_test(random, field), random.random() < 0.2) for field in fields]
+        program = compiler.rule(place, Rule(place + 1, (*matches, Verdict(DROP)), ""))
+        assert program is not None
+        programs.append(program)
+    return tuple(programs)
+
+
+def random_flight(random: Random) -> Flight:
+    values = {field: random.randrange(size) for field, size in FIELDS.items()}
+    sport = values["sport"] if random.random() < 0.8 else None
+    flight = Flight(4, values["protocol"], values["saddr"], sport, values["daddr"], values["dport"])
+    flight.iif, flight.oif = random.choices([*DEVICES, ""], k=2)
+    return flight
+
+
+def not_refuted(programs: tuple[Program, ...], flight: Flight) -> list[int]:
+    return [one.place for one in programs if all(holds(flight) is not False for holds in one.conditions)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_finds_the_same_rules_as_trying_all(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # the same for the same seed
+    programs = random_programs(random, count=random.choice((3, 40, 400)))
+    find = rule_index(programs)
+    for dummy in range(200):
+        flight = random_flight(random)
+        found = find(flight)
+        assert not_refuted(found, flight) == not_refuted(programs, flight)
+        assert [one.place for one in found] == sorted({one.place for one in found})
+
+
+def test_looks_at_few_rules_where_each_wants_another_address() -> None:
+    rules = [Rule(number, (Match(("daddr",), OneOf(frozenset({number}))), Verdict(DROP)), "") for number in range(5000)]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
+    find = rule_index(tuple(program for program in compiled if program is not None))
+    assert [program.place for program in find(Flight(4, 6, 1, 2, 1234, 80))] == [1234]
+    assert find(Flight(4, 6, 1, 2, 9999, 80)) == ()
+
+
+def test_ranges_within_ranges_do_not_fill_the_memory() -> None:
+    rules = [
+        Rule(number, (Match(("daddr",), InRanges(((number, 100_000 - number),))), Verdict(DROP)), "")
+        for number in range(3000)
+    ]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
+    programs = tuple(program for program in compiled if program is not None)
+    flight = Flight(4, 6, 1, 2, 1500, 80)
+    assert not_refuted(rule_index(programs)(flight), flight) == list(range(1501))
+
+
+def test_rules_of_many_values_each_do_not_fill_the_memory() -> None:
+    """Rules of 60 values for each of four fields have 60^4 combinations."""
+    fields = ("saddr", "daddr", "sport", "dport")
+    rules = [
+        Rule(
+            place + 1,
+            (*(Match((field,), OneOf(frozenset(range(place, place + 60)))) for field in fields), Verdict(DROP)),
+            "",
+        )
+        for place in range(20)
+    ]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
+    find = rule_index(tuple(program for program in compiled if program is not None))
+    flight = Flight(4, 6, 30, 30, 3, 65)
+    assert not_refuted(find(flight), flight) == []
+    flight = Flight(4, 6, 30, 30, 8, 65)
+    assert not_refuted(find(flight), flight) == [6, 7, 8]

@@ -1,0 +1,219 @@
+"""All packets that a matrix takes together fare the same when each is followed by itself."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Address, Asked, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import Asking, Key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix_plan import Plan
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Station
+
+from tests.unit.docker_host import DockerHost, big_host
+from tests.unit.random_docker_host import random_docker_host
+from tests.unit.recorded_host import NAMES, recorded_host
+
+Item = TypeVar("Item")
+
+SAMPLE = 100
+HOSTS = 80
+
+
+def fate(view: HostView, packet: Packet) -> tuple[str, str]:
+    try:
+        path = predict(view, packet)
+    except BadPacketError:
+        return ("nobody can send it", "")
+    return path.verdict, path.seen
+
+
+def every_question(plan: Plan) -> Iterator[tuple[Key, Packet]]:
+    """All packets that there are, class by class or not."""
+    askers: list[tuple[int, Station | None]] = [
+        (source, None) for source, asking in enumerate(plan.asking) if asking.kind != CONTAINER
+    ]
+    askers += [(plan.source_of(station), station) for station in plan.places.stations]
+    for source, station in askers:
+        asking = plan.asking[source]
+        for asked in plan.asked:
+            for address in plan.addresses_for(asked, asking):
+                if not plan.can_ask(asking, family_of(address.text if address else asked.address)):
+                    continue
+                yield plan.key(station, source, asked, address), plan.packet(asking, station, asked, address)
+
+
+def any_question(plan: Plan, dice: random.Random) -> tuple[Key, Packet]:
+    """A packet that may or may not be one of those that the plan asks."""
+    station: Station | None = None
+    source = dice.randrange(sum(asking.kind != CONTAINER for asking in plan.asking))
+    if dice.random() < 0.8:
+        station = dice.choice(plan.places.stations)
+        source = plan.source_of(station)
+    asking = plan.asking[source]
+    asked: Asked = dice.choice(list(plan.asked))
+    address: Address | None = dice.choice(plan.addresses_for(asked, asking))
+    return plan.key(station, source, asked, address), plan.packet(asking, station, asked, address)
+
+
+@pytest.mark.parametrize("seed", range(HOSTS))
+def test_every_packet_fares_like_the_one_that_stands_for_it(seed: int) -> None:
+    view = HostView.of(random_docker_host(seed).snapshot())
+    assert not view.problems
+    plan = Plan(view)
+    answers = {item.key: (fate(view, item.packet), item.packet) for item in plan.questions()}
+    dice = random.Random(seed)  # noqa: S311
+    if not plan.asked:
+        pytest.skip("nothing listens on this host")
+    for dummy in range(SAMPLE):
+        key, packet = any_question(plan, dice)
+        expected, example = answers[key]
+        assert fate(view, packet) == expected, f"{packet}, unlike {example}"
+
+
+def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first() -> None:
+    host = big_host(3, 6)
+    host.own_rules["filter", "DOCKER-USER"] = [
+        rule
+        for bridge in host.networks
+        for rule in (f"-i {bridge.device} -j ACCEPT", f"-d {bridge.subnet} -m conntrack --ctstate NEW -j DROP")
+    ]
+    plan = every_packet_fares_like_its_class(host.snapshot())
+    assert [len(asking.stations) for asking in plan.asking if asking.kind == CONTAINER] == [3]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "! -s {one} -d {net} -j DROP",
+        "-s {other} -d {net} -j DROP",
+        "-d {net} -p tcp -m tcp --dport 80 ! -s {one} -j DROP",
+        "-s {one} -p tcp -m tcp --dport 80 -j DROP",
+        "-s {net} -d {one} -j REJECT --reject-with icmp-port-unreachable",
+        "! -i {device} -p tcp -m tcp --dport 443 -j DROP",
+    ],
+)
+def test_rules_about_one_container_and_a_network_set_both_apart(rule: str) -> None:
+    host = big_host(3, 9)
+    one, other = (str(host.containers[number].endpoints[0].address) for number in (0, 1))
+    net = host.networks[0]
+    text = rule.format(one=f"{one}/32", other=f"{other}/32", net=net.subnet, device=net.device)
+    host.own_rules["mangle", "FORWARD"] = [text]
+    every_packet_fares_like_its_class(host.snapshot())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_recorded_hosts_of_engine_29_all_packets_do(name: str) -> None:
+    every_packet_fares_like_its_class(recorded_host(name))
+
+
+def every_packet_fares_like_its_class(snapshot: HostSnapshot) -> Plan:
+    view = HostView.of(snapshot)
+    assert not view.problems
+    plan = Plan(view)
+    answers = {item.key: (fate(view, item.packet), item.packet) for item in plan.questions()}
+    packets = list(every_question(plan))
+    assert len(answers) < len(packets)
+    for key, packet in packets:
+        expected, example = answers[key]
+        assert fate(view, packet) == expected, f"{packet}, unlike {example}"
+    return plan
+
+
+def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
+    host = DockerHost()
+    bridges = [host.network(), host.network()]
+    for name in ("one", "two", "three"):
+        host.container(name, bridges, listen=[("tcp", 80)])
+    host.inner[1] = replace(host.inner[1], sysctls={"net.ipv4.conf.all.rp_filter": "1"})
+    plan = Plan(HostView.of(host.snapshot()))
+    found = [[item.name for item in asking.containers] for asking in plan.asking if asking.kind == CONTAINER]
+    assert found == [["one", "three"], ["two"]]
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 10))
+def test_the_order_in_which_a_host_was_read_says_nothing(seed: int) -> None:
+    snapshot = random_docker_host(seed).snapshot()
+    fates, classes = all_fates(snapshot)
+    assert all_fates(read_in_another_order(snapshot, random.Random(seed))) == (fates, classes)  # noqa: S311
+
+
+def all_fates(snapshot: HostSnapshot) -> tuple[dict[Packet, tuple[str, str]], int]:
+    """What becomes of every packet that there is, by its class, and how many classes there are."""
+    view = HostView.of(snapshot)
+    plan = Plan(view)
+    answers = {item.key: fate(view, item.packet) for item in plan.questions()}
+    return {packet: answers[key] for key, packet in every_question(plan)}, len(answers)
+
+
+def read_in_another_order(snapshot: HostSnapshot, dice: random.Random) -> HostSnapshot:
+    """Containers, networks, links, routes and sockets listed in any order; rules and policy rules keep theirs."""
+    return replace(
+        snapshot,
+        containers=shuffled(snapshot.containers, dice),
+        networks=shuffled(snapshot.networks, dice),
+        links=shuffled(snapshot.links, dice),
+        inner=shuffled(snapshot.inner, dice),
+        listeners=shuffled(snapshot.listeners, dice),
+        routes=shuffled(snapshot.routes, dice),
+    )
+
+
+def shuffled(items: list[Item], dice: random.Random) -> list[Item]:
+    return dice.sample(items, len(items))
+
+
+def with_map(host: DockerHost, key: list[object], elements: list[object], rules: int) -> HostSnapshot:
+    """The host, its own rules those of iptables-legacy, and a map of nft that some rules in FORWARD ask."""
+    of: dict[str, object] = {"family": "inet", "table": "t"}
+    base = {**of, "name": "forward", "type": "filter", "hook": "forward", "prio": 10, "policy": "accept"}
+    lookup = {"vmap": {"key": key[0] if len(key) == 1 else {"concat": key}, "data": "@m"}}
+    entries: list[object] = [
+        {"table": {"family": "inet", "name": "t"}},
+        {"chain": base},
+        {"chain": {**of, "name": "other"}},
+        {"map": {**of, "name": "m", "type": "x", "map": "verdict", "elem": elements}},
+        *[{"rule": {**of, "chain": "forward", "expr": [lookup]}}] * rules,
+        {"rule": {**of, "chain": "other", "expr": [{"accept": None}]}},
+    ]
+    save = {"iptables-legacy-save": host.save_text()}
+    return replace(host.snapshot(), ruleset=Ruleset(save, json.dumps({"nftables": entries})))
+
+
+SADDR, DADDR = ({"payload": {"protocol": "ip", "field": name}} for name in ("saddr", "daddr"))
+DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+
+
+@pytest.mark.parametrize("key", [[SADDR], [DADDR], [DADDR, DPORT]])
+def test_entries_of_a_map_about_some_containers_set_them_apart(key: list[object]) -> None:
+    host = big_host(3, 9)
+    of_three = [str(host.containers[number].endpoints[0].address) for number in (0, 3, 4)]
+    verdicts: list[object] = [{"drop": None}, {"jump": {"target": "other"}}, {"continue": None}]
+    elements: list[object] = [
+        [address if len(key) == 1 else {"concat": [address, 80]}, verdict]
+        for address, verdict in zip(of_three, verdicts)
+    ]
+    plan = every_packet_fares_like_its_class(with_map(host, key, elements, 3))
+    known = [name for name in ("app0", "app3", "app4") for asking in plan.asking if names_in(asking) == [name]]
+    assert known == ["app0", "app3", "app4"]
+
+
+def names_in(asking: Asking) -> list[str]:
+    return [container.name for container in asking.containers]
+
+
+def test_a_map_of_very_many_entries_that_very_many_rules_ask() -> None:
+    """Five million entries to keep, were they kept for each rule."""
+    elements: list[object] = [[f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", {"drop": None}] for n in range(20_000)]
+    plan = Plan(HostView.of(with_map(big_host(3, 9), [SADDR], elements, 250)))
+    assert [len(names_in(asking)) for asking in plan.asking if asking.kind == CONTAINER] == [9]

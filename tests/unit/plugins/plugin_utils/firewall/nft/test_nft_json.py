@@ -1,0 +1,237 @@
+"""Documents of nft as a whole: chains, what comes from iptables, words for people, and documents that are none."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import NftChain, parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    Match,
+    RulesetError,
+    Unpredictable,
+    Verdict,
+    VerdictMap,
+)
+
+PLACE = {"family": "ip", "table": "filter"}
+METAINFO = {"metainfo": {"version": "1.1.3", "json_schema_version": 1}}
+BASE_CHAIN = {"chain": {**PLACE, "name": "FORWARD", "type": "filter", "hook": "forward", "prio": -5, "policy": "drop"}}
+
+
+def document(*objects: Any) -> str:
+    return json.dumps({"nftables": [METAINFO, *objects]})
+
+
+def rule(*expression: Any, chain: str = "FORWARD", **more: Any) -> dict[str, Any]:
+    return {"rule": {**PLACE, "chain": chain, "handle": 7, "expr": list(expression), **more}}
+
+
+def only_chain(*objects: Any) -> NftChain:
+    (chain,) = parse_nft(document(BASE_CHAIN, *objects)).chains
+    return chain
+
+
+def test_base_chain() -> None:
+    chain = only_chain().chain
+    assert (chain.backend, chain.family, chain.table, chain.name) == ("nft", "ip", "filter", "FORWARD")
+    assert (chain.hook, chain.priority, chain.kind, chain.policy) == ("forward", -5, "filter", "drop")
+
+
+def test_other_chains_have_no_hook() -> None:
+    (chain,) = parse_nft(document({"chain": {**PLACE, "name": "DOCKER", "handle": 1}})).chains
+    assert chain.chain.hook == ""
+
+
+@pytest.mark.parametrize("device", ["eth0", ["eth0"]])
+def test_devices_of_an_ingress_chain(device: object) -> None:
+    ingress = {"family": "netdev", "table": "n", "name": "i", "type": "filter", "hook": "ingress", "prio": 0}
+    (chain,) = parse_nft(document({"chain": {**ingress, "dev": device}})).chains
+    assert chain.chain.devices == ("eth0",)
+
+
+@pytest.mark.parametrize(
+    ("flags", "hook"),
+    [
+        (["dormant"], ""),
+        ("dormant", ""),
+        (["owner", "dormant"], ""),
+        ("filter\x01", ""),  # as nft 0.9.8 prints dormant
+        ("owner", "forward"),
+        (["owner", "persist"], "forward"),
+    ],
+)
+def test_chains_of_a_dormant_table_have_no_hook(flags: object, hook: str) -> None:
+    table = {"table": {"family": "ip", "name": "filter", "flags": flags}}
+    (chain,) = parse_nft(document(table, BASE_CHAIN)).chains
+    assert chain.chain.hook == hook
+
+
+def test_rules_keep_their_order_numbers_handles_and_comments() -> None:
+    chain = only_chain(rule({"counter": {}}, comment="first"), rule({"drop": None}, handle=9)).chain
+    assert [(found.number, found.handle, found.comment) for found in chain.rules] == [(1, 7, "first"), (2, 9, "")]
+    assert [found.text for found in chain.rules] == ['counter comment "first"', "drop"]
+
+
+def test_what_comes_from_iptables_is_marked() -> None:
+    port = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 80}}
+    chain = only_chain(
+        rule(port, {"xt": {"type": "match", "name": "comment"}}, {"xt": {"type": "target", "name": "DNAT"}}),
+        rule(port, {"accept": None}),
+    )
+    assert chain.opaque == (True, False)
+    assert [match.fields for match in chain.native[0] if isinstance(match, Match)] == [("protocol",), ("dport",)]
+    assert len(chain.native[0]) == 2
+    assert chain.native[1] == chain.chain.rules[1].statements
+    assert isinstance(chain.chain.rules[0].statements[-1], Unpredictable)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        (
+            [
+                {"match": {"op": "!=", "left": {"meta": {"key": "iifname"}}, "right": "br-*"}},
+                {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}},
+                {"jump": {"target": "x"}},
+            ],
+            'iifname != "br-*" ct state established,related jump x',
+        ),
+        ([{"dnat": {"family": "ip6", "addr": "fd00::1", "port": 80}}], "dnat ip6 to [fd00::1]:80"),
+        (
+            [{"vmap": {"key": {"meta": {"key": "oifname"}}, "data": {"set": [["lo", {"goto": {"target": "y"}}]]}}}],
+            "oifname vmap { lo : goto y }",
+        ),
+        ([{"reject": {"type": "icmpx", "expr": "admin-prohibited"}}], "reject with icmpx admin-prohibited"),
+        ([{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 5}}], "meta mark set 5"),
+    ],
+)
+def test_words_for_people(expression: list[Any], text: str) -> None:
+    assert only_chain(rule(*expression)).chain.rules[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no JSON"),
+        ("{", "no JSON: Expecting property name enclosed in double quotes: line 1 column 2"),
+        ('{"nftables": [\n{"chain": }\n]}', "line 2"),
+        ("[]", '"nftables"'),
+        ('{"nftables": 5}', '"nftables"'),
+        ('{"nftables": [5]}', "entry 1 is no object with one member: 5"),
+        ('{"nftables": [{"chain": 5}]}', "entry 1: 'chain' is no object but 5"),
+        ('{"nftables": [{"chain": {"family": "ip", "table": 5}}]}', "entry 1: table is no text but 5"),
+        (document(rule({"drop": None})), "entry 2 is a rule of chain ip filter FORWARD, which is not there"),
+        (document({"chain": {**PLACE, "name": "x", "hook": "input", "prio": "high"}}), "entry 2: prio is no number"),
+        ('{"nftables": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+    ],
+)
+def test_what_is_no_ruleset_is_an_error_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(RulesetError, match=r"nft -j list ruleset: .") as caught:
+        parse_nft(text)
+    assert message in str(caught.value)
+
+
+def test_deep_expressions_are_unpredictable() -> None:
+    node: Any = {"meta": {"key": "mark"}}
+    for __ in range(400):
+        node = {"|": [node, 1]}
+    found = only_chain(rule({"mangle": {"key": {"meta": {"key": "mark"}}, "value": node}}, {"drop": None}))
+    assert len(found.chain.rules) == 1
+
+
+def test_many_rules_and_long_lines() -> None:
+    drop = {"drop": None}
+    chain = only_chain(*(rule(drop) for dummy in range(20_000)), rule({"log": {"prefix": "x" * 5_000_000}}, drop)).chain
+    assert len(chain.rules) == 20_001
+    assert chain.rules[-1].statements == (Verdict("drop"),)
+
+
+def parsed_or_refused(text: str) -> tuple[NftChain, ...]:
+    """The chains; none where the parser refuses the text as it is to."""
+    with contextlib.suppress(RulesetError):
+        return parse_nft(text).chains
+    return ()
+
+
+SEEDS = range(200)
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    2**70,
+    1.5,
+    "",
+    "*",
+    "@",
+    "@s",
+    "\x00",
+    "\ud800",
+    [],
+    {},
+    [[]],
+    {"set": None},
+    {"elem": {}},
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_document_is_a_ruleset_or_an_error(seed: int) -> None:
+    """A real document with parts replaced, removed or put elsewhere."""
+    chance = random.Random(seed)  # noqa: S311
+    place = {"family": "inet", "table": "t"}
+    objects: list[Any] = [
+        METAINFO,
+        {"table": {"family": "inet", "name": "t"}},
+        {"chain": {**place, "name": "c", "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}},
+        {"set": {**place, "name": "s", "type": "ipv4_addr", "elem": [{"elem": {"val": "1.1.1.1"}}]}},
+        {"map": {**place, "name": "m", "map": "verdict", "elem": [[{"concat": ["lo", 1]}, {"drop": None}]]}},
+        *(
+            {"rule": {**place, "chain": "c", "handle": 1, "expr": expression}}
+            for expression in (
+                [{"match": {"op": "==", "left": {"&": [{"meta": {"key": "mark"}}, 255]}, "right": {"range": [1, 2]}}}],
+                [{"vmap": {"key": {"concat": [{"meta": {"key": "iifname"}}, {"ct": {"key": "mark"}}]}, "data": "@m"}}],
+                [{"dnat": {"family": "ip", "addr": {"map": {"key": {"meta": {"key": "mark"}}, "data": {"set": []}}}}}],
+                [{"set": {"op": "add", "elem": {"payload": {"protocol": "ip", "field": "saddr"}}, "set": "@s"}}],
+                [{"limit": {"rate": 1, "per": "day"}}, {"reject": {"type": "tcp reset"}}],
+            )
+        ),
+    ]
+    broken = _mutated({"nftables": objects}, chance)
+    for chain in parsed_or_refused(json.dumps(broken)):
+        assert len(chain.chain.rules) == len(chain.opaque) == len(chain.native)
+
+
+def _mutated(node: Any, chance: random.Random) -> Any:
+    """A copy in which about one place in thirty is something else."""
+    if chance.random() < 1 / 30:
+        return chance.choice(JUNK)
+    if isinstance(node, list):
+        items = [_mutated(item, chance) for item in node]
+        return items + items[:1] if chance.random() < 1 / 20 else items
+    if isinstance(node, dict):
+        return {key if chance.random() < 0.97 else "set": _mutated(item, chance) for key, item in node.items()}
+    return node
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cut_and_spliced_text_is_a_ruleset_or_an_error(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    text = document(BASE_CHAIN, rule({"drop": None}), rule({"limit": {"rate": 5}}))
+    first, second = sorted(chance.sample(range(len(text)), 2))
+    parsed_or_refused(text[:first] + text[second:])
+
+
+def test_a_large_map_is_read_once_for_all_rules_that_ask_it() -> None:
+    """Otherwise rules times elements would take minutes here."""
+    elements = [[number, {"drop": None}] for number in range(1, 20_001)]
+    verdicts = {"map": {**PLACE, "name": "m", "type": "inet_service", "map": "verdict", "elem": elements}}
+    asks = {"vmap": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "data": "@m"}}
+    rules = only_chain(verdicts, *(rule(asks) for __ in range(5_000))).chain.rules
+    first, last = (found.statements[-1] for found in (rules[0], rules[-1]))
+    assert isinstance(first, VerdictMap)
+    assert isinstance(last, VerdictMap)
+    assert first.entries is last.entries

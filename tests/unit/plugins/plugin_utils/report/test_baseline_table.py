@@ -1,0 +1,256 @@
+"""The table before and after tells apart what was repaired, refused, failed, left to a human, and only would be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Optional
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    AppliedWaiver,
+    Finding,
+    Remedy,
+    Resource,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline_table import baseline_table
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.hardening_run import Repair, Run
+
+HAIRPIN = Remedy("Turn hairpin on.", module="bridge_hairpin")
+
+
+def finding(
+    outcome: str, check: str = "hairpin.missing", name: str = "web", remedy: Optional[Remedy] = HAIRPIN
+) -> Finding:
+    return Finding(check, outcome, "high", Resource("container", name), f"{name}: {outcome}", remedy=remedy)
+
+
+def repairs(**results: dict[str, Any]) -> dict[str, Repair]:
+    return {name: Repair.from_result(name, result) for name, result in results.items()}
+
+
+def rows(lines: list[str]) -> list[str]:
+    """Return the table's body."""
+    start = next((index for index, line in enumerate(lines) if line.startswith("-----")), None)
+    return [] if start is None else lines[start + 1 : lines.index("", start)]
+
+
+def test_a_repair_shows_before_and_after() -> None:
+    done = repairs(bridge_hairpin={"changed": True, "actions": ["turned hairpin on for veth1"]})
+    lines = baseline_table(Run([finding("fail")], [finding("pass", remedy=None)], done), 120)
+    assert " ".join(rows(lines)[0].split()) == "hairpin.missing high container web FAIL pass repaired by bridge_hairpin"
+    assert "* bridge_hairpin: turned hairpin on for veth1" in lines
+    assert lines[-1] == "1 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
+
+
+def test_check_mode_says_would() -> None:
+    done = repairs(bridge_hairpin={"changed": True, "actions": ["turn hairpin on"]})
+    lines = baseline_table(Run([finding("fail")], None, done, check_mode=True), 120)
+    assert "would pass  would be repaired by bridge_hairpin" in rows(lines)[0]
+    assert "Would be done:" in lines
+    assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 0 pass."
+
+
+@pytest.mark.parametrize("hairpin", [{"changed": False}, {"skipped": True}])
+def test_check_mode_says_what_one_module_does_for_another(hairpin: dict[str, Any]) -> None:
+    daemon = {"changed": True, "actions": ["restart docker.service"], "follows": ["ports", "loopback"]}
+    lines = baseline_table(
+        Run([finding("fail")], None, repairs(daemon_config=daemon, bridge_hairpin=hairpin), check_mode=True), 140
+    )
+    assert "would pass  would be mended along by daemon_config" in rows(lines)[0]
+    alone = baseline_table(Run([finding("fail")], None, repairs(bridge_hairpin=hairpin), check_mode=True), 140)
+    assert "would" not in rows(alone)[0]
+
+
+def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
+    remedy = Remedy("Write it.", "daemon_config", {"config": {"live-restore": True}})
+    before = [finding("fail", "daemon.live-restore", remedy=remedy)]
+    done = repairs(daemon_config={"changed": True})
+    waiting = {"daemon.live-restore": "harden_live_restore: enable"}
+    for check_mode in (True, False):
+        lines = baseline_table(Run(before, None, done, check_mode, waiting), 140)
+        assert "waits for harden_live_restore: enable" in rows(lines)[0]
+        assert "1 for a human" in lines[-1]
+
+
+def test_what_is_waived_is_named_apart_and_counted() -> None:
+    waived = [
+        replace(finding("fail", name=name), waiver=AppliedWaiver("known", "netops", "2099-12-31"))
+        for name in ("web", "db")
+    ]
+    lines = baseline_table(Run(waived, None, {}), 120)
+    assert rows(lines) == []
+    where = lines.index("Waived, and left as it is:")
+    assert lines[where + 1] == "* hairpin.missing, until 2099-12-31 by netops: known (container web, container db)"
+    assert lines[-1] == "0 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 2 waived, 0 pass."
+
+
+def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
+    remedy = Remedy("Turn the proxy off.", module="userland_proxy")
+    result = {
+        "changed": False,
+        "failed": False,
+        "refused": True,
+        "msg": "It stops web. Consent with on_disruption: allow",
+        "consents": {"on_disruption": "allow"},
+    }
+    before = [finding("fail", "proxy.enabled", remedy=remedy)]
+    lines = baseline_table(Run(before, None, repairs(daemon_config=result)), 120)
+    assert "not done: daemon_config refused, see below" in rows(lines)[0]
+    assert "* daemon_config refused: It stops web. Consent with on_disruption: allow" in lines
+    assert "  In the role harden that is harden_on_disruption: allow." in lines
+    assert lines[-1].startswith("0 repaired, 1 not done")
+
+
+def test_who_agrees_to_lose_a_container_has_not_agreed_to_cut_off_others() -> None:
+    consents = {"forward_policy": "keep", "on_disruption": "allow"}
+    result = {"refused": True, "msg": "It cuts off virbr0", "consents": consents}
+    lines = baseline_table(Run([finding("fail")], None, repairs(ip_forward=result)), 120)
+    assert "  In the role harden that is harden_on_other_forwarders: allow, or harden_forward_policy: keep." in lines
+
+
+def test_without_findings_there_are_only_the_deeds() -> None:
+    done = repairs(baseline_rollback={"changed": True, "actions": ["remove it"], "warnings": ["veth1 is gone"]})
+    assert baseline_table(Run([], None, done), 120) == [
+        *("Done:", "* baseline_rollback: remove it", ""),
+        *("To know:", "* baseline_rollback: veth1 is gone", ""),
+    ]
+
+
+def test_a_failure_is_no_refusal() -> None:
+    result = {"changed": False, "failed": True, "msg": "broken"}
+    lines = baseline_table(Run([finding("fail")], [finding("fail")], repairs(bridge_hairpin=result)), 120)
+    assert "not done: bridge_hairpin failed, see below" in rows(lines)[0]
+    assert "* bridge_hairpin failed: broken" in lines
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"changed": False}, "not done: bridge_hairpin found nothing to change"),
+        ({"changed": True}, "bridge_hairpin made changes that did not mend it"),
+        ({"skipped": True, "changed": False}, "for a human, see below"),
+    ],
+)
+def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words: str) -> None:
+    lines = baseline_table(Run([finding("fail")], [finding("fail")], repairs(bridge_hairpin=result)), 120)
+    assert words in rows(lines)[0]
+    assert lines[-1].startswith("0 repaired")
+
+
+def test_what_no_module_mends_is_for_a_human() -> None:
+    before = [finding("fail", "mode.host", remedy=Remedy("Decide whether it needs the host's network."))]
+    lines = baseline_table(Run(before, None, {}), 140)
+    assert "for a human, see below" in rows(lines)[0]
+    assert "* mode.host: web: fail. Decide whether it needs the host's network." in lines
+    assert lines[-1].startswith("0 repaired, 0 not done, 1 for a human")
+
+
+def test_what_could_not_be_judged_says_why() -> None:
+    lines = baseline_table(Run([finding("unknown")], None, {}), 120)
+    assert rows(lines)[0].endswith("not judged, see below")
+    assert "* hairpin.missing: web: unknown" in lines
+    assert "1 unknown" in lines[-1]
+
+
+def test_a_repair_that_cannot_be_proved_is_unknown() -> None:
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run([finding("fail")], [finding("unknown")], done), 120)
+    assert lines[-1].startswith("0 repaired, 0 not done, 0 for a human, 1 unknown")
+
+
+def host(outcome: str) -> Finding:
+    return Finding("hairpin.missing", outcome, "high", Resource("host", "h"), f"the host: {outcome}")
+
+
+def test_a_fault_that_came_during_the_run_is_shown() -> None:
+    for before in ([finding("pass")], [host("pass")]):
+        row = rows(baseline_table(Run(before, [finding("fail")], {}), 120))[0]
+        assert "pass    FAIL" in row
+    assert "new     FAIL" in rows(baseline_table(Run([], [finding("fail")], {}), 120))[0]
+
+
+def test_a_check_with_nothing_left_to_name_passes_for_all_it_named() -> None:
+    before = [finding("fail", name="one"), finding("fail", name="two")]
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run(before, [host("pass")], done), 120)
+    assert "FAIL    pass   repaired by bridge_hairpin" in rows(lines)[0]
+    assert lines[-1].startswith("2 repaired")
+
+
+def test_what_is_left_of_several_is_told_apart() -> None:
+    before = [finding("fail", name="one"), finding("fail", name="two")]
+    lines = baseline_table(Run(before, [finding("fail", name="two")], repairs(bridge_hairpin={"changed": True})), 120)
+    assert [line for line in rows(lines) if "container one" in line and "pass" in line]
+    assert [line for line in rows(lines) if "container two" in line and "did not mend" in line]
+
+
+def test_a_check_that_can_no_longer_judge_proves_nothing() -> None:
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run([finding("fail")], [host("unknown")], done), 120)
+    assert len(rows(lines)) == 1
+    assert "FAIL    unknown" in rows(lines)[0]
+    assert "1 unknown" in lines[-1]
+
+
+def test_a_check_that_judges_only_afterwards_shows_both() -> None:
+    lines = baseline_table(Run([host("unknown")], [finding("fail")], {}), 120)
+    assert len(rows(lines)) == 1
+    assert "container web  unknown  FAIL" in rows(lines)[0]
+    lines = baseline_table(Run([host("unknown")], [host("pass")], {}), 120)
+    assert "unknown  pass   better since the first audit" in rows(lines)[0]
+
+
+def test_what_no_module_was_run_for_can_be_mended_by_one_all_the_same() -> None:
+    before = [finding("fail", "firewall.egress", remedy=Remedy("Look."))]
+    after = [finding("pass", "firewall.egress", remedy=None)]
+    lines = baseline_table(Run(before, after, repairs(daemon_config={"changed": True})), 120)
+    assert "FAIL    pass   mended with the rest" in rows(lines)[0]
+
+
+def test_what_vanished_with_its_check_is_gone() -> None:
+    done = repairs(bridge_hairpin={"changed": True})
+    lines = baseline_table(Run([finding("fail")], [], done), 120)
+    assert "gone" in rows(lines)[0]
+
+
+def test_resources_with_the_same_fate_share_a_row() -> None:
+    before = [finding("fail", name=f"c{index}") for index in range(1000)]
+    lines = baseline_table(Run(before, None, repairs(bridge_hairpin={"changed": False})), 120)
+    text = " ".join(" ".join(rows(lines)).split())
+    assert "container c0, container c1," in text
+    assert "and 997 more" in text
+    assert len(rows(lines)) < 5
+
+
+def test_a_good_host_takes_one_line() -> None:
+    assert baseline_table(Run([finding("pass")], None, {}), 120) == [
+        "0 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
+    ]
+
+
+def test_hostile_names_and_messages_are_escaped_and_stay_in_their_place() -> None:
+    result = {"failed": True, "msg": "line one\n99 repaired\x1b[2J"}
+    lines = baseline_table(
+        Run([finding("fail", name="a\x1b]0;x\x07\u202e")], None, repairs(bridge_hairpin=result)), 120
+    )
+    assert not [line for line in lines if any(char in line for char in "\x1b\x07\u202e\n")]
+    assert not [line for line in lines[:-1] if line.startswith("99 repaired")]
+
+
+def test_warnings_of_the_modules_are_passed_on() -> None:
+    lines = baseline_table(
+        Run(
+            [finding("fail")],
+            [finding("pass")],
+            repairs(bridge_hairpin={"changed": True, "warnings": ["mind the gap"]}),
+        ),
+        120,
+    )
+    assert "* bridge_hairpin: mind the gap" in lines
+
+
+def test_what_is_only_information_is_a_note() -> None:
+    note = Finding("proxy.memory", "fail", "info", Resource("daemon", "dockerd"), "2 processes, 3 MiB in all")
+    lines = baseline_table(Run([note], None, {}), 120)
+    assert " ".join(rows(lines)[0].split()) == "proxy.memory info daemon dockerd note note 2 processes, 3 MiB in all"
+    assert lines[-1] == "0 repaired, 0 not done, 0 for a human, 0 unknown, 1 to note, 0 pass."

@@ -1,0 +1,133 @@
+"""The audit's table: worst first, nothing hidden, nothing faked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    AppliedWaiver,
+    Finding,
+    Remedy,
+    Resource,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
+    Line,
+    findings_table,
+    resource_text,
+)
+
+
+def finding(
+    check: str = "publish.wildcard",
+    outcome: str = "fail",
+    severity: str = "medium",
+    name: str = "web",
+    remedy: Optional[Remedy] = None,
+) -> Finding:
+    return Finding(check, outcome, severity, Resource("container", name), f"{name} is so", remedy=remedy)
+
+
+def texts(findings: list[Finding], width: int) -> list[str]:
+    return [line.text for line in findings_table(findings, width)]
+
+
+def test_failures_come_by_severity_and_before_what_is_unknown() -> None:
+    lines = texts(
+        [
+            finding("a.unknown", "unknown", "high"),
+            finding("b.low", "fail", "low"),
+            finding("c.high", "fail", "high"),
+            finding("d.medium", "fail", "medium"),
+            finding("e.passes", "pass", "high"),
+            finding("f.note", "fail", "info"),
+        ],
+        100,
+    )
+    assert [line.split()[0] for line in lines if line and not line.startswith("1 ")] == [
+        *("HIGH", "c.high", "MEDIUM", "d.medium", "LOW", "b.low", "TO", "f.note", "COULD", "a.unknown:"),
+        *("3",),
+    ]
+
+
+def test_a_finding_takes_one_line_where_it_fits_and_all_stand_in_the_same_columns() -> None:
+    lines = texts([finding("a.x", severity="high"), finding("a.longer-name", severity="low", name="db")], 100)
+    assert [line for line in lines if line.startswith("  ")] == [
+        "  a.x            container web  web is so",
+        "  a.longer-name  container db   db is so",
+    ]
+
+
+def test_lines_know_what_they_tell_of() -> None:
+    lines = findings_table([finding(severity="high"), finding("b.y", "unknown")], 100)
+    assert lines[:2] == [
+        Line("HIGH", "high"),
+        Line("  publish.wildcard  container web  web is so", "high"),
+    ]
+    assert {line.tone for line in lines} == {"high", "unknown", ""}
+
+
+def test_what_is_waived_stays_visible_with_its_reason_and_counts_apart() -> None:
+    waived = replace(finding(), waiver=AppliedWaiver("edge host", "netops", "2099-12-31"))
+    lines = texts([waived, finding("b.y")], 140)
+    assert lines[lines.index("WAIVED") + 1] == (
+        "  publish.wildcard  container web  medium, until 2099-12-31 by netops: edge host. web is so"
+    )
+    assert lines[-1] == "1 failed, 1 waived, 0 unknown, 0 to note, 0 passed, 0 not applicable."
+    assert "What mends it:" not in texts([replace(waived, remedy=Remedy("Do."))], 100)
+
+
+def test_another_severity_than_the_catalogues_leaves_its_trace() -> None:
+    lines = texts([replace(finding(severity="low"), severity_of_check="high")], 120)
+    assert lines[1].endswith("web is so (severity high in the catalogue)")
+
+
+def test_outcomes_are_counted() -> None:
+    lines = texts([finding(), finding(outcome="pass"), finding(outcome="not_applicable")], 100)
+    assert lines[-1] == "1 failed, 0 unknown, 0 to note, 1 passed, 1 not applicable."
+
+
+def test_a_clean_host_takes_one_line() -> None:
+    assert texts([finding(outcome="pass")], 100) == ["0 failed, 0 unknown, 0 to note, 1 passed, 0 not applicable."]
+
+
+def test_nothing_audited_is_said() -> None:
+    assert texts([], 100) == ["0 failed, 0 unknown, 0 to note, 0 passed, 0 not applicable."]
+
+
+def test_each_remedy_is_said_once_with_its_checks() -> None:
+    remedy = Remedy("Turn it on.", module="bridge_hairpin")
+    lines = texts([finding("a.x", name=name, remedy=remedy) for name in ("one", "two")], 100)
+    assert lines.count("* a.x: Turn it on.") == 1
+
+
+def test_a_reason_that_blinds_many_checks_is_said_once() -> None:
+    lines = texts([finding(check, "unknown") for check in ("a.x", "b.y")], 100)
+    assert "  a.x, b.y: web is so" in lines
+    assert len([line for line in lines if "web is so" in line]) == 1
+
+
+def test_a_check_that_fails_everywhere_does_not_fill_the_screen() -> None:
+    lines = texts([finding(name=f"c{index:03}") for index in range(500)], 100)
+    assert len(lines) < 20
+    assert any("and 490 more" in line for line in lines)
+    assert lines[-1] == "500 failed, 0 unknown, 0 to note, 0 passed, 0 not applicable."
+
+
+def test_a_hostile_name_shows_no_row_of_its_own() -> None:
+    lines = texts([finding(name="web\x1b[1A\rpass\n0 failed")], 120)
+    assert not [line for line in lines if "\x1b" in line or "\r" in line or "\n" in line]
+    assert len([line for line in lines if line.startswith("0 failed")]) == 0
+
+
+def test_lines_keep_to_the_width() -> None:
+    lines = texts([finding(name="n" * 300, remedy=Remedy("word " * 80))], 80)
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_resources_are_named_with_their_kind() -> None:
+    assert resource_text(finding()) == "container web"
+    host = Finding("a.b", "fail", "low", Resource("host", "host"), "")
+    assert resource_text(host) == "host"
+    daemon = Finding("a.b", "fail", "low", Resource("daemon", ""), "")
+    assert resource_text(daemon) == "daemon"
