@@ -40,10 +40,15 @@ _FAMILY = struct.Struct("=BBH")
 def read_conntrack(most: int = MOST) -> Conntrack:
     """Return the translated flows of UDP of this namespace, the first of them where there are more than most.
 
-    The kernel may load nf_conntrack_netlink for the question, as it does for conntrack(8); where it does not track
-    connections at all, it is not asked. Raises OSError when it refuses (PermissionError without CAP_NET_ADMIN).
+    The kernel may load nf_conntrack_netlink for the question, as it does for conntrack(8); where it tracks no
+    connection, it is not asked, since it looks for them in all of a large table. Raises OSError when it refuses
+    (PermissionError without CAP_NET_ADMIN).
     """
-    if not (procfs.PROC / "sys/net/netfilter/nf_conntrack_count").exists():
+    try:
+        count = procfs.read_whole(f"{procfs.PROC}/sys/net/netfilter/nf_conntrack_count")
+    except FileNotFoundError:
+        return Conntrack()
+    if count.strip() == b"0":
         return Conntrack()
     flows: list[TrackedFlow] = []
     with Netlink(NETFILTER) as netlink:

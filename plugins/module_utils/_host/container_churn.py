@@ -82,7 +82,7 @@ def started_at(container: Container) -> float:
     if found is None:
         return 0.0
     try:
-        second = datetime.datetime.strptime(f"{found[1]}+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        second = datetime.datetime.fromisoformat(f"{found[1]}+00:00").timestamp()
     except ValueError:
         return 0.0
     return second + float(found[2] or 0)

@@ -225,7 +225,7 @@ def read_legacy_tables_with_effect() -> dict[str, int]:
 
 def _registered(family: _Family) -> list[str]:
     try:
-        return (_NAMES / family.names).read_text(encoding="ascii").split()
+        return procfs.read_whole(f"{_NAMES}/{family.names}").decode("ascii").split()
     except FileNotFoundError:
         return []
 

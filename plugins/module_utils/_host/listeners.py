@@ -12,7 +12,6 @@ IPv6 sockets take IPv4 as well. It needs no privilege, but to name the owners.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import struct
@@ -48,6 +47,10 @@ _OF_DOCKER = ("dockerd", "docker-proxy")
 _REQUEST = struct.Struct("=BBBxI48x")
 # struct inet_diag_msg: family, state; of inet_diag_sockid the port, the address and the device; the inode.
 _ANSWER = struct.Struct("=BBxx2s2x16s16xI8x16xI")
+
+
+# What an IPv4 address is written behind as one of IPv6 (RFC 4291, section 2.5.5.2).
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 class _Socket(NamedTuple):
@@ -100,7 +103,7 @@ def _parse(message: bytes, protocol: str, links: Mapping[int, str]) -> _Socket:
     only_ipv6 = flag(attributes(message, _ANSWER.size).get(_INET_DIAG_SKV6ONLY))
     listener = Listener(
         protocol=protocol,
-        address=_unmapped(address(bound)) if family == socket.AF_INET6 else address(bound[:4]),
+        address=_address(family, bound),
         port=int.from_bytes(port, "big"),
         only_ipv6=bool(only_ipv6),
         device=links.get(device, f"if{device}") if device else "",
@@ -108,10 +111,11 @@ def _parse(message: bytes, protocol: str, links: Mapping[int, str]) -> _Socket:
     return _Socket(inode, listener)
 
 
-def _unmapped(text: str) -> str:
-    """The IPv4 address in ``::ffff:192.0.2.1``: a socket bound to it takes IPv4 alone (ipv6(7))."""
-    inside = ipaddress.IPv6Address(text).ipv4_mapped
-    return str(inside) if inside else text
+def _address(family: int, bound: bytes) -> str:
+    """The IPv4 address alone of ``::ffff:192.0.2.1``: a socket bound to it takes no IPv6 (ipv6(7))."""
+    if family != socket.AF_INET6:
+        return address(bound[:4])
+    return address(bound[len(_MAPPED) :] if bound.startswith(_MAPPED) else bound)
 
 
 def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]:

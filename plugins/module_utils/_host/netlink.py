@@ -117,6 +117,8 @@ class Netlink:
         self._allowance = allowance
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.settimeout(TIME_LIMIT)
+        # Kept, since to make one for each datagram costs more than to read it.
+        self._buffer = bytearray(_RECEIVED)
         self._sequence = 0
 
     def __enter__(self) -> Netlink:
@@ -191,15 +193,15 @@ class Netlink:
     def _receive(self) -> Iterator[tuple[int, int, bytes]]:
         """Type, flags and payload of the messages of one datagram that answer the last request."""
         try:
-            data, dummy, flags, dummy2 = self._socket.recvmsg(_RECEIVED)
+            size, dummy, flags, dummy2 = self._socket.recvmsg_into([self._buffer])
         except socket.timeout as error:
             # Before Python 3.10 it is no TimeoutError, and it never says anything of use.
             raise TimeoutError(errno.ETIMEDOUT, f"the kernel did not answer within {TIME_LIMIT:g} s") from error
         if flags & _MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")
         if self._allowance is not None:
-            self._allowance.take(len(data))
-        for kind, flags, sequence, payload in messages_in(data):
+            self._allowance.take(size)
+        for kind, flags, sequence, payload in messages_in(bytes(memoryview(self._buffer)[:size])):
             if sequence == self._sequence:
                 yield kind, flags, payload
 
@@ -234,7 +236,13 @@ def _raise(payload: bytes) -> None:
 
 def attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
     """Values by type of the attributes in data from start on (``struct nlattr``); a nest is for a call of its own."""
-    return dict(each_attribute(data, start))
+    found = {}
+    end = len(data) - _ATTRIBUTE.size
+    while start <= end:
+        length, kind = _ATTRIBUTE.unpack_from(data, start)
+        found[kind & _TYPE_MASK] = data[start + _ATTRIBUTE.size : start + length]
+        start += max((length + 3) & ~3, _ATTRIBUTE.size)
+    return found
 
 
 def each_attribute(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,11 +21,13 @@ PROC = Path("/proc")
 ROOT = 0
 """User id."""
 
-_READ = 1 << 16
+# Bytes. Nearly all of these files have less, and the kernel makes room for as much as is asked for.
+_READ = 1 << 12
 # Bytes; the kernel takes at most 6 MiB of arguments and environment for a new program (exec(2)).
 _LARGEST = 1 << 23
 
-_SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
+# What a link in /proc/PID/fd to a socket begins with; its number and a bracket follow.
+_SOCKET = "socket:["
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def namespace(pid: int | str, kind: str) -> Optional[int]:
     Raises PermissionError where the kernel forbids it (ptrace(2), access mode checking).
     """
     try:
-        return os.stat(PROC / str(pid) / "ns" / kind).st_ino
+        return os.stat(f"{PROC}/{pid}/ns/{kind}").st_ino
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -121,7 +122,7 @@ def namespace(pid: int | str, kind: str) -> Optional[int]:
 def program(pid: int) -> Optional[str]:
     """Path of the program that a process runs, None when it is gone or not ours to see."""
     try:
-        path = os.readlink(PROC / str(pid) / "exe")
+        path = os.readlink(f"{PROC}/{pid}/exe")
     except OSError:
         return None
     # A program that was replaced by an upgrade.
@@ -138,17 +139,21 @@ def open_files(pid: int) -> Iterator[Optional[int]]:
 
     One by one, since somebody's can have a million.
     """
-    folder = f"{PROC}/{pid}/fd"
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            link = _SOCKET_LINK.fullmatch(_target(f"{folder}/{entry.name}"))
-            yield int(link.group(1)) if link else None
+    with contextlib.suppress(OSError):
+        folder = os.open(f"{PROC}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    target = _target(entry.name, folder)
+                    yield int(target[len(_SOCKET) : -1]) if target.startswith(_SOCKET) else None
+        finally:
+            os.close(folder)
 
 
-def _target(path: str) -> str:
+def _target(name: str, folder: int) -> str:
     """What a link in /proc/PID/fd says, empty when the file was closed meanwhile."""
     try:
-        return os.readlink(path)
+        return os.readlink(name, dir_fd=folder)
     except OSError:
         return ""
 
@@ -171,18 +176,21 @@ def read_bytes(pid: int, name: str) -> bytes:
         return b""
 
 
-def read_whole(path: str) -> bytes:
-    """Content of a file of the kernel's, whose size says nothing; a third of the time of an open().
+def read_whole(path: str, folder: Optional[int] = None) -> bytes:
+    """Content of a file of the kernel's, whose size says nothing; path can begin at an open folder.
 
-    Raises OSError, also where there are more than 8 MiB: a process decides how long its command line is.
+    The kernel gives as much of such a file as fits: what is less than was asked for is the end. Raises OSError, also
+    where there are more than 8 MiB: a process decides how long its command line is.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
         found = b""
         while part := os.read(descriptor, _READ):
             found += part
             if len(found) > _LARGEST:
                 raise OSError(errno.EFBIG, f"it has more than {_LARGEST} bytes, which are not read", path)
+            if len(part) < _READ:
+                break
         return found
     finally:
         os.close(descriptor)

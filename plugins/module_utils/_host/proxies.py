@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
@@ -69,11 +70,10 @@ def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:
 
 def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(text)
-    except ValueError:
+        socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+    except (OSError, ValueError):
         return False
-    # Behind it Python takes any text for a zone.
-    return "%" not in text
+    return True
 
 
 def _orphaned_here(process: procfs.Process, dockerd: Optional[procfs.Process]) -> bool:
@@ -94,17 +94,7 @@ def _orphaned_here(process: procfs.Process, dockerd: Optional[procfs.Process]) -
 
 def _with_memory(proxy: ProxyProcess) -> ProxyProcess:
     sizes = parse_rollup(procfs.read_bytes(proxy.pid, "smaps_rollup").decode("ascii", "replace"))
-    return ProxyProcess(
-        proxy.pid,
-        proxy.ppid,
-        proxy.protocol,
-        proxy.host_ip,
-        proxy.host_port,
-        proxy.container_ip,
-        proxy.container_port,
-        pss=sizes.get("Pss"),
-        rss=sizes.get("Rss"),
-    )
+    return replace(proxy, pss=sizes.get("Pss"), rss=sizes.get("Rss"))
 
 
 def parse_rollup(text: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -42,10 +43,16 @@ _OF_ANY = ("net/ipv4/icmp_echo_ignore_all", "net/ipv6/icmp/echo_ignore_all", "ne
 _ARP = ("arp_announce", "arp_filter", "arp_ignore")
 _RECEPTION = ("accept_local", "forwarding", "route_localnet", "rp_filter", *_ARP)
 _FIRST_HOPS = "64"
+_DOTTED = str.maketrans("./", "/.")
 _PER_INTERFACE = {
     "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark", *_ARP),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6", "hop_limit"),
 }
+
+_OF_BRIDGES = Path("/proc/sys/net/bridge")
+_BUILT_IN = Path("/sys/module/br_netfilter")
+# From moby 27.5.1 on: start in spite of a missing br_netfilter.
+_IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
 
 
 def read_sysctls() -> dict[str, str]:
@@ -53,14 +60,9 @@ def read_sysctls() -> dict[str, str]:
 
     Raises UnreadableError when there is not even net.ipv4.ip_forward.
     """
-    names = list(_SINGLE)
+    values = _read_all(_SINGLE)
     for folder, settings in _PER_INTERFACE.items():
-        names += [f"{folder}/{interface}/{setting}" for interface in _listed(folder) for setting in settings]
-    values = {}
-    for name in names:
-        value = _read(name)
-        if value is not None:
-            values[dotted(name)] = value
+        values.update(_of_interfaces(folder, settings))
     if "net.ipv4.ip_forward" not in values:
         raise UnreadableError(ERROR, f"{SYSCTLS}/net/ipv4/ip_forward cannot be read; is /proc mounted?")
     return values
@@ -71,24 +73,17 @@ def read_reception() -> dict[str, str]:
 
     And with how many hops, where that is not what every namespace begins with.
     """
-    names = [
-        *_OF_ANY,
-        *(f"net/ipv4/conf/{interface}/{name}" for interface in _listed("net/ipv4/conf") for name in _RECEPTION),
-    ]
-    values = {dotted(name): _read(name) for name in names}
-    found = {key: value for key, value in values.items() if value not in (None, "0")}
-    hops = ["net/ipv4/ip_default_ttl"]
-    hops += [f"net/ipv6/conf/{interface}/hop_limit" for interface in _listed("net/ipv6/conf")]
-    firsts = {dotted(name): _read(name) for name in hops}
-    found.update({key: value for key, value in firsts.items() if value not in (None, _FIRST_HOPS)})
+    values = {**_read_all(_OF_ANY), **_of_interfaces("net/ipv4/conf", _RECEPTION)}
+    found = {key: value for key, value in values.items() if value != "0"}
+    hops = {**_read_all(("net/ipv4/ip_default_ttl",)), **_of_interfaces("net/ipv6/conf", ("hop_limit",))}
+    found.update({key: value for key, value in hops.items() if value != _FIRST_HOPS})
     return found
 
 
 def read_switched_on(*names: str) -> list[str]:
     """Return the keys of these settings of interfaces that are not 0, both families."""
-    folders = ("net/ipv4/conf", "net/ipv6/conf")
-    paths = [f"{folder}/{interface}/{name}" for folder in folders for interface in _listed(folder) for name in names]
-    return [dotted(path) for path in paths if _read(path) not in (None, "0")]
+    values = {**_of_interfaces("net/ipv4/conf", names), **_of_interfaces("net/ipv6/conf", names)}
+    return [key for key, value in values.items() if value != "0"]
 
 
 def dotted(path: str) -> str:
@@ -98,7 +93,32 @@ def dotted(path: str) -> str:
     """
     if not path.isascii():
         path = os.fsencode(path).decode("utf-8", "replace")
-    return path.translate(str.maketrans("./", "/."))
+    return path.translate(_DOTTED)
+
+
+def _read_all(names: Iterable[str]) -> dict[str, str]:
+    """Values by dotted key of files below /proc/sys, without those that are not there."""
+    found = {dotted(name): _read(f"{SYSCTLS}/{name}") for name in names}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _of_interfaces(folder: str, settings: Sequence[str]) -> dict[str, str]:
+    """Values by dotted key of settings that each interface has."""
+    found = {}
+    for interface in _listed(folder):
+        try:
+            place = os.open(f"{SYSCTLS}/{folder}/{interface}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            # There are thousands on a large host, and to look up all of a path takes longer than to read the file.
+            for name in settings:
+                value = _read(name, place)
+                if value is not None:
+                    found[dotted(f"{folder}/{interface}/{name}")] = value
+        finally:
+            os.close(place)
+    return found
 
 
 def _listed(folder: str) -> list[str]:
@@ -108,23 +128,16 @@ def _listed(folder: str) -> list[str]:
         return []
 
 
-def _read(name: str) -> Optional[str]:
-    # There are thousands of them on a large host, and an object of pathlib for each takes longer than to read it.
+def _read(path: str, folder: Optional[int] = None) -> Optional[str]:
     try:
-        return read_whole(f"{SYSCTLS}/{name}").decode("ascii").strip()
+        return read_whole(path, folder).decode("ascii").strip()
     except (OSError, ValueError):
         return None
 
 
-_SYSCTLS = Path("/proc/sys/net/bridge")
-_BUILT_IN = Path("/sys/module/br_netfilter")
-# From moby 27.5.1 on: start in spite of a missing br_netfilter.
-_IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
-
-
 def has_bridge_netfilter(run: Run, dockerd: int | None) -> bool:
     """Whether it is loaded, built in, there to be loaded, or not missed by the dockerd of that process id."""
-    if _SYSCTLS.exists() or _BUILT_IN.exists():
+    if _OF_BRIDGES.exists() or _BUILT_IN.exists():
         return True
     if dockerd is not None and environment(dockerd).get(_IGNORE_MISSING) == "1":
         return True

@@ -14,10 +14,9 @@ secrets, whatever their names are.
 from __future__ import annotations
 
 import base64
-import binascii
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MASK = "********"
@@ -56,6 +55,10 @@ _SHAPES = re.compile(
     r"|\$\$?(?:apr1|1|2[abxy]?|5|6|7|y|gy|argon2\w{1,2}|pbkdf2[\w-]{0,20}|scrypt)\$\$?[\w./$=,+*-]{8,}"
     r"|\{(?:SHA|SSHA|MD5|SMD5|CRYPT|BCRYPT|PBKDF2)(?:[-\w]{0,10})\}[\w./$=,+-]{8,}|\bJDJ[abxy]J[A-Za-z0-9+/=]{16,}",
 )
+_SHAPE_BEGINS = re.compile(
+    r"[$A{]|g(?:h[pousr]_|ithub_pat_|l(?:pat|rt|dt)-)|x(?:ox[a-z]-|app-)|[sr]k_|ya29\.|npm_|dckr_|hv[sb]\.|SWMTKN"
+    r"|hooks\.slack|eyJ|JDJ"
+)
 _BEARER = re.compile(r"\b(?P<scheme>bearer\s{1,4})(?=\S*\d|\S{20})\S{8,}", re.IGNORECASE)
 _BASIC = re.compile(r"\b(?P<scheme>basic\s{1,4})(?P<code>[A-Za-z0-9+/]{6,2048}={0,2})", re.IGNORECASE)
 _SCHEMES = ("basic", "bearer", "digest", "token", "negotiate", "apikey")
@@ -65,6 +68,11 @@ _NAMED = re.compile(
     rf"(?P<name>(?:{_WORD}|(?<=[\"'])_?auth(?=[\"'\\])|(?<![\w.-])_auth(?![\w-]))[\w.-]{{0,64}})"
     r"(?P<sign>\\*[\"']?\s{0,8}(?:=>|:|=(?!=)))",
     re.IGNORECASE,
+)
+# What a name begins with, in ASCII of lower case: to look for that first takes a tenth of the time.
+_NAME_BEGINS = re.compile(
+    "token|pass|secret|credential|basic|connection|a(?:pi|ccess|uth|ccount)|private|encryption|signing|master|s(?:hared|ession)"
+    "|pwd|_auth"
 )
 _MAP_OF_GO = re.compile(r"(?<=map\[)[^\n]{1,65536}")
 _IN_MAP = re.compile(rf"(?P<name>(?:{_WORD})[\w.-]{{0,64}}):(?P<value>[^\s\]]+)", re.IGNORECASE)
@@ -78,11 +86,10 @@ _SPELLED_OUT = re.compile(
     r"passw|passphrase|authorization|api[-_.]?key|access[-_.]?key|private[-_.]?key", re.IGNORECASE
 )
 # One of these is in every text that has a secret in it, in lower case; to look for them is far quicker than a pattern.
-_HINTS = (
-    *("://", "token", "pass", "secret", "credential", "auth", "key", "pwd", "connection", "bearer", "basic"),
-    *("-----begin", "sig", "code=", "x-amz", "x-goog", "akia", "asia", "gh", "github", "glpat", "glrt", "gldt", "xox"),
-    *("xapp", "k_live", "k_test", "aiza", "ya29", "npm_", "dckr", "hvs.", "hvb.", "swmtkn", "eyj", "jdj", "slack"),
-    *("$", "{"),
+_HINTS_OF_NAMES = ("token", "pass", "secret", "credential", "auth", "key", "pwd", "connection")
+_HINTS_OF_SHAPES = (
+    *("akia", "asia", "gh", "github", "glpat", "glrt", "gldt", "xox", "xapp", "k_live", "k_test", "aiza", "ya29"),
+    *("npm_", "dckr", "hvs.", "hvb.", "swmtkn", "eyj", "jdj", "slack", "$", "{"),
 )
 
 
@@ -94,16 +101,22 @@ def is_secret(name: str) -> bool:
 def mask_text(text: str) -> str:
     """Return text with every secret in it masked that is known by its name or its shape."""
     lowered = text.lower()
-    if not any(hint in lowered for hint in _HINTS):
-        return text
-    text = _PRIVATE_KEY.sub(MASK, text)
-    text = _CREDENTIALS.sub(f"://{MASK}@", text)
-    text = _QUERY.sub(rf"\g<name>{MASK}", text)
-    text = _MAP_OF_GO.sub(_mask_map, text)
-    text = _mask_named(text)
-    text = _BEARER.sub(rf"\g<scheme>{MASK}", text)
-    text = _BASIC.sub(_mask_basic, text)
-    return _SHAPES.sub(MASK, text)
+    if "-----begin" in lowered:
+        text = _PRIVATE_KEY.sub(MASK, text)
+    if "://" in lowered and "@" in lowered:
+        text = _CREDENTIALS.sub(f"://{MASK}@", text)
+    if "=" in lowered:
+        text = _QUERY.sub(rf"\g<name>{MASK}", text)
+    if any(hint in lowered for hint in _HINTS_OF_NAMES):
+        text = _MAP_OF_GO.sub(_mask_map, text)
+        text = _mask_named(text)
+    if "bearer" in lowered:
+        text = _BEARER.sub(rf"\g<scheme>{MASK}", text)
+    if "basic" in lowered:
+        text = _BASIC.sub(_mask_basic, text)
+    if any(hint in lowered for hint in _HINTS_OF_SHAPES):
+        text = _mask_shapes(text)
+    return text
 
 
 def mask_argv(argv: Sequence[str]) -> list[str]:
@@ -210,7 +223,8 @@ def _mask_basic(found: re.Match[str]) -> str:
     try:
         text = base64.b64decode(found["code"], validate=True).decode()
         hidden = ":" in text and text.isprintable()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
+        # Also of letters that only count as such where case is of no matter (U+017F, U+212A).
         hidden = False
     return f"{found['scheme']}{MASK}" if hidden else found.group()
 
@@ -219,13 +233,40 @@ def _mask_named(text: str) -> str:
     """Mask what follows names of secrets: ``NAME=VALUE``, ``"NAME": "VALUE"`` and ``NAME: VALUE``."""
     parts = []
     done = 0
-    for found in _NAMED.finditer(text):
+    for found in _names_in(text):
         if found.start() < done or _ABOUT.search(found["name"]):
             continue
         start, end = _value_after(text, found)
         if start < end and not _NO_SECRET.fullmatch(text, start, end):
             parts += [text[done:start], MASK]
             done = end
+    return "".join([*parts, text[done:]]) if done else text
+
+
+def _names_in(text: str) -> Iterator[re.Match[str]]:
+    """All matches of _NAMED, none over another."""
+    if text.isascii():
+        return _found_from(_NAME_BEGINS, text.lower(), _NAMED, text)
+    # Letters beyond it can stand for others where case is of no matter.
+    return _NAMED.finditer(text)
+
+
+def _found_from(begins: re.Pattern[str], place: str, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """All matches of a pattern in a text; begins finds in place, a text of the same length, where one can begin."""
+    begin = begins.search(place)
+    while begin:
+        found = pattern.match(text, begin.start())
+        if found:
+            yield found
+        begin = begins.search(place, max(found.end() if found else 0, begin.start() + 1))
+
+
+def _mask_shapes(text: str) -> str:
+    parts = []
+    done = 0
+    for found in _found_from(_SHAPE_BEGINS, text, _SHAPES, text):
+        parts += [text[done : found.start()], MASK]
+        done = found.end()
     return "".join([*parts, text[done:]]) if done else text
 
 

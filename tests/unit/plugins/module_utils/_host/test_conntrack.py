@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import parse_flow
+from pathlib import Path
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import conntrack, procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import parse_flow, read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Conntrack, TrackedFlow
 
 FIRST = bytes.fromhex(
     "1400018008000100c61203fe08000200c612030e1c0002800500010011000000060002009c4000000600030014e90000"
@@ -34,3 +38,15 @@ def test_what_is_not_translated_or_no_udp_is_left_out() -> None:
     """As kernels before 5.8 list it, which do not filter."""
     assert parse_flow(message(status=SEEN)) is None
     assert parse_flow(message(first=FIRST.replace(b"\x01\x00\x11", b"\x01\x00\x06"))) is None
+
+
+@pytest.mark.parametrize("count", ["0\n", None])
+def test_where_no_connection_is_tracked_the_kernel_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, count: str | None
+) -> None:
+    if count is not None:
+        (tmp_path / "sys/net/netfilter").mkdir(parents=True)
+        (tmp_path / "sys/net/netfilter/nf_conntrack_count").write_text(count)
+    monkeypatch.setattr(procfs, "PROC", tmp_path)
+    monkeypatch.setattr(conntrack, "Netlink", None)
+    assert read_conntrack() == Conntrack()

@@ -49,9 +49,12 @@ class Kernel:
         self.requests += 1
         self._waiting += self._answers.pop(0)
 
-    def recvmsg(self, size: int) -> tuple[bytes, list[object], int, None]:
+    def recvmsg_into(self, buffers: list[bytearray]) -> tuple[int, list[object], int, None]:
+        (room,) = buffers
         data = self._waiting.pop(0)
-        return data[:size], [], socket.MSG_TRUNC if len(data) > size else 0, None
+        size = min(len(data), len(room))
+        memoryview(room)[:size] = data[:size]
+        return size, [], socket.MSG_TRUNC if len(data) > size else 0, None
 
 
 def asking(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> Netlink:

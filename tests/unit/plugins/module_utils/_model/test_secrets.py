@@ -200,6 +200,15 @@ def _seconds(text: str) -> float:
     return min(taken)
 
 
+@pytest.mark.parametrize("letter", ["\u017f", "\u212a"])
+def test_letters_that_count_as_others_where_case_is_of_no_matter_do_no_harm(letter: str) -> None:
+    assert mask_text(f"basic {letter * 8}") == f"basic {letter * 8}"
+
+
+def test_names_that_begin_within_the_beginning_of_another() -> None:
+    assert mask_text("accountoken=abc123def") == f"accountoken={MASK}"
+
+
 def test_basic_credentials() -> None:
     code = base64.b64encode(f"me:{SECRET}".encode()).decode()
     assert mask_text(f"proxy said: Basic {code} is wrong") == f"proxy said: Basic {MASK} is wrong"
