@@ -14,7 +14,7 @@ description:
     From that record this puts back what was there before the first change since the last rollback, that is
     C(daemon.json), other files below C(/etc), units of systemd, sysctls, hairpin mode of bridge ports and the policy of
     C(FORWARD).
-  - C(daemon.json) goes back to the byte where nobody else has edited it since. Otherwise the keys that were changed
+  - C(daemon.json) goes back to the byte where no one else has edited it since. Otherwise the keys that were changed
     here go back one by one, and everything else stays as its author typed it. dockerd takes it up by a reload or a
     restart, under the same protection as in M(dockernet.baseline.userland_proxy). Live-restore that was turned on for
     the hardening carries the containers over the restart, and goes off by a reload at the end.
@@ -156,7 +156,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.purge import PurgeChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
-    RollbackWish,
+    RollbackRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
@@ -188,12 +188,12 @@ def main() -> None:
         disruption=options["on_disruption"] == "allow",
         live_restore=options["live_restore"] == "enable",
     )
-    wish = RollbackWish(consent, keep_conflicts=options["on_conflict"] == "keep")
+    request = RollbackRequest(consent, keep_conflicts=options["on_conflict"] == "keep")
 
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"])
 
-    run_change(module, RollbackChange(wish, run_command, read))
+    run_change(module, RollbackChange(request, run_command, read))
 
 
 if __name__ == "__main__":

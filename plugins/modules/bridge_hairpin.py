@@ -136,7 +136,9 @@ refused:
 """
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import HairpinChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import HairpinWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
+    HairpinRequest,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
@@ -160,7 +162,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    wish = HairpinWish(
+    request = HairpinRequest(
         state=options["state"],
         networks=options["networks"],
         bridges=options["bridges"],
@@ -172,7 +174,7 @@ def main() -> None:
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"])
 
-    run_change(module, HairpinChange(wish, run_command, read, Journal("bridge_hairpin")))
+    run_change(module, HairpinChange(request, run_command, read, Journal("bridge_hairpin")))
 
 
 if __name__ == "__main__":

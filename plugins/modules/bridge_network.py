@@ -205,14 +205,14 @@ EXAMPLES = r"""
     avoid:
       - 10.130.0.0/16
 
-- name: Have a network with another MTU, whoever is on it
+- name: Have a network with another MTU, with all containers that are on it
   dockernet.baseline.bridge_network:
     networks:
       - name: front
         mtu: 1360
     recreate: allow
 
-- name: Remove a network that nobody uses
+- name: Remove a network that is not used
   dockernet.baseline.bridge_network:
     networks:
       - name: old

@@ -103,7 +103,7 @@ notes:
   - A dockerd that systemd does not run (an init script, a shell) is not restarted; keys that can be reloaded are, by
     SIGHUP. A rootless engine is left alone.
   - C(dockerd --validate) is run with the program that the service's unit names, where that and every directory on the
-    way to it belong to root, and nobody else may write there. Where it is not run (that does not hold, the unit starts
+    way to it belong to root, and no one else may write there. Where it is not run (that does not hold, the unit starts
     a wrapper, there is no unit), a warning says why, and the file is checked against what is known of this engine
     alone.
   - C(userland-proxy) brings along all that the module M(dockernet.baseline.userland_proxy) does for it.
@@ -249,7 +249,7 @@ log:
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
-    KeyWish,
+    WantedKey,
     keys_goal,
     restarting,
 )
@@ -282,15 +282,15 @@ def main() -> None:
         module.fail_json(
             msg=f"config sets and absent removes {', '.join(both)}; a key can be in one of them", refused=True
         )
-    wishes = [KeyWish(str(name), value=value) for name, value in options["config"].items()]
-    wishes += [KeyWish(name, present=False) for name in options["absent"]]
+    keys = [WantedKey(str(name), value=value) for name, value in options["config"].items()]
+    keys += [WantedKey(name, present=False) for name in options["absent"]]
     consent = Consent(disruption=options["on_disruption"] == "allow", live_restore=options["live_restore"] == "enable")
 
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"], options["config_path"])
 
     journal = Journal("daemon_config")
-    goal = restarting(keys_goal(wishes)) if options["restart"] == "always" else keys_goal(wishes)
+    goal = restarting(keys_goal(keys)) if options["restart"] == "always" else keys_goal(keys)
     run_change(module, DaemonConfigChange(goal, consent, run_command, read, journal))
 
 

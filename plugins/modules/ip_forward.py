@@ -16,7 +16,7 @@ description:
     will be set. Where that is not forwarding, writes a file of its own, named so that it is read late enough to win.
     Files of others are never written.
   - dockerd closes the chain C(FORWARD) only when it turns forwarding on itself. Once forwarding is on before dockerd
-    starts, the host would route for whoever uses it as a gateway, so this module keeps the chain closed, now and at
+    starts, the host would route for anyone who uses it as a gateway, so this module keeps the chain closed, now and at
     boot, see O(forward_policy).
 author:
   - dockernet.baseline contributors (@dockernet)
@@ -28,7 +28,7 @@ options:
   state:
     description:
       - V(present) turns forwarding on.
-      - V(absent) removes what this module wrote below C(/etc/sysctl.d). The running value stays as it is, since nobody
+      - V(absent) removes what this module wrote below C(/etc/sysctl.d). The running value stays as it is, since no one
         can know what else on the host forwards by now. The unit that keeps C(FORWARD) closed is removed as well, and a
         policy that is still as this module set it gets the value that the unit recorded. A chain that was closed
         without a unit, since dockerd closes it at each start anyway, stays closed;
@@ -48,8 +48,8 @@ options:
       - Whether a file must turn forwarding on at boot, too.
       - V(auto) writes one where the next boot would lack forwarding without it. dockerd turns forwarding on itself when
         it starts, and closes C(FORWARD) with it, unless it filters with nftables, is told not to (C(ip-forward) is
-        false), or boot does not start it. A file that turns forwarding off counts as lacking it as well, since whoever
-        runs C(sysctl --system) later turns it off again.
+        false), or boot does not start it. A file that turns forwarding off counts as lacking it as well, since
+        C(sysctl --system) would turn it off again later.
       - V(true) writes one in any case. dockerd then finds forwarding on and closes nothing, see O(forward_policy).
     type: str
     choices: [auto, "true", "false"]
@@ -183,14 +183,14 @@ refused:
 """
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    PolicyWish,
+    PolicyRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import ForwardingChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ALWAYS,
     AUTO,
     NEVER,
-    ForwardingWish,
+    ForwardingRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
@@ -217,14 +217,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    wish = ForwardingWish(
+    request = ForwardingRequest(
         present=options["state"] == "present",
         families=options["families"],
         persistent=options["persistent"],
         interfaces=options["interfaces"],
         keep_advertised_routes=options["router_advertisements"] == "keep",
     )
-    policy = PolicyWish(
+    policy = PolicyRequest(
         families=options["families"],
         closed=options["forward_policy"] == "drop",
         disruption_allowed=options["on_disruption"] == "allow",
@@ -233,7 +233,7 @@ def main() -> None:
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"])
 
-    run_change(module, ForwardingChange(wish, policy, run_command, read, Journal("ip_forward")))
+    run_change(module, ForwardingChange(request, policy, run_command, read, Journal("ip_forward")))
 
 
 if __name__ == "__main__":

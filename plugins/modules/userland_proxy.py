@@ -11,7 +11,7 @@ short_description: Switch docker-proxy on or off without losing a container
 version_added: 1.0.0
 description:
   - Edits C(daemon.json), restarts dockerd if that is harmless or was consented to, proves that the mode is in force and
-    that every container still runs, and then mends what dockerd leaves behind on containers that it kept, which is
+    that every container still runs, and then sets right what dockerd leaves behind on containers that it kept, which is
     hairpin mode of their ports and, once the proxy is on again, C(route_localnet) of the bridges.
   - Without the proxy, dockerd lets its bridges route 127.0.0.0/8. A rule in the table C(raw) then keeps containers away
     from services on the host's 127.0.0.1, now and, by the unit C(dockernet-loopback-guard.service), at boot. It goes

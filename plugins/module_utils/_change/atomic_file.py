@@ -75,7 +75,7 @@ def _replace(before: FileState, data: bytes) -> None:
     _make_folder(Path(directory))
     prefix = f".{name}.dockernet-"
     for leftover in Path(directory).glob(f"{glob.escape(prefix)}*"):
-        # Of a run that was killed: whoever writes holds the lock, so nobody is at it.
+        # Of a run that was killed: a run that writes holds the lock, so no other is at work.
         leftover.unlink()
     with _scratch(directory, prefix) as (descriptor, scratch):
         with open(descriptor, "wb", closefd=False) as stream:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Rule:
+class SavedRule:
     """One ``-A`` line."""
 
     chain: str
@@ -26,23 +26,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Table:
+class SavedTable:
     """One table: policies of its built-in chains, its rules in order, all its chains."""
 
     policies: dict[str, str] = field(default_factory=dict)
     chains: list[str] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[SavedRule] = field(default_factory=list)
 
-    def of(self, chain: str) -> list[Rule]:
+    def of(self, chain: str) -> list[SavedRule]:
         """The rules of one chain."""
         return [rule for rule in self.rules if rule.chain == chain]
 
 
-def parse_table(save: str, name: str) -> Table:
+def parse_table(save: str, name: str) -> SavedTable:
     """Return the table of that name in the output of a save command; an empty one where it is not in it."""
     policies: dict[str, str] = {}
     chains: list[str] = []
-    rules: list[Rule] = []
+    rules: list[SavedRule] = []
     for line in _lines_of(save, name):
         if line.startswith(":"):
             chain, policy = [*line[1:].split(), "", ""][:2]
@@ -51,7 +51,7 @@ def parse_table(save: str, name: str) -> Table:
                 policies[chain] = policy
         elif line.startswith("-A "):
             rules.append(_rule(line))
-    return Table(policies, chains, rules)
+    return SavedTable(policies, chains, rules)
 
 
 def _lines_of(save: str, name: str) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _lines_of(save: str, name: str) -> Iterator[str]:
             yield line.strip()
 
 
-def _rule(line: str) -> Rule:
+def _rule(line: str) -> SavedRule:
     try:
         words = shlex.split(line)
     except ValueError:
@@ -85,7 +85,7 @@ def _rule(line: str) -> Rule:
             target = values[0] if values else ""
         elif key != "-m":
             matches[key] = " ".join(values)
-    return Rule(words[1] if len(words) > 1 else "", matches, target, line)
+    return SavedRule(words[1] if len(words) > 1 else "", matches, target, line)
 
 
 def _is_option(word: str) -> bool:

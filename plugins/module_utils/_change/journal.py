@@ -92,11 +92,11 @@ class Journal:
         except OSError as error:
             raise ChangeFailed(
                 f"everything was taken back, but that could not be recorded in {self._root / RECORD}: {error}. "
-                "Run it again once that is mended, before anything else is changed"
+                "Run it again once that is fixed, before anything else is changed"
             ) from error
 
     def _forget(self) -> None:
-        """Let go what nobody takes back any more."""
+        """Let go what no one takes back any more."""
         record = read_record(self._root)
         forget(self._root, RECORD, record, taken_back(record, KEEP_DAYS), KEEP_DAYS)
 
@@ -238,7 +238,7 @@ def _without(lines: list[bytes], entries: list[dict[str, Any]], count: int) -> F
 
 
 def _older(entries: list[dict[str, Any]], days: int) -> int:
-    """How many entries there are before the first that is younger, or of a time that cannot be told."""
+    """How many entries there are before the first that is younger, or of an unknown time."""
     last = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - days * _DAY))
     young = (
         number

@@ -24,7 +24,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     PolicyChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    RecreationRecord,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
@@ -74,15 +76,15 @@ class UnitRecord:
 
 @dataclass(frozen=True)
 class NetworkRecord:
-    """A network that was made, removed or made anew; told of, never taken back from here."""
+    """A network that was made, removed or made anew; reported, never taken back from here."""
 
     name: str
-    record: Optional[Record] = None
+    record: Optional[RecreationRecord] = None
     """Of a network made anew: what puts everything back that a killed run left halfway (network_recovery.py)."""
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordedChange:
     """One change that was begun."""
 
     id: str
@@ -106,7 +108,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class _End:
+class _EndEntry:
     id: str
     event: str
     files: list[FileEnd] = field(default_factory=list)
@@ -116,7 +118,7 @@ class _End:
 class History:
     """What there is to take back, oldest first."""
 
-    changes: list[Change] = field(default_factory=list)
+    changes: list[RecordedChange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What could not be read of the record, for people."""
 
@@ -126,7 +128,7 @@ def parse_record(data: bytes, path: str) -> History:
 
     Raises Refusal, naming the line, for an entry that is whole and yet not one that this release writes.
     """
-    changes: dict[str, Change] = {}
+    changes: dict[str, RecordedChange] = {}
     notes: list[str] = []
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
@@ -157,17 +159,17 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _take(changes: dict[str, Change], entry: dict[str, Any]) -> None:
+def _take(changes: dict[str, RecordedChange], entry: dict[str, Any]) -> None:
     schema, event = entry.get("schema"), entry.get("event")
     if schema != SCHEMA:
         raise _UnknownError(f"its schema is {schema!r}, known is {SCHEMA}")
     if event == "begin":
-        change = from_plain(Change, {**entry, "ended": [], "left": []})
+        change = from_plain(RecordedChange, {**entry, "ended": [], "left": []})
         changes[change.id] = change
     elif event == "reverted":
         changes.clear()
     elif event in _ENDS:
-        end = from_plain(_End, entry)
+        end = from_plain(_EndEntry, entry)
         begun = changes.get(end.id)
         # One that is unknown began before everything was taken back.
         if begun is not None:
@@ -222,7 +224,7 @@ class FilePast:
 
     @property
     def unbroken(self) -> list[FileLink]:
-        """The links since somebody else was at the file last, all of them when nobody was."""
+        """The links since somebody else was at the file last, all of them when no one was."""
         start = 0
         for place in range(1, len(self.links)):
             if digest(self.links[place].before) not in {digest(content) for content in self.links[place - 1].after}:
@@ -235,7 +237,7 @@ def digest(content: Content | None) -> str | None:
     return content.sha256 if content else None
 
 
-def sysctl_pasts(changes: Iterable[Change]) -> dict[str, Past]:
+def sysctl_pasts(changes: Iterable[RecordedChange]) -> dict[str, Past]:
     """By key."""
     return _pasts(
         (item.key, item.before, item.after, _is_certain(change))
@@ -244,7 +246,7 @@ def sysctl_pasts(changes: Iterable[Change]) -> dict[str, Past]:
     )
 
 
-def policy_pasts(changes: Iterable[Change]) -> dict[str, Past]:
+def policy_pasts(changes: Iterable[RecordedChange]) -> dict[str, Past]:
     """The policy of FORWARD, by family."""
     return _pasts(
         (item.family, item.before, item.after, _is_certain(change))
@@ -253,7 +255,7 @@ def policy_pasts(changes: Iterable[Change]) -> dict[str, Past]:
     )
 
 
-def unit_pasts(changes: Iterable[Change]) -> dict[str, Past]:
+def unit_pasts(changes: Iterable[RecordedChange]) -> dict[str, Past]:
     """By the name of the unit."""
     return _pasts(
         (item.name, item.before, item.after, _is_certain(change))
@@ -262,7 +264,7 @@ def unit_pasts(changes: Iterable[Change]) -> dict[str, Past]:
     )
 
 
-def port_pasts(changes: Iterable[Change]) -> list[PortPast]:
+def port_pasts(changes: Iterable[RecordedChange]) -> list[PortPast]:
     """By port, in the order of their first change; a container that was started anew has another port."""
     standing = list(_standing(changes))
     found = _pasts(
@@ -274,7 +276,7 @@ def port_pasts(changes: Iterable[Change]) -> list[PortPast]:
     return [PortPast(last[key], past) for key, past in found.items()]
 
 
-def file_pasts(changes: Iterable[Change]) -> dict[str, FilePast]:
+def file_pasts(changes: Iterable[RecordedChange]) -> dict[str, FilePast]:
     """By path; a change that left a file as it found it is none."""
     pasts: dict[str, FilePast] = {}
     for change in changes:
@@ -287,7 +289,7 @@ def file_pasts(changes: Iterable[Change]) -> dict[str, FilePast]:
     return pasts
 
 
-def _after(change: Change, record: FileRecord) -> list[Content | None]:
+def _after(change: RecordedChange, record: FileRecord) -> list[Content | None]:
     known = [record.before, *record.writes]
     if record.path not in change.left:
         return known
@@ -297,11 +299,11 @@ def _after(change: Change, record: FileRecord) -> list[Content | None]:
     return same[:1] or record.writes
 
 
-def _standing(changes: Iterable[Change]) -> Iterable[Change]:
+def _standing(changes: Iterable[RecordedChange]) -> Iterable[RecordedChange]:
     return (change for change in changes if not change.undone)
 
 
-def _is_certain(change: Change) -> bool:
+def _is_certain(change: RecordedChange) -> bool:
     """Whether all that it wanted came true; a killed or failed one may have come anywhere."""
     return "done" in change.ended
 

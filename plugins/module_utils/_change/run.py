@@ -34,7 +34,7 @@ PYROUTE2 = "pyroute2"
 def exclusive(path: str = LOCK_PATH, wait: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the lock of all changes while the body runs; wait so many seconds for another holder to finish.
 
-    The kernel lets go of the lock when the holder dies (flock(2)), so a killed run blocks nobody. Raises Refusal when
+    The kernel lets go of the lock when the holder dies (flock(2)), so a killed run blocks no one. Raises Refusal when
     another run still holds it after that time.
     """
     try:
@@ -44,7 +44,7 @@ def exclusive(path: str = LOCK_PATH, wait: float = WAIT_SECONDS) -> Iterator[Non
     try:
         _acquire(descriptor, path, time.monotonic() + wait)
         with contextlib.suppress(OSError):
-            # For the message of whoever waits in vain; where there is no space left, the lock holds all the same.
+            # For the message of a run that waits in vain; where there is no space left, the lock holds all the same.
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

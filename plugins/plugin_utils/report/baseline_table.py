@@ -103,7 +103,7 @@ def _deeds(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
 
 
 def _for_humans(rows: Iterable[Row]) -> list[str]:
-    """What no module mends: what is so, and what to do; said once where that is the same for several resources."""
+    """What no module repairs: what is so, and what to do; said once where that is the same for several resources."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.verdict == HUMAN:

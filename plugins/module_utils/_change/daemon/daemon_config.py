@@ -27,8 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonFacts,
     DaemonPlan,
     DaemonStep,
-    Left,
-    after_care,
+    Unfinished,
+    follow_up,
     plan_daemon_config,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal
@@ -56,8 +56,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     read_record,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    Change,
     FileRecord,
+    RecordedChange,
     parse_record,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
@@ -138,10 +138,10 @@ class DaemonConfigChange:
         restarts = any(step.action == RESTART for step in plan.steps)
         try:
             transaction.run(
-                plan, lambda snapshot: _mode_problem(plan, snapshot), lambda snapshot: self._care(plan, snapshot)
+                plan, lambda snapshot: _mode_problem(plan, snapshot), lambda snapshot: self._follow_up(plan, snapshot)
             )
             if not restarts:
-                self._care(plan, self._read())
+                self._follow_up(plan, self._read())
         except ChangeFailed as error:
             self._journal.end("failed", error=str(error))
             raise
@@ -150,11 +150,11 @@ class DaemonConfigChange:
     def _daemon(self, plan: DaemonPlan) -> Daemon:
         return DockerService(self._run, plan.unit) if plan.unit else BareDaemon(plan.pid, plan.started)
 
-    def _care(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
+    def _follow_up(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
         """Bring ports and bridges of what was kept, and the guard, into line with the mode, as they are now."""
-        if not plan.care or plan.proxy is None:
+        if not plan.has_follow_up or plan.proxy is None:
             return
-        ports, sysctls = after_care(snapshot, plan.kept, enabled=plan.proxy)
+        ports, sysctls = follow_up(snapshot, plan.kept, enabled=plan.proxy)
         try:
             set_guard(plan.guard, self._run)
             set_ports(ports)
@@ -177,7 +177,7 @@ class DaemonConfigChange:
         facts = DaemonFacts(
             file,
             bridge_netfilter=found,
-            left=read_left(file, snapshot.daemon),
+            unfinished=read_unfinished(file, snapshot.daemon),
             firewall=read_firewall(self._run),
             guard=read_unit_to_plan(self._run, UNIT),
         )
@@ -223,7 +223,7 @@ def _refuse_other_file(snapshot: HostSnapshot) -> None:
         raise Refusal(f"nothing was changed: this dockerd reads {own}, not {named}")
 
 
-def read_left(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNAL_ROOT) -> Left:
+def read_unfinished(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNAL_ROOT) -> Unfinished:
     """Return what is left to be done about file; nothing where the journal cannot be read, which is no obstacle."""
     try:
         killed = unfinished(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
@@ -232,16 +232,16 @@ def read_left(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNA
         started = _started(daemon)
         unread = [record.before for change, record in killed if started is not None and _began(change) > started]
         if not unread:
-            return Left(ported=ported)
+            return Unfinished(ported=ported)
         text = read_regular(unread[0].copy).data.decode() if unread[0] else None
     except (OSError, ValueError, Refusal):
-        return Left()
-    return Left(unread=True, text=text, ported=ported)
+        return Unfinished()
+    return Unfinished(unread=True, text=text, ported=ported)
 
 
-def unfinished(changes: list[Change], path: str) -> list[tuple[Change, FileRecord]]:
+def unfinished(changes: list[RecordedChange], path: str) -> list[tuple[RecordedChange, FileRecord]]:
     """Return the changes of the file at path that were killed since one of them came to its end, oldest first."""
-    killed: list[tuple[Change, FileRecord]] = []
+    killed: list[tuple[RecordedChange, FileRecord]] = []
     for change in changes:
         for file in change.files:
             if file.path == path:
@@ -249,7 +249,7 @@ def unfinished(changes: list[Change], path: str) -> list[tuple[Change, FileRecor
     return killed
 
 
-def _began(change: Change) -> float:
+def _began(change: RecordedChange) -> float:
     """Seconds since the epoch, from the entry's name, which has more of them than its time."""
     return int(change.id.partition("-")[0]) / 1e9
 

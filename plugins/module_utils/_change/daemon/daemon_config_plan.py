@@ -39,7 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     without_key,
     without_reload_blockers,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal, Target
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import ConfigTarget, Goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
     BACKEND,
     LiveRestore,
@@ -112,7 +112,7 @@ PORTS, LOOPBACK = "ports", "loopback"
 """What a change of daemon.json may bring into line with docker-proxy along: hairpin of ports, the routing of 127/8."""
 WRITE, RELOAD, RESTART = "write", "reload", "restart"
 _WAITS = "a start of dockerd that finds containers running ignores it; it waits for one that finds none"
-_NOBODY_KNOWS = (
+_NOT_KNOWN = (
     "the file was changed after dockerd had started, and nothing shows whether that was before or after this key; a "
     "restart of dockerd makes sure"
 )
@@ -128,7 +128,7 @@ class Consent:
 
 
 @dataclass(frozen=True)
-class Left:
+class Unfinished:
     """What a run that was killed has left to be done."""
 
     unread: bool = False
@@ -146,7 +146,7 @@ class DaemonFacts:
     traits: ServiceTraits = field(default_factory=ServiceTraits)
     bridge_netfilter: bool = True
     """Whether the kernel has br_netfilter, loaded or to be loaded."""
-    left: Left = field(default_factory=Left)
+    unfinished: Unfinished = field(default_factory=Unfinished)
     """What a run that was killed has left to be done."""
     firewall: Firewall = field(default_factory=Firewall)
     guard: UnitState = field(default_factory=lambda: UnitState(UNIT))
@@ -155,7 +155,7 @@ class DaemonFacts:
 
 @dataclass(frozen=True)
 class DaemonStep:
-    """daemon.json as it must be for one thing that dockerd is told."""
+    """daemon.json as it must be for one step that dockerd is asked to do."""
 
     text: str | None
     """None: no file."""
@@ -188,8 +188,8 @@ class DaemonPlan:
     kept: list[Container] = field(default_factory=list)
     """Containers that must run on through the restart."""
     proxy: bool | None = None
-    """The mode of docker-proxy that must be in force after the restart; None: it cannot be told."""
-    care: bool = False
+    """The mode of docker-proxy that must be in force after the restart; None: it is not known."""
+    has_follow_up: bool = False
     """Whether ports and bridges must be brought into line with that mode."""
     ports: list[PortChange] = field(default_factory=list)
     sysctls: list[SysctlChange] = field(default_factory=list)
@@ -198,12 +198,12 @@ class DaemonPlan:
 
 
 @dataclass(frozen=True)
-class Request:
+class DaemonContext:
     """All that a plan is made of."""
 
     snapshot: HostSnapshot
     config: CurrentConfig
-    target: Target
+    target: ConfigTarget
     consent: Consent
     facts: DaemonFacts
     settings: dict[str, Any]
@@ -244,12 +244,12 @@ class KeyOutcome:
     note: str
 
 
-def outcomes(request: Request, final: str | None, told: str, ignored: frozenset[str]) -> list[KeyOutcome]:
+def outcomes(context: DaemonContext, final: str | None, action: str, ignored: frozenset[str]) -> list[KeyOutcome]:
     """Return for each key that changes or was asked for what is done to it, and how that comes into force.
 
-    told: what dockerd is told (reload, restart, write for nothing). ignored: keys that it does not heed yet.
+    action: what dockerd is asked to do (reload, restart, write for nothing). ignored: keys that it does not heed yet.
     """
-    return [_outcome(request, name, final, told, ignored) for name in _names(request, final)]
+    return [_outcome(context, name, final, action, ignored) for name in _names(context, final)]
 
 
 def pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
@@ -258,35 +258,35 @@ def pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
     return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
 
 
-def _names(request: Request, final: str | None) -> Iterator[str]:
-    changed = changed_keys(request.config.text, final)
+def _names(context: DaemonContext, final: str | None) -> Iterator[str]:
+    changed = changed_keys(context.config.text, final)
     yield from changed
-    for name in sorted(request.target.keys):
+    for name in sorted(context.target.keys):
         # A whole text names all its keys; those that stay as they are need no word.
-        if name not in changed and (not request.target.exact or name in request.pending):
+        if name not in changed and (not context.target.exact or name in context.pending):
             yield name
 
 
-def _outcome(request: Request, name: str, final: str | None, told: str, ignored: frozenset[str]) -> KeyOutcome:
+def _outcome(context: DaemonContext, name: str, final: str | None, action: str, ignored: frozenset[str]) -> KeyOutcome:
     change = "unchanged"
-    if name in changed_keys(request.config.text, final):
+    if name in changed_keys(context.config.text, final):
         change = "set" if name in values_of(final) else "removed"
-    effect, note = _effect(request, name, told, ignored)
+    effect, note = _effect(context, name, action, ignored)
     return KeyOutcome(name, change, effect, note)
 
 
-def _effect(request: Request, name: str, told: str, ignored: frozenset[str]) -> tuple[str, str]:
+def _effect(context: DaemonContext, name: str, action: str, ignored: frozenset[str]) -> tuple[str, str]:
     if name in ignored:
         return "pending", _WAITS
-    if name in request.pending:
-        return told, note_of(name)
-    known = in_force(request.snapshot, name, request.settings.get(name))
-    if known is None and told != RESTART:
-        return "unknown", _NOBODY_KNOWS
+    if name in context.pending:
+        return action, note_of(name)
+    known = in_force(context.snapshot, name, context.settings.get(name))
+    if known is None and action != RESTART:
+        return "unknown", _NOT_KNOWN
     return "none", note_of(name)
 
 
-def after_care(
+def follow_up(
     snapshot: HostSnapshot, kept: list[Container], *, enabled: bool
 ) -> tuple[list[PortChange], list[SysctlChange]]:
     """Return the ports and sysctls that must change for the mode: hairpin of kept containers, 127/8 of bridges."""
@@ -297,7 +297,7 @@ def after_care(
 
 
 @dataclass(frozen=True)
-class Carried:
+class CarryOver:
     """How live-restore carries the containers over the restart."""
 
     carries: bool
@@ -309,21 +309,21 @@ class Carried:
     """It must be in the file for the restart, and goes by a reload behind it."""
 
 
-def carried_over(request: Request) -> Carried:
+def carried_over(context: DaemonContext) -> CarryOver:
     """Return how live-restore would carry what runs over a restart."""
-    state = _state(request)
-    if not running(request.snapshot) or state.carries:
-        return Carried(state.carries)
+    state = _state(context)
+    if not running(context.snapshot) or state.carries:
+        return CarryOver(state.carries)
     if state.obstacle:
-        return Carried(carries=False)
+        return CarryOver(carries=False)
     if state.next_start:
         # A file that asks for it is consent enough: only the reload is missing.
-        return Carried(carries=True, prepare=True)
-    if request.consent.live_restore:
+        return CarryOver(carries=True, prepare=True)
+    if context.consent.live_restore:
         # A goal that live-restore goes is not overruled by the consent to turn it on: it goes behind the restart.
-        gives_up = LIVE_RESTORE in request.target.keys
-        return Carried(carries=True, prepare=not state.in_force, write=not gives_up, take_back=gives_up)
-    return Carried(carries=state.in_force, take_back=state.in_force)
+        gives_up = LIVE_RESTORE in context.target.keys
+        return CarryOver(carries=True, prepare=not state.in_force, write=not gives_up, take_back=gives_up)
+    return CarryOver(carries=state.in_force, take_back=state.in_force)
 
 
 def reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
@@ -333,82 +333,82 @@ def reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
     return [step] if text == config.text else [step, DaemonStep(config.text)]
 
 
-def plan_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
+def plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
     """Plan the restart; ignored: keys that it does not bring into force.
 
     Raises Refusal where it cannot be done from here, would not work, or takes consent that was not given.
     """
-    snapshot, config, consent = request.snapshot, request.config, request.consent
+    snapshot, config, consent = context.snapshot, context.config, context.consent
     demand(snapshot, NAMESPACES, LINKS, SYSCTL)
     _refuse_unmanaged(snapshot)
-    enabled = request.settings.get(KEY, proxy_default())
+    enabled = context.settings.get(KEY, proxy_default())
     proxy = proxy_in_force(snapshot).value
     switched = proxy is not None and proxy != enabled
     if switched and not enabled:
-        refuse_impossible(snapshot, bridge_netfilter=request.facts.bridge_netfilter)
-    moved = moved_state(snapshot, request.pending)
-    carried = carried_over(request)
-    felt = impact(snapshot, request.facts.traits, carried_over=carried.carries)
+        refuse_impossible(snapshot, bridge_netfilter=context.facts.bridge_netfilter)
+    moved = moved_state(snapshot, context.pending)
+    carried = carried_over(context)
+    felt = impact(snapshot, context.facts.traits, carried_over=carried.carries)
     disruptions = moved + felt.disruptions
-    disruptions += cut_off(snapshot, request.settings) if switched and not enabled else []
-    disruptions += refused_bindings(snapshot, request.settings) if switched or BACKEND in request.pending else []
-    disruptions += closed_forward(snapshot, request.settings) if BACKEND in request.pending else []
+    disruptions += cut_off(snapshot, context.settings) if switched and not enabled else []
+    disruptions += refused_bindings(snapshot, context.settings) if switched or BACKEND in context.pending else []
+    disruptions += closed_forward(snapshot, context.settings) if BACKEND in context.pending else []
     if disruptions and not consent.disruption:
-        raise _refusal(request, carried, felt, disruptions)
-    steps, final = _steps(request, carried)
-    ports, sysctls = after_care(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
-    guard = _guard(request, enabled=enabled) if switched else GuardPlan()
-    actions = file_actions(config.path, config.text, final) + _service_actions(request, felt, carried, ignored)
-    keys = outcomes(request, final, RESTART, ignored)
+        raise _refusal(context, carried, felt, disruptions)
+    steps, final = _steps(context, carried)
+    ports, sysctls = follow_up(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
+    guard = _guard(context, enabled=enabled) if switched else GuardPlan()
+    actions = file_actions(config.path, config.text, final) + _service_actions(context, felt, carried, ignored)
+    keys = outcomes(context, final, RESTART, ignored)
     outline = Outline(
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
         disruptions,
         [
             *pending_warnings(keys),
-            *others_in_file(snapshot, request.target.keys),
-            *closing_warnings(snapshot, current_policy(snapshot, request.facts.firewall, "ipv4")),
+            *others_in_file(snapshot, context.target.keys),
+            *closing_warnings(snapshot, current_policy(snapshot, context.facts.firewall, "ipv4")),
             *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
             *guard.warnings,
         ],
         results={"settings": keys, "follows": [LOOPBACK, PORTS] if switched else []},
     )
-    fallback, fallback_name = _fallback(request, carried)
+    fallback, fallback_name = _fallback(context, carried)
     return DaemonPlan(
         outline,
-        request.facts.config,
-        unit=request.unit,
-        pid=request.pid,
-        started=request.started,
-        docker_host=request.snapshot.docker_host,
+        context.facts.config,
+        unit=context.unit,
+        pid=context.pid,
+        started=context.started,
+        docker_host=context.snapshot.docker_host,
         steps=steps,
         undo=reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
         fallback=fallback,
         fallback_name=fallback_name,
         kept=felt.kept,
         proxy=None if proxy is None else enabled,
-        care=switched,
+        has_follow_up=switched,
         ports=ports,
         sysctls=sysctls,
         guard=guard,
     )
 
 
-def _guard(request: Request, *, enabled: bool) -> GuardPlan:
-    facts = request.facts
-    return plan_guard_of_switch(request.snapshot, facts.firewall, facts.guard, enabled=enabled)
+def _guard(context: DaemonContext, *, enabled: bool) -> GuardPlan:
+    facts = context.facts
+    return plan_guard_of_switch(context.snapshot, facts.firewall, facts.guard, enabled=enabled)
 
 
-def _state(request: Request) -> LiveRestore:
-    return live_restore(request.snapshot, values_of(request.target.text), request.config.flags)
+def _state(context: DaemonContext) -> LiveRestore:
+    return live_restore(context.snapshot, values_of(context.target.text), context.config.flags)
 
 
-def _steps(request: Request, carried: Carried) -> tuple[list[DaemonStep], str | None]:
+def _steps(context: DaemonContext, carried: CarryOver) -> tuple[list[DaemonStep], str | None]:
     """The steps, and what the file is at last."""
-    config, final = request.config, request.target.text
+    config, final = context.config, context.target.text
     if carried.write:
         final = with_key(final or "", LIVE_RESTORE, value=True)
-    if carried.prepare and not request.target.exact:
+    if carried.prepare and not context.target.exact:
         final = without_reload_blockers(final, config.release)
     start = final
     if carried.take_back:
@@ -417,7 +417,7 @@ def _steps(request: Request, carried: Carried) -> tuple[list[DaemonStep], str | 
     if carried.prepare:
         start = without_reload_blockers(start, config.release)
         steps.append(DaemonStep(start, RELOAD, {LIVE_RESTORE: True}))
-    expected = {name: value for name, value in request.expected.items() if name != LIVE_RESTORE}
+    expected = {name: value for name, value in context.expected.items() if name != LIVE_RESTORE}
     steps.append(DaemonStep(start, RESTART, expected))
     if carried.take_back:
         # Only a false that is written out turns it off in a reload.
@@ -428,18 +428,18 @@ def _steps(request: Request, carried: Carried) -> tuple[list[DaemonStep], str | 
     return steps, final
 
 
-def _fallback(request: Request, carried: Carried) -> tuple[str | None, str]:
+def _fallback(context: DaemonContext, carried: CarryOver) -> tuple[str | None, str]:
     """What the file becomes when dockerd does not start, and what to call that."""
-    old = request.config.text
-    proxy = proxy_in_force(request.snapshot).value
+    old = context.config.text
+    proxy = proxy_in_force(context.snapshot).value
     text, name = old, "the previous file"
-    if old == request.target.text and request.facts.left.unread:
-        text, name = request.facts.left.text, "the file as it was before a run that was killed"
-    elif old == request.target.text and proxy is not None:
+    if old == context.target.text and context.facts.unfinished.unread:
+        text, name = context.facts.unfinished.text, "the file as it was before a run that was killed"
+    elif old == context.target.text and proxy is not None:
         # The file was ahead of the daemon; what was in force until now is known to work.
         text = without_key(old or "", KEY) if proxy else with_key(old or "", KEY, value=False)
         name = f"the file with {KEY} as it was in force before"
-    if carried.carries and values_of(text).get(LIVE_RESTORE) is not True and LIVE_RESTORE not in request.config.flags:
+    if carried.carries and values_of(text).get(LIVE_RESTORE) is not True and LIVE_RESTORE not in context.config.flags:
         # A start without it would kill the containers that it has let survive.
         text = with_key(text or "", LIVE_RESTORE, value=True)
         name = f"{name} and live-restore, without which that start would have stopped the containers"
@@ -456,20 +456,20 @@ def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
         )
 
 
-def _refusal(request: Request, carried: Carried, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
+def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
     who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
-    needing = ", ".join(sorted(name for name in request.pending if not reloadable(name)))
+    needing = ", ".join(sorted(name for name in context.pending if not reloadable(name)))
     cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
     text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
     consents = {"on_disruption": "allow"}
-    state = _state(request)
+    state = _state(context)
     if carried.carries or not felt.disruptions:
         return Refusal(text, disruptions, consents=consents)
     if state.obstacle:
         return Refusal(
             f"{text}. Live-restore cannot carry them over it: {state.obstacle}", disruptions, consents=consents
         )
-    if needing and all(of_default_bridge(name) or reloadable(name) for name in request.pending):
+    if needing and all(of_default_bridge(name) or reloadable(name) for name in context.pending):
         text += (
             f". Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
             "With live_restore: enable the file is written, and waits for a start that finds no container running"
@@ -479,12 +479,14 @@ def _refusal(request: Request, carried: Carried, felt: RestartImpact, disruption
     return Refusal(text, disruptions, consents={**consents, "live_restore": "enable"})
 
 
-def _service_actions(request: Request, felt: RestartImpact, carried: Carried, ignored: frozenset[str]) -> list[str]:
-    unit = request.config.starter
-    taken = frozenset(name for name in request.pending - ignored if of_default_bridge(name))
+def _service_actions(
+    context: DaemonContext, felt: RestartImpact, carried: CarryOver, ignored: frozenset[str]
+) -> list[str]:
+    unit = context.config.starter
+    taken = frozenset(name for name in context.pending - ignored if of_default_bridge(name))
     keeping = f"; {len(felt.kept)} running containers are kept by live-restore" if felt.kept else ""
     actions = [f"reload {unit} and wait until dockerd reports live-restore"] if carried.prepare else []
-    actions.append(f"restart {unit}{keeping}{default_network_anew(request.snapshot, taken, request.settings)}")
+    actions.append(f"restart {unit}{keeping}{default_network_anew(context.snapshot, taken, context.settings)}")
     if carried.take_back:
         actions.append(f"reload {unit} and wait until dockerd reports live-restore off")
     return actions
@@ -515,50 +517,50 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
         raise Refusal(
             f"nothing was changed: the engine is part of a swarm, and dockerd does not start there with {LIVE_RESTORE}"
         )
-    request = Request(snapshot, config, target, consent, facts, settings)
-    request = replace(request, pending=_pending(request))
-    due = frozenset(name for name in request.pending if not reloadable(name))
-    keeps = bool(running(snapshot)) and carried_over(request).carries
+    context = DaemonContext(snapshot, config, target, consent, facts, settings)
+    context = replace(context, pending=_pending(context))
+    due = frozenset(name for name in context.pending if not reloadable(name))
+    keeps = bool(running(snapshot)) and carried_over(context).carries
     ignored = frozenset(name for name in due if keeps and of_default_bridge(name))
     if due - ignored or target.restart:
-        return plan_restart(request, ignored)
-    return _without_restart(request, ignored)
+        return plan_restart(context, ignored)
+    return _without_restart(context, ignored)
 
 
-def _pending(request: Request) -> frozenset[str]:
+def _pending(context: DaemonContext) -> frozenset[str]:
     """What is not in force. The daemon's own word counts where it has one, else what changes in the file."""
-    changed = {*changed_keys(request.config.text, request.target.text), *(_unread(request) & request.target.keys)}
+    changed = {*changed_keys(context.config.text, context.target.text), *(_unread(context) & context.target.keys)}
     found = set()
-    for name in {*changed, *request.target.keys}:
-        known = in_force(request.snapshot, name, request.settings.get(name)) if _reported(request, name) else None
-        # Of secrets nobody is shown which they are.
-        told = known is not None and not holds_secrets({name: request.settings.get(name)})
-        if known is False or (name in changed and not told):
+    for name in {*changed, *context.target.keys}:
+        known = in_force(context.snapshot, name, context.settings.get(name)) if _reported(context, name) else None
+        # Secrets are not shown, so a daemon that reports them says nothing of which they are.
+        shown = known is not None and not holds_secrets({name: context.settings.get(name)})
+        if known is False or (name in changed and not shown):
             found.add(name)
     return frozenset(found)
 
 
-def _unread(request: Request) -> frozenset[str]:
+def _unread(context: DaemonContext) -> frozenset[str]:
     """Keys of the file that dockerd has not read, since the run that wrote them was killed."""
-    left = request.facts.left
-    return frozenset(changed_keys(left.text, request.config.text)) if left.unread else frozenset()
+    unfinished = context.facts.unfinished
+    return frozenset(changed_keys(unfinished.text, context.config.text)) if unfinished.unread else frozenset()
 
 
-def _reported(request: Request, name: str) -> bool:
+def _reported(context: DaemonContext, name: str) -> bool:
     """Whether the daemon itself shows what it has in force."""
-    engine = request.snapshot.engine
+    engine = context.snapshot.engine
     return name in (KEY, LIVE_RESTORE) or (engine is not None and name in engine.settings)
 
 
-def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
-    snapshot, config, target = request.snapshot, request.config, request.target
-    told = request.pending - ignored
+def _without_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
+    snapshot, config, target = context.snapshot, context.config, context.target
+    reloaded = context.pending - ignored
     final, steps, undo = target.text, [], []
-    if told:
+    if reloaded:
         if not target.exact:
             final = without_reload_blockers(final, config.release)
-        steps = _reload_steps(request, final, set(told))
-        undo = reload_undo(config, set(told))
+        steps = _reload_steps(context, final, set(reloaded))
+        undo = reload_undo(config, set(reloaded))
     elif final != config.text:
         steps = [DaemonStep(final)]
     # A run that was killed behind the restart may have left ports, bridges and the guard as they were.
@@ -568,17 +570,17 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
     sysctls: list[SysctlChange] = []
     if KEY in target.keys:
         demand(snapshot, SYSCTL)
-        kept = [container for container in running(snapshot) if container.name in request.facts.left.ported]
+        kept = [container for container in running(snapshot) if container.name in context.facts.unfinished.ported]
         if kept:
             demand(snapshot, NAMESPACES, LINKS)
-        enabled = request.settings.get(KEY, proxy_default())
-        ports, sysctls = after_care(snapshot, kept, enabled=enabled)
+        enabled = context.settings.get(KEY, proxy_default())
+        ports, sysctls = follow_up(snapshot, kept, enabled=enabled)
         if not target.exact:
-            guard = plan_guard_of_switch(snapshot, request.facts.firewall, request.facts.guard, enabled=enabled)
-    keys = outcomes(request, final, RELOAD if told else WRITE, ignored)
+            guard = plan_guard_of_switch(snapshot, context.facts.firewall, context.facts.guard, enabled=enabled)
+    keys = outcomes(context, final, RELOAD if reloaded else WRITE, ignored)
     actions = file_actions(config.path, config.text, final)
-    if told:
-        actions.append(f"reload {config.starter} and wait until dockerd confirms {', '.join(sorted(told))}")
+    if reloaded:
+        actions.append(f"reload {config.starter} and wait until dockerd confirms {', '.join(sorted(reloaded))}")
     outline = Outline(
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
@@ -587,28 +589,28 @@ def _without_restart(request: Request, ignored: frozenset[str]) -> DaemonPlan:
     )
     return DaemonPlan(
         outline,
-        request.facts.config,
-        unit=request.unit,
-        pid=request.pid,
-        started=request.started,
-        docker_host=request.snapshot.docker_host,
+        context.facts.config,
+        unit=context.unit,
+        pid=context.pid,
+        started=context.started,
+        docker_host=context.snapshot.docker_host,
         steps=steps,
         undo=undo,
         fallback=config.text,
         kept=kept,
         proxy=proxy_in_force(snapshot).value,
-        care=bool(ports or sysctls or guard.actions),
+        has_follow_up=bool(ports or sysctls or guard.actions),
         ports=ports,
         sysctls=sysctls,
         guard=guard,
     )
 
 
-def _reload_steps(request: Request, final: str | None, told: set[str]) -> list[DaemonStep]:
-    config = request.config
-    text = without_reload_blockers(written_out(config, final, told), config.release)
-    _refuse_live_conflict(request.snapshot, config, text)
-    step = DaemonStep(text, RELOAD, {name: value for name, value in request.expected.items() if name in told})
+def _reload_steps(context: DaemonContext, final: str | None, reloaded: set[str]) -> list[DaemonStep]:
+    config = context.config
+    text = without_reload_blockers(written_out(config, final, reloaded), config.release)
+    _refuse_live_conflict(context.snapshot, config, text)
+    step = DaemonStep(text, RELOAD, {name: value for name, value in context.expected.items() if name in reloaded})
     return [step] if text == final else [step, DaemonStep(final)]
 
 

@@ -72,13 +72,13 @@ def read_config(snapshot: HostSnapshot, file: FileState) -> CurrentConfig:
     release = snapshot.engine.release if snapshot.engine else (0, 0)
     starter, files = _starter(snapshot)
     config = CurrentConfig(file.path, text, parsed.values, next_flags(snapshot) or {}, release, starter, files)
-    # What is wrong is its author's to mend, even where the change would write over it.
+    # What is wrong is its author's to repair, even where the change would write over it.
     refuse_unstartable(config, text)
     return config
 
 
 def refuse_unstartable(config: CurrentConfig, text: str | None) -> None:
-    """Refuse what keeps dockerd from starting, whoever wrote it; what it only ignores is none of our business here."""
+    """Refuse what keeps dockerd from starting, from whatever hand; what it only ignores is no matter here."""
     parsed = parse_text(text)
     found = [*parsed.problems, *problems_in(parsed.values, parsed.positions, config.flags, config.release)]
     problems = [problem for problem in found if problem.accepted_from is None]

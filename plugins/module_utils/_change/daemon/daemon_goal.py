@@ -32,7 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 
 
 @dataclass(frozen=True)
-class KeyWish:
+class WantedKey:
     """One key of daemon.json: to be there with a value, or not to be there."""
 
     name: str
@@ -41,7 +41,7 @@ class KeyWish:
 
 
 @dataclass(frozen=True)
-class Target:
+class ConfigTarget:
     """The wanted text, None for no file."""
 
     text: str | None
@@ -53,18 +53,18 @@ class Target:
     """Whether dockerd must be started anew, whatever the keys need."""
 
 
-Goal = Callable[[CurrentConfig], Target]
+Goal = Callable[[CurrentConfig], ConfigTarget]
 
 
-def keys_goal(wishes: list[KeyWish]) -> Goal:
+def keys_goal(keys: list[WantedKey]) -> Goal:
     """Return the goal that edits the file key by key, and leaves everything else as it was typed."""
 
-    def goal(config: CurrentConfig) -> Target:
-        _refuse_wrong(config, wishes)
+    def goal(config: CurrentConfig) -> ConfigTarget:
+        _refuse_wrong(config, keys)
         text = config.text
-        for wish in wishes:
-            text = _edited(config, text, wish)
-        return Target(text, frozenset(wish.name for wish in wishes))
+        for wanted in keys:
+            text = _edited(config, text, wanted)
+        return ConfigTarget(text, frozenset(wanted.name for wanted in keys))
 
     return goal
 
@@ -77,19 +77,19 @@ def restarting(goal: Goal) -> Goal:
 def text_goal(text: str | None) -> Goal:
     """Return the goal that replaces the whole file; None: by none."""
 
-    def goal(config: CurrentConfig) -> Target:
+    def goal(config: CurrentConfig) -> ConfigTarget:
         names = {*flattened(config.values), *flattened(parse_text(text).values), "userland-proxy", "live-restore"}
-        return Target(text, frozenset(names), exact=True)
+        return ConfigTarget(text, frozenset(names), exact=True)
 
     return goal
 
 
-def _refuse_wrong(config: CurrentConfig, wishes: list[KeyWish]) -> None:
+def _refuse_wrong(config: CurrentConfig, keys: list[WantedKey]) -> None:
     """Refuse what this engine does not know, or does not take as it is written.
 
     In a file that is there already, dockerd's own measure counts; here also what it would take and not heed.
     """
-    values = {wish.name: wish.value for wish in wishes if wish.present}
+    values = {wanted.name: wanted.value for wanted in keys if wanted.present}
     judged = problems_in(values, {}, {}, config.release)
     messages = [problem.message for problem in judged if not _stands_already(config, problem.key, values)]
     messages += [
@@ -106,29 +106,29 @@ def _refuse_wrong(config: CurrentConfig, wishes: list[KeyWish]) -> None:
 
 
 def _stands_already(config: CurrentConfig, name: str | None, values: dict[str, Any]) -> bool:
-    """Whether the file says it already, so that whoever reads it has judged it."""
+    """Whether the file says it already, so that dockerd has judged it."""
     return name in config.values and same(config.values[name], values.get(name))
 
 
-def _edited(config: CurrentConfig, text: str | None, wish: KeyWish) -> str | None:
+def _edited(config: CurrentConfig, text: str | None, wanted: WantedKey) -> str | None:
     values = parse_text(text).values
-    if wish.name in flattened(values) and wish.name not in values:
+    if wanted.name in flattened(values) and wanted.name not in values:
         raise Refusal(
-            f"{config.path} sets {wish.name} inside of another object, where dockerd heeds it, too; take it out there"
+            f"{config.path} sets {wanted.name} inside of another object, where dockerd heeds it, too; take it out there"
         )
-    if not wish.present:
-        return text if wish.name not in values else without_key(text or "", wish.name)
-    if wish.name in config.flags and wish.name not in MERGED_WITH_FLAGS:
-        _refuse_flag(config, wish)
+    if not wanted.present:
+        return text if wanted.name not in values else without_key(text or "", wanted.name)
+    if wanted.name in config.flags and wanted.name not in MERGED_WITH_FLAGS:
+        _refuse_flag(config, wanted)
         return text
-    if wish.name in values and same(values[wish.name], wish.value):
+    if wanted.name in values and same(values[wanted.name], wanted.value):
         return text
-    return with_key(text or "", wish.name, value=wish.value)
+    return with_key(text or "", wanted.name, value=wanted.value)
 
 
-def _refuse_flag(config: CurrentConfig, wish: KeyWish) -> None:
-    if not same(config.flags[wish.name], wish.value):
-        raise Refusal(flag_conflict(config, wish.name))
+def _refuse_flag(config: CurrentConfig, wanted: WantedKey) -> None:
+    if not same(config.flags[wanted.name], wanted.value):
+        raise Refusal(flag_conflict(config, wanted.name))
 
 
 def flag_conflict(config: CurrentConfig, name: str) -> str:
@@ -146,13 +146,13 @@ def proxy_goal(*, enabled: bool) -> Goal:
     On is the default, so the key goes then; a true that is written out stays where it does no harm.
     """
 
-    def goal(config: CurrentConfig) -> Target:
+    def goal(config: CurrentConfig) -> ConfigTarget:
         if not enabled:
-            return keys_goal([KeyWish(KEY, value=False)])(config)
+            return keys_goal([WantedKey(KEY, value=False)])(config)
         if config.flags.get(KEY) is False:
             raise Refusal(flag_conflict(config, KEY))
         harmless = flattened(config.values).get(KEY) is True and not reload_blockers(config.values, {}, config.release)
-        wishes = [] if harmless else [KeyWish(KEY, present=False)]
-        return Target(keys_goal(wishes)(config).text, frozenset({KEY}))
+        keys = [] if harmless else [WantedKey(KEY, present=False)]
+        return ConfigTarget(keys_goal(keys)(config).text, frozenset({KEY}))
 
     return goal

@@ -66,7 +66,7 @@ class ServiceState:
 
 
 class Daemon(Protocol):
-    """How dockerd is told something, and what it says: a service of systemd, or a process alone."""
+    """How dockerd is controlled, and what it says: a service of systemd, or a process alone."""
 
     def cursor(self) -> str:
         """Where its journal ends now; empty where there is none to be read."""
@@ -140,7 +140,7 @@ class DockerService:
 
 
 class BareDaemon:
-    """A dockerd that no unit of systemd runs: it can be told to read its file again, and no more."""
+    """A dockerd that no unit of systemd runs: it can be made to read its file again, and no more."""
 
     def __init__(self, pid: int, started: float) -> None:
         """Take its process, and when that was started, in seconds since the epoch."""
@@ -148,7 +148,7 @@ class BareDaemon:
         self._started = started
 
     def cursor(self) -> str:
-        """Nobody knows where its log goes."""
+        """Empty: where its log goes is not known."""
         return ""
 
     def journal_since(self, dummy: str) -> list[str]:
@@ -179,7 +179,7 @@ class BareDaemon:
         raise ChangeFailed("dockerd is not run by systemd, and was not restarted")
 
     def state(self) -> ServiceState:
-        """Whether it runs, in systemd's words; nobody is at it."""
+        """Whether it runs, in systemd's words; it has no jobs."""
         active = "active" if read_process(self._pid) is not None else "inactive"
         return ServiceState(active, self._pid, has_job=False)
 
@@ -281,7 +281,7 @@ class DaemonTransaction:
         """A dockerd that died of the reload is started again by systemd, with the new file: see how that went."""
         if wait_for(lambda: not report_problem(self._read(), step.expected), RELOAD_SECONDS):
             return ""
-        return f"dockerd ended when it was told to reload{f' ({problem})' if problem else ''}"
+        return f"dockerd ended when it was asked to reload{f' ({problem})' if problem else ''}"
 
     def _not_reloaded(self, plan: DaemonPlan, problem: str, *, restarted: bool, before: int) -> ChangeFailed:
         log = self._daemon.journal_since(self._cursor)

@@ -123,12 +123,12 @@ def moved_state(snapshot: HostSnapshot, changing: frozenset[str]) -> list[Disrup
     return [Disruption(container.name, how) for container in snapshot.containers]
 
 
-def others_in_file(snapshot: HostSnapshot, wished: frozenset[str]) -> list[str]:
+def others_in_file(snapshot: HostSnapshot, wanted: frozenset[str]) -> list[str]:
     """Return a warning, if need be, of what else a restart may bring into force: the file is newer than dockerd."""
     config, daemon = snapshot.daemon_config, snapshot.daemon
     if config is None or daemon is None or config.mtime is None or config.mtime <= daemon.started_at + CLOCK_SLACK:
         return []
-    others = sorted(key for key in config.values if key not in {*wished, LIVE_RESTORE})
+    others = sorted(key for key in config.values if key not in {*wanted, LIVE_RESTORE})
     if not others:
         return []
     return [

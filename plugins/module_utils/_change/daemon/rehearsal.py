@@ -35,7 +35,7 @@ def is_rehearsed(text: str, release: tuple[int, int]) -> bool:
 def obstacle_to_rehearsal(unit: list[str]) -> str:
     """Return why dockerd is not asked, where unit is the command line of its service; empty where it can be.
 
-    The rehearsal runs as root: what it runs must be dockerd by its unit's word, and nobody's but root's. What a process
+    The rehearsal runs as root: what it runs must be dockerd by its unit's word, and no one's but root's. What a process
     says of itself is no word to run a program by, and a wrapper must not be run at all.
     """
     if not unit:

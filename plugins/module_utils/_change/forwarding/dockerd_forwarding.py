@@ -7,7 +7,7 @@
 """What dockerd itself does about forwarding and the FORWARD chain. Pure.
 
 dockerd closes FORWARD (policy DROP) only when it is dockerd that turns forwarding on: moby, setup_ip_forwarding.go.
-For IPv6, engines before 28 close it at every start, whoever turned forwarding on.
+For IPv6, engines before 28 close it at every start, whatever turned forwarding on.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def closes_at_boot(snapshot: HostSnapshot, family: str, turned_on: set[str]) -> 
 
 
 def closes_at_every_start(snapshot: HostSnapshot, family: str) -> bool:
-    """Whether dockerd sets the policy DROP at every start, whoever turned forwarding on."""
+    """Whether dockerd sets the policy DROP at every start, whatever turned forwarding on."""
     engine = snapshot.engine
     return (
         family == "ipv6"
@@ -138,11 +138,11 @@ def _unasked(snapshot: HostSnapshot) -> list[str]:
     source = snapshot.sources.get(ENGINE)
     if source is None or source.kind == "absent":
         return []
-    return [f"whether dockerd still closes the FORWARD chain at the next boot could not be told: {source.reason}"]
+    return [f"whether dockerd still closes the FORWARD chain at the next boot could not be determined: {source.reason}"]
 
 
 def _open_with_nftables(family: str, since: str) -> str:
-    """There dockerd closes nothing for others, whoever turns forwarding on (moby, bridge_linux.go)."""
+    """There dockerd closes nothing for others, whatever turns forwarding on (moby, bridge_linux.go)."""
     return (
         f"the host forwards {NAMES[family]} {since}, and dockerd, which filters with nftables, closes nothing for "
         "others: the host routes between its own interfaces for anyone who uses it as a gateway, unless a chain at the "

@@ -59,8 +59,8 @@ CHAIN = "FORWARD"
 _KEEP = {"forward_policy": "keep"}
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
-    "would drop what it accepts. The host routes for whoever uses it as a gateway unless another table closes it, say: "
-    "nft 'add table inet gateway; add chain inet gateway forward { type filter hook forward priority -1; }; "
+    "would drop what it accepts. The host routes for anyone who uses it as a gateway unless another table closes it, "
+    "say: nft 'add table inet gateway; add chain inet gateway forward { type filter hook forward priority -1; }; "
     'add rule inet gateway forward iifname "UPLINK" oifname "UPLINK" drop\''
 )
 _OPEN_BY_FIREWALLD = (
@@ -99,14 +99,14 @@ def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class PolicyWish:
+class PolicyRequest:
     """What the caller wants."""
 
     families: list[str]
     closed: bool = True
     """False: whatever the policy is, it is left so."""
     at_boot: set[str] = field(default_factory=set)
-    """Families that a unit must close at boot, since nobody else does."""
+    """Families that a unit must close at boot, since no one else does."""
     disruption_allowed: bool = False
 
 
@@ -130,31 +130,31 @@ class PolicyPlan:
 
 
 def plan_policy(
-    snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, wish: PolicyWish, declared: DeclaredForwarders
+    snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, request: PolicyRequest, declared: DeclaredForwarders
 ) -> PolicyPlan:
-    """Plan a closed FORWARD for the families of wish; declared: who is forwarded for, by files of the host.
+    """Plan a closed FORWARD for the families of request; declared: who is forwarded for, by files of the host.
 
     Raises Refusal where somebody would be cut off without consent, where other software sets the policy, or where it
     cannot be kept at boot.
     """
-    if not wish.closed:
+    if not request.closed:
         return PolicyPlan()
     left_open = _left_open(snapshot, firewall)
     if left_open:
         return PolicyPlan(Outline(warnings=left_open))
     demand(snapshot, RULESET, LINKS)
-    _refuse_what_does_not_last(firewall, unit, wish)
-    now = {family: current_policy(snapshot, firewall, family) for family in wish.families}
+    _refuse_what_does_not_last(firewall, unit, request)
+    now = {family: current_policy(snapshot, firewall, family) for family in request.families}
     policies = [PolicyChange(family, policy, "DROP") for family, policy in now.items() if policy != "DROP"]
     concerned = {item.family: _concerned(snapshot, firewall, item.family, declared) for item in policies}
     disruptions = _disruptions(concerned)
-    if disruptions and not wish.disruption_allowed:
+    if disruptions and not request.disruption_allowed:
         raise Refusal(_refusal(disruptions, concerned), disruptions, consents={"on_disruption": "allow", **_KEEP})
-    change = _unit_change(firewall, unit, now, wish) if wish.at_boot else None
+    change = _unit_change(firewall, unit, now, request) if request.at_boot else None
     actions = unit_actions(change, _purpose(change.after)) if change else []
     actions += [_action(policy, concerned[policy.family]) for policy in policies]
     diffs = (unit_diff(change) if change else []) + policy_diff(policies)
-    warnings = _warnings(snapshot, firewall, policies, wish) + started_by_hand(snapshot, list(concerned), declared)
+    warnings = _warnings(snapshot, firewall, policies, request) + started_by_hand(snapshot, list(concerned), declared)
     return PolicyPlan(Outline(actions, diffs, disruptions, warnings), policies, change)
 
 
@@ -208,8 +208,8 @@ def _left_open(snapshot: HostSnapshot, firewall: Firewall) -> list[str]:
     return []
 
 
-def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: PolicyWish) -> None:
-    missing = [family for family in wish.families if family not in firewall.programs]
+def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, request: PolicyRequest) -> None:
+    missing = [family for family in request.families if family not in firewall.programs]
     if missing:
         names = " and ".join(NAMES[family] for family in missing)
         raise Refusal(
@@ -217,24 +217,24 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, wish: Policy
             "would route for anyone. Close it by other means, and say forward_policy: keep",
             consents=_KEEP,
         )
-    opened = [family for family in wish.families if firewall.ufw.get(family) == "ACCEPT"]
+    opened = [family for family in request.families if firewall.ufw.get(family) == "ACCEPT"]
     if opened:
         raise Refusal(
             "nothing was changed: ufw sets the policy of FORWARD to ACCEPT at each start and reload, so a closed chain "
             'would not last. Set DEFAULT_FORWARD_POLICY="DROP" in /etc/default/ufw and run ufw reload if this host '
-            "forwards for nobody else; if it does, say forward_policy: keep",
+            "forwards for no one else; if it does, say forward_policy: keep",
             consents=_KEEP,
         )
-    if wish.at_boot and not firewall.systemd:
+    if request.at_boot and not firewall.systemd:
         raise Refusal(
             "nothing was changed: systemd does not run this host, and the policy of FORWARD is kept at boot by a unit "
             "of systemd. Say persistent: false to close it now only, or forward_policy: keep and close it by other "
             "means",
             consents={"persistent": "false", **_KEEP},
         )
-    if wish.at_boot and unit.state in ("masked", "linked"):
+    if request.at_boot and unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
-    if wish.at_boot and not is_own(unit):
+    if request.at_boot and not is_own(unit):
         raise Refusal(
             f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
             "forward_policy: keep",
@@ -291,8 +291,8 @@ def _refusal(disruptions: list[Disruption], concerned: dict[str, list[Forwarder]
 # ---- what is said ----------------------------------------------------------------------------------------------------
 
 
-def _unit_change(firewall: Firewall, unit: UnitState, now: dict[str, str], wish: PolicyWish) -> UnitChange | None:
-    before = {**{family: now[family] for family in now if family in wish.at_boot}, **recorded_policies(unit)}
+def _unit_change(firewall: Firewall, unit: UnitState, now: dict[str, str], request: PolicyRequest) -> UnitChange | None:
+    before = {**{family: now[family] for family in now if family in request.at_boot}, **recorded_policies(unit)}
     change = UnitChange(unit, UnitState(UNIT, unit_text(firewall, before), ENABLED))
     return None if change.before == change.after else change
 
@@ -308,22 +308,24 @@ def _action(change: PolicyChange, concerned: list[Forwarder]) -> str:
     return f"{text}; {', '.join(going_on)} goes on by rules of its own" if going_on else text
 
 
-def _warnings(snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyChange], wish: PolicyWish) -> list[str]:
+def _warnings(
+    snapshot: HostSnapshot, firewall: Firewall, policies: list[PolicyChange], request: PolicyRequest
+) -> list[str]:
     warnings = []
-    for family in wish.families:
+    for family in request.families:
         rule = accepts_everything(parse_table(filter_save(snapshot, firewall, family), "filter"))
         if rule:
             warnings.append(
                 f"the policy of FORWARD ({NAMES[family]}) closes nothing, since a rule accepts everything: {rule}"
             )
-    # Later engines let nobody from outside to containers' own addresses, whatever the policy.
+    # Later engines let no one from outside to containers' own addresses, whatever the policy.
     if policies and snapshot.engine is not None and layout_of(snapshot.engine) == ISOLATION:
         warnings.append(
             "with FORWARD closed, other machines that have a route to the containers' own addresses no longer reach "
             "them there; published ports are reached as before"
         )
     late = firewall.boot_order.late if firewall.boot_order else []
-    if wish.at_boot and late:
+    if request.at_boot and late:
         warnings.append(
             f"{', '.join(late)} loads rules and policies of its own once the network is up, and {UNIT} runs after "
             "that: at boot the host routes for others until then, unless forwarding is off or other rules drop that"

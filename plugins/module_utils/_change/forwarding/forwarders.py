@@ -7,7 +7,7 @@
 """For whom else the host forwards, now or once it is up, and who of them a closed FORWARD chain would cut off. Pure.
 
 A closed chain cuts off what no rule in it accepts, so an interface whose traffic is accepted both ways by rules of its
-own (as libvirt makes them) goes on. Where that cannot be told from the rules, it counts as cut off.
+own (as libvirt makes them) goes on. Where that does not follow from the rules, it counts as cut off.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import Rule, Table, parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import (
+    SavedRule,
+    SavedTable,
+    parse_table,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import FOLDER, OWN_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     DeclaredForwarder,
@@ -88,14 +92,14 @@ _DOCKER_CHAIN = re.compile(r"DOCKER($|-)")
 _KNOWN_NFT = {"filter", "nat", "raw", "mangle", "security", "docker-bridges"}
 
 
-def accepted(table: Table, interface: str, subnets: list[str]) -> bool:
+def accepted(table: SavedTable, interface: str, subnets: list[str]) -> bool:
     """Whether rules reached from FORWARD accept all that comes in by the interface, and all answers to it."""
     ways = (("-i", "-s"), ("-o", "-d"))
     return all(_accepts(table, "FORWARD", interface, subnets, way, set()) for way in ways)
 
 
 def _accepts(
-    table: Table, chain: str, interface: str, subnets: list[str], way: tuple[str, str], seen: set[str]
+    table: SavedTable, chain: str, interface: str, subnets: list[str], way: tuple[str, str], seen: set[str]
 ) -> bool:
     if chain in seen:
         return False
@@ -110,7 +114,7 @@ def _accepts(
     return False
 
 
-def _matches(rule: Rule, interface: str, subnets: list[str], way: tuple[str, str]) -> bool:
+def _matches(rule: SavedRule, interface: str, subnets: list[str], way: tuple[str, str]) -> bool:
     """Whether every packet of the interface that goes this way matches; answers do where only their state is asked."""
     by, address = way
     other = "-o" if by == "-i" else "-i"
@@ -143,7 +147,7 @@ def within(subnet: str, value: str) -> bool:
     return False
 
 
-def accepts_everything(table: Table) -> str | None:
+def accepts_everything(table: SavedTable) -> str | None:
     """The rule that accepts every packet before the policy is asked, None where there is none."""
     for rule in table.of("FORWARD"):
         if rule.target == "ACCEPT" and not set(rule.matches) - {"--comment"}:
@@ -266,7 +270,7 @@ def _all_chains(save: str) -> list[str]:
     return [line[1:].split()[0] for line in save.splitlines() if line.startswith(":") and len(line) > 1]
 
 
-def _foreign_rules(snapshot: HostSnapshot, table: Table, covered: set[str]) -> Iterator[Forwarder]:
+def _foreign_rules(snapshot: HostSnapshot, table: SavedTable, covered: set[str]) -> Iterator[Forwarder]:
     """Rules of others in FORWARD that accept something: they go on, what they leave to the policy does not."""
     for rule in table.of("FORWARD"):
         if (
@@ -299,7 +303,7 @@ def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names:
             yield Forwarder(f"rule {rule.text}", f"source NAT for {source or 'whatever the host forwards'}")
 
 
-def _names_one_of(rule: Rule, interfaces: set[str]) -> bool:
+def _names_one_of(rule: SavedRule, interfaces: set[str]) -> bool:
     """Whether a rule is about one of the interfaces, or about a bridge of Docker that is gone."""
     named = {value for option, value in rule.matches.items() if option in ("-i", "-o", "! -i", "! -o")}
     return bool(named & interfaces) or any(_DOCKER_BRIDGE.fullmatch(name) for name in named)

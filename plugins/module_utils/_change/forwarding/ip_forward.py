@@ -40,7 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     UNIT,
     PolicyChange,
     PolicyPlan,
-    PolicyWish,
+    PolicyRequest,
     current_policy,
     plan_policy,
     plan_reopening,
@@ -50,7 +50,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     ALWAYS,
     AUTO,
     ForwardingPlan,
-    ForwardingWish,
+    ForwardingRequest,
     plan_forwarding,
     turned_on_at_boot,
 )
@@ -102,12 +102,17 @@ class WholePlan:
 
 
 class ForwardingChange:
-    """Forwarding as wish wants it, FORWARD as policy wants it; read() gives a fresh snapshot of the host."""
+    """Forwarding as requested, FORWARD as policy wants it; read() gives a fresh snapshot of the host."""
 
     def __init__(
-        self, wish: ForwardingWish, policy: PolicyWish, run: Run, read: Callable[[], HostSnapshot], journal: Journal
+        self,
+        request: ForwardingRequest,
+        policy: PolicyRequest,
+        run: Run,
+        read: Callable[[], HostSnapshot],
+        journal: Journal,
     ) -> None:
-        self._wish = wish
+        self._request = request
         self._policy = policy
         self._run = run
         self._read = read
@@ -122,7 +127,7 @@ class ForwardingChange:
             tail = read_procps_tail()
         except UnreadableError as error:
             raise Refusal(f"nothing was changed: {error.reason}") from error
-        forwarding = plan_forwarding(snapshot, self._wish, accept_ra, tail)
+        forwarding = plan_forwarding(snapshot, self._request, accept_ra, tail)
         policy, warnings = self._plan_policy(snapshot, forwarding)
         first, second = policy.outline, forwarding.outline
         outline = Outline(
@@ -137,12 +142,12 @@ class ForwardingChange:
         firewall = read_firewall(self._run)
         unit = read_unit_to_plan(self._run, UNIT)
         families = self._policy.families
-        if not self._wish.present:
+        if not self._request.present:
             unstarted = unstarted_warnings(snapshot, forwarding.closed_at_boot)
             return plan_reopening(snapshot, firewall, unit, families), unstarted
         if self._policy.closed:
-            wish = replace(self._policy, at_boot=self._closed_at_boot(snapshot, forwarding))
-            return plan_policy(snapshot, firewall, unit, wish, read_declared_forwarders()), []
+            request = replace(self._policy, at_boot=self._closed_at_boot(snapshot, forwarding))
+            return plan_policy(snapshot, firewall, unit, request, read_declared_forwarders()), []
         now = {family: current_policy(snapshot, firewall, family) for family in families}
         warnings = open_router_warnings(snapshot, now, forwarding.opened_now, forwarding.opened_at_boot)
         return PolicyPlan(), warnings
@@ -150,8 +155,8 @@ class ForwardingChange:
     def _closed_at_boot(self, snapshot: HostSnapshot, forwarding: ForwardingPlan) -> set[str]:
         """Families that dockerd does not close when the host boots, as the files then are."""
         families = set(self._policy.families)
-        if self._wish.persistent != AUTO:
-            return families if self._wish.persistent == ALWAYS else set()
+        if self._request.persistent != AUTO:
+            return families if self._request.persistent == ALWAYS else set()
         turned_on = turned_on_at_boot(snapshot, forwarding.files, forwarding.opened_at_boot)
         return {family for family in families if not closes_at_boot(snapshot, family, turned_on)}
 

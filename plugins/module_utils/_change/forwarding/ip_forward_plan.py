@@ -52,7 +52,7 @@ _ACCEPT_RA = re.compile(r"net\.ipv6\.conf\..+\.accept_ra\Z")
 
 
 @dataclass(frozen=True)
-class ForwardingWish:
+class ForwardingRequest:
     """What the caller wants."""
 
     present: bool
@@ -65,9 +65,9 @@ class ForwardingWish:
     """Consent to accept_ra=2 on uplinks that live on router advertisements."""
 
 
-def wanted_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[str]:
+def wanted_interfaces(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> list[str]:
     """Those that must forward by themselves as well; ``default`` stands for bridges that are yet to be made."""
-    return ["default", *sorted(_docker_bridges(snapshot, family) | set(wish.interfaces))]
+    return ["default", *sorted(_docker_bridges(snapshot, family) | set(request.interfaces))]
 
 
 def _docker_bridges(snapshot: HostSnapshot, family: str) -> set[str]:
@@ -81,20 +81,20 @@ def interface_key(family: str, interface: str) -> str:
     return sysctl_key(VERSIONS[family], interface, "forwarding")
 
 
-def families_by_files(snapshot: HostSnapshot, wish: ForwardingWish) -> set[str]:
+def families_by_files(snapshot: HostSnapshot, request: ForwardingRequest) -> set[str]:
     """Families that files have to turn on at boot: all that are not left to dockerd.
 
-    dockerd turns on what no file speaks of, and closes FORWARD with it. It mends a file that says 0 as well, but only
-    until somebody applies the files again.
+    dockerd turns on what no file speaks of, and closes FORWARD with it. It does so against a file that
+    says 0 as well, but only until the files are applied again.
     """
-    if wish.persistent == ALWAYS:
-        return set(wish.families)
-    return {family for family in wish.families if not _is_left_to_dockerd(snapshot, wish, family)}
+    if request.persistent == ALWAYS:
+        return set(request.families)
+    return {family for family in request.families if not _is_left_to_dockerd(snapshot, request, family)}
 
 
-def _is_left_to_dockerd(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> bool:
+def _is_left_to_dockerd(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> bool:
     boot = boot_files(snapshot)
-    interfaces = [interface_key(family, name) for name in wanted_interfaces(snapshot, wish, family)]
+    interfaces = [interface_key(family, name) for name in wanted_interfaces(snapshot, request, family)]
     knobs = [boot_value(boot, key).value for key in KNOBS[family]]
     values = [*knobs, *(boot_value(boot, key).value for key in interfaces)]
     if any(value not in (None, "1") for value in values) or all(value == "1" for value in knobs):
@@ -103,32 +103,32 @@ def _is_left_to_dockerd(snapshot: HostSnapshot, wish: ForwardingWish, family: st
 
 
 def promises(
-    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], by_files: set[str]
+    snapshot: HostSnapshot, request: ForwardingRequest, advertised: dict[str, str], by_files: set[str]
 ) -> dict[str, str]:
     """What boot must set: first what keeps the routes, then forwarding, then what must not be closed by itself."""
-    promised = dict.fromkeys(_kept_at_boot(snapshot, wish, advertised, by_files), "2")
-    promised.update({knob: "1" for family in wish.families if family in by_files for knob in KNOBS[family]})
+    promised = dict.fromkeys(_kept_at_boot(snapshot, request, advertised, by_files), "2")
+    promised.update({knob: "1" for family in request.families if family in by_files for knob in KNOBS[family]})
     if "ipv4" in by_files:
         # The same knob by its other name: systemd-sysctl leaves a line where the same one stands earlier (sysctl.c,
         # parse_file), so against a file that uses both names only the one that is set to 0 wins.
         promised[interface_key("ipv4", "all")] = "1"
-    for family in wish.families:
+    for family in request.families:
         if family in by_files:
-            for name in wanted_interfaces(snapshot, wish, family):
+            for name in wanted_interfaces(snapshot, request, family):
                 promised[interface_key(family, name)] = "1"
     return promised
 
 
 def _kept_at_boot(
-    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], by_files: set[str]
+    snapshot: HostSnapshot, request: ForwardingRequest, advertised: dict[str, str], by_files: set[str]
 ) -> list[str]:
     """Keys of accept_ra without which, forwarding at boot, the host would not learn its advertised default routes."""
-    if "ipv6" not in wish.families:
+    if "ipv6" not in request.families:
         return []
     boot = boot_files(snapshot)
     keys = {name: sysctl_key(6, name, "accept_ra") for name in sorted(advertised)}
     lost = [name for name, key in keys.items() if boot_value(boot, key).value != "2"]
-    if not lost or wish.keep_advertised_routes:
+    if not lost or request.keep_advertised_routes:
         return list(keys.values())
     if boot_value(boot, KNOBS["ipv6"][0]).value == "1":
         # So it is already, by a file of somebody else.
@@ -150,7 +150,7 @@ def later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str
     against = [(key, boot_value(found, key)) for key, value in promised.items()]
     against = [(key, other) for key, other in against if other.value not in (None, promised[key])]
     return [
-        f"boot does not read {other.path}, but whoever runs sysctl --system does, last of all: its line {other.line} "
+        f"boot does not read {other.path}, but sysctl --system does, last of all: its line {other.line} "
         f"sets {key} to {other.value}. Remove that line"
         for key, other in against[:1]
     ]
@@ -185,22 +185,22 @@ class ForwardingPlan:
 
 
 def plan_forwarding(
-    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str], tail: SysctlFile | None = None
+    snapshot: HostSnapshot, request: ForwardingRequest, advertised: dict[str, str], tail: SysctlFile | None = None
 ) -> ForwardingPlan:
-    """Plan what wish asks for.
+    """Plan what is requested.
 
     advertised: interfaces that hold a default route learned from router advertisements, with their accept_ra.
     tail: a file that boot does not read, and that ``sysctl --system`` reads last.
     Raises Refusal where a route would be lost, a later file cannot be beaten, or what is needed was not read.
     """
-    if not wish.present:
-        return _plan_absent(snapshot, wish)
+    if not request.present:
+        return _plan_absent(snapshot, request)
     demand(snapshot, SYSCTL)
-    _refuse_unknown_interfaces(snapshot, wish)
-    deaf = _deaf_uplinks(snapshot, wish)
-    sysctls = _router_advertisement_guards(snapshot, wish, advertised) + _runtime(snapshot, wish)
+    _refuse_unknown_interfaces(snapshot, request)
+    deaf = _deaf_uplinks(snapshot, request)
+    sysctls = _router_advertisement_guards(snapshot, request, advertised) + _runtime(snapshot, request)
     warnings = []
-    if wish.keep_advertised_routes:
+    if request.keep_advertised_routes:
         sysctls = [SysctlChange(uplink.accept_ra_key, uplink.accept_ra, "2") for uplink in deaf] + sysctls
         advertised = {**advertised, **{uplink.interface: uplink.accept_ra for uplink in deaf}}
     else:
@@ -209,15 +209,15 @@ def plan_forwarding(
     files: list[OwnFile] = []
     promised: dict[str, str] = {}
     by_files: set[str] = set()
-    if wish.persistent != NEVER:
+    if request.persistent != NEVER:
         demand(snapshot, BOOT)
-        by_files = families_by_files(snapshot, wish)
-        promised = promises(snapshot, wish, advertised, by_files)
+        by_files = families_by_files(snapshot, request)
+        promised = promises(snapshot, request, advertised, by_files)
         files, reasons = persist(boot_files(snapshot), promised)
         actions += reasons
-        expected = {knob: "1" for family in wish.families for knob in KNOBS[family]}
+        expected = {knob: "1" for family in request.families for knob in KNOBS[family]}
         warnings += later_by_hand(tail, {**expected, **promised})
-    opened_now = {family for family in wish.families if any(change.key in KNOBS[family] for change in sysctls)}
+    opened_now = {family for family in request.families if any(change.key in KNOBS[family] for change in sysctls)}
     opened_at_boot = by_files if files else set()
     outline = Outline(actions, sysctl_diff(sysctls) + file_diffs(snapshot, files), warnings=warnings)
     implied = _implied(snapshot, sysctls)
@@ -227,16 +227,16 @@ def plan_forwarding(
 # ---- the running kernel ----------------------------------------------------------------------------------------------
 
 
-def _runtime(snapshot: HostSnapshot, wish: ForwardingWish) -> list[SysctlChange]:
+def _runtime(snapshot: HostSnapshot, request: ForwardingRequest) -> list[SysctlChange]:
     changes: list[SysctlChange] = []
-    for family in wish.families:
+    for family in request.families:
         knobs = [_change_to_one(snapshot, knob) for knob in KNOBS[family]]
         if family == "ipv6" and knobs[0] is not None:
             # conf.all.forwarding takes conf.default along.
             knobs = knobs[:1]
         changes += [knob for knob in knobs if knob is not None]
         if knobs[0] is None:
-            changes += _single_interfaces(snapshot, wish, family)
+            changes += _single_interfaces(snapshot, request, family)
     return changes
 
 
@@ -248,15 +248,15 @@ def _change_to_one(snapshot: HostSnapshot, key: str) -> SysctlChange | None:
     return None if value == "1" else SysctlChange(key, value, "1")
 
 
-def _refuse_unknown_interfaces(snapshot: HostSnapshot, wish: ForwardingWish) -> None:
-    for family in wish.families:
-        unknown = [name for name in wish.interfaces if interface_key(family, name) not in snapshot.sysctls]
+def _refuse_unknown_interfaces(snapshot: HostSnapshot, request: ForwardingRequest) -> None:
+    for family in request.families:
+        unknown = [name for name in request.interfaces if interface_key(family, name) not in snapshot.sysctls]
         if unknown:
             raise Refusal(f"no interface {', '.join(unknown)} on this host with {family} forwarding to set")
 
 
-def _single_interfaces(snapshot: HostSnapshot, wish: ForwardingWish, family: str) -> list[SysctlChange]:
-    keys = [interface_key(family, name) for name in wanted_interfaces(snapshot, wish, family)]
+def _single_interfaces(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> list[SysctlChange]:
+    keys = [interface_key(family, name) for name in wanted_interfaces(snapshot, request, family)]
     if family == "ipv6":
         # Judged as a knob of its own.
         keys.remove(interface_key(family, "default"))
@@ -277,17 +277,17 @@ def _implied(snapshot: HostSnapshot, changes: list[SysctlChange]) -> list[Sysctl
 
 
 def _router_advertisement_guards(
-    snapshot: HostSnapshot, wish: ForwardingWish, advertised: dict[str, str]
+    snapshot: HostSnapshot, request: ForwardingRequest, advertised: dict[str, str]
 ) -> list[SysctlChange]:
     """accept_ra=2 where turning forwarding on would throw the default route away.
 
     The kernel purges default routes from router advertisements of interfaces with accept_ra other than 2 when
     forwarding goes on (net/ipv6/route.c, rt6_purge_dflt_routers), and hears no further ones.
     """
-    if "ipv6" not in wish.families or snapshot.sysctls.get(KNOBS["ipv6"][0]) == "1":
+    if "ipv6" not in request.families or snapshot.sysctls.get(KNOBS["ipv6"][0]) == "1":
         return []
     lost = {name: value for name, value in sorted(advertised.items()) if value != "2"}
-    if lost and not wish.keep_advertised_routes:
+    if lost and not request.keep_advertised_routes:
         names = ", ".join(lost)
         raise Refusal(
             f"IPv6 forwarding was not turned on: the default route of {names} comes from router advertisements, and "
@@ -298,9 +298,9 @@ def _router_advertisement_guards(
     return [SysctlChange(sysctl_key(6, name, "accept_ra"), value, "2") for name, value in lost.items()]
 
 
-def _deaf_uplinks(snapshot: HostSnapshot, wish: ForwardingWish) -> list[AdvertisedUplink]:
+def _deaf_uplinks(snapshot: HostSnapshot, request: ForwardingRequest) -> list[AdvertisedUplink]:
     """Uplinks that lose, or have lost, an advertised route because the host forwards IPv6 already."""
-    if "ipv6" not in wish.families or snapshot.sysctls.get(KNOBS["ipv6"][0]) != "1":
+    if "ipv6" not in request.families or snapshot.sysctls.get(KNOBS["ipv6"][0]) != "1":
         return []
     return [uplink for uplink in advertised_uplinks(snapshot) if not uplink.is_heard]
 
@@ -317,18 +317,18 @@ def _unheard(deaf: list[AdvertisedUplink]) -> list[str]:
 # ---- back ------------------------------------------------------------------------------------------------------------
 
 
-def _plan_absent(snapshot: HostSnapshot, wish: ForwardingWish) -> ForwardingPlan:
+def _plan_absent(snapshot: HostSnapshot, request: ForwardingRequest) -> ForwardingPlan:
     """Take our lines back. The running value stays: what else on the host forwards by now cannot be known."""
     demand(snapshot, BOOT)
     before = boot_files(snapshot)
-    files, actions = withdraw(before, lambda key: _is_taken_back(key, wish))
+    files, actions = withdraw(before, lambda key: _is_taken_back(key, request))
     closed = opened_by(before) - opened_by(boot_with(before, files))
     return ForwardingPlan(Outline(actions, file_diffs(snapshot, files)), files=files, closed_at_boot=closed)
 
 
-def _is_taken_back(key: str, wish: ForwardingWish) -> bool:
-    if "ipv6" in wish.families and _ACCEPT_RA.match(key):
+def _is_taken_back(key: str, request: ForwardingRequest) -> bool:
+    if "ipv6" in request.families and _ACCEPT_RA.match(key):
         return True
-    if any(key in KNOBS[family] for family in wish.families):
+    if any(key in KNOBS[family] for family in request.families):
         return True
-    return any(key.startswith(f"net.{family}.conf.") and key.endswith(".forwarding") for family in wish.families)
+    return any(key.startswith(f"net.{family}.conf.") and key.endswith(".forwarding") for family in request.families)

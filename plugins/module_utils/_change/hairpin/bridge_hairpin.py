@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
     HairpinPlan,
-    HairpinWish,
+    HairpinRequest,
     PortChange,
     plan_hairpin,
 )
@@ -50,15 +50,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 # Interface gone, or no port of a bridge any more.
 _GONE = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
 _IPTABLES = ["iptables", "-w", "10", "-t", "raw"]
-# More of our rule than this are nobody's doing but a fault.
+# More of our rule than this come of a fault alone.
 _MOST = 20
 
 
 class HairpinChange:
-    """Hairpin as wish wants it; read() gives a fresh snapshot of the host."""
+    """Hairpin as requested; read() gives a fresh snapshot of the host."""
 
-    def __init__(self, wish: HairpinWish, run: Run, read: Callable[[], HostSnapshot], journal: Journal) -> None:
-        self._wish = wish
+    def __init__(self, request: HairpinRequest, run: Run, read: Callable[[], HostSnapshot], journal: Journal) -> None:
+        self._request = request
         self._run = run
         self._read = read
         self._journal = journal
@@ -66,7 +66,7 @@ class HairpinChange:
     def plan(self) -> HairpinPlan:
         """Read the host and plan."""
         unit = read_unit_to_plan(self._run, UNIT)
-        plan = plan_hairpin(self._read(), self._wish, read_firewall(self._run), unit)
+        plan = plan_hairpin(self._read(), self._request, read_firewall(self._run), unit)
         return replace(plan, outline=replace(plan.outline, lacking=lacking(plan.ports)))
 
     def apply(self, plan: HairpinPlan) -> None:

@@ -87,7 +87,7 @@ def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: b
     unread = [name for name in (SYSCTL, BOOT) if not snapshot.was_read(name)]
     if unread:
         reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
-        return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be told: {reason}"])
+        return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be determined: {reason}"])
     boot = boot_files(snapshot)
     concerned = [network for network in networks if wanted or not network.icc]
     if not concerned:
@@ -135,7 +135,7 @@ class PortChange:
 
 
 @dataclass(frozen=True)
-class HairpinWish:
+class HairpinRequest:
     """What the caller wants."""
 
     state: str
@@ -163,28 +163,28 @@ class HairpinPlan:
 
 
 def plan_hairpin(
-    snapshot: HostSnapshot, wish: HairpinWish, firewall: Firewall | None = None, unit: UnitState | None = None
+    snapshot: HostSnapshot, request: HairpinRequest, firewall: Firewall | None = None, unit: UnitState | None = None
 ) -> HairpinPlan:
-    """Plan what wish asks for. firewall and unit, of the guard, are asked for when wish.guard says so.
+    """Plan what is requested. firewall and unit, of the guard, are needed where request.guard says so.
 
     Raises Refusal when a network or bridge is unknown, when what is needed was not read, for ``auto`` when nothing
     shows whether docker-proxy is in use, and when other bridges would be concerned without consent.
     """
     demand(snapshot, ENGINE, NAMESPACES, LINKS)
-    networks = _chosen(snapshot, wish)
-    wanted = _wanted(snapshot, wish.state)
+    networks = _chosen(snapshot, request)
+    wanted = _wanted(snapshot, request.state)
     ids = {network.id for network in networks}
     chosen = [item for item in attachments(snapshot) if item.network.id in ids]
     ports = port_changes(chosen, wanted=wanted)
-    netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if wish.netfilter and networks else NetfilterPlan()
-    if netfilter.disruptions and not wish.disruption_allowed:
+    netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if request.netfilter and networks else NetfilterPlan()
+    if netfilter.disruptions and not request.disruption_allowed:
         raise Refusal(
             _refusal(netfilter),
             netfilter.disruptions,
             consents={"on_disruption": "allow", "bridge_netfilter": "keep"},
         )
-    loopback = needless_loopback_routes(snapshot) if wish.guard else []
-    guard = _plan_guard(snapshot, loopback, firewall, unit) if wish.guard and firewall and unit else GuardPlan()
+    loopback = needless_loopback_routes(snapshot) if request.guard else []
+    guard = _plan_guard(snapshot, loopback, firewall, unit) if request.guard and firewall and unit else GuardPlan()
     sysctls = netfilter.sysctls + loopback
     outline = Outline(
         netfilter.actions + sysctl_actions(loopback) + guard.actions + port_actions(ports),
@@ -202,13 +202,13 @@ def _plan_guard(snapshot: HostSnapshot, loopback: list[SysctlChange], firewall: 
     return plan_guard(snapshot, firewall, unit)
 
 
-def _chosen(snapshot: HostSnapshot, wish: HairpinWish) -> list[Network]:
+def _chosen(snapshot: HostSnapshot, request: HairpinRequest) -> list[Network]:
     known = [network for network in snapshot.networks if network.bridge is not None]
-    _refuse_unknown("bridge network", wish.networks, [network.name for network in known])
-    _refuse_unknown("bridge of a network", wish.bridges, [network.bridge or "" for network in known])
-    if wish.networks is None and wish.bridges is None:
+    _refuse_unknown("bridge network", request.networks, [network.name for network in known])
+    _refuse_unknown("bridge of a network", request.bridges, [network.bridge or "" for network in known])
+    if request.networks is None and request.bridges is None:
         return known
-    return [item for item in known if item.name in (wish.networks or []) or item.bridge in (wish.bridges or [])]
+    return [item for item in known if item.name in (request.networks or []) or item.bridge in (request.bridges or [])]
 
 
 def _refuse_unknown(what: str, names: list[str] | None, known: list[str]) -> None:

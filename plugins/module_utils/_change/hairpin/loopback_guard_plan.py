@@ -83,7 +83,7 @@ def _plan(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, needed
     unread = [name for name in (RULESET, SYSCTL) if not snapshot.was_read(name)]
     if unread:
         reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
-        return GuardPlan(warnings=[f"whether the host's 127.0.0.1 is guarded could not be told: {reason}"])
+        return GuardPlan(warnings=[f"whether the host's 127.0.0.1 is guarded could not be determined: {reason}"])
     if needed is None:
         return GuardPlan()
     ours, theirs = _rules(snapshot, firewall)

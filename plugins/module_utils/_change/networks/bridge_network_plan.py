@@ -196,7 +196,7 @@ def ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> li
     if rule_making(snapshot, 6).value is False:
         found.append(
             f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
-            "whoever can route to them, and have no masquerading"
+            "anyone who can route to them, and have no masquerading"
         )
     return found
 
@@ -340,21 +340,21 @@ def demand_consent(
     facts: NetworkFacts,
 ) -> None:
     """Refuse to make networks anew without consent; all of them are named at once."""
-    told = []
+    named = []
     disruptions: list[Disruption] = []
     for wish in wishes:
         network = found[wish.name]
         users = attached(network, facts.snapshot) if network else []
         if consent == "allow" or (consent == "unused" and not users):
             continue
-        told.append(
+        named.append(
             f"{wish.place}: network {wish.name}: {'; '.join(map(str, drifted[wish.name]))} "
             f"(containers on it: {', '.join(users) or 'none'})"
         )
         disruptions += [Disruption(name, f"would be cut off from network {wish.name} for a moment") for name in users]
-    if told:
+    if named:
         raise Refusal(
-            f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(told)}. With recreate: "
+            f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(named)}. With recreate: "
             "allow it is removed and made anew, and its containers are connected again as they were; recreate: unused "
             "does that for networks without containers",
             disruptions,
@@ -495,7 +495,7 @@ class _Placement:
         if old is not None and not self._drifted[wish.name]:
             return Decision(wish, KEPT, old, warnings=self._overlap_warnings(old))
         if old is not None:
-            # It leaves its place first; until its turn comes, nobody else is given that.
+            # It leaves its place first; until its turn comes, no one else is given that.
             self._snapshot = without_network(self._snapshot, old["Id"], bridge_of(old))
         subnets = self._subnets(wish, old)
         body = replacement_body(old, wish, subnets) if old else create_body(wish, subnets)
@@ -546,7 +546,7 @@ class _Placement:
         self._claimed.append(Taken(subnet, f"{subnet} of {wish.place} ({wish.name})"))
 
     def _overlap_warnings(self, network: dict[str, Any]) -> list[str]:
-        """What a network that is there overlaps with: that is told, and the network left as it is."""
+        """What a network that is there overlaps with: that is reported, and the network left as it is."""
         rest = without_network(self._snapshot, network["Id"], bridge_of(network))
         taken = taken_on_host(rest, self._facts.avoid)
         found = [(item.subnet, overlapping(item.subnet, taken)) for v in (4, 6) for item in subnets_of(network, v)]

@@ -35,7 +35,7 @@ class ApiProblem(Exception):
     def __init__(self, message: str, *, answered: bool = True) -> None:
         super().__init__(message)
         self.answered = answered
-        """False when nobody knows whether it was done."""
+        """False when it is not known whether it was done."""
 
 
 class NetworkApi(Protocol):
@@ -135,9 +135,9 @@ class EngineNetworks:
         return {} if found is None else found
 
 
-def _version(told: dict[str, Any], newest: tuple[int, int]) -> str:
+def _version(answer: dict[str, Any], newest: tuple[int, int]) -> str:
     """Of the versions that an engine has (GET /version), the latest that is not later than newest, or its first."""
-    own, first = str(told["ApiVersion"]), str(told.get("MinAPIVersion") or "0.0")
+    own, first = str(answer["ApiVersion"]), str(answer.get("MinAPIVersion") or "0.0")
     wanted = min(_numbers(own), newest)
     return own if wanted == _numbers(own) else ".".join(map(str, max(wanted, _numbers(first))))
 

@@ -6,7 +6,7 @@
 
 """Connects containers to networks so that they have there what they had before, and proves it in their namespaces.
 
-Where the engine gives another MAC address, the kernel is given the old one by rtnetlink(7), and neighbours are told:
+Where the engine gives another MAC address, the kernel is given the old one by rtnetlink(7), and so are the neighbours:
 they would keep on sending to the other one until they find out by themselves, half a minute later.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import NetworkApi
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
-    Endpoint,
+    EndpointState,
     endpoints_of,
     link_with,
 )
@@ -133,7 +133,7 @@ class Connector:
         self._api = api
         self._links = links
 
-    def connect(self, network_id: str, endpoint: Endpoint) -> None:
+    def connect(self, network_id: str, endpoint: EndpointState) -> None:
         """Connect the endpoint's container, if it still exists. Raises ApiProblem and ChangeFailed."""
         container = self._api.inspect_container(endpoint.container)
         if container is None:
@@ -150,7 +150,7 @@ class Connector:
             self._api.connect(network_id, endpoint.container, endpoint.request(pinned=True))
         self._prove(endpoint)
 
-    def disconnect(self, endpoint: Endpoint) -> None:
+    def disconnect(self, endpoint: EndpointState) -> None:
         """Disconnect the endpoint's container from the network of that name, if it is on it."""
         container = self._api.inspect_container(endpoint.container)
         found = _find(container, endpoint)
@@ -158,7 +158,7 @@ class Connector:
         if container is not None and found is not None and (found.runs or not is_running(container)):
             self._api.disconnect(found.network_id or found.network, endpoint.container)
 
-    def is_as(self, endpoint: Endpoint, network_id: str) -> bool:
+    def is_as(self, endpoint: EndpointState, network_id: str) -> bool:
         """Whether it is there already as wanted, or its container is gone."""
         container = self._api.inspect_container(endpoint.container)
         if container is None:
@@ -170,7 +170,7 @@ class Connector:
             and not _problem(found, endpoint, running=is_running(container))
         )
 
-    def _prove(self, endpoint: Endpoint) -> None:
+    def _prove(self, endpoint: EndpointState) -> None:
         container = self._api.inspect_container(endpoint.container)
         if container is None:
             return
@@ -188,7 +188,7 @@ class Connector:
                 if now is not None and is_running(now):
                     raise
 
-    def _keep_mac(self, pid: int, endpoint: Endpoint, found: Endpoint) -> None:
+    def _keep_mac(self, pid: int, endpoint: EndpointState, found: EndpointState) -> None:
         if not endpoint.mac:
             return
         addresses = [found.address, found.address6]
@@ -207,7 +207,7 @@ class Connector:
                 )
 
 
-def _find(container: dict[str, Any] | None, endpoint: Endpoint) -> Endpoint | None:
+def _find(container: dict[str, Any] | None, endpoint: EndpointState) -> EndpointState | None:
     """The container's endpoint on the network of the same name."""
     if container is None:
         return None
@@ -219,13 +219,13 @@ def is_running(container: dict[str, Any]) -> bool:
     return bool((container.get("State") or {}).get("Running"))
 
 
-def _has_addresses(found: Endpoint, wanted: Endpoint) -> bool:
+def _has_addresses(found: EndpointState, wanted: EndpointState) -> bool:
     return all(
         not wanted.address_of(version) or found.address_of(version) == wanted.address_of(version) for version in (4, 6)
     )
 
 
-def _problem(found: Endpoint, wanted: Endpoint, *, running: bool) -> str:
+def _problem(found: EndpointState, wanted: EndpointState, *, running: bool) -> str:
     """How an endpoint differs from what was wanted; empty if it does not."""
     if running and wanted.runs and not found.runs:
         return "the engine gave it no endpoint"

@@ -33,7 +33,7 @@ _FIXED = {4: "IPv4Address", 6: "IPv6Address"}
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EndpointState:
     """One endpoint, as it is and as it is asked for."""
 
     container: str
@@ -65,11 +65,11 @@ class Endpoint:
         """The address of a version of IP that the user asked for, if any."""
         return str((self.config.get("IPAMConfig") or {}).get(_FIXED[version]) or "")
 
-    def pinned(self, version: int) -> Endpoint:
+    def pinned(self, version: int) -> EndpointState:
         """The same, asking for the address that it has."""
         return replace(self, pins={**self.pins, _FIXED[version]: self.address_of(version)})
 
-    def without_address(self, version: int) -> Endpoint:
+    def without_address(self, version: int) -> EndpointState:
         """The same, content with any address but a fixed one."""
         if version == 6:
             return replace(self, address6="")
@@ -89,7 +89,7 @@ class Endpoint:
         return " and ".join(filter(None, [self.address, self.address6]))
 
 
-def endpoints_of(container: dict[str, Any], links: list[Link] | None = None) -> list[Endpoint]:
+def endpoints_of(container: dict[str, Any], links: list[Link] | None = None) -> list[EndpointState]:
     """All endpoints of a container (GET /containers/ID/json); links: the interfaces in its namespace."""
     networks = (container.get("NetworkSettings") or {}).get("Networks") or {}
     return [_endpoint(container, name, data or {}, links or []) for name, data in networks.items()]
@@ -107,10 +107,10 @@ def config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if value}
 
 
-def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], links: list[Link]) -> Endpoint:
+def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], links: list[Link]) -> EndpointState:
     address, address6 = data.get("IPAddress") or "", data.get("GlobalIPv6Address") or ""
     link = link_with(links, [address, address6])
-    return Endpoint(
+    return EndpointState(
         container=container["Id"],
         name=container["Name"].lstrip("/"),
         network=network,
@@ -135,7 +135,7 @@ def link_with(links: list[Link], addresses: list[str]) -> Link | None:
 
 
 @dataclass(frozen=True)
-class Record:
+class RecreationRecord:
     """All that is needed to have everything as before, or as wanted, whatever state it is in; plain data."""
 
     name: str
@@ -144,9 +144,9 @@ class Record:
     """The body that makes the network as it was."""
     new: dict[str, Any]
     """The body that makes it as wanted."""
-    before: list[Endpoint]
+    before: list[EndpointState]
     """All endpoints that are touched, in the order in which they must be connected to be as they were."""
-    after: list[Endpoint]
+    after: list[EndpointState]
     """The same endpoints as they will be, in the order in which they are connected."""
     started: dict[str, str] = field(default_factory=dict)
     """When each container was started, by its id."""

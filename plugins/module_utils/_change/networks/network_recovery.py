@@ -6,7 +6,7 @@
 
 """A network and its endpoints put back as they were, from whatever state: on failure, and after a run that was killed.
 
-What even then is not as before is told container by container, with the commands to type at a shell. A run that was
+What even then is not as before is reported container by container, with the commands to type at a shell. A run that was
 killed is found by what it had recorded, and put back first of all.
 """
 
@@ -26,7 +26,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     Journal,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Change, parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    RecordedChange,
+    parse_record,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
     ApiProblem,
     NetworkApi,
@@ -38,8 +41,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     KernelLinks,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
-    Endpoint,
-    Record,
+    EndpointState,
+    RecreationRecord,
     endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
@@ -74,7 +77,7 @@ def create_command(body: dict[str, Any]) -> str:
     return shlex.join([*words, str(body["Name"])])
 
 
-def connect_command(endpoint: Endpoint) -> str:
+def connect_command(endpoint: EndpointState) -> str:
     """`docker network connect` for an endpoint."""
     request = endpoint.request(pinned=endpoint.runs)
     ipam = request.get("IPAMConfig") or {}
@@ -92,10 +95,10 @@ def _option(name: str, value: Any) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def put_back(api: NetworkApi, record: Record, links: ContainerLinks | None = None) -> list[str]:
+def put_back(api: NetworkApi, record: RecreationRecord, links: ContainerLinks | None = None) -> list[str]:
     """Have the network and its endpoints as the record says they were before; what is so already is left alone.
 
-    Returns what is not as it was, with the commands to mend it; nothing when all is.
+    Returns what is not as it was, with the commands that repair it; nothing when all is.
     """
     restoration = _Restoration(api, Connector(api, links or KernelLinks()), record)
     problems: list[str] = []
@@ -111,11 +114,11 @@ def put_back(api: NetworkApi, record: Record, links: ContainerLinks | None = Non
 class _Restoration:
     """One attempt after the other; what an attempt has begun, the next one ends."""
 
-    def __init__(self, api: NetworkApi, connector: Connector, record: Record) -> None:
+    def __init__(self, api: NetworkApi, connector: Connector, record: RecreationRecord) -> None:
         self._api = api
         self._connector = connector
         self._record = record
-        self._strangers: dict[str, Endpoint] = {}
+        self._strangers: dict[str, EndpointState] = {}
         """By container id: endpoints that others made on the new network meanwhile."""
 
     def run(self) -> list[str]:
@@ -133,15 +136,15 @@ class _Restoration:
                 self._connector.disconnect(endpoint)
         return [problem for endpoint in [*touched, *waiting] for problem in self._connect(endpoint, network_id)]
 
-    def _connect(self, endpoint: Endpoint, network_id: str) -> list[str]:
+    def _connect(self, endpoint: EndpointState, network_id: str) -> list[str]:
         try:
             self._connector.connect(self._network_of(endpoint, network_id), endpoint)
         except (ApiProblem, ChangeFailed) as error:
             what = f"container {endpoint.name} is not as it was on network {endpoint.network} ({error})"
-            return [f"{what}; once the cause is mended: {connect_command(endpoint)}"]
+            return [f"{what}; once the cause is fixed: {connect_command(endpoint)}"]
         return []
 
-    def _network_of(self, endpoint: Endpoint, network_id: str) -> str:
+    def _network_of(self, endpoint: EndpointState, network_id: str) -> str:
         """The id of the endpoint's network; another network may have been made anew itself in the meantime."""
         if endpoint.network == self._record.name:
             return network_id
@@ -182,10 +185,10 @@ class _Restoration:
         endpoints = [*self._record.before, *self._strangers.values()]
         commands = [create_command(self._record.old), *(connect_command(endpoint) for endpoint in endpoints)]
         what = f"network {self._record.name} is not as it was ({error}), and its containers run without it"
-        return f"{what}. Once the cause is mended: {' && '.join(commands)}"
+        return f"{what}. Once the cause is fixed: {' && '.join(commands)}"
 
 
-def left_halfway(changes: Sequence[Change], api: NetworkApi) -> list[Record]:
+def left_halfway(changes: Sequence[RecordedChange], api: NetworkApi) -> list[RecreationRecord]:
     """The networks that the newest change of this host's networks left halfway, as some container is not on its own.
 
     Only the newest counts: what was changed since is not to be turned back. Raises ApiProblem.
@@ -197,7 +200,7 @@ def left_halfway(changes: Sequence[Change], api: NetworkApi) -> list[Record]:
     return [record for record in records if _is_halfway(record, api)]
 
 
-def _is_halfway(record: Record, api: NetworkApi) -> bool:
+def _is_halfway(record: RecreationRecord, api: NetworkApi) -> bool:
     for endpoint in record.before:
         container = api.inspect_container(endpoint.container)
         if container is None:
@@ -213,7 +216,7 @@ class RecoveryPlan:
     """Nothing but putting back."""
 
     outline: Outline
-    records: list[Record] = field(default_factory=list)
+    records: list[RecreationRecord] = field(default_factory=list)
 
 
 class Recovering(Generic[P]):
@@ -250,7 +253,7 @@ class Recovering(Generic[P]):
         journal.end("done")
 
 
-def _outline(records: list[Record]) -> Outline:
+def _outline(records: list[RecreationRecord]) -> Outline:
     actions = [
         f"put network {record.name} back as it was before a run that was killed, and connect its containers again: "
         f"{', '.join(dict.fromkeys(endpoint.name for endpoint in record.before))}"

@@ -7,7 +7,7 @@
 """A bridge network made anew with all its endpoints, as one transaction.
 
 Whatever fails on the way, the network is made again as it was and its containers are connected again as they were; what
-even then is not as before is told container by container, with the commands that mend it.
+even then is not as before is reported container by container, with the commands that repair it.
 
 A run that is killed on the way (SIGKILL, loss of power) leaves the containers running and, at worst, without the
 network. The journal then has a ``begin`` with the record and without an end, and put_back() with that record brings
@@ -37,7 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     is_running,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
-    Record,
+    RecreationRecord,
     endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import put_back
@@ -117,7 +117,7 @@ def recreate(
             ) from error
 
 
-def _make_anew(api: NetworkApi, connector: Connector, record: Record, created: Callable[[str], None]) -> None:
+def _make_anew(api: NetworkApi, connector: Connector, record: RecreationRecord, created: Callable[[str], None]) -> None:
     for endpoint in reversed(record.before):
         connector.disconnect(endpoint)
     _demand_members(api, record, [], "while its containers were disconnected")
@@ -129,7 +129,7 @@ def _make_anew(api: NetworkApi, connector: Connector, record: Record, created: C
     _demand_ports(api, record)
 
 
-def _demand_members(api: NetworkApi, record: Record, members: list[Place], when: str) -> None:
+def _demand_members(api: NetworkApi, record: RecreationRecord, members: list[Place], when: str) -> None:
     """Raise ChangeFailed unless exactly these endpoints are on the network: somebody may start or stop containers."""
     try:
         network = api.inspect(record.old_id)
@@ -146,7 +146,7 @@ def _demand_members(api: NetworkApi, record: Record, members: list[Place], when:
         raise ChangeFailed(f"{when} a container on network {record.name} was stopped or disconnected; run it again")
 
 
-def _demand_ports(api: NetworkApi, record: Record) -> None:
+def _demand_ports(api: NetworkApi, record: RecreationRecord) -> None:
     for key, ports in record.ports.items():
         container = api.inspect_container(key)
         if container is None or not is_running(container):
@@ -160,7 +160,7 @@ def _demand_ports(api: NetworkApi, record: Record) -> None:
                 )
 
 
-def _observations(api: NetworkApi, kernel: ContainerLinks, record: Record) -> list[str]:
+def _observations(api: NetworkApi, kernel: ContainerLinks, record: RecreationRecord) -> list[str]:
     """What differs from before in containers, and is no reason to take everything back."""
     found = []
     for key in dict.fromkeys(endpoint.container for endpoint in record.after):
@@ -177,7 +177,7 @@ def _observations(api: NetworkApi, kernel: ContainerLinks, record: Record) -> li
     return found
 
 
-def _differences(container: dict[str, Any], kernel: ContainerLinks, record: Record) -> list[str]:
+def _differences(container: dict[str, Any], kernel: ContainerLinks, record: RecreationRecord) -> list[str]:
     name, key = container["Name"].lstrip("/"), container["Id"]
     try:
         links, default = kernel.read(int(container["State"]["Pid"]))

@@ -29,8 +29,8 @@ from typing import Any, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
-    Endpoint,
-    Record,
+    EndpointState,
+    RecreationRecord,
     endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
@@ -48,7 +48,7 @@ _SHORTEST_ID = 12
 _OWN_NETWORKS = ("bridge", "host", "none")
 
 
-class AddressPool:
+class AddressAllocator:
     """The addresses of one network and family; config: its entry of IPAM.Config, None where it has none."""
 
     def __init__(self, config: dict[str, Any] | None, used: Iterable[str] = ()) -> None:
@@ -93,7 +93,7 @@ class AddressPool:
         return candidate
 
 
-def pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressPool]:
+def pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
     """The pools of a network (an inspect or a body to create it with) by version of IP, some addresses in use."""
     configs: dict[int, dict[str, Any]] = {}
     for config in (network.get("IPAM") or {}).get("Config") or []:
@@ -101,7 +101,7 @@ def pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, Add
             configs.setdefault(ipaddress.ip_network(config["Subnet"], strict=False).version, config)
     taken = [address.split("/")[0] for address in used if address]
     return {
-        version: AddressPool(
+        version: AddressAllocator(
             configs.get(version), [address for address in taken if ipaddress.ip_address(address).version == version]
         )
         for version in (4, 6)
@@ -112,10 +112,10 @@ def pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, Add
 class Affected:
     """A container on the network."""
 
-    endpoint: Endpoint
+    endpoint: EndpointState
     data: dict[str, Any]
     """GET /containers/ID/json"""
-    siblings: list[Endpoint]
+    siblings: list[EndpointState]
     """Its other endpoints."""
     order: list[str]
     """Its networks in the order of the interfaces, where it runs."""
@@ -224,7 +224,7 @@ def _refuse_container(old: dict[str, Any], item: Affected) -> None:
             )
 
 
-def _refuse_addresses(name: str, body: dict[str, Any], endpoint: Endpoint) -> None:
+def _refuse_addresses(name: str, body: dict[str, Any], endpoint: EndpointState) -> None:
     pools = pools_of(body)
     for version in (4, 6):
         address = endpoint.fixed(version)
@@ -242,7 +242,7 @@ def _refusal(network: str, why: str) -> Refusal:
 
 def disruptions(
     affected: list[Affected],
-    after: list[Endpoint],
+    after: list[EndpointState],
     disordered: set[str],
     containers: Sequence[dict[str, Any]],
     release: tuple[int, int],
@@ -262,7 +262,7 @@ def disruptions(
     return found
 
 
-def _feels(item: Affected, own: list[Endpoint], disordered: set[str], release: tuple[int, int]) -> list[str]:
+def _feels(item: Affected, own: list[EndpointState], disordered: set[str], release: tuple[int, int]) -> list[str]:
     endpoint = item.endpoint
     if not item.runs:
         return _loses_mac(item, release) if item.touched else []
@@ -280,7 +280,7 @@ def _feels(item: Affected, own: list[Endpoint], disordered: set[str], release: t
     return [*found, *_own_addresses(item), *_chosen_ports(item), *_loses_mac(item, release)]
 
 
-def _addresses(item: Affected, new: Endpoint) -> list[str]:
+def _addresses(item: Affected, new: EndpointState) -> list[str]:
     old = next(known for known in [item.endpoint, *item.siblings] if known.network == new.network)
     found = []
     for version in (4, 6):
@@ -297,7 +297,7 @@ def _addresses(item: Affected, new: Endpoint) -> list[str]:
 
 
 def _own_addresses(item: Affected) -> list[str]:
-    """Addresses that were added inside: nobody but who added them can put them back."""
+    """Addresses that were added inside: no one but who added them can put them back."""
     expected = {address for address in (item.endpoint.address, item.endpoint.address6) if address}
     for link in item.links:
         if link.name == item.endpoint.interface:
@@ -355,7 +355,7 @@ class Recreation:
     actions: list[str]
     disruptions: list[Disruption]
     """Running containers that feel it, and what stopped ones lose."""
-    record: Record
+    record: RecreationRecord
     members: list[Place]
     """The endpoints of the network when this was planned."""
     warnings: list[str] = field(default_factory=list)
@@ -391,7 +391,7 @@ def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: RecreationC
     before = [*_asked(mine, pools_of(old)), *_elsewhere(others, host)]
     after = [*_asked(_at_home(mine, pools_of(body)), pools_of(body)), *_elsewhere(others, host)]
     reachable = _reaches_out(body) == _reaches_out(old)
-    record = Record(
+    record = RecreationRecord(
         name=old["Name"],
         old_id=old["Id"],
         old=body_of(old),
@@ -434,7 +434,7 @@ def _affected(container: dict[str, Any], old: dict[str, Any], host: RecreationCo
     )
 
 
-def by_interface(endpoints: list[Endpoint]) -> list[Endpoint]:
+def by_interface(endpoints: list[EndpointState]) -> list[EndpointState]:
     """The endpoints whose interface is known, in the order of the interfaces' names."""
     return sorted((item for item in endpoints if item.interface), key=lambda item: _rank(item.interface))
 
@@ -445,7 +445,7 @@ def _rank(interface: str) -> tuple[str, int]:
     return prefix, int(interface[len(prefix) :] or -1)
 
 
-def _later(item: Affected, host: RecreationContext) -> list[Endpoint] | None:
+def _later(item: Affected, host: RecreationContext) -> list[EndpointState] | None:
     """The container's other endpoints to reconnect after this one, to keep the order; None where that cannot be."""
     if host.release >= LOWEST_FREE_NAME or not item.endpoint.runs:
         return []
@@ -477,7 +477,7 @@ def _is_plain(network: dict[str, Any] | None) -> bool:
     )
 
 
-def _at_home(endpoints: list[Endpoint], pools: dict[int, AddressPool]) -> list[Endpoint]:
+def _at_home(endpoints: list[EndpointState], pools: dict[int, AddressAllocator]) -> list[EndpointState]:
     """The endpoints without the addresses that the new network has no room for."""
     for version in (4, 6):
         endpoints = [
@@ -489,7 +489,7 @@ def _at_home(endpoints: list[Endpoint], pools: dict[int, AddressPool]) -> list[E
     return endpoints
 
 
-def _asked(endpoints: list[Endpoint], pools: dict[int, AddressPool]) -> list[Endpoint]:
+def _asked(endpoints: list[EndpointState], pools: dict[int, AddressAllocator]) -> list[EndpointState]:
     """The endpoints in the order to connect them in, those pinned that would get another address than they have."""
     for endpoint in endpoints:
         for version in (4, 6):
@@ -498,7 +498,7 @@ def _asked(endpoints: list[Endpoint], pools: dict[int, AddressPool]) -> list[End
     return [_pin(endpoint, pools) for endpoint in sorted(endpoints, key=_turn)]
 
 
-def _turn(endpoint: Endpoint) -> tuple[int, int, str, str]:
+def _turn(endpoint: EndpointState) -> tuple[int, int, str, str]:
     """Fixed addresses first, then those to be had again by address, then those content with any, then the stopped."""
     if not endpoint.runs:
         return 3, 0, endpoint.name, endpoint.container
@@ -510,7 +510,7 @@ def _turn(endpoint: Endpoint) -> tuple[int, int, str, str]:
     return 1, _number(address), endpoint.name, endpoint.container
 
 
-def _pin(endpoint: Endpoint, pools: dict[int, AddressPool]) -> Endpoint:
+def _pin(endpoint: EndpointState, pools: dict[int, AddressAllocator]) -> EndpointState:
     if not endpoint.runs:
         return endpoint
     for version in (4, 6):
@@ -525,9 +525,9 @@ def _pin(endpoint: Endpoint, pools: dict[int, AddressPool]) -> Endpoint:
     return endpoint
 
 
-def _elsewhere(endpoints: list[Endpoint], host: RecreationContext) -> list[Endpoint]:
+def _elsewhere(endpoints: list[EndpointState], host: RecreationContext) -> list[EndpointState]:
     """Endpoints on other networks, as they will be asked for when all of them were given up."""
-    pools: dict[str, dict[int, AddressPool]] = {}
+    pools: dict[str, dict[int, AddressAllocator]] = {}
     freed = {endpoint.endpoint_id for endpoint in endpoints}
     for endpoint in endpoints:
         if endpoint.network_id not in pools:
@@ -544,7 +544,7 @@ def _number(address: str) -> int:
     return int(ipaddress.ip_address(address))
 
 
-def _actions(record: Record) -> list[str]:
+def _actions(record: RecreationRecord) -> list[str]:
     subnets = [item["Subnet"] for item in (record.new.get("IPAM") or {}).get("Config") or [] if item.get("Subnet")]
     where = f" with {' and '.join(subnets)}" if subnets else ""
     return [
@@ -555,7 +555,7 @@ def _actions(record: Record) -> list[str]:
     ]
 
 
-def _connection(endpoint: Endpoint) -> str:
+def _connection(endpoint: EndpointState) -> str:
     if not endpoint.runs:
         return f"connect container {endpoint.name}, which does not run, to network {endpoint.network}"
     return f"connect container {endpoint.name} to network {endpoint.network} as {endpoint.text or 'the engine chooses'}"

@@ -27,7 +27,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     ApiProblem,
     NetworkApi,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    RecreationRecord,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
     MODULE,
     put_back,
@@ -41,7 +43,7 @@ class _Step:
 
     name: str
     id: str = ""
-    record: Record | None = None
+    record: RecreationRecord | None = None
 
     @property
     def action(self) -> str:

@@ -62,4 +62,4 @@ class PurgeChange:
         try:
             forget(self._root, RECORD, plan.record, plan.forgotten, self._days)
         except OSError as error:
-            raise ChangeFailed(f"not all could be forgotten: {error}; run it again once that is mended") from error
+            raise ChangeFailed(f"not all could be forgotten: {error}; run it again once that is fixed") from error

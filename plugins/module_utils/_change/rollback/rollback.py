@@ -38,10 +38,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     read_record,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    Change,
     Content,
     FilePast,
     History,
+    RecordedChange,
     UnitRecord,
     file_pasts,
     parse_record,
@@ -92,7 +92,7 @@ Undo = Callable[[], list[str]]
 
 
 @dataclass(frozen=True)
-class RollbackWish:
+class RollbackRequest:
     """What the caller consents to."""
 
     consent: Consent
@@ -115,9 +115,9 @@ class RollbackChange:
     """All changes taken back; read() gives a fresh snapshot of the host, run runs a program."""
 
     def __init__(
-        self, wish: RollbackWish, run: Run, read: Callable[[], HostSnapshot], root: Path = JOURNAL_ROOT
+        self, request: RollbackRequest, run: Run, read: Callable[[], HostSnapshot], root: Path = JOURNAL_ROOT
     ) -> None:
-        self._wish = wish
+        self._request = request
         self._run = run
         self._read = read
         self._root = root
@@ -132,7 +132,7 @@ class RollbackChange:
         change, daemon, goal = self._daemon(snapshot, history)
         values = self._values(snapshot, history, daemon)
         conflicts = goal.conflicts + values.conflicts
-        if not self._wish.keep_conflicts:
+        if not self._request.keep_conflicts:
             refuse_conflicts(conflicts)
         first = daemon.outline if daemon else Outline()
         left = [f"left as it is, since somebody else changed it: {conflict}" for conflict in conflicts]
@@ -159,7 +159,7 @@ class RollbackChange:
             text = (
                 "daemon.json is as it was, and in force; the rest stays for now" if plan.daemon else "nothing is lost"
             )
-            raise ChangeFailed(f"{error}; {text}. Run it again once that is mended", error.log) from error
+            raise ChangeFailed(f"{error}; {text}. Run it again once that is fixed", error.log) from error
         Journal(MODULE, self._root).reverted()
 
     def _history(self) -> History:
@@ -181,7 +181,7 @@ class RollbackChange:
         # The plan is made from what was read already; doing it reads anew.
         reads = itertools.chain([snapshot], iter(self._read, None))
         change = DaemonConfigChange(
-            text_goal(goal.text), self._wish.consent, self._run, lambda: next(reads), Journal(MODULE, self._root)
+            text_goal(goal.text), self._request.consent, self._run, lambda: next(reads), Journal(MODULE, self._root)
         )
         return change, change.plan(), goal
 
@@ -194,7 +194,7 @@ class RollbackChange:
         files = list(pasts.values())
         return plan_values(history, files, self._kept(files), self._present(snapshot, history.changes, daemon))
 
-    def _present(self, snapshot: HostSnapshot, changes: list[Change], daemon: DaemonPlan | None) -> Present:
+    def _present(self, snapshot: HostSnapshot, changes: list[RecordedChange], daemon: DaemonPlan | None) -> Present:
         sysctls = dict(snapshot.sysctls)
         for key in sysctl_pasts(changes):
             value = read_sysctl(key)
@@ -209,7 +209,7 @@ class RollbackChange:
             units[daemon.guard.unit.after.name] = daemon.guard.unit.after.state
         return Present(sysctls, modes, self._policies(snapshot, changes), units)
 
-    def _policies(self, snapshot: HostSnapshot, changes: list[Change]) -> Mapping[str, str]:
+    def _policies(self, snapshot: HostSnapshot, changes: list[RecordedChange]) -> Mapping[str, str]:
         families = policy_pasts(changes)
         if not families:
             return {}
@@ -217,7 +217,7 @@ class RollbackChange:
         there = [family for family in families if family in firewall.programs]
         return {family: current_policy(snapshot, firewall, family) for family in there}
 
-    def _units(self, changes: list[Change]) -> dict[str, str]:
+    def _units(self, changes: list[RecordedChange]) -> dict[str, str]:
         try:
             return {name: read_unit(self._run, name).state for name in unit_pasts(changes)}
         except OSError as error:
@@ -230,13 +230,13 @@ class RollbackChange:
         return Kept(states, digests, {item.copy: _copy(item) for item in contents if item is not None})
 
 
-def _unrecorded(changes: list[Change]) -> list[str]:
+def _unrecorded(changes: list[RecordedChange]) -> list[str]:
     """What is left to do where all is as it was: a rollback that was killed had only to say so."""
     begun = any(change.module == MODULE for change in changes)
     return ["record that everything is taken back"] if begun else []
 
 
-def _demand(snapshot: HostSnapshot, changes: list[Change]) -> None:
+def _demand(snapshot: HostSnapshot, changes: list[RecordedChange]) -> None:
     """Refuse where something could not be read that a change was about."""
     if file_pasts(changes):
         demand(snapshot, DAEMON_CONFIG)

@@ -31,11 +31,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     port_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    Change,
     FilePast,
     History,
     Past,
     PortPast,
+    RecordedChange,
     UnitRecord,
     digest,
     policy_pasts,
@@ -339,7 +339,7 @@ def _gone_sentence(gone: list[str]) -> list[str]:
     return [f"no longer there, so there was nothing to take back: {', '.join(gone)}"] if gone else []
 
 
-def _network_sentences(changes: list[Change]) -> list[str]:
+def _network_sentences(changes: list[RecordedChange]) -> list[str]:
     names = sorted({network.name for change in changes for network in change.networks})
     if not names:
         return []

@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
     Goal,
-    KeyWish,
+    WantedKey,
     keys_goal,
     text_goal,
 )
@@ -43,7 +43,7 @@ VALUES = ANYTHING.map(lambda value: json.loads(render(value, Style())) if _is_js
 
 many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 GOALS = st.one_of(
-    st.builds(lambda name, value, present: keys_goal([KeyWish(name, present, value)]), NAMES, VALUES, st.booleans()),
+    st.builds(lambda name, value, present: keys_goal([WantedKey(name, present, value)]), NAMES, VALUES, st.booleans()),
     FILES.map(lambda raw: text_goal(raw.decode("utf-8", "replace"))),
     st.just(text_goal(None)),
 )

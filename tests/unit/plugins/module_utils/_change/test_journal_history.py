@@ -14,9 +14,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal, read_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    Change,
     History,
     Past,
+    RecordedChange,
     UnitRecord,
     file_pasts,
     parse_record,
@@ -126,8 +126,8 @@ def test_a_whole_entry_that_is_unknown_is_refused_by_its_line(entry: dict[str, A
         parse_record(record(event="begin") + record(**entry), PATH)
 
 
-def change(before: str, after: str, *ended: str) -> Change:
-    return Change("1", "t", "m", sysctls=[SysctlChange(KEY, before, after)], ended=list(ended))
+def change(before: str, after: str, *ended: str) -> RecordedChange:
+    return RecordedChange("1", "t", "m", sysctls=[SysctlChange(KEY, before, after)], ended=list(ended))
 
 
 @given(VALUES, st.lists(st.tuples(VALUES, st.sampled_from(["done", "undone", "early", "late"])), min_size=1))
@@ -159,7 +159,7 @@ def test_a_failed_change_may_have_left_either() -> None:
 
 def test_every_kind_of_thing_is_found() -> None:
     port = PortChange(6, "veth1", "br-1", "shop", "web", before=False, after=True)
-    made = Change(
+    made = RecordedChange(
         *("1", "t", "m"),
         ports=[port],
         policies=[PolicyChange("ipv4", "ACCEPT", "DROP")],

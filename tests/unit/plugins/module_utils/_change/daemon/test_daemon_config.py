@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import daemon_config
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import read_left
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Left
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import read_unfinished
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Unfinished
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
@@ -29,12 +29,12 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def left(book: Book, file: Path, daemon: DaemonProcess | None = DAEMON) -> Left:
-    return read_left(read_file(str(file)), daemon, book.root)
+def left(book: Book, file: Path, daemon: DaemonProcess | None = DAEMON) -> Unfinished:
+    return read_unfinished(read_file(str(file)), daemon, book.root)
 
 
 def test_nothing_without_a_journal(file: Path, tmp_path: Path) -> None:
-    assert left(Book(tmp_path), file) == Left()
+    assert left(Book(tmp_path), file) == Unfinished()
 
 
 @pytest.mark.parametrize("end", ["done", "undone", "failed"])
@@ -42,7 +42,7 @@ def test_nothing_of_a_run_that_came_to_its_end(file: Path, tmp_path: Path, end: 
     book = Book(tmp_path)
     book.change({file: "second\n"}, end="killed")
     book.change({file: "third\n"}, end=end)
-    assert left(book, file) == Left()
+    assert left(book, file) == Unfinished()
 
 
 def test_what_dockerd_runs_with_is_what_was_there_before_the_first_killed_run(file: Path, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_dockerd_runs_with_is_what_was_there_before_the_first_killed_run(fi
     book.change({file: "second\n"}, end="done")
     book.change({file: "third\n"}, end="killed", ports=to_plain([PORT]))
     book.change({file: "fourth\n"}, end="killed early")
-    assert left(book, file) == Left(unread=True, text="second\n", ported=frozenset({"web"}))
+    assert left(book, file) == Unfinished(unread=True, text="second\n", ported=frozenset({"web"}))
 
 
 def test_a_dockerd_that_was_started_since_has_read_the_file(
@@ -60,7 +60,7 @@ def test_a_dockerd_that_was_started_since_has_read_the_file(
     book.change({file: "second\n"}, end="killed", ports=to_plain([PORT]))
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 10 * 365 * 86400)
-    assert left(book, file) == Left(ported=frozenset({"web"}))
+    assert left(book, file) == Unfinished(ported=frozenset({"web"}))
 
 
 def test_a_dockerd_that_the_killed_run_had_started_has_read_what_it_was_to_read(
@@ -73,19 +73,19 @@ def test_a_dockerd_that_the_killed_run_had_started_has_read_what_it_was_to_read(
     monkeypatch.setattr(daemon_config, "age", lambda dummy: 0.0)
     monkeypatch.setattr(time, "time", lambda: now)
     file.write_text("third\n")
-    assert left(book, file) == Left()
+    assert left(book, file) == Unfinished()
 
 
 def test_a_file_that_was_removed(file: Path, tmp_path: Path) -> None:
     book = Book(tmp_path)
     book.change({file: None}, end="killed")
-    assert left(book, file) == Left(unread=True, text="first\n")
+    assert left(book, file) == Unfinished(unread=True, text="first\n")
 
 
 def test_changes_of_other_files_do_not_count(file: Path, tmp_path: Path) -> None:
     book = Book(tmp_path)
     book.change({tmp_path / "other": "x\n"}, end="killed", ports=to_plain([PORT]))
-    assert left(book, file) == Left()
+    assert left(book, file) == Unfinished()
 
 
 def test_a_journal_of_a_newer_release_is_no_obstacle(file: Path, tmp_path: Path) -> None:
@@ -93,4 +93,4 @@ def test_a_journal_of_a_newer_release_is_no_obstacle(file: Path, tmp_path: Path)
     book.change({file: "second\n"}, end="killed")
     record = book.root / "journal.jsonl"
     record.write_text(record.read_text().replace('"schema": 1', '"schema": 99'))
-    assert left(book, file) == Left()
+    assert left(book, file) == Unfinished()

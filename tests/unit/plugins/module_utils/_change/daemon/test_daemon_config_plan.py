@@ -12,12 +12,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Consent,
     DaemonFacts,
     DaemonPlan,
-    Left,
+    Unfinished,
     plan_daemon_config,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
     Goal,
-    KeyWish,
+    WantedKey,
     keys_goal,
     proxy_goal,
     restarting,
@@ -248,9 +248,9 @@ def test_on_again_clears_ports_and_loopback_routing() -> None:
         ('{"x": {"userland-proxy": false}}', "inside of another object"),
     ],
 )
-@pytest.mark.parametrize("wish", [ON, OFF])
-def test_a_broken_file_is_left_alone(text: str, place: str, wish: Goal) -> None:
-    assert place in str(refusal(HOST, wish, text, DISRUPT))
+@pytest.mark.parametrize("wanted", [ON, OFF])
+def test_a_broken_file_is_left_alone(text: str, place: str, wanted: Goal) -> None:
+    assert place in str(refusal(HOST, wanted, text, DISRUPT))
 
 
 def test_a_flag_of_the_unit() -> None:
@@ -350,12 +350,12 @@ def test_the_engine_counts_bindings_of_each_family_that_it_translates() -> None:
 def test_nftables_that_come_into_force_without_docker_proxy_keep_it_down_as_well() -> None:
     host = with_proxy_off(with_engine(replace(SAFE, containers=[TWICE]), version="29.1.5", firewall_driver="iptables"))
     text = '{"live-restore": true, "userland-proxy": false}'
-    refused = refusal(host, keys_goal([KeyWish("firewall-backend", value="nftables")]), text)
+    refused = refusal(host, keys_goal([WantedKey("firewall-backend", value="nftables")]), text)
     assert "does not start any more" in str(refused)
 
 
 def test_nftables_do_not_open_what_iptables_closed() -> None:
-    native_rules = keys_goal([KeyWish("firewall-backend", value="nftables")])
+    native_rules = keys_goal([WantedKey("firewall-backend", value="nftables")])
     host = with_engine(SAFE, version="29.1.5", firewall_driver="iptables")
     refused = refusal(host, native_rules, LIVE)
     assert [item.container for item in refused.disruptions] == ["all bridge networks"]
@@ -365,7 +365,7 @@ def test_nftables_do_not_open_what_iptables_closed() -> None:
     host = replace(host, ruleset=Ruleset(opened))
     assert plan(host, native_rules, LIVE).outline.disruptions == []
     assert "by IPv6" in str(refusal(replace(host, networks=[replace(SHOP, ipv6=True)]), native_rules, LIVE))
-    assert plan(host, keys_goal([KeyWish("firewall-backend", value="iptables")]), LIVE).outline.disruptions == []
+    assert plan(host, keys_goal([WantedKey("firewall-backend", value="iptables")]), LIVE).outline.disruptions == []
 
 
 def test_what_else_comes_into_force() -> None:
@@ -382,16 +382,16 @@ def test_the_ipv6_listener_that_stays_away() -> None:
 # ---- any key ---------------------------------------------------------------------------------------------------------
 
 
-def wish(name: str, value: Any) -> Goal:
-    return keys_goal([KeyWish(name, value=value)])
+def wanted(name: str, value: Any) -> Goal:
+    return keys_goal([WantedKey(name, value=value)])
 
 
 def gone(*names: str) -> Goal:
-    return keys_goal([KeyWish(name, present=False) for name in names])
+    return keys_goal([WantedKey(name, present=False) for name in names])
 
 
 def test_a_reload_needs_no_containers_consent() -> None:
-    assert steps(plan(HOST, wish("debug", value=True), "{}\n")) == [(RELOAD, '{\n  "debug": true\n}\n')]
+    assert steps(plan(HOST, wanted("debug", value=True), "{}\n")) == [(RELOAD, '{\n  "debug": true\n}\n')]
 
 
 def test_a_key_that_goes_is_written_out_for_the_reload() -> None:
@@ -403,12 +403,12 @@ def test_a_key_that_goes_is_written_out_for_the_reload() -> None:
 
 
 def test_live_restore_itself_is_reloaded() -> None:
-    found = plan(HOST, wish("live-restore", value=True), '{"userland-proxy": true}')
+    found = plan(HOST, wanted("live-restore", value=True), '{"userland-proxy": true}')
     assert steps(found) == [(RELOAD, '{"live-restore": true}')]
     assert found.steps[0].expected == {"live-restore": True}
     off = plan(SAFE, gone("live-restore"), LIVE)
     assert steps(off) == [(RELOAD, '{\n  "live-restore": false\n}\n'), ("write", "{}\n")]
-    assert plan(SAFE, wish("live-restore", value=True), LIVE).steps == []
+    assert plan(SAFE, wanted("live-restore", value=True), LIVE).steps == []
 
 
 def test_live_restore_goes_behind_the_restart_that_it_carries_containers_over() -> None:
@@ -453,32 +453,32 @@ DEBUG = '{"live-restore": true, "debug": true}\n'
 
 
 def test_a_file_that_a_killed_run_wrote_takes_its_restart() -> None:
-    goal = wish("log-level", value="warn")
+    goal = wanted("log-level", value="warn")
     assert does(plan(SAFE, goal, LEVEL)) == []
-    found = plan(SAFE, goal, LEVEL, left=Left(unread=True, text=LIVE))
+    found = plan(SAFE, goal, LEVEL, unfinished=Unfinished(unread=True, text=LIVE))
     assert steps(found) == [(RESTART, LEVEL)]
     assert (found.fallback, found.fallback_name) == (LIVE, "the file as it was before a run that was killed")
 
 
 def test_a_file_that_a_killed_run_wrote_takes_its_reload() -> None:
-    goal = wish("debug", value=True)
+    goal = wanted("debug", value=True)
     assert does(plan(SAFE, goal, DEBUG)) == []
-    assert does(plan(SAFE, goal, DEBUG, left=Left(unread=True, text=LIVE))) == [RELOAD]
+    assert does(plan(SAFE, goal, DEBUG, unfinished=Unfinished(unread=True, text=LIVE))) == [RELOAD]
 
 
 def test_what_a_killed_run_wrote_for_others_is_left_to_them() -> None:
-    goal = wish("debug", value=True)
+    goal = wanted("debug", value=True)
     text = '{"live-restore": true, "debug": true, "log-level": "warn"}\n'
-    assert does(plan(SAFE, goal, text, left=Left(unread=True, text=DEBUG))) == []
+    assert does(plan(SAFE, goal, text, unfinished=Unfinished(unread=True, text=DEBUG))) == []
 
 
 def test_ports_that_a_killed_run_meant_to_set_are_set() -> None:
     off = with_proxy_off(SAFE)
     text = '{"live-restore": true, "userland-proxy": false}\n'
     assert plan(off, OFF, text).ports == []
-    found = plan(off, OFF, text, left=Left(ported=frozenset({"web"})))
+    found = plan(off, OFF, text, unfinished=Unfinished(ported=frozenset({"web"})))
     assert [(port.container, port.after) for port in found.ports] == [("web", True)]
-    assert (found.care, found.kept, does(found)) == (True, [WEB], [])
+    assert (found.has_follow_up, found.kept, does(found)) == (True, [WEB], [])
 
 
 # ---- what becomes of each key ----------------------------------------------------------------------------------------
@@ -489,30 +489,30 @@ def effects(found: DaemonPlan) -> dict[str, tuple[str, str]]:
 
 
 def test_keys_of_the_default_network_wait_where_containers_are_kept() -> None:
-    found = plan(SAFE, wish("mtu", value=1400), LIVE)
+    found = plan(SAFE, wanted("mtu", value=1400), LIVE)
     assert does(found) == ["write"]
     assert effects(found) == {"mtu": ("set", "pending")}
     assert any("not in force yet: mtu" in text for text in found.outline.warnings)
     # A restart that is due all the same does not bring it in either.
-    both = plan(SAFE, keys_goal([KeyWish("mtu", value=1400), KeyWish("log-level", value="warn")]), LIVE)
+    both = plan(SAFE, keys_goal([WantedKey("mtu", value=1400), WantedKey("log-level", value="warn")]), LIVE)
     assert effects(both) == {"mtu": ("set", "pending"), "log-level": ("set", "restart")}
     assert does(both) == [RESTART]
 
 
 def test_keys_of_the_default_network_are_restarted_for_where_that_helps() -> None:
     empty = replace(SAFE, containers=[])
-    assert effects(plan(empty, wish("mtu", value=1400), LIVE)) == {"mtu": ("set", "restart")}
-    assert does(plan(HOST, wish("mtu", value=1400), consent=DISRUPT)) == [RESTART]
-    message = str(refusal(HOST, wish("mtu", value=1400)))
+    assert effects(plan(empty, wanted("mtu", value=1400), LIVE)) == {"mtu": ("set", "restart")}
+    assert does(plan(HOST, wanted("mtu", value=1400), consent=DISRUPT)) == [RESTART]
+    message = str(refusal(HOST, wanted("mtu", value=1400)))
     assert "Live-restore is no way" in message
-    assert effects(plan(HOST, wish("mtu", value=1400), consent=ENABLE)) == {"mtu": ("set", "pending")}
+    assert effects(plan(HOST, wanted("mtu", value=1400), consent=ENABLE)) == {"mtu": ("set", "pending")}
 
 
 def test_what_a_key_reaches_is_said() -> None:
-    found = plan(SAFE, wish("log-driver", value="local"), LIVE)
+    found = plan(SAFE, wanted("log-driver", value="local"), LIVE)
     assert "containers started later" in found.outline.results["settings"][0].note
     pools = [{"base": "10.9.0.0/16", "size": 24}]
-    found = plan(SAFE, wish("default-address-pools", value=pools), LIVE)
+    found = plan(SAFE, wanted("default-address-pools", value=pools), LIVE)
     assert "networks made later" in found.outline.results["settings"][0].note
 
 
@@ -521,21 +521,21 @@ def test_a_key_that_was_there_before_and_cannot_be_asked_for() -> None:
     values = {"live-restore": True, "log-level": "warn"}
     for mtime, effect in ((5000.0, "unknown"), (1.0, "none")):
         host = replace(SAFE, daemon_config=DaemonConfig(CONFIG_PATH, exists=True, values=values, mtime=mtime))
-        found = plan(host, wish("log-level", value="warn"), text)
+        found = plan(host, wanted("log-level", value="warn"), text)
         assert (effects(found), found.outline.actions) == ({"log-level": ("unchanged", effect)}, [])
 
 
 def test_what_the_daemon_reports_otherwise_is_reloaded_though_the_file_says_it() -> None:
     host = with_engine(SAFE, settings={"debug": False})
     text = '{"live-restore": true, "debug": true}'
-    found = plan(host, wish("debug", value=True), text)
+    found = plan(host, wanted("debug", value=True), text)
     assert (steps(found), effects(found)) == ([(RELOAD, text)], {"debug": ("unchanged", "reload")})
     assert found.steps[0].expected == {"debug": True}
-    assert plan(with_engine(SAFE, settings={"debug": True}), wish("debug", value=True), text).steps == []
+    assert plan(with_engine(SAFE, settings={"debug": True}), wanted("debug", value=True), text).steps == []
 
 
 def test_a_failed_reload_is_taken_back_by_another() -> None:
-    found = plan(HOST, wish("debug", value=True), '{"userland-proxy": true}')
+    found = plan(HOST, wanted("debug", value=True), '{"userland-proxy": true}')
     assert [(step.action, step.text) for step in found.undo] == [
         (RELOAD, '{"debug": false}'),
         ("write", '{"userland-proxy": true}'),
@@ -546,7 +546,7 @@ def test_a_failed_reload_is_taken_back_by_another() -> None:
 
 
 def test_containers_are_not_left_to_a_daemon_that_does_not_know_them() -> None:
-    moved = wish("data-root", value="/srv/docker")
+    moved = wanted("data-root", value="/srv/docker")
     assert "Stop them first" in str(refusal(SAFE, moved, LIVE, DISRUPT))
     stopped = replace(SAFE, containers=[replace(WEB, pid=None)])
     assert [item.container for item in refusal(stopped, moved, LIVE).disruptions] == ["web"]
@@ -556,22 +556,22 @@ def test_containers_are_not_left_to_a_daemon_that_does_not_know_them() -> None:
 
 def test_live_restore_does_not_go_with_a_swarm() -> None:
     swarm = with_engine(HOST, swarm=True)
-    assert "swarm" in str(refusal(swarm, wish("live-restore", value=True)))
-    assert does(plan(swarm, wish("debug", value=True))) == [RELOAD]
+    assert "swarm" in str(refusal(swarm, wanted("live-restore", value=True)))
+    assert does(plan(swarm, wanted("debug", value=True))) == [RELOAD]
 
 
 def test_a_reload_needs_no_service() -> None:
     for manager in ("none", "sysvinit"):
         host = replace(HOST, service=ServiceUnit(manager))
-        found = plan(host, wish("debug", value=True))
+        found = plan(host, wanted("debug", value=True))
         assert (does(found), found.unit, found.pid) == ([RELOAD], "", 7)
-        assert "systemd" in str(refusal(host, wish("log-level", value="warn")))
+        assert "systemd" in str(refusal(host, wanted("log-level", value="warn")))
 
 
 def test_flags_of_the_process_that_runs_keep_it_from_reloading() -> None:
     assert HOST.daemon is not None
     host = replace(HOST, daemon=replace(HOST.daemon, argv=["dockerd", "--debug"]))
-    message = str(refusal(host, wish("debug", value=True)))
+    message = str(refusal(host, wanted("debug", value=True)))
     assert "started with other flags" in message
     assert "Restart it first" in message
 

@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     read_config,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
-    KeyWish,
+    WantedKey,
     keys_goal,
     text_goal,
 )
@@ -27,13 +27,13 @@ def config(text: str | None = None, host: HostSnapshot = HOST) -> CurrentConfig:
     return read_config(host, FileState(CONFIG_PATH, CONFIG_PATH, None if text is None else text.encode()))
 
 
-def edited(text: str | None, *wishes: KeyWish, host: HostSnapshot = HOST) -> str | None:
-    return keys_goal(list(wishes))(config(text, host)).text
+def edited(text: str | None, *keys: WantedKey, host: HostSnapshot = HOST) -> str | None:
+    return keys_goal(list(keys))(config(text, host)).text
 
 
-def refused(text: str | None, *wishes: KeyWish, host: HostSnapshot = HOST) -> str:
+def refused(text: str | None, *keys: WantedKey, host: HostSnapshot = HOST) -> str:
     with pytest.raises(Refusal) as caught:
-        edited(text, *wishes, host=host)
+        edited(text, *keys, host=host)
     return str(caught.value)
 
 
@@ -48,20 +48,20 @@ def with_flags(*flags: str) -> HostSnapshot:
 
 def test_only_what_was_asked_for_changes() -> None:
     text = '{\n\t"mtu" : 1400,\n\t"debug" : true\n}'
-    assert edited(text, KeyWish("mtu", value=1400)) == text
-    assert edited(text, KeyWish("mtu", present=False)) == '{\n\t"debug" : true\n}'
-    assert edited(text, KeyWish("mtu", value=1500), KeyWish("labels", value=["a=b"])) == (
+    assert edited(text, WantedKey("mtu", value=1400)) == text
+    assert edited(text, WantedKey("mtu", present=False)) == '{\n\t"debug" : true\n}'
+    assert edited(text, WantedKey("mtu", value=1500), WantedKey("labels", value=["a=b"])) == (
         '{\n\t"mtu" : 1500,\n\t"debug" : true,\n\t"labels" : ["a=b"]\n}'
     )
-    assert edited(None, KeyWish("mtu", present=False)) is None
-    assert keys_goal([KeyWish("mtu", value=1400)])(config(text)).keys == {"mtu"}
+    assert edited(None, WantedKey("mtu", present=False)) is None
+    assert keys_goal([WantedKey("mtu", value=1400)])(config(text)).keys == {"mtu"}
 
 
 def test_true_is_not_one() -> None:
-    assert edited('{"log-opts": {"a": "1", "b": "2"}}', KeyWish("log-opts", value={"b": "2", "a": "1"})) == (
+    assert edited('{"log-opts": {"a": "1", "b": "2"}}', WantedKey("log-opts", value={"b": "2", "a": "1"})) == (
         '{"log-opts": {"a": "1", "b": "2"}}'
     )
-    assert "whole number" in refused("{}", KeyWish("mtu", value=True))
+    assert "whole number" in refused("{}", WantedKey("mtu", value=True))
 
 
 @pytest.mark.parametrize(
@@ -81,27 +81,27 @@ def test_true_is_not_one() -> None:
     ],
 )
 def test_what_this_engine_does_not_take_is_refused(name: str, value: Any, words: tuple[str, ...]) -> None:
-    message = refused("{}", KeyWish(name, value=value))
+    message = refused("{}", WantedKey(name, value=value))
     for word in (*words, "byte for byte"):
         assert word in message
 
 
 def test_what_stands_there_already_is_nobody_s_fault() -> None:
     text = '{"userland-proxy": true}'
-    assert edited(text, KeyWish("userland-proxy", value=True)) == text
+    assert edited(text, WantedKey("userland-proxy", value=True)) == text
     older = with_engine(version="24.0.7")
-    assert edited("{}", KeyWish("userland-proxy", value=True), host=older) is not None
+    assert edited("{}", WantedKey("userland-proxy", value=True), host=older) is not None
 
 
 def test_a_flag_that_says_the_same_is_enough() -> None:
     host = with_flags("--mtu=1400")
-    assert edited(None, KeyWish("mtu", value=1400), host=host) is None
-    message = refused(None, KeyWish("mtu", value=1500), host=host)
+    assert edited(None, WantedKey("mtu", value=1400), host=host) is None
+    message = refused(None, WantedKey("mtu", value=1500), host=host)
     for word in ("docker.service", "--mtu (1400)", "/lib/docker.service", "/etc/x.conf", "/etc/default/docker"):
         assert word in message
     # These two are put together by dockerd.
     host = with_flags("--add-runtime", "other=/bin/other")
-    assert edited(None, KeyWish("runtimes", value={"mine": {"path": "/bin/mine"}}), host=host) is not None
+    assert edited(None, WantedKey("runtimes", value={"mine": {"path": "/bin/mine"}}), host=host) is not None
 
 
 def test_the_flags_that_a_wrapper_gives_are_those_of_the_process() -> None:
@@ -113,19 +113,19 @@ def test_the_flags_that_a_wrapper_gives_are_those_of_the_process() -> None:
             "systemd", "snap.docker.dockerd.service", "active", ["/usr/bin/snap", "run", "docker.dockerd"]
         ),
     )
-    message = refused(None, KeyWish("data-root", value="/srv"), host=host)
+    message = refused(None, WantedKey("data-root", value="/srv"), host=host)
     assert "--data-root" in message
     assert "snap.docker.dockerd.service" in message
 
 
 def test_secrets_of_a_flag_are_not_told() -> None:
     host = with_flags("--log-opt", "splunk-token=sesame")
-    assert "sesame" not in refused(None, KeyWish("log-opts", value={"max-size": "1m"}), host=host)
+    assert "sesame" not in refused(None, WantedKey("log-opts", value={"max-size": "1m"}), host=host)
 
 
 def test_a_key_inside_of_an_object_is_no_place_to_edit() -> None:
     text = '{"extra": {"debug": true}}'
-    assert "inside of another object" in refused(text, KeyWish("debug", present=False))
+    assert "inside of another object" in refused(text, WantedKey("debug", present=False))
 
 
 def test_a_whole_text_concerns_all_its_keys() -> None:

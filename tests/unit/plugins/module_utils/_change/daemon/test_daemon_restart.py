@@ -293,7 +293,7 @@ def test_a_dockerd_that_dies_of_the_reload_never_finds_the_file_that_kills_conta
     dies_of_a_reload(machine, monkeypatch)
     monkeypatch.setattr(machine, "state", lambda: ServiceState(machine.active, len(machine.done), has_job=False))
     error = failure(machine, *PREPARED, fallback=SAFE, fallback_name="the safe file")
-    assert "ended when it was told to reload" in str(error)
+    assert "ended when it was asked to reload" in str(error)
     assert "runs again with the safe file" in str(error)
     assert path.read_text() == SAFE
 

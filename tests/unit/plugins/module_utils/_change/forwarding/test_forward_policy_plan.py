@@ -11,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     UNIT,
     PolicyChange,
     PolicyPlan,
-    PolicyWish,
+    PolicyRequest,
     current_policy,
     plan_reopening,
     recorded_policies,
@@ -44,14 +44,14 @@ def plan_policy(
     snapshot: HostSnapshot,
     firewall: Firewall,
     unit: UnitState,
-    wish: PolicyWish,
+    request: PolicyRequest,
     declared: DeclaredForwarders = NOBODY,
 ) -> PolicyPlan:
-    return forward_policy_plan.plan_policy(snapshot, firewall, unit, wish, declared)
+    return forward_policy_plan.plan_policy(snapshot, firewall, unit, request, declared)
 
 
 FOUR, BOTH = ["ipv4"], ["ipv4", "ipv6"]
-CLOSED = PolicyWish(FOUR, at_boot={"ipv4"})
+CLOSED = PolicyRequest(FOUR, at_boot={"ipv4"})
 SAVES = {"ipv4": "iptables-nft-save", "ipv6": "ip6tables-nft-save"}
 
 
@@ -77,7 +77,7 @@ def test_closed_now_and_at_boot() -> None:
 
 
 def test_only_now() -> None:
-    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyWish(FOUR))
+    plan = plan_policy(OPEN, FIREWALL, NONE, PolicyRequest(FOUR))
     assert plan.unit is None
     assert plan.policies
 
@@ -116,7 +116,7 @@ def test_what_would_not_last_is_refused(firewall: Firewall, word: str) -> None:
 
 
 def test_without_systemd_it_is_closed_now_only_when_asked() -> None:
-    plan = plan_policy(OPEN, replace(FIREWALL, systemd=False), NONE, PolicyWish(FOUR))
+    plan = plan_policy(OPEN, replace(FIREWALL, systemd=False), NONE, PolicyRequest(FOUR))
     assert plan.policies == [PolicyChange("ipv4", "ACCEPT", "DROP")]
 
 
@@ -181,8 +181,8 @@ def test_what_is_closed_already_cuts_nobody_off() -> None:
 def test_ipv6_networks_of_an_engine_that_makes_no_ip6tables_rules() -> None:
     six = replace(OPEN, networks=[replace(item, ipv6=True) for item in OPEN.networks])
     with pytest.raises(Refusal, match=r"network shop \(IPv6"):
-        plan_policy(six, FIREWALL, NONE, PolicyWish(BOTH, at_boot=set(BOTH)))
-    assert len(plan_policy(OPEN, FIREWALL, NONE, PolicyWish(BOTH, at_boot=set(BOTH))).policies) == 2
+        plan_policy(six, FIREWALL, NONE, PolicyRequest(BOTH, at_boot=set(BOTH)))
+    assert len(plan_policy(OPEN, FIREWALL, NONE, PolicyRequest(BOTH, at_boot=set(BOTH))).policies) == 2
 
 
 def test_a_rule_that_accepts_everything_is_told() -> None:
@@ -227,8 +227,8 @@ def test_once_done_nothing_is_left_and_it_can_be_taken_back(policies: dict[str, 
     before = with_engine(with_policies(policies), version="28.5.2")
     host, unit = before, NONE
     for families in runs:
-        host, unit = done(host, unit, plan_policy(host, FIREWALL, unit, PolicyWish(families, at_boot=set(families))))
-        assert plan_policy(host, FIREWALL, unit, PolicyWish(families, at_boot=set(families))).outline.actions == []
+        host, unit = done(host, unit, plan_policy(host, FIREWALL, unit, PolicyRequest(families, at_boot=set(families))))
+        assert plan_policy(host, FIREWALL, unit, PolicyRequest(families, at_boot=set(families))).outline.actions == []
         assert all(current_policy(host, FIREWALL, family) == "DROP" for family in families)
     for families in runs:
         host, unit = done(host, unit, plan_reopening(host, FIREWALL, unit, families))

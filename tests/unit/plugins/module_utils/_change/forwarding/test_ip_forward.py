@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding import ip_forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     PolicyPlan,
-    PolicyWish,
+    PolicyRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import (
     ForwardingChange,
@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ForwardingPlan,
-    ForwardingWish,
+    ForwardingRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
@@ -50,9 +50,9 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ForwardingChange:
     monkeypatch.setattr(ip_forward, "FOLDER", str(tmp_path))
     monkeypatch.setattr(ip_forward, "unit_path", lambda name: str(tmp_path / name))
     monkeypatch.setattr(ip_forward, "read_boot", lambda: BootSysctls("systemd-sysctl"))
-    wish = ForwardingWish(present=True, families=["ipv4"])
+    request = ForwardingRequest(present=True, families=["ipv4"])
     journal = Journal("ip_forward", tmp_path / "journal")
-    return ForwardingChange(wish, PolicyWish(["ipv4"]), lambda dummy: (1, "", ""), lambda: HOST, journal)
+    return ForwardingChange(request, PolicyRequest(["ipv4"]), lambda dummy: (1, "", ""), lambda: HOST, journal)
 
 
 def whole(forwarding: ForwardingPlan) -> WholePlan:

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward_plan import (
     ALWAYS,
     NEVER,
-    ForwardingWish,
+    ForwardingRequest,
     plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
@@ -34,10 +34,10 @@ from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._change.hosts import BRIDGE, HOST, unread, with_boot, with_sysctls
 
-FOUR = ForwardingWish(present=True, families=["ipv4"], persistent=ALWAYS)
-SIX = ForwardingWish(present=True, families=["ipv6"], persistent=ALWAYS)
-NOW = ForwardingWish(present=True, families=["ipv4"], persistent=NEVER)
-ABSENT = ForwardingWish(present=False, families=["ipv4"])
+FOUR = ForwardingRequest(present=True, families=["ipv4"], persistent=ALWAYS)
+SIX = ForwardingRequest(present=True, families=["ipv6"], persistent=ALWAYS)
+NOW = ForwardingRequest(present=True, families=["ipv4"], persistent=NEVER)
+ABSENT = ForwardingRequest(present=False, families=["ipv4"])
 KNOB = "net.ipv4.ip_forward"
 OWN = "/etc/sysctl.d/99-dockernet-baseline.conf"
 LATE = "/etc/sysctl.d/zz-dockernet-baseline.conf"
@@ -122,21 +122,21 @@ def test_closed_bridges_are_opened_and_other_interfaces_on_demand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "key"),
+    ("wanted", "key"),
     [
         (replace(FOUR, interfaces=["eth0"]), "net.ipv4.conf.eth0.forwarding"),
         (FOUR, "net.ipv4.conf.default.forwarding"),
         (FOUR, f"net.ipv4.conf.{BRIDGE}.forwarding"),
     ],
 )
-def test_an_interface_that_a_later_file_closes_is_opened_at_boot(wish: ForwardingWish, key: str) -> None:
+def test_an_interface_that_a_later_file_closes_is_opened_at_boot(wanted: ForwardingRequest, key: str) -> None:
     host = with_boot(("/etc/sysctl.d/50-router.conf", {KNOB: "1"}), ("/etc/sysctl.d/60-closed.conf", {key: "0"}))
-    plan = plan_forwarding(host, wish, {})
+    plan = plan_forwarding(host, wanted, {})
     assert plan.files == [OwnFile(OWN, f"{HEADER}{KNOB} = 1\n{key} = 1\n")]
     assert any("/etc/sysctl.d/60-closed.conf, whose line 1" in action for action in plan.outline.actions)
     # It is somebody's decision for any other interface.
     other = with_boot((OWN, {KNOB: "1"}), ("/etc/sysctl.d/zz.conf", {"net.ipv4.conf.eth9.forwarding": "0"}))
-    assert plan_forwarding(other, wish, {}).outline.actions == []
+    assert plan_forwarding(other, wanted, {}).outline.actions == []
     assert plan_forwarding(with_boot((OWN, {KNOB: "1", key: "1"})), ABSENT, {}).files == [OwnFile(OWN, None)]
 
 
@@ -170,22 +170,22 @@ NAMES = st.sampled_from([f"/etc/sysctl.d/{name}.conf" for name in ("10-a", "50-b
 
 @given(
     st.dictionaries(NAMES, st.dictionaries(KEYS, VALUES, max_size=4), max_size=4),
-    st.sampled_from([FOUR, SIX, replace(FOUR, interfaces=["eth0"]), ForwardingWish(True, ["ipv4", "ipv6"], ALWAYS)]),
+    st.sampled_from([FOUR, SIX, replace(FOUR, interfaces=["eth0"]), ForwardingRequest(True, ["ipv4", "ipv6"], ALWAYS)]),
 )
 def test_whatever_boot_reads_our_file_wins_and_is_written_once(
-    files: dict[str, dict[str, str]], wish: ForwardingWish
+    files: dict[str, dict[str, str]], request: ForwardingRequest
 ) -> None:
     host = with_boot(*sorted(files.items()))
     assert host.boot is not None
-    wish = replace(wish, keep_advertised_routes=True)
-    plan = plan_forwarding(host, wish, {"eth0": "2"})
+    request = replace(request, keep_advertised_routes=True)
+    plan = plan_forwarding(host, request, {"eth0": "2"})
     boot = host.boot
     for file in plan.files:
         boot = BootSysctls(boot.loader, [other for other in boot.files if other.path != file.path])
         if file.text is not None:
             boot = place_file(boot, parse_sysctl_file(file.text, file.path))
     assert {key: boot_value(boot, key).value for key in plan.promised} == plan.promised
-    assert plan_forwarding(replace(host, boot=boot), wish, {"eth0": "2"}).files == []
+    assert plan_forwarding(replace(host, boot=boot), request, {"eth0": "2"}).files == []
 
 
 def test_bridges_of_internal_networks_stay_closed() -> None:
@@ -255,7 +255,7 @@ def test_unread_sources_and_absent_families() -> None:
 
 # ---- only where the next boot would lack it --------------------------------------------------------------------------
 
-AS_NEEDED = ForwardingWish(present=True, families=["ipv4"])
+AS_NEEDED = ForwardingRequest(present=True, families=["ipv4"])
 OWN_LOADER = BootSysctls("systemd-sysctl", [])
 
 
@@ -296,9 +296,9 @@ def test_what_dockerd_does_not_or_not_for_long_is_done_by_a_file(host: HostSnaps
 
 def test_each_family_is_asked_by_itself() -> None:
     """The only network has no IPv6, so dockerd leaves that family alone."""
-    plan = plan_forwarding(configured(), ForwardingWish(True, ["ipv4", "ipv6"]), {})
+    plan = plan_forwarding(configured(), ForwardingRequest(True, ["ipv4", "ipv6"]), {})
     assert "net.ipv6.conf.all.forwarding" in plan.promised
     assert KNOB not in plan.promised
     assert plan.opened_at_boot == {"ipv6"}
     six = replace(configured(), networks=[replace(network, ipv6=True) for network in HOST.networks])
-    assert plan_forwarding(six, ForwardingWish(True, ["ipv4", "ipv6"]), {}).files == []
+    assert plan_forwarding(six, ForwardingRequest(True, ["ipv4", "ipv6"]), {}).files == []

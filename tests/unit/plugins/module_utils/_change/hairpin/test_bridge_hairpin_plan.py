@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
-    HairpinWish,
+    HairpinRequest,
     plan_hairpin,
     plan_netfilter,
 )
@@ -26,7 +26,7 @@ FINE = with_sysctls({KEY: "1", KEY6: "1"})
 
 
 def modes(host: HostSnapshot, state: str, networks: list[str] | None = None) -> dict[str, bool]:
-    return {port.port: port.after for port in plan_hairpin(host, HairpinWish(state, networks)).ports}
+    return {port.port: port.after for port in plan_hairpin(host, HairpinRequest(state, networks)).ports}
 
 
 def test_auto_follows_the_daemon() -> None:
@@ -42,7 +42,7 @@ def test_auto_on_a_port_left_from_before() -> None:
 def test_an_unknown_mode_is_not_guessed() -> None:
     silent = replace(HOST, proxies=[], ruleset=None)
     with pytest.raises(Refusal, match="state: enabled or state: disabled"):
-        plan_hairpin(silent, HairpinWish("auto"))
+        plan_hairpin(silent, HairpinRequest("auto"))
     assert modes(silent, "enabled") == {"veth1": True}
 
 
@@ -50,30 +50,30 @@ def test_networks_limit_it() -> None:
     assert modes(HOST, "enabled", ["shop"]) == {"veth1": True}
     assert modes(HOST, "enabled", []) == {}
     with pytest.raises(Refusal, match="no bridge network office on this host; there are shop"):
-        plan_hairpin(HOST, HairpinWish("enabled", ["office"]))
+        plan_hairpin(HOST, HairpinRequest("enabled", ["office"]))
 
 
 def test_harm_is_said() -> None:
     links = [HOST.links[0], replace(HOST.links[1], hairpin=True)]
     off = replace(with_proxy_off(), links=links)
-    assert "web" in plan_hairpin(off, HairpinWish("disabled")).outline.warnings[0]
-    assert plan_hairpin(off, HairpinWish("enabled", netfilter=False)).outline.warnings == []
-    assert plan_hairpin(replace(HOST, links=links), HairpinWish("disabled")).outline.warnings == []
+    assert "web" in plan_hairpin(off, HairpinRequest("disabled")).outline.warnings[0]
+    assert plan_hairpin(off, HairpinRequest("enabled", netfilter=False)).outline.warnings == []
+    assert plan_hairpin(replace(HOST, links=links), HairpinRequest("disabled")).outline.warnings == []
 
 
 def test_a_port_that_was_not_found_is_said() -> None:
-    plan = plan_hairpin(replace(HOST, links=HOST.links[:1]), HairpinWish("enabled"))
+    plan = plan_hairpin(replace(HOST, links=HOST.links[:1]), HairpinRequest("enabled"))
     assert plan.outline.actions == []
     assert "web" in plan.outline.warnings[0]
 
 
 def test_unread_sources() -> None:
     with pytest.raises(Refusal, match="install python3-pyroute2"):
-        plan_hairpin(unread("links", "install python3-pyroute2"), HairpinWish("enabled"))
+        plan_hairpin(unread("links", "install python3-pyroute2"), HairpinRequest("enabled"))
 
 
 def test_the_table() -> None:
-    (diff,) = plan_hairpin(HOST, HairpinWish("enabled")).outline.diffs
+    (diff,) = plan_hairpin(HOST, HairpinRequest("enabled")).outline.diffs
     assert diff.before.endswith("veth1 web off\n")
     assert diff.after.endswith("veth1 web on\n")
 
@@ -115,13 +115,13 @@ def test_not_wanted_only_our_line_goes() -> None:
 def test_bridges_of_others_are_asked_for() -> None:
     crowded = replace(CLOSED, links=[*CLOSED.links, *OTHERS])
     with pytest.raises(Refusal, match=r"bridge virbr0.*on_disruption: allow.*bridge_netfilter: keep") as refusal:
-        plan_hairpin(crowded, HairpinWish("enabled"))
+        plan_hairpin(crowded, HairpinRequest("enabled"))
     assert [item.container for item in refusal.value.disruptions] == ["bridge virbr0"]
     assert refusal.value.consents == {"on_disruption": "allow", "bridge_netfilter": "keep"}
-    assert plan_hairpin(crowded, HairpinWish("enabled", disruption_allowed=True)).netfilter.sysctls
-    assert plan_hairpin(crowded, HairpinWish("enabled", netfilter=False)).netfilter.sysctls == []
+    assert plan_hairpin(crowded, HairpinRequest("enabled", disruption_allowed=True)).netfilter.sysctls
+    assert plan_hairpin(crowded, HairpinRequest("enabled", netfilter=False)).netfilter.sysctls == []
     # As it is already, nobody is asked.
-    assert plan_hairpin(replace(FINE, links=crowded.links), HairpinWish("enabled")).outline.disruptions == []
+    assert plan_hairpin(replace(FINE, links=crowded.links), HairpinRequest("enabled")).outline.disruptions == []
 
 
 def test_what_cannot_be_told_or_done_is_a_warning() -> None:
@@ -130,8 +130,8 @@ def test_what_cannot_be_told_or_done_is_a_warning() -> None:
 
 
 def test_networks_and_bridges_are_one_choice() -> None:
-    named = plan_hairpin(FINE, HairpinWish("enabled", bridges=[SHOP.bridge or ""]))
+    named = plan_hairpin(FINE, HairpinRequest("enabled", bridges=[SHOP.bridge or ""]))
     assert [port.network for port in named.ports] == ["shop"]
-    assert plan_hairpin(FINE, HairpinWish("enabled", networks=[], bridges=[])).ports == []
+    assert plan_hairpin(FINE, HairpinRequest("enabled", networks=[], bridges=[])).ports == []
     with pytest.raises(Refusal, match=f"no bridge of a network br7 on this host; there are {SHOP.bridge}"):
-        plan_hairpin(FINE, HairpinWish("enabled", bridges=["br7"]))
+        plan_hairpin(FINE, HairpinRequest("enabled", bridges=["br7"]))

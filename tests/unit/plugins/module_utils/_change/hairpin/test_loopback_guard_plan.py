@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
-    HairpinWish,
+    HairpinRequest,
     plan_hairpin,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
@@ -62,11 +62,11 @@ def test_it_ends_where_none_does() -> None:
 
 def test_with_docker_proxy_on_bridges_stop_routing_loopback() -> None:
     key = f"net.ipv4.conf.{BRIDGE}.route_localnet"
-    plan = plan_hairpin(with_rule(ROUTED, OURS), HairpinWish("auto"), FIREWALL, UnitState(UNIT, "x", "enabled"))
+    plan = plan_hairpin(with_rule(ROUTED, OURS), HairpinRequest("auto"), FIREWALL, UnitState(UNIT, "x", "enabled"))
     assert [(change.key, change.after) for change in plan.loopback] == [(key, "0")]
     assert plan.guard.rule is False
-    assert plan_hairpin(ROUTED, HairpinWish("auto", guard=False), FIREWALL, NONE).loopback == []
-    assert plan_hairpin(with_sysctls({key: "1"}, OFF), HairpinWish("auto"), FIREWALL, NONE).loopback == []
+    assert plan_hairpin(ROUTED, HairpinRequest("auto", guard=False), FIREWALL, NONE).loopback == []
+    assert plan_hairpin(with_sysctls({key: "1"}, OFF), HairpinRequest("auto"), FIREWALL, NONE).loopback == []
 
 
 def test_a_rule_of_somebody_else_will_do() -> None:

@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Change, parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    RecordedChange,
+    parse_record,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import (
     network_recovery,
     network_recreation,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import Record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    RecreationRecord,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
     Recovering,
     RecoveryPlan,
@@ -145,7 +150,7 @@ def test_one_failure_anywhere_leaves_all_as_it_was(engine: FakeEngine, data: st.
 def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st.DataObject) -> None:
     before = engine.state("shop")
     plan = planned(engine)
-    record = from_plain(Record, json.loads(json.dumps(plan.record.to_plain())))
+    record = from_plain(RecreationRecord, json.loads(json.dumps(plan.record.to_plain())))
     engine.calls, engine.fail_at = 0, data.draw(st.integers(1, 60))
 
     class Killed(BaseException):
@@ -174,7 +179,7 @@ def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st
     assert engine.calls > calls
 
 
-def journal(record: dict[str, t.Any], *, ended: bool = False) -> list[Change]:
+def journal(record: dict[str, t.Any], *, ended: bool = False) -> list[RecordedChange]:
     """What the journal says of a run that was killed."""
     entry = {"id": "1", "event": "begin", "module": "bridge_network", "time": "then", "schema": 1}
     lines = [{**entry, "networks": [{"name": "shop", "before": {}, "after": {}, "record": record}]}]

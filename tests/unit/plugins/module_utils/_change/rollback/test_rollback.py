@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
-    RollbackWish,
+    RollbackRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -37,7 +37,7 @@ def change(book: Book, *, keep: bool = False, host: HostSnapshot = HOST) -> Roll
     def run(argv: list[str]) -> tuple[int, str, str]:
         raise AssertionError(f"nothing here needs {argv}")
 
-    return RollbackChange(RollbackWish(Consent(), keep_conflicts=keep), run, lambda: host, book.root)
+    return RollbackChange(RollbackRequest(Consent(), keep_conflicts=keep), run, lambda: host, book.root)
 
 
 def test_nothing_recorded_is_nothing_to_do(book: Book) -> None:
