@@ -15,8 +15,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     load_evidence,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    CREATED,
     KEPT,
     RECREATED,
+    REMOVED,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import require_sense_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
@@ -26,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import L
 
 MODULE = "dockernet.baseline.bridge_network"
 _SECONDS = 60
+_CHANGED = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed"}
 _DONE = {KEPT: "is as wanted", RECREATED: "was re-created"}
 
 
@@ -68,8 +71,12 @@ class ActionModule(ActionBase):
         texts = [_told(item, "" if failed else " and taken back") for item in broken]
         if failed:
             texts.append(f"It could not be taken back: {undone.get('msg', 'the host did not answer')}")
-        rest = [item["name"] for item in answer.get("networks", []) if item["name"] not in names]
-        changed = f"Made or left as wanted: {', '.join(rest)}" if rest else "Nothing else was changed"
+        rest = [
+            f"{item['name']} was {_CHANGED[item['outcome']]}"
+            for item in answer.get("networks", [])
+            if item["name"] not in names and item["outcome"] in _CHANGED
+        ]
+        changed = f"Beside that: {'; '.join(rest)}" if rest else "Nothing else was changed"
         return {
             **answer,
             "changed": bool(failed or rest),

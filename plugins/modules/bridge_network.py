@@ -24,10 +24,12 @@ description:
     addresses, and that it forwards. The controller then follows packets of two containers that are not there through
     what was read of the host, from one to the other and to the outside. They must be let through, dropped and
     masqueraded as wanted. Where that is not so, the network that was just made is removed again, or put back as it was
-    with its containers, and the message says what was missing. What people do to
-    such packets on purpose, in DOCKER-USER say, is no fault of the network.
-  - When a network of the list fails, those before it stay as they are then, and the message names them. What was there
-    before is recorded in C(/var/lib/dockernet-baseline/journal.jsonl).
+    with its containers, and the message says what was missing. What people do to such packets on purpose, in
+    DOCKER-USER say, is no fault of the network.
+  - When a network of the list cannot be made, or the kernel does not have it as it should, those before it stay as they
+    are then, those after it are not begun, and the message names them. Packets are followed when all are made, and only
+    networks on which they do not fare as wanted are taken back. What was there before is recorded in
+    C(/var/lib/dockernet-baseline/journal.jsonl).
   - Should a run be killed while it makes a network anew, the next one finds that in the record and only puts that
     network back with its containers as they were, whatever it was called for.
   - The default network of the daemon, and networks of other drivers or of a swarm, are never touched.

@@ -300,12 +300,13 @@ def test_absent_and_a_failure_in_the_middle(fresh_host: Host) -> None:
     assert not failed["refused"]
     assert "network second was made, and removed again, as 10.81.2.0/24 is masqueraded" in failed["msg"]
     assert stale in failed["msg"]
-    assert "Before that: free was removed; first was created" in failed["msg"]
-    assert names(host) & {"free", "first", "second", "third"} == {"first"}
+    assert "Beside that: free was removed; first was created; third was created" in failed["msg"]
+    assert names(host) & {"free", "first", "second", "third"} == {"first", "third"}
     events = [json.loads(line) for line in host.read("/var/lib/dockernet-baseline/journal.jsonl").splitlines()]
-    assert [item["event"] for item in events[-2:]] == ["begin", "failed"]
-    assert [item["name"] for item in events[-2]["networks"]] == ["free", "first", "second", "third"]
-    assert events[-2]["networks"][0]["before"]["Name"] == "free"
+    assert [item["event"] for item in events[-4:]] == ["begin", "done", "begin", "done"]
+    assert [item["name"] for item in events[-4]["networks"]] == ["free", "first", "second", "third"]
+    assert events[-4]["networks"][0]["before"]["Name"] == "free"
+    assert [item["name"] for item in events[-2]["networks"]] == ["second"]
 
     gone = run(host, [{"name": "first", "state": "absent"}, {"name": "never", "state": "absent"}])
     assert gone["actions"] == ["remove network first"]

@@ -38,7 +38,7 @@ class Host:
         if module_args is not None:
             self.undone.append(module_args["undo"])
             return self.undo
-        networks = [{"name": self.name}, {"name": "other"}]
+        networks = [{"name": self.name, "outcome": "created"}, {"name": "other", "outcome": "created"}]
         return {"changed": True, "actions": ["x"], "networks": networks, WIRE: self.packed}
 
 
@@ -70,7 +70,7 @@ def test_one_that_does_not_is_taken_back(run: Any, outcome: str, said: str) -> N
     assert host.undone == [[host.name]]
     assert (result["failed"], result["refused"]) == (True, False)
     assert result["msg"].startswith(f"network {host.name} {said} no rule masquerades {host.subnet}")
-    assert result["msg"].endswith("Made or left as wanted: other")
+    assert result["msg"].endswith("Beside that: other was created")
 
 
 def test_what_cannot_be_taken_back_is_said(run: Any) -> None:
