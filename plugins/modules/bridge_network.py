@@ -309,10 +309,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     parse_avoid,
-    parse_wishes,
+    parse_requests,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import Recovering
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_undo import NetworkUndo
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
+    NetworkUndo,
+    Recovering,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import carry_out, result_of, run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
@@ -364,14 +366,14 @@ def main() -> None:
     )
     options = module.params
     try:
-        wishes, avoid = parse_wishes(options["networks"]), parse_avoid(options["avoid"])
+        requests, avoid = parse_requests(options["networks"]), parse_avoid(options["avoid"])
     except Refusal as refusal:
         module.fail_json(msg=str(refusal), refused=True, actions=[], diff=[], disruptions=[])
     api = EngineNetworks(options["docker_host"])
     if options["undo"]:
         run_change(module, NetworkUndo(options["undo"], api))
     change = NetworkChange(
-        wishes,
+        requests,
         options["recreate"],
         avoid,
         api,

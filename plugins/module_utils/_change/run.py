@@ -79,7 +79,7 @@ def lacking(changes: Sequence[object]) -> dict[str, str]:
     return {}
 
 
-class Plan(Protocol):
+class ChangePlan(Protocol):
     """Whatever a change plans, it has an outline."""
 
     @property
@@ -87,7 +87,7 @@ class Plan(Protocol):
         """What people and programs see of it."""
 
 
-P = TypeVar("P", bound=Plan)
+P = TypeVar("P", bound=ChangePlan)
 
 
 class Change(Protocol[P]):

@@ -22,10 +22,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     KEPT,
     RECREATED,
     REMOVED,
-    Decision,
+    HostBefore,
+    NetworkDecision,
     NetworkFacts,
     NetworkPlan,
-    Surroundings,
     decide,
     outline,
     overlapping,
@@ -43,7 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     subnets_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
-    NetworkWish,
+    NetworkRequest,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
     plan_on_host,
@@ -69,21 +69,21 @@ _DONE = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed"}
 
 
 class NetworkChange:
-    """The networks as wishes want them; read() gives a fresh snapshot of the host, run runs a program.
+    """The networks as requested; read() gives a fresh snapshot of the host, run runs a program.
 
     consent: to making networks anew, see decide(). avoid: ranges that no new subnet may touch.
     """
 
     def __init__(
         self,
-        wishes: list[NetworkWish],
+        requests: list[NetworkRequest],
         consent: str,
         avoid: list[CIDR],
         api: NetworkApi,
         run: Run,
         read: Callable[[], HostSnapshot],
     ) -> None:
-        self._wishes = wishes
+        self._requests = requests
         self._consent = consent
         self._avoid = avoid
         self._api = api
@@ -101,7 +101,7 @@ class NetworkChange:
         """Read the host and plan the whole list."""
         snapshot = self._read()
         demand(snapshot, ENGINE)
-        names = {wish.name for wish in self._wishes}
+        names = {request.name for request in self._requests}
         try:
             listed = [item for item in self._api.networks() if item["Name"] in names]
             networks = [network for item in listed for network in [self._api.inspect(item["Id"])] if network]
@@ -109,21 +109,21 @@ class NetworkChange:
             raise Refusal(f"nothing was changed: {error}") from error
         netfilter = has_bridge_netfilter(self._run, snapshot.daemon.pid if snapshot.daemon else None)
         facts = NetworkFacts(snapshot, networks, netfilter, self._avoid)
-        decisions = _with_kernel(decide(self._wishes, self._consent, facts), snapshot)
+        decisions = _with_kernel(decide(self._requests, self._consent, facts), snapshot)
         recreations = {
-            item.wish.name: self._recreation(item.old, item.body, snapshot)
+            item.request.name: self._recreation(item.old, item.body, snapshot)
             for item in decisions
             if item.outcome == RECREATED and item.old and item.body
         }
         lacks = {name: reason for item in recreations.values() for name, reason in _lacking(item).items()}
         words = replace(outline(decisions, recreations), lacking=lacks)
         self._note(decisions, snapshot)
-        return NetworkPlan(words, decisions, _surroundings(snapshot, self._avoid), recreations)
+        return NetworkPlan(words, decisions, _host_before(snapshot, self._avoid), recreations)
 
     def apply(self, plan: NetworkPlan) -> None:
         """Carry out the decisions in order and hold each against the kernel; a failure ends it."""
         pending = [item for item in plan.decisions if item.outcome in _DONE]
-        entries = [_entry(item, plan.recreations.get(item.wish.name)) for item in pending]
+        entries = [_entry(item, plan.recreations.get(item.request.name)) for item in pending]
         self._journal.begin([], actions=plan.outline.actions, networks=entries)
         done: list[str] = []
         for item in pending:
@@ -135,11 +135,11 @@ class NetworkChange:
             except Exception as error:
                 self._journal.end("failed", error=repr(error), completed=done)
                 raise
-            done.append(f"{item.wish.name} was {_DONE[item.outcome]}")
+            done.append(f"{item.request.name} was {_DONE[item.outcome]}")
         self._journal.end("done", completed=done)
-        self._note(plan.decisions, _as_it_is_now(self._run, plan.surroundings.host))
+        self._note(plan.decisions, _as_it_is_now(self._run, plan.host_before.host))
 
-    def _note(self, decisions: Sequence[Decision], snapshot: HostSnapshot) -> None:
+    def _note(self, decisions: Sequence[NetworkDecision], snapshot: HostSnapshot) -> None:
         """Keep what the controller is to prove."""
         kept = [NetworkNow(KEPT, item.old) for item in decisions if item.outcome == KEPT and item.old is not None]
         self._evidence = Evidence(snapshot, [*kept, *self._made]) if kept or self._made else None
@@ -148,8 +148,8 @@ class NetworkChange:
         release = snapshot.engine.release if snapshot.engine else (0, 0)
         return plan_on_host(self._api, old, [item.id for item in snapshot.containers], body, release)
 
-    def _carry_out(self, item: Decision, plan: NetworkPlan) -> None:
-        name = item.wish.name
+    def _carry_out(self, item: NetworkDecision, plan: NetworkPlan) -> None:
+        name = item.request.name
         try:
             if item.outcome == REMOVED and item.old:
                 self._remove(item.old)
@@ -170,7 +170,7 @@ class NetworkChange:
     def _create(self, body: dict[str, Any], plan: NetworkPlan) -> None:
         network_id = self._api.create(body)
         try:
-            self._hold_against_kernel(network_id, plan.surroundings, CREATED)
+            self._hold_against_kernel(network_id, plan.host_before, CREATED)
         except ChangeFailed as error:
             try:
                 self._api.remove(network_id)
@@ -180,29 +180,29 @@ class NetworkChange:
                 ) from error
             raise ChangeFailed(f"network {body['Name']} was made, and removed again, as {error}") from error
 
-    def _current(self, item: Decision, plan: NetworkPlan) -> Recreation:
+    def _current(self, item: NetworkDecision, plan: NetworkPlan) -> Recreation:
         """The plan to make it anew; where others are made anew before, they may have changed its endpoints."""
-        planned = plan.recreations[item.wish.name]
+        planned = plan.recreations[item.request.name]
         if len(plan.recreations) == 1 or item.old is None or item.body is None:
             return planned
         try:
             found = self._recreation(item.old, item.body, self._read())
         except Refusal as refusal:
-            raise ChangeFailed(f"network {item.wish.name} was not re-created: {refusal}") from refusal
+            raise ChangeFailed(f"network {item.request.name} was not re-created: {refusal}") from refusal
         for reason in _lacking(found).values():
-            raise ChangeFailed(f"network {item.wish.name} was not re-created: {reason}")
+            raise ChangeFailed(f"network {item.request.name} was not re-created: {reason}")
         return found
 
     def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
         observed = recreate(
             self._api,
             recreation,
-            lambda network_id: self._hold_against_kernel(network_id, plan.surroundings, RECREATED),
+            lambda network_id: self._hold_against_kernel(network_id, plan.host_before, RECREATED),
         )
         # Containers that changed by themselves meanwhile: in no plan, and no failure either.
         plan.outline.warnings.extend(observed)
 
-    def _hold_against_kernel(self, network_id: str, surroundings: Surroundings, outcome: str) -> None:
+    def _hold_against_kernel(self, network_id: str, host_before: HostBefore, outcome: str) -> None:
         """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others."""
         try:
             network = self._api.inspect(network_id)
@@ -210,10 +210,10 @@ class NetworkChange:
             raise ChangeFailed(f"the engine could not be asked about it: {error}") from error
         if network is None:
             raise ChangeFailed("the engine does not know it")
-        found = kernel_problems(network, _with_links(surroundings.host))
+        found = kernel_problems(network, _with_links(host_before.host))
         for version in (4, 6):
             for item in subnets_of(network, version):
-                offender = overlapping(item.subnet, surroundings.outside)
+                offender = overlapping(item.subnet, host_before.outside)
                 if offender is not None:
                     found.append(
                         f"the subnet {item.subnet}, which the engine chose, overlaps with "
@@ -245,10 +245,10 @@ def _now(read: Callable[[], T]) -> T:
         raise ChangeFailed(f"the kernel could not be asked about it: {error}") from error
 
 
-def _with_kernel(decisions: list[Decision], snapshot: HostSnapshot) -> list[Decision]:
+def _with_kernel(decisions: list[NetworkDecision], snapshot: HostSnapshot) -> list[NetworkDecision]:
     """The decisions, with a warning for each network that stays and that the kernel does not have as it should."""
     return [
-        replace(item, warnings=[*item.warnings, *_warnings(item.wish.name, kernel_problems(item.old, snapshot))])
+        replace(item, warnings=[*item.warnings, *_warnings(item.request.name, kernel_problems(item.old, snapshot))])
         if item.outcome == KEPT and item.old is not None
         else item
         for item in decisions
@@ -259,11 +259,11 @@ def _warnings(name: str, problems: list[str]) -> list[str]:
     return [f"network {name} is as wanted, but {text}" for text in problems]
 
 
-def _surroundings(snapshot: HostSnapshot, avoid: list[CIDR]) -> Surroundings:
+def _host_before(snapshot: HostSnapshot, avoid: list[CIDR]) -> HostBefore:
     bare = snapshot
     for network in snapshot.networks:
         bare = without_network(bare, network.id, network.bridge)
-    return Surroundings(snapshot, taken_on_host(bare, avoid))
+    return HostBefore(snapshot, taken_on_host(bare, avoid))
 
 
 def _lacking(recreation: Recreation) -> dict[str, str]:
@@ -271,10 +271,10 @@ def _lacking(recreation: Recreation) -> dict[str, str]:
     return lacking(recreation.members)
 
 
-def _entry(item: Decision, recreation: Recreation | None) -> dict[str, Any]:
+def _entry(item: NetworkDecision, recreation: Recreation | None) -> dict[str, Any]:
     """For the journal; a recreation's record is what puts everything back after a run that was killed."""
     record = recreation.record.to_plain() if recreation else None
-    return {"name": item.wish.name, "before": item.old, "after": item.body, "record": record}
+    return {"name": item.request.name, "before": item.old, "after": item.body, "record": record}
 
 
 def _so_far(done: list[str]) -> str:

@@ -31,9 +31,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     subnets_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
-    NetworkWish,
+    NetworkRequest,
     Pool,
-    SubnetWish,
+    SubnetRequest,
     contains,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
@@ -124,12 +124,12 @@ def _first_free(pool: Pool, taken: list[CIDR]) -> CIDR | None:
     return ipaddress.ip_network((address(at), pool.size))
 
 
-def check_list(wishes: list[NetworkWish]) -> None:
+def check_list(requests: list[NetworkRequest]) -> None:
     """Refuse networks of one list that are in each other's way."""
-    for first, second in combinations(wishes, 2):
+    for first, second in combinations(requests, 2):
         if first.name == second.name:
             raise Refusal(f"nothing was changed: {second.place}.name: {second.name!r} stands at {first.place} already")
-    present = [wish for wish in wishes if wish.present]
+    present = [request for request in requests if request.present]
     for first, second in combinations(present, 2):
         if first.bridge_name is not None and first.bridge_name == second.bridge_name:
             raise Refusal(
@@ -145,42 +145,44 @@ def check_list(wishes: list[NetworkWish]) -> None:
                     )
 
 
-def check_engine(wish: NetworkWish, engine: Engine) -> None:
+def check_engine(request: NetworkRequest, engine: Engine) -> None:
     """Refuse what came with a later engine."""
-    for version, mode in wish.gateway_modes.items():
+    for version, mode in request.gateway_modes.items():
         if engine.release < _MODE_SINCE[mode]:
-            raise _too_old(f"{wish.place}.gateway_mode_ipv{version}", mode, _MODE_SINCE[mode], engine)
-    if wish.trusted_interfaces and engine.release < _TRUSTED_SINCE:
-        raise _too_old(f"{wish.place}.trusted_interfaces", ", ".join(wish.trusted_interfaces), _TRUSTED_SINCE, engine)
+            raise _too_old(f"{request.place}.gateway_mode_ipv{version}", mode, _MODE_SINCE[mode], engine)
+    if request.trusted_interfaces and engine.release < _TRUSTED_SINCE:
+        raise _too_old(
+            f"{request.place}.trusted_interfaces", ", ".join(request.trusted_interfaces), _TRUSTED_SINCE, engine
+        )
 
 
-def for_engine(wish: NetworkWish, engine: Engine) -> NetworkWish:
-    """The wish without what an older engine does in any case and has no option for."""
+def for_engine(request: NetworkRequest, engine: Engine) -> NetworkRequest:
+    """The request without what an older engine does in any case and has no option for."""
     if engine.release >= _MODES_SINCE:
-        return wish
+        return request
     # check_engine() has let nothing but nat through.
-    return NetworkWish(**{**vars(wish), "gateway_modes": {}})
+    return NetworkRequest(**{**vars(request), "gateway_modes": {}})
 
 
 def check_new(
-    wish: NetworkWish, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
+    request: NetworkRequest, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
 ) -> None:
     """Refuse a network that would be made (with body) and not work, or whose making would hurt the host."""
     if body.get("EnableIPv6") and not _has_ipv6_subnet(body) and engine.release < _IPV6_POOLS_SINCE:
         raise Refusal(
-            f"nothing was changed: {wish.place}.ipv6: Docker Engine {engine.version} has no IPv6 pools of its own, as "
-            "27.0 and later have; name an IPv6 subnet in subnets, or an IPv6 base in pools"
+            f"nothing was changed: {request.place}.ipv6: Docker Engine {engine.version} has no IPv6 pools of its own, "
+            "as 27.0 and later have; name an IPv6 subnet in subnets, or an IPv6 base in pools"
         )
     if body["Options"].get(ICC) == "false" and not bridge_netfilter:
         raise Refusal(
-            f"nothing was changed: {wish.place}.icc: false needs the kernel module br_netfilter, which is neither "
+            f"nothing was changed: {request.place}.icc: false needs the kernel module br_netfilter, which is neither "
             "loaded nor there to be loaded: without it no rule sees what passes between two ports of a bridge"
         )
-    _check_interface(wish, snapshot)
+    _check_interface(request, snapshot)
     if not body["Internal"]:
-        _check_forwarding(wish, snapshot, engine)
+        _check_forwarding(request, snapshot, engine)
     if body.get("EnableIPv6"):
-        _check_advertised(wish, snapshot)
+        _check_advertised(request, snapshot)
 
 
 def ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
@@ -212,23 +214,24 @@ def _too_old(place: str, value: str, since: tuple[int, int], engine: Engine) -> 
     )
 
 
-def _check_interface(wish: NetworkWish, snapshot: HostSnapshot) -> None:
-    if wish.bridge_name is None:
+def _check_interface(request: NetworkRequest, snapshot: HostSnapshot) -> None:
+    if request.bridge_name is None:
         return
-    owner = next((item.name for item in snapshot.networks if item.bridge == wish.bridge_name), None)
+    owner = next((item.name for item in snapshot.networks if item.bridge == request.bridge_name), None)
     if owner is not None:
         raise Refusal(
-            f"nothing was changed: {wish.place}.bridge_name: {wish.bridge_name!r} is the bridge of the network {owner}"
+            f"nothing was changed: {request.place}.bridge_name: {request.bridge_name!r} is the bridge of the network "
+            f"{owner}"
         )
-    link = next((item for item in snapshot.links if item.name == wish.bridge_name), None)
+    link = next((item for item in snapshot.links if item.name == request.bridge_name), None)
     if link is not None:
         raise Refusal(
-            f"nothing was changed: {wish.place}.bridge_name: the host has an interface {link.name!r} "
+            f"nothing was changed: {request.place}.bridge_name: the host has an interface {link.name!r} "
             f"({link.kind or 'a device'}) that is no bridge of Docker's, and dockerd would take it over"
         )
 
 
-def _check_forwarding(wish: NetworkWish, snapshot: HostSnapshot, engine: Engine) -> None:
+def _check_forwarding(request: NetworkRequest, snapshot: HostSnapshot, engine: Engine) -> None:
     """Up to 27 the network would lead nowhere; from 28 on dockerd turns forwarding on (moby, setup_ip_forwarding.go).
 
     It then also sets the policy of FORWARD to DROP, which can cut off virtual machines on bridges even where nothing
@@ -243,12 +246,12 @@ def _check_forwarding(wish: NetworkWish, snapshot: HostSnapshot, engine: Engine)
     else:
         harm = "turns it on at its start only, so the network would lead nowhere"
     raise Refusal(
-        f"nothing was changed: {wish.place} ({wish.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), and "
-        f"dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"
+        f"nothing was changed: {request.place} ({request.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), "
+        f"and dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"
     )
 
 
-def _check_advertised(wish: NetworkWish, snapshot: HostSnapshot) -> None:
+def _check_advertised(request: NetworkRequest, snapshot: HostSnapshot) -> None:
     """The kernel drops what router advertisements gave it when it begins to forward (ip-sysctl, accept_ra)."""
     if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") != "0":
         return
@@ -258,9 +261,9 @@ def _check_advertised(wish: NetworkWish, snapshot: HostSnapshot) -> None:
     )
     if lost:
         raise Refusal(
-            f"nothing was changed: {wish.place} ({wish.name}): IPv6 forwarding is off, dockerd turns it on for an IPv6 "
-            f"network, and the host would lose the routes that router advertisements gave it on {', '.join(lost)}. "
-            "Run the module ip_forward with families: [ipv6] and router_advertisements: keep first"
+            f"nothing was changed: {request.place} ({request.name}): IPv6 forwarding is off, dockerd turns it on for "
+            f"an IPv6 network, and the host would lose the routes that router advertisements gave it on "
+            f"{', '.join(lost)}. Run the module ip_forward with families: [ipv6] and router_advertisements: keep first"
         )
 
 
@@ -274,7 +277,7 @@ def _gives_up(snapshot: HostSnapshot, name: str) -> bool:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What the plan is made from, beside the wishes."""
+    """What the plan is made from, beside the requests."""
 
     snapshot: HostSnapshot
     networks: list[dict[str, Any]]
@@ -299,41 +302,42 @@ def attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
     return sorted(names | {entry.get("Name") or key for key, entry in others.items() if key not in known})
 
 
-def known(wish: NetworkWish, facts: NetworkFacts) -> dict[str, Any] | None:
+def known(request: NetworkRequest, facts: NetworkFacts) -> dict[str, Any] | None:
     """The network of that name, if it is one that may be touched. Raises Refusal."""
-    found = [item for item in facts.networks if item["Name"] == wish.name]
+    found = [item for item in facts.networks if item["Name"] == request.name]
     if not found:
         return None
     if len(found) > 1:
         ids = ", ".join(sorted(item["Id"][:12] for item in found))
         raise Refusal(
-            f"nothing was changed: {wish.place}.name: {len(found)} networks are named {wish.name!r} ({ids}); remove "
-            "all but one of them by their id (docker network rm ID)"
+            f"nothing was changed: {request.place}.name: {len(found)} networks are named {request.name!r} ({ids}); "
+            "remove all but one of them by their id (docker network rm ID)"
         )
     network = found[0]
     if network.get("Driver") != "bridge" or network.get("Scope", "local") != "local" or network.get("Ingress"):
         raise Refusal(
-            f"nothing was changed: {wish.place}.name: the network {wish.name!r} has driver {network.get('Driver')} and "
-            f"scope {network.get('Scope')}; only bridge networks of this host are managed here"
+            f"nothing was changed: {request.place}.name: the network {request.name!r} has driver "
+            f"{network.get('Driver')} and scope {network.get('Scope')}; only bridge networks of this host are managed "
+            "here"
         )
     if network.get("ConfigOnly") or (network.get("ConfigFrom") or {}).get("Network"):
         raise Refusal(
-            f"nothing was changed: {wish.place}.name: the network {wish.name!r} takes its configuration from another "
-            "network, or is one for others to take it from"
+            f"nothing was changed: {request.place}.name: the network {request.name!r} takes its configuration from "
+            "another network, or is one for others to take it from"
         )
     return network
 
 
-def drift(wish: NetworkWish, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
+def drift(request: NetworkRequest, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
     """Where the network is other than wanted; nowhere when there is none."""
     if network is None:
         return []
     bridge = next((link for link in facts.snapshot.links if link.name == bridge_of(network)), None)
-    return differences(wish, network, bridge)
+    return differences(request, network, bridge)
 
 
 def demand_consent(
-    wishes: list[NetworkWish],
+    requests: list[NetworkRequest],
     drifted: dict[str, list[Difference]],
     found: dict[str, dict[str, Any] | None],
     consent: str,
@@ -342,16 +346,18 @@ def demand_consent(
     """Refuse to make networks anew without consent; all of them are named at once."""
     named = []
     disruptions: list[Disruption] = []
-    for wish in wishes:
-        network = found[wish.name]
+    for request in requests:
+        network = found[request.name]
         users = attached(network, facts.snapshot) if network else []
         if consent == "allow" or (consent == "unused" and not users):
             continue
         named.append(
-            f"{wish.place}: network {wish.name}: {'; '.join(map(str, drifted[wish.name]))} "
+            f"{request.place}: network {request.name}: {'; '.join(map(str, drifted[request.name]))} "
             f"(containers on it: {', '.join(users) or 'none'})"
         )
-        disruptions += [Disruption(name, f"would be cut off from network {wish.name} for a moment") for name in users]
+        disruptions += [
+            Disruption(name, f"would be cut off from network {request.name} for a moment") for name in users
+        ]
     if named:
         raise Refusal(
             f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(named)}. With recreate: "
@@ -363,10 +369,10 @@ def demand_consent(
 
 
 @dataclass(frozen=True)
-class Decision:
+class NetworkDecision:
     """What becomes of one network."""
 
-    wish: NetworkWish
+    request: NetworkRequest
     outcome: str
     old: dict[str, Any] | None = None
     """GET /networks/ID, or an item of GET /networks."""
@@ -377,7 +383,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class HostBefore:
     """What a new network is held against when it is there."""
 
     host: HostSnapshot
@@ -391,13 +397,13 @@ class NetworkPlan:
     """The decisions in the order in which they are carried out, and the outline of them all."""
 
     outline: Outline
-    decisions: list[Decision]
-    surroundings: Surroundings
+    decisions: list[NetworkDecision]
+    host_before: HostBefore
     recreations: dict[str, Recreation] = field(default_factory=dict)
     """By name of the network."""
 
 
-def decide(wishes: list[NetworkWish], consent: str, facts: NetworkFacts) -> list[Decision]:
+def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) -> list[NetworkDecision]:
     """Decide on every network. consent to making networks anew: ``refuse``, ``unused`` (without containers), ``allow``.
 
     Raises Refusal when one of them cannot be had, or would take consent.
@@ -406,23 +412,23 @@ def decide(wishes: list[NetworkWish], consent: str, facts: NetworkFacts) -> list
     engine = facts.snapshot.engine
     if engine is None:
         raise Refusal("nothing was changed: the engine did not say which version it is")
-    check_list(wishes)
-    for wish in wishes:
-        check_engine(wish, engine)
-    wishes = [for_engine(wish, engine) for wish in wishes]
-    removed = [_removal(wish, facts) for wish in wishes if not wish.present]
+    check_list(requests)
+    for request in requests:
+        check_engine(request, engine)
+    requests = [for_engine(request, engine) for request in requests]
+    removed = [_removal(request, facts) for request in requests if not request.present]
     snapshot = facts.snapshot
     for item in removed:
         if item.old is not None:
             snapshot = without_network(snapshot, item.old["Id"], bridge_of(item.old))
-    present = [wish for wish in wishes if wish.present]
-    found = {wish.name: known(wish, facts) for wish in present}
-    drifted = {wish.name: drift(wish, found[wish.name], facts) for wish in present}
-    demand_consent([wish for wish in present if drifted[wish.name]], drifted, found, consent, facts)
+    present = [request for request in requests if request.present]
+    found = {request.name: known(request, facts) for request in present}
+    drifted = {request.name: drift(request, found[request.name], facts) for request in present}
+    demand_consent([request for request in present if drifted[request.name]], drifted, found, consent, facts)
     return [*removed, *_Placement(facts, engine, snapshot, present, found, drifted).decide_all()]
 
 
-def outline(decisions: Sequence[Decision], recreations: Mapping[str, Recreation]) -> Outline:
+def outline(decisions: Sequence[NetworkDecision], recreations: Mapping[str, Recreation]) -> Outline:
     """Put all decisions into words."""
     actions: list[str] = []
     diffs: list[Diff] = []
@@ -433,31 +439,31 @@ def outline(decisions: Sequence[Decision], recreations: Mapping[str, Recreation]
         before = describe(body_of(item.old)) if item.old else ""
         after = describe(item.body) if item.body else ""
         if item.outcome in (CREATED, RECREATED, REMOVED):
-            diffs.append(Diff(f"network {item.wish.name}", before, after))
+            diffs.append(Diff(f"network {item.request.name}", before, after))
         if item.outcome == CREATED:
-            actions.append(f"create network {item.wish.name}{_where(item)}")
+            actions.append(f"create network {item.request.name}{_where(item)}")
         elif item.outcome == REMOVED:
-            actions.append(f"remove network {item.wish.name}")
+            actions.append(f"remove network {item.request.name}")
         elif item.outcome == RECREATED:
-            recreation = recreations[item.wish.name]
+            recreation = recreations[item.request.name]
             actions += recreation.actions
             disruptions += recreation.disruptions
             warnings += recreation.warnings
     return Outline(actions, diffs, disruptions, warnings, {"networks": [_result(item) for item in decisions]})
 
 
-def _removal(wish: NetworkWish, facts: NetworkFacts) -> Decision:
-    network = known(wish, facts)
+def _removal(request: NetworkRequest, facts: NetworkFacts) -> NetworkDecision:
+    network = known(request, facts)
     if network is None:
-        return Decision(wish, ABSENT)
+        return NetworkDecision(request, ABSENT)
     users = attached(network, facts.snapshot)
     if users:
         raise Refusal(
-            f"nothing was changed: {wish.place}: network {wish.name} has containers, running or stopped: "
-            f"{', '.join(users)}. Disconnect or remove them first (docker network disconnect {wish.name} NAME)",
-            [Disruption(name, f"would lose network {wish.name}") for name in users],
+            f"nothing was changed: {request.place}: network {request.name} has containers, running or stopped: "
+            f"{', '.join(users)}. Disconnect or remove them first (docker network disconnect {request.name} NAME)",
+            [Disruption(name, f"would lose network {request.name}") for name in users],
         )
-    return Decision(wish, REMOVED, network)
+    return NetworkDecision(request, REMOVED, network)
 
 
 class _Placement:
@@ -468,82 +474,84 @@ class _Placement:
         facts: NetworkFacts,
         engine: Engine,
         snapshot: HostSnapshot,
-        wishes: list[NetworkWish],
+        requests: list[NetworkRequest],
         found: dict[str, dict[str, Any] | None],
         drifted: dict[str, list[Difference]],
     ) -> None:
         self._facts = facts
         self._engine = engine
-        self._wishes = wishes
+        self._requests = requests
         self._found = found
         self._drifted = drifted
         self._snapshot = snapshot
         self._claimed: list[Taken] = []
         # Subnets that others of the list ask for by name are not given out of a pool, wherever they stand in it.
         self._asked = [
-            (wish.name, Taken(item.subnet, f"{item.subnet} of {wish.place} ({wish.name})"))
-            for wish in wishes
-            for item in wish.subnets
+            (request.name, Taken(item.subnet, f"{item.subnet} of {request.place} ({request.name})"))
+            for request in requests
+            for item in request.subnets
         ]
 
-    def decide_all(self) -> list[Decision]:
+    def decide_all(self) -> list[NetworkDecision]:
         """Decide on all networks that are wanted, in order."""
-        return [self._decide(wish) for wish in self._wishes]
+        return [self._decide(request) for request in self._requests]
 
-    def _decide(self, wish: NetworkWish) -> Decision:
-        old = self._found[wish.name]
-        if old is not None and not self._drifted[wish.name]:
-            return Decision(wish, KEPT, old, warnings=self._overlap_warnings(old))
+    def _decide(self, request: NetworkRequest) -> NetworkDecision:
+        old = self._found[request.name]
+        if old is not None and not self._drifted[request.name]:
+            return NetworkDecision(request, KEPT, old, warnings=self._overlap_warnings(old))
         if old is not None:
             # It leaves its place first; until its turn comes, no one else is given that.
             self._snapshot = without_network(self._snapshot, old["Id"], bridge_of(old))
-        subnets = self._subnets(wish, old)
-        body = replacement_body(old, wish, subnets) if old else create_body(wish, subnets)
-        check_new(wish, body, self._snapshot, self._engine, bridge_netfilter=self._facts.bridge_netfilter)
-        warnings = ipv6_warnings(wish.name, body, self._snapshot)
+        subnets = self._subnets(request, old)
+        body = replacement_body(old, request, subnets) if old else create_body(request, subnets)
+        check_new(request, body, self._snapshot, self._engine, bridge_netfilter=self._facts.bridge_netfilter)
+        warnings = ipv6_warnings(request.name, body, self._snapshot)
         if old is None:
-            return Decision(wish, CREATED, None, body, warnings=warnings)
-        return Decision(wish, RECREATED, old, body, self._drifted[wish.name], warnings)
+            return NetworkDecision(request, CREATED, None, body, warnings=warnings)
+        return NetworkDecision(request, RECREATED, old, body, self._drifted[request.name], warnings)
 
-    def _subnets(self, wish: NetworkWish, old: dict[str, Any] | None) -> list[SubnetWish]:
+    def _subnets(self, request: NetworkRequest, old: dict[str, Any] | None) -> list[SubnetRequest]:
         """The subnets to ask the engine for; those of the old network stay where nothing speaks against them."""
         found = []
         for version in (4, 6):
-            named = wish.subnet(version)
-            if named is None and wish.pools_of(version):
-                kept = [item for item in subnets_of(old, version) if _in_pools(wish, item.subnet)] if old else []
-                named = kept[0] if kept else SubnetWish(self._from_pools(wish, version))
-            if named is None and old is not None and (version == 4 or wish.ipv6 is not False):
+            named = request.subnet(version)
+            if named is None and request.pools_of(version):
+                kept = [item for item in subnets_of(old, version) if _in_pools(request, item.subnet)] if old else []
+                named = kept[0] if kept else SubnetRequest(self._from_pools(request, version))
+            if named is None and old is not None and (version == 4 or request.ipv6 is not False):
                 # What stays must be as free as what is new: the old network gives it up in between.
                 for item in subnets_of(old, version):
-                    self._claim(wish, item.subnet)
+                    self._claim(request, item.subnet)
             if named is not None:
-                self._claim(wish, named.subnet)
+                self._claim(request, named.subnet)
                 found.append(named)
         return found
 
-    def _from_pools(self, wish: NetworkWish, version: int) -> CIDR:
-        pools = wish.pools_of(version)
-        taken = [*self._taken(), *(item for name, item in self._asked if name != wish.name)]
+    def _from_pools(self, request: NetworkRequest, version: int) -> CIDR:
+        pools = request.pools_of(version)
+        taken = [*self._taken(), *(item for name, item in self._asked if name != request.name)]
         subnet = first_free(pools, taken)
         if subnet is None:
             words = ", ".join(f"a /{pool.size} of {pool.base}" for pool in pools)
             inside = [item for item in taken if any(pool.base.overlaps(item.cidr) for pool in pools)]
             owners = listed([item.owner for item in inside], _NAMED, "; ")
-            raise Refusal(f"nothing was changed: {wish.place}.pools: {words}: none is free, for {owners}")
+            raise Refusal(f"nothing was changed: {request.place}.pools: {words}: none is free, for {owners}")
         return subnet
 
     def _taken(self) -> list[Taken]:
         return [*taken_on_host(self._snapshot, self._facts.avoid), *self._claimed]
 
-    def _claim(self, wish: NetworkWish, subnet: CIDR) -> None:
+    def _claim(self, request: NetworkRequest, subnet: CIDR) -> None:
         offender = overlapping(subnet, self._taken())
         if offender is not None:
-            at = next((f".subnets[{at}].subnet" for at, item in enumerate(wish.subnets) if item.subnet == subnet), "")
-            raise Refusal(
-                f"nothing was changed: {wish.place}{at} ({wish.name}): {subnet} overlaps with {offender.owner}"
+            at = next(
+                (f".subnets[{at}].subnet" for at, item in enumerate(request.subnets) if item.subnet == subnet), ""
             )
-        self._claimed.append(Taken(subnet, f"{subnet} of {wish.place} ({wish.name})"))
+            raise Refusal(
+                f"nothing was changed: {request.place}{at} ({request.name}): {subnet} overlaps with {offender.owner}"
+            )
+        self._claimed.append(Taken(subnet, f"{subnet} of {request.place} ({request.name})"))
 
     def _overlap_warnings(self, network: dict[str, Any]) -> list[str]:
         """What a network that is there overlaps with: that is reported, and the network left as it is."""
@@ -557,16 +565,16 @@ class _Placement:
         ]
 
 
-def _in_pools(wish: NetworkWish, subnet: CIDR) -> bool:
-    return any(contains(pool.base, subnet) for pool in wish.pools_of(subnet.version))
+def _in_pools(request: NetworkRequest, subnet: CIDR) -> bool:
+    return any(contains(pool.base, subnet) for pool in request.pools_of(subnet.version))
 
 
-def _where(item: Decision) -> str:
+def _where(item: NetworkDecision) -> str:
     configs = ((item.body or {}).get("IPAM") or {}).get("Config") or []
     return f" with {' and '.join(config['Subnet'] for config in configs)}" if configs else ""
 
 
-def _result(item: Decision) -> NetworkOutcome:
+def _result(item: NetworkDecision) -> NetworkOutcome:
     shown = item.body or (body_of(item.old) if item.old and item.outcome == KEPT else None)
     configs = ((shown or {}).get("IPAM") or {}).get("Config") or []
-    return NetworkOutcome(item.wish.name, item.outcome, [config["Subnet"] for config in configs], item.differences)
+    return NetworkOutcome(item.request.name, item.outcome, [config["Subnet"] for config in configs], item.differences)

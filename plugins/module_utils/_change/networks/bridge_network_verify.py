@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     is_isolated,
     subnets_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import SubnetWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import SubnetRequest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
@@ -67,7 +67,7 @@ def versions_of(network: dict[str, Any]) -> list[int]:
     return [version for version, on in enabled.items() if on]
 
 
-def _address_problems(network: dict[str, Any], link: Link, item: SubnetWish) -> list[str]:
+def _address_problems(network: dict[str, Any], link: Link, item: SubnetRequest) -> list[str]:
     if is_isolated(network, item.subnet.version):
         return []
     own = [ipaddress.ip_interface(text).ip for text in link.addresses]

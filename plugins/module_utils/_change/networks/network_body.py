@@ -23,8 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     MTU,
     NAME,
     TRUSTED,
-    NetworkWish,
-    SubnetWish,
+    NetworkRequest,
+    SubnetRequest,
     contains,
     driver_options,
 )
@@ -122,7 +122,7 @@ def is_isolated(network: dict[str, Any], version: int) -> bool:
     return inhibited or option_of(network, GATEWAY_MODES[version]) == "isolated"
 
 
-def subnets_of(network: dict[str, Any], version: int) -> list[SubnetWish]:
+def subnets_of(network: dict[str, Any], version: int) -> list[SubnetRequest]:
     """The subnets of an IP version, as the engine shows them."""
     found = []
     for item in _configs(network):
@@ -131,45 +131,45 @@ def subnets_of(network: dict[str, Any], version: int) -> list[SubnetWish]:
             # Some engines show the gateway with a prefix length, and a range that was not given as an invalid one.
             gateway = (item.get("Gateway") or "").partition("/")[0]
             address = ipaddress.ip_address(gateway) if gateway else None
-            found.append(SubnetWish(subnet, address, _network(item.get("IPRange"))))
+            found.append(SubnetRequest(subnet, address, _network(item.get("IPRange"))))
     return found
 
 
-def differences(wish: NetworkWish, network: dict[str, Any], bridge: Link | None) -> list[Difference]:
+def differences(request: NetworkRequest, network: dict[str, Any], bridge: Link | None) -> list[Difference]:
     """All in which the network is other than wanted. bridge is its link, where the kernel has it."""
     found = [
         Difference(name, _word(wanted), _word(bool(network.get(key))))
-        for name, key, wanted in (("internal", "Internal", wish.internal), ("ipv6", "EnableIPv6", wish.ipv6))
+        for name, key, wanted in (("internal", "Internal", request.internal), ("ipv6", "EnableIPv6", request.ipv6))
         if wanted is not None and wanted != bool(network.get(key))
     ]
     for version in (4, 6):
-        found += _address_differences(wish, network, version, bridge)
-    for name, value in driver_options(wish).items():
+        found += _address_differences(request, network, version, bridge)
+    for name, value in driver_options(request).items():
         wanted, actual = _canonical(name, value), option_of(network, name)
         if wanted != actual:
             found.append(Difference(_WORDS.get(name, f"options.{name}"), wanted or _NONE, actual or _NONE))
-    return found + _label_differences(wish, network)
+    return found + _label_differences(request, network)
 
 
-def create_body(wish: NetworkWish, subnets: list[SubnetWish]) -> dict[str, Any]:
+def create_body(request: NetworkRequest, subnets: list[SubnetRequest]) -> dict[str, Any]:
     """The body that makes the network; without subnets the engine takes some of its own pools."""
     body: dict[str, Any] = {
-        "Name": wish.name,
+        "Name": request.name,
         "Driver": "bridge",
-        "Internal": bool(wish.internal),
+        "Internal": bool(request.internal),
         "IPAM": {"Driver": "default", "Config": [_config(item) for item in subnets]},
-        "Options": driver_options(wish),
-        "Labels": dict(wish.labels),
+        "Options": driver_options(request),
+        "Labels": dict(request.labels),
     }
-    return body if wish.ipv6 is None else {**body, "EnableIPv6": wish.ipv6}
+    return body if request.ipv6 is None else {**body, "EnableIPv6": request.ipv6}
 
 
-def replacement_body(network: dict[str, Any], wish: NetworkWish, subnets: list[SubnetWish]) -> dict[str, Any]:
+def replacement_body(network: dict[str, Any], request: NetworkRequest, subnets: list[SubnetRequest]) -> dict[str, Any]:
     """The body that makes the network anew as wanted, with the subnets that are asked for; all else stays as it is."""
     body = body_of(network)
     options = _options(network)
-    if wish.ipv6 is not None:
-        body["EnableIPv6"] = wish.ipv6
+    if request.ipv6 is not None:
+        body["EnableIPv6"] = request.ipv6
         options = {name: value for name, value in options.items() if name not in _FAMILY_OPTIONS}
     if "EnableIPv4" in body and any(item.subnet.version == 4 for item in subnets):
         body["EnableIPv4"] = True
@@ -180,10 +180,10 @@ def replacement_body(network: dict[str, Any], wish: NetworkWish, subnets: list[S
         kept.append({**(same[0] if same else {}), **_config(asked)})
     return {
         **body,
-        "Internal": bool(network.get("Internal")) if wish.internal is None else wish.internal,
+        "Internal": bool(network.get("Internal")) if request.internal is None else request.internal,
         "IPAM": {**body["IPAM"], "Config": kept},
-        "Options": {**options, **driver_options(wish)},
-        "Labels": {**(network.get("Labels") or {}), **wish.labels},
+        "Options": {**options, **driver_options(request)},
+        "Labels": {**(network.get("Labels") or {}), **request.labels},
     }
 
 
@@ -204,13 +204,13 @@ def describe(body: dict[str, Any]) -> str:
 
 
 def _address_differences(
-    wish: NetworkWish, network: dict[str, Any], version: int, link: Link | None
+    request: NetworkRequest, network: dict[str, Any], version: int, link: Link | None
 ) -> list[Difference]:
     actual = subnets_of(network, version)
     shown = ", ".join(str(item.subnet) for item in actual) or _NONE
-    wanted = wish.subnet(version)
+    wanted = request.subnet(version)
     if wanted is None:
-        pools = wish.pools_of(version)
+        pools = request.pools_of(version)
         if not pools or any(contains(pool.base, item.subnet) for pool in pools for item in actual):
             return []
         return [Difference(f"IPv{version} subnet", "one of " + ", ".join(str(pool.base) for pool in pools), shown)]
@@ -232,10 +232,10 @@ def _address_in(link: Link | None, subnet: CIDR) -> Any:
     return next((address for address in addresses if address in subnet), None)
 
 
-def _label_differences(wish: NetworkWish, network: dict[str, Any]) -> list[Difference]:
+def _label_differences(request: NetworkRequest, network: dict[str, Any]) -> list[Difference]:
     labels = network.get("Labels") or {}
     found = []
-    for name, value in wish.labels.items():
+    for name, value in request.labels.items():
         if labels.get(name) == value:
             continue
         wanted = repr(mask_values({name: value})[name])
@@ -259,7 +259,7 @@ def _canonical(name: str, value: str | None) -> str:
     return value
 
 
-def _config(item: SubnetWish) -> dict[str, Any]:
+def _config(item: SubnetRequest) -> dict[str, Any]:
     asked = {"Subnet": item.subnet, "Gateway": item.gateway, "IPRange": item.ip_range}
     return {key: str(value) for key, value in asked.items() if value is not None}
 

@@ -48,7 +48,7 @@ _DEFAULT_BRIDGE = "com.docker.network.bridge.default_bridge"
 
 
 @dataclass(frozen=True)
-class SubnetWish:
+class SubnetRequest:
     """One subnet; gateway and ip_range None: what the engine chooses, or what is there."""
 
     subnet: CIDR
@@ -65,14 +65,14 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class NetworkWish:
+class NetworkRequest:
     """One network. None everywhere: not asked for, so left as it is, or to the engine when the network is made."""
 
     place: str
     """Where it stands in the module's options, for messages."""
     name: str
     present: bool = True
-    subnets: list[SubnetWish] = field(default_factory=list)
+    subnets: list[SubnetRequest] = field(default_factory=list)
     pools: list[Pool] = field(default_factory=list)
     ipv6: bool | None = None
     internal: bool | None = None
@@ -88,7 +88,7 @@ class NetworkWish:
     options: dict[str, str] = field(default_factory=dict)
     """Driver options that have no name of their own above."""
 
-    def subnet(self, version: int) -> SubnetWish | None:
+    def subnet(self, version: int) -> SubnetRequest | None:
         """The subnet of an IP version, if one was named."""
         return next((item for item in self.subnets if item.subnet.version == version), None)
 
@@ -97,17 +97,17 @@ class NetworkWish:
         return [pool for pool in self.pools if pool.base.version == version]
 
 
-def driver_options(wish: NetworkWish) -> dict[str, str]:
-    """The driver's options that the wish asks for, by the driver's own names."""
+def driver_options(request: NetworkRequest) -> dict[str, str]:
+    """The driver's options that the request names, by the driver's own names."""
     asked: dict[str, Any] = {
-        NAME: wish.bridge_name,
-        ICC: wish.icc,
-        MASQUERADE: wish.masquerade,
-        MTU: wish.mtu,
-        BIND_ADDRESS: wish.default_bind_address,
-        **{GATEWAY_MODES[version]: mode for version, mode in wish.gateway_modes.items()},
-        TRUSTED: None if wish.trusted_interfaces is None else ":".join(wish.trusted_interfaces),
-        **wish.options,
+        NAME: request.bridge_name,
+        ICC: request.icc,
+        MASQUERADE: request.masquerade,
+        MTU: request.mtu,
+        BIND_ADDRESS: request.default_bind_address,
+        **{GATEWAY_MODES[version]: mode for version, mode in request.gateway_modes.items()},
+        TRUSTED: None if request.trusted_interfaces is None else ":".join(request.trusted_interfaces),
+        **request.options,
     }
     return {name: option_text(value) for name, value in asked.items() if value is not None}
 
@@ -117,9 +117,9 @@ def option_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def parse_wishes(networks: list[dict[str, Any]]) -> list[NetworkWish]:
-    """Return the wishes in the order of the list. Raises Refusal that names value, place and what is allowed."""
-    return [_wish(f"networks[{index}]", item) for index, item in enumerate(networks)]
+def parse_requests(networks: list[dict[str, Any]]) -> list[NetworkRequest]:
+    """Return the requests in the order of the list. Raises Refusal that names value, place and what is allowed."""
+    return [_request(f"networks[{index}]", item) for index, item in enumerate(networks)]
 
 
 def parse_avoid(ranges: list[str]) -> list[CIDR]:
@@ -127,8 +127,8 @@ def parse_avoid(ranges: list[str]) -> list[CIDR]:
     return [_cidr(f"avoid[{index}]", text) for index, text in enumerate(ranges)]
 
 
-def _wish(place: str, item: dict[str, Any]) -> NetworkWish:
-    wish = NetworkWish(
+def _request(place: str, item: dict[str, Any]) -> NetworkRequest:
+    request = NetworkRequest(
         place=place,
         name=_network_name(f"{place}.name", item["name"]),
         present=item.get("state") != "absent",
@@ -150,8 +150,8 @@ def _wish(place: str, item: dict[str, Any]) -> NetworkWish:
         labels=_texts(f"{place}.labels", item.get("labels")),
         options=_options(f"{place}.options", item.get("options")),
     )
-    _check_combinations(wish)
-    return wish
+    _check_combinations(request)
+    return request
 
 
 def _network_name(place: str, name: str) -> str:
@@ -168,7 +168,7 @@ def _others(name: str) -> str:
     return ", ".join(item for item in _RESERVED if item != name)
 
 
-def _subnet(place: str, item: dict[str, Any]) -> SubnetWish:
+def _subnet(place: str, item: dict[str, Any]) -> SubnetRequest:
     subnet = _usable(f"{place}.subnet", _cidr(f"{place}.subnet", item["subnet"]))
     gateway = _optional_address(f"{place}.gateway", item.get("gateway"))
     if gateway is not None:
@@ -178,7 +178,7 @@ def _subnet(place: str, item: dict[str, Any]) -> SubnetWish:
         ip_range = _cidr(f"{place}.ip_range", item["ip_range"])
         if not contains(subnet, ip_range):
             raise _wrong(f"{place}.ip_range", ip_range, f"it must lie in the subnet {subnet}")
-    return SubnetWish(subnet, gateway, ip_range)
+    return SubnetRequest(subnet, gateway, ip_range)
 
 
 def _usable(place: str, subnet: CIDR) -> CIDR:
@@ -271,30 +271,30 @@ def _options(place: str, values: dict[str, Any] | None) -> dict[str, str]:
     return texts
 
 
-def _check_combinations(wish: NetworkWish) -> None:
+def _check_combinations(request: NetworkRequest) -> None:
     """What contradicts itself within one network, whatever the engine."""
     for version in (4, 6):
-        named = [item for item in wish.subnets if item.subnet.version == version]
+        named = [item for item in request.subnets if item.subnet.version == version]
         if len(named) > 1:
-            second = wish.subnets.index(named[1])
+            second = request.subnets.index(named[1])
             raise _wrong(
-                f"{wish.place}.subnets[{second}].subnet",
+                f"{request.place}.subnets[{second}].subnet",
                 named[1].subnet,
                 f"a bridge network has one IPv{version} subnet",
             )
-        if named and wish.pools_of(version):
+        if named and request.pools_of(version):
             raise _wrong(
-                f"{wish.place}.pools", wish.pools_of(version)[0].base, f"subnets names {named[0].subnet} already"
+                f"{request.place}.pools", request.pools_of(version)[0].base, f"subnets names {named[0].subnet} already"
             )
-    if wish.ipv6 is not True and (wish.subnet(6) or wish.pools_of(6)):
-        found = wish.subnet(6)
-        value = found.subnet if found else wish.pools_of(6)[0].base
-        raise _wrong(f"{wish.place}.{'subnets' if found else 'pools'}", value, "an IPv6 subnet needs ipv6: true")
-    if wish.ipv6 and wish.mtu is not None and wish.mtu < _IPV6_MTU:
-        raise _wrong(f"{wish.place}.mtu", wish.mtu, f"with ipv6 it is at least {_IPV6_MTU} bytes")
-    for version, mode in wish.gateway_modes.items():
-        if mode == "isolated" and not wish.internal:
-            raise _wrong(f"{wish.place}.gateway_mode_ipv{version}", mode, "it needs internal: true")
+    if request.ipv6 is not True and (request.subnet(6) or request.pools_of(6)):
+        found = request.subnet(6)
+        value = found.subnet if found else request.pools_of(6)[0].base
+        raise _wrong(f"{request.place}.{'subnets' if found else 'pools'}", value, "an IPv6 subnet needs ipv6: true")
+    if request.ipv6 and request.mtu is not None and request.mtu < _IPV6_MTU:
+        raise _wrong(f"{request.place}.mtu", request.mtu, f"with ipv6 it is at least {_IPV6_MTU} bytes")
+    for version, mode in request.gateway_modes.items():
+        if mode == "isolated" and not request.internal:
+            raise _wrong(f"{request.place}.gateway_mode_ipv{version}", mode, "it needs internal: true")
 
 
 def contains(outer: CIDR, inner: CIDR) -> bool:

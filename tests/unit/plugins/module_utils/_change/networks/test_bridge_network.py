@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import ApiProblem
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
-    parse_wishes,
+    parse_requests,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
@@ -43,7 +43,7 @@ class Scene:
 
     def change(self, *networks: dict[str, t.Any], consent: str = "refuse") -> NetworkChange:
         return NetworkChange(
-            parse_wishes(list(networks)),
+            parse_requests(list(networks)),
             consent,
             [],
             self.engine,

@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
-    Decision,
+    NetworkDecision,
     NetworkFacts,
     decide,
     first_free,
@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     Pool,
-    parse_wishes,
+    parse_requests,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
@@ -53,8 +53,10 @@ def facts(host: SyntheticHost, **changes: t.Any) -> NetworkFacts:
     return NetworkFacts(**{"snapshot": host.snapshot(), "networks": networks, "bridge_netfilter": True, **changes})
 
 
-def plan(host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any) -> list[Decision]:
-    return decide(parse_wishes(list(networks)), consent, facts(host, **changes))
+def plan(
+    host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any
+) -> list[NetworkDecision]:
+    return decide(parse_requests(list(networks)), consent, facts(host, **changes))
 
 
 def refusal(host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any) -> Refusal:
@@ -64,10 +66,12 @@ def refusal(host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "re
     return caught.value
 
 
-def made(decisions: list[Decision]) -> dict[str, list[str]]:
+def made(decisions: list[NetworkDecision]) -> dict[str, list[str]]:
     """Subnets of the networks that are made, by name."""
     return {
-        item.wish.name: [config["Subnet"] for config in item.body["IPAM"]["Config"]] for item in decisions if item.body
+        item.request.name: [config["Subnet"] for config in item.body["IPAM"]["Config"]]
+        for item in decisions
+        if item.body
     }
 
 
@@ -121,7 +125,7 @@ def test_networks_that_go_make_room_for_those_that_come() -> None:
         {"name": "front", "state": "absent"},
         {"name": "never", "state": "absent"},
     )
-    assert [(item.wish.name, item.outcome) for item in decisions] == [
+    assert [(item.request.name, item.outcome) for item in decisions] == [
         ("front", "removed"),
         ("never", "absent"),
         ("new", "created"),

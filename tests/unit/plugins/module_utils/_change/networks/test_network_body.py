@@ -15,8 +15,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     replacement_body,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
-    NetworkWish,
-    parse_wishes,
+    NetworkRequest,
+    parse_requests,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
@@ -24,8 +24,8 @@ OPTION = "com.docker.network."
 ID = "0123456789ab" + "0" * 52
 
 
-def wish(**options: t.Any) -> NetworkWish:
-    return parse_wishes([{"name": "shop", **options}])[0]
+def wanted(**options: t.Any) -> NetworkRequest:
+    return parse_requests([{"name": "shop", **options}])[0]
 
 
 def network(**changes: t.Any) -> dict[str, t.Any]:
@@ -82,27 +82,27 @@ SAME: list[tuple[dict[str, t.Any], dict[str, t.Any]]] = [
 @pytest.mark.parametrize(("options", "actual"), SAME)
 def test_what_is_as_wanted_or_not_asked_for(options: dict[str, t.Any], actual: dict[str, t.Any]) -> None:
     bridge = Link(5, "br-0123456789ab", "bridge", addresses=["10.1.0.1/24", "fe80::1/64"])
-    assert differences(wish(**options), actual, bridge) == []
+    assert differences(wanted(**options), actual, bridge) == []
 
 
 def test_a_gateway_that_neither_engine_nor_kernel_shows() -> None:
-    found = differences(wish(subnets=[{"subnet": "10.1.0.0/24", "gateway": "10.1.0.1"}]), network(), None)
+    found = differences(wanted(subnets=[{"subnet": "10.1.0.0/24", "gateway": "10.1.0.1"}]), network(), None)
     assert [str(item) for item in found] == ["gateway of 10.1.0.0/24 is none, wanted 10.1.0.1"]
 
 
 def test_an_address_range_that_the_engine_shows_as_invalid() -> None:
     actual = network(IPAM=ipam({"Subnet": "10.1.0.0/24", "IPRange": "invalid Prefix"}))
-    assert differences(wish(subnets=[{"subnet": "10.1.0.0/24"}]), actual, None) == []
+    assert differences(wanted(subnets=[{"subnet": "10.1.0.0/24"}]), actual, None) == []
 
 
 def test_secrets_in_labels_are_not_told() -> None:
     actual = network(Labels={"api-token": "old"})
     told = [
-        str(item) for item in differences(wish(labels={"api-token": "new", "mirror": "https://u:p@x"}), actual, None)
+        str(item) for item in differences(wanted(labels={"api-token": "new", "mirror": "https://u:p@x"}), actual, None)
     ]
     assert len(told) == 2
     assert not any(word in text for text in told for word in ("old", "new", "u:p"))
-    assert "new" not in describe(create_body(wish(labels={"api-token": "new"}), []))
+    assert "new" not in describe(create_body(wanted(labels={"api-token": "new"}), []))
 
 
 def test_what_is_not_asked_for_survives() -> None:
@@ -121,7 +121,7 @@ def test_what_is_not_asked_for_survives() -> None:
         Options={"x": "y", OPTION + "driver.mtu": "1400"},
         Labels={"keep": "me"},
     )
-    body = replacement_body(actual, wish(mtu=1300, labels={"new": "one"}), [])
+    body = replacement_body(actual, wanted(mtu=1300, labels={"new": "one"}), [])
     assert body == {
         "Name": "shop",
         "Driver": "bridge",
@@ -148,15 +148,15 @@ def test_what_is_not_asked_for_survives() -> None:
 
 def test_the_other_family_goes_and_comes() -> None:
     both = network(EnableIPv6=True, IPAM=ipam({"Subnet": "10.1.0.0/24"}, {"Subnet": "fd00::/64"}))
-    without = replacement_body(both, wish(ipv6=False), [])
+    without = replacement_body(both, wanted(ipv6=False), [])
     assert (without["EnableIPv6"], without["IPAM"]["Config"]) == (False, [{"Subnet": "10.1.0.0/24"}])
-    asked = wish(ipv6=True, subnets=[{"subnet": "fd00:1::/64", "gateway": "fd00:1::9"}])
+    asked = wanted(ipv6=True, subnets=[{"subnet": "fd00:1::/64", "gateway": "fd00:1::9"}])
     with_it = replacement_body(network(), asked, asked.subnets)
     assert with_it["IPAM"]["Config"] == [{"Subnet": "10.1.0.0/24"}, {"Subnet": "fd00:1::/64", "Gateway": "fd00:1::9"}]
 
 
 def test_a_changed_gateway_keeps_the_rest_of_its_subnet() -> None:
     actual = network(IPAM=ipam({"Subnet": "10.1.0.0/24", "Gateway": "10.1.0.1", "IPRange": "10.1.0.128/25"}))
-    asked = wish(subnets=[{"subnet": "10.1.0.0/24", "gateway": "10.1.0.2"}])
+    asked = wanted(subnets=[{"subnet": "10.1.0.0/24", "gateway": "10.1.0.2"}])
     body = replacement_body(actual, asked, asked.subnets)
     assert body["IPAM"]["Config"] == [{"Subnet": "10.1.0.0/24", "Gateway": "10.1.0.2", "IPRange": "10.1.0.128/25"}]

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     driver_options,
     parse_avoid,
-    parse_wishes,
+    parse_requests,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 
@@ -90,7 +90,7 @@ WRONG: list[tuple[dict[str, t.Any], str]] = [
 
 def refusal_of(*networks: dict[str, t.Any]) -> str:
     with pytest.raises(Refusal) as caught:
-        check_list(parse_wishes(list(networks)))
+        check_list(parse_requests(list(networks)))
     text = str(caught.value)
     assert text.startswith("nothing was changed: networks[")
     return text.partition("nothing was changed: ")[2]
@@ -113,7 +113,7 @@ def test_networks_of_one_list_that_are_in_each_others_way() -> None:
     )
     # What goes makes room.
     check_list(
-        parse_wishes([{"name": "a", "state": "absent", "bridge_name": "br0"}, {"name": "b", "bridge_name": "br0"}])
+        parse_requests([{"name": "a", "state": "absent", "bridge_name": "br0"}, {"name": "b", "bridge_name": "br0"}])
     )
 
 
@@ -127,7 +127,7 @@ def test_ranges_to_avoid() -> None:
 
 
 def test_values_by_the_names_of_the_driver() -> None:
-    (wish,) = parse_wishes(
+    (wanted,) = parse_requests(
         [
             {
                 "name": "a",
@@ -142,7 +142,7 @@ def test_values_by_the_names_of_the_driver() -> None:
             }
         ]
     )
-    assert driver_options(wish) == {
+    assert driver_options(wanted) == {
         "com.docker.network.bridge.name": "br-a",
         "com.docker.network.bridge.enable_icc": "false",
         "com.docker.network.bridge.enable_ip_masquerade": "true",
