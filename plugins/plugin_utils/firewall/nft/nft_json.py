@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_text import statement_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_match import Table
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_needs import Needs, with_unsaid
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_sets import NamedSets
@@ -221,7 +221,7 @@ def _read_statements(
     native: list[Statement] = []
     asked: set[Match] = set()
     try:
-        words = [nft_text.statement_text(node) for node in nodes]
+        words = [statement_text(node) for node in nodes]
         for place, node in enumerate(nodes):
             for statement in statements_of(node, Setting(table, words[place], place == len(nodes) - 1)):
                 if isinstance(statement, Match) and statement.fields in _LASTING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import HOPS, MARK, number_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_match import Table, map_entries
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_operand import (
     TCP_NEED,
@@ -55,12 +55,12 @@ def mangle_statements(body: dict[str, object], table: Table, text: str) -> list[
         change = _change(field, value)
         return [change or Unpredictable(text)]
     if field == "ttl":
-        hops = nft_value.number_of(nft_value.HOPS, body.get("value"))
-        return [*_needs_of(key, table), Unpredictable(text) if hops is None else SetHops(hops)]
-    return _needs_of(key, table) if _is_harmless(key) else [Unpredictable(text)]
+        hops = number_of(HOPS, body.get("value"))
+        return [*_needs_of_key(key, table), Unpredictable(text) if hops is None else SetHops(hops)]
+    return _needs_of_key(key, table) if _is_harmless(key) else [Unpredictable(text)]
 
 
-def _needs_of(key: object, table: Table) -> list[Statement]:
+def _needs_of_key(key: object, table: Table) -> list[Statement]:
     """What a packet must be for a change that is of no consequence: the rule ends for any other.
 
     nft asks for the family beforehand and does not print it; for TCP it does not, and the kernel ends the rule without
@@ -109,7 +109,7 @@ def _is_harmless(key: object) -> bool:
 
 def _value(node: object) -> Optional[_Mark]:
     """The new mark as a function of an old one, as the kernel computes it (nft_bitwise: (old & mask) ^ xor)."""
-    number = nft_value.number_of(nft_value.MARK, node)
+    number = number_of(MARK, node)
     if number is not None:
         return _Mark("", 0, number)
     if not isinstance(node, dict) or len(node) != 1:
@@ -128,7 +128,7 @@ def _combined(kind: str, body: object) -> Optional[_Mark]:
         return None
     result = _value(body[0])
     for node in body[1:]:
-        number = nft_value.number_of(nft_value.MARK, node)
+        number = number_of(MARK, node)
         if result is None or number is None:
             return None
         if kind == "&":

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_sets, nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import number_of, span_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_sets import Pairs, entries_of, part_tests, tests_for
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_operand import (
     Operand,
     Part,
@@ -68,7 +69,7 @@ def _condition(operand: Operand, op: str, right: object, table: Table, text: str
     if elements is not None:
         tests = _set_tests(operand, right, elements, table) if op in _LOOKUPS else None
     elif len(operand.parts) > 1:
-        tests = nft_sets.tests_for(operand, [right]) if op in _LOOKUPS else None
+        tests = tests_for(operand, [right]) if op in _LOOKUPS else None
     else:
         tests = _value_tests(operand.parts[0], op, right)
     if tests is None:
@@ -96,7 +97,7 @@ def set_elements(node: object, table: Table) -> Optional[list[object]]:
 def _set_tests(operand: Operand, right: object, elements: list[object], table: Table) -> Optional[list[Test]]:
     if isinstance(right, str):
         return table.sets.tests(table.family, table.name, right[1:], operand)
-    return nft_sets.tests_for(operand, elements)
+    return tests_for(operand, elements)
 
 
 def _value_tests(part: Part, op: str, right: object) -> Optional[list[Test]]:
@@ -104,16 +105,16 @@ def _value_tests(part: Part, op: str, right: object) -> Optional[list[Test]]:
         # No packet that is asked about is a fragment: the offset is 0, and there is no fragment header.
         return [OneOf(frozenset({False}))] if right in (0, False) and op in ("==", "!=") else None
     if part.datatype.flags and (op in ("in", "!") or (part.field == "ct_state" and part.mask is None)):
-        bits = nft_value.number_of(part.datatype, right)
+        bits = number_of(part.datatype, right)
         if bits is not None and op in ("==", "!=") and bits & (bits - 1):
             # Only with == and != several flags are one value, and a packet has just one state.
             return [OneOf(frozenset())]
         return None if bits is None or part.mask is not None or op not in ("in", "!", *_LOOKUPS) else [AnyBit(bits)]
-    span = nft_value.span_of(part.datatype, right)
+    span = span_of(part.datatype, right)
     if span is None:
         return None
     if op in _LOOKUPS:
-        return nft_sets.part_tests(part, [span])
+        return part_tests(part, [span])
     if part.mask is None and isinstance(span, Span) and span.single and part.datatype.width:
         return [_compared(op, int(span.first), part.datatype.highest)]
     return None
@@ -130,7 +131,7 @@ def _compared(op: str, value: int, highest: int) -> Test:
     return InRanges(((first, last),)) if first <= last else OneOf(frozenset())
 
 
-def map_entries(key: object, data: object, table: Table) -> Optional[tuple[Operand, nft_sets.Pairs]]:
+def map_entries(key: object, data: object, table: Table) -> Optional[tuple[Operand, Pairs]]:
     """What is looked up, and the pairs of a map with their keys as tests; None where one is not understood."""
     operand = operand_in(table.family, key)
     elements = set_elements(data, table)
@@ -139,5 +140,5 @@ def map_entries(key: object, data: object, table: Table) -> Optional[tuple[Opera
     if isinstance(data, str):
         entries = table.sets.entries(table.family, table.name, data[1:], operand)
     else:
-        entries = nft_sets.entries_of(operand, elements)
+        entries = entries_of(operand, elements)
     return None if entries is None else (operand, entries)

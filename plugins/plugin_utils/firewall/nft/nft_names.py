@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall import values
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ACK, FIN, PSH, RST, SYN, URG
 
-FAMILIES: Mapping[str, int] = {"ipv4": 4, "ip": 4, "ipv6": 6, "ip6": 6, "arp": 0}
-ARP_OPERATIONS: Mapping[str, int] = {"request": 1, "reply": 2}
+_FAMILIES: Mapping[str, int] = {"ipv4": 4, "ip": 4, "ipv6": 6, "ip6": 6, "arp": 0}
+_ARP_OPERATIONS: Mapping[str, int] = {"request": 1, "reply": 2}
 
-ICMP_TYPES: Mapping[str, int] = {
+_ICMP_TYPES: Mapping[str, int] = {
     "echo-reply": 0,
     "destination-unreachable": 3,
     "source-quench": 4,
@@ -34,7 +34,7 @@ ICMP_TYPES: Mapping[str, int] = {
     "address-mask-reply": 18,
 }
 
-ICMP_CODES: Mapping[str, int] = {
+_ICMP_CODES: Mapping[str, int] = {
     "net-unreachable": 0,
     "host-unreachable": 1,
     "prot-unreachable": 2,
@@ -45,7 +45,7 @@ ICMP_CODES: Mapping[str, int] = {
     "admin-prohibited": 13,
 }
 
-ICMPV6_TYPES: Mapping[str, int] = {
+_ICMPV6_TYPES: Mapping[str, int] = {
     "destination-unreachable": 1,
     "packet-too-big": 2,
     "time-exceeded": 3,
@@ -67,7 +67,7 @@ ICMPV6_TYPES: Mapping[str, int] = {
     "mld2-listener-report": 143,
 }
 
-ICMPV6_CODES: Mapping[str, int] = {
+_ICMPV6_CODES: Mapping[str, int] = {
     "no-route": 0,
     "admin-prohibited": 1,
     "addr-unreachable": 3,
@@ -76,7 +76,7 @@ ICMPV6_CODES: Mapping[str, int] = {
     "reject-route": 6,
 }
 
-TCP_FLAGS: Mapping[str, int] = {
+_TCP_FLAG_BITS: Mapping[str, int] = {
     "fin": FIN,
     "syn": SYN,
     "rst": RST,
@@ -87,15 +87,15 @@ TCP_FLAGS: Mapping[str, int] = {
     "cwr": 128,
 }
 
-CT_STATES: Mapping[str, int] = {
-    "invalid": values.CT_INVALID,
-    "established": values.CT_ESTABLISHED,
-    "related": values.CT_RELATED,
-    "new": values.CT_NEW,
-    "untracked": values.CT_UNTRACKED,
+_CT_STATES: Mapping[str, int] = {
+    "invalid": CT_INVALID,
+    "established": CT_ESTABLISHED,
+    "related": CT_RELATED,
+    "new": CT_NEW,
+    "untracked": CT_UNTRACKED,
 }
 
-CT_STATUSES: Mapping[str, int] = {
+_CT_STATUSES: Mapping[str, int] = {
     "expected": 1,
     "seen-reply": 2,
     "assured": 4,
@@ -105,4 +105,4 @@ CT_STATUSES: Mapping[str, int] = {
     "dying": 512,
 }
 
-CT_DIRECTIONS: Mapping[str, int] = {"original": 0, "reply": 1}
+_CT_DIRECTIONS: Mapping[str, int] = {"original": 0, "reply": 1}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import IPV4, IPV6, PORT, span_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_match import Table, map_entries
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_operand import family_need, needs_in
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import Datatype, Span
@@ -72,7 +72,7 @@ def _mapped(
         return _nat(kind, value, port, family, random_port=random_port)
 
     # What stands beside the map, as far as it is understood.
-    beside = (address, _addresses(family, address)) if _is_map(port) else (port, _ends(nft_value.PORT, port))
+    beside = (address, _addresses(family, address)) if _is_map(port) else (port, _ends(PORT, port))
     use = (kind, family, random_port, _is_map(port), beside[0] is None, beside[1])
     entries = table.sets.results(pairs, use, nat_of)
     return None if entries is None else [*needs_in(table.family, operand.needs), NatMap(kind, operand.fields, entries)]
@@ -85,16 +85,16 @@ def _nat(kind: str, address: object, port: object, family: str, *, random_port: 
         if addresses is None:
             return None
     if port is not None:
-        ports = _ends(nft_value.PORT, port)
+        ports = _ends(PORT, port)
         if ports is None:
             return None
     return Nat(kind, addresses, ports, random_port)
 
 
 def _addresses(family: str, node: object) -> Ends:
-    return _ends(nft_value.IPV6 if family == "ip6" else nft_value.IPV4, node)
+    return _ends(IPV6 if family == "ip6" else IPV4, node)
 
 
 def _ends(datatype: Datatype, node: object) -> Ends:
-    span = nft_value.span_of(datatype, node)
+    span = span_of(datatype, node)
     return (int(span.first), int(span.last)) if isinstance(span, Span) else None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import ARP, FRAME_FIELDS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import ARP_OPERATION, CT_DIRECTION, CT_STATE, CT_STATUS, DEVICE, DEVICE_INDEX, FAMILY, HOPS, ICMPV6_CODE, ICMPV6_TYPE, ICMP_CODE, ICMP_TYPE, IPV4, IPV6, MARK, PACKET_TYPE, PORT, PROTOCOL, ROUTE_DEVICE, TCP_FLAGS, USER, WORD, number_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import Datatype
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Match
@@ -46,7 +46,7 @@ class Operand(NamedTuple):
 
 
 _FRAGMENT = "fragment"
-_NO_DATATYPE = nft_value.WORD
+_NO_DATATYPE = WORD
 
 _IPV4 = Match(("family",), OneOf(frozenset({4})), text="meta nfproto ipv4")
 _IPV6 = Match(("family",), OneOf(frozenset({6})), text="meta nfproto ipv6")
@@ -62,7 +62,7 @@ def _protocol(name: str) -> Match:
 
 def _sender(field: str) -> Match:
     """The kernel ends a rule that asks for the user of what no local socket sends (nft_meta_get_eval_skugid)."""
-    return Match((field,), InRanges(((0, nft_value.USER.highest),)), text=f"meta {field} of a local socket")
+    return Match((field,), InRanges(((0, USER.highest),)), text=f"meta {field} of a local socket")
 
 
 _ICMP = _protocol("icmp")
@@ -70,56 +70,56 @@ _ICMPV6 = _protocol("ipv6-icmp")
 _TCP = _protocol("tcp")
 
 _PAYLOAD: dict[tuple[str, str], Operand] = {
-    ("ip", "saddr"): Operand((Part("saddr", nft_value.IPV4),), (_IPV4,)),
-    ("ip", "daddr"): Operand((Part("daddr", nft_value.IPV4),), (_IPV4,)),
-    ("ip", "ttl"): Operand((Part("ttl", nft_value.HOPS),), (_IPV4,)),
-    ("ip6", "hoplimit"): Operand((Part("ttl", nft_value.HOPS),), (_IPV6,)),
-    ("ip", "protocol"): Operand((Part("protocol", nft_value.PROTOCOL),), (_IPV4,)),
-    ("ip6", "saddr"): Operand((Part("saddr", nft_value.IPV6),), (_IPV6,)),
-    ("ip6", "daddr"): Operand((Part("daddr", nft_value.IPV6),), (_IPV6,)),
-    ("ip6", "nexthdr"): Operand((Part("protocol", nft_value.PROTOCOL),), (_IPV6,)),
-    ("ether", "saddr"): Operand((Part("smac", nft_value.WORD),)),
-    ("ether", "daddr"): Operand((Part("dmac", nft_value.WORD),)),
-    ("ether", "type"): Operand((Part("family", nft_value.FAMILY),)),
-    ("arp", "operation"): Operand((Part("arp_operation", nft_value.ARP_OPERATION),), (_ARP,)),
-    ("arp", "saddr ip"): Operand((Part("saddr", nft_value.IPV4),), (_ARP,)),
-    ("arp", "daddr ip"): Operand((Part("daddr", nft_value.IPV4),), (_ARP,)),
-    ("arp", "saddr ether"): Operand((Part("smac", nft_value.WORD),), (_ARP,)),
-    ("th", "sport"): Operand((Part("sport", nft_value.PORT),)),
-    ("th", "dport"): Operand((Part("dport", nft_value.PORT),)),
-    ("tcp", "flags"): Operand((Part("tcp_flags", nft_value.TCP_FLAGS),), (_TCP,)),
-    ("icmp", "type"): Operand((Part("icmp_type", nft_value.ICMP_TYPE),), (_IPV4, _ICMP)),
-    ("icmp", "code"): Operand((Part("icmp_code", nft_value.ICMP_CODE),), (_IPV4, _ICMP)),
-    ("icmpv6", "type"): Operand((Part("icmp_type", nft_value.ICMPV6_TYPE),), (_IPV6, _ICMPV6)),
-    ("icmpv6", "code"): Operand((Part("icmp_code", nft_value.ICMPV6_CODE),), (_IPV6, _ICMPV6)),
+    ("ip", "saddr"): Operand((Part("saddr", IPV4),), (_IPV4,)),
+    ("ip", "daddr"): Operand((Part("daddr", IPV4),), (_IPV4,)),
+    ("ip", "ttl"): Operand((Part("ttl", HOPS),), (_IPV4,)),
+    ("ip6", "hoplimit"): Operand((Part("ttl", HOPS),), (_IPV6,)),
+    ("ip", "protocol"): Operand((Part("protocol", PROTOCOL),), (_IPV4,)),
+    ("ip6", "saddr"): Operand((Part("saddr", IPV6),), (_IPV6,)),
+    ("ip6", "daddr"): Operand((Part("daddr", IPV6),), (_IPV6,)),
+    ("ip6", "nexthdr"): Operand((Part("protocol", PROTOCOL),), (_IPV6,)),
+    ("ether", "saddr"): Operand((Part("smac", WORD),)),
+    ("ether", "daddr"): Operand((Part("dmac", WORD),)),
+    ("ether", "type"): Operand((Part("family", FAMILY),)),
+    ("arp", "operation"): Operand((Part("arp_operation", ARP_OPERATION),), (_ARP,)),
+    ("arp", "saddr ip"): Operand((Part("saddr", IPV4),), (_ARP,)),
+    ("arp", "daddr ip"): Operand((Part("daddr", IPV4),), (_ARP,)),
+    ("arp", "saddr ether"): Operand((Part("smac", WORD),), (_ARP,)),
+    ("th", "sport"): Operand((Part("sport", PORT),)),
+    ("th", "dport"): Operand((Part("dport", PORT),)),
+    ("tcp", "flags"): Operand((Part("tcp_flags", TCP_FLAGS),), (_TCP,)),
+    ("icmp", "type"): Operand((Part("icmp_type", ICMP_TYPE),), (_IPV4, _ICMP)),
+    ("icmp", "code"): Operand((Part("icmp_code", ICMP_CODE),), (_IPV4, _ICMP)),
+    ("icmpv6", "type"): Operand((Part("icmp_type", ICMPV6_TYPE),), (_IPV6, _ICMPV6)),
+    ("icmpv6", "code"): Operand((Part("icmp_code", ICMPV6_CODE),), (_IPV6, _ICMPV6)),
 }
 for _name in ("tcp", "udp", "udplite", "sctp", "dccp"):
     for _port in ("sport", "dport"):
-        _PAYLOAD[_name, _port] = Operand((Part(_port, nft_value.PORT),), (_protocol(_name),))
+        _PAYLOAD[_name, _port] = Operand((Part(_port, PORT),), (_protocol(_name),))
 
 _META: dict[str, Operand] = {
-    "nfproto": Operand((Part("family", nft_value.FAMILY),)),
-    "protocol": Operand((Part("family", nft_value.FAMILY),)),
-    "l4proto": Operand((Part("protocol", nft_value.PROTOCOL),)),
-    "iif": Operand((Part("iif", nft_value.DEVICE_INDEX),)),
-    "iifname": Operand((Part("iif", nft_value.DEVICE),)),
-    "oif": Operand((Part("oif", nft_value.DEVICE_INDEX),)),
-    "oifname": Operand((Part("oif", nft_value.DEVICE),)),
-    "ibrname": Operand((Part("ibr", nft_value.DEVICE),)),
-    "obrname": Operand((Part("obr", nft_value.DEVICE),)),
-    "mark": Operand((Part("mark", nft_value.MARK),)),
-    "pkttype": Operand((Part("pkttype", nft_value.PACKET_TYPE),)),
-    "skuid": Operand((Part("skuid", nft_value.USER),), (_sender("skuid"),)),
-    "skgid": Operand((Part("skgid", nft_value.USER),), (_sender("skgid"),)),
+    "nfproto": Operand((Part("family", FAMILY),)),
+    "protocol": Operand((Part("family", FAMILY),)),
+    "l4proto": Operand((Part("protocol", PROTOCOL),)),
+    "iif": Operand((Part("iif", DEVICE_INDEX),)),
+    "iifname": Operand((Part("iif", DEVICE),)),
+    "oif": Operand((Part("oif", DEVICE_INDEX),)),
+    "oifname": Operand((Part("oif", DEVICE),)),
+    "ibrname": Operand((Part("ibr", DEVICE),)),
+    "obrname": Operand((Part("obr", DEVICE),)),
+    "mark": Operand((Part("mark", MARK),)),
+    "pkttype": Operand((Part("pkttype", PACKET_TYPE),)),
+    "skuid": Operand((Part("skuid", USER),), (_sender("skuid"),)),
+    "skgid": Operand((Part("skgid", USER),), (_sender("skgid"),)),
 }
 
 _CT: dict[str, Part] = {
-    "state": Part("ct_state", nft_value.CT_STATE),
-    "status": Part("ct_status", nft_value.CT_STATUS),
-    "direction": Part("ct_direction", nft_value.CT_DIRECTION),
-    "mark": Part("ct_mark", nft_value.MARK),
-    "protocol": Part("ct_protocol", nft_value.PROTOCOL),
-    "l3proto": Part("family", nft_value.FAMILY),
+    "state": Part("ct_state", CT_STATE),
+    "status": Part("ct_status", CT_STATUS),
+    "direction": Part("ct_direction", CT_DIRECTION),
+    "mark": Part("ct_mark", MARK),
+    "protocol": Part("ct_protocol", PROTOCOL),
+    "l3proto": Part("family", FAMILY),
 }
 
 _CT_TUPLE = {"saddr": "saddr", "daddr": "daddr", "proto-src": "sport", "proto-dst": "dport"}
@@ -189,7 +189,7 @@ def _masked(body: object) -> Optional[Operand]:
     if inner is None or len(inner.parts) != 1:
         return None
     part = inner.parts[0]
-    mask = nft_value.number_of(part.datatype, body[1]) if part.datatype.width else None
+    mask = number_of(part.datatype, body[1]) if part.datatype.width else None
     if mask is None or part.mask is not None:
         return None
     return Operand((part._replace(mask=mask),), inner.needs)
@@ -224,8 +224,8 @@ def _ct(body: dict[str, object]) -> Optional[Operand]:
         return None
     field = f"ct_{direction}_{name}"
     if name in ("sport", "dport"):
-        return Operand((Part(field, nft_value.PORT),), (_TRACKED,))
-    datatypes = {"ip": (nft_value.IPV4, _IPV4), "ip6": (nft_value.IPV6, _IPV6)}
+        return Operand((Part(field, PORT),), (_TRACKED,))
+    datatypes = {"ip": (IPV4, _IPV4), "ip6": (IPV6, _IPV6)}
     if family not in datatypes:
         return None
     datatype, need = datatypes[family]
@@ -238,10 +238,10 @@ def _fib(body: dict[str, object]) -> Optional[Operand]:
     key: tuple[str, ...] = tuple(sorted((str(flag) for flag in asked if flag != "mark"), key=_by_address_first))
     if body.get("result") == "type" and key in _FIB_TYPES:
         field = _FIB_TYPES[key] + ("_mark" if "mark" in asked else "")
-        return Operand((Part(field, nft_value.WORD),))
+        return Operand((Part(field, WORD),))
     if body.get("result") in ("oif", "oifname", "check") and key == ("saddr", "iif"):
         field = "saddr_route_iif_mark" if "mark" in asked else "saddr_route_iif"
-        return Operand((Part(field, nft_value.ROUTE_DEVICE),))
+        return Operand((Part(field, ROUTE_DEVICE),))
     return None
 
 

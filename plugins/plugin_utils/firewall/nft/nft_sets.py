@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_value
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import span_of, tests_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_operand import Operand, Part
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import Beginning, Span
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Nat, SetMark, Verdict
@@ -116,7 +116,7 @@ def tests_for(operand: Operand, elements: list[object]) -> Optional[list[Test]]:
     part = operand.parts[0]
     spans: list[Union[Span, Beginning]] = []
     for element in elements:
-        span = nft_value.span_of(part.datatype, element)
+        span = span_of(part.datatype, element)
         if span is None:
             return None
         spans.append(span)
@@ -133,7 +133,7 @@ def part_tests(part: Part, spans: list[Union[Span, Beginning]]) -> Optional[list
     if part.field == "ct_state" and len(numbers) == len(spans) and all(_is_bit(number) for number in numbers):
         # The kernel's value is one bit (NF_CT_STATE_BIT), so to be one of these is to have one of these.
         return [AnyBit(sum(set(numbers)))]
-    return nft_value.tests_of(spans)
+    return tests_of(spans)
 
 
 def _is_bit(number: int) -> bool:
@@ -164,7 +164,7 @@ def _element_spans(operand: Operand, element: object) -> Optional[list[Span]]:
         return None
     spans: list[Span] = []
     for part, node in zip(operand.parts, nodes):
-        span = nft_value.span_of(part.datatype, node)
+        span = span_of(part.datatype, node)
         if isinstance(span, Beginning):
             span = Span(span.text, span.text + _HIGHEST_NAME)
         if span is None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall import rules
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_match, nft_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import ACCEPT, CONTINUE, DROP, GOTO, JUMP, REJECT, RETURN
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_text import expression_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_match import map_entries, match_statements, one_of_tests, set_elements
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_mangle import mangle_statements
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_match import Table, undecidable
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_nat import nat_statements
@@ -37,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values
     Undecidable,
 )
 
-_SIMPLE_VERDICTS = (rules.ACCEPT, rules.DROP, rules.RETURN, rules.CONTINUE)
+_SIMPLE_VERDICTS = (ACCEPT, DROP, RETURN, CONTINUE)
 
 # They neither decide nor change what a rule can ask for. A duplicate is another packet.
 _WITHOUT_EFFECT = (
@@ -100,20 +101,20 @@ def verdict_of(node: object) -> Optional[Verdict]:
     kind, body = next(iter(node.items()))
     if kind in _SIMPLE_VERDICTS:
         return Verdict(kind)
-    if kind in (rules.JUMP, rules.GOTO) and isinstance(body, dict) and isinstance(body.get("target"), str):
+    if kind in (JUMP, GOTO) and isinstance(body, dict) and isinstance(body.get("target"), str):
         return Verdict(kind, body["target"])
     return None
 
 
 def _match(dummy: str, body: Body, at: Setting) -> list[Statement]:
-    return nft_match.match_statements(body, at.table, at.text)
+    return match_statements(body, at.table, at.text)
 
 
 def _mangle(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return mangle_statements(body, at.table, at.text)
 
 
-def _nat(kind: str, body: Body, at: Setting) -> list[Statement]:
+def _translation(kind: str, body: Body, at: Setting) -> list[Statement]:
     return nat_statements(kind, body, at.table, at.text)
 
 
@@ -127,10 +128,10 @@ def _reject(dummy: str, body: Body, at: Setting) -> list[Statement]:
         return [Unpredictable(at.text)]
     kind = str(body.get("type", "icmpx"))
     if kind == "tcp reset":
-        return [TCP_NEED, Verdict(rules.REJECT, reject_with="tcp reset")]
+        return [TCP_NEED, Verdict(REJECT, reject_with="tcp reset")]
     reason = body.get("expr", "port-unreachable")
     needs = needs_in(at.table.family, family_need(_REJECT_FAMILIES.get(kind)))
-    return [*needs, Verdict(rules.REJECT, reject_with=nft_text.expression_text(reason))]
+    return [*needs, Verdict(REJECT, reject_with=expression_text(reason))]
 
 
 def _xt(dummy: str, body: Body, at: Setting) -> list[Statement]:
@@ -145,16 +146,16 @@ def _counter(dummy: str, body: Body, at: Setting) -> list[Statement]:
     looked_up = body.get("map")
     if not isinstance(looked_up, dict):
         return []
-    found = nft_match.map_entries(looked_up.get("key"), looked_up.get("data"), at.table)
+    found = map_entries(looked_up.get("key"), looked_up.get("data"), at.table)
     if found is None:
         return [undecidable(at.text)]
     operand, entries = found
-    condition = nft_match.one_of_tests(operand, [test for test, dummy in entries], at.text, negated=False)
+    condition = one_of_tests(operand, [test for test, dummy in entries], at.text, negated=False)
     return [*needs_in(at.table.family, operand.needs), condition]
 
 
 def _vmap(dummy: str, body: Body, at: Setting) -> list[Statement]:
-    found = nft_match.map_entries(body.get("key"), body.get("data"), at.table)
+    found = map_entries(body.get("key"), body.get("data"), at.table)
     if found is None:
         return _undecidable_vmap(body, at)
     operand, pairs = found
@@ -166,7 +167,7 @@ def _vmap(dummy: str, body: Body, at: Setting) -> list[Statement]:
 
 def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:
     """Any of the verdicts, or none, where it is not known what is looked up."""
-    elements = nft_match.set_elements(body.get("data"), at.table)
+    elements = set_elements(body.get("data"), at.table)
     pairs = [pair for pair in elements or () if isinstance(pair, list) and len(pair) == 2]
     verdicts = list(dict.fromkeys(verdict_of(pair[1]) for pair in pairs))
     if elements is None or len(pairs) != len(elements) or None in verdicts:
@@ -185,10 +186,10 @@ def _dynamic_set(dummy: str, body: Body, at: Setting) -> list[Statement]:
     name = str(body.get("set", body.get("map", ""))).lstrip("@")
     if at.table.sets.is_looked_up(at.table.family, at.table.name, name):
         return [Unpredictable(f"{at.text}, and other rules ask for what is in that set")]
-    return _needs_of(body, at)
+    return _needs_of_set(body, at)
 
 
-def _needs_of(body: Body, at: Setting) -> list[Statement]:
+def _needs_of_set(body: Body, at: Setting) -> list[Statement]:
     """What a packet must have to be written down: the rule ends for any other, and nft does not print that."""
     needs: dict[Match, None] = {}
     for node in (_written(body), body.get("data")):
@@ -226,10 +227,10 @@ _READERS: dict[str, Callable[[str, Body, Setting], list[Statement]]] = {
     "match": _match,
     "vmap": _vmap,
     "mangle": _mangle,
-    "dnat": _nat,
-    "snat": _nat,
-    "masquerade": _nat,
-    "redirect": _nat,
+    "dnat": _translation,
+    "snat": _translation,
+    "masquerade": _translation,
+    "redirect": _translation,
     "notrack": _notrack,
     "reject": _reject,
     "xt": _xt,

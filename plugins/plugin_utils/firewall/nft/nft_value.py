@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft import nft_names
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_names import _ARP_OPERATIONS, _CT_DIRECTIONS, _CT_STATES, _CT_STATUSES, _FAMILIES, _ICMPV6_CODES, _ICMPV6_TYPES, _ICMP_CODES, _ICMP_TYPES, _TCP_FLAG_BITS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
     InRanges,
@@ -71,18 +71,18 @@ IPV6 = Datatype(128, address_family=socket.AF_INET6)
 PORT = Datatype(16)
 PROTOCOL = Datatype(8, NUMBERS)
 HOPS = Datatype(8)
-FAMILY = Datatype(8, nft_names.FAMILIES)
-ARP_OPERATION = Datatype(16, nft_names.ARP_OPERATIONS)
-ICMP_TYPE = Datatype(8, nft_names.ICMP_TYPES)
-ICMP_CODE = Datatype(8, nft_names.ICMP_CODES)
-ICMPV6_TYPE = Datatype(8, nft_names.ICMPV6_TYPES)
-ICMPV6_CODE = Datatype(8, nft_names.ICMPV6_CODES)
-TCP_FLAGS = Datatype(8, nft_names.TCP_FLAGS, flags=True)
+FAMILY = Datatype(8, _FAMILIES)
+ARP_OPERATION = Datatype(16, _ARP_OPERATIONS)
+ICMP_TYPE = Datatype(8, _ICMP_TYPES)
+ICMP_CODE = Datatype(8, _ICMP_CODES)
+ICMPV6_TYPE = Datatype(8, _ICMPV6_TYPES)
+ICMPV6_CODE = Datatype(8, _ICMPV6_CODES)
+TCP_FLAGS = Datatype(8, _TCP_FLAG_BITS, flags=True)
 MARK = Datatype(32)
 USER = Datatype(32, {"root": 0})
-CT_STATE = Datatype(32, nft_names.CT_STATES, flags=True)
-CT_STATUS = Datatype(32, nft_names.CT_STATUSES, flags=True)
-CT_DIRECTION = Datatype(8, nft_names.CT_DIRECTIONS)
+CT_STATE = Datatype(32, _CT_STATES, flags=True)
+CT_STATUS = Datatype(32, _CT_STATUSES, flags=True)
+CT_DIRECTION = Datatype(8, _CT_DIRECTIONS)
 DEVICE = Datatype(0, wildcards=True)
 DEVICE_INDEX = Datatype(0)
 ROUTE_DEVICE = Datatype(0, aliases={False: "", "0": ""})
