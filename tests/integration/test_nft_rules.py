@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Rule
 
 from tests.lab.host import Host

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.iptables_match import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.matches import (
     SINGLES,
+    TOGETHER,
     WHY_UNDECIDABLE,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.iptables_match_groups import (
-    TOGETHER,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.iptables_target import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.targets import (
     HARMLESS,
     TARGETS,
 )

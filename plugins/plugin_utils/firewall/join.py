@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.iptables_save import TABLES
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import NftChain
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save import TABLES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import NftChain
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     NFT,
     Chain,

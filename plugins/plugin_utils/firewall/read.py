@@ -12,11 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipset_match import IpSets
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipset_save import parse_ipsets
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.iptables_save import parse_save
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipsets import IpSets, parse_ipsets
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save import parse_save
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.join import join_tables, lost_chains
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import NftChain, parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import NftChain, parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     LEGACY,

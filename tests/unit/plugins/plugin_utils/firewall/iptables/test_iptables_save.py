@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipset_match import IpSets
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.iptables_save import parse_save
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipsets import IpSets
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save import parse_save
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     LEGACY,
     NFT,

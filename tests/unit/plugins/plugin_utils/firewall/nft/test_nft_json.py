@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import NftChain, parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import NftChain, parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     Match,
     RulesetError,

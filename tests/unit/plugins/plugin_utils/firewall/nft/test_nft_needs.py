@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     Match,
     Rule,

@@ -7,7 +7,7 @@ import json
 from typing import Any, Union
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_json import parse_nft
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     AnyOf,
     MarkMap,

@@ -4,18 +4,14 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What the targets of iptables-extensions(8) do with a packet. Pure.
-
-Read in the kernel's net/netfilter/xt_*.c and net/ipv4/netfilter. A target that cannot change where the packet goes is
-no statement at all; one that can, in a way which is not modelled, is unpredictable.
-"""
+"""What the targets of iptables-extensions(8) do with a packet. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Callable, Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save_values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save_format import (
     ALL_BITS,
     address_range,
     network_range,

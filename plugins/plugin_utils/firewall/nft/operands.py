@@ -12,8 +12,32 @@ from dataclasses import replace
 from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import ARP, FRAME_FIELDS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import ARP_OPERATION, CT_DIRECTION, CT_STATE, CT_STATUS, DEVICE, DEVICE_INDEX, FAMILY, HOPS, ICMPV6_CODE, ICMPV6_TYPE, ICMP_CODE, ICMP_TYPE, IPV4, IPV6, MARK, PACKET_TYPE, PORT, PROTOCOL, ROUTE_DEVICE, TCP_FLAGS, USER, WORD, number_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.nft_value import Datatype
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.values import (
+    ARP_OPERATION,
+    CT_DIRECTION,
+    CT_STATE,
+    CT_STATUS,
+    DEVICE,
+    DEVICE_INDEX,
+    FAMILY,
+    HOPS,
+    ICMP_CODE,
+    ICMP_TYPE,
+    ICMPV6_CODE,
+    ICMPV6_TYPE,
+    IPV4,
+    IPV6,
+    MARK,
+    PACKET_TYPE,
+    PORT,
+    PROTOCOL,
+    ROUTE_DEVICE,
+    TCP_FLAGS,
+    USER,
+    WORD,
+    Datatype,
+    number_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Match
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (

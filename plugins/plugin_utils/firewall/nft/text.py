@@ -4,10 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Rules of nft in words, from their JSON: as close to ``nft list`` as it takes for people to recognise them.
-
-nft itself can print both forms, but not for the same reading of the ruleset.
-"""
+"""Rules of nft in words, from their JSON: as close to ``nft list`` as it takes for people to recognise them."""
 
 from __future__ import annotations
 
