@@ -18,9 +18,9 @@ from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposed_by
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import answers_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of
 
 from tests.unit.docker_host import WILDCARD, DockerHost, big_host
 

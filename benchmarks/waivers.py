@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import apply_waivers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import apply_waivers
 
 from tests.unit.audits import TODAY, policy_of, waiver
 

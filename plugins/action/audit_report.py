@@ -16,8 +16,12 @@ from ansible.constants import config
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_files import file_stem, write_whole
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
+    UNREACHABLE,
+    Audit,
+    file_stem,
+    write_whole,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit

@@ -31,8 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     unjudged,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import weighed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.defect_warning import warning_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import warning_of, weighed
 
 MODULE = "dockernet.baseline.docker_netcheck"
 _WITHOUT_ANSWER = ("failed", "unreachable", "skipped")

@@ -79,8 +79,8 @@ from typing import Any, Optional
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline_table import Repair, Run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline_table import baseline_table as lines_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.hardening_run import Repair, Run
 
 Findings = Sequence[dict[str, Any]]
 

@@ -95,7 +95,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.profiles import PROFILES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import PROFILES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import LostRemedyError, Wishes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import repair_plan as plan_of
 

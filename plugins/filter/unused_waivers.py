@@ -39,7 +39,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import UNUSED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import UNUSED
 
 
 def unused_waivers(lists: Iterable[Iterable[Mapping[str, Any]]]) -> list[str]:

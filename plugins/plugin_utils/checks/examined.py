@@ -30,9 +30,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.recognition import unpredictable
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answers, answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed, exposed_by
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix import matrix_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers, answers_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.on_purpose import Purposes
 
 T = TypeVar("T")

@@ -4,15 +4,19 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What the caller wants of an audit, read from the options of the task before the host is asked."""
+"""What the caller wants of an audit: a profile, and the options of the task that go before what it says.
+
+Read before the host is asked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import SEVERITIES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, SEVERITIES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
@@ -24,8 +28,50 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
     matching,
     select,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.profiles import PROFILES, Profile
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import Waiver, read_waivers
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where it differs from what the checks say by themselves."""
+
+    userland_proxy: str = KEEP
+    least_for_cis: str = INFO
+    """No check that has an item in the CIS Docker Benchmark counts for less."""
+    severities: Mapping[str, str] = field(default_factory=dict)
+    """By id; they go before least_for_cis."""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By id and name."""
+    posture: bool = False
+    """Whether a host on which nothing is broken is to be changed for it, such as by icc being switched off."""
+
+
+# Where what one container is, or whom it is open to, decides what an intruder has got.
+_STRICT_SEVERITIES = {
+    "publish.wildcard": HIGH,
+    "publish.direct-access": HIGH,
+    "network.icc": HIGH,
+    "network.overlay-plain": HIGH,
+    "mode.host": HIGH,
+    "mode.capabilities": HIGH,
+    "daemon.permissions": HIGH,
+}
+
+# The benchmark wants containers without capabilities that they do not need, and takes these for examples.
+_CAPABILITIES = {"mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]}}
+
+PROFILES: Mapping[str, Profile] = {
+    "default": Profile(),
+    # Whoever is measured by the benchmark has to answer for each of its items.
+    "cis": Profile(userland_proxy=DISABLED, least_for_cis=MEDIUM, parameters=_CAPABILITIES, posture=True),
+    "strict": Profile(
+        userland_proxy=DISABLED,
+        least_for_cis=MEDIUM,
+        severities=_STRICT_SEVERITIES,
+        parameters=_CAPABILITIES,
+        posture=True,
+    ),
+}
 
 
 @dataclass(frozen=True)

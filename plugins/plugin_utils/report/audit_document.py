@@ -21,11 +21,12 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import describe, select
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.summary import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
     EXPIRED,
     WaiverUse,
     apply_waivers,
@@ -116,3 +117,15 @@ def _policy(policy: Policy, today: datetime.date) -> dict[str, Any]:
 
 def _summary(findings: list[Finding], uses: list[WaiverUse]) -> dict[str, Any]:
     return {**summary_of(findings), "expired": sum(use.state == EXPIRED for use in uses)}
+
+
+_NAMED = 5
+
+
+def warning_of(defect: Mapping[str, Any]) -> str:
+    """Return the warning for an entry of ``defects`` of the document."""
+    parts = listed(defect["parts"], _NAMED)
+    return (
+        f"An error of dockernet.baseline itself, please report it: {defect['error']} at {defect['place']}. "
+        f"Because of it unknown: {parts}"
+    )

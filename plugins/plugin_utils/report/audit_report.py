@@ -4,18 +4,23 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What became of the audit of one host, as a task registered it, and what is told of it."""
+"""What became of the audit of one host, as a task registered it: what is said of it, and its files."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waiver_matching import EXPIRED, REFUSED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import EXPIRED, REFUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION, document_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     Line,
@@ -24,6 +29,37 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
+
+_FOREIGN = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST = 120
+
+
+def file_stem(host: str) -> str:
+    """Return what the files of a host are called: its name, as far as a file system takes it.
+
+    Names that differ give stems that differ, on file systems that ignore case as well.
+    """
+    plain = _FOREIGN.sub("_", host)[:_LONGEST]
+    if plain == host == host.lower() and not plain.startswith("."):
+        return plain
+    return f"{plain.lstrip('.')}-{hashlib.sha256(host.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all; make its directory where there is none.
+
+    Findings name what runs on a host, so they are not for everybody. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
 
 UNREACHABLE = "unreachable"
 FAILED = "failed"

@@ -33,10 +33,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.own_rule
     match_of_published_port,
     place_of_own_rules,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import FROM_OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE, Answer
 
 _NAMED = 3
 

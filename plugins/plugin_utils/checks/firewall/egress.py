@@ -37,10 +37,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     Words,
     told_by_network,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import WAYS_OUT, Key
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Plug, Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Plug, Station, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import WAYS_OUT, Answer, Key
 
 _NAMED = 5
 _WORDS = Words(

@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Verdict, unknown
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers
 
 _NAMED = 5
 _FIREWALLD = " firewalld"

@@ -36,10 +36,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     unread_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import BETWEEN
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Station, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import BETWEEN, Answer
 
 _NAMED = 5
 _SHARING_KINDS = ("macvlan", "macvtap", "ipvlan", "ipvtap")

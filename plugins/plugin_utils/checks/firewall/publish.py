@@ -37,11 +37,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.routed import routed_ports
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Asked,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import FROM_HOST, FROM_OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
+    FROM_HOST,
+    FROM_OUTSIDE,
+    Answer,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import TRANSPORTS
 
 _LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"

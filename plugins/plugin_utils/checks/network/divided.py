@@ -36,10 +36,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     Words,
     told_by_network,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import BETWEEN, Key
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Station, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import BETWEEN, Answer, Key
 
 _WORDS = Words(
     who="from and to",

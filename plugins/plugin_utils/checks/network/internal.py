@@ -36,14 +36,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     unfollowed,
     unread_inside,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Net, Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     BETWEEN,
     FROM_OUTSIDE,
     WAYS_OUT,
+    Answer,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Net, Station
 
 _NAMED = 5
 _OUTSIDE = "machines outside"

@@ -20,9 +20,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.bindings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Verdict, not_applicable, unknown
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import unfollowed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import FROM_OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
 
 Place = tuple[str, int, str]
 """A container by its name, and a port inside with its protocol."""

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""How rules read a packet: each field of values.FIELDS as a function of a flight."""
+"""How rules read a packet, and how they change its marks and hops: values.FIELDS as functions of a flight."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import FRAME_FIELDS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ICMPS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import SetHops, SetMark
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
     CT_INVALID,
     CT_NEW,
@@ -183,3 +184,40 @@ def _device_back(flight: Flight, around: Surroundings, mark: Optional[int]) -> O
     if flight.iif == "lo":
         return "lo"
     return around.device_towards(flight.family, flight.saddr, flight.daddr, flight.iif, mark)
+
+
+def set_mark(change: SetMark, flight: Flight) -> bool:
+    """Change a mark; False when there is no connection to read its mark from (nft_ct_get_eval: NFT_BREAK).
+
+    Without one to write to the rule goes on (nft_ct_set_eval).
+    """
+    connection = tracked_connection(flight)
+    source = change.copied_from or change.field
+    if connection is None and source == "ct_mark" and change.keep:
+        return False
+    marks = {"mark": flight.mark, "ct_mark": connection.mark if connection is not None else None}
+    kept = _masked(marks[source], change.keep)
+    own = _masked(marks[change.field], change.own)
+    new = None if kept is None or own is None else own ^ kept ^ change.flip
+    if change.field == "mark":
+        flight.mark = new
+    elif connection is not None:
+        connection.mark = new
+    return True
+
+
+def _masked(mark: Optional[int], mask: int) -> Optional[int]:
+    if mask == 0:
+        return 0
+    return None if mark is None else mark & mask
+
+
+_MOST = 255
+
+
+def set_hops(change: SetHops, flight: Flight) -> None:
+    """Change the TTL or the hop limit."""
+    if change.fixed is not None:
+        flight.ttl = change.fixed
+    elif flight.ttl is not None:
+        flight.ttl = min(max(flight.ttl + change.added, 0), _MOST)

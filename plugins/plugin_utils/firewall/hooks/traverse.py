@@ -4,39 +4,213 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What all rules of one hook do to a packet, in the kernel's order."""
+"""What all rules of one hook do to a packet, in the kernel's order.
+
+Base chains run by priority; connection tracking comes at -200 (nf_conntrack_proto.c), address translation at -100 and
+100 for all nat chains together, whatever their own priorities (nf_nat_proto.c, nf_nat_register_fn).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, permutations
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from typing import Callable, NamedTuple, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     Flight,
     Passage,
+    Step,
     Surroundings,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import FrameFlight
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.program import Compiler
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.ready_chain import ReadyTable
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.stages import (
-    CONNTRACK_PRIORITY,
-    NAT_PRIORITIES,
-    TRACKING_HOOKS,
-    AnyOrder,
-    GoesOn,
-    Stage,
-    Tracking,
-    Translation,
-    is_accepted,
-    is_open,
-    one_by_one,
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.chain_walk import (
+    MARK,
+    MOST_WAYS,
+    UNPREDICTABLE,
+    Walk,
+    behind,
+    conclude,
+    flight_key,
+    group,
+    merge,
+    outcome,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.walk import MARK, Walk
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import ACCEPT, Chain, RuleBook
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import CT_INVALID
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.compiled_rules import (
+    Compiler,
+    ReadyTable,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.conntrack_nat import (
+    apply_known,
+    changes_source,
+    is_decided,
+    settle,
+    track,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ICMPS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    ACCEPT,
+    DNAT,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+    SNAT,
+    Chain,
+    RuleBook,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+    CT_ESTABLISHED,
+    CT_INVALID,
+    CT_RELATED,
+    CT_UNTRACKED,
+)
+
+CONNTRACK_PRIORITY = -200
+TRACKING_HOOKS = (PREROUTING, OUTPUT)
+# NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
+NAT_PRIORITIES = {PREROUTING: -100, OUTPUT: -100, INPUT: 100, POSTROUTING: 100}
+MOST_TABLES = 4
+"""Tables of one priority whose chains are tried in any order, where that matters."""
+
+
+GoesOn = Callable[[Passage], bool]
+
+
+class Stage(Protocol):
+    """One thing that a packet goes through."""
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """The ways out of it; the flight is changed."""
+
+
+class Tracking:
+    """Connection tracking."""
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Let the flight belong to its connection."""
+        track(flight)
+        return [Passage(ACCEPT, flight, (), ())]
+
+
+class AnyOrder:
+    """Base chains of several tables with one priority.
+
+    The one that was registered last comes first (nf_hook_entries_grow()). Within a table that is the order of its
+    chains; which table's chain is older no program tells, as a chain can come to a table at any time.
+    """
+
+    def __init__(self, tables: Sequence[Sequence[Stage]], names: Sequence[str], goes_on: GoesOn) -> None:
+        self._tables = tables
+        self._doubt = f"which comes first, {' or '.join(names)}"
+        self._goes_on = goes_on
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Go in any order; the doubt counts where they end otherwise."""
+        alone = [one_by_one(table, flight.copy(), self._goes_on) for table in self._tables]
+        if self._commute(flight, alone):
+            return self._in_a_row(alone)
+        if len(self._tables) > MOST_TABLES:
+            return [Passage(UNPREDICTABLE, flight, (), (self._doubt,))]
+        orders = ([stage for table in order for stage in table] for order in permutations(self._tables))
+        return merge([one_by_one(order, flight.copy(), self._goes_on) for order in orders], self._doubt)
+
+    def _commute(self, flight: Flight, alone: Sequence[Sequence[Passage]]) -> bool:
+        """Whether each table by itself leaves the packet as it is or ends its way, all in one manner."""
+        if any(len(passages) > 1 for passages in alone):
+            return False
+        acting = [one for (one,) in alone if one.verdict != ACCEPT or flight_key(one.flight) != flight_key(flight)]
+        return not any(self._goes_on(one) for one in acting) and len({outcome(one) for one in acting}) < 2
+
+    def _in_a_row(self, alone: Sequence[Sequence[Passage]]) -> list[Passage]:
+        steps: tuple[Step, ...] = ()
+        for (passage,) in alone:
+            last = behind(steps, (), passage)
+            steps = last.steps
+            if not self._goes_on(last):
+                break
+        return [last]
+
+
+def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:
+    """Through each, as long as it goes on; ways that come to the next one alike are one way."""
+    steps: tuple[Step, ...] = ()
+    doubts: tuple[str, ...] = ()
+    for place, stage in enumerate(stages, 1):
+        outcomes = stage.run(flight)
+        if len(outcomes) != 1:
+            return _several(stages[place:], [behind(steps, doubts, one) for one in outcomes], goes_on)
+        (only,) = outcomes
+        steps += only.steps
+        doubts += only.doubts
+        flight = only.flight
+        if not goes_on(only):
+            return [Passage(only.verdict, flight, steps, doubts, only.reject_with)]
+    return [Passage(ACCEPT, flight, steps, doubts)]
+
+
+def _several(stages: Sequence[Stage], ways: list[Passage], goes_on: GoesOn) -> list[Passage]:
+    """The rest of the stages on each of several ways."""
+    ended: list[Passage] = []
+    to_come = iter(stages)
+    while True:
+        ended += (one for one in ways if not goes_on(one))
+        going_on = [one for one in ways if goes_on(one)]
+        under_way = group(going_on) if ended else conclude(going_on)
+        if len(under_way) > MOST_WAYS:
+            return [Passage(UNPREDICTABLE, under_way[0].flight, (), ("too many open conditions",))]
+        stage = next(to_come, None)
+        if stage is None:
+            return conclude(under_way + ended)
+        ways = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
+
+
+def is_accepted(passage: Passage) -> bool:
+    """Whether it goes on to the next base chain."""
+    return passage.verdict == ACCEPT
+
+
+def is_open(hook: str) -> GoesOn:
+    """Whether it goes on to the next nat chain: none has decided yet."""
+
+    def check(passage: Passage) -> bool:
+        connection = passage.flight.connection
+        return passage.verdict == ACCEPT and connection is not None and not is_decided(connection, hook)
+
+    return check
+
+
+class Translation:
+    """The nat chains of a hook, and the translation that they decide."""
+
+    def __init__(self, hook: str, chains: tuple[Stage, ...]) -> None:
+        self._hook = hook
+        self._chains = chains
+        self._is_open = is_open(hook)
+
+    def run(self, flight: Flight) -> list[Passage]:
+        """Ask the nat chains for the first packet of a connection, until one decides; then translate."""
+        connection = flight.connection
+        if connection is None or flight.state in (CT_INVALID, CT_UNTRACKED):
+            return [Passage(ACCEPT, flight, (), ())]
+        # nf_nat_inet_fn(): errors about a connection take its translation and ask no rule.
+        error = flight.state == CT_RELATED and flight.protocol in ICMPS
+        if flight.state == CT_ESTABLISHED or error or is_decided(connection, self._hook):
+            return [self._translated(flight)]
+        passages = one_by_one(self._chains, flight, self._is_open)
+        for passage in passages:
+            if self._is_open(passage):
+                settle(passage.flight, self._hook)
+        return conclude(passages)
+
+    def _translated(self, flight: Flight) -> Passage:
+        """What happens to a packet of a connection that is known."""
+        if not apply_known(flight, self._hook):
+            return Passage(ACCEPT, flight, (), ())
+        action = SNAT if changes_source(self._hook) else DNAT
+        step = Step(self._hook, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport)
+        return Passage(ACCEPT, flight, (step,), ())
+
 
 LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
 

@@ -4,7 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Sets of ipset(8): the output of ``ipset save``, and ``-m set --match-set NAME src,dst``. Pure."""
+"""Sets of ipset(8): the output of ``ipset save``, and ``-m set --match-set NAME src,dst``. Pure.
+
+Which fields each type asks, and when a set matches, was read in the kernel's net/netfilter/ipset and xt_set.c.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,12 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What the matches of iptables-extensions(8) ask of a packet. Pure."""
+"""What the matches of iptables-extensions(8) ask of a packet. Pure.
+
+How each compares was read in the kernel's net/netfilter/xt_*.c and net/ipv4/netfilter, its print form in extensions/ of
+iptables. A ValueError says what is wrong with a value; such a match, and one of what the running kernel alone knows,
+becomes a condition that cannot be decided.
+"""
 
 from __future__ import annotations
 

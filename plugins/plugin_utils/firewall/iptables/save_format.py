@@ -4,7 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Words and values as iptables-save and ipset save print them. Pure."""
+"""Words and values as iptables-save and ipset save print them. Pure.
+
+A ValueError says what is wrong with a value and is caught where the line is known.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,11 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What the targets of iptables-extensions(8) do with a packet. Pure."""
+"""What the targets of iptables-extensions(8) do with a packet. Pure.
+
+Read in the kernel's net/netfilter/xt_*.c and net/ipv4/netfilter. A target that cannot change where the packet goes is
+no statement at all; one that can, in a way which is not modelled, is unpredictable.
+"""
 
 from __future__ import annotations
 

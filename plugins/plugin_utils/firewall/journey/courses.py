@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.outcomes import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.chain_walk import (
     connection_key,
     flight_key,
 )

@@ -26,8 +26,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.departure import departure
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.rule_text import decision_text
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.answers import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Asked, is_loopback
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, is_loopback
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answer
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ACK, PSH, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -76,10 +76,10 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
         asked = list(answer.ports)
         judged = _published(view, answer) if wanted.kind == PUBLISHED else _inner(asked, packet)
         if answer.at and not is_loopback(packet.destination):
-            open_at.setdefault(_ports(answer, asked), []).append(answer.at)
+            open_at.setdefault(_reached_ports(answer, asked), []).append(answer.at)
         for kind, ports, reason in judged:
             exposed = Exposed(kind, source.uplink, tuple(asked if ports is None else ports), reason, packet)
-            key = (kind, _ports(answer, exposed.ports))
+            key = (kind, _reached_ports(answer, exposed.ports))
             found.setdefault(key, exposed)
             at.setdefault(key, []).extend([answer.at] if answer.at else [])
     everything = [
@@ -93,7 +93,7 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     return sorted(everything, key=lambda item: (item.kind, item.uplink, item.labels))
 
 
-def _ports(answer: Answer, ports: Iterable[Asked]) -> _Ports:
+def _reached_ports(answer: Answer, ports: Iterable[Asked]) -> _Ports:
     return answer.source.uplink, answer.wanted.family, tuple(dict.fromkeys(item.label for item in ports))
 
 

@@ -4,20 +4,25 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The places that packets of containers come from and go to: namespaces, and the bridge networks they are on."""
+"""Where packets of containers come from and go to: namespaces, their bridge networks, and their ports.
+
+Published ports are asked at the host's addresses, ports that a container listens on at its own.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import ADDRESS, DEVICE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import RANGE, Mention
 
 Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
@@ -197,3 +202,94 @@ def _forget_shared(nets: list[Net], stations: list[Station]) -> None:
     for names in [*(net.names for net in nets), *(station.names for station in stations)]:
         for value in [value for value in names if owners[value] > 1]:
             del names[value]
+
+
+class Asked(NamedTuple):
+    """A port of a container."""
+
+    station: Station
+    protocol: str
+    port: int
+    """Inside the container."""
+    host_port: int
+    """0 for one that is asked at the container itself."""
+    host_ip: str
+    """See PublishedPort.address."""
+    address: str
+    """The container's, for one that is asked there."""
+
+    @property
+    def net(self) -> Optional[Net]:
+        """The network on which the container has the address that is asked; None for a port at the host's."""
+        return next((plug.net for plug in self.station.plugs if self.address in plug.addresses), None)
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"{self.station.name}:{self.port}/{self.protocol}"
+
+
+def published_ports(places: Places) -> Iterator[Asked]:
+    """All bindings, each container's own; those of other protocols and to what is no address are left out."""
+    for station in places.stations:
+        for container in station.containers:
+            for binding in container.published:
+                address, host_port = binding.address, binding.host_port
+                if binding.protocol in TRANSPORTS and host_port and address:
+                    yield Asked(station, binding.protocol, binding.container_port, host_port, address, "")
+
+
+def listening_ports(places: Places) -> Iterator[Asked]:
+    """Ports of containers that somebody can reach who asks at the container's address."""
+    for station in places.stations:
+        if station.space is None:
+            continue
+        wanted = dict.fromkeys(
+            (item.protocol, item.port)
+            for item in station.space.listeners
+            if not ipaddress.ip_address(item.address).is_loopback
+        )
+        for protocol, port in wanted:
+            for address in station.addresses:
+                yield Asked(station, protocol, port, 0, "", address)
+
+
+class Address(NamedTuple):
+    """An address of the host that a published port is asked at."""
+
+    text: str
+    device: str
+    net: Optional[Net]
+    """Of a gateway."""
+
+
+def host_addresses(snapshot: HostSnapshot, places: Places) -> list[Address]:
+    """All addresses of the host, link-local ones left out."""
+    nets = {net.link.index: net for net in places.nets}
+    return [
+        Address(str(ip), link.name, nets.get(link.index))
+        for link in snapshot.links
+        if link.up
+        for ip in _addresses(link)
+        if not ip.is_link_local
+    ]
+
+
+def _addresses(link: Link) -> list[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:
+    return [ipaddress.ip_interface(text).ip for text in link.addresses]
+
+
+def family_of(text: str) -> int:
+    """4 or 6."""
+    return 6 if ":" in text else 4
+
+
+def is_loopback(host_ip: str) -> bool:
+    """Whether a binding is for the host itself alone."""
+    return ipaddress.ip_address(host_ip).is_loopback
+
+
+def is_asked_at(host_ip: str, address: Address) -> bool:
+    """Whether a binding is asked at an address: all of its family, gateways only if it is bound to every address."""
+    family = family_of(address.text)
+    return family_of(host_ip) == family and (host_ip in (ANYWHERE[family], address.text) or address.net is None)

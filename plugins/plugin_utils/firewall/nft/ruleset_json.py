@@ -4,7 +4,13 @@
 #
 # Private to the collection: it can change at any time.
 
-"""``nft -j list ruleset`` as chains and rules (libnftables-json(5); nft 0.9.8 to 1.1)."""
+"""``nft -j list ruleset`` as chains and rules (libnftables-json(5); nft 0.9.8 to 1.1).
+
+The text is a stranger's: what is no such document is a RulesetError that names the place, what is not understood in a
+rule is undecidable or unpredictable, with its words.
+
+Rules ask some conditions on family and protocol that nft does not print; the kernel says which.
+"""
 
 from __future__ import annotations
 

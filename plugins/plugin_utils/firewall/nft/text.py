@@ -4,7 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Rules of nft in words, from their JSON: as close to ``nft list`` as it takes for people to recognise them."""
+"""Rules of nft in words, from their JSON: as close to ``nft list`` as it takes for people to recognise them.
+
+nft itself can print both forms, but not for the same reading of the ruleset.
+"""
 
 from __future__ import annotations
 

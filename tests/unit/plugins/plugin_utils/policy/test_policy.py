@@ -13,7 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.paramete
     read_parameters,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.profiles import PROFILES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import PROFILES
 
 from tests.unit.audits import policy_of
 

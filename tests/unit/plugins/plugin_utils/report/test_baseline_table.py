@@ -12,8 +12,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remedy,
     Resource,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline_table import baseline_table
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.hardening_run import Repair, Run
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline_table import (
+    Repair,
+    Run,
+    baseline_table,
+)
 
 HAIRPIN = Remedy("Turn hairpin on.", module="bridge_hairpin")
 

@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import answers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host, mac_of
 from tests.unit.random_docker_host import random_docker_host
@@ -565,13 +565,13 @@ def test_nothing_is_said_to_be_well_where_packets_were_left_out(check: str, monk
     host = big_host(2, 4)
     host.container("local", [host.networks[0]], [PublishedPort("tcp", 80, "127.0.0.1", 9999)], [("tcp", 80)])
     assert "unknown" not in {finding.outcome for finding in judge(host, check)}
-    monkeypatch.setattr(answers, "MOST_QUESTIONS", 0)
+    monkeypatch.setattr(questions, "MOST_QUESTIONS", 0)
     findings = judge(host, check)
     assert {finding.outcome for finding in findings} == {"unknown"}
     assert all("not all packets from " in finding.summary for finding in findings)
 
 
 def test_a_port_on_an_address_that_is_gone_fails_where_packets_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MOST_QUESTIONS", 0)
+    monkeypatch.setattr(questions, "MOST_QUESTIONS", 0)
     findings = judge(web("192.0.2.77"), "firewall.publish")
     assert {finding.outcome for finding in findings} == {"fail", "unknown"}

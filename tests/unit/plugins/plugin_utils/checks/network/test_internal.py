@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import answers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
 from tests.unit.recorded_host import recorded_host
@@ -115,7 +115,7 @@ def test_what_cannot_be_told_is_unknown() -> None:
 
 
 def test_it_is_not_said_to_be_closed_where_packets_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MOST_QUESTIONS", 0)
+    monkeypatch.setattr(questions, "MOST_QUESTIONS", 0)
     finding = only(host_with_vault())
     assert finding.outcome == "unknown"
     assert "not all packets from " in finding.summary

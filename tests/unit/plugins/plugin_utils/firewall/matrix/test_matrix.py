@@ -22,9 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.options 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import answers
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix_text import listing_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import (
+    listing_of,
     reachability_of,
 )
 
@@ -215,7 +215,7 @@ def test_of_too_many_questions_those_of_containers_are_left_out(
 ) -> None:
     whole = matrix(big_host(2, 4))
     asked = sum(cell.source < 2 for cell in whole.cells)
-    monkeypatch.setattr(answers, "MOST_QUESTIONS", asked)
+    monkeypatch.setattr(questions, "MOST_QUESTIONS", asked)
     part = matrix(big_host(2, 4))
     assert {part.sources[cell.source].kind for cell in part.cells} == {"outside", "host"}
     assert len(part.cells) == asked
@@ -224,7 +224,7 @@ def test_of_too_many_questions_those_of_containers_are_left_out(
 
 
 def test_of_too_many_rules_packets_are_held_against_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MOST_TRIED", 0)
+    monkeypatch.setattr(questions, "MOST_TRIED", 0)
     part = matrix(big_host(2, 4))
     assert len(part.cells) == 1
     (problem,) = part.problems

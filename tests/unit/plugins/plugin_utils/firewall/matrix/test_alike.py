@@ -15,10 +15,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import Address, Asked, family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import Asking, Key
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix_plan import Plan
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Address,
+    Asked,
+    Station,
+    family_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Asking, Key, Plan
 
 from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host

@@ -10,6 +10,10 @@ A rule is of one of three levels. One that does nothing unless an address or a p
 *single*; one that does nothing unless a network's device or subnet is, is *shared*; all others are *common*. Two
 packets meet the same rules in the same order when the rules about their own values are alike and stand alike among
 those of the higher levels.
+
+How two places stand to each other follows: the networks that they share count, and where the rules about one network
+stand among those about the other. Docker writes one block of rules after the other, and which of two comes first can
+decide.
 """
 
 from __future__ import annotations
@@ -19,12 +23,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import MapFacts
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked_maps import (
-    AskedMaps,
-    Reference,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.effects import Effect, Effects
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import MapFacts, Maps
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Net, Places
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import (
     ADDRESS,
@@ -41,8 +40,125 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
     facts_of,
     form_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Chain, Rule, RuleBook
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    ACCEPT,
+    CONTINUE,
+    DROP,
+    JUMP,
+    RETURN,
+    AnyOf,
+    Chain,
+    Match,
+    Nat,
+    Rule,
+    RuleBook,
+    Statement,
+    Verdict,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import InRanges, OneOf
+
+NOTHING = "nothing"
+
+Effect = Optional[Hashable]
+"""What a rule does to a packet that meets it; None where that is more than one thing."""
+
+
+class Effects:
+    """What the rules of a host do, the chains that they jump to included."""
+
+    def __init__(self, book: RuleBook) -> None:
+        """Take the rules of a host."""
+        self._chains = book.chains
+        self._known: dict[tuple[str, str, str, str], Effect] = {}
+
+    def of(self, rule: Rule, chain: Chain) -> Effect:
+        """The effect of a rule of that chain."""
+        return _only(self._each(rule, chain, inside=False))
+
+    def _each(self, rule: Rule, chain: Chain, *, inside: bool) -> Iterator[Effect]:
+        for statement in rule.statements:
+            if not isinstance(statement, (Match, AnyOf)):
+                yield self._of_statement(statement, chain, inside=inside)
+
+    def _of_statement(self, statement: Statement, chain: Chain, *, inside: bool) -> Effect:
+        """inside: what follows a return is not for this rule to decide, for the chain was jumped to."""
+        if isinstance(statement, Nat):
+            return statement
+        if not isinstance(statement, Verdict):
+            return None
+        if statement.kind in (ACCEPT, DROP):
+            return statement.kind
+        if statement.kind == CONTINUE or (statement.kind == RETURN and inside):
+            return NOTHING
+        return self._of_chain((*chain.key[:3], statement.target)) if statement.kind == JUMP else None
+
+    def _of_chain(self, key: tuple[str, str, str, str]) -> Effect:
+        if key not in self._known:
+            chain = self._chains.get(key)
+            self._known[key] = None
+            if chain is not None and not chain.unreadable:
+                effects = (effect for rule in chain.rules for effect in self._each(rule, chain, inside=True))
+                self._known[key] = _only(effects)
+        return self._known[key]
+
+
+def commute(one: Effect, other: Effect) -> bool:
+    """Whether it makes no difference to a packet that meets both rules which of them comes first."""
+    return NOTHING in (one, other) or (one is not None and one == other)
+
+
+def _only(effects: Iterable[Effect]) -> Effect:
+    found = set(effects) - {NOTHING}
+    if not found:
+        return NOTHING
+    return found.pop() if len(found) == 1 else None
+
+
+class Reference(NamedTuple):
+    """A rule, or one entry of its maps."""
+
+    chain: int
+    position: int
+    entry: int
+    """-1 for the rule itself; else its place among those of all the rule's maps."""
+
+
+class AskedMaps:
+    """The maps of one host."""
+
+    def __init__(self) -> None:
+        self._maps = Maps()
+        self._by_value: dict[Mention, list[tuple[MapFacts, int]]] = {}
+        self._asked: dict[MapFacts, list[Reference]] = {}
+        """Where each map's first entry is, for every rule that asks it."""
+        self._asking: dict[tuple[int, int], list[tuple[int, MapFacts]]] = {}
+
+    def add(self, chain: int, position: int, rule: Rule) -> Iterator[tuple[MapFacts, bool]]:
+        """Take up what a rule asks: its maps, and of each whether no rule asked it before."""
+        first = 0
+        for facts in self._maps.of(rule):
+            is_new = facts not in self._asked
+            self._asked.setdefault(facts, []).append(Reference(chain, position, first))
+            self._asking.setdefault((chain, position), []).append((first, facts))
+            first += len(facts)
+            yield facts, is_new
+
+    def remember(self, value: Mention, facts: MapFacts, number: int) -> None:
+        """An entry speaks of a value that somebody will look for."""
+        self._by_value.setdefault(value, []).append((facts, number))
+
+    def about(self, value: Mention) -> Iterator[Reference]:
+        """The entries that speak of a value, for each rule that asks their map."""
+        for facts, number in self._by_value.get(value, ()):
+            for chain, position, first in self._asked[facts]:
+                yield Reference(chain, position, first + number)
+
+    def entry(self, reference: Reference) -> tuple[MapFacts, int]:
+        """The map that an entry is in, and its place there."""
+        maps = self._asking[reference.chain, reference.position]
+        first, facts = [item for item in maps if item[0] <= reference.entry][-1]
+        return facts, reference.entry - first
+
 
 Way = tuple[str, Optional[int]]
 """A chain that rules lead to, with the network that they ask for; None for not just one."""
@@ -283,3 +399,60 @@ class Catalogue:
                 plain = chain.replace(standing.owner.link.name, "@bridge")
                 names.setdefault(standing.owner.number, {})[(CHAIN, chain)] = plain
         return dict(names)
+
+
+Nets = tuple[int, ...]
+
+
+class Relation(NamedTuple):
+    """What is the same for all pairs that are treated alike, given their classes."""
+
+    shared: tuple[int, ...]
+    """For each network of the one, its place among those of the other, or -1."""
+    order: tuple[int, ...]
+
+
+class Relations:
+    """Relations between the networks of a host."""
+
+    def __init__(self, places: Places, catalogue: Catalogue) -> None:
+        self._rules = [catalogue.shared_of(net) for net in places.nets]
+        self._order: dict[tuple[int, int], int] = {}
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._known: dict[tuple[Nets, Nets], Relation] = {}
+
+    def between(self, source: Nets, destination: Nets) -> Relation:
+        """The relation of a place on some networks to one on others."""
+        key = (source, destination)
+        if key not in self._known:
+            shared = tuple(destination.index(net) if net in destination else -1 for net in source)
+            order = tuple(self._order_of(one, other) for one in source for other in destination if one != other)
+            self._known[key] = Relation(shared, order)
+        return self._known[key]
+
+    def _order_of(self, one: int, other: int) -> int:
+        key = (one, other)
+        if key not in self._order:
+            signs = tuple(self._signs(self._rules[one], self._rules[other]))
+            self._order[key] = self._numbers.setdefault(signs, len(self._numbers))
+        return self._order[key]
+
+    def _signs(
+        self,
+        mine: dict[int, list[SharedRule]],
+        others: dict[int, list[SharedRule]],
+    ) -> Iterator[int]:
+        for chain, rules in mine.items():
+            for other in others.get(chain, ()):
+                for rule in rules:
+                    if rule.place != other.place and _order_counts(rule, other):
+                        yield 1 if rule.place > other.place else -1
+
+
+def _order_counts(one: SharedRule, other: SharedRule) -> bool:
+    return not commute(one.effect, other.effect) and not _exclude(one.keys, other.keys)
+
+
+def _exclude(one: Mapping[str, Mention], other: Mapping[str, Mention]) -> bool:
+    """Whether no packet can meet both: they ask for different values of one field."""
+    return any(field in other and other[field] != value for field, value in one.items())

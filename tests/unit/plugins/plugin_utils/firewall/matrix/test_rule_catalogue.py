@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.effects import Effects, commute
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import Effects, commute
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
 
 RULES = """*filter

@@ -4,13 +4,15 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The questions that a matrix asks: one packet for all that the host treats alike."""
+"""The questions that a matrix asks, one packet for all that the host treats alike, and their answers."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import Optional
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -28,35 +30,91 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Origin,
     Packet,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     default_device,
     outer_links,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.asked import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import end_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.alike import Classes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Address,
     Asked,
+    Station,
     family_of,
     host_addresses,
     is_asked_at,
     is_loopback,
     listening_ports,
+    places_of,
     published_ports,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.catalogue import Catalogue
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.inquiry import (
-    BETWEEN,
-    FROM_HOST,
-    FROM_OUTSIDE,
-    WAYS_OUT,
-    Asking,
-    Inquiry,
-    Key,
-    Wanted,
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import (
+    Catalogue,
+    Nets,
+    Relations,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix_classes import Classes
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Station, places_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.relations import Nets, Relations
+
+
+@dataclass
+class Asking:
+    """Origins that are treated alike."""
+
+    kind: str
+    uplink: str = ""
+    stations: dict[Nets, list[Station]] = field(default_factory=dict)
+    """For containers, by their networks."""
+    on_host: list[Container] = field(default_factory=list)
+    """For the host: containers in its own namespace."""
+
+    @property
+    def containers(self) -> list[Container]:
+        """All that are in these places."""
+        inside = [item for stations in self.stations.values() for station in stations for item in station.containers]
+        return [*self.on_host, *inside]
+
+
+@dataclass
+class Wanted:
+    """Ports that are treated alike; no ports at all for the outside."""
+
+    kind: str
+    protocol: str
+    host_ip: str = ""
+    family: int = 4
+    ports: dict[Nets, list[Asked]] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Asked:
+        """One of the ports."""
+        return next(iter(self.ports.values()))[0]
+
+
+FROM_OUTSIDE, FROM_HOST = "from machines outside", "from the host"
+WAYS_OUT, BETWEEN = "from containers to machines outside", "from containers to ports"
+PARTS = (FROM_OUTSIDE, FROM_HOST, WAYS_OUT, BETWEEN)
+"""The questions about a host by who asks for what, in the order in which they are answered."""
+
+
+class Key(NamedTuple):
+    """All packets with the same key fare the same."""
+
+    source: int
+    wanted: int
+    at: tuple[str, Hashable]
+    relation: Hashable
+
+
+class Inquiry(NamedTuple):
+    """A packet that stands for all with its key."""
+
+    key: Key
+    packet: Packet
+    asked: Optional[Asked]
+    """The port that it asks for; None for the outside."""
+
 
 OWN_GATEWAY = "the gateway of its network"
 ASKING_GATEWAY = "the gateway of the asking network"
@@ -281,3 +339,108 @@ def _different(stations: list[Station], ports: list[Asked]) -> Optional[tuple[St
     if other is not None:
         return stations[0], other
     return next(((station, ports[0]) for station in stations if station.number != first), None)
+
+
+MOST_QUESTIONS = 20_000
+"""Packets that are followed at most; some seconds' worth."""
+MOST_TRIED = 2_000_000
+"""Rules that packets are held against at most, of those that no index leaves out; some seconds' worth, too."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one packet, and so of all that fare like it."""
+
+    plan: Plan
+    key: Key
+    packet: Packet
+    asked: Optional[Asked]
+    """The port that the packet asks for; None for the outside."""
+    path: Path
+    """Without its hops: predict() tells them for the packet."""
+
+    @property
+    def source(self) -> Asking:
+        """Who asks."""
+        return self.plan.asking[self.key.source]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked for."""
+        return self.plan.wanted[self.key.wanted]
+
+    @property
+    def at(self) -> str:
+        """The address that is asked, or which one it is, see Destination.at; empty for a port's own and the outside."""
+        return self.key.at[0]
+
+    @property
+    def relation(self) -> str:
+        """How a container that asks stands to the one that is asked; empty where no container asks."""
+        return self.plan.relation_label(self.key)
+
+    @property
+    def instead(self) -> str:
+        """Who answers in place of the one that was asked; empty where that one does, or nobody."""
+        asked = [] if self.asked is None else self.asked.station.containers
+        meant = [f"{CONTAINER} {container.name}" for container in asked] or [OUTSIDE]
+        who = self.path.answered_by
+        return "" if who.partition(" (")[0] in ("", *meant) else who
+
+    @property
+    def ports(self) -> Iterator[Asked]:
+        """All ports that are asked for; none for the outside. Of those asked by containers, see pairs()."""
+        return (asked for ports in self.wanted.ports.values() for asked in ports)
+
+    @property
+    def stations(self) -> Iterator[Station]:
+        """All namespaces that ask; none for the host and the outside. For ports of containers, see pairs()."""
+        return (station for stations in self.source.stations.values() for station in stations)
+
+    def pairs(self) -> Iterator[tuple[list[Station], list[Asked]]]:
+        """Namespaces that ask, and ports that they ask for: any of the one and any of the other fare like this."""
+        return self.plan.pairs(self.key)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All answers of a host."""
+
+    answers: tuple[Answer, ...] = ()
+    sources: tuple[Asking, ...] = ()
+    """All that there are, also those whose packets nobody can send."""
+    left_out: tuple[str, ...] = ()
+    """Those of PARTS of whose questions not all were followed, since it would have taken too long."""
+    problems: tuple[str, ...] = ()
+    """What was not read that any packet may depend on; then there are no answers."""
+
+    def missing(self, *parts: str) -> str:
+        """Which of these parts were not all followed, and why; empty where they were."""
+        missing = [part for part in parts if part in self.left_out]
+        if not missing:
+            return ""
+        why = "the host treats its containers in too many ways, or has too many rules"
+        return f"not all packets {' and '.join(missing)} were followed: {why}"
+
+
+def answers_of(view: HostView) -> Answers:
+    """Who reaches what on a host. A packet that nobody can send has no answer."""
+    if view.problems:
+        return Answers(problems=tuple(view.problems))
+    plan = Plan(view)
+    answers: list[Answer] = []
+    left_out: tuple[str, ...] = ()
+    for followed, inquiry in enumerate(plan.questions()):
+        if followed >= MOST_QUESTIONS or view.traverser.tried > MOST_TRIED:
+            # How many more there are is not counted: where all differ that takes longer than to follow those above.
+            left_out = PARTS[PARTS.index(plan.part_of(inquiry.key)) :]
+            break
+        answers += (Answer(plan, *inquiry, path) for path in _answer(view, inquiry.packet))
+    return Answers(tuple(answers), tuple(plan.asking), left_out)
+
+
+def _answer(view: HostView, packet: Packet) -> list[Path]:
+    try:
+        return [end_of(view, packet)]
+    except BadPacketError:
+        return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_files import file_stem, write_whole
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import file_stem, write_whole
 
 
 def test_a_plain_name_is_the_name_of_the_file() -> None:

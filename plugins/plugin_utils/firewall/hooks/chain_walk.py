@@ -7,51 +7,40 @@
 """The way of a packet through one base chain and the chains that it jumps to.
 
 Where a condition cannot be decided the way splits; ways that come to the same place with the same packet are followed
-once. nft_do_chain (nf_tables_core.c) and ipt_do_table (ip_tables.c) are the kernel's side of it.
+once, and ways that end alike are one way. nft_do_chain (nf_tables_core.c) and ipt_do_table (ip_tables.c) are the
+kernel's side of it.
 """
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    Connection,
     Flight,
     Passage,
     Step,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.frame import (
-    Fork,
-    Frame,
-    chain_name,
-    frame_key,
-    rest_of,
-    where,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.hops import set_hops
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.marks import set_mark
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.outcomes import (
-    MOST_WAYS,
-    UNPREDICTABLE,
-    behind,
-    flight_key,
-    merge,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.program import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.compiled_rules import (
     Lookup,
     Program,
+    ReadyChain,
     open_condition,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.ready_chain import ReadyChain
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.tracking import untrack
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.translation import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.conntrack_nat import (
     CannotTell,
     changes_source,
     is_taken,
     possible_addresses,
     setup,
+    untrack,
     word,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import (
+    set_hops,
+    set_mark,
+    tracked_connection,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -60,12 +49,140 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     JUMP,
     REJECT,
     RETURN,
+    Chain,
     Nat,
     SetHops,
     SetMark,
     Unpredictable,
     Verdict,
 )
+
+UNPREDICTABLE = "unpredictable"
+MOST_WAYS = 64
+"""Different ways of one packet that are followed further."""
+
+
+def flight_key(flight: Flight) -> tuple[Any, ...]:
+    """All of a flight that rules can change."""
+    connection = flight.connection
+    return (
+        flight.saddr,
+        flight.sport,
+        flight.daddr,
+        flight.dport,
+        flight.mark,
+        flight.ttl,
+        flight.state,
+        flight.tracked,
+        None if connection is None else connection_key(connection),
+    )
+
+
+def connection_key(connection: Connection) -> tuple[Any, ...]:
+    """All of a connection."""
+    return tuple(getattr(connection, name) for name in Connection.__slots__)
+
+
+def outcome(passage: Passage) -> tuple[Any, ...]:
+    """What tells one end from another: of a packet that was dropped nothing is left."""
+    if passage.verdict == ACCEPT:
+        return (ACCEPT, flight_key(passage.flight))
+    if passage.verdict == REJECT:
+        return (REJECT, passage.reject_with, flight_key(passage.flight))
+    return (passage.verdict,)
+
+
+def behind(steps: tuple[Step, ...], doubts: tuple[str, ...], passage: Passage) -> Passage:
+    """The same passage with what happened before it."""
+    if not steps and not doubts:
+        return passage
+    verdict, flight, own_steps, own_doubts, reject_with = passage
+    return Passage(verdict, flight, steps + own_steps, doubts + own_doubts, reject_with)
+
+
+def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:
+    """The outcomes of several ways of which only one is gone. The doubt counts if it matters which one."""
+    outcomes = [{outcome(passage) for passage in way} for way in ways]
+    matters = any(one != outcomes[0] for one in outcomes)
+    return _grouped([passage for way in ways for passage in way], (doubt,) if matters else ())
+
+
+def group(passages: list[Passage]) -> list[Passage]:
+    """One passage for each outcome, with all doubts that lead to it."""
+    return passages if len(passages) == 1 else _grouped(passages, ())
+
+
+def conclude(passages: list[Passage]) -> list[Passage]:
+    """One passage for each outcome of all ways there are: a single one that can be told is in no doubt."""
+    if len(passages) == 1:
+        return passages
+    ends = group(passages)
+    if len(ends) == 1 and ends[0].verdict != UNPREDICTABLE:
+        return [ends[0]._replace(doubts=())]
+    return ends
+
+
+def _grouped(passages: list[Passage], doubts: tuple[str, ...]) -> list[Passage]:
+    groups: dict[tuple[Any, ...], list[Passage]] = {}
+    for passage in passages:
+        groups.setdefault(outcome(passage), []).append(passage)
+    return [
+        group[0]._replace(doubts=tuple(dict.fromkeys((*doubts, *(doubt for one in group for doubt in one.doubts)))))
+        for group in groups.values()
+    ]
+
+
+class Frame(NamedTuple):
+    """Where to go on."""
+
+    ready: ReadyChain
+    programs: tuple[Program, ...]
+    place: int
+    """Of the next one."""
+    caller: Optional[Frame]
+    """Where to go on after the last of them."""
+    outer: Optional[Frame]
+    """Where ``return`` leads; another place than ``caller`` only in the rest of a rule."""
+    depth: int
+
+
+class Fork(NamedTuple):
+    """A rule that cannot be decided."""
+
+    key: tuple[object, ...]
+    """The place and the packet."""
+    here: Frame
+    """Kept for the key: as long as it lives, nothing else has the ids of its rules."""
+    doubt: str
+    steps: tuple[Step, ...]
+    """What happened since the fork before."""
+    taken: list[Passage]
+    """What comes out if its conditions hold."""
+
+
+def rest_of(here: Frame, program: Program) -> Frame:
+    """Where a rule goes on that has not decided."""
+    return Frame(here.ready, program.rest, 0, here, here.outer, here.depth) if program.rest else here
+
+
+def frame_key(frame: Optional[Frame]) -> tuple[int, ...]:
+    """The same for the same place as long as the rules are kept."""
+    key: list[int] = []
+    while frame is not None:
+        key += (id(frame.programs), frame.place)
+        frame = frame.caller
+    return tuple(key)
+
+
+def chain_name(chain: Chain) -> str:
+    """Table and name for people."""
+    return f"{chain.table_name} {chain.name}"
+
+
+def where(here: Frame, program: Program) -> str:
+    """A rule for people: its place and its text."""
+    return f"rule {program.rule.number} of {chain_name(here.ready.chain)}: {program.rule.text}"
+
 
 MARK = "mark"
 NOTRACK = "notrack"

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.matrix_text import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import (
     MOST_LINES,
     listing_of,
 )

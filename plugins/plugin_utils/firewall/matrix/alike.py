@@ -1,0 +1,423 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Classes of containers, networks and ports that the host treats alike.
+
+Two are of one class when all that the host knows of them is the same once their own addresses, devices and ports have
+been replaced by names: links, settings, routes, neighbours, listeners, and the rules that speak of them (see
+rule_catalogue).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Hashable, Iterable
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    InnerNamespace,
+    Listener,
+    ProxyProcess,
+    Route,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.ipsec_policies import (
+    asked_ports,
+    asked_prefixes,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.settings import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Net,
+    Places,
+    Plug,
+    Station,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import (
+    SINGLE,
+    Catalogue,
+    Reference,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import (
+    ADDRESS,
+    DEVICE,
+    HARDWARE,
+    PORT,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import TRANSPORTS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import Mention
+
+
+class FixedForms:
+    """Forms by namespace, see PlaceForms. One that an entry misleads, or leads to, is like no other one."""
+
+    def __init__(self, snapshot: HostSnapshot, places: Places) -> None:
+        """Sort the entries by whom they are about."""
+        self._forms: dict[int, list[Hashable]] = {}
+        self._behind: dict[tuple[int, str], tuple[Station, Plug]] = {
+            (plug.net.link.index, text.partition("/")[0]): (station, plug)
+            for station in places.stations
+            for plug in station.plugs
+            for text in plug.inside.addresses
+        }
+        for entry in snapshot.neighbours:
+            station, plug = self._behind.get((entry.interface, entry.address), (None, None))
+            if station is not None and plug is not None:
+                is_right = entry.mac == plug.inside.mac
+                self._add(station, station.texts.get(entry.address) if is_right else station.number)
+        for station in places.stations:
+            self._add_own(station)
+        self._add_led(snapshot, places)
+
+    def _add_led(self, snapshot: HostSnapshot, places: Places) -> None:
+        """Whom forwarding databases of bridges know by an entry that they did not learn."""
+        led = {(link.master or link.index, item.mac) for link in snapshot.links for item in link.forwarding}
+        for station in places.stations if led else ():
+            if any((plug.net.link.index, plug.inside.mac) in led for plug in station.plugs):
+                self._add(station, station.number)
+
+    def of(self, station: Station) -> Hashable:
+        """The form of a namespace."""
+        return tuple(self._forms.get(station.number, ()))
+
+    def _add_own(self, station: Station) -> None:
+        if station.space is None:
+            return
+        if station.space.neighbours is None:
+            self._add(station, None)
+            return
+        plugs = {plug.inside.index: (place, plug) for place, plug in enumerate(station.plugs)}
+        for entry in station.space.neighbours:
+            place, plug = plugs.get(entry.interface, (0, None))
+            if plug is None:
+                continue
+            name = plug.net.texts.get(entry.address)
+            if name is not None and entry.mac == plug.net.link.mac:
+                self._add(station, (place, name))
+                continue
+            self._add(station, station.number)
+            other = self._behind.get((plug.net.link.index, entry.address))
+            if other is not None:
+                self._add(other[0], other[0].number)
+
+    def _add(self, station: Station, form: Hashable) -> None:
+        self._forms.setdefault(station.number, []).append(form)
+
+
+class PlaceForms:
+    """Makes the forms for one host."""
+
+    def __init__(self, snapshot: HostSnapshot, catalogue: Catalogue) -> None:
+        """Index settings, routes and policy rules by what they are about."""
+        self._snapshot = snapshot
+        self._partition = catalogue.partition
+        self._settings = _settings_by_device(snapshot)
+        self._led = {entry.mac for link in snapshot.links for entry in link.forwarding}
+        self._controlled = {item.interface for item in snapshot.traffic_control}
+        self._controlled.update(link.index for link in snapshot.links if link.xdp)
+        self._by_link: dict[int, list[int]] = {}
+        self._by_destination: dict[str, list[int]] = {}
+        for place, route in enumerate(snapshot.routes):
+            self._by_destination.setdefault(route.destination, []).append(place)
+            for index in route.interfaces:
+                self._by_link.setdefault(index, []).append(place)
+            self._add_prefix(route.destination, catalogue)
+        for rule in snapshot.policy_rules:
+            self._add_prefix(rule.source, catalogue)
+            self._add_prefix(rule.destination, catalogue)
+        self._exempt = {key.split(".")[3].replace("/", ".") for key in snapshot.ipsec.exempt}
+        for prefix in asked_prefixes(snapshot.ipsec):
+            # A network's own subnet, too: with it the network is like no other one.
+            network = ipaddress.ip_network(prefix, strict=False)
+            self._partition.add_range(ADDRESS, int(network[0]), int(network[-1]))
+        for port in asked_ports(snapshot.ipsec):
+            self._partition.add_range(PORT, port, port)
+
+    def net(self, net: Net) -> Hashable:
+        """A bridge network, its rules left out."""
+        network, link = net.network, net.link
+        options = {key: value for key, value in network.options.items() if value != link.name}
+        signature = self._partition.signature
+        return (
+            (network.driver, network.internal, network.ipv6, tuple(sorted(options.items()))),
+            (link.kind, link.up, link.operstate, link.mtu, link.calls_iptables, link.calls_ip6tables),
+            (tuple(link.settings), link.vlan_filtering, str(link.vlans), net.number if link.mac in self._led else None),
+            tuple(net.texts.get(text, text) for text in link.addresses),
+            self._settings.get(link.name, ()),
+            signature(HARDWARE, link.mac),
+            tuple(sorted((self._route(route, net) for route in self._routes_of(net)), key=str)),
+            self._policy(net.texts, link.name),
+            tuple(signature(kind, value) for kind, value in net.names if not isinstance(value, tuple)),
+            tuple(sorted(value for value in _unnamed(net))),
+            net.number if link.index in self._controlled or link.name in self._exempt else None,
+        )
+
+    def station(self, station: Station, nets: list[int]) -> Hashable:
+        """A namespace, the rules about it left out; nets: the classes of networks."""
+        space = station.space
+        if space is None:
+            return ("unread", station.number)
+        texts: dict[str, str] = dict(station.texts)
+        for place, plug in enumerate(station.plugs):
+            texts.update({text: f"{name}.{place}" for text, name in plug.net.texts.items()})
+        devices = {link.index: link.name for link in space.links}
+        signature = self._partition.signature
+        return (
+            tuple(self._plug(plug, nets) for plug in station.plugs),
+            tuple(
+                (link.name, link.kind, link.up, tuple(texts.get(text, text) for text in link.addresses))
+                for link in space.links
+            ),
+            tuple(
+                (
+                    (texts.get(item.destination, item.destination), item.table, item.kind, item.metric, item.usable),
+                    (tuple(texts.get(text, text) for text in item.gateways), texts.get(item.source or "", item.source)),
+                    tuple(devices.get(index, index) for index in item.interfaces),
+                )
+                for item in space.routes
+            ),
+            str(to_plain(space.rules)),
+            tuple(space.tables),
+            tuple(sorted(space.sysctls.items())),
+            tuple(sorted(space.chains.items())),
+            tuple(signature(ADDRESS, int(ipaddress.ip_address(text))) for text in station.addresses),
+            self._policy(station.texts, ""),
+            tuple(place for text in station.texts for place in self._by_destination.get(text, ())),
+            tuple(
+                text for text in station.addresses if (ADDRESS, int(ipaddress.ip_address(text))) not in station.names
+            ),
+            len({plug.net.number for plug in station.plugs}) == len(station.plugs),
+            self._control(station, space),
+        )
+
+    def _control(self, station: Station, space: InnerNamespace) -> Optional[int]:
+        """One whose frames something can keep is like no other one."""
+        is_controlled = (
+            bool(space.traffic_control)
+            or space.ipsec
+            or any(link.xdp for link in space.links)
+            or any(plug.link.index in self._controlled for plug in station.plugs)
+        )
+        return station.number if is_controlled else None
+
+    def _plug(self, plug: Plug, nets: list[int]) -> Hashable:
+        link = plug.link
+        return (
+            nets[plug.net.number],
+            (link.up, link.operstate, link.hairpin, link.isolated, plug.inside.up),
+            (tuple(link.settings), str(link.vlans)),
+            self._settings.get(link.name, ()),
+            self._partition.signature(DEVICE, link.name),
+            self._partition.signature(HARDWARE, plug.inside.mac),
+        )
+
+    def _routes_of(self, net: Net) -> list[Route]:
+        places = {place for text in net.texts for place in self._by_destination.get(text, ())}
+        return [self._snapshot.routes[place] for place in sorted(places.union(self._by_link.get(net.link.index, ())))]
+
+    def _route(self, route: Route, net: Net) -> Hashable:
+        """A route of the host with a network's values replaced; the order of routes says nothing."""
+        return (
+            (net.texts.get(route.destination, route.destination), route.table, route.kind, tuple(route.gateways)),
+            (net.texts.get(route.source or "", route.source), route.metric, route.usable),
+            tuple("@bridge" if index == net.link.index else index for index in route.interfaces),
+        )
+
+    def _policy(self, texts: dict[str, str], device: str) -> Hashable:
+        """The policy rules that speak of a device or of exactly these addresses, by their places."""
+        return tuple(
+            (number, texts.get(rule.source), texts.get(rule.destination))
+            for number, rule in enumerate(self._snapshot.policy_rules)
+            if (device and device in (rule.incoming, rule.outgoing))
+            or rule.source in texts
+            or rule.destination in texts
+        )
+
+    def _add_prefix(self, prefix: str, catalogue: Catalogue) -> None:
+        """Let addresses inside and outside a route's destination be told apart, unless it is a network's own."""
+        if not prefix:
+            return
+        network = ipaddress.ip_network(prefix, strict=False)
+        first, last = int(network[0]), int(network[-1])
+        if not catalogue.is_net_range((first, last)) and not (first == last and catalogue.is_named(first)):
+            self._partition.add_range(ADDRESS, first, last)
+
+
+def _unnamed(net: Net) -> list[str]:
+    """Addresses of a bridge that another one has, too."""
+    found = []
+    for text in net.link.addresses:
+        address = ipaddress.ip_interface(text)
+        if (ADDRESS, int(address.ip)) not in net.names and not address.is_link_local:
+            found.append(text)
+    return found
+
+
+def _settings_by_device(snapshot: HostSnapshot) -> dict[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for key, value in snapshot.sysctls.items():
+        parts = key.split(".")
+        if len(parts) == 5 and parts[2] == "conf":
+            found.setdefault(parts[3].replace("/", "."), []).append((f"{parts[1]}.{parts[4]}", value))
+    return {device: tuple(sorted(values)) for device, values in found.items()}
+
+
+class Classes:
+    """Tells what belongs together on one host."""
+
+    def __init__(self, snapshot: HostSnapshot, places: Places, catalogue: Catalogue) -> None:
+        """Index what is asked for each container and port."""
+        self._catalogue = catalogue
+        self._listeners: dict[tuple[str, int], list[Listener]] = {}
+        for listener in snapshot.listeners:
+            self._listeners.setdefault((listener.protocol, listener.port), []).append(listener)
+        self._proxies: dict[tuple[str, int], list[ProxyProcess]] = {}
+        for proxy in snapshot.proxies:
+            self._proxies.setdefault((proxy.protocol, proxy.host_port), []).append(proxy)
+        first, last = Settings(snapshot.sysctls).ephemeral_ports()
+        self._ephemeral = range(first, last + 1)
+        self._numbers: dict[Hashable, int] = {}
+        self._plain_ports: dict[int, Hashable] = {}
+        self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
+        forms = PlaceForms(snapshot, catalogue)
+        self.nets = [self._number((forms.net(net), self._rules_of(net))) for net in places.nets]
+        fixed = FixedForms(snapshot, places)
+        self._inner = [
+            self._number((forms.station(station, self.nets), fixed.of(station))) for station in places.stations
+        ]
+
+    def source(self, station: Station) -> int:
+        """The class of a namespace as one that asks."""
+        rules = [item for item in self._about(station) if self._concerns_asking(item, station)]
+        return self._number(("source", self._inner[station.number], self._rules(rules, station, station.names)))
+
+    def inner_port(self, station: Station, protocol: str, port: int) -> int:
+        """The class of a port as one that is asked at the container's own address."""
+        return self._number(("port", self._asked(station, protocol, port, None)))
+
+    def published(self, station: Station, protocol: str, port: int, host_port: int) -> int:
+        """The class of a port as one that is asked at an address of the host."""
+        names = {**station.names, (PORT, port): "@inner", (PORT, host_port): "@published"}
+        behind = tuple(
+            (
+                proxy.host_ip,
+                station.texts.get(proxy.container_ip, proxy.container_ip),
+                "@inner" if proxy.container_port == port else proxy.container_port,
+            )
+            for proxy in self._proxies.get((protocol, host_port), ())
+        )
+        waiting = self._waiting(self._listeners.get((protocol, host_port), []), {})
+        return self._number(
+            (
+                "published",
+                self._asked(station, protocol, port, host_port),
+                self._port(host_port, station, names),
+                behind,
+                waiting,
+            )
+        )
+
+    # ---- what a class is made of
+
+    def _asked(self, station: Station, protocol: str, port: int, host_port: Optional[int]) -> Hashable:
+        names: dict[Mention, str] = {**station.names, (PORT, port): "@inner"}
+        if host_port is not None:
+            names[(PORT, host_port)] = "@published"
+        ports = {port, host_port}
+        rules = [item for item in self._about(station) if self._concerns_port(item, protocol, ports)]
+        inside = (
+            []
+            if station.space is None
+            else [item for item in station.space.listeners if (item.protocol, item.port) == (protocol, port)]
+        )
+        return (
+            protocol,
+            port == host_port,
+            self._inner[station.number],
+            self._rules(rules, station, names),
+            self._port(port, station, names),
+            self._waiting(inside, station.texts),
+        )
+
+    def _port(self, port: int, station: Station, names: dict[Mention, str]) -> Hashable:
+        """What the rules say of a port that belongs to no other container."""
+        own = [
+            item
+            for item in self._catalogue.about([(PORT, port)])
+            if not self._catalogue.mentions(item).isdisjoint(station.names)
+        ]
+        if port not in self._plain_ports:
+            plain = [item for item in self._catalogue.about([(PORT, port)]) if not self._of_single(item)]
+            others = [item for item in self._catalogue.about([(PORT, port)]) if self._of_single(item)]
+            self._plain_ports[port] = (
+                self._catalogue.partition.signature(PORT, port),
+                tuple(self._rule(item, {(PORT, port): "@port"}, None) for item in plain),
+            )
+            self._foreign[port] = [
+                (self._number(self._rule(item, {}, None)), self._catalogue.mentions(item)) for item in others
+            ]
+        foreign = tuple(form for form, mentions in self._foreign[port] if mentions.isdisjoint(station.names))
+        return (self._plain_ports[port], foreign, self._rules(own, station, names), port in self._ephemeral)
+
+    def _of_single(self, reference: Reference) -> bool:
+        return any(self._catalogue.is_single(value) for value in self._catalogue.mentions(reference))
+
+    def _waiting(self, listeners: Iterable[Listener], texts: dict[str, str]) -> Hashable:
+        return tuple(
+            sorted(
+                (texts.get(item.address, item.address), item.only_ipv6, item.device, item.owner) for item in listeners
+            )
+        )
+
+    # ---- rules
+
+    def _rules_of(self, net: Net) -> Hashable:
+        return tuple(self._rule(item, net.names, net) for item in self._catalogue.of_net(net))
+
+    def _about(self, station: Station) -> list[Reference]:
+        return self._catalogue.about(station.names)
+
+    def _rules(self, rules: Iterable[Reference], station: Station, names: dict[Mention, str]) -> Hashable:
+        known = dict(names)
+        for place, plug in enumerate(station.plugs):
+            known.update({value: f"{name}.{place}" for value, name in plug.net.names.items()})
+            for value, name in self._catalogue.chain_names.get(plug.net.number, {}).items():
+                known[value] = f"{name}.{place}"
+        return tuple(self._single(item, station, known) for item in rules)
+
+    def _single(self, reference: Reference, station: Station, names: dict[Mention, str]) -> Hashable:
+        """A rule about one container, with its place among its networks' rules, and among all if it must be."""
+        facts = self._catalogue.facts(reference)
+        tied = {"daddr", "dport"}.isdisjoint(facts.keys) and self._catalogue.level(reference) == SINGLE
+        own = tuple(self._catalogue.shared_before(reference, plug.net) for plug in station.plugs)
+        return (self._rule(reference, names, None), own, reference.position if tied else None)
+
+    def _rule(self, reference: Reference, names: dict[Mention, str], net: Optional[Net]) -> Hashable:
+        label, common, shared = self._catalogue.standing(reference)
+        if net is not None:
+            names = {**names, **self._catalogue.chain_names.get(net.number, {})}
+            shared = shared if self._catalogue.owner(reference) is net else 0
+        return (label, common, shared, self._catalogue.form(reference, names))
+
+    def _concerns_asking(self, reference: Reference, station: Station) -> bool:
+        """Whether a rule can meet what a container sends to others, or what comes back to it."""
+        facts = self._catalogue.facts(reference)
+        keys = facts.keys
+        if facts.conditions.isdisjoint(station.names):
+            return "dport" not in keys
+        if keys.get("daddr") not in station.names:
+            return "sport" not in keys
+        port = keys.get("dport")
+        return keys.get("saddr") not in station.names and (port is None or port[1] in self._ephemeral)
+
+    def _concerns_port(self, reference: Reference, protocol: str, ports: set[Optional[int]]) -> bool:
+        facts = self._catalogue.facts(reference)
+        asked = [value for kind, value in facts.keys.values() if kind == PORT]
+        wanted = facts.protocols
+        return all(value in ports for value in asked) and (not wanted or TRANSPORTS.get(protocol) in wanted)
+
+    def _number(self, of: Hashable) -> int:
+        return self._numbers.setdefault(of, len(self._numbers))
