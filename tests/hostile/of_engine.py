@@ -61,7 +61,8 @@ def ports_and_addresses_of_strangers(world: World, dice: random.Random) -> None:
                 "HostIp": nasty.word(dice),
                 "HostPort": dice.choice(("8099", "²", "99999", "", nasty.word(dice))),
             }
-            settings["Ports"][port] = dice.choice((None, [], [binding], [binding] * 300))
+            # What dockerd holds a socket for, the engine says as well, whatever the owner of a container does.
+            settings["Ports"].setdefault(port, dice.choice((None, [], [binding], [binding] * 300)))
         endpoint = dice.choice(list(settings["Networks"].values()))
         for key in dice.sample(sorted(endpoint), 2):
             endpoint[key] = dice.choice(("", nasty.word(dice)))
