@@ -98,7 +98,7 @@ class Journal:
     def _forget(self) -> None:
         """Let go what no one takes back any more."""
         record = read_record(self._root)
-        forget(self._root, RECORD, record, taken_back(record, KEEP_DAYS), KEEP_DAYS)
+        forget(self._root, RECORD, record, _taken_back(record, KEEP_DAYS), KEEP_DAYS)
 
     def _file(self, state: FileState, writes: Sequence[bytes | None]) -> dict[str, Any]:
         return {
@@ -189,7 +189,7 @@ class Forgotten:
     """How many entries go."""
 
 
-def taken_back(record: bytes, days: int) -> Forgotten:
+def _taken_back(record: bytes, days: int) -> Forgotten:
     """What is older than that many days and was taken back."""
     lines = record.splitlines(keepends=True)
     entries = [_entry(line) for line in lines]

@@ -55,7 +55,7 @@ def persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile],
     open_keys = [key for key, value in promised.items() if boot_value(boot, key).value != value]
     if not open_keys:
         return [], []
-    own = own_files(boot)
+    own = _own_files(boot)
     others = BootSysctls(boot.loader, [file for file in boot.files if file not in own])
     path, lines = _winning_file(others, {line.key: line.value for file in own for line in file.assignments}, promised)
     files = [OwnFile(path, _text(lines))]
@@ -140,7 +140,7 @@ def withdraw(boot: BootSysctls, is_taken_back: Callable[[str], bool]) -> tuple[l
     """Return our files without the keys that are taken back, and the actions; the running values stay as they are."""
     files: list[OwnFile] = []
     actions: list[str] = []
-    for file in own_files(boot):
+    for file in _own_files(boot):
         kept = {line.key: line.value for line in file.assignments if not is_taken_back(line.key)}
         gone = sorted({line.key for line in file.assignments} - set(kept))
         if gone:
@@ -157,7 +157,7 @@ def boot_with(boot: BootSysctls, files: list[OwnFile]) -> BootSysctls:
     return BootSysctls(boot.loader, kept)
 
 
-def own_files(boot: BootSysctls) -> list[SysctlFile]:
+def _own_files(boot: BootSysctls) -> list[SysctlFile]:
     """Those of the files that are ours."""
     paths = {f"{FOLDER}/{name}" for name in OWN_NAMES}
     return [file for file in boot.files if file.path in paths]
@@ -167,7 +167,7 @@ def file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
     """The files before and after."""
     if not files:
         return []
-    own = own_files(boot_files(snapshot))
+    own = _own_files(boot_files(snapshot))
     old = {file.path: _text({line.key: line.value for line in file.assignments}) for file in own}
     return [Diff(file.path, old.get(file.path, ""), file.text or "") for file in files]
 

@@ -226,7 +226,7 @@ def _refuse_other_file(snapshot: HostSnapshot) -> None:
 def read_unfinished(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNAL_ROOT) -> Unfinished:
     """Return what is left to be done about file; nothing where the journal cannot be read, which is no obstacle."""
     try:
-        killed = unfinished(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
+        killed = _killed_changes(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
         ported = frozenset(port.container for change, dummy in killed for port in change.ports)
         # A dockerd that was started after a run began was started by it, or by somebody else, with what it had written.
         started = _started(daemon)
@@ -239,7 +239,7 @@ def read_unfinished(file: FileState, daemon: DaemonProcess | None, root: Path = 
     return Unfinished(unread=True, text=text, ported=ported)
 
 
-def unfinished(changes: list[RecordedChange], path: str) -> list[tuple[RecordedChange, FileRecord]]:
+def _killed_changes(changes: list[RecordedChange], path: str) -> list[tuple[RecordedChange, FileRecord]]:
     """Return the changes of the file at path that were killed since one of them came to its end, oldest first."""
     killed: list[tuple[RecordedChange, FileRecord]] = []
     for change in changes:

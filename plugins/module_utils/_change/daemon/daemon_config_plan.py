@@ -244,7 +244,7 @@ class KeyOutcome:
     note: str
 
 
-def outcomes(context: DaemonContext, final: str | None, action: str, ignored: frozenset[str]) -> list[KeyOutcome]:
+def _outcomes(context: DaemonContext, final: str | None, action: str, ignored: frozenset[str]) -> list[KeyOutcome]:
     """Return for each key that changes or was asked for what is done to it, and how that comes into force.
 
     action: what dockerd is asked to do (reload, restart, write for nothing). ignored: keys that it does not heed yet.
@@ -252,7 +252,7 @@ def outcomes(context: DaemonContext, final: str | None, action: str, ignored: fr
     return [_outcome(context, name, final, action, ignored) for name in _names(context, final)]
 
 
-def pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
+def _pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
     """One sentence for what is written and not in force."""
     names = [item.name for item in found if item.effect == "pending"]
     return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
@@ -326,14 +326,14 @@ def carried_over(context: DaemonContext) -> CarryOver:
     return CarryOver(carries=state.in_force, take_back=state.in_force)
 
 
-def reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
+def _reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
     """Return the steps that take a reload of these keys back."""
     text = without_reload_blockers(written_out(config, config.text, names), config.release)
     step = DaemonStep(text, RELOAD)
     return [step] if text == config.text else [step, DaemonStep(config.text)]
 
 
-def plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
+def _plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
     """Plan the restart; ignored: keys that it does not bring into force.
 
     Raises Refusal where it cannot be done from here, would not work, or takes consent that was not given.
@@ -359,13 +359,13 @@ def plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
     ports, sysctls = follow_up(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
     guard = _guard(context, enabled=enabled) if switched else GuardPlan()
     actions = file_actions(config.path, config.text, final) + _service_actions(context, felt, carried, ignored)
-    keys = outcomes(context, final, RESTART, ignored)
+    keys = _outcomes(context, final, RESTART, ignored)
     outline = Outline(
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
         disruptions,
         [
-            *pending_warnings(keys),
+            *_pending_warnings(keys),
             *others_in_file(snapshot, context.target.keys),
             *closing_warnings(snapshot, current_policy(snapshot, context.facts.firewall, "ipv4")),
             *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
@@ -382,7 +382,7 @@ def plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
         started=context.started,
         docker_host=context.snapshot.docker_host,
         steps=steps,
-        undo=reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
+        undo=_reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
         fallback=fallback,
         fallback_name=fallback_name,
         kept=felt.kept,
@@ -523,7 +523,7 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     keeps = bool(running(snapshot)) and carried_over(context).carries
     ignored = frozenset(name for name in due if keeps and of_default_bridge(name))
     if due - ignored or target.restart:
-        return plan_restart(context, ignored)
+        return _plan_restart(context, ignored)
     return _without_restart(context, ignored)
 
 
@@ -560,7 +560,7 @@ def _without_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonP
         if not target.exact:
             final = without_reload_blockers(final, config.release)
         steps = _reload_steps(context, final, set(reloaded))
-        undo = reload_undo(config, set(reloaded))
+        undo = _reload_undo(config, set(reloaded))
     elif final != config.text:
         steps = [DaemonStep(final)]
     # A run that was killed behind the restart may have left ports, bridges and the guard as they were.
@@ -577,14 +577,14 @@ def _without_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonP
         ports, sysctls = follow_up(snapshot, kept, enabled=enabled)
         if not target.exact:
             guard = plan_guard_of_switch(snapshot, context.facts.firewall, context.facts.guard, enabled=enabled)
-    keys = outcomes(context, final, RELOAD if reloaded else WRITE, ignored)
+    keys = _outcomes(context, final, RELOAD if reloaded else WRITE, ignored)
     actions = file_actions(config.path, config.text, final)
     if reloaded:
         actions.append(f"reload {config.starter} and wait until dockerd confirms {', '.join(sorted(reloaded))}")
     outline = Outline(
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
-        warnings=pending_warnings(keys) + guard.warnings,
+        warnings=_pending_warnings(keys) + guard.warnings,
         results={"settings": keys, "follows": [LOOPBACK] if KEY in target.keys and not target.exact else []},
     )
     return DaemonPlan(

@@ -128,10 +128,10 @@ def _edited(config: CurrentConfig, text: str | None, wanted: WantedKey) -> str |
 
 def _refuse_flag(config: CurrentConfig, wanted: WantedKey) -> None:
     if not same(config.flags[wanted.name], wanted.value):
-        raise Refusal(flag_conflict(config, wanted.name))
+        raise Refusal(_flag_conflict(config, wanted.name))
 
 
-def flag_conflict(config: CurrentConfig, name: str) -> str:
+def _flag_conflict(config: CurrentConfig, name: str) -> str:
     """Say that a key is a flag already, and where to look for that."""
     shown = json.dumps(mask_values({name: config.flags[name]})[name])
     return (
@@ -150,7 +150,7 @@ def proxy_goal(*, enabled: bool) -> Goal:
         if not enabled:
             return keys_goal([WantedKey(KEY, value=False)])(config)
         if config.flags.get(KEY) is False:
-            raise Refusal(flag_conflict(config, KEY))
+            raise Refusal(_flag_conflict(config, KEY))
         harmless = flattened(config.values).get(KEY) is True and not reload_blockers(config.values, {}, config.release)
         keys = [] if harmless else [WantedKey(KEY, present=False)]
         return ConfigTarget(keys_goal(keys)(config).text, frozenset({KEY}))

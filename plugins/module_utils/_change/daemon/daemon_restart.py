@@ -184,7 +184,7 @@ class BareDaemon:
         return ServiceState(active, self._pid, has_job=False)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
     """Ask until condition holds or the time is over; return whether it held."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -257,7 +257,7 @@ class DaemonTransaction:
             self._daemon.reload()
         except ChangeFailed as error:
             problem = str(error)
-        if problem and not wait_for(lambda: self._daemon.state().main_pid != before, NOTICE_SECONDS):
+        if problem and not _wait_for(lambda: self._daemon.state().main_pid != before, NOTICE_SECONDS):
             return problem
         reported: list[dict[str, str]] = []
         rejected: list[str] = []
@@ -266,10 +266,10 @@ class DaemonTransaction:
             nonlocal reported, rejected
             with contextlib.suppress(UnreadableError):
                 reported = self._reloads(since)
-            rejected = rejections(self._daemon.journal_since(cursor)) if cursor and not reported else []
+            rejected = _rejections(self._daemon.journal_since(cursor)) if cursor and not reported else []
             return bool(reported or rejected) or self._daemon.state().main_pid != before
 
-        if not wait_for(answered, RELOAD_SECONDS):
+        if not _wait_for(answered, RELOAD_SECONDS):
             return f"dockerd did not confirm the reload within {RELOAD_SECONDS:.0f} seconds"
         if self._daemon.state().main_pid != before:
             return self._death_problem(step, problem)
@@ -279,7 +279,7 @@ class DaemonTransaction:
 
     def _death_problem(self, step: DaemonStep, problem: str) -> str:
         """A dockerd that died of the reload is started again by systemd, with the new file: see how that went."""
-        if wait_for(lambda: not report_problem(self._read(), step.expected), RELOAD_SECONDS):
+        if _wait_for(lambda: not report_problem(self._read(), step.expected), RELOAD_SECONDS):
             return ""
         return f"dockerd ended when it was asked to reload{f' ({problem})' if problem else ''}"
 
@@ -327,7 +327,7 @@ class DaemonTransaction:
         return snapshot
 
     def _demand_kept(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
-        lost = lost_containers(plan.kept, snapshot)
+        lost = _lost_containers(plan.kept, snapshot)
         if lost:
             raise ChangeFailed(
                 f"dockerd runs with the new setting, but did not keep {', '.join(lost)}, which live-restore should "
@@ -352,7 +352,7 @@ class DaemonTransaction:
             # It is inactive between stop and start, and stays so when what it depends on does not start.
             return state.active == "failed" or (state.active == "inactive" and not state.has_job)
 
-        if not wait_for(settled, START_SECONDS):
+        if not _wait_for(settled, START_SECONDS):
             return None, f"dockerd did not start within {START_SECONDS:.0f} seconds (the service is {state.active})"
         if state.active != "active":
             return None, "dockerd did not start"
@@ -375,7 +375,7 @@ class DaemonTransaction:
                 return False
             return True
 
-        if wait_for(answers, RELOAD_SECONDS):
+        if _wait_for(answers, RELOAD_SECONDS):
             snapshot = self._read()
             if snapshot.was_read(ENGINE):
                 return snapshot, ""
@@ -397,7 +397,7 @@ class DaemonTransaction:
                 "systemctl reset-failed and start the service",
                 log,
             )
-        lost = lost_containers(plan.kept, snapshot)
+        lost = _lost_containers(plan.kept, snapshot)
         stopped = f". These containers did not run on: {', '.join(lost)}" if lost else ""
         runs = f"undone: dockerd runs again with {plan.fallback_name} ({plan.config.path})"
         if stuck:
@@ -415,12 +415,12 @@ class DaemonTransaction:
         return ""
 
 
-def rejections(log: list[str]) -> list[str]:
+def _rejections(log: list[str]) -> list[str]:
     """Return what dockerd's log says of a configuration that it did not take, moby cmd/dockerd reloadConfig."""
     return [line for line in log if "level=error" in line and "onfigur" in line]
 
 
-def lost_containers(kept: list[Container], snapshot: HostSnapshot) -> list[str]:
+def _lost_containers(kept: list[Container], snapshot: HostSnapshot) -> list[str]:
     """Names of those of kept that do not run any more, or were started again."""
     now = {container.id: container for container in snapshot.containers}
     return [

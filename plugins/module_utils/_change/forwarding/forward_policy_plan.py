@@ -70,7 +70,7 @@ _OPEN_BY_FIREWALLD = (
 )
 
 
-def is_own(unit: UnitState) -> bool:
+def _is_own(unit: UnitState) -> bool:
     """Whether the file is as this module writes it, or there is none."""
     return unit.text is None or _KEPT.search(unit.text) is not None
 
@@ -234,7 +234,7 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, request: Pol
         )
     if request.at_boot and unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
-    if request.at_boot and not is_own(unit):
+    if request.at_boot and not _is_own(unit):
         raise Refusal(
             f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
             "forward_policy: keep",

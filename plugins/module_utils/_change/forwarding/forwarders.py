@@ -92,7 +92,7 @@ _DOCKER_CHAIN = re.compile(r"DOCKER($|-)")
 _KNOWN_NFT = {"filter", "nat", "raw", "mangle", "security", "docker-bridges"}
 
 
-def accepted(table: SavedTable, interface: str, subnets: list[str]) -> bool:
+def _accepted(table: SavedTable, interface: str, subnets: list[str]) -> bool:
     """Whether rules reached from FORWARD accept all that comes in by the interface, and all answers to it."""
     ways = (("-i", "-s"), ("-o", "-d"))
     return all(_accepts(table, "FORWARD", interface, subnets, way, set()) for way in ways)
@@ -120,7 +120,7 @@ def _matches(rule: SavedRule, interface: str, subnets: list[str], way: tuple[str
     other = "-o" if by == "-i" else "-i"
     judged: dict[str, Callable[[str], bool]] = {
         by: lambda value: value == interface or (value.endswith("+") and interface.startswith(value[:-1])),
-        address: lambda value: bool(subnets) and all(within(subnet, value) for subnet in subnets),
+        address: lambda value: bool(subnets) and all(_within(subnet, value) for subnet in subnets),
         # "! -o virbr0": all that leaves the interface's own network.
         f"! {other}": lambda value: value == interface,
         "--ctstate": lambda value: by == "-o" and _is_answer(value),
@@ -134,7 +134,7 @@ def _is_answer(states: str) -> bool:
     return {"RELATED", "ESTABLISHED"} <= set(states.split(","))
 
 
-def within(subnet: str, value: str) -> bool:
+def _within(subnet: str, value: str) -> bool:
     """Whether a subnet lies in what a rule names; text that is no address lies nowhere."""
     try:
         inner, outer = ipaddress.ip_network(subnet), ipaddress.ip_network(value, strict=False)
@@ -188,7 +188,7 @@ def find_forwarders(
         if what is not None:
             subnets = _subnets(link, family)
             covered += subnets
-            found.append(Forwarder(f"interface {link.name}", what, accepted(table, link.name, subnets)))
+            found.append(Forwarder(f"interface {link.name}", what, _accepted(table, link.name, subnets)))
     names = {item.name.partition(" ")[2] for item in found} | set(going_on)
     found += list(_software_chains(snapshot, family))
     found += list(_foreign_rules(snapshot, table, names))
@@ -295,7 +295,7 @@ def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names:
             if rule.target not in ("MASQUERADE", "SNAT") or _is_software(rule.chain) or "--mark" in rule.matches:
                 continue
             source = rule.matches.get("-s", "")
-            if any(within(source, subnet) for subnet in [*subnets, *covered]) if source else False:
+            if any(_within(source, subnet) for subnet in [*subnets, *covered]) if source else False:
                 continue
             # Docker's for a published port that a container calls itself, maybe one that is gone.
             if _names_one_of(rule, bridges | names) or (source and source == rule.matches.get("-d")):
@@ -377,7 +377,7 @@ def find_declared(
     for item in declared.found:
         if item.starts and _is_concerned(snapshot, item, family):
             subnets = [subnet for subnet in item.subnets if (":" in subnet) == (VERSIONS[family] == 6)]
-            goes_on = family in item.accepts or (bool(item.interface) and accepted(table, item.interface, subnets))
+            goes_on = family in item.accepts or (bool(item.interface) and _accepted(table, item.interface, subnets))
             found.append(Forwarder(item.name, item.what, goes_on))
     return found + [Forwarder("a file", f"{reason}, and whom it declares is not known") for reason in declared.unread]
 

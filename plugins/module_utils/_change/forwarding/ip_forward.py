@@ -198,7 +198,7 @@ class ForwardingChange:
     def _prove(self, unit: UnitState) -> None:
         prove_unit(self._run, UNIT)
         families = sorted(recorded_policies(unit))
-        left = [family for family, policy in read_policies(families, self._run).items() if policy != "DROP"]
+        left = [family for family, policy in _read_policies(families, self._run).items() if policy != "DROP"]
         if left:
             raise ChangeFailed(f"{UNIT} ran, and {CHAIN} is not closed for {', '.join(left)}")
 
@@ -244,7 +244,7 @@ def advertised_interfaces(table: bytes) -> list[str]:
     return sorted(found)
 
 
-def read_policies(families: list[str], run: Run = run_command) -> dict[str, str]:
+def _read_policies(families: list[str], run: Run = run_command) -> dict[str, str]:
     """Return the policy of FORWARD by family, as the kernel has it; a family whose program is missing is left out.
 
     Raises ChangeFailed when a program does not answer. With legacy iptables, reading makes the kernel register the
@@ -270,7 +270,7 @@ def set_policies(changes: list[PolicyChange], run: Run = run_command) -> None:
     """
     for change in changes:
         _set(change.family, change.after, run)
-    now = read_policies([change.family for change in changes], run)
+    now = _read_policies([change.family for change in changes], run)
     for change in changes:
         if now.get(change.family) != change.after:
             raise ChangeFailed(
@@ -285,7 +285,7 @@ def reset_policies(changes: list[PolicyChange], run: Run = run_command) -> list[
     for change in reversed(changes):
         try:
             _set(change.family, change.before, run)
-            now = read_policies([change.family], run).get(change.family)
+            now = _read_policies([change.family], run).get(change.family)
         except ChangeFailed:
             now = None
         if now != change.before:

@@ -65,7 +65,7 @@ class ForwardingRequest:
     """Consent to accept_ra=2 on uplinks that live on router advertisements."""
 
 
-def wanted_interfaces(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> list[str]:
+def _wanted_interfaces(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> list[str]:
     """Those that must forward by themselves as well; ``default`` stands for bridges that are yet to be made."""
     return ["default", *sorted(_docker_bridges(snapshot, family) | set(request.interfaces))]
 
@@ -76,12 +76,12 @@ def _docker_bridges(snapshot: HostSnapshot, family: str) -> set[str]:
     return {network.bridge for network in networks if network.bridge is not None and not network.internal}
 
 
-def interface_key(family: str, interface: str) -> str:
+def _interface_key(family: str, interface: str) -> str:
     """The setting of one interface, ``all`` or ``default``."""
     return sysctl_key(VERSIONS[family], interface, "forwarding")
 
 
-def families_by_files(snapshot: HostSnapshot, request: ForwardingRequest) -> set[str]:
+def _families_by_files(snapshot: HostSnapshot, request: ForwardingRequest) -> set[str]:
     """Families that files have to turn on at boot: all that are not left to dockerd.
 
     dockerd turns on what no file speaks of, and closes FORWARD with it. It does so against a file that
@@ -94,7 +94,7 @@ def families_by_files(snapshot: HostSnapshot, request: ForwardingRequest) -> set
 
 def _is_left_to_dockerd(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> bool:
     boot = boot_files(snapshot)
-    interfaces = [interface_key(family, name) for name in wanted_interfaces(snapshot, request, family)]
+    interfaces = [_interface_key(family, name) for name in _wanted_interfaces(snapshot, request, family)]
     knobs = [boot_value(boot, key).value for key in KNOBS[family]]
     values = [*knobs, *(boot_value(boot, key).value for key in interfaces)]
     if any(value not in (None, "1") for value in values) or all(value == "1" for value in knobs):
@@ -102,7 +102,7 @@ def _is_left_to_dockerd(snapshot: HostSnapshot, request: ForwardingRequest, fami
     return obstacle_at_start(snapshot, VERSIONS[family]) is None
 
 
-def promises(
+def _promises(
     snapshot: HostSnapshot, request: ForwardingRequest, advertised: dict[str, str], by_files: set[str]
 ) -> dict[str, str]:
     """What boot must set: first what keeps the routes, then forwarding, then what must not be closed by itself."""
@@ -111,11 +111,11 @@ def promises(
     if "ipv4" in by_files:
         # The same knob by its other name: systemd-sysctl leaves a line where the same one stands earlier (sysctl.c,
         # parse_file), so against a file that uses both names only the one that is set to 0 wins.
-        promised[interface_key("ipv4", "all")] = "1"
+        promised[_interface_key("ipv4", "all")] = "1"
     for family in request.families:
         if family in by_files:
-            for name in wanted_interfaces(snapshot, request, family):
-                promised[interface_key(family, name)] = "1"
+            for name in _wanted_interfaces(snapshot, request, family):
+                promised[_interface_key(family, name)] = "1"
     return promised
 
 
@@ -144,7 +144,7 @@ def _kept_at_boot(
     )
 
 
-def later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str]:
+def _later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str]:
     """Where boot does not read a file that ``sysctl --system`` reads last, that command would undo what boot set."""
     found = BootSysctls("procps", [tail] if tail else [])
     against = [(key, boot_value(found, key)) for key, value in promised.items()]
@@ -156,14 +156,14 @@ def later_by_hand(tail: SysctlFile | None, promised: dict[str, str]) -> list[str
     ]
 
 
-def opened_by(boot: BootSysctls) -> set[str]:
+def _opened_by(boot: BootSysctls) -> set[str]:
     """Families that boot turns on."""
     return {family for family, knobs in KNOBS.items() if all(boot_value(boot, knob).value == "1" for knob in knobs)}
 
 
 def turned_on_at_boot(snapshot: HostSnapshot, files: list[OwnFile], opened: set[str]) -> set[str]:
     """Families that files turn on at boot once ours are what files say; opened: those that ours turn on."""
-    return opened_by(boot_with(boot_files(snapshot), files)) | opened
+    return _opened_by(boot_with(boot_files(snapshot), files)) | opened
 
 
 @dataclass(frozen=True)
@@ -211,12 +211,12 @@ def plan_forwarding(
     by_files: set[str] = set()
     if request.persistent != NEVER:
         demand(snapshot, BOOT)
-        by_files = families_by_files(snapshot, request)
-        promised = promises(snapshot, request, advertised, by_files)
+        by_files = _families_by_files(snapshot, request)
+        promised = _promises(snapshot, request, advertised, by_files)
         files, reasons = persist(boot_files(snapshot), promised)
         actions += reasons
         expected = {knob: "1" for family in request.families for knob in KNOBS[family]}
-        warnings += later_by_hand(tail, {**expected, **promised})
+        warnings += _later_by_hand(tail, {**expected, **promised})
     opened_now = {family for family in request.families if any(change.key in KNOBS[family] for change in sysctls)}
     opened_at_boot = by_files if files else set()
     outline = Outline(actions, sysctl_diff(sysctls) + file_diffs(snapshot, files), warnings=warnings)
@@ -250,16 +250,16 @@ def _change_to_one(snapshot: HostSnapshot, key: str) -> SysctlChange | None:
 
 def _refuse_unknown_interfaces(snapshot: HostSnapshot, request: ForwardingRequest) -> None:
     for family in request.families:
-        unknown = [name for name in request.interfaces if interface_key(family, name) not in snapshot.sysctls]
+        unknown = [name for name in request.interfaces if _interface_key(family, name) not in snapshot.sysctls]
         if unknown:
             raise Refusal(f"no interface {', '.join(unknown)} on this host with {family} forwarding to set")
 
 
 def _single_interfaces(snapshot: HostSnapshot, request: ForwardingRequest, family: str) -> list[SysctlChange]:
-    keys = [interface_key(family, name) for name in wanted_interfaces(snapshot, request, family)]
+    keys = [_interface_key(family, name) for name in _wanted_interfaces(snapshot, request, family)]
     if family == "ipv6":
         # Judged as a knob of its own.
-        keys.remove(interface_key(family, "default"))
+        keys.remove(_interface_key(family, "default"))
     return [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key, "1") != "1"]
 
 
@@ -322,7 +322,7 @@ def _plan_absent(snapshot: HostSnapshot, request: ForwardingRequest) -> Forwardi
     demand(snapshot, BOOT)
     before = boot_files(snapshot)
     files, actions = withdraw(before, lambda key: _is_taken_back(key, request))
-    closed = opened_by(before) - opened_by(boot_with(before, files))
+    closed = _opened_by(before) - _opened_by(boot_with(before, files))
     return ForwardingPlan(Outline(actions, file_diffs(snapshot, files)), files=files, closed_at_boot=closed)
 
 

@@ -145,7 +145,7 @@ def check_list(requests: list[NetworkRequest]) -> None:
                     )
 
 
-def check_engine(request: NetworkRequest, engine: Engine) -> None:
+def _check_engine(request: NetworkRequest, engine: Engine) -> None:
     """Refuse what came with a later engine."""
     for version, mode in request.gateway_modes.items():
         if engine.release < _MODE_SINCE[mode]:
@@ -156,15 +156,15 @@ def check_engine(request: NetworkRequest, engine: Engine) -> None:
         )
 
 
-def for_engine(request: NetworkRequest, engine: Engine) -> NetworkRequest:
+def _for_engine(request: NetworkRequest, engine: Engine) -> NetworkRequest:
     """The request without what an older engine does in any case and has no option for."""
     if engine.release >= _MODES_SINCE:
         return request
-    # check_engine() has let nothing but nat through.
+    # _check_engine() has let nothing but nat through.
     return NetworkRequest(**{**vars(request), "gateway_modes": {}})
 
 
-def check_new(
+def _check_new(
     request: NetworkRequest, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
 ) -> None:
     """Refuse a network that would be made (with body) and not work, or whose making would hurt the host."""
@@ -185,7 +185,7 @@ def check_new(
         _check_advertised(request, snapshot)
 
 
-def ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+def _ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
     """What an IPv6 network does to the host besides, and what does not protect it."""
     if not body.get("EnableIPv6"):
         return []
@@ -286,7 +286,7 @@ class NetworkFacts:
     avoid: list[CIDR] = field(default_factory=list)
 
 
-def attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+def _attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
     """Names of the containers on the network, running or not, and of endpoints that belong to no container we know."""
     names = {
         container.name
@@ -328,7 +328,7 @@ def known(request: NetworkRequest, facts: NetworkFacts) -> dict[str, Any] | None
     return network
 
 
-def drift(request: NetworkRequest, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
+def _drift(request: NetworkRequest, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
     """Where the network is other than wanted; nowhere when there is none."""
     if network is None:
         return []
@@ -336,7 +336,7 @@ def drift(request: NetworkRequest, network: dict[str, Any] | None, facts: Networ
     return differences(request, network, bridge)
 
 
-def demand_consent(
+def _demand_consent(
     requests: list[NetworkRequest],
     drifted: dict[str, list[Difference]],
     found: dict[str, dict[str, Any] | None],
@@ -348,7 +348,7 @@ def demand_consent(
     disruptions: list[Disruption] = []
     for request in requests:
         network = found[request.name]
-        users = attached(network, facts.snapshot) if network else []
+        users = _attached(network, facts.snapshot) if network else []
         if consent == "allow" or (consent == "unused" and not users):
             continue
         named.append(
@@ -414,8 +414,8 @@ def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) ->
         raise Refusal("nothing was changed: the engine did not say which version it is")
     check_list(requests)
     for request in requests:
-        check_engine(request, engine)
-    requests = [for_engine(request, engine) for request in requests]
+        _check_engine(request, engine)
+    requests = [_for_engine(request, engine) for request in requests]
     removed = [_removal(request, facts) for request in requests if not request.present]
     snapshot = facts.snapshot
     for item in removed:
@@ -423,8 +423,8 @@ def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) ->
             snapshot = without_network(snapshot, item.old["Id"], bridge_of(item.old))
     present = [request for request in requests if request.present]
     found = {request.name: known(request, facts) for request in present}
-    drifted = {request.name: drift(request, found[request.name], facts) for request in present}
-    demand_consent([request for request in present if drifted[request.name]], drifted, found, consent, facts)
+    drifted = {request.name: _drift(request, found[request.name], facts) for request in present}
+    _demand_consent([request for request in present if drifted[request.name]], drifted, found, consent, facts)
     return [*removed, *_Placement(facts, engine, snapshot, present, found, drifted).decide_all()]
 
 
@@ -456,7 +456,7 @@ def _removal(request: NetworkRequest, facts: NetworkFacts) -> NetworkDecision:
     network = known(request, facts)
     if network is None:
         return NetworkDecision(request, ABSENT)
-    users = attached(network, facts.snapshot)
+    users = _attached(network, facts.snapshot)
     if users:
         raise Refusal(
             f"nothing was changed: {request.place}: network {request.name} has containers, running or stopped: "
@@ -505,8 +505,8 @@ class _Placement:
             self._snapshot = without_network(self._snapshot, old["Id"], bridge_of(old))
         subnets = self._subnets(request, old)
         body = replacement_body(old, request, subnets) if old else create_body(request, subnets)
-        check_new(request, body, self._snapshot, self._engine, bridge_netfilter=self._facts.bridge_netfilter)
-        warnings = ipv6_warnings(request.name, body, self._snapshot)
+        _check_new(request, body, self._snapshot, self._engine, bridge_netfilter=self._facts.bridge_netfilter)
+        warnings = _ipv6_warnings(request.name, body, self._snapshot)
         if old is None:
             return NetworkDecision(request, CREATED, None, body, warnings=warnings)
         return NetworkDecision(request, RECREATED, old, body, self._drifted[request.name], warnings)

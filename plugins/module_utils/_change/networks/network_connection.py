@@ -39,7 +39,7 @@ _ETH_ARP, _ETH_IPV6 = 0x0806, 0x86DD
 _ICMPV6 = 58
 
 
-def announce(interface: str, mac: str, addresses: list[str]) -> None:
+def _announce(interface: str, mac: str, addresses: list[str]) -> None:
     """Send one announcement for each address from the interface, in the calling thread's namespace. Raises OSError."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((interface, 0))
@@ -114,7 +114,7 @@ class KernelLinks:
         own = [str(address) for address in addresses if not address.is_link_local]
         # Unheard, neighbours find out by themselves later.
         with contextlib.suppress(OSError):
-            in_namespace(pid, lambda: announce(link.name, mac, own))
+            in_namespace(pid, lambda: _announce(link.name, mac, own))
 
 
 def _in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:

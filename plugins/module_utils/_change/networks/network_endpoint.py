@@ -95,7 +95,7 @@ def endpoints_of(container: dict[str, Any], links: list[Link] | None = None) -> 
     return [_endpoint(container, name, data or {}, links or []) for name, data in networks.items()]
 
 
-def config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
+def _config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
     """What of an endpoint's settings was asked for, without what the engine added, and without what is empty."""
     config = {
         "IPAMConfig": {key: value for key, value in (data.get("IPAMConfig") or {}).items() if value},
@@ -116,7 +116,7 @@ def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], lin
         network=network,
         network_id=data.get("NetworkID") or "",
         endpoint_id=data.get("EndpointID") or "",
-        config=config_of(container["Id"], data),
+        config=_config_of(container["Id"], data),
         address=address,
         address6=address6,
         # Where somebody changed it in the kernel, that is the one in use.

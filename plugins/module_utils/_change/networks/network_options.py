@@ -109,10 +109,10 @@ def driver_options(request: NetworkRequest) -> dict[str, str]:
         TRUSTED: None if request.trusted_interfaces is None else ":".join(request.trusted_interfaces),
         **request.options,
     }
-    return {name: option_text(value) for name, value in asked.items() if value is not None}
+    return {name: _option_text(value) for name, value in asked.items() if value is not None}
 
 
-def option_text(value: object) -> str:
+def _option_text(value: object) -> str:
     """A value as the driver reads it: Go's spelling of booleans."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -258,7 +258,7 @@ def _texts(place: str, values: dict[str, Any] | None) -> dict[str, str]:
     for name, value in (values or {}).items():
         if not isinstance(value, (str, int, float)) or not str(name):
             raise _wrong(f"{place}.{name}", value, "a name and a text")
-    return {str(name): option_text(value) for name, value in (values or {}).items()}
+    return {str(name): _option_text(value) for name, value in (values or {}).items()}
 
 
 def _options(place: str, values: dict[str, Any] | None) -> dict[str, str]:

@@ -59,7 +59,7 @@ MODULE = "bridge_network"
 P = TypeVar("P", bound=ChangePlan)
 
 
-def create_command(body: dict[str, Any]) -> str:
+def _create_command(body: dict[str, Any]) -> str:
     """`docker network create` for a body of POST /networks/create."""
     words = ["docker", "network", "create", "--driver", str(body.get("Driver") or "bridge")]
     ipam = body.get("IPAM") or {}
@@ -79,7 +79,7 @@ def create_command(body: dict[str, Any]) -> str:
     return shlex.join([*words, str(body["Name"])])
 
 
-def connect_command(endpoint: EndpointState) -> str:
+def _connect_command(endpoint: EndpointState) -> str:
     """`docker network connect` for an endpoint."""
     request = endpoint.request(pinned=endpoint.runs)
     ipam = request.get("IPAMConfig") or {}
@@ -143,7 +143,7 @@ class _Restoration:
             self._connector.connect(self._network_of(endpoint, network_id), endpoint)
         except (ApiProblem, ChangeFailed) as error:
             what = f"container {endpoint.name} is not as it was on network {endpoint.network} ({error})"
-            return [f"{what}; once the cause is fixed: {connect_command(endpoint)}"]
+            return [f"{what}; once the cause is fixed: {_connect_command(endpoint)}"]
         return []
 
     def _network_of(self, endpoint: EndpointState, network_id: str) -> str:
@@ -185,7 +185,7 @@ class _Restoration:
 
     def _without_network(self, error: Exception) -> str:
         endpoints = [*self._record.before, *self._strangers.values()]
-        commands = [create_command(self._record.old), *(connect_command(endpoint) for endpoint in endpoints)]
+        commands = [_create_command(self._record.old), *(_connect_command(endpoint) for endpoint in endpoints)]
         what = f"network {self._record.name} is not as it was ({error}), and its containers run without it"
         return f"{what}. Once the cause is fixed: {' && '.join(commands)}"
 

@@ -93,7 +93,7 @@ class AddressAllocator:
         return candidate
 
 
-def pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
+def _pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
     """The pools of a network (an inspect or a body to create it with) by version of IP, some addresses in use."""
     configs: dict[int, dict[str, Any]] = {}
     for config in (network.get("IPAM") or {}).get("Config") or []:
@@ -164,7 +164,7 @@ def names(word: str, network: dict[str, Any]) -> bool:
     return word == network["Name"] or (len(word) >= _SHORTEST_ID and network["Id"].startswith(word))
 
 
-def refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
+def _refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
     """Raise Refusal for a network that cannot be made again."""
     name = old["Name"]
     if body.get("Name") != name:
@@ -183,7 +183,7 @@ def refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
         raise _refusal(name, f"its addresses come from the IPAM driver {driver}, which keeps books of its own")
 
 
-def refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list[Affected]) -> None:
+def _refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list[Affected]) -> None:
     """Raise Refusal for containers that could not be put back as they are."""
     name = old["Name"]
     known = {item.endpoint.endpoint_id: item for item in affected if item.runs}
@@ -225,7 +225,7 @@ def _refuse_container(old: dict[str, Any], item: Affected) -> None:
 
 
 def _refuse_addresses(name: str, body: dict[str, Any], endpoint: EndpointState) -> None:
-    pools = pools_of(body)
+    pools = _pools_of(body)
     for version in (4, 6):
         address = endpoint.fixed(version)
         if address and not pools[version].allows(address):
@@ -382,14 +382,14 @@ def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: RecreationC
 
     Raises Refusal for what could not be put back, and for what does not fit the new network.
     """
-    refuse_network(old, body)
+    _refuse_network(old, body)
     affected = [found for found in (_affected(container, old, host) for container in host.containers) if found]
-    refuse_impossible(old, body, affected)
+    _refuse_impossible(old, body, affected)
     mine = [item.endpoint for item in affected if item.touched]
     later = {item.endpoint.container: _later(item, host) for item in affected if item.touched}
     others = [endpoint for endpoints in later.values() for endpoint in endpoints or ()]
-    before = [*_asked(mine, pools_of(old)), *_elsewhere(others, host)]
-    after = [*_asked(_at_home(mine, pools_of(body)), pools_of(body)), *_elsewhere(others, host)]
+    before = [*_asked(mine, _pools_of(old)), *_elsewhere(others, host)]
+    after = [*_asked(_at_home(mine, _pools_of(body)), _pools_of(body)), *_elsewhere(others, host)]
     reachable = _reaches_out(body) == _reaches_out(old)
     record = RecreationRecord(
         name=old["Name"],
@@ -534,7 +534,7 @@ def _elsewhere(endpoints: list[EndpointState], host: RecreationContext) -> list[
             network = host.networks[endpoint.network_id]
             kept = [item for item in (network.get("Containers") or {}).values() if item.get("EndpointID") not in freed]
             used = [item.get(key) or "" for item in kept for key in ("IPv4Address", "IPv6Address")]
-            pools[endpoint.network_id] = pools_of(network, used)
+            pools[endpoint.network_id] = _pools_of(network, used)
         for version in (4, 6):
             pools[endpoint.network_id][version].reserve(endpoint.fixed(version))
     return [_pin(endpoint, pools[endpoint.network_id]) for endpoint in endpoints]

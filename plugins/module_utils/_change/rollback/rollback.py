@@ -154,7 +154,7 @@ class RollbackChange:
             values = self._values(self._read(), plan.history, None)
             for reason in lacking(values.ports).values():
                 raise ChangeFailed(reason)
-            apply_values(values, self._run, Journal(MODULE, self._root))
+            _apply_values(values, self._run, Journal(MODULE, self._root))
         except ChangeFailed as error:
             text = (
                 "daemon.json is as it was, and in force; the rest stays for now" if plan.daemon else "nothing is lost"
@@ -277,7 +277,7 @@ def _sum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def apply_values(plan: ValuesPlan, run: Run, journal: Journal) -> None:
+def _apply_values(plan: ValuesPlan, run: Run, journal: Journal) -> None:
     """Do it in the order of the plan, each step read back; on failure undo the steps before. Raises ChangeFailed."""
     if not plan.outline.actions:
         return

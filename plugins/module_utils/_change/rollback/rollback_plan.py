@@ -187,7 +187,7 @@ class FilesBack:
     notes: list[str] = field(default_factory=list)
 
 
-def files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
+def _files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
     """Return what becomes of the files; one that somebody else has changed since stays."""
     back = FilesBack()
     for past in pasts:
@@ -209,7 +209,7 @@ def files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
     return back
 
 
-def file_sentences(changes: Sequence[FileBack]) -> list[str]:
+def _file_sentences(changes: Sequence[FileBack]) -> list[str]:
     """One sentence a file."""
     return [
         f"remove {item.state.path}" if item.data is None else f"write {item.state.path} as it was before"
@@ -217,7 +217,7 @@ def file_sentences(changes: Sequence[FileBack]) -> list[str]:
     ]
 
 
-def file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
+def _file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
     """Before and after."""
     return [Diff(item.state.path, _shown(item.state.data), _shown(item.data)) for item in changes]
 
@@ -270,16 +270,16 @@ def plan_values(history: History, files: list[FilePast], kept: Kept, present: Pr
     sysctls = sysctls_back(sysctl_pasts(changes), present.sysctls)
     ports = ports_back(port_pasts(changes), present.modes)
     policies = policies_back(policy_pasts(changes), present.policies)
-    contents = files_back(files, kept)
+    contents = _files_back(files, kept)
     # A unit whose file somebody else has changed is left to them.
     ours = {name: past for name, past in unit_pasts(changes).items() if unit_path(name) not in contents.blocked}
     units = units_back(ours, present.units)
     rewritten = _rewritten(contents.changes, ours, units.changes)
     actions = sysctl_sentences(sysctls.changes) + port_actions(ports.changes) + _unit_sentences(units.changes)
-    actions += file_sentences(contents.changes) + _policy_sentences(policies.changes)
+    actions += _file_sentences(contents.changes) + _policy_sentences(policies.changes)
     moving = [change for change in sysctls.changes if change.before != change.after]
     diffs = sysctl_diff(moving) + port_diff(ports.changes) + _unit_diff(units.changes)
-    diffs += file_diffs(contents.changes) + policy_diff(policies.changes)
+    diffs += _file_diffs(contents.changes) + policy_diff(policies.changes)
     gone = [*_of_interfaces(sysctls.gone), *ports.gone, *units.gone, *policies.gone]
     warnings = history.notes + contents.notes + _gone_sentence(gone) + _network_sentences(changes)
     warnings += _forwarding_sentences(moving) + _open_sentences(policies.changes, present, moving)
