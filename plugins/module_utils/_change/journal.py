@@ -45,6 +45,18 @@ _DAY = 24 * 3600
 _FILES = "files"
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """What is to be forgotten."""
+
+    kept: bytes
+    """What remains of the record."""
+    changes: int = 0
+    """How many of the changes could still have been taken back."""
+    lines: int = 0
+    """How many entries go."""
+
+
 class Journal:
     """The record of one module's changes on this host."""
 
@@ -145,58 +157,6 @@ def read_record(root: Path = JOURNAL_ROOT) -> bytes:
         return b""
 
 
-def _sum(data: bytes | None) -> str | None:
-    return None if data is None else hashlib.sha256(data).hexdigest()
-
-
-def _is_torn(path: Path) -> bool:
-    try:
-        with open(path, "rb") as stream:
-            if stream.seek(0, os.SEEK_END) == 0:
-                return False
-            stream.seek(-1, os.SEEK_END)
-            return stream.read() != b"\n"
-    except FileNotFoundError:
-        return False
-
-
-def _write(path: Path, flags: int, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
-    with open(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in it outlive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@dataclass(frozen=True)
-class Forgotten:
-    """What is to be forgotten."""
-
-    kept: bytes
-    """What remains of the record."""
-    changes: int = 0
-    """How many of the changes could still have been taken back."""
-    lines: int = 0
-    """How many entries go."""
-
-
-def _taken_back(record: bytes, days: int) -> Forgotten:
-    """What is older than that many days and was taken back."""
-    lines = record.splitlines(keepends=True)
-    entries = [_entry(line) for line in lines]
-    reverted = max((number for number, entry in enumerate(entries, 1) if entry.get("event") == "reverted"), default=0)
-    return _without(lines, entries, min(reverted, _older(entries, days)))
-
-
 def older(record: bytes, days: int) -> Forgotten:
     """What is older than that many days; the newest change stays if a run was killed in the middle of it."""
     lines = record.splitlines(keepends=True)
@@ -229,6 +189,46 @@ def forget(root: Path, name: str, record: bytes, forgotten: Forgotten, days: int
         os.replace(scratch, root / name)
     for copy in stale_copies(root, forgotten.kept, days):
         copy.unlink()
+
+
+def _taken_back(record: bytes, days: int) -> Forgotten:
+    """What is older than that many days and was taken back."""
+    lines = record.splitlines(keepends=True)
+    entries = [_entry(line) for line in lines]
+    reverted = max((number for number, entry in enumerate(entries, 1) if entry.get("event") == "reverted"), default=0)
+    return _without(lines, entries, min(reverted, _older(entries, days)))
+
+
+def _sum(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _is_torn(path: Path) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            if stream.seek(0, os.SEEK_END) == 0:
+                return False
+            stream.seek(-1, os.SEEK_END)
+            return stream.read() != b"\n"
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, flags: int, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+    with open(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in it outlive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _without(lines: list[bytes], entries: list[dict[str, Any]], count: int) -> Forgotten:

@@ -123,6 +123,59 @@ class History:
     """What could not be read of the record, for people."""
 
 
+@dataclass(frozen=True)
+class Past:
+    """A thing with a single value."""
+
+    before: str
+    ours: frozenset[str]
+    """What our last change may have left: one value, or two when that change was killed or failed."""
+
+
+@dataclass(frozen=True)
+class PortPast:
+    """The mode of a bridge port."""
+
+    port: PortChange
+    """As it was changed last."""
+    past: Past
+
+
+@dataclass(frozen=True)
+class FileLink:
+    """One change of a file: what it found, and what it may have left."""
+
+    found: FileRecord
+    after: list[Optional[Content]]
+
+    @property
+    def before(self) -> Optional[Content]:
+        """What it found, None for no file."""
+        return self.found.before
+
+
+@dataclass(frozen=True)
+class FilePast:
+    """A file with its changes, oldest first."""
+
+    path: str
+    links: list[FileLink]
+
+    @property
+    def ours(self) -> list[Optional[Content]]:
+        """What our last change may have left."""
+        return self.links[-1].after
+
+    @property
+    def unbroken(self) -> list[FileLink]:
+        """The links since somebody else was at the file last, all of them when no one was."""
+        start = 0
+        for place in range(1, len(self.links)):
+            if digest(self.links[place].before) not in {digest(content) for content in self.links[place - 1].after}:
+                start = place
+        return self.links[start:]
+
+
 def parse_record(data: bytes, path: str) -> History:
     """Return the changes since the last entry that says that all are taken back.
 
@@ -177,59 +230,6 @@ def _take(changes: dict[str, RecordedChange], entry: dict[str, Any]) -> None:
             changes[end.id] = replace(begun, ended=[*begun.ended, end.event], left=left)
     else:
         raise _UnknownError(f"its event is {event!r}")
-
-
-@dataclass(frozen=True)
-class Past:
-    """A thing with a single value."""
-
-    before: str
-    ours: frozenset[str]
-    """What our last change may have left: one value, or two when that change was killed or failed."""
-
-
-@dataclass(frozen=True)
-class PortPast:
-    """The mode of a bridge port."""
-
-    port: PortChange
-    """As it was changed last."""
-    past: Past
-
-
-@dataclass(frozen=True)
-class FileLink:
-    """One change of a file: what it found, and what it may have left."""
-
-    found: FileRecord
-    after: list[Optional[Content]]
-
-    @property
-    def before(self) -> Optional[Content]:
-        """What it found, None for no file."""
-        return self.found.before
-
-
-@dataclass(frozen=True)
-class FilePast:
-    """A file with its changes, oldest first."""
-
-    path: str
-    links: list[FileLink]
-
-    @property
-    def ours(self) -> list[Optional[Content]]:
-        """What our last change may have left."""
-        return self.links[-1].after
-
-    @property
-    def unbroken(self) -> list[FileLink]:
-        """The links since somebody else was at the file last, all of them when no one was."""
-        start = 0
-        for place in range(1, len(self.links)):
-            if digest(self.links[place].before) not in {digest(content) for content in self.links[place - 1].after}:
-                start = place
-        return self.links[start:]
 
 
 def digest(content: Content | None) -> str | None:

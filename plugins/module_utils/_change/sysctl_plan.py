@@ -47,6 +47,15 @@ class OwnFile:
     """None: removed."""
 
 
+@dataclass(frozen=True)
+class SysctlChange:
+    """One key (dotted; dots inside an interface name written as slashes, see sysctl.d(5)) and its two values."""
+
+    key: str
+    before: str
+    after: str
+
+
 def persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile], list[str]]:
     """Return the files with which boot sets what is promised, and the actions that write them; none if it does already.
 
@@ -175,15 +184,6 @@ def file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
 def boot_files(snapshot: HostSnapshot) -> BootSysctls:
     """What boot reads, as far as the snapshot has it."""
     return snapshot.boot or BootSysctls(loader="systemd-sysctl")
-
-
-@dataclass(frozen=True)
-class SysctlChange:
-    """One key (dotted; dots inside an interface name written as slashes, see sysctl.d(5)) and its two values."""
-
-    key: str
-    before: str
-    after: str
 
 
 def sysctl_actions(changes: list[SysctlChange]) -> list[str]:

@@ -244,58 +244,6 @@ class KeyOutcome:
     note: str
 
 
-def _outcomes(context: DaemonContext, final: str | None, action: str, ignored: frozenset[str]) -> list[KeyOutcome]:
-    """Return for each key that changes or was asked for what is done to it, and how that comes into force.
-
-    action: what dockerd is asked to do (reload, restart, write for nothing). ignored: keys that it does not heed yet.
-    """
-    return [_outcome(context, name, final, action, ignored) for name in _names(context, final)]
-
-
-def _pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
-    """One sentence for what is written and not in force."""
-    names = [item.name for item in found if item.effect == "pending"]
-    return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
-
-
-def _names(context: DaemonContext, final: str | None) -> Iterator[str]:
-    changed = changed_keys(context.config.text, final)
-    yield from changed
-    for name in sorted(context.target.keys):
-        # A whole text names all its keys; those that stay as they are need no word.
-        if name not in changed and (not context.target.exact or name in context.pending):
-            yield name
-
-
-def _outcome(context: DaemonContext, name: str, final: str | None, action: str, ignored: frozenset[str]) -> KeyOutcome:
-    change = "unchanged"
-    if name in changed_keys(context.config.text, final):
-        change = "set" if name in values_of(final) else "removed"
-    effect, note = _effect(context, name, action, ignored)
-    return KeyOutcome(name, change, effect, note)
-
-
-def _effect(context: DaemonContext, name: str, action: str, ignored: frozenset[str]) -> tuple[str, str]:
-    if name in ignored:
-        return "pending", _WAITS
-    if name in context.pending:
-        return action, note_of(name)
-    known = in_force(context.snapshot, name, context.settings.get(name))
-    if known is None and action != RESTART:
-        return "unknown", _NOT_KNOWN
-    return "none", note_of(name)
-
-
-def follow_up(
-    snapshot: HostSnapshot, kept: list[Container], *, enabled: bool
-) -> tuple[list[PortChange], list[SysctlChange]]:
-    """Return the ports and sysctls that must change for the mode: hairpin of kept containers, 127/8 of bridges."""
-    ids = {container.id for container in kept}
-    chosen = [item for item in attachments(snapshot) if item.container.id in ids]
-    ports = port_changes(chosen, wanted=not enabled)
-    return ports, loopback_routes(snapshot) if enabled else []
-
-
 @dataclass(frozen=True)
 class CarryOver:
     """How live-restore carries the containers over the restart."""
@@ -307,189 +255,6 @@ class CarryOver:
     """It must be written into the file, and stays there."""
     take_back: bool = False
     """It must be in the file for the restart, and goes by a reload behind it."""
-
-
-def carried_over(context: DaemonContext) -> CarryOver:
-    """Return how live-restore would carry what runs over a restart."""
-    state = _state(context)
-    if not running(context.snapshot) or state.carries:
-        return CarryOver(state.carries)
-    if state.obstacle:
-        return CarryOver(carries=False)
-    if state.next_start:
-        # A file that asks for it is consent enough: only the reload is missing.
-        return CarryOver(carries=True, prepare=True)
-    if context.consent.live_restore:
-        # A goal that live-restore goes is not overruled by the consent to turn it on: it goes behind the restart.
-        gives_up = LIVE_RESTORE in context.target.keys
-        return CarryOver(carries=True, prepare=not state.in_force, write=not gives_up, take_back=gives_up)
-    return CarryOver(carries=state.in_force, take_back=state.in_force)
-
-
-def _reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
-    """Return the steps that take a reload of these keys back."""
-    text = without_reload_blockers(written_out(config, config.text, names), config.release)
-    step = DaemonStep(text, RELOAD)
-    return [step] if text == config.text else [step, DaemonStep(config.text)]
-
-
-def _plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
-    """Plan the restart; ignored: keys that it does not bring into force.
-
-    Raises Refusal where it cannot be done from here, would not work, or takes consent that was not given.
-    """
-    snapshot, config, consent = context.snapshot, context.config, context.consent
-    demand(snapshot, NAMESPACES, LINKS, SYSCTL)
-    _refuse_unmanaged(snapshot)
-    enabled = context.settings.get(KEY, proxy_default())
-    proxy = proxy_in_force(snapshot).value
-    switched = proxy is not None and proxy != enabled
-    if switched and not enabled:
-        refuse_impossible(snapshot, bridge_netfilter=context.facts.bridge_netfilter)
-    moved = moved_state(snapshot, context.pending)
-    carried = carried_over(context)
-    felt = impact(snapshot, context.facts.traits, carried_over=carried.carries)
-    disruptions = moved + felt.disruptions
-    disruptions += cut_off(snapshot, context.settings) if switched and not enabled else []
-    disruptions += refused_bindings(snapshot, context.settings) if switched or BACKEND in context.pending else []
-    disruptions += closed_forward(snapshot, context.settings) if BACKEND in context.pending else []
-    if disruptions and not consent.disruption:
-        raise _refusal(context, carried, felt, disruptions)
-    steps, final = _steps(context, carried)
-    ports, sysctls = follow_up(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
-    guard = _guard(context, enabled=enabled) if switched else GuardPlan()
-    actions = file_actions(config.path, config.text, final) + _service_actions(context, felt, carried, ignored)
-    keys = _outcomes(context, final, RESTART, ignored)
-    outline = Outline(
-        actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
-        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
-        disruptions,
-        [
-            *_pending_warnings(keys),
-            *others_in_file(snapshot, context.target.keys),
-            *closing_warnings(snapshot, current_policy(snapshot, context.facts.firewall, "ipv4")),
-            *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
-            *guard.warnings,
-        ],
-        results={"settings": keys, "follows": [LOOPBACK, PORTS] if switched else []},
-    )
-    fallback, fallback_name = _fallback(context, carried)
-    return DaemonPlan(
-        outline,
-        context.facts.config,
-        unit=context.unit,
-        pid=context.pid,
-        started=context.started,
-        docker_host=context.snapshot.docker_host,
-        steps=steps,
-        undo=_reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
-        fallback=fallback,
-        fallback_name=fallback_name,
-        kept=felt.kept,
-        proxy=None if proxy is None else enabled,
-        has_follow_up=switched,
-        ports=ports,
-        sysctls=sysctls,
-        guard=guard,
-    )
-
-
-def _guard(context: DaemonContext, *, enabled: bool) -> GuardPlan:
-    facts = context.facts
-    return plan_guard_of_switch(context.snapshot, facts.firewall, facts.guard, enabled=enabled)
-
-
-def _state(context: DaemonContext) -> LiveRestore:
-    return live_restore(context.snapshot, values_of(context.target.text), context.config.flags)
-
-
-def _steps(context: DaemonContext, carried: CarryOver) -> tuple[list[DaemonStep], str | None]:
-    """The steps, and what the file is at last."""
-    config, final = context.config, context.target.text
-    if carried.write:
-        final = with_key(final or "", LIVE_RESTORE, value=True)
-    if carried.prepare and not context.target.exact:
-        final = without_reload_blockers(final, config.release)
-    start = final
-    if carried.take_back:
-        start = with_key(start or "", LIVE_RESTORE, value=True)
-    steps = []
-    if carried.prepare:
-        start = without_reload_blockers(start, config.release)
-        steps.append(DaemonStep(start, RELOAD, {LIVE_RESTORE: True}))
-    expected = {name: value for name, value in context.expected.items() if name != LIVE_RESTORE}
-    steps.append(DaemonStep(start, RESTART, expected))
-    if carried.take_back:
-        # Only a false that is written out turns it off in a reload.
-        off = with_key(final or "", LIVE_RESTORE, value=False)
-        steps.append(DaemonStep(without_reload_blockers(off, config.release), RELOAD, {LIVE_RESTORE: False}))
-    if steps[-1].text != final:
-        steps.append(DaemonStep(final))
-    return steps, final
-
-
-def _fallback(context: DaemonContext, carried: CarryOver) -> tuple[str | None, str]:
-    """What the file becomes when dockerd does not start, and what to call that."""
-    old = context.config.text
-    proxy = proxy_in_force(context.snapshot).value
-    text, name = old, "the previous file"
-    if old == context.target.text and context.facts.unfinished.unread:
-        text, name = context.facts.unfinished.text, "the file as it was before a run that was killed"
-    elif old == context.target.text and proxy is not None:
-        # The file was ahead of the daemon; what was in force until now is known to work.
-        text = without_key(old or "", KEY) if proxy else with_key(old or "", KEY, value=False)
-        name = f"the file with {KEY} as it was in force before"
-    if carried.carries and values_of(text).get(LIVE_RESTORE) is not True and LIVE_RESTORE not in context.config.flags:
-        # A start without it would kill the containers that it has let survive.
-        text = with_key(text or "", LIVE_RESTORE, value=True)
-        name = f"{name} and live-restore, without which that start would have stopped the containers"
-    return text, name
-
-
-def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
-    manager = snapshot.service.manager if snapshot.service else "none"
-    if manager != "systemd":
-        kind = "an init script" if manager == "sysvinit" else "something other than a service"
-        raise Refusal(
-            f"dockerd was started by {kind}, and only systemd lets a restart be watched and undone; nothing was "
-            "changed. Edit its configuration and restart it by hand"
-        )
-
-
-def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
-    who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
-    needing = ", ".join(sorted(name for name in context.pending if not reloadable(name)))
-    cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
-    text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
-    consents = {"on_disruption": "allow"}
-    state = _state(context)
-    if carried.carries or not felt.disruptions:
-        return Refusal(text, disruptions, consents=consents)
-    if state.obstacle:
-        return Refusal(
-            f"{text}. Live-restore cannot carry them over it: {state.obstacle}", disruptions, consents=consents
-        )
-    if needing and all(of_default_bridge(name) or reloadable(name) for name in context.pending):
-        text += (
-            f". Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
-            "With live_restore: enable the file is written, and waits for a start that finds no container running"
-        )
-    else:
-        text += ", or let live-restore carry the containers over it with live_restore: enable"
-    return Refusal(text, disruptions, consents={**consents, "live_restore": "enable"})
-
-
-def _service_actions(
-    context: DaemonContext, felt: RestartImpact, carried: CarryOver, ignored: frozenset[str]
-) -> list[str]:
-    unit = context.config.starter
-    taken = frozenset(name for name in context.pending - ignored if of_default_bridge(name))
-    keeping = f"; {len(felt.kept)} running containers are kept by live-restore" if felt.kept else ""
-    actions = [f"reload {unit} and wait until dockerd reports live-restore"] if carried.prepare else []
-    actions.append(f"restart {unit}{keeping}{default_network_anew(context.snapshot, taken, context.settings)}")
-    if carried.take_back:
-        actions.append(f"reload {unit} and wait until dockerd reports live-restore off")
-    return actions
 
 
 def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, facts: DaemonFacts) -> DaemonPlan:
@@ -520,7 +285,7 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     context = DaemonContext(snapshot, config, target, consent, facts, settings)
     context = replace(context, pending=_pending(context))
     due = frozenset(name for name in context.pending if not reloadable(name))
-    keeps = bool(running(snapshot)) and carried_over(context).carries
+    keeps = bool(running(snapshot)) and _carried_over(context).carries
     ignored = frozenset(name for name in due if keeps and of_default_bridge(name))
     if due - ignored or target.restart:
         return _plan_restart(context, ignored)
@@ -625,3 +390,238 @@ def _refuse_live_conflict(snapshot: HostSnapshot, config: CurrentConfig, text: s
             f"nothing was changed: the dockerd that runs would reject {config.path}, since it was started with other "
             f"flags than {config.starter} gives now: {'; '.join(clashes)}. Restart it first"
         )
+
+
+def _plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan:
+    """Plan the restart; ignored: keys that it does not bring into force.
+
+    Raises Refusal where it cannot be done from here, would not work, or takes consent that was not given.
+    """
+    snapshot, config, consent = context.snapshot, context.config, context.consent
+    demand(snapshot, NAMESPACES, LINKS, SYSCTL)
+    _refuse_unmanaged(snapshot)
+    enabled = context.settings.get(KEY, proxy_default())
+    proxy = proxy_in_force(snapshot).value
+    switched = proxy is not None and proxy != enabled
+    if switched and not enabled:
+        refuse_impossible(snapshot, bridge_netfilter=context.facts.bridge_netfilter)
+    moved = moved_state(snapshot, context.pending)
+    carried = _carried_over(context)
+    felt = impact(snapshot, context.facts.traits, carried_over=carried.carries)
+    disruptions = moved + felt.disruptions
+    disruptions += cut_off(snapshot, context.settings) if switched and not enabled else []
+    disruptions += refused_bindings(snapshot, context.settings) if switched or BACKEND in context.pending else []
+    disruptions += closed_forward(snapshot, context.settings) if BACKEND in context.pending else []
+    if disruptions and not consent.disruption:
+        raise _refusal(context, carried, felt, disruptions)
+    steps, final = _steps(context, carried)
+    ports, sysctls = follow_up(snapshot, felt.kept, enabled=enabled) if switched else ([], [])
+    guard = _guard(context, enabled=enabled) if switched else GuardPlan()
+    actions = file_actions(config.path, config.text, final) + _service_actions(context, felt, carried, ignored)
+    keys = _outcomes(context, final, RESTART, ignored)
+    outline = Outline(
+        actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
+        file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
+        disruptions,
+        [
+            *_pending_warnings(keys),
+            *others_in_file(snapshot, context.target.keys),
+            *closing_warnings(snapshot, current_policy(snapshot, context.facts.firewall, "ipv4")),
+            *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
+            *guard.warnings,
+        ],
+        results={"settings": keys, "follows": [LOOPBACK, PORTS] if switched else []},
+    )
+    fallback, fallback_name = _fallback(context, carried)
+    return DaemonPlan(
+        outline,
+        context.facts.config,
+        unit=context.unit,
+        pid=context.pid,
+        started=context.started,
+        docker_host=context.snapshot.docker_host,
+        steps=steps,
+        undo=_reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],
+        fallback=fallback,
+        fallback_name=fallback_name,
+        kept=felt.kept,
+        proxy=None if proxy is None else enabled,
+        has_follow_up=switched,
+        ports=ports,
+        sysctls=sysctls,
+        guard=guard,
+    )
+
+
+def _carried_over(context: DaemonContext) -> CarryOver:
+    """Return how live-restore would carry what runs over a restart."""
+    state = _state(context)
+    if not running(context.snapshot) or state.carries:
+        return CarryOver(state.carries)
+    if state.obstacle:
+        return CarryOver(carries=False)
+    if state.next_start:
+        # A file that asks for it is consent enough: only the reload is missing.
+        return CarryOver(carries=True, prepare=True)
+    if context.consent.live_restore:
+        # A goal that live-restore goes is not overruled by the consent to turn it on: it goes behind the restart.
+        gives_up = LIVE_RESTORE in context.target.keys
+        return CarryOver(carries=True, prepare=not state.in_force, write=not gives_up, take_back=gives_up)
+    return CarryOver(carries=state.in_force, take_back=state.in_force)
+
+
+def _guard(context: DaemonContext, *, enabled: bool) -> GuardPlan:
+    facts = context.facts
+    return plan_guard_of_switch(context.snapshot, facts.firewall, facts.guard, enabled=enabled)
+
+
+def _state(context: DaemonContext) -> LiveRestore:
+    return live_restore(context.snapshot, values_of(context.target.text), context.config.flags)
+
+
+def _steps(context: DaemonContext, carried: CarryOver) -> tuple[list[DaemonStep], str | None]:
+    """The steps, and what the file is at last."""
+    config, final = context.config, context.target.text
+    if carried.write:
+        final = with_key(final or "", LIVE_RESTORE, value=True)
+    if carried.prepare and not context.target.exact:
+        final = without_reload_blockers(final, config.release)
+    start = final
+    if carried.take_back:
+        start = with_key(start or "", LIVE_RESTORE, value=True)
+    steps = []
+    if carried.prepare:
+        start = without_reload_blockers(start, config.release)
+        steps.append(DaemonStep(start, RELOAD, {LIVE_RESTORE: True}))
+    expected = {name: value for name, value in context.expected.items() if name != LIVE_RESTORE}
+    steps.append(DaemonStep(start, RESTART, expected))
+    if carried.take_back:
+        # Only a false that is written out turns it off in a reload.
+        off = with_key(final or "", LIVE_RESTORE, value=False)
+        steps.append(DaemonStep(without_reload_blockers(off, config.release), RELOAD, {LIVE_RESTORE: False}))
+    if steps[-1].text != final:
+        steps.append(DaemonStep(final))
+    return steps, final
+
+
+def _reload_undo(config: CurrentConfig, names: set[str]) -> list[DaemonStep]:
+    """Return the steps that take a reload of these keys back."""
+    text = without_reload_blockers(written_out(config, config.text, names), config.release)
+    step = DaemonStep(text, RELOAD)
+    return [step] if text == config.text else [step, DaemonStep(config.text)]
+
+
+def _fallback(context: DaemonContext, carried: CarryOver) -> tuple[str | None, str]:
+    """What the file becomes when dockerd does not start, and what to call that."""
+    old = context.config.text
+    proxy = proxy_in_force(context.snapshot).value
+    text, name = old, "the previous file"
+    if old == context.target.text and context.facts.unfinished.unread:
+        text, name = context.facts.unfinished.text, "the file as it was before a run that was killed"
+    elif old == context.target.text and proxy is not None:
+        # The file was ahead of the daemon; what was in force until now is known to work.
+        text = without_key(old or "", KEY) if proxy else with_key(old or "", KEY, value=False)
+        name = f"the file with {KEY} as it was in force before"
+    if carried.carries and values_of(text).get(LIVE_RESTORE) is not True and LIVE_RESTORE not in context.config.flags:
+        # A start without it would kill the containers that it has let survive.
+        text = with_key(text or "", LIVE_RESTORE, value=True)
+        name = f"{name} and live-restore, without which that start would have stopped the containers"
+    return text, name
+
+
+def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
+    manager = snapshot.service.manager if snapshot.service else "none"
+    if manager != "systemd":
+        kind = "an init script" if manager == "sysvinit" else "something other than a service"
+        raise Refusal(
+            f"dockerd was started by {kind}, and only systemd lets a restart be watched and undone; nothing was "
+            "changed. Edit its configuration and restart it by hand"
+        )
+
+
+def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
+    who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
+    needing = ", ".join(sorted(name for name in context.pending if not reloadable(name)))
+    cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
+    text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
+    consents = {"on_disruption": "allow"}
+    state = _state(context)
+    if carried.carries or not felt.disruptions:
+        return Refusal(text, disruptions, consents=consents)
+    if state.obstacle:
+        return Refusal(
+            f"{text}. Live-restore cannot carry them over it: {state.obstacle}", disruptions, consents=consents
+        )
+    if needing and all(of_default_bridge(name) or reloadable(name) for name in context.pending):
+        text += (
+            f". Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
+            "With live_restore: enable the file is written, and waits for a start that finds no container running"
+        )
+    else:
+        text += ", or let live-restore carry the containers over it with live_restore: enable"
+    return Refusal(text, disruptions, consents={**consents, "live_restore": "enable"})
+
+
+def _service_actions(
+    context: DaemonContext, felt: RestartImpact, carried: CarryOver, ignored: frozenset[str]
+) -> list[str]:
+    unit = context.config.starter
+    taken = frozenset(name for name in context.pending - ignored if of_default_bridge(name))
+    keeping = f"; {len(felt.kept)} running containers are kept by live-restore" if felt.kept else ""
+    actions = [f"reload {unit} and wait until dockerd reports live-restore"] if carried.prepare else []
+    actions.append(f"restart {unit}{keeping}{default_network_anew(context.snapshot, taken, context.settings)}")
+    if carried.take_back:
+        actions.append(f"reload {unit} and wait until dockerd reports live-restore off")
+    return actions
+
+
+def follow_up(
+    snapshot: HostSnapshot, kept: list[Container], *, enabled: bool
+) -> tuple[list[PortChange], list[SysctlChange]]:
+    """Return the ports and sysctls that must change for the mode: hairpin of kept containers, 127/8 of bridges."""
+    ids = {container.id for container in kept}
+    chosen = [item for item in attachments(snapshot) if item.container.id in ids]
+    ports = port_changes(chosen, wanted=not enabled)
+    return ports, loopback_routes(snapshot) if enabled else []
+
+
+def _outcomes(context: DaemonContext, final: str | None, action: str, ignored: frozenset[str]) -> list[KeyOutcome]:
+    """Return for each key that changes or was asked for what is done to it, and how that comes into force.
+
+    action: what dockerd is asked to do (reload, restart, write for nothing). ignored: keys that it does not heed yet.
+    """
+    return [_outcome(context, name, final, action, ignored) for name in _names(context, final)]
+
+
+def _pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
+    """One sentence for what is written and not in force."""
+    names = [item.name for item in found if item.effect == "pending"]
+    return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
+
+
+def _names(context: DaemonContext, final: str | None) -> Iterator[str]:
+    changed = changed_keys(context.config.text, final)
+    yield from changed
+    for name in sorted(context.target.keys):
+        # A whole text names all its keys; those that stay as they are need no word.
+        if name not in changed and (not context.target.exact or name in context.pending):
+            yield name
+
+
+def _outcome(context: DaemonContext, name: str, final: str | None, action: str, ignored: frozenset[str]) -> KeyOutcome:
+    change = "unchanged"
+    if name in changed_keys(context.config.text, final):
+        change = "set" if name in values_of(final) else "removed"
+    effect, note = _effect(context, name, action, ignored)
+    return KeyOutcome(name, change, effect, note)
+
+
+def _effect(context: DaemonContext, name: str, action: str, ignored: frozenset[str]) -> tuple[str, str]:
+    if name in ignored:
+        return "pending", _WAITS
+    if name in context.pending:
+        return action, note_of(name)
+    known = in_force(context.snapshot, name, context.settings.get(name))
+    if known is None and action != RESTART:
+        return "unknown", _NOT_KNOWN
+    return "none", note_of(name)

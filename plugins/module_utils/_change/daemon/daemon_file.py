@@ -63,6 +63,30 @@ class CurrentConfig:
     """Where the flags stand."""
 
 
+@dataclass(frozen=True)
+class _Member:
+    """A key with its value, by offsets into the text."""
+
+    key: str
+    lead: int
+    """Behind the brace or comma in front of it: where its white space begins."""
+    start: int
+    colon: int
+    """Behind the key."""
+    value: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Object:
+    opening: int
+    members: list[_Member]
+    closing: int
+
+    def member(self, key: str) -> _Member | None:
+        return next((member for member in self.members if member.key == key), None)
+
+
 def read_config(snapshot: HostSnapshot, file: FileState) -> CurrentConfig:
     """Return the configuration in file. Raises Refusal, with line and column, for what dockerd would stumble over."""
     text = None if file.data is None else file.data.decode("utf-8", "replace")
@@ -155,30 +179,6 @@ def _starter(snapshot: HostSnapshot) -> tuple[str, str]:
 def _problem_text(path: str, problems: list[ConfigProblem]) -> str:
     places = [f"{path}:{problem.line}:{problem.column}: {problem.message}" for problem in problems]
     return f"the file was left byte for byte as it is, since dockerd would stumble over it: {'; '.join(places)}"
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A key with its value, by offsets into the text."""
-
-    key: str
-    lead: int
-    """Behind the brace or comma in front of it: where its white space begins."""
-    start: int
-    colon: int
-    """Behind the key."""
-    value: int
-    end: int
-
-
-@dataclass(frozen=True)
-class _Object:
-    opening: int
-    members: list[_Member]
-    closing: int
-
-    def member(self, key: str) -> _Member | None:
-        return next((member for member in self.members if member.key == key), None)
 
 
 def with_key(text: str, key: str, *, value: Any) -> str:

@@ -70,34 +70,6 @@ _OPEN_BY_FIREWALLD = (
 )
 
 
-def _is_own(unit: UnitState) -> bool:
-    """Whether the file is as this module writes it, or there is none."""
-    return unit.text is None or _KEPT.search(unit.text) is not None
-
-
-def recorded_policies(unit: UnitState) -> dict[str, str]:
-    """Policies by family that the unit file says were there before; empty for a file that is not ours."""
-    found = _KEPT.search(unit.text or "")
-    pairs = [item.split() for item in found["before"].split(",")] if found else []
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] in NAMES and pair[1] in ("ACCEPT", "DROP")}
-
-
-def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
-    """The unit that closes FORWARD for the families of before, whose values it keeps. Raises Refusal.
-
-    The program is the link of update-alternatives: after a switch of the backend the unit follows, as dockerd does.
-    """
-    families = sorted(before)
-    note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
-    programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
-    return firewall_unit(
-        note,
-        "Keep the chain FORWARD closed for whatever no rule accepts",
-        [f"ExecStart={program} -w 60 -P FORWARD DROP" for program in programs],
-        firewall.boot_order,
-    )
-
-
 @dataclass(frozen=True)
 class PolicyRequest:
     """What the caller wants."""
@@ -195,7 +167,32 @@ def policy_diff(policies: list[PolicyChange]) -> list[Diff]:
     return [Diff("policies of table filter", before, after)]
 
 
-# ---- what stands in the way ------------------------------------------------------------------------------------------
+def recorded_policies(unit: UnitState) -> dict[str, str]:
+    """Policies by family that the unit file says were there before; empty for a file that is not ours."""
+    found = _KEPT.search(unit.text or "")
+    pairs = [item.split() for item in found["before"].split(",")] if found else []
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] in NAMES and pair[1] in ("ACCEPT", "DROP")}
+
+
+def unit_text(firewall: Firewall, before: dict[str, str]) -> str:
+    """The unit that closes FORWARD for the families of before, whose values it keeps. Raises Refusal.
+
+    The program is the link of update-alternatives: after a switch of the backend the unit follows, as dockerd does.
+    """
+    families = sorted(before)
+    note = f"Policy of FORWARD before: {', '.join(f'{family} {before[family]}' for family in families)}"
+    programs = [firewall.programs.get(family, _USUAL[family]) for family in families]
+    return firewall_unit(
+        note,
+        "Keep the chain FORWARD closed for whatever no rule accepts",
+        [f"ExecStart={program} -w 60 -P FORWARD DROP" for program in programs],
+        firewall.boot_order,
+    )
+
+
+def _is_own(unit: UnitState) -> bool:
+    """Whether the file is as this module writes it, or there is none."""
+    return unit.text is None or _KEPT.search(unit.text) is not None
 
 
 def _left_open(snapshot: HostSnapshot, firewall: Firewall) -> list[str]:
@@ -286,9 +283,6 @@ def _refusal(disruptions: list[Disruption], concerned: dict[str, list[Forwarder]
         "With on_disruption: allow it is closed all the same; with forward_policy: keep it stays open, and the host "
         "routes for anyone; or let rules in the chain DOCKER-USER accept their traffic both ways, and run again"
     )
-
-
-# ---- what is said ----------------------------------------------------------------------------------------------------
 
 
 def _unit_change(firewall: Firewall, unit: UnitState, now: dict[str, str], request: PolicyRequest) -> UnitChange | None:

@@ -92,69 +92,6 @@ _DOCKER_CHAIN = re.compile(r"DOCKER($|-)")
 _KNOWN_NFT = {"filter", "nat", "raw", "mangle", "security", "docker-bridges"}
 
 
-def _accepted(table: SavedTable, interface: str, subnets: list[str]) -> bool:
-    """Whether rules reached from FORWARD accept all that comes in by the interface, and all answers to it."""
-    ways = (("-i", "-s"), ("-o", "-d"))
-    return all(_accepts(table, "FORWARD", interface, subnets, way, set()) for way in ways)
-
-
-def _accepts(
-    table: SavedTable, chain: str, interface: str, subnets: list[str], way: tuple[str, str], seen: set[str]
-) -> bool:
-    if chain in seen:
-        return False
-    seen.add(chain)
-    for rule in table.of(chain):
-        if not _matches(rule, interface, subnets, way):
-            continue
-        if rule.target == "ACCEPT":
-            return True
-        if rule.target in table.chains and _accepts(table, rule.target, interface, subnets, way, seen):
-            return True
-    return False
-
-
-def _matches(rule: SavedRule, interface: str, subnets: list[str], way: tuple[str, str]) -> bool:
-    """Whether every packet of the interface that goes this way matches; answers do where only their state is asked."""
-    by, address = way
-    other = "-o" if by == "-i" else "-i"
-    judged: dict[str, Callable[[str], bool]] = {
-        by: lambda value: value == interface or (value.endswith("+") and interface.startswith(value[:-1])),
-        address: lambda value: bool(subnets) and all(_within(subnet, value) for subnet in subnets),
-        # "! -o virbr0": all that leaves the interface's own network.
-        f"! {other}": lambda value: value == interface,
-        "--ctstate": lambda value: by == "-o" and _is_answer(value),
-        "--state": lambda value: by == "-o" and _is_answer(value),
-        "--comment": lambda dummy: True,
-    }
-    return all(option in judged and judged[option](value) for option, value in rule.matches.items())
-
-
-def _is_answer(states: str) -> bool:
-    return {"RELATED", "ESTABLISHED"} <= set(states.split(","))
-
-
-def _within(subnet: str, value: str) -> bool:
-    """Whether a subnet lies in what a rule names; text that is no address lies nowhere."""
-    try:
-        inner, outer = ipaddress.ip_network(subnet), ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        return False
-    if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
-    return False
-
-
-def accepts_everything(table: SavedTable) -> str | None:
-    """The rule that accepts every packet before the policy is asked, None where there is none."""
-    for rule in table.of("FORWARD"):
-        if rule.target == "ACCEPT" and not set(rule.matches) - {"--comment"}:
-            return rule.text
-    return None
-
-
 @dataclass(frozen=True)
 class Forwarder:
     """One thing that the host forwards for."""
@@ -165,14 +102,6 @@ class Forwarder:
     """What it seems to be, and what shows it."""
     goes_on: bool = False
     """Whether rules of its own accept its traffic, so that the policy does not concern it."""
-
-
-def filter_save(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
-    """The rules that dockerd's own iptables shows: only in its backend is a policy set, and rules that count for it."""
-    saves = snapshot.ruleset.save if snapshot.ruleset else {}
-    prefix = "iptables" if family == "ipv4" else "ip6tables"
-    backend = firewall.backends.get(family, "nft")
-    return saves.get(f"{prefix}-{backend}-save") or saves.get(f"{prefix}-save") or ""
 
 
 def find_forwarders(
@@ -200,7 +129,41 @@ def find_forwarders(
     return found or list(_router(snapshot, family))
 
 
-# ---- interfaces ------------------------------------------------------------------------------------------------------
+def find_declared(
+    snapshot: HostSnapshot, firewall: Firewall, family: str, declared: DeclaredForwarders
+) -> list[Forwarder]:
+    """Return those of a family that boot starts; files that could not be read count, too."""
+    table = parse_table(filter_save(snapshot, firewall, family), "filter")
+    found = []
+    for item in declared.found:
+        if item.starts and _is_concerned(snapshot, item, family):
+            subnets = [subnet for subnet in item.subnets if (":" in subnet) == (VERSIONS[family] == 6)]
+            goes_on = family in item.accepts or (bool(item.interface) and _accepted(table, item.interface, subnets))
+            found.append(Forwarder(item.name, item.what, goes_on))
+    return found + [Forwarder("a file", f"{reason}, and whom it declares is not known") for reason in declared.unread]
+
+
+def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: DeclaredForwarders) -> list[str]:
+    """Warn, in one sentence, of those that boot does not start, with their files."""
+    found = [
+        f"{item.name} ({item.what})"
+        for item in declared.found
+        for family in families
+        if not item.starts and family not in item.accepts and _is_concerned(snapshot, item, family)
+    ]
+    if not found:
+        return []
+    names = listed(list(dict.fromkeys(found)), 5)
+    what = "what the host forwards for it, where no rule accepts that"
+    return [f"{names} is not started at boot; once somebody starts it, a closed FORWARD drops {what}"]
+
+
+def filter_save(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
+    """The rules that dockerd's own iptables shows: only in its backend is a policy set, and rules that count for it."""
+    saves = snapshot.ruleset.save if snapshot.ruleset else {}
+    prefix = "iptables" if family == "ipv4" else "ip6tables"
+    backend = firewall.backends.get(family, "nft")
+    return saves.get(f"{prefix}-{backend}-save") or saves.get(f"{prefix}-save") or ""
 
 
 def docker_bridges(snapshot: HostSnapshot) -> set[str]:
@@ -209,6 +172,14 @@ def docker_bridges(snapshot: HostSnapshot) -> set[str]:
     if snapshot.engine is None:
         bridges |= {link.name for link in snapshot.links if _DOCKER_BRIDGE.fullmatch(link.name)}
     return bridges
+
+
+def accepts_everything(table: SavedTable) -> str | None:
+    """The rule that accepts every packet before the policy is asked, None where there is none."""
+    for rule in table.of("FORWARD"):
+        if rule.target == "ACCEPT" and not set(rule.matches) - {"--comment"}:
+            return rule.text
+    return None
 
 
 def _concerns(snapshot: HostSnapshot, link: Link, family: str) -> bool:
@@ -246,9 +217,6 @@ def _subnets(link: Link, family: str) -> list[str]:
         for item in found
         if item.version == VERSIONS[family] and not item.ip.is_loopback and not item.ip.is_link_local
     ]
-
-
-# ---- rules -----------------------------------------------------------------------------------------------------------
 
 
 def _saves(snapshot: HostSnapshot, family: str) -> list[str]:
@@ -346,9 +314,6 @@ def _nft_items(snapshot: HostSnapshot) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda item: "rule" in item)
 
 
-# ---- plain routers ---------------------------------------------------------------------------------------------------
-
-
 def _router(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
     """A host between two networks that somebody made forward at boot may be there for that, without any rule."""
     knob = "net.ipv4.ip_forward" if family == "ipv4" else "net.ipv6.conf.all.forwarding"
@@ -368,35 +333,6 @@ def _router(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
         yield Forwarder(f"routing between {', '.join(outer)}", f"this may be a router: {where}")
 
 
-def find_declared(
-    snapshot: HostSnapshot, firewall: Firewall, family: str, declared: DeclaredForwarders
-) -> list[Forwarder]:
-    """Return those of a family that boot starts; files that could not be read count, too."""
-    table = parse_table(filter_save(snapshot, firewall, family), "filter")
-    found = []
-    for item in declared.found:
-        if item.starts and _is_concerned(snapshot, item, family):
-            subnets = [subnet for subnet in item.subnets if (":" in subnet) == (VERSIONS[family] == 6)]
-            goes_on = family in item.accepts or (bool(item.interface) and _accepted(table, item.interface, subnets))
-            found.append(Forwarder(item.name, item.what, goes_on))
-    return found + [Forwarder("a file", f"{reason}, and whom it declares is not known") for reason in declared.unread]
-
-
-def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: DeclaredForwarders) -> list[str]:
-    """Warn, in one sentence, of those that boot does not start, with their files."""
-    found = [
-        f"{item.name} ({item.what})"
-        for item in declared.found
-        for family in families
-        if not item.starts and family not in item.accepts and _is_concerned(snapshot, item, family)
-    ]
-    if not found:
-        return []
-    names = listed(list(dict.fromkeys(found)), 5)
-    what = "what the host forwards for it, where no rule accepts that"
-    return [f"{names} is not started at boot; once somebody starts it, a closed FORWARD drops {what}"]
-
-
 def _is_concerned(snapshot: HostSnapshot, item: DeclaredForwarder, family: str) -> bool:
     """Whether it is of the family, and no link that is judged as it is: an uplink that is up, or a bridge of Docker."""
     if item.families is not None and family not in item.families:
@@ -405,3 +341,58 @@ def _is_concerned(snapshot: HostSnapshot, item: DeclaredForwarder, family: str) 
     if any(link.name in docker_bridges(snapshot) for link in links):
         return False
     return not any(link.up and link.kind != "bridge" and link.kind not in TUNNELS for link in links)
+
+
+def _accepted(table: SavedTable, interface: str, subnets: list[str]) -> bool:
+    """Whether rules reached from FORWARD accept all that comes in by the interface, and all answers to it."""
+    ways = (("-i", "-s"), ("-o", "-d"))
+    return all(_accepts(table, "FORWARD", interface, subnets, way, set()) for way in ways)
+
+
+def _accepts(
+    table: SavedTable, chain: str, interface: str, subnets: list[str], way: tuple[str, str], seen: set[str]
+) -> bool:
+    if chain in seen:
+        return False
+    seen.add(chain)
+    for rule in table.of(chain):
+        if not _matches(rule, interface, subnets, way):
+            continue
+        if rule.target == "ACCEPT":
+            return True
+        if rule.target in table.chains and _accepts(table, rule.target, interface, subnets, way, seen):
+            return True
+    return False
+
+
+def _matches(rule: SavedRule, interface: str, subnets: list[str], way: tuple[str, str]) -> bool:
+    """Whether every packet of the interface that goes this way matches; answers do where only their state is asked."""
+    by, address = way
+    other = "-o" if by == "-i" else "-i"
+    judged: dict[str, Callable[[str], bool]] = {
+        by: lambda value: value == interface or (value.endswith("+") and interface.startswith(value[:-1])),
+        address: lambda value: bool(subnets) and all(_within(subnet, value) for subnet in subnets),
+        # "! -o virbr0": all that leaves the interface's own network.
+        f"! {other}": lambda value: value == interface,
+        "--ctstate": lambda value: by == "-o" and _is_answer(value),
+        "--state": lambda value: by == "-o" and _is_answer(value),
+        "--comment": lambda dummy: True,
+    }
+    return all(option in judged and judged[option](value) for option, value in rule.matches.items())
+
+
+def _is_answer(states: str) -> bool:
+    return {"RELATED", "ESTABLISHED"} <= set(states.split(","))
+
+
+def _within(subnet: str, value: str) -> bool:
+    """Whether a subnet lies in what a rule names; text that is no address lies nowhere."""
+    try:
+        inner, outer = ipaddress.ip_network(subnet), ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
+        return inner.subnet_of(outer)
+    return False

@@ -79,47 +79,6 @@ class NetfilterPlan:
     warnings: list[str] = field(default_factory=list)
 
 
-def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: bool) -> NetfilterPlan:
-    """Plan it for networks: for all of them where wanted, else for those that forbid traffic between containers.
-
-    Where there are none, only our lines for boot are taken back: others may need it now.
-    """
-    unread = [name for name in (SYSCTL, BOOT) if not snapshot.was_read(name)]
-    if unread:
-        reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
-        return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be determined: {reason}"])
-    boot = boot_files(snapshot)
-    concerned = [network for network in networks if wanted or not network.icc]
-    if not concerned:
-        files, actions = withdraw(boot, lambda key: key in _KEYS.values())
-        return NetfilterPlan(actions, files=files)
-    keys = [_KEYS[family] for family in _KEYS if family == "ipv4" or any(item.ipv6 for item in concerned)]
-    if keys[0] not in snapshot.sysctls:
-        return NetfilterPlan(warnings=[_NOT_LOADED])
-    sysctls = [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key) == "0"]
-    # 1 is what the module begins with, so only a file that says 0 must be outdone.
-    promised = {key: "1" for key in keys if boot_value(boot, key).value == "0"}
-    files, actions = persist(boot, promised)
-    others = _other_bridges(snapshot) if sysctls or files else []
-    disruptions = [
-        Disruption(
-            f"bridge {name}", "what passes it meets the rules of iptables as well, and a closed FORWARD drops it"
-        )
-        for name in others
-    ]
-    return NetfilterPlan(sysctl_actions(sysctls) + actions, sysctls, files, promised, disruptions)
-
-
-def _other_bridges(snapshot: HostSnapshot) -> list[str]:
-    own = docker_bridges(snapshot)
-    masters = {link.master for link in snapshot.links if link.up}
-    return [
-        link.name
-        for link in snapshot.links
-        if link.kind == "bridge" and link.up and link.name not in own and link.index in masters
-    ]
-
-
 @dataclass(frozen=True)
 class PortChange:
     """One bridge port and its two modes."""
@@ -195,38 +154,6 @@ def plan_hairpin(
     return HairpinPlan(outline, ports, netfilter, guard, loopback)
 
 
-def _plan_guard(snapshot: HostSnapshot, loopback: list[SysctlChange], firewall: Firewall, unit: UnitState) -> GuardPlan:
-    """The guard for the time after the bridges stopped routing 127.0.0.0/8, if they do."""
-    if loopback:
-        return plan_guard_of_switch(snapshot, firewall, unit, enabled=True)
-    return plan_guard(snapshot, firewall, unit)
-
-
-def _chosen(snapshot: HostSnapshot, request: HairpinRequest) -> list[Network]:
-    known = [network for network in snapshot.networks if network.bridge is not None]
-    _refuse_unknown("bridge network", request.networks, [network.name for network in known])
-    _refuse_unknown("bridge of a network", request.bridges, [network.bridge or "" for network in known])
-    if request.networks is None and request.bridges is None:
-        return known
-    return [item for item in known if item.name in (request.networks or []) or item.bridge in (request.bridges or [])]
-
-
-def _refuse_unknown(what: str, names: list[str] | None, known: list[str]) -> None:
-    unknown = sorted(set(names or []) - set(known))
-    if unknown:
-        raise Refusal(f"no {what} {', '.join(unknown)} on this host; there are {', '.join(sorted(known)) or 'none'}")
-
-
-def _refusal(netfilter: NetfilterPlan) -> str:
-    bridges = ", ".join(item.container for item in netfilter.disruptions)
-    keys = ", ".join([change.key for change in netfilter.sysctls] or list(netfilter.promised))
-    return (
-        f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, and concerns "
-        f"{bridges}, too: what passes there would meet the rules of iptables. Say on_disruption: allow to set it, or "
-        "bridge_netfilter: keep to leave it"
-    )
-
-
 def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:
     """Return what must change for all ports of chosen to be in the wanted mode; each port once."""
     changes: dict[int, PortChange] = {}
@@ -261,6 +188,38 @@ def port_diff(ports: list[PortChange]) -> list[Diff]:
     ]
 
 
+def _plan_guard(snapshot: HostSnapshot, loopback: list[SysctlChange], firewall: Firewall, unit: UnitState) -> GuardPlan:
+    """The guard for the time after the bridges stopped routing 127.0.0.0/8, if they do."""
+    if loopback:
+        return plan_guard_of_switch(snapshot, firewall, unit, enabled=True)
+    return plan_guard(snapshot, firewall, unit)
+
+
+def _chosen(snapshot: HostSnapshot, request: HairpinRequest) -> list[Network]:
+    known = [network for network in snapshot.networks if network.bridge is not None]
+    _refuse_unknown("bridge network", request.networks, [network.name for network in known])
+    _refuse_unknown("bridge of a network", request.bridges, [network.bridge or "" for network in known])
+    if request.networks is None and request.bridges is None:
+        return known
+    return [item for item in known if item.name in (request.networks or []) or item.bridge in (request.bridges or [])]
+
+
+def _refuse_unknown(what: str, names: list[str] | None, known: list[str]) -> None:
+    unknown = sorted(set(names or []) - set(known))
+    if unknown:
+        raise Refusal(f"no {what} {', '.join(unknown)} on this host; there are {', '.join(sorted(known)) or 'none'}")
+
+
+def _refusal(netfilter: NetfilterPlan) -> str:
+    bridges = ", ".join(item.container for item in netfilter.disruptions)
+    keys = ", ".join([change.key for change in netfilter.sysctls] or list(netfilter.promised))
+    return (
+        f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, and concerns "
+        f"{bridges}, too: what passes there would meet the rules of iptables. Say on_disruption: allow to set it, or "
+        "bridge_netfilter: keep to leave it"
+    )
+
+
 def _wanted(snapshot: HostSnapshot, state: str) -> bool:
     if state != "auto":
         return state == "enabled"
@@ -288,4 +247,45 @@ def _harm(snapshot: HostSnapshot, ports: list[PortChange]) -> list[str]:
         return []
     return [
         f"docker-proxy is off, so without hairpin mode these cannot reach their own published ports: {', '.join(names)}"
+    ]
+
+
+def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: bool) -> NetfilterPlan:
+    """Plan it for networks: for all of them where wanted, else for those that forbid traffic between containers.
+
+    Where there are none, only our lines for boot are taken back: others may need it now.
+    """
+    unread = [name for name in (SYSCTL, BOOT) if not snapshot.was_read(name)]
+    if unread:
+        reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
+        return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be determined: {reason}"])
+    boot = boot_files(snapshot)
+    concerned = [network for network in networks if wanted or not network.icc]
+    if not concerned:
+        files, actions = withdraw(boot, lambda key: key in _KEYS.values())
+        return NetfilterPlan(actions, files=files)
+    keys = [_KEYS[family] for family in _KEYS if family == "ipv4" or any(item.ipv6 for item in concerned)]
+    if keys[0] not in snapshot.sysctls:
+        return NetfilterPlan(warnings=[_NOT_LOADED])
+    sysctls = [SysctlChange(key, snapshot.sysctls[key], "1") for key in keys if snapshot.sysctls.get(key) == "0"]
+    # 1 is what the module begins with, so only a file that says 0 must be outdone.
+    promised = {key: "1" for key in keys if boot_value(boot, key).value == "0"}
+    files, actions = persist(boot, promised)
+    others = _other_bridges(snapshot) if sysctls or files else []
+    disruptions = [
+        Disruption(
+            f"bridge {name}", "what passes it meets the rules of iptables as well, and a closed FORWARD drops it"
+        )
+        for name in others
+    ]
+    return NetfilterPlan(sysctl_actions(sysctls) + actions, sysctls, files, promised, disruptions)
+
+
+def _other_bridges(snapshot: HostSnapshot) -> list[str]:
+    own = docker_bridges(snapshot)
+    masters = {link.master for link in snapshot.links if link.up}
+    return [
+        link.name
+        for link in snapshot.links
+        if link.kind == "bridge" and link.up and link.name not in own and link.index in masters
     ]

@@ -80,201 +80,6 @@ _NAMED = 5
 """How many of those who have a pool's addresses a message names."""
 
 
-def without_network(snapshot: HostSnapshot, network_id: str, bridge: str | None) -> HostSnapshot:
-    """The host as it is when that network is gone, with its bridge, addresses and routes."""
-    gone = {link.index for link in snapshot.links if bridge is not None and link.name == bridge}
-    return HostSnapshot(
-        **{
-            **vars(snapshot),
-            "networks": [item for item in snapshot.networks if item.id != network_id],
-            "links": [link for link in snapshot.links if link.index not in gone],
-            "routes": [item for item in snapshot.routes if not (item.interfaces and gone.issuperset(item.interfaces))],
-        }
-    )
-
-
-def overlapping(subnet: CIDR, taken: Iterable[Taken]) -> Taken | None:
-    """The first range that has an address in common with subnet."""
-    return next((item for item in taken if subnet.overlaps(item.cidr)), None)
-
-
-def first_free(pools: list[Pool], taken: list[Taken]) -> CIDR | None:
-    """The first subnet of the pools, in their order and from their lowest address up, that overlaps with nothing.
-
-    A range that is taken is jumped over as a whole, so that large pools cost no time.
-    """
-    for pool in pools:
-        found = _first_free(pool, [item.cidr for item in taken if item.cidr.version == pool.base.version])
-        if found is not None:
-            return found
-    return None
-
-
-def _first_free(pool: Pool, taken: list[CIDR]) -> CIDR | None:
-    bits = pool.base.max_prefixlen - pool.size
-    at, end = int(pool.base.network_address), int(pool.base.broadcast_address)
-    ranges = sorted((int(cidr.network_address), int(cidr.broadcast_address)) for cidr in taken)
-    for low, high in ranges:
-        if low <= at + (1 << bits) - 1 and high >= at:
-            # Up to the next subnet after the range.
-            at = ((high >> bits) + 1) << bits
-    if at + (1 << bits) - 1 > end:
-        return None
-    address = ipaddress.IPv4Address if pool.base.version == 4 else ipaddress.IPv6Address
-    return ipaddress.ip_network((address(at), pool.size))
-
-
-def check_list(requests: list[NetworkRequest]) -> None:
-    """Refuse networks of one list that are in each other's way."""
-    for first, second in combinations(requests, 2):
-        if first.name == second.name:
-            raise Refusal(f"nothing was changed: {second.place}.name: {second.name!r} stands at {first.place} already")
-    present = [request for request in requests if request.present]
-    for first, second in combinations(present, 2):
-        if first.bridge_name is not None and first.bridge_name == second.bridge_name:
-            raise Refusal(
-                f"nothing was changed: {second.place}.bridge_name: {second.bridge_name!r} is the bridge of "
-                f"{first.place} already"
-            )
-        for mine in first.subnets:
-            for at, theirs in enumerate(second.subnets):
-                if mine.subnet.overlaps(theirs.subnet):
-                    raise Refusal(
-                        f"nothing was changed: {second.place}.subnets[{at}].subnet: {theirs.subnet} overlaps with "
-                        f"{mine.subnet} of {first.place} ({first.name})"
-                    )
-
-
-def _check_engine(request: NetworkRequest, engine: Engine) -> None:
-    """Refuse what came with a later engine."""
-    for version, mode in request.gateway_modes.items():
-        if engine.release < _MODE_SINCE[mode]:
-            raise _too_old(f"{request.place}.gateway_mode_ipv{version}", mode, _MODE_SINCE[mode], engine)
-    if request.trusted_interfaces and engine.release < _TRUSTED_SINCE:
-        raise _too_old(
-            f"{request.place}.trusted_interfaces", ", ".join(request.trusted_interfaces), _TRUSTED_SINCE, engine
-        )
-
-
-def _for_engine(request: NetworkRequest, engine: Engine) -> NetworkRequest:
-    """The request without what an older engine does in any case and has no option for."""
-    if engine.release >= _MODES_SINCE:
-        return request
-    # _check_engine() has let nothing but nat through.
-    return NetworkRequest(**{**vars(request), "gateway_modes": {}})
-
-
-def _check_new(
-    request: NetworkRequest, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
-) -> None:
-    """Refuse a network that would be made (with body) and not work, or whose making would hurt the host."""
-    if body.get("EnableIPv6") and not _has_ipv6_subnet(body) and engine.release < _IPV6_POOLS_SINCE:
-        raise Refusal(
-            f"nothing was changed: {request.place}.ipv6: Docker Engine {engine.version} has no IPv6 pools of its own, "
-            "as 27.0 and later have; name an IPv6 subnet in subnets, or an IPv6 base in pools"
-        )
-    if body["Options"].get(ICC) == "false" and not bridge_netfilter:
-        raise Refusal(
-            f"nothing was changed: {request.place}.icc: false needs the kernel module br_netfilter, which is neither "
-            "loaded nor there to be loaded: without it no rule sees what passes between two ports of a bridge"
-        )
-    _check_interface(request, snapshot)
-    if not body["Internal"]:
-        _check_forwarding(request, snapshot, engine)
-    if body.get("EnableIPv6"):
-        _check_advertised(request, snapshot)
-
-
-def _ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
-    """What an IPv6 network does to the host besides, and what does not protect it."""
-    if not body.get("EnableIPv6"):
-        return []
-    found = []
-    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") == "0":
-        found.append(
-            f"IPv6 forwarding is off: while dockerd makes {name}, it turns it on and may set the policy of the IPv6 "
-            "FORWARD chain to DROP"
-        )
-    if rule_making(snapshot, 6).value is False:
-        found.append(
-            f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
-            "anyone who can route to them, and have no masquerading"
-        )
-    return found
-
-
-def _has_ipv6_subnet(body: dict[str, Any]) -> bool:
-    return any(":" in config["Subnet"] for config in body["IPAM"]["Config"])
-
-
-def _too_old(place: str, value: str, since: tuple[int, int], engine: Engine) -> Refusal:
-    return Refusal(
-        f"nothing was changed: {place}: {value!r} came with Docker Engine {since[0]}.{since[1]}, and this host has "
-        f"{engine.version}"
-    )
-
-
-def _check_interface(request: NetworkRequest, snapshot: HostSnapshot) -> None:
-    if request.bridge_name is None:
-        return
-    owner = next((item.name for item in snapshot.networks if item.bridge == request.bridge_name), None)
-    if owner is not None:
-        raise Refusal(
-            f"nothing was changed: {request.place}.bridge_name: {request.bridge_name!r} is the bridge of the network "
-            f"{owner}"
-        )
-    link = next((item for item in snapshot.links if item.name == request.bridge_name), None)
-    if link is not None:
-        raise Refusal(
-            f"nothing was changed: {request.place}.bridge_name: the host has an interface {link.name!r} "
-            f"({link.kind or 'a device'}) that is no bridge of Docker's, and dockerd would take it over"
-        )
-
-
-def _check_forwarding(request: NetworkRequest, snapshot: HostSnapshot, engine: Engine) -> None:
-    """Up to 27 the network would lead nowhere; from 28 on dockerd turns forwarding on (moby, setup_ip_forwarding.go).
-
-    It then also sets the policy of FORWARD to DROP, which can cut off virtual machines on bridges even where nothing
-    was routed before. ip_forward looks for those.
-    """
-    if snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
-        return
-    if capabilities_of(engine).forwards_for_networks:
-        harm = (
-            "would turn it on while it makes the network, and set the policy of the FORWARD chain to DROP for everyone"
-        )
-    else:
-        harm = "turns it on at its start only, so the network would lead nowhere"
-    raise Refusal(
-        f"nothing was changed: {request.place} ({request.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), "
-        f"and dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"
-    )
-
-
-def _check_advertised(request: NetworkRequest, snapshot: HostSnapshot) -> None:
-    """The kernel drops what router advertisements gave it when it begins to forward (ip-sysctl, accept_ra)."""
-    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") != "0":
-        return
-    names = {link.index: link.name for link in snapshot.links}
-    lost = sorted(
-        {name for route in snapshot.routes for name in _advertised(route, names) if _gives_up(snapshot, name)}
-    )
-    if lost:
-        raise Refusal(
-            f"nothing was changed: {request.place} ({request.name}): IPv6 forwarding is off, dockerd turns it on for "
-            f"an IPv6 network, and the host would lose the routes that router advertisements gave it on "
-            f"{', '.join(lost)}. Run the module ip_forward with families: [ipv6] and router_advertisements: keep first"
-        )
-
-
-def _advertised(route: Route, names: dict[int, str]) -> list[str]:
-    return [names.get(index, str(index)) for index in route.interfaces] if route.protocol == _ADVERTISED else []
-
-
-def _gives_up(snapshot: HostSnapshot, name: str) -> bool:
-    return snapshot.sysctls.get(sysctl_key(6, name, "accept_ra")) != "2"
-
-
 @dataclass(frozen=True)
 class NetworkFacts:
     """What the plan is made from, beside the requests."""
@@ -284,88 +89,6 @@ class NetworkFacts:
     """GET /networks, unmasked."""
     bridge_netfilter: bool
     avoid: list[CIDR] = field(default_factory=list)
-
-
-def _attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
-    """Names of the containers on the network, running or not, and of endpoints that belong to no container we know."""
-    names = {
-        container.name
-        for container in snapshot.containers
-        if container.network_mode in (network["Name"], network["Id"])
-        or any(
-            end.network_id == network["Id"] or (not end.network_id and end.network == network["Name"])
-            for end in container.endpoints
-        )
-    }
-    known = {container.id for container in snapshot.containers}
-    others = network.get("Containers") or {}
-    return sorted(names | {entry.get("Name") or key for key, entry in others.items() if key not in known})
-
-
-def known(request: NetworkRequest, facts: NetworkFacts) -> dict[str, Any] | None:
-    """The network of that name, if it is one that may be touched. Raises Refusal."""
-    found = [item for item in facts.networks if item["Name"] == request.name]
-    if not found:
-        return None
-    if len(found) > 1:
-        ids = ", ".join(sorted(item["Id"][:12] for item in found))
-        raise Refusal(
-            f"nothing was changed: {request.place}.name: {len(found)} networks are named {request.name!r} ({ids}); "
-            "remove all but one of them by their id (docker network rm ID)"
-        )
-    network = found[0]
-    if network.get("Driver") != "bridge" or network.get("Scope", "local") != "local" or network.get("Ingress"):
-        raise Refusal(
-            f"nothing was changed: {request.place}.name: the network {request.name!r} has driver "
-            f"{network.get('Driver')} and scope {network.get('Scope')}; only bridge networks of this host are managed "
-            "here"
-        )
-    if network.get("ConfigOnly") or (network.get("ConfigFrom") or {}).get("Network"):
-        raise Refusal(
-            f"nothing was changed: {request.place}.name: the network {request.name!r} takes its configuration from "
-            "another network, or is one for others to take it from"
-        )
-    return network
-
-
-def _drift(request: NetworkRequest, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
-    """Where the network is other than wanted; nowhere when there is none."""
-    if network is None:
-        return []
-    bridge = next((link for link in facts.snapshot.links if link.name == bridge_of(network)), None)
-    return differences(request, network, bridge)
-
-
-def _demand_consent(
-    requests: list[NetworkRequest],
-    drifted: dict[str, list[Difference]],
-    found: dict[str, dict[str, Any] | None],
-    consent: str,
-    facts: NetworkFacts,
-) -> None:
-    """Refuse to make networks anew without consent; all of them are named at once."""
-    named = []
-    disruptions: list[Disruption] = []
-    for request in requests:
-        network = found[request.name]
-        users = _attached(network, facts.snapshot) if network else []
-        if consent == "allow" or (consent == "unused" and not users):
-            continue
-        named.append(
-            f"{request.place}: network {request.name}: {'; '.join(map(str, drifted[request.name]))} "
-            f"(containers on it: {', '.join(users) or 'none'})"
-        )
-        disruptions += [
-            Disruption(name, f"would be cut off from network {request.name} for a moment") for name in users
-        ]
-    if named:
-        raise Refusal(
-            f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(named)}. With recreate: "
-            "allow it is removed and made anew, and its containers are connected again as they were; recreate: unused "
-            "does that for networks without containers",
-            disruptions,
-            consents={"recreate": "allow"},
-        )
 
 
 @dataclass(frozen=True)
@@ -578,3 +301,280 @@ def _result(item: NetworkDecision) -> NetworkOutcome:
     shown = item.body or (body_of(item.old) if item.old and item.outcome == KEPT else None)
     configs = ((shown or {}).get("IPAM") or {}).get("Config") or []
     return NetworkOutcome(item.request.name, item.outcome, [config["Subnet"] for config in configs], item.differences)
+
+
+def known(request: NetworkRequest, facts: NetworkFacts) -> dict[str, Any] | None:
+    """The network of that name, if it is one that may be touched. Raises Refusal."""
+    found = [item for item in facts.networks if item["Name"] == request.name]
+    if not found:
+        return None
+    if len(found) > 1:
+        ids = ", ".join(sorted(item["Id"][:12] for item in found))
+        raise Refusal(
+            f"nothing was changed: {request.place}.name: {len(found)} networks are named {request.name!r} ({ids}); "
+            "remove all but one of them by their id (docker network rm ID)"
+        )
+    network = found[0]
+    if network.get("Driver") != "bridge" or network.get("Scope", "local") != "local" or network.get("Ingress"):
+        raise Refusal(
+            f"nothing was changed: {request.place}.name: the network {request.name!r} has driver "
+            f"{network.get('Driver')} and scope {network.get('Scope')}; only bridge networks of this host are managed "
+            "here"
+        )
+    if network.get("ConfigOnly") or (network.get("ConfigFrom") or {}).get("Network"):
+        raise Refusal(
+            f"nothing was changed: {request.place}.name: the network {request.name!r} takes its configuration from "
+            "another network, or is one for others to take it from"
+        )
+    return network
+
+
+def _attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """Names of the containers on the network, running or not, and of endpoints that belong to no container we know."""
+    names = {
+        container.name
+        for container in snapshot.containers
+        if container.network_mode in (network["Name"], network["Id"])
+        or any(
+            end.network_id == network["Id"] or (not end.network_id and end.network == network["Name"])
+            for end in container.endpoints
+        )
+    }
+    known = {container.id for container in snapshot.containers}
+    others = network.get("Containers") or {}
+    return sorted(names | {entry.get("Name") or key for key, entry in others.items() if key not in known})
+
+
+def _drift(request: NetworkRequest, network: dict[str, Any] | None, facts: NetworkFacts) -> list[Difference]:
+    """Where the network is other than wanted; nowhere when there is none."""
+    if network is None:
+        return []
+    bridge = next((link for link in facts.snapshot.links if link.name == bridge_of(network)), None)
+    return differences(request, network, bridge)
+
+
+def _demand_consent(
+    requests: list[NetworkRequest],
+    drifted: dict[str, list[Difference]],
+    found: dict[str, dict[str, Any] | None],
+    consent: str,
+    facts: NetworkFacts,
+) -> None:
+    """Refuse to make networks anew without consent; all of them are named at once."""
+    named = []
+    disruptions: list[Disruption] = []
+    for request in requests:
+        network = found[request.name]
+        users = _attached(network, facts.snapshot) if network else []
+        if consent == "allow" or (consent == "unused" and not users):
+            continue
+        named.append(
+            f"{request.place}: network {request.name}: {'; '.join(map(str, drifted[request.name]))} "
+            f"(containers on it: {', '.join(users) or 'none'})"
+        )
+        disruptions += [
+            Disruption(name, f"would be cut off from network {request.name} for a moment") for name in users
+        ]
+    if named:
+        raise Refusal(
+            f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(named)}. With recreate: "
+            "allow it is removed and made anew, and its containers are connected again as they were; recreate: unused "
+            "does that for networks without containers",
+            disruptions,
+            consents={"recreate": "allow"},
+        )
+
+
+def without_network(snapshot: HostSnapshot, network_id: str, bridge: str | None) -> HostSnapshot:
+    """The host as it is when that network is gone, with its bridge, addresses and routes."""
+    gone = {link.index for link in snapshot.links if bridge is not None and link.name == bridge}
+    return HostSnapshot(
+        **{
+            **vars(snapshot),
+            "networks": [item for item in snapshot.networks if item.id != network_id],
+            "links": [link for link in snapshot.links if link.index not in gone],
+            "routes": [item for item in snapshot.routes if not (item.interfaces and gone.issuperset(item.interfaces))],
+        }
+    )
+
+
+def overlapping(subnet: CIDR, taken: Iterable[Taken]) -> Taken | None:
+    """The first range that has an address in common with subnet."""
+    return next((item for item in taken if subnet.overlaps(item.cidr)), None)
+
+
+def first_free(pools: list[Pool], taken: list[Taken]) -> CIDR | None:
+    """The first subnet of the pools, in their order and from their lowest address up, that overlaps with nothing.
+
+    A range that is taken is jumped over as a whole, so that large pools cost no time.
+    """
+    for pool in pools:
+        found = _first_free(pool, [item.cidr for item in taken if item.cidr.version == pool.base.version])
+        if found is not None:
+            return found
+    return None
+
+
+def _first_free(pool: Pool, taken: list[CIDR]) -> CIDR | None:
+    bits = pool.base.max_prefixlen - pool.size
+    at, end = int(pool.base.network_address), int(pool.base.broadcast_address)
+    ranges = sorted((int(cidr.network_address), int(cidr.broadcast_address)) for cidr in taken)
+    for low, high in ranges:
+        if low <= at + (1 << bits) - 1 and high >= at:
+            # Up to the next subnet after the range.
+            at = ((high >> bits) + 1) << bits
+    if at + (1 << bits) - 1 > end:
+        return None
+    address = ipaddress.IPv4Address if pool.base.version == 4 else ipaddress.IPv6Address
+    return ipaddress.ip_network((address(at), pool.size))
+
+
+def check_list(requests: list[NetworkRequest]) -> None:
+    """Refuse networks of one list that are in each other's way."""
+    for first, second in combinations(requests, 2):
+        if first.name == second.name:
+            raise Refusal(f"nothing was changed: {second.place}.name: {second.name!r} stands at {first.place} already")
+    present = [request for request in requests if request.present]
+    for first, second in combinations(present, 2):
+        if first.bridge_name is not None and first.bridge_name == second.bridge_name:
+            raise Refusal(
+                f"nothing was changed: {second.place}.bridge_name: {second.bridge_name!r} is the bridge of "
+                f"{first.place} already"
+            )
+        for mine in first.subnets:
+            for at, theirs in enumerate(second.subnets):
+                if mine.subnet.overlaps(theirs.subnet):
+                    raise Refusal(
+                        f"nothing was changed: {second.place}.subnets[{at}].subnet: {theirs.subnet} overlaps with "
+                        f"{mine.subnet} of {first.place} ({first.name})"
+                    )
+
+
+def _check_engine(request: NetworkRequest, engine: Engine) -> None:
+    """Refuse what came with a later engine."""
+    for version, mode in request.gateway_modes.items():
+        if engine.release < _MODE_SINCE[mode]:
+            raise _too_old(f"{request.place}.gateway_mode_ipv{version}", mode, _MODE_SINCE[mode], engine)
+    if request.trusted_interfaces and engine.release < _TRUSTED_SINCE:
+        raise _too_old(
+            f"{request.place}.trusted_interfaces", ", ".join(request.trusted_interfaces), _TRUSTED_SINCE, engine
+        )
+
+
+def _for_engine(request: NetworkRequest, engine: Engine) -> NetworkRequest:
+    """The request without what an older engine does in any case and has no option for."""
+    if engine.release >= _MODES_SINCE:
+        return request
+    # _check_engine() has let nothing but nat through.
+    return NetworkRequest(**{**vars(request), "gateway_modes": {}})
+
+
+def _check_new(
+    request: NetworkRequest, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
+) -> None:
+    """Refuse a network that would be made (with body) and not work, or whose making would hurt the host."""
+    if body.get("EnableIPv6") and not _has_ipv6_subnet(body) and engine.release < _IPV6_POOLS_SINCE:
+        raise Refusal(
+            f"nothing was changed: {request.place}.ipv6: Docker Engine {engine.version} has no IPv6 pools of its own, "
+            "as 27.0 and later have; name an IPv6 subnet in subnets, or an IPv6 base in pools"
+        )
+    if body["Options"].get(ICC) == "false" and not bridge_netfilter:
+        raise Refusal(
+            f"nothing was changed: {request.place}.icc: false needs the kernel module br_netfilter, which is neither "
+            "loaded nor there to be loaded: without it no rule sees what passes between two ports of a bridge"
+        )
+    _check_interface(request, snapshot)
+    if not body["Internal"]:
+        _check_forwarding(request, snapshot, engine)
+    if body.get("EnableIPv6"):
+        _check_advertised(request, snapshot)
+
+
+def _ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """What an IPv6 network does to the host besides, and what does not protect it."""
+    if not body.get("EnableIPv6"):
+        return []
+    found = []
+    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") == "0":
+        found.append(
+            f"IPv6 forwarding is off: while dockerd makes {name}, it turns it on and may set the policy of the IPv6 "
+            "FORWARD chain to DROP"
+        )
+    if rule_making(snapshot, 6).value is False:
+        found.append(
+            f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
+            "anyone who can route to them, and have no masquerading"
+        )
+    return found
+
+
+def _has_ipv6_subnet(body: dict[str, Any]) -> bool:
+    return any(":" in config["Subnet"] for config in body["IPAM"]["Config"])
+
+
+def _too_old(place: str, value: str, since: tuple[int, int], engine: Engine) -> Refusal:
+    return Refusal(
+        f"nothing was changed: {place}: {value!r} came with Docker Engine {since[0]}.{since[1]}, and this host has "
+        f"{engine.version}"
+    )
+
+
+def _check_interface(request: NetworkRequest, snapshot: HostSnapshot) -> None:
+    if request.bridge_name is None:
+        return
+    owner = next((item.name for item in snapshot.networks if item.bridge == request.bridge_name), None)
+    if owner is not None:
+        raise Refusal(
+            f"nothing was changed: {request.place}.bridge_name: {request.bridge_name!r} is the bridge of the network "
+            f"{owner}"
+        )
+    link = next((item for item in snapshot.links if item.name == request.bridge_name), None)
+    if link is not None:
+        raise Refusal(
+            f"nothing was changed: {request.place}.bridge_name: the host has an interface {link.name!r} "
+            f"({link.kind or 'a device'}) that is no bridge of Docker's, and dockerd would take it over"
+        )
+
+
+def _check_forwarding(request: NetworkRequest, snapshot: HostSnapshot, engine: Engine) -> None:
+    """Up to 27 the network would lead nowhere; from 28 on dockerd turns forwarding on (moby, setup_ip_forwarding.go).
+
+    It then also sets the policy of FORWARD to DROP, which can cut off virtual machines on bridges even where nothing
+    was routed before. ip_forward looks for those.
+    """
+    if snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
+        return
+    if capabilities_of(engine).forwards_for_networks:
+        harm = (
+            "would turn it on while it makes the network, and set the policy of the FORWARD chain to DROP for everyone"
+        )
+    else:
+        harm = "turns it on at its start only, so the network would lead nowhere"
+    raise Refusal(
+        f"nothing was changed: {request.place} ({request.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), "
+        f"and dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"
+    )
+
+
+def _check_advertised(request: NetworkRequest, snapshot: HostSnapshot) -> None:
+    """The kernel drops what router advertisements gave it when it begins to forward (ip-sysctl, accept_ra)."""
+    if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") != "0":
+        return
+    names = {link.index: link.name for link in snapshot.links}
+    lost = sorted(
+        {name for route in snapshot.routes for name in _advertised(route, names) if _gives_up(snapshot, name)}
+    )
+    if lost:
+        raise Refusal(
+            f"nothing was changed: {request.place} ({request.name}): IPv6 forwarding is off, dockerd turns it on for "
+            f"an IPv6 network, and the host would lose the routes that router advertisements gave it on "
+            f"{', '.join(lost)}. Run the module ip_forward with families: [ipv6] and router_advertisements: keep first"
+        )
+
+
+def _advertised(route: Route, names: dict[int, str]) -> list[str]:
+    return [names.get(index, str(index)) for index in route.interfaces] if route.protocol == _ADVERTISED else []
+
+
+def _gives_up(snapshot: HostSnapshot, name: str) -> bool:
+    return snapshot.sysctls.get(sysctl_key(6, name, "accept_ra")) != "2"

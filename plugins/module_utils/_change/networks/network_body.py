@@ -69,21 +69,6 @@ _FAMILY_OPTIONS = ("com.docker.network.enable_ipv4", "com.docker.network.enable_
 _NONE = "none"
 
 
-def body_of(network: dict[str, Any]) -> dict[str, Any]:
-    """Return the body of POST /networks/create for GET /networks/ID; what the engine chose is then asked for.
-
-    The id is always a new one, and with it the name of the bridge where no option names it (moby: br- and 12 digits).
-    """
-    ipam = network.get("IPAM") or {}
-    body = {key: network[key] for key in _COPIED if network.get(key) is not None}
-    body["IPAM"] = {
-        "Driver": ipam.get("Driver") or "default",
-        "Options": ipam.get("Options") or {},
-        "Config": [{key: item[key] for key in _IPAM if item.get(key)} for item in ipam.get("Config") or []],
-    }
-    return body
-
-
 @dataclass(frozen=True)
 class Difference:
     """One option of a network that is not as wanted, in words."""
@@ -104,6 +89,21 @@ class NetworkOutcome:
     outcome: str
     subnets: list[str]
     differences: list[Difference]
+
+
+def body_of(network: dict[str, Any]) -> dict[str, Any]:
+    """Return the body of POST /networks/create for GET /networks/ID; what the engine chose is then asked for.
+
+    The id is always a new one, and with it the name of the bridge where no option names it (moby: br- and 12 digits).
+    """
+    ipam = network.get("IPAM") or {}
+    body = {key: network[key] for key in _COPIED if network.get(key) is not None}
+    body["IPAM"] = {
+        "Driver": ipam.get("Driver") or "default",
+        "Options": ipam.get("Options") or {},
+        "Config": [{key: item[key] for key in _IPAM if item.get(key)} for item in ipam.get("Config") or []],
+    }
+    return body
 
 
 def bridge_of(network: dict[str, Any]) -> str:

@@ -39,93 +39,6 @@ _ETH_ARP, _ETH_IPV6 = 0x0806, 0x86DD
 _ICMPV6 = 58
 
 
-def _announce(interface: str, mac: str, addresses: list[str]) -> None:
-    """Send one announcement for each address from the interface, in the calling thread's namespace. Raises OSError."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((interface, 0))
-        for text in addresses:
-            raw.send(frame(mac, text))
-
-
-def frame(mac: str, address: str) -> bytes:
-    """The Ethernet frame of an ARP announcement (RFC 5227) or an unsolicited neighbour advertisement (RFC 4861)."""
-    source = bytes.fromhex(mac.replace(":", ""))
-    found = ipaddress.ip_address(address)
-    if found.version == 4:
-        return _BROADCAST + source + struct.pack("!H", _ETH_ARP) + _arp(source, found.packed)
-    return _ALL_NODES_MAC + source + struct.pack("!H", _ETH_IPV6) + _advertisement(source, found.packed)
-
-
-def _arp(mac: bytes, address: bytes) -> bytes:
-    # A request for its own address, as RFC 5227 has it, section 3.
-    return struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + address + bytes(6) + address
-
-
-def _advertisement(mac: bytes, address: bytes) -> bytes:
-    target = _ALL_NODES.packed
-    # Flag: override. Option 2: the target's link-layer address.
-    body = struct.pack("!I", 0x20000000) + address + struct.pack("!BB", 2, 1) + mac
-    message = struct.pack("!BBH", 136, 0, 0) + body
-    pseudo = address + target + struct.pack("!II", len(message), _ICMPV6)
-    message = struct.pack("!BBH", 136, 0, _checksum(pseudo + message)) + body
-    header = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, 255)
-    return header + address + target + message
-
-
-def _checksum(data: bytes) -> int:
-    """RFC 1071; data has an even length."""
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-class ContainerLinks(Protocol):
-    """What is asked of the kernel about containers. Everything raises ChangeFailed."""
-
-    def read(self, pid: int) -> tuple[list[Link], str]:
-        """Return the links of a process's namespace, and the name of the one with the IPv4 default route."""
-
-    def set_mac(self, pid: int, link: Link, mac: str) -> None:
-        """Give a link another MAC address, and tell its neighbours; veth takes one while it is up."""
-
-
-class KernelLinks:
-    """Those of this host. To change one takes pyroute2."""
-
-    def read(self, pid: int) -> tuple[list[Link], str]:
-        """Ask the kernel."""
-        try:
-            return read_container_links(pid)
-        except UnreadableError as error:
-            raise ChangeFailed(str(error)) from error
-
-    def set_mac(self, pid: int, link: Link, mac: str) -> None:
-        """Tell the kernel, and the neighbours: Docker Engine 28 has announced the one that it drew."""
-        from pyroute2 import NetNS
-        from pyroute2.netlink.exceptions import NetlinkError
-
-        try:
-            with _in_namespace(NetNS, pid) as route:
-                route.link("set", index=link.index, address=mac)
-        except (NetlinkError, OSError) as error:
-            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
-        addresses = [address.ip for address in map(ipaddress.ip_interface, link.addresses)]
-        own = [str(address) for address in addresses if not address.is_link_local]
-        # Unheard, neighbours find out by themselves later.
-        with contextlib.suppress(OSError):
-            in_namespace(pid, lambda: _announce(link.name, mac, own))
-
-
-def _in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:
-    """Pyroute2's NetNS for the network namespace of process pid. Raises FileNotFoundError when that is gone."""
-    path = f"/proc/{pid}/ns/net"
-    os.stat(path)
-    # By default it would make a namespace where it finds none.
-    namespace: AbstractContextManager[Any] = netns(path, flags=0)
-    return namespace
-
-
 class Connector:
     """Connects by the engine's API, and looks after in the kernel."""
 
@@ -207,16 +120,16 @@ class Connector:
                 )
 
 
+def is_running(container: dict[str, Any]) -> bool:
+    """Whether the container has processes; a paused one has."""
+    return bool((container.get("State") or {}).get("Running"))
+
+
 def _find(container: dict[str, Any] | None, endpoint: EndpointState) -> EndpointState | None:
     """The container's endpoint on the network of the same name."""
     if container is None:
         return None
     return next((item for item in endpoints_of(container) if item.network == endpoint.network), None)
-
-
-def is_running(container: dict[str, Any]) -> bool:
-    """Whether the container has processes; a paused one has."""
-    return bool((container.get("State") or {}).get("Running"))
 
 
 def _has_addresses(found: EndpointState, wanted: EndpointState) -> bool:
@@ -245,3 +158,90 @@ def _besides_addresses(config: dict[str, Any]) -> dict[str, Any]:
     return {
         key: sorted(value) if isinstance(value, list) else value for key, value in config.items() if key != "IPAMConfig"
     }
+
+
+class ContainerLinks(Protocol):
+    """What is asked of the kernel about containers. Everything raises ChangeFailed."""
+
+    def read(self, pid: int) -> tuple[list[Link], str]:
+        """Return the links of a process's namespace, and the name of the one with the IPv4 default route."""
+
+    def set_mac(self, pid: int, link: Link, mac: str) -> None:
+        """Give a link another MAC address, and tell its neighbours; veth takes one while it is up."""
+
+
+class KernelLinks:
+    """Those of this host. To change one takes pyroute2."""
+
+    def read(self, pid: int) -> tuple[list[Link], str]:
+        """Ask the kernel."""
+        try:
+            return read_container_links(pid)
+        except UnreadableError as error:
+            raise ChangeFailed(str(error)) from error
+
+    def set_mac(self, pid: int, link: Link, mac: str) -> None:
+        """Tell the kernel, and the neighbours: Docker Engine 28 has announced the one that it drew."""
+        from pyroute2 import NetNS
+        from pyroute2.netlink.exceptions import NetlinkError
+
+        try:
+            with _in_namespace(NetNS, pid) as route:
+                route.link("set", index=link.index, address=mac)
+        except (NetlinkError, OSError) as error:
+            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
+        addresses = [address.ip for address in map(ipaddress.ip_interface, link.addresses)]
+        own = [str(address) for address in addresses if not address.is_link_local]
+        # Unheard, neighbours find out by themselves later.
+        with contextlib.suppress(OSError):
+            in_namespace(pid, lambda: _announce(link.name, mac, own))
+
+
+def _in_namespace(netns: Any, pid: int) -> AbstractContextManager[Any]:
+    """Pyroute2's NetNS for the network namespace of process pid. Raises FileNotFoundError when that is gone."""
+    path = f"/proc/{pid}/ns/net"
+    os.stat(path)
+    # By default it would make a namespace where it finds none.
+    namespace: AbstractContextManager[Any] = netns(path, flags=0)
+    return namespace
+
+
+def _announce(interface: str, mac: str, addresses: list[str]) -> None:
+    """Send one announcement for each address from the interface, in the calling thread's namespace. Raises OSError."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        for text in addresses:
+            raw.send(frame(mac, text))
+
+
+def frame(mac: str, address: str) -> bytes:
+    """The Ethernet frame of an ARP announcement (RFC 5227) or an unsolicited neighbour advertisement (RFC 4861)."""
+    source = bytes.fromhex(mac.replace(":", ""))
+    found = ipaddress.ip_address(address)
+    if found.version == 4:
+        return _BROADCAST + source + struct.pack("!H", _ETH_ARP) + _arp(source, found.packed)
+    return _ALL_NODES_MAC + source + struct.pack("!H", _ETH_IPV6) + _advertisement(source, found.packed)
+
+
+def _arp(mac: bytes, address: bytes) -> bytes:
+    # A request for its own address, as RFC 5227 has it, section 3.
+    return struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + address + bytes(6) + address
+
+
+def _advertisement(mac: bytes, address: bytes) -> bytes:
+    target = _ALL_NODES.packed
+    # Flag: override. Option 2: the target's link-layer address.
+    body = struct.pack("!I", 0x20000000) + address + struct.pack("!BB", 2, 1) + mac
+    message = struct.pack("!BBH", 136, 0, 0) + body
+    pseudo = address + target + struct.pack("!II", len(message), _ICMPV6)
+    message = struct.pack("!BBH", 136, 0, _checksum(pseudo + message)) + body
+    header = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, 255)
+    return header + address + target + message
+
+
+def _checksum(data: bytes) -> int:
+    """RFC 1071; data has an even length."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

@@ -97,6 +97,16 @@ class NetworkRequest:
         return [pool for pool in self.pools if pool.base.version == version]
 
 
+def parse_requests(networks: list[dict[str, Any]]) -> list[NetworkRequest]:
+    """Return the requests in the order of the list. Raises Refusal that names value, place and what is allowed."""
+    return [_request(f"networks[{index}]", item) for index, item in enumerate(networks)]
+
+
+def parse_avoid(ranges: list[str]) -> list[CIDR]:
+    """Return the ranges to keep clear of. Raises Refusal."""
+    return [_cidr(f"avoid[{index}]", text) for index, text in enumerate(ranges)]
+
+
 def driver_options(request: NetworkRequest) -> dict[str, str]:
     """The driver's options that the request names, by the driver's own names."""
     asked: dict[str, Any] = {
@@ -112,19 +122,18 @@ def driver_options(request: NetworkRequest) -> dict[str, str]:
     return {name: _option_text(value) for name, value in asked.items() if value is not None}
 
 
+def contains(outer: CIDR, inner: CIDR) -> bool:
+    """Whether inner lies in outer; never across families."""
+    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
 def _option_text(value: object) -> str:
     """A value as the driver reads it: Go's spelling of booleans."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def parse_requests(networks: list[dict[str, Any]]) -> list[NetworkRequest]:
-    """Return the requests in the order of the list. Raises Refusal that names value, place and what is allowed."""
-    return [_request(f"networks[{index}]", item) for index, item in enumerate(networks)]
-
-
-def parse_avoid(ranges: list[str]) -> list[CIDR]:
-    """Return the ranges to keep clear of. Raises Refusal."""
-    return [_cidr(f"avoid[{index}]", text) for index, text in enumerate(ranges)]
 
 
 def _request(place: str, item: dict[str, Any]) -> NetworkRequest:
@@ -295,15 +304,6 @@ def _check_combinations(request: NetworkRequest) -> None:
     for version, mode in request.gateway_modes.items():
         if mode == "isolated" and not request.internal:
             raise _wrong(f"{request.place}.gateway_mode_ipv{version}", mode, "it needs internal: true")
-
-
-def contains(outer: CIDR, inner: CIDR) -> bool:
-    """Whether inner lies in outer; never across families."""
-    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
-    return False
 
 
 def _wrong(place: str, value: object, allowed: str) -> Refusal:

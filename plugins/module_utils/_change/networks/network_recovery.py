@@ -59,42 +59,33 @@ MODULE = "bridge_network"
 P = TypeVar("P", bound=ChangePlan)
 
 
-def _create_command(body: dict[str, Any]) -> str:
-    """`docker network create` for a body of POST /networks/create."""
-    words = ["docker", "network", "create", "--driver", str(body.get("Driver") or "bridge")]
-    ipam = body.get("IPAM") or {}
-    for config in ipam.get("Config") or []:
-        words += _option("--subnet", config.get("Subnet"))
-        words += _option("--ip-range", config.get("IPRange"))
-        words += _option("--gateway", config.get("Gateway"))
-        for name, address in (config.get("AuxiliaryAddresses") or {}).items():
-            words += ["--aux-address", f"{name}={address}"]
-    words += [f"--ipam-opt={key}={value}" for key, value in (ipam.get("Options") or {}).items()]
-    words += ["--internal"] if body.get("Internal") else []
-    words += ["--attachable"] if body.get("Attachable") else []
-    words += ["--ipv6"] if body.get("EnableIPv6") else []
-    words += ["--ipv4=false"] if body.get("EnableIPv4") is False else []
-    words += [f"--opt={key}={value}" for key, value in (body.get("Options") or {}).items()]
-    words += [f"--label={key}={value}" for key, value in (body.get("Labels") or {}).items()]
-    return shlex.join([*words, str(body["Name"])])
+@dataclass(frozen=True)
+class RecoveryPlan:
+    """Nothing but putting back."""
+
+    outline: Outline
+    records: list[RecreationRecord] = field(default_factory=list)
 
 
-def _connect_command(endpoint: EndpointState) -> str:
-    """`docker network connect` for an endpoint."""
-    request = endpoint.request(pinned=endpoint.runs)
-    ipam = request.get("IPAMConfig") or {}
-    words = ["docker", "network", "connect"]
-    words += _option("--ip", ipam.get("IPv4Address"))
-    words += _option("--ip6", ipam.get("IPv6Address"))
-    words += [f"--alias={alias}" for alias in request.get("Aliases") or []]
-    words += [f"--link={link}" for link in request.get("Links") or []]
-    words += [f"--driver-opt={key}={value}" for key, value in (request.get("DriverOpts") or {}).items()]
-    words += _option("--gw-priority", request.get("GwPriority"))
-    return shlex.join([*words, endpoint.network, endpoint.name])
+@dataclass(frozen=True)
+class _Step:
+    """A network to be put back as its record says, or to be removed."""
+
+    name: str
+    id: str = ""
+    record: RecreationRecord | None = None
+
+    @property
+    def action(self) -> str:
+        return f"put network {self.name} back as it was" if self.record else f"remove network {self.name} again"
 
 
-def _option(name: str, value: Any) -> list[str]:
-    return [name, str(value)] if value else []
+@dataclass(frozen=True)
+class UndoPlan:
+    """What is taken back, the last one first."""
+
+    outline: Outline
+    steps: list[_Step]
 
 
 def put_back(api: NetworkApi, record: RecreationRecord, links: ContainerLinks | None = None) -> list[str]:
@@ -190,6 +181,44 @@ class _Restoration:
         return f"{what}. Once the cause is fixed: {' && '.join(commands)}"
 
 
+def _create_command(body: dict[str, Any]) -> str:
+    """`docker network create` for a body of POST /networks/create."""
+    words = ["docker", "network", "create", "--driver", str(body.get("Driver") or "bridge")]
+    ipam = body.get("IPAM") or {}
+    for config in ipam.get("Config") or []:
+        words += _option("--subnet", config.get("Subnet"))
+        words += _option("--ip-range", config.get("IPRange"))
+        words += _option("--gateway", config.get("Gateway"))
+        for name, address in (config.get("AuxiliaryAddresses") or {}).items():
+            words += ["--aux-address", f"{name}={address}"]
+    words += [f"--ipam-opt={key}={value}" for key, value in (ipam.get("Options") or {}).items()]
+    words += ["--internal"] if body.get("Internal") else []
+    words += ["--attachable"] if body.get("Attachable") else []
+    words += ["--ipv6"] if body.get("EnableIPv6") else []
+    words += ["--ipv4=false"] if body.get("EnableIPv4") is False else []
+    words += [f"--opt={key}={value}" for key, value in (body.get("Options") or {}).items()]
+    words += [f"--label={key}={value}" for key, value in (body.get("Labels") or {}).items()]
+    return shlex.join([*words, str(body["Name"])])
+
+
+def _connect_command(endpoint: EndpointState) -> str:
+    """`docker network connect` for an endpoint."""
+    request = endpoint.request(pinned=endpoint.runs)
+    ipam = request.get("IPAMConfig") or {}
+    words = ["docker", "network", "connect"]
+    words += _option("--ip", ipam.get("IPv4Address"))
+    words += _option("--ip6", ipam.get("IPv6Address"))
+    words += [f"--alias={alias}" for alias in request.get("Aliases") or []]
+    words += [f"--link={link}" for link in request.get("Links") or []]
+    words += [f"--driver-opt={key}={value}" for key, value in (request.get("DriverOpts") or {}).items()]
+    words += _option("--gw-priority", request.get("GwPriority"))
+    return shlex.join([*words, endpoint.network, endpoint.name])
+
+
+def _option(name: str, value: Any) -> list[str]:
+    return [name, str(value)] if value else []
+
+
 def left_halfway(changes: Sequence[RecordedChange], api: NetworkApi) -> list[RecreationRecord]:
     """The networks that the newest change of this host's networks left halfway, as some container is not on its own.
 
@@ -211,14 +240,6 @@ def _is_halfway(record: RecreationRecord, api: NetworkApi) -> bool:
         if found is None or api.inspect(found.network_id or found.network) is None:
             return True
     return False
-
-
-@dataclass(frozen=True)
-class RecoveryPlan:
-    """Nothing but putting back."""
-
-    outline: Outline
-    records: list[RecreationRecord] = field(default_factory=list)
 
 
 class Recovering(Generic[P]):
@@ -263,27 +284,6 @@ def _outline(records: list[RecreationRecord]) -> Outline:
     ]
     warning = "only what a killed run left halfway is put back; run it again for the networks as they are wanted"
     return Outline(actions, warnings=[warning], results={"networks": []})
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A network to be put back as its record says, or to be removed."""
-
-    name: str
-    id: str = ""
-    record: RecreationRecord | None = None
-
-    @property
-    def action(self) -> str:
-        return f"put network {self.name} back as it was" if self.record else f"remove network {self.name} again"
-
-
-@dataclass(frozen=True)
-class UndoPlan:
-    """What is taken back, the last one first."""
-
-    outline: Outline
-    steps: list[_Step]
 
 
 class NetworkUndo:

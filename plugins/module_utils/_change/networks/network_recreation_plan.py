@@ -48,66 +48,6 @@ _SHORTEST_ID = 12
 _OWN_NETWORKS = ("bridge", "host", "none")
 
 
-class AddressAllocator:
-    """The addresses of one network and family; config: its entry of IPAM.Config, None where it has none."""
-
-    def __init__(self, config: dict[str, Any] | None, used: Iterable[str] = ()) -> None:
-        self._subnet: Subnet | None = None
-        self._used = {int(ipaddress.ip_address(address)) for address in used if address}
-        if config is None:
-            return
-        self._subnet = ipaddress.ip_network(config["Subnet"], strict=False)
-        own_range = config.get("IPRange") or config["Subnet"]
-        self._range: Subnet = ipaddress.ip_network(own_range, strict=False)
-        self._reserved = {int(self._subnet.network_address), int(self._subnet.broadcast_address)}
-        gateway = (config.get("Gateway") or "").split("/")[0]
-        auxiliary = (config.get("AuxiliaryAddresses") or {}).values()
-        self._reserved |= {int(ipaddress.ip_address(address)) for address in [gateway, *auxiliary] if address}
-        if not gateway:
-            # The engine then takes the first for itself.
-            self._reserved.add(self._lowest())
-
-    def allows(self, address: str) -> bool:
-        """Whether an endpoint can have the address, if no other endpoint has it."""
-        wanted = ipaddress.ip_address(address)
-        return self._subnet is not None and wanted in self._subnet and int(wanted) not in self._reserved
-
-    def reserve(self, address: str) -> None:
-        """Have an endpoint take the address, if there is one."""
-        if address:
-            self._used.add(int(ipaddress.ip_address(address)))
-
-    def gives(self, address: str) -> bool:
-        """Whether address is the one that the next endpoint gets which asks for none."""
-        return self._subnet is not None and self._lowest() == int(ipaddress.ip_address(address))
-
-    def take(self) -> None:
-        """Have an endpoint take whatever it gets."""
-        if self._subnet is not None:
-            self._used.add(self._lowest())
-
-    def _lowest(self) -> int:
-        candidate = int(self._range.network_address)
-        while candidate in self._used or candidate in self._reserved:
-            candidate += 1
-        return candidate
-
-
-def _pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
-    """The pools of a network (an inspect or a body to create it with) by version of IP, some addresses in use."""
-    configs: dict[int, dict[str, Any]] = {}
-    for config in (network.get("IPAM") or {}).get("Config") or []:
-        if config.get("Subnet"):
-            configs.setdefault(ipaddress.ip_network(config["Subnet"], strict=False).version, config)
-    taken = [address.split("/")[0] for address in used if address]
-    return {
-        version: AddressAllocator(
-            configs.get(version), [address for address in taken if ipaddress.ip_address(address).version == version]
-        )
-        for version in (4, 6)
-    }
-
-
 @dataclass(frozen=True)
 class Affected:
     """A container on the network."""
@@ -153,190 +93,6 @@ class Affected:
     def host_config(self) -> dict[str, Any]:
         """HostConfig, as it was created with."""
         return self.data.get("HostConfig") or {}
-
-
-def _host_ports(bindings: list[dict[str, Any]] | None) -> set[str]:
-    return {binding["HostPort"] for binding in bindings or [] if binding.get("HostPort")}
-
-
-def names(word: str, network: dict[str, Any]) -> bool:
-    """Whether a word of `docker run --network` means this network: its name, or its id, or the beginning of that."""
-    return word == network["Name"] or (len(word) >= _SHORTEST_ID and network["Id"].startswith(word))
-
-
-def _refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
-    """Raise Refusal for a network that cannot be made again."""
-    name = old["Name"]
-    if body.get("Name") != name:
-        raise ValueError(f"network {name} cannot be made anew as {body.get('Name')}")
-    options = old.get("Options") or {}
-    if name in _OWN_NETWORKS or options.get("com.docker.network.bridge.default_bridge") == "true":
-        raise _refusal(name, "it is the daemon's own, which takes its options from daemon.json")
-    if old.get("Driver") != "bridge" or body.get("Driver") != "bridge":
-        raise _refusal(name, f"its driver is {old.get('Driver')}, and only bridge networks are re-created")
-    if old.get("Scope") != "local" or old.get("Ingress") or old.get("Services"):
-        raise _refusal(name, "it belongs to a swarm, whose services would lose it")
-    if old.get("ConfigOnly") or (old.get("ConfigFrom") or {}).get("Network"):
-        raise _refusal(name, "it is made from the configuration of another network or serves others as one")
-    driver = (old.get("IPAM") or {}).get("Driver") or "default"
-    if driver != "default":
-        raise _refusal(name, f"its addresses come from the IPAM driver {driver}, which keeps books of its own")
-
-
-def _refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list[Affected]) -> None:
-    """Raise Refusal for containers that could not be put back as they are."""
-    name = old["Name"]
-    known = {item.endpoint.endpoint_id: item for item in affected if item.runs}
-    listed = {data.get("EndpointID"): key for key, data in (old.get("Containers") or {}).items()}
-    for endpoint_id, key in listed.items():
-        if endpoint_id not in known:
-            raise _refusal(name, f"its endpoint {key[:15]} is of no container that could be connected again")
-    for endpoint_id, item in known.items():
-        if endpoint_id not in listed:
-            raise _refusal(name, f"container {item.endpoint.name} is on it, and the network does not know of that")
-    for item in affected:
-        _refuse_container(old, item)
-        _refuse_addresses(name, body, item.endpoint)
-
-
-def _refuse_container(old: dict[str, Any], item: Affected) -> None:
-    name, container = old["Name"], item.endpoint.name
-    state = item.data["State"].get("Status") or ""
-    mode = item.host_config.get("NetworkMode") or ""
-    labels = (item.data.get("Config") or {}).get("Labels") or {}
-    if state in ("restarting", "removing", "dead"):
-        raise _refusal(name, f"container {container} is {state}; run it again when that is over")
-    if "com.docker.swarm.task.id" in labels:
-        raise _refusal(name, f"container {container} is a swarm task, which only its swarm may connect")
-    if any(word != name and names(word, old) for word in (mode, item.endpoint.network)):
-        raise _refusal(
-            name,
-            f"container {container} was created with the network's id instead of its name, and the new network has "
-            "another id, so that it would not start any more. Create that container anew with the name",
-        )
-    for key in item.host_config.get("Sysctls") or {}:
-        found = _OF_INTERFACE.match(key)
-        if found and item.endpoint.interface in ("", found.group(1)):
-            raise _refusal(
-                name,
-                f"container {container} has the sysctl {key}, which goes with the interface and is set only when the "
-                "container starts",
-            )
-
-
-def _refuse_addresses(name: str, body: dict[str, Any], endpoint: EndpointState) -> None:
-    pools = _pools_of(body)
-    for version in (4, 6):
-        address = endpoint.fixed(version)
-        if address and not pools[version].allows(address):
-            raise _refusal(
-                name,
-                f"container {endpoint.name} has the fixed address {address}, which the new network has no room for. "
-                "Choose a subnet with that address in it, or give the container another one",
-            )
-
-
-def _refusal(network: str, why: str) -> Refusal:
-    return Refusal(f"nothing was changed: network {network} cannot be re-created: {why}")
-
-
-def disruptions(
-    affected: list[Affected],
-    after: list[EndpointState],
-    disordered: set[str],
-    containers: Sequence[dict[str, Any]],
-    release: tuple[int, int],
-) -> list[Disruption]:
-    """Everything that a container feels or loses; disordered: ids of those whose order of interfaces changes."""
-    found = []
-    for item in affected:
-        own = [endpoint for endpoint in after if endpoint.container == item.endpoint.container]
-        found += [Disruption(item.endpoint.name, how) for how in _feels(item, own, disordered, release)]
-        found += [
-            Disruption(
-                other["Name"].lstrip("/"), f"shares the network of container {item.endpoint.name} and feels it, too"
-            )
-            for other in containers
-            if item.runs and _shares(other, item)
-        ]
-    return found
-
-
-def _feels(item: Affected, own: list[EndpointState], disordered: set[str], release: tuple[int, int]) -> list[str]:
-    endpoint = item.endpoint
-    if not item.runs:
-        return _loses_mac(item, release) if item.touched else []
-    networks = " and ".join(found.network for found in own)
-    found = [f"is cut off from network {networks} for a moment and runs on; what it talks to there may notice"]
-    for new in own:
-        found += _addresses(item, new)
-    if release < LOWEST_FREE_NAME and endpoint.interface:
-        names = ", ".join(new.interface for new in own if new.interface)
-        found.append(
-            f"its {names} goes by a higher number from then on, until it is next started (this engine counts on)"
-        )
-    if endpoint.container in disordered:
-        found.append(f"its interface on network {endpoint.network} comes after all others, until it is next started")
-    return [*found, *_own_addresses(item), *_chosen_ports(item), *_loses_mac(item, release)]
-
-
-def _addresses(item: Affected, new: EndpointState) -> list[str]:
-    old = next(known for known in [item.endpoint, *item.siblings] if known.network == new.network)
-    found = []
-    for version in (4, 6):
-        before, after = old.address_of(version), new.address_of(version)
-        if before and not after:
-            found.append(
-                f"its address {before} on network {new.network} does not fit any more, and it gets another one"
-            )
-    pinned = [
-        f"its address {address} on network {new.network} becomes a fixed one: the engine would give it another"
-        for address in new.pins.values()
-    ]
-    return [*found, *pinned]
-
-
-def _own_addresses(item: Affected) -> list[str]:
-    """Addresses that were added inside: no one but who added them can put them back."""
-    expected = {address for address in (item.endpoint.address, item.endpoint.address6) if address}
-    for link in item.links:
-        if link.name == item.endpoint.interface:
-            foreign = [
-                address
-                for address in link.addresses
-                if str(ipaddress.ip_interface(address).ip) not in expected
-                and not ipaddress.ip_interface(address).ip.is_link_local
-            ]
-            return [f"loses the address {address}, which was added to its {link.name} inside" for address in foreign]
-    return []
-
-
-def _chosen_ports(item: Affected) -> list[str]:
-    """Ports of the host that the engine chose: it chooses again."""
-    kept = item.kept_ports
-    return [
-        f"its port {port} is published as another port of the host than {number}"
-        for port, published in item.ports.items()
-        for number in sorted(_host_ports(published) - set(kept.get(port, [])))
-    ]
-
-
-def _loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
-    configured = (item.data.get("Config") or {}).get("MacAddress") or ""
-    mode = item.host_config.get("NetworkMode") or ""
-    if release < _FORGETS_MAC or not configured or mode != item.endpoint.network:
-        return []
-    until = " when it is next started" if item.runs else ""
-    return [
-        f"loses its configured MAC address {configured}{until}: this engine takes one only when it creates a container"
-    ]
-
-
-def _shares(other: dict[str, Any], item: Affected) -> bool:
-    mode = (other.get("HostConfig") or {}).get("NetworkMode") or ""
-    kind, dummy, whom = mode.partition(":")
-    running = bool((other.get("State") or {}).get("Running"))
-    return kind == "container" and running and whom in (item.endpoint.container, item.endpoint.name)
 
 
 @dataclass(frozen=True)
@@ -559,3 +315,247 @@ def _connection(endpoint: EndpointState) -> str:
     if not endpoint.runs:
         return f"connect container {endpoint.name}, which does not run, to network {endpoint.network}"
     return f"connect container {endpoint.name} to network {endpoint.network} as {endpoint.text or 'the engine chooses'}"
+
+
+def _refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
+    """Raise Refusal for a network that cannot be made again."""
+    name = old["Name"]
+    if body.get("Name") != name:
+        raise ValueError(f"network {name} cannot be made anew as {body.get('Name')}")
+    options = old.get("Options") or {}
+    if name in _OWN_NETWORKS or options.get("com.docker.network.bridge.default_bridge") == "true":
+        raise _refusal(name, "it is the daemon's own, which takes its options from daemon.json")
+    if old.get("Driver") != "bridge" or body.get("Driver") != "bridge":
+        raise _refusal(name, f"its driver is {old.get('Driver')}, and only bridge networks are re-created")
+    if old.get("Scope") != "local" or old.get("Ingress") or old.get("Services"):
+        raise _refusal(name, "it belongs to a swarm, whose services would lose it")
+    if old.get("ConfigOnly") or (old.get("ConfigFrom") or {}).get("Network"):
+        raise _refusal(name, "it is made from the configuration of another network or serves others as one")
+    driver = (old.get("IPAM") or {}).get("Driver") or "default"
+    if driver != "default":
+        raise _refusal(name, f"its addresses come from the IPAM driver {driver}, which keeps books of its own")
+
+
+def _refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list[Affected]) -> None:
+    """Raise Refusal for containers that could not be put back as they are."""
+    name = old["Name"]
+    known = {item.endpoint.endpoint_id: item for item in affected if item.runs}
+    listed = {data.get("EndpointID"): key for key, data in (old.get("Containers") or {}).items()}
+    for endpoint_id, key in listed.items():
+        if endpoint_id not in known:
+            raise _refusal(name, f"its endpoint {key[:15]} is of no container that could be connected again")
+    for endpoint_id, item in known.items():
+        if endpoint_id not in listed:
+            raise _refusal(name, f"container {item.endpoint.name} is on it, and the network does not know of that")
+    for item in affected:
+        _refuse_container(old, item)
+        _refuse_addresses(name, body, item.endpoint)
+
+
+def _refuse_container(old: dict[str, Any], item: Affected) -> None:
+    name, container = old["Name"], item.endpoint.name
+    state = item.data["State"].get("Status") or ""
+    mode = item.host_config.get("NetworkMode") or ""
+    labels = (item.data.get("Config") or {}).get("Labels") or {}
+    if state in ("restarting", "removing", "dead"):
+        raise _refusal(name, f"container {container} is {state}; run it again when that is over")
+    if "com.docker.swarm.task.id" in labels:
+        raise _refusal(name, f"container {container} is a swarm task, which only its swarm may connect")
+    if any(word != name and names(word, old) for word in (mode, item.endpoint.network)):
+        raise _refusal(
+            name,
+            f"container {container} was created with the network's id instead of its name, and the new network has "
+            "another id, so that it would not start any more. Create that container anew with the name",
+        )
+    for key in item.host_config.get("Sysctls") or {}:
+        found = _OF_INTERFACE.match(key)
+        if found and item.endpoint.interface in ("", found.group(1)):
+            raise _refusal(
+                name,
+                f"container {container} has the sysctl {key}, which goes with the interface and is set only when the "
+                "container starts",
+            )
+
+
+def _refuse_addresses(name: str, body: dict[str, Any], endpoint: EndpointState) -> None:
+    pools = _pools_of(body)
+    for version in (4, 6):
+        address = endpoint.fixed(version)
+        if address and not pools[version].allows(address):
+            raise _refusal(
+                name,
+                f"container {endpoint.name} has the fixed address {address}, which the new network has no room for. "
+                "Choose a subnet with that address in it, or give the container another one",
+            )
+
+
+def _refusal(network: str, why: str) -> Refusal:
+    return Refusal(f"nothing was changed: network {network} cannot be re-created: {why}")
+
+
+def disruptions(
+    affected: list[Affected],
+    after: list[EndpointState],
+    disordered: set[str],
+    containers: Sequence[dict[str, Any]],
+    release: tuple[int, int],
+) -> list[Disruption]:
+    """Everything that a container feels or loses; disordered: ids of those whose order of interfaces changes."""
+    found = []
+    for item in affected:
+        own = [endpoint for endpoint in after if endpoint.container == item.endpoint.container]
+        found += [Disruption(item.endpoint.name, how) for how in _feels(item, own, disordered, release)]
+        found += [
+            Disruption(
+                other["Name"].lstrip("/"), f"shares the network of container {item.endpoint.name} and feels it, too"
+            )
+            for other in containers
+            if item.runs and _shares(other, item)
+        ]
+    return found
+
+
+def _feels(item: Affected, own: list[EndpointState], disordered: set[str], release: tuple[int, int]) -> list[str]:
+    endpoint = item.endpoint
+    if not item.runs:
+        return _loses_mac(item, release) if item.touched else []
+    networks = " and ".join(found.network for found in own)
+    found = [f"is cut off from network {networks} for a moment and runs on; what it talks to there may notice"]
+    for new in own:
+        found += _addresses(item, new)
+    if release < LOWEST_FREE_NAME and endpoint.interface:
+        names = ", ".join(new.interface for new in own if new.interface)
+        found.append(
+            f"its {names} goes by a higher number from then on, until it is next started (this engine counts on)"
+        )
+    if endpoint.container in disordered:
+        found.append(f"its interface on network {endpoint.network} comes after all others, until it is next started")
+    return [*found, *_own_addresses(item), *_chosen_ports(item), *_loses_mac(item, release)]
+
+
+def _addresses(item: Affected, new: EndpointState) -> list[str]:
+    old = next(known for known in [item.endpoint, *item.siblings] if known.network == new.network)
+    found = []
+    for version in (4, 6):
+        before, after = old.address_of(version), new.address_of(version)
+        if before and not after:
+            found.append(
+                f"its address {before} on network {new.network} does not fit any more, and it gets another one"
+            )
+    pinned = [
+        f"its address {address} on network {new.network} becomes a fixed one: the engine would give it another"
+        for address in new.pins.values()
+    ]
+    return [*found, *pinned]
+
+
+def _own_addresses(item: Affected) -> list[str]:
+    """Addresses that were added inside: no one but who added them can put them back."""
+    expected = {address for address in (item.endpoint.address, item.endpoint.address6) if address}
+    for link in item.links:
+        if link.name == item.endpoint.interface:
+            foreign = [
+                address
+                for address in link.addresses
+                if str(ipaddress.ip_interface(address).ip) not in expected
+                and not ipaddress.ip_interface(address).ip.is_link_local
+            ]
+            return [f"loses the address {address}, which was added to its {link.name} inside" for address in foreign]
+    return []
+
+
+def _chosen_ports(item: Affected) -> list[str]:
+    """Ports of the host that the engine chose: it chooses again."""
+    kept = item.kept_ports
+    return [
+        f"its port {port} is published as another port of the host than {number}"
+        for port, published in item.ports.items()
+        for number in sorted(_host_ports(published) - set(kept.get(port, [])))
+    ]
+
+
+def _host_ports(bindings: list[dict[str, Any]] | None) -> set[str]:
+    return {binding["HostPort"] for binding in bindings or [] if binding.get("HostPort")}
+
+
+def _loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
+    configured = (item.data.get("Config") or {}).get("MacAddress") or ""
+    mode = item.host_config.get("NetworkMode") or ""
+    if release < _FORGETS_MAC or not configured or mode != item.endpoint.network:
+        return []
+    until = " when it is next started" if item.runs else ""
+    return [
+        f"loses its configured MAC address {configured}{until}: this engine takes one only when it creates a container"
+    ]
+
+
+def _shares(other: dict[str, Any], item: Affected) -> bool:
+    mode = (other.get("HostConfig") or {}).get("NetworkMode") or ""
+    kind, dummy, whom = mode.partition(":")
+    running = bool((other.get("State") or {}).get("Running"))
+    return kind == "container" and running and whom in (item.endpoint.container, item.endpoint.name)
+
+
+def names(word: str, network: dict[str, Any]) -> bool:
+    """Whether a word of `docker run --network` means this network: its name, or its id, or the beginning of that."""
+    return word == network["Name"] or (len(word) >= _SHORTEST_ID and network["Id"].startswith(word))
+
+
+def _pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
+    """The pools of a network (an inspect or a body to create it with) by version of IP, some addresses in use."""
+    configs: dict[int, dict[str, Any]] = {}
+    for config in (network.get("IPAM") or {}).get("Config") or []:
+        if config.get("Subnet"):
+            configs.setdefault(ipaddress.ip_network(config["Subnet"], strict=False).version, config)
+    taken = [address.split("/")[0] for address in used if address]
+    return {
+        version: AddressAllocator(
+            configs.get(version), [address for address in taken if ipaddress.ip_address(address).version == version]
+        )
+        for version in (4, 6)
+    }
+
+
+class AddressAllocator:
+    """The addresses of one network and family; config: its entry of IPAM.Config, None where it has none."""
+
+    def __init__(self, config: dict[str, Any] | None, used: Iterable[str] = ()) -> None:
+        self._subnet: Subnet | None = None
+        self._used = {int(ipaddress.ip_address(address)) for address in used if address}
+        if config is None:
+            return
+        self._subnet = ipaddress.ip_network(config["Subnet"], strict=False)
+        own_range = config.get("IPRange") or config["Subnet"]
+        self._range: Subnet = ipaddress.ip_network(own_range, strict=False)
+        self._reserved = {int(self._subnet.network_address), int(self._subnet.broadcast_address)}
+        gateway = (config.get("Gateway") or "").split("/")[0]
+        auxiliary = (config.get("AuxiliaryAddresses") or {}).values()
+        self._reserved |= {int(ipaddress.ip_address(address)) for address in [gateway, *auxiliary] if address}
+        if not gateway:
+            # The engine then takes the first for itself.
+            self._reserved.add(self._lowest())
+
+    def allows(self, address: str) -> bool:
+        """Whether an endpoint can have the address, if no other endpoint has it."""
+        wanted = ipaddress.ip_address(address)
+        return self._subnet is not None and wanted in self._subnet and int(wanted) not in self._reserved
+
+    def reserve(self, address: str) -> None:
+        """Have an endpoint take the address, if there is one."""
+        if address:
+            self._used.add(int(ipaddress.ip_address(address)))
+
+    def gives(self, address: str) -> bool:
+        """Whether address is the one that the next endpoint gets which asks for none."""
+        return self._subnet is not None and self._lowest() == int(ipaddress.ip_address(address))
+
+    def take(self) -> None:
+        """Have an endpoint take whatever it gets."""
+        if self._subnet is not None:
+            self._used.add(self._lowest())
+
+    def _lowest(self) -> int:
+        candidate = int(self._range.network_address)
+        while candidate in self._used or candidate in self._reserved:
+            candidate += 1
+        return candidate

@@ -71,90 +71,6 @@ class Back(Generic[T]):
     """What exists no longer."""
 
 
-def sysctls_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[SysctlChange]:
-    """Return the values to write, in order: those that set every interface first, then single ones.
-
-    now: all running values. Where all interfaces are set, those that follow are among the changes, and those that stay
-    as they are, too, since they must be written again.
-    """
-    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: key)
-    families = {_KNOBS[key]: value for key, value in wanted.items() if key in _KNOBS}
-    for key, value in now.items():
-        found = _FAMILY.match(key)
-        if found and found.group(1) in families and key not in wanted:
-            wanted[key] = value if key in pasts else families[found.group(1)]
-    order = sorted(wanted, key=lambda key: (list(_KNOBS).index(key) if key in _KNOBS else len(_KNOBS), key))
-    return Back([SysctlChange(key, now[key], wanted[key]) for key in order], conflicts, gone)
-
-
-def sysctl_sentences(changes: Sequence[SysctlChange]) -> list[str]:
-    """One sentence a change, but for what the kernel sets along with another."""
-    leaders: dict[str, SysctlChange] = {}
-    for change in changes:
-        if change.key in _KNOBS:
-            leaders.setdefault(_KNOBS[change.key], change)
-    said: list[str] = []
-    for change in changes:
-        found = _FAMILY.match(change.key)
-        leader = leaders.get(found.group(1)) if found else None
-        follows = leader is not None and leader is not change and leader.after == change.after
-        if change.before != change.after and not follows:
-            said.append(f"set {change.key} from {change.before} back to {change.after}")
-    return said
-
-
-def ports_back(pasts: Sequence[PortPast], modes: Mapping[tuple[int, str], bool]) -> Back[PortChange]:
-    """Return the ports to set.
-
-    modes: hairpin mode by index and name of the interface; one that was made anew since is another port.
-    """
-    back: Back[PortChange] = Back()
-    for item in pasts:
-        port = item.port
-        mode = modes.get((port.index, port.port))
-        if mode is None:
-            back.gone.append(f"{port.port}, the port of container {port.container} on {port.bridge}")
-        elif mode != (item.past.before == "on"):
-            back.changes.append(
-                PortChange(
-                    port.index, port.port, port.bridge, port.network, port.container, before=mode, after=not mode
-                )
-            )
-    return back
-
-
-def policies_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[PolicyChange]:
-    """Return the policies of FORWARD to set, by family."""
-    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: f"the policy of {CHAIN} ({NAMES.get(key, key)})")
-    return Back([PolicyChange(key, now[key], value) for key, value in wanted.items()], conflicts, gone)
-
-
-def units_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[UnitRecord]:
-    """Return the units to enable, disable or remove."""
-    wanted, conflicts, gone = _sorted_out(pasts, now, lambda name: f"unit {name}")
-    return Back([UnitRecord(name, now[name], value) for name, value in wanted.items()], conflicts, gone)
-
-
-def _sorted_out(
-    pasts: Mapping[K, Past], now: Mapping[K, str], name: Callable[[K], str]
-) -> tuple[dict[K, str], list[str], list[str]]:
-    wanted: dict[K, str] = {}
-    conflicts: list[str] = []
-    gone: list[str] = []
-    for key, past in pasts.items():
-        value = now.get(key)
-        if value is None:
-            gone.append(name(key))
-        elif value == past.before:
-            continue
-        elif value in past.ours:
-            wanted[key] = past.before
-        else:
-            ours = " or ".join(sorted(past.ours))
-            conflicts.append(f"{name(key)} is {value} by now, it was {past.before} before, and was made {ours}")
-    return wanted, conflicts, gone
-
-
 @dataclass(frozen=True)
 class Kept:
     """Files as they are now, and what the journal kept of before."""
@@ -185,56 +101,6 @@ class FilesBack:
     blocked: set[str] = field(default_factory=set)
     """Their paths."""
     notes: list[str] = field(default_factory=list)
-
-
-def _files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
-    """Return what becomes of the files; one that somebody else has changed since stays."""
-    back = FilesBack()
-    for past in pasts:
-        goal = past.unbroken[0].before
-        now = kept.digests[past.path]
-        if now == digest(goal):
-            continue
-        if now not in {digest(content) for content in past.ours}:
-            what = "was removed" if now is None else "was changed"
-            back.blocked.add(past.path)
-            back.conflicts.append(f"{past.path} {what} by somebody else since it was written here")
-            continue
-        if past.unbroken != past.links:
-            back.notes.append(
-                f"{past.path} was changed by somebody else between two changes of this collection, and is put back as "
-                "they left it"
-            )
-        back.changes.append(FileBack(_state(past, kept), None if goal is None else kept.copies[goal.copy]))
-    return back
-
-
-def _file_sentences(changes: Sequence[FileBack]) -> list[str]:
-    """One sentence a file."""
-    return [
-        f"remove {item.state.path}" if item.data is None else f"write {item.state.path} as it was before"
-        for item in changes
-    ]
-
-
-def _file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
-    """Before and after."""
-    return [Diff(item.state.path, _shown(item.state.data), _shown(item.data)) for item in changes]
-
-
-def _state(past: FilePast, kept: Kept) -> FileState:
-    state = kept.states[past.path]
-    found = past.unbroken[0].found
-    return state if state.data is not None else replace(state, mode=found.mode, uid=found.uid, gid=found.gid)
-
-
-def _shown(data: bytes | None) -> str:
-    """As text with secrets masked, by the names of keys in what may be a daemon.json that dockerd reads no more."""
-    text = (data or b"").decode("utf-8", "replace")
-    try:
-        return masked_text(text) if isinstance(json.loads(text), dict) else mask_text(text)
-    except (ValueError, RecursionError):
-        return mask_text(text)
 
 
 @dataclass(frozen=True)
@@ -364,3 +230,137 @@ def _open_sentences(policies: list[PolicyChange], present: Present, sysctls: lis
         for item in policies
         if item.after == "ACCEPT" and values.get(knobs.get(item.family, "")) == "1"
     ]
+
+
+def sysctls_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[SysctlChange]:
+    """Return the values to write, in order: those that set every interface first, then single ones.
+
+    now: all running values. Where all interfaces are set, those that follow are among the changes, and those that stay
+    as they are, too, since they must be written again.
+    """
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: key)
+    families = {_KNOBS[key]: value for key, value in wanted.items() if key in _KNOBS}
+    for key, value in now.items():
+        found = _FAMILY.match(key)
+        if found and found.group(1) in families and key not in wanted:
+            wanted[key] = value if key in pasts else families[found.group(1)]
+    order = sorted(wanted, key=lambda key: (list(_KNOBS).index(key) if key in _KNOBS else len(_KNOBS), key))
+    return Back([SysctlChange(key, now[key], wanted[key]) for key in order], conflicts, gone)
+
+
+def sysctl_sentences(changes: Sequence[SysctlChange]) -> list[str]:
+    """One sentence a change, but for what the kernel sets along with another."""
+    leaders: dict[str, SysctlChange] = {}
+    for change in changes:
+        if change.key in _KNOBS:
+            leaders.setdefault(_KNOBS[change.key], change)
+    said: list[str] = []
+    for change in changes:
+        found = _FAMILY.match(change.key)
+        leader = leaders.get(found.group(1)) if found else None
+        follows = leader is not None and leader is not change and leader.after == change.after
+        if change.before != change.after and not follows:
+            said.append(f"set {change.key} from {change.before} back to {change.after}")
+    return said
+
+
+def ports_back(pasts: Sequence[PortPast], modes: Mapping[tuple[int, str], bool]) -> Back[PortChange]:
+    """Return the ports to set.
+
+    modes: hairpin mode by index and name of the interface; one that was made anew since is another port.
+    """
+    back: Back[PortChange] = Back()
+    for item in pasts:
+        port = item.port
+        mode = modes.get((port.index, port.port))
+        if mode is None:
+            back.gone.append(f"{port.port}, the port of container {port.container} on {port.bridge}")
+        elif mode != (item.past.before == "on"):
+            back.changes.append(
+                PortChange(
+                    port.index, port.port, port.bridge, port.network, port.container, before=mode, after=not mode
+                )
+            )
+    return back
+
+
+def policies_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[PolicyChange]:
+    """Return the policies of FORWARD to set, by family."""
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda key: f"the policy of {CHAIN} ({NAMES.get(key, key)})")
+    return Back([PolicyChange(key, now[key], value) for key, value in wanted.items()], conflicts, gone)
+
+
+def units_back(pasts: Mapping[str, Past], now: Mapping[str, str]) -> Back[UnitRecord]:
+    """Return the units to enable, disable or remove."""
+    wanted, conflicts, gone = _sorted_out(pasts, now, lambda name: f"unit {name}")
+    return Back([UnitRecord(name, now[name], value) for name, value in wanted.items()], conflicts, gone)
+
+
+def _sorted_out(
+    pasts: Mapping[K, Past], now: Mapping[K, str], name: Callable[[K], str]
+) -> tuple[dict[K, str], list[str], list[str]]:
+    wanted: dict[K, str] = {}
+    conflicts: list[str] = []
+    gone: list[str] = []
+    for key, past in pasts.items():
+        value = now.get(key)
+        if value is None:
+            gone.append(name(key))
+        elif value == past.before:
+            continue
+        elif value in past.ours:
+            wanted[key] = past.before
+        else:
+            ours = " or ".join(sorted(past.ours))
+            conflicts.append(f"{name(key)} is {value} by now, it was {past.before} before, and was made {ours}")
+    return wanted, conflicts, gone
+
+
+def _files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
+    """Return what becomes of the files; one that somebody else has changed since stays."""
+    back = FilesBack()
+    for past in pasts:
+        goal = past.unbroken[0].before
+        now = kept.digests[past.path]
+        if now == digest(goal):
+            continue
+        if now not in {digest(content) for content in past.ours}:
+            what = "was removed" if now is None else "was changed"
+            back.blocked.add(past.path)
+            back.conflicts.append(f"{past.path} {what} by somebody else since it was written here")
+            continue
+        if past.unbroken != past.links:
+            back.notes.append(
+                f"{past.path} was changed by somebody else between two changes of this collection, and is put back as "
+                "they left it"
+            )
+        back.changes.append(FileBack(_state(past, kept), None if goal is None else kept.copies[goal.copy]))
+    return back
+
+
+def _file_sentences(changes: Sequence[FileBack]) -> list[str]:
+    """One sentence a file."""
+    return [
+        f"remove {item.state.path}" if item.data is None else f"write {item.state.path} as it was before"
+        for item in changes
+    ]
+
+
+def _file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
+    """Before and after."""
+    return [Diff(item.state.path, _shown(item.state.data), _shown(item.data)) for item in changes]
+
+
+def _state(past: FilePast, kept: Kept) -> FileState:
+    state = kept.states[past.path]
+    found = past.unbroken[0].found
+    return state if state.data is not None else replace(state, mode=found.mode, uid=found.uid, gid=found.gid)
+
+
+def _shown(data: bytes | None) -> str:
+    """As text with secrets masked, by the names of keys in what may be a daemon.json that dockerd reads no more."""
+    text = (data or b"").decode("utf-8", "replace")
+    try:
+        return masked_text(text) if isinstance(json.loads(text), dict) else mask_text(text)
+    except (ValueError, RecursionError):
+        return mask_text(text)
