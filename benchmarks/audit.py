@@ -1,8 +1,8 @@
 """The audit of a host with 50 containers as a whole, beside what others do on that host in the same run. Takes root.
 
-On the host, as programs: the module as Ansible runs it there, with Python's start and the loading of all code, and the
-nine checks of docker-bench-security that are about the network. From the controller, over SSH: the audit,
-ansible.builtin.ping, and docker-bench-security. The audit judges by all checks and works out who reaches what.
+On the host, as programs: the module as Ansible runs it there, which reads, with Python's start and the loading of all
+code, and the nine checks of docker-bench-security that are about the network. From the controller, over SSH: the audit,
+ansible.builtin.ping, and docker-bench-security. There the audit judges by all checks and works out who reaches what.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def bench_host(name: str) -> Iterator[Host]:
 
 def compare(host: Host, docker_bench: Path | None, rounds: int) -> None:
     """Print both tables."""
-    audit, peer = "docker_netcheck, all checks", "docker-bench-security, nine checks"
+    audit, peer = "docker_netcheck", "docker-bench-security, nine checks"
     loading = "of that, the start: Python, Ansible's code and ours"
     programs = {
         audit: module_on(host, "audit"),
@@ -105,7 +105,7 @@ def compare(host: Host, docker_bench: Path | None, rounds: int) -> None:
         programs[peer] = docker_bench_on(host, docker_bench)
     print(f"{host.name}, engine {host.engine_version}: {LOAD}; medians of {rounds} runs in turn")
     took = on_host(host, programs, rounds)
-    took = {"docker_netcheck, reading and judging alone": took[audit].without(took[loading]), **took}
+    took = {"docker_netcheck, reading alone": took[audit].without(took[loading]), **took}
     table("on the host", took, audit)
     if docker_bench is not None:
         table("on the host, the start of docker_netcheck left out", took, next(iter(took)))
