@@ -16,8 +16,7 @@ import time
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import SUMMARY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 
 from benchmarks.matrix import HOSTS
 
@@ -32,7 +31,7 @@ def one(kind: str, containers: int, layout: int, *, proxy: bool) -> dict[str, fl
     snapshot = HOSTS[kind](NETWORKS, containers, layout=layout, proxy=proxy).snapshot()
     made = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
-    said = json.dumps(judged(Examined(snapshot, Settings()), SUMMARY))
+    said = json.dumps(judged(AuditContext(snapshot, Settings()), SUMMARY))
     return {
         "seconds": time.process_time() - start,
         "ports": sum(len(container.published) for container in snapshot.containers),

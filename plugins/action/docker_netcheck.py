@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.options 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sources_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
 def _audit(policy: Policy, detail: str, inventory_name: str) -> Callable[[HostSnapshot], dict[str, Any]]:
     def judge(snapshot: HostSnapshot) -> dict[str, Any]:
         today = datetime.datetime.now(datetime.timezone.utc).date()
-        return weighed(judged(Examined(snapshot, policy.settings), detail), policy, inventory_name, today)
+        return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, inventory_name, today)
 
     return judge
 

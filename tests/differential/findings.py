@@ -21,8 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN as UNTOLD
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.differential.findings_breaks import BREAKS
@@ -63,8 +62,8 @@ class Case:
         return "\n".join(lines)
 
 
-def judged(snapshot: HostSnapshot) -> tuple[Examined, list[Finding]]:
-    examined = Examined(snapshot, Settings())
+def judged(snapshot: HostSnapshot) -> tuple[AuditContext, list[Finding]]:
+    examined = AuditContext(snapshot, Settings())
     return examined, [item for item in run_checks(examined) if item.outcome in (FAIL, UNKNOWN)]
 
 

@@ -18,8 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNREACHABLE,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import denied_by_host
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
@@ -70,7 +69,7 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     """
     everybody = inhabitants(host, names)
     addresses = host_addresses(host)
-    examined = Examined(snapshot, Settings())
+    examined = AuditContext(snapshot, Settings())
     full = reachability_of(examined.matrix, FULL)
     found = Judged(complaints=list(full["problems"]))
     fair: list[Question] = []
@@ -127,13 +126,13 @@ def _says(question: Question, cell: Mapping[str, Any], outcome: Outcome) -> bool
     return cell["seen"] in (outcome.seen, UNKNOWN)
 
 
-def _is_for_nobody(examined: Examined, question: Question, outcome: Outcome) -> bool:
+def _is_for_nobody(examined: AuditContext, question: Question, outcome: Outcome) -> bool:
     """Whether it was lost as it must be in the lab, where nobody has the address that it leaves the host for."""
     packet = Packet(question.origin, question.address, question.protocol, question.port)
     return outcome.seen in (TIMED_OUT, UNREACHABLE) and leaves_for_nobody(examined.path(packet))
 
 
-def _tells_apart(examined: Examined, question: Question, outsider: Outsider) -> bool:
+def _tells_apart(examined: AuditContext, question: Question, outsider: Outsider) -> bool:
     """Whether rules treat a machine of the lab otherwise than the one that the matrix asks for."""
     source = outsider.address_like(question.address)
     packet = Packet(question.origin, question.address, question.protocol, question.port)

@@ -28,8 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_pro
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import leaving
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of, weighed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
@@ -172,7 +171,7 @@ def warm(snapshot: HostSnapshot) -> None:
 
 def _answer(snapshot: HostSnapshot) -> dict[str, Any]:
     """What the module returns."""
-    found = {"changed": False, "msg": no_engine(snapshot), **judged(Examined(snapshot, Settings()), "summary")}
+    found = {"changed": False, "msg": no_engine(snapshot), **judged(AuditContext(snapshot, Settings()), "summary")}
     plain: dict[str, Any] = leaving(found)
     return plain
 

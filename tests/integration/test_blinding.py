@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -92,7 +91,7 @@ time.sleep(600)
 
 
 def findings_of(snapshot: HostSnapshot) -> list[Finding]:
-    examined = Examined(snapshot, Settings())
+    examined = AuditContext(snapshot, Settings())
     found = run_checks(examined)
     assert snapshot.defects == []
     assert examined.defects == []

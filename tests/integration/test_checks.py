@@ -16,8 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -70,7 +69,7 @@ class Audit:
 def audit(host: Host, *checks: str, proxy: str = "keep") -> Audit:
     """Read a host with its own Python, and judge what was read."""
     snapshot = read_host(host)
-    examined = Examined(snapshot, Settings(proxy, checks or ("*",)))
+    examined = AuditContext(snapshot, Settings(proxy, checks or ("*",)))
     return Audit(run_checks(examined), facts_of(examined))
 
 

@@ -13,8 +13,7 @@ import json
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.integration.catalogue.case import Step
@@ -30,7 +29,7 @@ CIS_WISHES = {"userland-proxy": False, "icc": False}
 def verdicts(snapshot: HostSnapshot, check: str) -> dict[str, str]:
     """What a check says when the baseline of the CIS is wanted: outcomes by the name of the resource."""
     settings = Settings(userland_proxy="disabled", checks=(check,))
-    return {item.resource.name: item.outcome for item in run_checks(Examined(snapshot, settings))}
+    return {item.resource.name: item.outcome for item in run_checks(AuditContext(snapshot, settings))}
 
 
 # ---- a host whose daemon.json was written, and not taken up ----------------------------------------------------------

@@ -13,8 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SERVICE,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -39,7 +38,7 @@ done
 
 def failures(snapshot: HostSnapshot) -> set[tuple[str, str]]:
     """Check and resource, of what needs more than one answer."""
-    findings = run_checks(Examined(snapshot, Settings()))
+    findings = run_checks(AuditContext(snapshot, Settings()))
     return {(item.check, item.resource.name) for item in findings if item.outcome == FAIL and item.check in JUDGED}
 
 

@@ -12,7 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT_SPEC, REQUIRED_BY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of, weighed
 from jsonschema import Draft202012Validator
@@ -31,7 +31,7 @@ def policy_of(**given: Any) -> Policy:
 def result_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) -> dict[str, Any]:
     """What docker_netcheck returns of a snapshot with those options."""
     policy = policy_of(**given)
-    return weighed(judged(Examined(snapshot, policy.settings), detail), policy, "alpha", TODAY)
+    return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, "alpha", TODAY)
 
 
 def audit_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) -> dict[str, Any]:

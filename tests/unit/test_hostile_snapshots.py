@@ -14,8 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
@@ -57,6 +56,6 @@ def test_nonsense_is_judged_or_refused_in_words(seed: int, tmp_path: Path) -> No
         snapshot = load_saved(str(tmp_path / "saved"))
     except SavedSnapshotError:
         return
-    result = judged(Examined(snapshot, Settings()), "summary")
+    result = judged(AuditContext(snapshot, Settings()), "summary")
     assert result["findings"]
     assert result["defects"] == []

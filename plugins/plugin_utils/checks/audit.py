@@ -4,15 +4,22 @@
 #
 # Private to the collection: it can change at any time.
 
-"""A snapshot judged, as plain data. Policy and waivers follow, see report/audit_document.py."""
+"""A snapshot judged, as plain data; findings counted. Policy and waivers follow, see report/audit_document.py."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    OUTCOMES,
+    SEVERITIES,
+    Finding,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import NONE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -21,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     Source,
     detail_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import engine_of, facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine, run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
@@ -29,7 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 T = TypeVar("T")
 
 
-def judged(examined: Examined, detail: str) -> dict[str, Any]:
+def judged(examined: AuditContext, detail: str) -> dict[str, Any]:
     """Return what the snapshot says: findings with the catalogue's severities, facts, reachability in that detail.
 
     What it says does not depend on when and where it is judged; its timings, in seconds, do. Raises UnknownCheckError.
@@ -78,7 +85,7 @@ def _known(snapshot: HostSnapshot) -> dict[str, Source]:
     return {name: source for name, source in snapshot.sources.items() if name in SOURCES}
 
 
-def _reachability(examined: Examined, detail: str) -> dict[str, Any]:
+def _reachability(examined: AuditContext, detail: str) -> dict[str, Any]:
     return examined.attempt(
         "reachability",
         lambda: reachability_of(examined.matrix, detail),
@@ -108,3 +115,28 @@ class _Watch:
         result = work()
         self.seconds[phase] = round(time.monotonic() - began, 6)
         return result
+
+
+def summary_of(findings: list[Finding]) -> dict[str, Any]:
+    """Return how many findings there are of each outcome, and how many of each severity failed.
+
+    What failed and is waived is counted as waived only, so the counts of outcomes and of waived findings add up.
+    """
+    open_ones = [item for item in findings if item.waiver is None]
+    counts: dict[str, Any] = {outcome: sum(item.outcome == outcome for item in open_ones) for outcome in OUTCOMES}
+    fails = [item for item in open_ones if item.outcome == FAIL]
+    counts["waived"] = len(findings) - len(open_ones)
+    counts["by_severity"] = {severity: sum(item.severity == severity for item in fails) for severity in SEVERITIES}
+    return counts
+
+
+def sentence_of(findings: list[Finding], unread: Iterable[str]) -> str:
+    """Return the counts in words, and for what could not be read the reasons in unread."""
+    counts = summary_of(findings)
+    checks = len({item.check for item in findings})
+    severities = ", ".join(f"{number} {name}" for name, number in counts["by_severity"].items() if number)
+    failed = f"{counts['fail']} failed ({severities})" if severities else "0 failed"
+    waived = f", {counts['waived']} waived" if counts["waived"] else ""
+    text = f"{checks} checks: {failed}{waived}, {counts['unknown']} could not be judged, {counts['pass']} passed"
+    reasons = sorted(set(unread))
+    return f"{text}. Not read: {'; '.join(reasons)}" if reasons else text

@@ -24,13 +24,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, PROCESSES, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.bindings import socket_name
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 
 
-def facts_of(examined: Examined) -> dict[str, Any]:
+def facts_of(examined: AuditContext) -> dict[str, Any]:
     """All facts by topic, None for one that an error of this collection keeps from being told."""
     return {
         topic: examined.attempt(f"facts about {topic}", partial(tell, examined.snapshot), lambda dummy: None)

@@ -13,24 +13,41 @@ import fnmatch
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.bridge import area as bridge
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import (
+    bridge,
+    conntrack,
+    daemon,
+    forwarding,
+    hairpin,
+    mode,
+    network,
+    proxy,
+    publish,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.conntrack import area as conntrack
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.daemon import area as daemon
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall import area as firewall
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.forwarding import area as forwarding
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.hairpin import area as hairpin
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import area as mode
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.network import area as network
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.proxy import area as proxy
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.publish import area as publish
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.docker_rules import (
+    DISABLED,
+    FLUSHED,
+    MIXED,
+    STALE,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.egress import EGRESS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.isolation import ISOLATION
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.publish import BYPASS, PUBLISH
 
 CHECKS: tuple[Check, ...] = (
     *forwarding.CHECKS,
     *bridge.CHECKS,
     *hairpin.CHECKS,
     *proxy.CHECKS,
-    *firewall.CHECKS,
+    FLUSHED,
+    EGRESS,
+    PUBLISH,
+    ISOLATION,
+    STALE,
+    MIXED,
+    DISABLED,
+    BYPASS,
     *publish.CHECKS,
     *network.CHECKS,
     *mode.CHECKS,

@@ -4,15 +4,31 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What findings are about, with what a waiver can choose by."""
+"""What findings are about, with what a waiver can choose by, and the sockets of published ports."""
 
 from __future__ import annotations
+
+import ipaddress
+from typing import Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.bindings import socket_name
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+def bound_address(port: PublishedPort) -> Address:
+    """The address of a binding, see PublishedPort.address. Raises ValueError for what is no address."""
+    if not port.address:
+        raise ValueError(f"{port.host_ip!r} is no address")
+    return ipaddress.ip_address(port.address)
+
+
+def socket_name(address: str, port: int) -> str:
+    """``192.0.2.1:80`` or ``[2001:db8::1]:80``."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def host(snapshot: HostSnapshot) -> Resource:

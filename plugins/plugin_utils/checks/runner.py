@@ -4,27 +4,52 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Runs checks over a snapshot."""
+"""Runs checks over a snapshot, and says what a verdict is worth where not all of it was read.
+
+The engine can be none of Docker's own, or not where the readers look; single containers and networks can be unread
+beside others that were read; containers can come and go while the host is read. What runs in a container decides what
+is in its namespace, so that one which cannot be read costs that container its verdict, and no other.
+"""
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import recognition
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
-    Check,
-    NotJudgedError,
-    Verdict,
-    unknown,
+from collections.abc import Mapping
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Gap
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    BOOT,
+    CONNTRACK,
+    DAEMON_CONFIG,
+    ENGINE,
+    INNER,
+    LINKS,
+    LISTENERS,
+    NAMESPACES,
+    POLICY_RULES,
+    ROUTES,
+    RULESET,
+    SERVICE,
+    SYSCTL,
+    HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.gaps import with_gaps
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, podman_at
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import select
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import host
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.restless import unless_restless
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    NotJudgedError,
+    Verdict,
+    not_applicable,
+    unknown,
+)
 
 
-def run_checks(examined: Examined) -> list[Finding]:
+def run_checks(examined: AuditContext) -> list[Finding]:
     """Judge a snapshot by the checks that its settings choose, one finding of each at least.
 
     An error in a check makes that check unknown, and stands in examined.defects. Raises UnknownCheckError for a pattern
@@ -37,7 +62,7 @@ def run_checks(examined: Examined) -> list[Finding]:
     ]
 
 
-def _verdicts(check: Check, examined: Examined) -> list[Verdict]:
+def _verdicts(check: Check, examined: AuditContext) -> list[Verdict]:
     return examined.attempt(
         f"check {check.id}",
         lambda: _blind(check, examined.snapshot) or _judged(check, examined),
@@ -56,18 +81,18 @@ def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
     reason = no_engine(snapshot)
     if reason:
         return [unknown(host(snapshot), reason)]
-    foreign = recognition.not_of_docker(check, snapshot)
+    foreign = not_of_docker(check, snapshot)
     if foreign is not None:
         return [foreign]
     unread = [source for source in check.needs if not snapshot.was_read(source)]
     if unread:
         reasons = dict.fromkeys(_reason(snapshot, source) for source in unread)
         return [unknown(host(snapshot), "; ".join(reasons), {"unread sources": unread})]
-    elsewhere = recognition.in_another_namespace(check, snapshot)
+    elsewhere = in_another_namespace(check, snapshot)
     return [] if elsewhere is None else [elsewhere]
 
 
-def _judged(check: Check, examined: Examined) -> list[Verdict]:
+def _judged(check: Check, examined: AuditContext) -> list[Verdict]:
     try:
         return with_gaps(check, examined.snapshot, unless_restless(check, examined.snapshot, check.judge(examined)))
     except NotJudgedError as error:
@@ -92,3 +117,103 @@ def _finding(check: Check, verdict: Verdict) -> Finding:
         verdict.impact,
         verdict.remedy,
     )
+
+
+# Read in the host's own network namespace, or from there.
+_OF_THE_HOST = frozenset({LINKS, ROUTES, POLICY_RULES, LISTENERS, INNER, SYSCTL, BOOT, RULESET, CONNTRACK})
+
+# About dockerd, its helper and what it does to its bridge ports: with Podman there is nothing of the kind.
+_OF_DOCKERD = frozenset({"daemon", "proxy", "hairpin"})
+
+
+def not_of_docker(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
+    """The verdict of a check where Podman imitates the Engine API; None for a Docker Engine.
+
+    Its containers have networks, too, which can be open or broken: those are not judged, which is no pass.
+    """
+    engine = snapshot.engine
+    if engine is None or engine.flavor != PODMAN:
+        return None
+    evidence = {"GET /version": f"Podman Engine {engine.version}"}
+    if check.id.partition(".")[0] in _OF_DOCKERD:
+        return not_applicable(resources.host(snapshot), f"{podman_at(snapshot, engine)}: there is no dockerd", evidence)
+    reason = f"{podman_at(snapshot, engine)}, whose networks (netavark or CNI) this audit does not know"
+    return unknown(resources.host(snapshot), reason, evidence)
+
+
+def in_another_namespace(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
+    """The verdict of a check that needs what a rootless engine has in a namespace of its own; None for others."""
+    engine = snapshot.engine
+    if engine is None or not engine.rootless:
+        return None
+    if _OF_THE_HOST.intersection(check.needs):
+        reason = "the engine runs rootless, in a network namespace of its own, which was not read"
+        return unknown(resources.host(snapshot), reason, {"rootless": True})
+    if NAMESPACES in check.needs and snapshot.was_read(LINKS):
+        # RootlessKit with --detach-netns: dockerd's namespace is then not what "host" means for its containers.
+        reason = (
+            "the engine runs rootless, and dockerd is not in the network namespace that it keeps for its containers"
+        )
+        return unknown(resources.host(snapshot), reason, {"rootless": True})
+    return None
+
+
+def with_gaps(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
+    """The verdicts, with an unknown for each container or network that the check could not look at.
+
+    That all is well, or that nothing is concerned, is said of the whole host and holds no longer.
+    """
+    gaps = [] if check.of_daemon else [gap for gap in snapshot.gaps if gap.source in check.needs]
+    if not gaps:
+        return verdicts
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps:
+        reasons.setdefault((gap.kind, gap.name), []).append(gap.reason)
+    told = [_doubted(check, gaps, reasons, item) for item in verdicts if item.outcome in (FAIL, UNKNOWN)]
+    known = {key for item in told for key in _keys(item)}
+    more = [unknown(_resource(snapshot, *key), "; ".join(texts)) for key, texts in reasons.items() if key not in known]
+    return [*told, *more]
+
+
+def _keys(verdict: Verdict) -> tuple[tuple[str, str], tuple[str, str]]:
+    """What a verdict is about, and the container that this belongs to."""
+    return (verdict.resource.kind, verdict.resource.name), (CONTAINER, verdict.resource.container)
+
+
+def _doubted(check: Check, gaps: list[Gap], reasons: Mapping[tuple[str, str], list[str]], verdict: Verdict) -> Verdict:
+    """What fails for being there without a container can belong to one that was not read; what is unknown says why."""
+    if verdict.outcome == UNKNOWN:
+        texts = next((reasons[key] for key in _keys(verdict) if key in reasons), None)
+        return unknown(verdict.resource, "; ".join(texts), verdict.evidence) if texts else verdict
+    if not check.leftovers:
+        return verdict
+    reason = f"it can belong to {gaps[0].kind} {gaps[0].name}, which was not read: {verdict.summary}"
+    return unknown(verdict.resource, reason, verdict.evidence)
+
+
+def _resource(snapshot: HostSnapshot, kind: str, name: str) -> Resource:
+    container = next((item for item in snapshot.containers if item.name == name), None)
+    if kind == CONTAINER and container is not None:
+        return resources.container(container)
+    return Resource(kind, name, name if kind == CONTAINER else "")
+
+
+# Whoever needs no more judges what one answer of the daemon says.
+_OF_ONE_MOMENT = frozenset({ENGINE, SERVICE, DAEMON_CONFIG, BOOT})
+
+
+def unless_restless(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
+    """The verdicts, with unknown instead of the failures that containers in motion can have caused."""
+    if not snapshot.restless or _OF_ONE_MOMENT.issuperset(check.needs):
+        return verdicts
+    moving = {container.name for container in running(snapshot) if container.netns is None}
+
+    def doubtful(verdict: Verdict) -> bool:
+        return verdict.outcome == FAIL and (check.leftovers or verdict.resource.container in moving)
+
+    return [
+        unknown(verdict.resource, f"{snapshot.restless}, when this was seen: {verdict.summary}", verdict.evidence)
+        if doubtful(verdict)
+        else verdict
+        for verdict in verdicts
+    ]

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, SEVERITIES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
     read_parameters,

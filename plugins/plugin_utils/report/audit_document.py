@@ -22,9 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import describe, select
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.summary import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
     EXPIRED,

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -70,13 +69,13 @@ def on_host(cases: Iterable[Case], host: Host) -> list[Case]:
 
 def judge(snapshot: HostSnapshot, cases: Iterable[Case] = ()) -> list[Finding]:
     """What all checks say of a host, with the options that the cases ask for."""
-    return run_checks(Examined(snapshot, Settings(**_merged(cases))))
+    return run_checks(AuditContext(snapshot, Settings(**_merged(cases))))
 
 
 def judge_by_theirs(snapshot: HostSnapshot, cases: Sequence[Case]) -> list[Finding]:
     """What the checks of the cases say of it, likewise."""
     checks = tuple(dict.fromkeys(case.check for case in cases))
-    return run_checks(Examined(snapshot, Settings(checks=checks, **_merged(cases))))
+    return run_checks(AuditContext(snapshot, Settings(checks=checks, **_merged(cases))))
 
 
 def _merged(cases: Iterable[Case]) -> dict[str, Any]:

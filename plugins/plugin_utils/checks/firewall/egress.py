@@ -20,23 +20,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
-    Check,
-    Verdict,
-    not_applicable,
-    passed,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.evaluation import PACKETS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import (
-    unfollowed,
-    unread_inside,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.troubles import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
     Trouble,
     Words,
     told_by_network,
+    unfollowed,
+    unread_inside,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, not_applicable, passed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Plug, Station, family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import WAYS_OUT, Answer, Key
 
@@ -49,7 +42,7 @@ _WORDS = Words(
 )
 
 
-def _judge(examined: Examined) -> list[Verdict]:
+def _judge(examined: AuditContext) -> list[Verdict]:
     host = resources.host(examined.snapshot)
     good, troubles = _followed(examined)
     meant: dict[str, None] = {}
@@ -78,7 +71,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     return [passed(host, "Containers reach the outside", evidence)]
 
 
-def _followed(examined: Examined) -> tuple[int, list[Trouble]]:
+def _followed(examined: AuditContext) -> tuple[int, list[Trouble]]:
     """How many reach the outside, and the others by network and by what becomes of their packets."""
     troubles: dict[tuple[str, Key], Trouble] = {}
     good = 0
@@ -96,7 +89,7 @@ def _followed(examined: Examined) -> tuple[int, list[Trouble]]:
     return good, list(troubles.values())
 
 
-def _trouble(examined: Examined, answer: Answer, station: Station, network: Network) -> Trouble:
+def _trouble(examined: AuditContext, answer: Answer, station: Station, network: Network) -> Trouble:
     """Told by a packet of the container's own, which fares like that of its class."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, station.name))
     path = examined.path(packet)
@@ -130,7 +123,7 @@ def _gives_a_way_out(plug: Plug, family: int) -> bool:
     return bool(routed_addresses(plug.net.link, family)) and not network.internal and (family == 4 or network.ipv6)
 
 
-def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, network: Network) -> str:
+def _wrong(examined: AuditContext, packet: Packet, path: Path, station: Station, network: Network) -> str:
     """Why a container does not reach the outside as it is meant to; empty where it does."""
     family = family_of(packet.destination)
     masquerades = _masquerades(examined, network, family)
@@ -144,7 +137,7 @@ def _wrong(examined: Examined, packet: Packet, path: Path, station: Station, net
     return path.because
 
 
-def _masquerades(examined: Examined, network: Network, family: int) -> bool:
+def _masquerades(examined: AuditContext, network: Network, family: int) -> bool:
     """Whether dockerd is to masquerade what leaves a network."""
     wanted = network.masquerades and network.gateway_mode(family).startswith("nat")
     return wanted and examined.rule_making[family].value is not False

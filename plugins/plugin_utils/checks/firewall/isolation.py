@@ -20,20 +20,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
-    Check,
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
+    reached,
+    unfollowed,
+    unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
     not_applicable,
     passed,
     unknown,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.evaluation import PACKETS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import (
-    reached,
-    unfollowed,
-    unread_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Station, family_of
@@ -56,7 +55,7 @@ class _Open:
     askers: dict[str, None] = field(default_factory=dict)
 
 
-def _judge(examined: Examined) -> list[Verdict]:
+def _judge(examined: AuditContext) -> list[Verdict]:
     snapshot, answers = examined.snapshot, examined.answers
     host = resources.host(snapshot)
     opened: dict[tuple[str, bool], _Open] = {}
@@ -84,7 +83,7 @@ def _judge(examined: Examined) -> list[Verdict]:
     return [passed(host, "No container reaches one on another bridge network", evidence)]
 
 
-def _leaves_by_parent(examined: Examined, packet: Packet) -> bool:
+def _leaves_by_parent(examined: AuditContext, packet: Packet) -> bool:
     """Whether a container sends a packet among the machines outside, by a link that shares one of the host's.
 
     What those reach is for publish.direct-access to say.
@@ -95,7 +94,7 @@ def _leaves_by_parent(examined: Examined, packet: Packet) -> bool:
     return link is not None and link.kind in _SHARING_KINDS
 
 
-def _came(examined: Examined, answer: Answer) -> bool:
+def _came(examined: AuditContext, answer: Answer) -> bool:
     """Whether the request came into the container, whatever became of the answer."""
     if answer.path.answered_by.startswith("container "):
         return True
@@ -103,7 +102,7 @@ def _came(examined: Examined, answer: Answer) -> bool:
     return door is not None and door.action in ("deliver", "hold")
 
 
-def _note(examined: Examined, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
+def _note(examined: AuditContext, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
     untold = answer.path.verdict == UNKNOWN
     for stations, ports in answer.pairs():
         for asked in ports:
@@ -119,7 +118,7 @@ def _note(examined: Examined, opened: dict[tuple[str, bool], _Open], answer: Ans
                 item.askers.update(dict.fromkeys(_names(stations)))
 
 
-def _opened(examined: Examined, answer: Answer, station: Station, asked: Asked, network: Network) -> _Open:
+def _opened(examined: AuditContext, answer: Answer, station: Station, asked: Asked, network: Network) -> _Open:
     """Told by a packet of these two, which fares like that of its class."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=asked.address, port=asked.port)
     path = examined.path(packet)

@@ -4,39 +4,48 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Whether published ports lead to their containers."""
+"""Checks of published ports by packets: whether they lead to their containers, and past a firewall that denies them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, HIGH, Remedy, Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+    ANYWHERE,
+    PublishedPort,
+    RoutedPort,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
-    Check,
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
+    match_of_published_port,
+    place_of_own_rules,
+    reached,
+    remedy_of,
+    unfollowed,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
     not_applicable,
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.evaluation import PACKETS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import (
-    reached,
-    remedy_of,
-    unfollowed,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.routed import routed_ports
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Asked,
 )
@@ -73,7 +82,7 @@ class _Outcome:
 class _Judge:
     """Sorts answers by the ports that they are about."""
 
-    def __init__(self, examined: Examined) -> None:
+    def __init__(self, examined: AuditContext) -> None:
         self._examined = examined
         self._asked: set[Asked] = set()
         self._outer = {
@@ -134,7 +143,7 @@ def _is_meant_for_host(answer: Answer) -> bool:
     return at == host_ip or (host_ip == ANYWHERE[4] and at.startswith("127."))
 
 
-def _judge(examined: Examined) -> list[Verdict]:
+def _judge_publish(examined: AuditContext) -> list[Verdict]:
     snapshot = examined.snapshot
     host = resources.host(snapshot)
     bindings = sum(bool(port.host_port) for item in running(snapshot) for port in item.published)
@@ -180,7 +189,7 @@ def _bindings(asked: Asked) -> list[str]:
     ]
 
 
-def _unasked(examined: Examined, item: Container, outcomes: dict[_Port, _Outcome]) -> list[Verdict]:
+def _unasked(examined: AuditContext, item: Container, outcomes: dict[_Port, _Outcome]) -> list[Verdict]:
     """On ports of a container with a binding to which no packet was sent."""
     found: dict[_Port, Verdict] = {}
     for port in item.published:
@@ -196,7 +205,7 @@ def _unasked(examined: Examined, item: Container, outcomes: dict[_Port, _Outcome
     return list(found.values())
 
 
-def _is_absent(examined: Examined, address: str) -> bool:
+def _is_absent(examined: AuditContext, address: str) -> bool:
     """Whether the host neither has an address on a link nor takes packets for it by a route."""
     if not address or address in ANYWHERE.values():
         return False
@@ -229,5 +238,154 @@ PUBLISH = Check(
         "back. Ports that people keep off on purpose, in DOCKER-USER or INPUT, count as led."
     ),
     needs=PACKETS,
-    judge=_judge,
+    judge=_judge_publish,
+)
+
+
+def routed_ports(examined: AuditContext) -> list[Verdict]:
+    """On those that a machine outside does not reach which routes to their network, and those of which it is open."""
+    found = []
+    for item in running(examined.snapshot):
+        for port in item.routed:
+            addresses = _addresses(examined, item, port)
+            by_family = (addresses[family] for family in (4, 6) if addresses[family])
+            verdicts = (_judged(examined, item, port, asked) for asked in by_family)
+            found += [verdict for verdict in verdicts if verdict is not None][:1]
+    return found
+
+
+def _addresses(examined: AuditContext, item: Container, port: RoutedPort) -> dict[int, list[str]]:
+    """The container's addresses on networks that route, by family; none where it is published at the host's."""
+    networks = {network.id: network for network in examined.snapshot.networks}
+    found: dict[int, list[str]] = {4: [], 6: []}
+    for endpoint in item.endpoints:
+        network = networks.get(endpoint.network_id)
+        for family, address in ((4, endpoint.address), (6, endpoint.address6)):
+            if address and network is not None and network.gateway_mode(family) == "routed":
+                found[family].append(address)
+    for binding in item.published:
+        if (binding.protocol, binding.container_port) == (port.protocol, port.container_port) and binding.host_port:
+            found[6 if ":" in binding.address else 4] = []
+    return found
+
+
+def _judged(examined: AuditContext, item: Container, port: RoutedPort, addresses: list[str]) -> Optional[Verdict]:
+    """On one port, by packets to its addresses of one family: it is published on one of them alone."""
+    resource = resources.port(item, port.container_port, port.protocol)
+    if port.protocol not in TRANSPORTS:
+        return unknown(resource, f"{port}: packets of {port.protocol} are not followed")
+    try:
+        paths = {address: examined.path(_packet(address, port)) for address in addresses}
+    except BadPacketError as error:
+        return unknown(resource, f"{port}: {error}")
+    if any(_is_led(examined, item, port, path, tuple(addresses)) for path in paths.values()):
+        return None
+    untold = [path.because for path in paths.values() if path.verdict == UNKNOWN]
+    if untold:
+        return unknown(resource, untold[0])
+    lost = list(_texts(paths, port))
+    summary = f"Port {port} of {item.name} is published by routing, and not reached: {lost[0]}"
+    impact = f"Machines outside that route to the network of {item.name} do not get to it."
+    return failed(resource, summary, {"does not lead there": lost}, impact, remedy_of(paths[addresses[0]]))
+
+
+def _packet(address: str, port: RoutedPort) -> Packet:
+    """From beyond the uplink that the default route leads to."""
+    return Packet(Origin(OUTSIDE), address, port.protocol, port.container_port)
+
+
+def _is_led(examined: AuditContext, item: Container, port: RoutedPort, path: Path, addresses: tuple[str, ...]) -> bool:
+    """Whether it comes to the container, or is kept off on purpose."""
+    if path.verdict == DELIVERED:
+        return path.answered_by.startswith(f"container {item.name}")
+    door = reached(path, addresses, port.container_port)
+    refused = door is not None and door.action != "deliver"
+    return refused or (path.verdict != UNKNOWN and bool(examined.purposes.kept_off(path)))
+
+
+def _texts(paths: dict[str, Path], port: RoutedPort) -> Iterator[str]:
+    for address, path in paths.items():
+        at = f"[{address}]" if ":" in address else address
+        yield f"{at}:{port.container_port} from outside: {path.reason}"
+
+
+_NAMED = 3
+
+
+def _judge_bypass(examined: AuditContext) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    outside = [
+        answer
+        for answer in examined.answers.answers
+        if answer.source.kind == OUTSIDE and answer.wanted.kind == PUBLISHED
+    ]
+    doubts = unfollowed(examined.answers, host, FROM_OUTSIDE)
+    if not outside and not doubts:
+        return [not_applicable(host, "No port is published that machines outside could ask for")]
+    ports: dict[str, list[tuple[Asked, Exposed]]] = {}
+    for exposed in examined.exposed:
+        if exposed.kind == DENIED_BY_HOST:
+            for asked in exposed.ports:
+                ports.setdefault(asked.label, []).append((asked, exposed))
+    found = [_failed(members, examined.snapshot.engine) for members in ports.values()]
+    found += [*_untold(outside, ports), *doubts]
+    if found:
+        return found
+    number = len({asked.label for answer in outside for asked in answer.ports})
+    return [passed(host, "No rule of the host denies a port that Docker publishes all the same", {"ports": number})]
+
+
+def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
+    found: dict[str, Verdict] = {}
+    for answer in outside:
+        if answer.path.verdict != UNKNOWN:
+            continue
+        for asked in answer.ports:
+            if asked.label not in known:
+                resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+                verdict = unknown(
+                    resource, f"whether machines outside reach {asked.label} depends: {answer.path.because}"
+                )
+                found.setdefault(asked.label, verdict)
+    return list(found.values())
+
+
+def _failed(members: list[tuple[Asked, Exposed]], engine: Optional[Engine]) -> Verdict:
+    asked, exposed = members[0]
+    uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
+    at = list(dict.fromkeys(text for dummy, item in members for text in item.at))
+    let_in = [text for text in dict.fromkeys(text for dummy, item in members for text in item.not_at) if text not in at]
+    besides = f". At {listed(let_in, _NAMED)} they do not" if let_in else ""
+    evidence = {
+        "example": str(exposed.example),
+        "uplinks": uplinks,
+        "denied": exposed.reason,
+        "addresses": at,
+        "addresses where they do not deny it": let_in,
+    }
+    return failed(
+        resources.port(asked.station.containers[0], asked.port, asked.protocol),
+        f"{asked.label} is open to machines outside by {', '.join(uplinks)} at {listed(at, _NAMED)} though the host's "
+        f"own rules deny it: {exposed.reason}{besides}",
+        evidence,
+        "Whoever set up that firewall believes the port to be closed. Docker translates the address before chain INPUT "
+        "is asked, so that rule never sees the packet.",
+        Remedy(
+            "A human decides who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
+            f"or put the rule into {place_of_own_rules(engine)}, where the original port is matched by "
+            f"{match_of_published_port(engine)}"
+        ),
+    )
+
+
+BYPASS = Check(
+    id="firewall.bypass",
+    severity=HIGH,
+    title="Docker publishes nothing that the host's firewall denies",
+    rationale=(
+        "ufw, firewalld and plain rules in INPUT guard the host's own programs. What Docker publishes takes another "
+        "way, so a rule that denies a port from outside says one thing, and the network does another."
+    ),
+    needs=PACKETS,
+    judge=_judge_bypass,
 )

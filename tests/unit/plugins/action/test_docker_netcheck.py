@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.dockernet.baseline.plugins.action import docker_netcheck
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
 
 from tests.unit.audits import waiver
@@ -131,7 +131,7 @@ def test_what_unpacks_to_more_than_is_taken_is_no_answer() -> None:
 def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
-    def judge(examined: Examined, detail: str) -> dict[str, Any]:
+    def judge(examined: AuditContext, detail: str) -> dict[str, Any]:
         while os.getpid() != parent:
             pass
         return judged(examined, detail)
@@ -146,7 +146,7 @@ def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.Monk
 def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
-    def judge(examined: Examined, detail: str) -> dict[str, Any]:
+    def judge(examined: AuditContext, detail: str) -> dict[str, Any]:
         if os.getpid() != parent:
             bytearray(2 * MEMORY)
         return judged(examined, detail)
@@ -161,7 +161,7 @@ def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pyte
 def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
-    def judge(examined: Examined, detail: str) -> dict[str, Any]:
+    def judge(examined: AuditContext, detail: str) -> dict[str, Any]:
         if os.getpid() != parent:
             raise KeyError("nobody foresaw it")
         return judged(examined, detail)

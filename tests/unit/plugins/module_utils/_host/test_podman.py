@@ -9,8 +9,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, procfs, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.plugins.module_utils._host.podman import serving
@@ -41,7 +40,7 @@ def test_podman_that_serves_the_socket_is_asked_and_no_check_passes(
     assert snapshot.engine is not None
     assert (snapshot.engine.flavor, snapshot.engine.version) == ("podman", "4.9.3")
     assert snapshot.networks == []
-    examined = Examined(snapshot, Settings("disabled"))
+    examined = AuditContext(snapshot, Settings("disabled"))
     findings = {item.check: item for item in run_checks(examined)}
     for check, finding in findings.items():
         about_dockerd = check.startswith(("daemon.", "proxy.", "hairpin."))

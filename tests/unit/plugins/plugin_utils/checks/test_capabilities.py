@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.synthetic_host import BOUNDING, HOST_NETNS, SyntheticHost
@@ -16,7 +15,7 @@ ALL = 0x1FFFFFFFFFF
 
 def judge(host: SyntheticHost, *forbidden: str) -> list[Finding]:
     parameters = {"mode.capabilities": {"forbidden": list(forbidden)}} if forbidden else {}
-    return run_checks(Examined(host.snapshot(), Settings(checks=("mode.capabilities",), parameters=parameters)))
+    return run_checks(AuditContext(host.snapshot(), Settings(checks=("mode.capabilities",), parameters=parameters)))
 
 
 def test_numbers_are_those_of_the_kernel() -> None:

@@ -7,15 +7,14 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.synthetic_host import HOST_NETNS, SyntheticHost, identity
 
 
 def judge(host: SyntheticHost, check: str, proxy: str = "keep") -> list[Finding]:
-    return run_checks(Examined(host.snapshot(), Settings(proxy, (check,))))
+    return run_checks(AuditContext(host.snapshot(), Settings(proxy, (check,))))
 
 
 def only(host: SyntheticHost, check: str, proxy: str = "keep") -> Finding:
@@ -360,6 +359,6 @@ def test_a_sound_file_is_unknown_where_flags_or_version_are_missing_that_matter(
     plain = SyntheticHost().daemon_json(b'{"mtu": 1400}').unread("engine", kind="stopped")
     assert only(plain, "daemon.config").outcome == "pass"
     snapshot = replace(plain.snapshot(), daemon=None, service=None)
-    (unsure,) = run_checks(Examined(snapshot, Settings(checks=("daemon.config",))))
+    (unsure,) = run_checks(AuditContext(snapshot, Settings(checks=("daemon.config",))))
     assert unsure.outcome == "unknown"
     assert "flags could not be read" in unsure.summary

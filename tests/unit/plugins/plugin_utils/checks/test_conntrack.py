@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Conntrack, TrackedFlow
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.synthetic_host import HOST_ADDRESS, SyntheticHost
@@ -19,7 +18,7 @@ def flow(address: str, port: int = 53, source_port: int = 4000) -> TrackedFlow:
 
 def judge(host: SyntheticHost, *, complete: bool = True) -> list[Finding]:
     snapshot = replace(host.snapshot(), conntrack=Conntrack(host.flows, complete))
-    return run_checks(Examined(snapshot, Settings(checks=("conntrack.stale",))))
+    return run_checks(AuditContext(snapshot, Settings(checks=("conntrack.stale",))))
 
 
 def named() -> SyntheticHost:

@@ -9,9 +9,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.daemon.advisories import ADVISORIES
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.advisories import ADVISORIES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.synthetic_host import SyntheticHost, identity
@@ -23,7 +22,7 @@ NFT_FIREWALLD = Ruleset(nft_json='{"nftables": [{"table": {"family": "inet", "na
 def judge(version: str, host: SyntheticHost | None = None, **changes: Any) -> dict[str, Finding]:
     host = host or SyntheticHost()
     host.version = version
-    findings = run_checks(Examined(replace(host.snapshot(), **changes), Settings(checks=("daemon.advisory",))))
+    findings = run_checks(AuditContext(replace(host.snapshot(), **changes), Settings(checks=("daemon.advisory",))))
     return {item.resource.name.removeprefix("dockerd").strip(): item for item in findings}
 
 

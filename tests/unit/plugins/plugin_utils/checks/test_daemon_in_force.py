@@ -11,8 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.synthetic_host import DOCKERD, SyntheticHost
@@ -22,7 +21,7 @@ AFTER_START = 2000.0
 
 
 def judge(snapshot: HostSnapshot, check: str) -> list[Finding]:
-    return run_checks(Examined(snapshot, Settings(checks=(check,))))
+    return run_checks(AuditContext(snapshot, Settings(checks=(check,))))
 
 
 def with_options(host: SyntheticHost, **options: str) -> SyntheticHost:

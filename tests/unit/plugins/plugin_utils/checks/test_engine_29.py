@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.recorded_host import NAMES, recorded_host
@@ -30,7 +29,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_host_of_engine_29_fails_for_its_faults_and_nothing_else(name: str) -> None:
     found: dict[str, int] = {}
-    for item in run_checks(Examined(recorded_host(name), Settings())):
+    for item in run_checks(AuditContext(recorded_host(name), Settings())):
         if item.outcome == "fail":
             found[item.check] = found.get(item.check, 0) + 1
     # Every bridge routes 127.0.0.0/8 without docker-proxy; two still do from before it was turned on again.
@@ -43,7 +42,7 @@ def test_a_host_of_engine_29_fails_for_its_faults_and_nothing_else(name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rules_of_ones_own_belong_where_the_engine_leaves_them_a_place(name: str) -> None:
-    for item in run_checks(Examined(recorded_host(name), Settings(checks=("publish.wildcard",)))):
+    for item in run_checks(AuditContext(recorded_host(name), Settings(checks=("publish.wildcard",)))):
         assert item.remedy is not None
         assert ("DOCKER-USER" in item.remedy.text) is name.startswith("iptables")
         assert ("hook forward" in item.remedy.text) is name.startswith("nftables")
@@ -58,7 +57,7 @@ def test_what_restarts_mend_of_the_nftables_backend(name: str) -> None:
     others = [item for item in snapshot.containers if item.name != "web"]
     moved = [replace(space, links=[]) if space.inode == web.netns else space for space in snapshot.inner]
     gone = replace(snapshot, containers=[renamed, *others], inner=moved)
-    found = run_checks(Examined(gone, Settings(checks=("firewall.stale",))))
+    found = run_checks(AuditContext(gone, Settings(checks=("firewall.stale",))))
     remedies = [item.remedy.text for item in found if item.outcome == "fail" and item.remedy is not None]
     assert remedies
     assert all(text.startswith("A restart of dockerd empties its own chains") for text in remedies)

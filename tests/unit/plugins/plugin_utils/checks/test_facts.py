@@ -8,8 +8,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -17,7 +16,7 @@ from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost, identi
 
 
 def told(snapshot: HostSnapshot) -> dict[str, Any]:
-    return facts_of(Examined(snapshot, Settings()))
+    return facts_of(AuditContext(snapshot, Settings()))
 
 
 def busy() -> SyntheticHost:
@@ -100,7 +99,7 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
         host = SyntheticHost()
         for number in range(containers):
             host.container(f"c{number}", publish=(f"0.0.0.0|{number}|80/tcp",))
-        examined = Examined(host.snapshot(), Settings())
+        examined = AuditContext(host.snapshot(), Settings())
         events = 0
 
         def count(*dummy: Any) -> None:

@@ -15,8 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.docker_host import DockerHost
@@ -336,7 +335,7 @@ def test_a_match_that_nobody_knows_leaves_it_open() -> None:
     assert only(routed(host), "forwarding.open-router").outcome == "unknown"
 
 
-class Counting(Examined):
+class Counting(AuditContext):
     """Counts the packets that a check asks about."""
 
     asked = 0

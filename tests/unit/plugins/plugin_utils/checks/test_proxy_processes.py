@@ -8,8 +8,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.docker_host import ADDRESS, DockerHost
@@ -25,7 +24,7 @@ def published(*ports: PublishedPort, proxy: bool = True) -> DockerHost:
 
 
 def judge(snapshot: HostSnapshot, check: str) -> list[Finding]:
-    return run_checks(Examined(snapshot, Settings(checks=(check,))))
+    return run_checks(AuditContext(snapshot, Settings(checks=(check,))))
 
 
 def test_each_docker_proxy_of_a_published_port_is_fine() -> None:

@@ -17,9 +17,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, load_snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import facts, registry
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings, Verdict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import (
     CHECKS,
     UnknownCheckError,
@@ -28,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
     select,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine, run_checks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.summary import sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
@@ -36,7 +35,7 @@ from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 
 def outcomes(host: SyntheticHost, **settings: object) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for finding in run_checks(Examined(host.snapshot(), Settings(**settings))):  # type: ignore[arg-type]
+    for finding in run_checks(AuditContext(host.snapshot(), Settings(**settings))):  # type: ignore[arg-type]
         found.setdefault(finding.check, set()).add(finding.outcome)
     return found
 
@@ -61,7 +60,7 @@ def test_a_healthy_host_fails_nothing_and_leaves_nothing_unknown() -> None:
 
 @pytest.mark.parametrize("host", [SyntheticHost(), SyntheticHost(proxy=False), troubled()])
 def test_every_check_has_at_least_one_finding_with_all_its_parts(host: SyntheticHost) -> None:
-    findings = run_checks(Examined(host.snapshot(), Settings()))
+    findings = run_checks(AuditContext(host.snapshot(), Settings()))
     assert [check.id for check in CHECKS] == list(dict.fromkeys(item.check for item in findings))
     for finding in findings:
         assert finding.outcome in OUTCOMES
@@ -76,7 +75,7 @@ def test_every_check_has_at_least_one_finding_with_all_its_parts(host: Synthetic
 
 
 def test_a_finding_is_known_by_its_check_and_resource() -> None:
-    findings = run_checks(Examined(troubled().snapshot(), Settings()))
+    findings = run_checks(AuditContext(troubled().snapshot(), Settings()))
     keys = [(item.check, item.resource) for item in findings]
     assert len(keys) == len(set(keys))
 
@@ -84,7 +83,7 @@ def test_a_finding_is_known_by_its_check_and_resource() -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_check_without_a_source_that_it_needs_is_unknown_with_the_reason(source: str) -> None:
     host = SyntheticHost().unread(source, reason="the reader's words")
-    findings = {item.check: item for item in run_checks(Examined(host.snapshot(), Settings()))}
+    findings = {item.check: item for item in run_checks(AuditContext(host.snapshot(), Settings()))}
     for check in CHECKS:
         if source in check.needs:
             assert findings[check.id].outcome == "unknown"
@@ -99,7 +98,7 @@ def test_what_could_not_be_read_at_all_never_passes() -> None:
 def test_without_an_engine_everything_is_unknown_for_one_reason() -> None:
     reason = "no Docker Engine: /var/run/docker.sock does not exist and no dockerd runs"
     snapshot = SyntheticHost().unread("engine", kind="absent", reason=reason).snapshot()
-    findings = run_checks(Examined(snapshot, Settings()))
+    findings = run_checks(AuditContext(snapshot, Settings()))
     assert {item.outcome for item in findings} == {"unknown"}
     assert {item.summary for item in findings} == {f"Not judged: {reason}"}
     assert no_engine(snapshot) == reason
@@ -127,14 +126,14 @@ def test_what_host_means_for_a_rootless_engine_is_known_where_dockerd_is_there_i
     host.unread("links", reason="dockerd (process 700) is in a network namespace of its own")
     assert outcomes(host)["mode.host"] == {"unknown"}
     attached = host.unread("links").container("agent", networks=(), mode="host", netns=HOST_NETNS)
-    findings = run_checks(Examined(attached.snapshot(), Settings(checks=("mode.host",))))
+    findings = run_checks(AuditContext(attached.snapshot(), Settings(checks=("mode.host",))))
     assert {item.resource.name: item.outcome for item in findings} == {"web": "unknown", "agent": "fail"}
 
 
 def test_a_saved_snapshot_gives_the_same_findings() -> None:
     snapshot = troubled().snapshot()
     again = load_snapshot(snapshot.to_json())
-    assert run_checks(Examined(again, Settings())) == run_checks(Examined(snapshot, Settings()))
+    assert run_checks(AuditContext(again, Settings())) == run_checks(AuditContext(snapshot, Settings()))
 
 
 def test_checks_are_chosen_by_patterns_in_the_order_of_the_registry() -> None:
@@ -188,7 +187,7 @@ def test_ids_are_unique_and_metadata_is_complete() -> None:
 
 def test_counts_and_words_agree() -> None:
     host = troubled().unread("boot", reason="no permission")
-    findings = run_checks(Examined(host.snapshot(), Settings()))
+    findings = run_checks(AuditContext(host.snapshot(), Settings()))
     counts = summary_of(findings)
     assert sum(counts[outcome] for outcome in OUTCOMES) == len(findings)
     assert counts["waived"] == 0
@@ -200,7 +199,7 @@ def test_counts_and_words_agree() -> None:
 
 
 def test_what_is_waived_is_counted_as_that_alone() -> None:
-    findings = run_checks(Examined(troubled().snapshot(), Settings()))
+    findings = run_checks(AuditContext(troubled().snapshot(), Settings()))
     before = summary_of(findings)
     number = next(place for place, item in enumerate(findings) if item.outcome == "fail")
     findings[number] = replace(findings[number], waiver=AppliedWaiver("known", "me", "2999-12-31"))
@@ -219,7 +218,7 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
     left = ProxyProcess(9, still.proxies[0].ppid, "tcp", "192.0.2.10", 99, "172.17.0.9", 80)
     held = Listener("tcp", "192.0.2.10", 99, pid=9)
     restless = replace(still, containers=moving, proxies=[left], listeners=[held], restless="containers came and went")
-    findings = run_checks(Examined(restless, Settings()))
+    findings = run_checks(AuditContext(restless, Settings()))
     failures = {(item.check, item.resource.name) for item in findings if item.outcome == "fail"}
     assert ("proxy.missing", "web:80/tcp") in failures
     # The engine alone says where a port is published.
@@ -230,7 +229,7 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
     assert orphan.remedy is None
     assert ("proxy.orphan", orphan.resource.name) in {
         (item.check, item.resource.name)
-        for item in run_checks(Examined(replace(restless, restless=""), Settings()))
+        for item in run_checks(AuditContext(replace(restless, restless=""), Settings()))
         if item.outcome == "fail"
     }
 
@@ -239,13 +238,13 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
 def test_an_error_in_a_check_leaves_that_check_unknown_and_is_told(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(dummy: Examined) -> list[Verdict]:
+    def broken(dummy: AuditContext) -> list[Verdict]:
         raise error("https://me:hush@192.0.2.1/ \x1b[31m" + "x" * 5000)
 
-    whole = run_checks(Examined(troubled().snapshot(), Settings()))
+    whole = run_checks(AuditContext(troubled().snapshot(), Settings()))
     checks = [replace(item, judge=broken) if item.id == "publish.wildcard" else item for item in CHECKS]
     monkeypatch.setattr(registry, "CHECKS", tuple(checks))
-    result = judged(Examined(troubled().snapshot(), Settings()), "none")
+    result = judged(AuditContext(troubled().snapshot(), Settings()), "none")
     (hurt,) = (item for item in result["findings"] if item["check"] == "publish.wildcard")
     assert hurt["outcome"] == "unknown"
     assert "a defect of dockernet.baseline, which should be reported" in hurt["summary"]
@@ -264,7 +263,7 @@ def test_an_error_that_hurts_many_parts_is_told_once(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(HostView, "of", broken)
     monkeypatch.setitem(facts._TOPICS, "proxy", broken)
-    result = judged(Examined(SyntheticHost().container("web").snapshot(), Settings()), "summary")
+    result = judged(AuditContext(SyntheticHost().container("web").snapshot(), Settings()), "summary")
     following, facing = sorted(result["defects"], key=lambda item: str(item["parts"]))
     assert {"check firewall.egress", "check firewall.isolation", "reachability"} <= set(following["parts"])
     assert facing["parts"] == ["facts about proxy"]
@@ -279,11 +278,11 @@ def test_a_container_that_was_not_read_costs_no_other_one_its_verdict() -> None:
     host = SyntheticHost(proxy=False)
     host.container("web", publish=("0.0.0.0|80|80/tcp",), hairpin=False).container("odd").container("plain")
     gaps = [Gap("inner", "container", "odd", "its network namespace was not read: too long")]
-    whole = {item.check: item for item in run_checks(Examined(host.snapshot(), Settings()))}
+    whole = {item.check: item for item in run_checks(AuditContext(host.snapshot(), Settings()))}
     snapshot = host.snapshot()
     odd = next(item for item in snapshot.containers if item.name == "odd")
     inner = [item for item in snapshot.inner if item.inode != odd.netns]
-    findings = run_checks(Examined(replace(snapshot, inner=inner, gaps=gaps), Settings()))
+    findings = run_checks(AuditContext(replace(snapshot, inner=inner, gaps=gaps), Settings()))
     for check in CHECKS:
         found = [item for item in findings if item.check == check.id]
         if "inner" not in check.needs:
@@ -299,7 +298,7 @@ def test_a_container_that_was_not_read_costs_no_other_one_its_verdict() -> None:
 def test_a_lost_network_or_container_is_unknown_by_name_and_dockerd_itself_is_judged() -> None:
     lost = [Gap("engine", "network", "lan", "garbage"), Gap("engine", "container", "odd", "garbage")]
     host = SyntheticHost().container("web")
-    findings = run_checks(Examined(replace(host.snapshot(), gaps=lost), Settings()))
+    findings = run_checks(AuditContext(replace(host.snapshot(), gaps=lost), Settings()))
     found = {(item.check, item.resource.kind, item.resource.name): item.outcome for item in findings}
     assert found["bridge.link", "network", "lan"] == found["bridge.link", "container", "odd"] == "unknown"
     assert ("bridge.link", "host", "lab") not in found

@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -28,7 +27,7 @@ HOSTS = [
 def outcomes(snapshot: HostSnapshot) -> Outcomes:
     """By check, what it says of anything."""
     found: Outcomes = {check.id: set() for check in CHECKS}
-    for item in run_checks(Examined(snapshot, Settings(userland_proxy="disabled"))):
+    for item in run_checks(AuditContext(snapshot, Settings(userland_proxy="disabled"))):
         found[item.check].add(item.outcome)
     return found
 

@@ -9,14 +9,13 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 
 def judge(snapshot: HostSnapshot, check: str, **settings: Any) -> list[Finding]:
     """All its findings."""
-    return run_checks(Examined(snapshot, Settings(checks=(check,), **settings)))
+    return run_checks(AuditContext(snapshot, Settings(checks=(check,), **settings)))
 
 
 def only(snapshot: HostSnapshot, check: str, **settings: Any) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop, Path
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.fates import remedy_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import remedy_of
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 
@@ -36,7 +35,7 @@ GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv4"
 
 def judge(host: DockerHost | HostSnapshot, *checks: str) -> list[Finding]:
     snapshot = host.snapshot() if isinstance(host, DockerHost) else host
-    return run_checks(Examined(snapshot, Settings(checks=checks or CHECKS)))
+    return run_checks(AuditContext(snapshot, Settings(checks=checks or CHECKS)))
 
 
 def only(host: DockerHost | HostSnapshot, check: str) -> Finding:

@@ -17,8 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
     Source,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.docker_host import DockerHost, big_host
@@ -35,7 +34,7 @@ def with_config(snapshot: HostSnapshot, mtime: float = 0.5, **values: Any) -> Ho
 
 
 def judge(snapshot: HostSnapshot, check: str) -> list[Finding]:
-    return run_checks(Examined(snapshot, Settings(checks=(check,))))
+    return run_checks(AuditContext(snapshot, Settings(checks=(check,))))
 
 
 def only(snapshot: HostSnapshot, check: str) -> Finding:

@@ -12,8 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 
@@ -25,7 +24,7 @@ PORT = ("tcp", 80)
 
 def judge(host: DockerHost | HostSnapshot) -> list[Finding]:
     snapshot = host.snapshot() if isinstance(host, DockerHost) else host
-    return run_checks(Examined(snapshot, Settings(checks=("network.internal-open",))))
+    return run_checks(AuditContext(snapshot, Settings(checks=("network.internal-open",))))
 
 
 def only(host: DockerHost | HostSnapshot) -> Finding:

@@ -20,8 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import (
     listing_of,
@@ -32,7 +31,7 @@ from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
 
 
 def matrix(host: DockerHost) -> Matrix:
-    return Examined(host.snapshot(), Settings()).matrix
+    return AuditContext(host.snapshot(), Settings()).matrix
 
 
 def web(host_ip: str, **options: object) -> DockerHost:
@@ -172,7 +171,7 @@ def test_where_the_host_denies_it_and_where_it_does_not_is_told() -> None:
     (exposure,) = matrix(host).exposures
     assert (exposure.at, ADDRESS in exposure.not_at) == (further, True)
     assert not set(exposure.at) & set(exposure.not_at)
-    (told,) = reachability_of(Examined(host.snapshot(), Settings()).matrix, SUMMARY)["exposures"]
+    (told,) = reachability_of(AuditContext(host.snapshot(), Settings()).matrix, SUMMARY)["exposures"]
     assert " web:80/tcp at 192.0.2.11, 192.0.2.12 (" in told["text"]
 
 
@@ -193,7 +192,7 @@ def test_a_firewall_that_docker_does_not_pass_by_denies_for_both() -> None:
 
 def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     snapshot = web("127.0.0.1").snapshot()
-    summary, full = (reachability_of(Examined(snapshot, Settings()).matrix, detail) for detail in (SUMMARY, FULL))
+    summary, full = (reachability_of(AuditContext(snapshot, Settings()).matrix, detail) for detail in (SUMMARY, FULL))
     assert set(summary) == {"exposures", "listing", "summary", "problems"}
     assert {key: full[key] for key in summary} == summary
     assert sum(sum(row["seen"].values()) for row in summary["summary"]) == len(full["cells"])
@@ -205,7 +204,7 @@ def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
 def test_with_rules_unread_nothing_is_told_but_that() -> None:
     snapshot = web(WILDCARD).snapshot()
     sources = {**snapshot.sources, RULESET: Source(read=False, kind="denied", reason="run with become")}
-    result = reachability_of(Examined(replace(snapshot, sources=sources, ruleset=None), Settings()).matrix, FULL)
+    result = reachability_of(AuditContext(replace(snapshot, sources=sources, ruleset=None), Settings()).matrix, FULL)
     assert result["cells"] == []
     assert "run with become" in " ".join(result["problems"])
 
@@ -236,7 +235,7 @@ def test_hostile_names_are_harmless_in_what_is_shown() -> None:
     host = web("127.0.0.1")
     snapshot = host.snapshot()
     hostile = [replace(item, name="\x1b[2Jweb\n") for item in snapshot.containers]
-    for item in reachability_of(Examined(replace(snapshot, containers=hostile), Settings()).matrix, SUMMARY)[
+    for item in reachability_of(AuditContext(replace(snapshot, containers=hostile), Settings()).matrix, SUMMARY)[
         "exposures"
     ]:
         assert item["text"].isprintable()
@@ -258,5 +257,5 @@ def test_bindings_that_nobody_can_ask_are_left_out() -> None:
     bindings = [PublishedPort("sctp", 80, WILDCARD, 8080), PublishedPort("tcp", 81, "nonsense", 8081)]
     snapshot = web(WILDCARD).snapshot()
     containers = [replace(item, published=[*item.published, *bindings]) for item in snapshot.containers]
-    found = Examined(replace(snapshot, containers=containers), Settings()).matrix
+    found = AuditContext(replace(snapshot, containers=containers), Settings()).matrix
     assert found.cells == matrix(web(WILDCARD)).cells

@@ -13,8 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.examined import Examined
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import (
     MOST_LINES,
     listing_of,
@@ -24,7 +23,7 @@ from hypothesis import strategies as st
 
 from tests.unit.docker_host import big_host
 
-FOUND = Examined(big_host(2, 6, layout=28).snapshot(), Settings()).matrix
+FOUND = AuditContext(big_host(2, 6, layout=28).snapshot(), Settings()).matrix
 EXAMPLE = FOUND.cells[0].example
 
 

@@ -1,0 +1,238 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Published weaknesses of dockerd's networking: which releases have them, when they matter, and whether they do here.
+
+Sources: the advisories (GHSA) of moby, and the release notes of the releases that remediated them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    INNER,
+    NAMESERVERS,
+    NAMESPACES,
+    RULESET,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
+
+Release = tuple[int, int, int]
+
+_CHAINS_OF_FIREWALLD = re.compile(r"^:(IN_public|INPUT_ZONES|FWDI_\S+) ", re.MULTILINE)
+_NAMED = 5
+_TABLE_OF_FIREWALLD = re.compile(r'"table":\s*\{[^}]*"name":\s*"firewalld"')
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Whether what a weakness takes is there; None where that could not be told."""
+
+    met: Optional[bool]
+    shown: str
+
+
+@dataclass(frozen=True)
+class Advisory:
+    """One weakness."""
+
+    id: str
+    ranges: tuple[tuple[Release, Release], ...]
+    """From the first release that has it up to, but for it, the one that has it no more."""
+    what: str
+    """What it lets happen."""
+    mended_in: str
+    condition: Callable[[HostSnapshot], Condition]
+
+    def concerns(self, release: Release) -> bool:
+        """Whether a release has it."""
+        return any(first <= release < mended for first, mended in self.ranges)
+
+
+def _firewalld(snapshot: HostSnapshot) -> Condition:
+    driver = (snapshot.engine.firewall_driver if snapshot.engine else None) or ""
+    if "firewalld" in driver:
+        return Condition(True, f"dockerd works with firewalld ({driver})")
+    ruleset = snapshot.ruleset
+    if ruleset is None or not snapshot.was_read(RULESET):
+        return Condition(None, "whether firewalld runs: the ruleset was not read")
+    if any(_CHAINS_OF_FIREWALLD.search(text) for text in ruleset.save.values()):
+        return Condition(True, "firewalld's chains are in the ruleset")
+    tables = ruleset.nft_tables or []
+    if any(name.endswith(" firewalld") for name in tables) or _TABLE_OF_FIREWALLD.search(ruleset.nft_json or ""):
+        return Condition(True, "firewalld's table is in the ruleset")
+    return Condition(False, "nothing of firewalld is in the ruleset")
+
+
+def _firewalld_and_loopback_port(snapshot: HostSnapshot) -> Condition:
+    ports = [f"{item.name} {port}" for item in running(snapshot) for port in item.published if _on_loopback(port)]
+    if not ports:
+        return Condition(False, "no port is published on a loopback address")
+    firewalld = _firewalld(snapshot)
+    return Condition(firewalld.met, f"{firewalld.shown}, and published on loopback: {', '.join(ports)}")
+
+
+def _on_loopback(port: PublishedPort) -> bool:
+    try:
+        return bound_address(port).is_loopback
+    except ValueError:
+        return False
+
+
+def _firewalld_and_encrypted_overlay(snapshot: HostSnapshot) -> Condition:
+    names = [item.name for item in snapshot.networks if item.driver == "overlay" and "encrypted" in item.options]
+    if not names:
+        return Condition(False, "there is no encrypted overlay network")
+    firewalld = _firewalld(snapshot)
+    return Condition(firewalld.met, f"{firewalld.shown}, and there are encrypted overlay networks: {', '.join(names)}")
+
+
+def _ipv6_where_there_is_none(snapshot: HostSnapshot) -> Condition:
+    if not (snapshot.was_read(INNER) and snapshot.was_read(NAMESPACES)):
+        return Condition(None, "whether containers have IPv6 on IPv4 networks: their namespaces were not looked into")
+    with_ipv6 = {item.id for item in snapshot.networks if item.ipv6}
+    inside = {item.inode: item for item in snapshot.inner}
+    unread = [gap.name for gap in snapshot.gaps if gap.source == INNER]
+    for container in running(snapshot):
+        namespace = inside.get(container.netns or 0)
+        ends = container.endpoints
+        if namespace is None or not ends or any(end.network_id in with_ipv6 for end in ends):
+            continue
+        found = [text for link in namespace.links for text in link.addresses if ":" in text and link.name != "lo"]
+        if found:
+            return Condition(True, f"{container.name} is on IPv4 networks alone, and has {found[0]}")
+    if unread:
+        return Condition(None, f"whether {listed(unread, _NAMED)} on IPv4 networks have IPv6 addresses")
+    return Condition(False, "no container on IPv4 networks has an IPv6 address")
+
+
+def _internal_and_local_resolver(snapshot: HostSnapshot) -> Condition:
+    internal = {item.id: item for item in snapshot.networks if item.internal and item.driver == "bridge"}
+    users = _only_on(snapshot, internal)
+    if not users:
+        return Condition(False, "no running container is on internal networks alone")
+    if not snapshot.was_read(NAMESERVERS):
+        return Condition(None, "whether the host asks a name server of its own: its resolver was not read")
+    local = [text for text in snapshot.nameservers if ipaddress.ip_address(text).is_loopback]
+    if not local:
+        return Condition(False, "the host's name servers are on no loopback address")
+    shown = f"the host asks the name server {local[0]}, and on internal networks alone: {', '.join(users)}"
+    return Condition(True, shown)
+
+
+def _only_on(snapshot: HostSnapshot, networks: dict[str, Network]) -> list[str]:
+    return [
+        item.name
+        for item in running(snapshot)
+        if item.endpoints and all(end.network_id in networks for end in item.endpoints)
+    ]
+
+
+_FIRST: Release = (0, 0, 1)
+
+ADVISORIES = (
+    Advisory(
+        "CVE-2025-54410",
+        ((_FIRST, (25, 0, 13)), ((26, 0, 0), (28, 0, 0))),
+        "When firewalld is reloaded, the rules that keep bridge networks apart are not made again: every container "
+        "then reaches every port of every container on the other networks.",
+        "25.0.13, 28.0.0",
+        _firewalld,
+    ),
+    Advisory(
+        "CVE-2025-54388",
+        (((28, 2, 0), (28, 3, 3)),),
+        "When firewalld is reloaded, the rules that guard ports published on loopback addresses are gone: machines of "
+        "the same network reach them.",
+        "28.3.3",
+        _firewalld_and_loopback_port,
+    ),
+    Advisory(
+        "CVE-2024-32473",
+        (((26, 0, 0), (26, 0, 2)),),
+        "Containers on networks without IPv6 have IPv6 on their interfaces all the same, and so reach, and are reached "
+        "by, IPv6 hosts of the same link, past any rule for IPv4.",
+        "26.0.2",
+        _ipv6_where_there_is_none,
+    ),
+    Advisory(
+        "CVE-2024-29018",
+        ((_FIRST, (23, 0, 11)), ((24, 0, 0), (25, 0, 5))),
+        "dockerd passes names that a container on an internal network asks for on to the host's own resolver, from the "
+        "host: so the container sends data out in names, though its network leads nowhere.",
+        "23.0.11, 25.0.5, 26.0.0",
+        _internal_and_local_resolver,
+    ),
+    Advisory(
+        "CVE-2026-115538",
+        ((_FIRST, (29, 9, 3)),),
+        "When firewalld is reloaded, what an encrypted overlay network of a swarm lets in is not guarded any more.",
+        "29.9.3",
+        _firewalld_and_encrypted_overlay,
+    ),
+)
+
+
+def _judge(examined: AuditContext) -> list[Verdict]:
+    engine = examined.snapshot.engine
+    if engine is None or engine.release == (0, 0):
+        said = engine.version if engine is not None else ""
+        return [unknown(resources.daemon(), f"the engine calls its release {said!r}, which is no number")]
+    concerned = [(item, item.condition(examined.snapshot)) for item in ADVISORIES if item.concerns(engine.full_release)]
+    verdicts = [_met(engine, item, condition) for item, condition in concerned if condition.met]
+    verdicts += [_untold(engine, item, condition) for item, condition in concerned if condition.met is None]
+    if verdicts:
+        return verdicts
+    evidence = {"version": engine.version, **{item.id: condition.shown for item, condition in concerned}}
+    ids = ", ".join(item.id for item, dummy in concerned)
+    words = f"has {ids}, and what that takes is not there" if concerned else "has none of the known weaknesses"
+    return [passed(resources.daemon(), f"Engine {engine.version} {words}", evidence)]
+
+
+def _met(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
+    return failed(
+        resources.advisory(item.id),
+        f"Engine {engine.version} is among the releases with {item.id}, and what that takes is there",
+        {"version": engine.version, "mended in": item.mended_in, "condition": condition.shown},
+        item.what,
+        Remedy(
+            f"Upgrade to a release that mended it ({item.mended_in}). A distribution can have mended it in its own "
+            "package without a new release: its changelog says; if so, waive this"
+        ),
+    )
+
+
+def _untold(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
+    reason = f"engine {engine.version} is among the releases with {item.id}, and it could not be told {condition.shown}"
+    return unknown(resources.advisory(item.id), reason, {"version": engine.version, "mended in": item.mended_in})
+
+
+ADVISORY = Check(
+    id="daemon.advisory",
+    severity=HIGH,
+    title="No published weakness of this engine's networking matters here",
+    rationale=(
+        "A weakness counts where the host has what it takes: firewalld, a port on loopback, an internal network. Being "
+        "of an old release alone is no finding."
+    ),
+    needs=(ENGINE,),
+    judge=_judge,
+)

@@ -1,0 +1,129 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of connection tracking."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONNTRACK,
+    ENGINE,
+    LINKS,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
+
+_SHOWN = 5
+
+_Way = tuple[str, int, str, int]
+"""Where to, and where it is delivered."""
+
+
+def _judge(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    tracked = snapshot.conntrack
+    if tracked is None:
+        return [unknown(resources.host(snapshot), "connection tracking was not read")]
+    ways: dict[_Way, list[TrackedFlow]] = {}
+    for flow in tracked.flows:
+        way = (flow.destination, flow.destination_port, flow.translated, flow.translated_port)
+        ways.setdefault(way, []).append(flow)
+    reasons = _reasons(snapshot, set(ways))
+    verdicts = [_stale(way, flows, reasons[way]) for way, flows in ways.items() if reasons[way]]
+    if not verdicts and not tracked.complete:
+        reason = f"of the translated flows of UDP only the first {len(tracked.flows)} were read, and they are well"
+        return [unknown(resources.host(snapshot), reason)]
+    words = "No flow of UDP is delivered to a container that is gone"
+    return verdicts or [passed(resources.host(snapshot), words, {"translated flows": len(tracked.flows)})]
+
+
+def _reasons(snapshot: HostSnapshot, ways: set[_Way]) -> dict[_Way, str]:
+    """What is wrong with where each way leads; empty where nothing is, or it is none of Docker's."""
+    subnets = [
+        ipaddress.ip_network(item.subnet, strict=False)
+        for network in snapshot.networks
+        if network.driver == "bridge" and not (network.name == "docker_gwbridge" and _in_swarm(snapshot))
+        for item in network.subnets
+        if item.subnet
+    ]
+    taken = {
+        text for item in running(snapshot) for end in item.endpoints for text in (end.address, end.address6) if text
+    }
+    own = {address.partition("/")[0] for link in snapshot.links for address in link.addresses}
+    published = _published(snapshot)
+    found = {}
+    for way in ways:
+        dummy, port, address, inner_port = way
+        ours = any(ipaddress.ip_address(address) in subnet for subnet in subnets)
+        targets = published.get(port, set())
+        if not ours or address in own:
+            found[way] = ""
+        elif address not in taken:
+            found[way] = f"no running container has {address}"
+        elif targets and (address, inner_port) not in targets:
+            others = ", ".join(sorted(socket_name(*target) for target in targets))
+            found[way] = f"{port}/udp is published by {others} now"
+        else:
+            found[way] = ""
+    return found
+
+
+def _in_swarm(snapshot: HostSnapshot) -> bool:
+    return snapshot.engine is not None and snapshot.engine.swarm
+
+
+def _published(snapshot: HostSnapshot) -> dict[int, set[tuple[str, int]]]:
+    """Where published ports of UDP lead, by the port of the host."""
+    found: dict[int, set[tuple[str, int]]] = {}
+    for container in running(snapshot):
+        for port in container.published:
+            if port.protocol == "udp":
+                for end in container.endpoints:
+                    texts = [text for text in (end.address, end.address6) if text]
+                    found.setdefault(port.host_port, set()).update((text, port.container_port) for text in texts)
+    return found
+
+
+def _stale(way: _Way, flows: list[TrackedFlow], reason: str) -> Verdict:
+    destination, port, address, inner_port = way
+    outside, inside = socket_name(destination, port), socket_name(address, inner_port)
+    clients = [socket_name(flow.source, flow.source_port) for flow in flows]
+    shown = clients[:_SHOWN] + ([f"and {len(clients) - _SHOWN} more"] if len(clients) > _SHOWN else [])
+    count = "a flow" if len(flows) == 1 else f"{len(flows)} flows"
+    return failed(
+        resources.host_port(outside, "udp"),
+        f"Connection tracking delivers {count} of UDP to {outside} still to {inside}, and {reason}",
+        {"from": shown, "longest life left, in seconds": max(flow.timeout for flow in flows)},
+        "As long as these clients go on from the same port (name servers, syslog and telephones do), they get no "
+        "answer: each datagram gives the entry new life, and no rule is asked again. Others are served.",
+        Remedy(f"conntrack -D -p udp --orig-port-dst {port} --reply-src {address}"),
+    )
+
+
+STALE = Check(
+    id="conntrack.stale",
+    severity=MEDIUM,
+    title="No UDP flow is pinned to a container that is gone",
+    rationale=(
+        "Address translation is decided by the first packet of a flow. UDP has no end, so that an entry outlives the "
+        "container it was made for; dockerd removes them, but not all releases do, nor where it was not running."
+    ),
+    needs=(ENGINE, LINKS, CONNTRACK),
+    judge=_judge,
+    leftovers=True,
+)
+
+CHECKS: tuple[Check, ...] = (STALE,)
+"""In the order in which reports show them."""

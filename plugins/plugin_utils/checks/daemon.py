@@ -1,0 +1,678 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of dockerd and its configuration; of published weaknesses in advisories.py."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem, DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
+    BRIDGES,
+    DEFAULT_BRIDGE,
+    KEYS,
+    NEW_NETWORKS,
+    UNKNOWN_RELEASE,
+    default_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_values import pool_fields
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
+    problems_in,
+    release_matters,
+    reload_blockers,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    changed_since_start,
+    next_flags,
+    next_values,
+    start_flags,
+    start_values,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY as USERLAND_PROXY
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    LINKS,
+    LISTENERS,
+    PROCESSES,
+    SERVICE,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.advisories import ADVISORY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+
+
+def blockers_of(snapshot: HostSnapshot) -> list[ConfigProblem]:
+    """What makes every reload fail, though dockerd starts with it."""
+    config, engine = snapshot.daemon_config, snapshot.engine
+    return reload_blockers(config.values, config.positions, engine.release) if config and engine else []
+
+
+def place_of(snapshot: HostSnapshot, problem: ConfigProblem) -> str:
+    """``PATH:LINE:COLUMN``, or the path where the whole file is meant."""
+    path = snapshot.daemon_config.path if snapshot.daemon_config else "daemon.json"
+    return f"{path}:{problem.line}:{problem.column}" if problem.line else path
+
+
+def _judge_config(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    config = snapshot.daemon_config
+    if config is None:
+        return [unknown(resources.daemon(), "daemon.json was not read")]
+    resource = resources.file(config.path)
+    if not config.exists:
+        return [_no_file(snapshot, config)]
+    release = snapshot.engine.release if snapshot.engine else UNKNOWN_RELEASE
+    flags = next_flags(snapshot)
+    own = problems_in(config.values, config.positions, flags or {}, release)
+    problems = [problem for problem in [*config.problems, *own] if _concerns(problem, release[0])]
+    if problems:
+        return [_problem(snapshot, problem, release[0]) for problem in problems]
+    doubts = _doubts(config, release, flags)
+    if doubts:
+        return [unknown(resource, f"its text is well, but {'; and '.join(doubts)}", {"keys": sorted(config.values)})]
+    return [
+        passed(resource, f"dockerd can read {config.path}, and knows what is in it", {"keys": sorted(config.values)})
+    ]
+
+
+def _no_file(snapshot: HostSnapshot, config: DaemonConfig) -> Verdict:
+    resource = resources.file(config.path)
+    if "config-file" not in (next_flags(snapshot) or {}):
+        return passed(resource, f"There is no {config.path}: dockerd takes its defaults and flags", {"exists": False})
+    return failed(
+        resource,
+        f"{config.path} is not there, and a flag of dockerd names it",
+        {"exists": False, "flag": f"--config-file={config.path}"},
+        "dockerd does not start without it.",
+        Remedy("Make the file (with {} in it, where there is nothing to set), or drop the flag"),
+    )
+
+
+def _concerns(problem: ConfigProblem, major: int) -> bool:
+    """Whether it is worth a finding: an empty file is none, where the engine takes it."""
+    return problem.line > 0 or not _accepted(problem, major)
+
+
+def _accepted(problem: ConfigProblem, major: int) -> bool:
+    return problem.accepted_from is not None and problem.accepted_from <= major
+
+
+def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verdict:
+    place = place_of(snapshot, problem)
+    if _accepted(problem, major):
+        impact = (
+            "This dockerd starts with it all the same; that the file does what its author meant is another question."
+        )
+    else:
+        impact = (
+            "dockerd does not start with this file: the next restart or boot leaves the host without Docker, and a "
+            "reload changes nothing."
+        )
+    remedy = Remedy(
+        f"Put it right by hand ({place}), and try it before a restart: dockerd --validate, from Engine 23.0 on"
+    )
+    return failed(resources.file(place), f"{place}: {problem.message}", {"key": problem.key}, impact, remedy)
+
+
+def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any] | None) -> list[str]:
+    """What else would have to be known for a pass."""
+    found = []
+    if config.values and flags is None:
+        found.append("dockerd's flags could not be read, with which it may conflict")
+    varying = release_matters(config.values, config.positions, flags or {}) if release == UNKNOWN_RELEASE else []
+    if varying:
+        keys = ", ".join(str(problem.key) for problem in varying)
+        found.append(f"the engine's version could not be read, and some do not start with {keys}")
+    return found
+
+
+CONFIG = Check(
+    id="daemon.config",
+    severity=HIGH,
+    title="daemon.json is sound",
+    rationale=(
+        "dockerd reads the file when it starts, so a mistake shows at the worst time. Much of what it then fails "
+        "at, its own --validate lets pass."
+    ),
+    needs=(DAEMON_CONFIG,),
+    judge=_judge_config,
+)
+
+
+_INFO = "GET /info"
+_BRIDGE = "com.docker.network.bridge."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value in force."""
+
+    value: Any
+    where: str
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether it is what was wanted, where nothing, an empty list and an empty text are the same."""
+        return (self.value or None) == (wanted or None)
+
+
+def shown_settings(snapshot: HostSnapshot) -> dict[str, Setting]:
+    """Values in force by key; what nothing shows is left out."""
+    settings = snapshot.engine.settings if snapshot.engine is not None else {}
+    found = {key: Setting(value, _INFO) for key, value in settings.items()}
+    if "registry-mirrors" in found:
+        found["registry-mirrors"] = _Mirrors(settings["registry-mirrors"], _INFO)
+    if "labels" in found:
+        found["labels"] = _Labels(settings["labels"], _INFO)
+    if snapshot.engine is not None:
+        pools = [{"base": item.base, "size": item.size} for item in snapshot.engine.address_pools]
+        found["default-address-pools"] = _Pools(pools, _INFO)
+    default = next((network for network in snapshot.networks if network.is_default_bridge), None)
+    return {**found, **(_of_default_network(snapshot, default) if default is not None else {})}
+
+
+class _Mirrors(Setting):
+    """dockerd ends them with a slash; what is shown has none."""
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether the same mirrors are wanted."""
+        return super().agrees([str(item).rstrip("/") for item in wanted or []])
+
+
+class _Labels(Setting):
+    """dockerd takes them through a map, which keeps no order."""
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether the same labels are wanted."""
+        return sorted(map(str, self.value or [])) == sorted(map(str, wanted or []))
+
+
+class _Pools(Setting):
+    """Go matches the names of fields whatever the case."""
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether the same pools are wanted, in the same order."""
+        return super().agrees([pool_fields(item) for item in wanted or []])
+
+
+class _Among(Setting):
+    """Addresses, of which the wanted one is to be among."""
+
+    def agrees(self, wanted: Any) -> bool:
+        """Whether nothing in particular is wanted, or it is among them."""
+        return not wanted or wanted in self.value
+
+
+def _of_default_network(snapshot: HostSnapshot, network: Network) -> dict[str, Setting]:
+    """What was written into the default network when it was made, which is at a start without containers."""
+    where = f"docker network inspect {network.name}"
+    options = network.options
+    found: dict[str, Setting] = {}
+    switches = {"icc": f"{_BRIDGE}enable_icc"}
+    if next_values(snapshot).get("iptables") is not False:
+        # Without rules there is no masquerading, whatever is asked for.
+        switches["ip-masq"] = f"{_BRIDGE}enable_ip_masquerade"
+    for key, option in switches.items():
+        if options.get(option) in ("true", "false"):
+            found[key] = Setting(options[option] == "true", f"{where}: {option}")
+    if options.get(f"{_BRIDGE}host_binding_ipv4"):
+        found["ip"] = Setting(options[f"{_BRIDGE}host_binding_ipv4"], f"{where}: {_BRIDGE}host_binding_ipv4")
+    mtu = options.get("com.docker.network.driver.mtu", "")
+    if mtu.isdecimal():
+        found["mtu"] = Setting(int(mtu), f"{where}: com.docker.network.driver.mtu")
+    link = next((item for item in snapshot.links if item.name == network.bridge), None)
+    if link is not None and link.addresses:
+        found["bip"] = _Among(link.addresses, f"ip address show {link.name}")
+    return found
+
+
+_OWN_CHECKS = frozenset({USERLAND_PROXY, "live-restore"})
+_OF_NETWORKS = frozenset({DEFAULT_BRIDGE, BRIDGES, NEW_NETWORKS})
+
+
+@dataclass(frozen=True)
+class _Difference:
+    key: str
+    wanted: Any
+    shown: Any
+    where: str
+    """Where it shows what is in force."""
+
+
+def _judge_pending(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    config = snapshot.daemon_config
+    if config is None:
+        return [unknown(resources.daemon(), "daemon.json was not read")]
+    if any(problem.accepted_from is None for problem in config.problems):
+        return [unknown(resources.daemon(), f"{config.path} cannot be read by dockerd, see daemon.config")]
+    flags = next_flags(snapshot)
+    if flags is None:
+        return [unknown(resources.daemon(), "neither unit nor process shows with which flags dockerd starts")]
+    verdicts = _of_flags(snapshot, flags)
+    settings = shown_settings(snapshot)
+    differences = [
+        _Difference(key, wanted, setting.value, setting.where)
+        for key, setting in settings.items()
+        for wanted in [_wanted(snapshot, key)]
+        if key not in _OWN_CHECKS and not setting.agrees(wanted)
+    ]
+    verdicts += [_of_key(config, item) for item in differences]
+    if verdicts:
+        return verdicts
+    evidence: dict[str, Any] = {
+        "compared": sorted(settings.keys() - _OWN_CHECKS),
+        "changed since dockerd started": changed_since_start(snapshot),
+    }
+    untold = [key for key in config.values if _is_untold(key, settings.keys())]
+    if untold and changed_since_start(snapshot) is not False:
+        reason = f"{config.path} was changed after dockerd started, and nothing shows whether it is in force: {untold}"
+        return [unknown(resources.daemon(), reason.replace("'", ""), evidence)]
+    return [passed(resources.daemon(), "What is configured is in force, as far as the daemon shows it", evidence)]
+
+
+def _is_untold(key: str, shown: Any) -> bool:
+    """Whether a key concerns networks and nothing shows its value in force."""
+    return key not in _OWN_CHECKS and key not in shown and key in KEYS and KEYS[key].scope in _OF_NETWORKS
+
+
+def _wanted(snapshot: HostSnapshot, key: str) -> Any:
+    release = snapshot.engine.release if snapshot.engine else (0, 0)
+    value: Optional[Any] = next_values(snapshot).get(key)
+    return default_of(key, release) if value is None else value
+
+
+def _of_flags(snapshot: HostSnapshot, flags: dict[str, Any]) -> list[Verdict]:
+    """The command line of the next start against the one that dockerd runs with."""
+    if snapshot.daemon is None:
+        return []
+    running = start_flags(snapshot)
+    keys = [
+        key
+        for key in sorted({*flags, *running} - _OWN_CHECKS)
+        if flags.get(key) != running.get(key) and MASK not in json.dumps([flags.get(key), running.get(key)])
+    ]
+    if not keys:
+        return []
+    name = snapshot.service.name if snapshot.service is not None else "its service"
+    evidence = {f"--{key}": {"running": running.get(key), "next start": flags.get(key)} for key in keys}
+    remedy = Remedy(
+        f"Restart dockerd when it suits, or take the change of {name} back", "daemon_config", {"restart": "always"}
+    )
+    summary = f"{name} starts dockerd with other flags than it runs with: {', '.join(f'--{key}' for key in keys)}"
+    return [failed(resources.daemon(), summary, evidence, _IMPACT, remedy)]
+
+
+_IMPACT = (
+    "The next start of dockerd, by an upgrade or a reboot, changes this when nobody expects it; until then the host "
+    "does not do what its configuration says."
+)
+
+
+def _of_key(config: DaemonConfig, item: _Difference) -> Verdict:
+    place = config.positions.get(item.key)
+    where = f"{config.path}:{place.line}" if place is not None else config.path
+    said = f"{item.key}: {json.dumps(item.wanted)}"
+    summary = f"{said} is configured, and {json.dumps(item.shown)} is in force"
+    if item.key not in config.values:
+        said = f"not set; dockerd's default is {json.dumps(item.wanted)}"
+        summary = f"{item.key} is not set, and {json.dumps(item.shown)} is in force instead of the default"
+    evidence = {where: said, item.where: item.shown}
+    return failed(resources.file(f"{config.path}: {item.key}"), summary, evidence, _IMPACT, _remedy(config, item))
+
+
+def _remedy(config: DaemonConfig, item: _Difference) -> Remedy:
+    if KEYS[item.key].scope == DEFAULT_BRIDGE:
+        return Remedy(
+            "Restart dockerd when no container runs: a start that finds containers running leaves the default network "
+            "as it is. Or take the setting back"
+        )
+    if not KEYS[item.key].reloadable:
+        text = "Restart dockerd when it suits, or take the setting back"
+        return Remedy(text, "daemon_config", {"restart": "always"})
+    text = "Reload dockerd, or take the setting back"
+    if item.key not in config.values:
+        return Remedy(text, "daemon_config", {"absent": [item.key]})
+    if MASK in json.dumps(config.values[item.key]):
+        return Remedy(text)
+    return Remedy(text, "daemon_config", {"config": {item.key: config.values[item.key]}})
+
+
+PENDING = Check(
+    id="daemon.pending",
+    severity=MEDIUM,
+    title="What is configured for dockerd is in force",
+    rationale=(
+        "dockerd reads its file and flags when it starts, and little of it again at a reload. docker-proxy and "
+        "live-restore have checks of their own; the rest is compared here with what the daemon and its networks show."
+    ),
+    needs=(ENGINE, DAEMON_CONFIG, SERVICE, LINKS),
+    judge=_judge_pending,
+    mended_by=("daemon_config",),
+    of_daemon=True,
+)
+
+
+def _judge_reload(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    blockers = blockers_of(snapshot)
+    if not blockers:
+        return [passed(resources.daemon(), "Nothing known keeps dockerd from reloading daemon.json", {})]
+    text = "Remove the line: true is the default. Or set userland-proxy-path beside it"
+    # Where the proxy is on, taking the line out is an edit and no more; else the line waits for a restart.
+    remedy = Remedy(text, "userland_proxy", {"state": "enabled"}) if proxy_in_force(snapshot).value else Remedy(text)
+    return [
+        failed(
+            resources.file(place_of(snapshot, problem)),
+            f"{place_of(snapshot, problem)}: {problem.message}",
+            {place_of(snapshot, problem): problem.key},
+            "systemctl reload docker says nothing and exits 0, and nothing in daemon.json takes effect: neither "
+            "live-restore nor registries. The journal alone has the error.",
+            remedy,
+        )
+        for problem in blockers
+    ]
+
+
+RELOAD_BLOCKED = Check(
+    id="daemon.reload-blocked",
+    severity=MEDIUM,
+    title="dockerd can reload its configuration",
+    rationale=(
+        "From Docker Engine 25 on, a userland-proxy: true that is written out makes every reload fail in silence."
+    ),
+    needs=(ENGINE, DAEMON_CONFIG),
+    judge=_judge_reload,
+    mended_by=("userland_proxy",),
+    of_daemon=True,
+)
+
+
+_AT_MOST = 0o644
+
+
+def _judge_permissions(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    config = snapshot.daemon_config
+    if config is None:
+        return [unknown(resources.daemon(), "daemon.json was not read")]
+    resource = resources.file(config.path)
+    if not config.exists:
+        return [not_applicable(resource, f"There is no {config.path}", {"exists": False})]
+    if config.mode is None or config.uid is None or config.gid is None:
+        return [unknown(resource, f"owner and permissions of {config.path} were not read")]
+    evidence = {"owner": config.uid, "group": config.gid, "permissions": f"{config.mode:04o}"}
+    if config.link_target is not None:
+        evidence["leads to"] = config.link_target
+    faults = _faults(snapshot, config, config.mode)
+    if not faults:
+        return [passed(resource, f"{config.path} is its owner's alone to change", evidence)]
+    place = config.link_target or config.path
+    owner = _owner(snapshot)
+    return [
+        failed(
+            resource,
+            f"{config.path} {' and '.join(faults)}",
+            evidence,
+            "Whoever can write it decides what dockerd, which is root, runs and opens at its next start; and it can "
+            "hold secrets (proxies, log-opts).",
+            Remedy(f"chown {owner}:{owner} {place}; chmod 0644 {place}"),
+        )
+    ]
+
+
+def _owner(snapshot: HostSnapshot) -> int:
+    """Root; the user that runs it for a rootless engine."""
+    rootless = snapshot.engine is not None and snapshot.engine.rootless
+    return snapshot.daemon.uid or 0 if rootless and snapshot.daemon is not None else 0
+
+
+def _faults(snapshot: HostSnapshot, config: DaemonConfig, mode: int) -> list[str]:
+    owner = _owner(snapshot)
+    faults = []
+    if config.uid not in (0, owner):
+        faults.append(f"belongs to user {config.uid}")
+    if config.gid != 0 and not owner:
+        faults.append(f"belongs to group {config.gid}")
+    if mode & ~_AT_MOST:
+        faults.append(f"has permissions {mode:04o}, more than {_AT_MOST:04o}")
+    return faults
+
+
+PERMISSIONS = Check(
+    id="daemon.permissions",
+    severity=MEDIUM,
+    title="Only root can change daemon.json",
+    rationale="dockerd runs as root and does what the file says, so that who may write it is as good as root.",
+    needs=(DAEMON_CONFIG,),
+    judge=_judge_permissions,
+    cis=cis.DAEMON_JSON_OWNER_AND_MODE,
+)
+
+
+KEY = "live-restore"
+_ARGS = {"config": {KEY: True}}
+
+
+def _judge_live_restore(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    engine = snapshot.engine
+    if engine is None:
+        return [unknown(resources.daemon(), "the engine said nothing")]
+    evidence: dict[str, Any] = {"LiveRestoreEnabled of GET /info": engine.live_restore}
+    if engine.swarm:
+        return [not_applicable(resources.daemon(), "Swarm mode is on, and live-restore does not go with it", evidence)]
+    configured = _configured_live_restore(snapshot, evidence)
+    if engine.live_restore and configured is not False:
+        return [passed(resources.daemon(), "live-restore is in force, as the daemon itself says", evidence)]
+    if engine.live_restore:
+        return [_not_for_long(evidence)]
+    return [_not_in_force(snapshot, evidence, configured=configured is True)]
+
+
+def _configured_live_restore(snapshot: HostSnapshot, evidence: dict[str, Any]) -> bool | None:
+    """Whether the next start will have it, None where that cannot be told; adds what was read to evidence."""
+    config = snapshot.daemon_config
+    if config is None or next_flags(snapshot) is None or any(item.accepted_from is None for item in config.problems):
+        return None
+    value = next_values(snapshot).get(KEY)
+    place = config.positions.get(KEY)
+    if place is not None:
+        evidence[f"{config.path}:{place.line}"] = f"{KEY}: {value}"
+    elif value is not None:
+        evidence["flags of dockerd"] = f"{KEY}: {value}"
+    return value is True
+
+
+def _not_for_long(evidence: dict[str, Any]) -> Verdict:
+    summary = "live-restore is in force, and not configured: the next start of dockerd will not have it"
+    impact = "The next start of dockerd, by an upgrade or by hand, stops all containers."
+    remedy = Remedy(f'Write "{KEY}": true into daemon.json, or take it as it is', "daemon_config", _ARGS)
+    return failed(resources.daemon(), summary, evidence, impact, remedy)
+
+
+def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configured: bool) -> Verdict:
+    impact = (
+        "A restart of dockerd, by an upgrade or by hand, stops all containers; those with restart policy 'no' stay "
+        "down."
+    )
+    flags = next_flags(snapshot) or {}
+    if KEY in flags:
+        # In the file as well, dockerd would not start.
+        given = f"--{KEY}={str(flags[KEY]).lower()} is among the flags of dockerd"
+        remedy = Remedy(f"{given}: take it out there and write it into daemon.json, then restart dockerd when it suits")
+        return failed(resources.daemon(), f"live-restore is not in force: {given}", evidence, impact, remedy)
+    if not configured:
+        remedy = Remedy(
+            f'Write "{KEY}": true into daemon.json and reload dockerd (systemctl reload docker)',
+            "daemon_config",
+            _ARGS,
+        )
+        return failed(resources.daemon(), "live-restore is not in force", evidence, impact, remedy)
+    blockers = blockers_of(snapshot)
+    reason = f"a reload fails: {blockers[0].message}" if blockers else "dockerd was not reloaded, or the reload failed"
+    text = f"Put right {place_of(snapshot, blockers[0])} first, then reload" if blockers else "Reload dockerd"
+    remedy = Remedy(
+        f"{text} (systemctl reload docker) and look into its journal: a reload that fails says so only there. Do not "
+        "restart it, that stops all containers",
+        "daemon_config",
+        _ARGS,
+    )
+    return failed(resources.daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remedy)
+
+
+LIVE_RESTORE = Check(
+    id="daemon.live-restore",
+    severity=LOW,
+    title="live-restore is in force",
+    rationale=(
+        "With it, containers keep running while dockerd restarts. Only the daemon can say whether it is so: a "
+        "reload that failed leaves the file ahead of it."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_live_restore,
+    cis=cis.LIVE_RESTORE,
+    mended_by=("daemon_config",),
+    of_daemon=True,
+)
+
+
+_PLAIN, _WITH_TLS = 2375, 2376
+_OF_A_SWARM = frozenset({2377, 7946})
+
+
+def _judge_tcp(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    if snapshot.daemon is None:
+        return [unknown(resources.daemon(), "dockerd was not seen running")]
+    values = start_values(snapshot)
+    told = values.get("hosts")
+    hosts = [str(host) for host in told] if told and isinstance(told, list) else ["unix:///var/run/docker.sock"]
+    open_ports = _listening(snapshot)
+    wanted = {port for port in map(_tcp_port, hosts) if port}
+    sockets = [item for item in open_ports if item.port in wanted]
+    explained = wanted | _explained(snapshot, values)
+    others = [item for item in open_ports if item.pid is not None and item.port not in explained]
+    if snapshot.daemon.sockets_handed > 1 and any(host.startswith("fd://") for host in hosts):
+        # A further ListenStream of docker.socket.
+        sockets, others = sockets + others, []
+    evidence: dict[str, Any] = {
+        "listens at": hosts,
+        "TCP sockets of dockerd for it": [socket_name(item.address, item.port) for item in sockets],
+        "tlsverify": values.get("tlsverify", False),
+    }
+    from_file = "hosts" not in start_flags(snapshot) or "tlsverify" not in start_flags(snapshot)
+    stale = from_file and changed_since_start(snapshot) is True
+    if sockets and values.get("tlsverify") is True:
+        return [_verified(evidence, sockets, stale=stale)]
+    if sockets:
+        return [_open(evidence, sockets)]
+    if others and stale and "hosts" not in start_flags(snapshot):
+        places = ", ".join(socket_name(item.address, item.port) for item in others)
+        reason = f"dockerd listens at {places}, and daemon.json was changed since it started: what for, nothing says"
+        return [unknown(resources.daemon(), reason, evidence)]
+    return [passed(resources.daemon(), "The Engine API is not on TCP", evidence)]
+
+
+def _listening(snapshot: HostSnapshot) -> list[Listener]:
+    """TCP sockets that dockerd holds, and those whose holder could not be seen."""
+    own = (None, snapshot.daemon.pid if snapshot.daemon else None)
+    return [item for item in snapshot.listeners if item.protocol == "tcp" and item.pid in own]
+
+
+def _explained(snapshot: HostSnapshot, values: dict[str, Any]) -> set[int]:
+    """Ports that dockerd holds for something else: published ones without docker-proxy, metrics, a swarm."""
+    ports = {port.host_port for item in snapshot.containers for port in item.published if port.protocol == "tcp"}
+    metrics = str(values.get("metrics-addr", "")).rpartition(":")[2]
+    ports |= {int(metrics)} if metrics.isdecimal() else set()
+    diagnostic = values.get("network-diagnostic-port")
+    ports |= {diagnostic} if isinstance(diagnostic, int) else set()
+    return ports | (_OF_A_SWARM if snapshot.engine is not None and snapshot.engine.swarm else set())
+
+
+def _tcp_port(host: str) -> int | None:
+    """Port of an address that dockerd is told to listen at (``-H``); None where that is no TCP."""
+    if "://" not in host:
+        # tcp is what dockerd takes it for (moby opts/hosts.go).
+        host = f"tcp://{host}"
+    try:
+        parts = urlsplit(host)
+        return parts.port or _PLAIN if parts.scheme == "tcp" else None
+    except ValueError:
+        return None
+
+
+def _open(evidence: dict[str, Any], sockets: list[Listener]) -> Verdict:
+    places = ", ".join(socket_name(item.address, item.port) for item in sockets)
+    local = all(item.address == "::1" or item.address.startswith("127.") for item in sockets)
+    who = (
+        "Every user and program of this host, and every container in its network namespace,"
+        if local
+        else "Every machine that reaches this port"
+    )
+    return failed(
+        resources.daemon(),
+        f"The Engine API is at {places} and asks nobody for a certificate",
+        evidence,
+        f"{who} is root on this host: it can run a container that mounts / .",
+        Remedy(
+            "Take the tcp address out (hosts in daemon.json, -H, docker.socket) and use ssh:// from afar, or ask for "
+            "certificates: tlsverify with tlscacert, tlscert and tlskey"
+        ),
+    )
+
+
+def _verified(evidence: dict[str, Any], sockets: list[Listener], *, stale: bool) -> Verdict:
+    places = ", ".join(socket_name(item.address, item.port) for item in sockets)
+    if stale:
+        reason = f"the Engine API is at {places}; daemon.json, where tlsverify stands, was changed since"
+        return unknown(resources.daemon(), reason, evidence)
+    return passed(resources.daemon(), f"The Engine API at {places} lets in who has a certificate", evidence)
+
+
+TCP = Check(
+    id="daemon.tcp",
+    severity=HIGH,
+    title="The Engine API is not on TCP without TLS verification",
+    rationale=(
+        "Who may use the API is root. Encryption alone (tls) keeps nobody out: only tlsverify asks clients for a "
+        "certificate. The sockets of the running dockerd count, not the file."
+    ),
+    needs=(ENGINE, PROCESSES, LISTENERS, DAEMON_CONFIG),
+    judge=_judge_tcp,
+    cis=cis.TLS,
+    of_daemon=True,
+)
+
+CHECKS: tuple[Check, ...] = (
+    CONFIG,
+    PENDING,
+    RELOAD_BLOCKED,
+    PERMISSIONS,
+    LIVE_RESTORE,
+    TCP,
+    ADVISORY,
+)
+"""In the order in which reports show them."""

@@ -1,0 +1,211 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What became of packets that did not get where they are meant to: what is said of them, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    BARRED,
+    IPSEC,
+    MISLED,
+    PROXY_REPLY,
+    PROXY_REQUEST,
+    REPLY,
+    REQUEST,
+    STRAY,
+    UNKNOWN,
+    Hop,
+    Path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, unknown
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers
+
+_NAMED = 5
+_FIREWALLD = " firewalld"
+
+
+def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
+    """The hop at which a request came to a port of a container; None if it did not."""
+    sockets = {f"[{text}]:{port}" if ":" in text else f"{text}:{port}" for text in addresses}
+    return next(
+        (
+            hop
+            for hop in path.hops
+            if hop.leg in (REQUEST, PROXY_REQUEST)
+            and hop.place == "socket"
+            and hop.destination in sockets
+            # Without its bridge, a container's address is looked for outside.
+            and hop.note != OUTSIDE
+        ),
+        None,
+    )
+
+
+def remedy_of(path: Path) -> Remedy:
+    """What to do about the rule or setting that ended a packet."""
+    hop = None if path.decided_at is None else path.hops[path.decided_at]
+    if any(passed.action == STRAY for passed in path.hops):
+        return Remedy(
+            "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
+            "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
+            "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
+            "down or without an address: a restart of dockerd makes it anew"
+        )
+    if hop is not None and hop.action == MISLED:
+        return Remedy(
+            "The neighbour entry that is named was made by hand or by a program, and holds until it is deleted: "
+            "ip neigh del ADDRESS dev DEVICE; one of a container inside of it (nsenter -n -t PID), or restart the "
+            "container. The kernel then asks who has the address. Find out what made the entry"
+        )
+    if hop is not None and hop.action == BARRED:
+        return Remedy(
+            "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
+            "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "
+            "own settings and VLANs stay. Find out what set it"
+        )
+    if hop is not None and hop.place == IPSEC:
+        return Remedy(
+            "An IPsec policy of the host keeps it, past all rules: ip -s xfrm policy shows it with its counters. "
+            "Whoever manages IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
+            "out of it there: narrow its selector, or add a policy ahead of it (a lower priority number) that passes "
+            "the network's packets as they are (a passthrough connection; ip xfrm policy add ... action allow)"
+        )
+    by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
+    if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):
+        # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.
+        return Remedy(
+            "firewalld rejects it, which it does where a bridge of Docker's is in no zone: restart dockerd, which puts "
+            "its bridges into the zone docker, or do it by hand (firewall-cmd --zone=docker --add-interface=BRIDGE)"
+        )
+    if hop is not None and by_rule and hop.leg in (REPLY, PROXY_REPLY):
+        return Remedy(
+            "The rule that is named ends the answers. Ahead of it, let pass what belongs to a connection that was "
+            "accepted: -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN, or ct state established,related accept in "
+            "a table of nftables"
+        )
+    if hop is not None and hop.action == "drop" and not hop.rule and hop.chain == "FORWARD":
+        # dockerd that changes to nftables leaves the policy that it set with iptables (moby iptabler/cleaner.go).
+        return Remedy(
+            "Where dockerd uses iptables, its rules accept ahead of that policy: a restart of dockerd writes anew what "
+            "is missing. Where it uses nftables, its accept does not overrule the policy, which a start with iptables "
+            "left behind: iptables -P FORWARD ACCEPT (ip6tables for IPv6), and keep the host's own interfaces apart in "
+            "a table of your own"
+        )
+    return Remedy(
+        "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
+        "writes them anew; where a rule of somebody else's is in the way, its owner decides"
+    )
+
+
+def unfollowed(answers: Answers, host: Resource, *parts: str) -> list[Verdict]:
+    """That not all packets of one of these parts of the questions about a host were followed; empty where all were."""
+    reason = answers.missing(*parts)
+    return [unknown(host, reason)] if reason else []
+
+
+def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
+    """That there are running containers whose namespace was not found, beside others; empty where there are none.
+
+    For one that was found and could not be read, the runner says why.
+    """
+    host = snapshot.daemon.netns if snapshot.daemon is not None else None
+    known = {host, *(space.inode for space in snapshot.inner)}
+    told = {gap.name for gap in snapshot.gaps if gap.source == INNER}
+    missing = [item for item in running(snapshot) if item.netns is None or item.netns not in known]
+    unread = [item.name for item in missing if item.name not in told]
+    if not unread:
+        return []
+    reason = f"the network namespace of {listed(unread, _NAMED)} was not read"
+    return [unknown(resources.host(snapshot), reason, {"number of containers": len(unread)})]
+
+
+@dataclass
+class Trouble:
+    """Packets of one network that do not get there, all for one reason."""
+
+    network: Network
+    packet: Packet
+    """One of them."""
+    path: Path
+    reason: str
+    """Why not, or what it depends on."""
+    members: dict[str, None] = field(default_factory=dict)
+    """Whose packets they are."""
+
+    @property
+    def untold(self) -> bool:
+        """Whether it is merely not known that they get there."""
+        return self.path.verdict == UNKNOWN and self.reason == self.path.because
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a check says it."""
+
+    who: str
+    """What the members are, in the evidence: ``containers``."""
+    number: str
+    """What their number is called there."""
+    deed: str
+    """What containers are meant to do: ``reach the outside``."""
+    impact: str
+
+
+def told_by_network(troubles: Iterable[Trouble], words: Words) -> list[Verdict]:
+    """One verdict a network: what is sure of some of its containers comes before what is open of others."""
+    by_network: dict[str, list[Trouble]] = {}
+    for item in troubles:
+        by_network.setdefault(item.network.id, []).append(item)
+    return [_verdict(items, words) for items in by_network.values()]
+
+
+def _verdict(troubles: list[Trouble], words: Words) -> Verdict:
+    sure = [item for item in troubles if not item.untold]
+    told = sure or troubles
+    members = list(dict.fromkeys(name for item in told for name in item.members))
+    who = listed(members, _NAMED)
+    network, reason = told[0].network, told[0].reason
+    resource = resources.network(network)
+    packets = {str(item.packet): item.reason for item in told[:_NAMED]}
+    evidence = {words.who: who, words.number: len(members), "packets": packets}
+    if not sure:
+        return unknown(resource, f"whether containers of {network.name} {words.deed} depends: {reason}", evidence)
+    return failed(
+        resource,
+        f"Containers of {network.name} do not {words.deed} ({who}): {reason}",
+        evidence,
+        words.impact,
+        remedy_of(told[0].path),
+    )
+
+
+def place_of_own_rules(engine: Optional[Engine]) -> str:
+    """The end of a sentence: dockerd leaves a chain to people with iptables, and none with nftables.
+
+    Docker's documentation of both: packet-filtering-firewalls, firewall-nftables.
+    """
+    if layout_of(engine) == NFTABLES:
+        return "a chain at the hook forward of a table of your own (dockerd's tables docker-bridges are its own)"
+    return "DOCKER-USER"
+
+
+def match_of_published_port(engine: Optional[Engine]) -> str:
+    """What matches, in such a place, the port of the host that a packet was sent to."""
+    return "ct original proto-dst" if layout_of(engine) == NFTABLES else "-m conntrack --ctorigdstport"

@@ -1,0 +1,604 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of dockerd's own rules: what its layout needs is there, nothing is left over, in one backend, and made at all.
+
+The layouts are from moby at the tags of each: setup_ip_tables*.go and internal/iptabler of the bridge driver, and its
+generated listings (integration/network/bridge/iptablesdoc, nftablesdoc). Rules of single ports are not among them, and
+neither is DOCKER-USER: what it holds is people's, and before 28 no restart brings it back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    FLAG,
+    KEYS,
+    RuleMaking,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    FORWARD_CHAIN,
+    INTERNAL_CHAIN,
+    IPSETS,
+    ISOLATION,
+    NFTABLES,
+    layout_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    Remedy,
+    Resource,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    INNER,
+    LINKS,
+    PROCESSES,
+    RULESET,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
+    FAMILIES,
+    NATIVE_TABLE,
+    USER_CHAIN,
+    chains_of_docker,
+    facts_in,
+    unused_chains,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import Maps
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import DEVICE, PORT
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import devices_in, facts_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    DNAT,
+    LEGACY,
+    NFT,
+    Chain,
+    Nat,
+    Rule,
+    RuleBook,
+)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A rule that leads from one chain to another."""
+
+    table: str
+    chain: str
+    target: str
+    direction: str = ""
+    """``iif`` or ``oif`` where there is one for each bridge, which it names; empty where one serves all."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What must be there for one family."""
+
+    chains: tuple[tuple[str, str], ...]
+    """Table and name."""
+    jumps: tuple[Jump, ...]
+
+
+_NAT = (Jump("nat", "PREROUTING", "DOCKER"), Jump("nat", "OUTPUT", "DOCKER"))
+_STAGES = (("filter", "DOCKER-ISOLATION-STAGE-1"), ("filter", "DOCKER-ISOLATION-STAGE-2"))
+_STAGE_JUMP = Jump("filter", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "iif")
+_BASE = (("nat", "DOCKER"), ("filter", "DOCKER"))
+_BRIDGE_CHAINS = (("filter", "DOCKER-FORWARD"), ("filter", "DOCKER-CT"), ("filter", "DOCKER-BRIDGE"))
+_BRIDGE_JUMPS = (
+    Jump("filter", "FORWARD", "DOCKER-FORWARD"),
+    Jump("filter", "DOCKER-FORWARD", "DOCKER-CT"),
+    Jump("filter", "DOCKER-FORWARD", "DOCKER-BRIDGE"),
+    Jump("filter", "DOCKER-BRIDGE", "DOCKER", "oif"),
+)
+
+LAYOUTS = {
+    ISOLATION: Layout(
+        (*_BASE, *_STAGES),
+        (
+            *_NAT,
+            Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
+            Jump("filter", "FORWARD", "DOCKER", "oif"),
+            _STAGE_JUMP,
+        ),
+    ),
+    IPSETS: Layout(
+        (*_BASE, *_STAGES),
+        (
+            *_NAT,
+            Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
+            Jump("filter", "FORWARD", "DOCKER"),
+            _STAGE_JUMP,
+        ),
+    ),
+    FORWARD_CHAIN: Layout(
+        (*_BASE, *_STAGES, *_BRIDGE_CHAINS),
+        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
+    ),
+    INTERNAL_CHAIN: Layout(
+        (*_BASE, *_BRIDGE_CHAINS, ("filter", "DOCKER-INTERNAL")),
+        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
+    ),
+    NFTABLES: Layout(
+        tuple(
+            ("docker-bridges", name)
+            for name in (
+                "filter-FORWARD",
+                "nat-PREROUTING",
+                "nat-OUTPUT",
+                "nat-POSTROUTING",
+                "nat-prerouting-and-output",
+            )
+        ),
+        (
+            Jump("docker-bridges", "nat-PREROUTING", "nat-prerouting-and-output"),
+            Jump("docker-bridges", "nat-OUTPUT", "nat-prerouting-and-output"),
+            Jump("docker-bridges", "filter-FORWARD", "filter-forward-in__", "oif"),
+            Jump("docker-bridges", "filter-FORWARD", "filter-forward-out__", "iif"),
+            Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-in__", "oif"),
+            Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-out__", "iif"),
+        ),
+    ),
+}
+"""Of nftables, chains of a bridge end in its name."""
+
+
+_Edge = tuple[str, str, str]
+"""Table, chain, and the chain that it leads to."""
+
+
+@dataclass
+class Missing:
+    """Of one family and one of the two backends of the kernel."""
+
+    shared: list[str] = field(default_factory=list)
+    """Chains and jumps that serve all networks, in words."""
+    by_bridge: dict[str, list[str]] = field(default_factory=dict)
+    """Jumps for single bridges, in words."""
+    present: int = 0
+    """How many of them are there."""
+
+
+def missing_rules(book: RuleBook, layout: Layout, family: int, bridges: list[str]) -> Missing:
+    """What is missing of a layout for one family; of the two backends of the kernel, in the one that has more of it."""
+    backends = {chain.backend for chain in book.chains.values() if FAMILIES.get(chain.family) == family}
+    found = [_Side(book, backend, family).missing(layout, bridges) for backend in sorted(backends)]
+    return max(found, key=lambda item: item.present, default=_Side(book, "", family).missing(layout, bridges))
+
+
+class _Side:
+    """The rules of one family in one backend."""
+
+    def __init__(self, book: RuleBook, backend: str, family: int) -> None:
+        self._chains: set[tuple[str, str]] = set()
+        self._edges: dict[_Edge, set[str]] = {}
+        for chain in book.chains.values():
+            if chain.backend != backend or FAMILIES.get(chain.family) != family:
+                continue
+            self._chains.add((chain.table, chain.name))
+            for facts in facts_in(chain.rules):
+                for target in facts.jumps:
+                    devices = self._edges.setdefault((chain.table, chain.name, target), set())
+                    devices.update(f"{name} {key[1]}" for name, key in facts.keys.items() if key[0] == DEVICE)
+
+    def missing(self, layout: Layout, bridges: list[str]) -> Missing:
+        result = Missing()
+        for table, name in layout.chains:
+            if (table, name) in self._chains:
+                result.present += 1
+            else:
+                result.shared.append(f"chain {name} of table {table}")
+        for jump in layout.jumps:
+            if not jump.direction:
+                self._look(jump, result.shared, result)
+        for bridge in bridges:
+            lost: list[str] = []
+            for jump in layout.jumps:
+                if jump.direction:
+                    self._look(jump, lost, result, bridge)
+            if lost:
+                result.by_bridge[bridge] = lost
+        return result
+
+    def _look(self, jump: Jump, lost: list[str], result: Missing, bridge: str = "") -> None:
+        target = f"{jump.target}{bridge}" if jump.target.endswith("__") else jump.target
+        devices = self._edges.get((jump.table, jump.chain, target))
+        if devices is not None and (not bridge or f"{jump.direction} {bridge}" in devices):
+            result.present += 1
+            return
+        whose = f" for {bridge}" if bridge else ""
+        lost.append(f"jump from {jump.chain} of table {jump.table} to {target}{whose}")
+
+
+_SHOWN = 5
+_FLUSHED_IMPACT = (
+    "What dockerd believes to be in place is not: published ports answer through docker-proxy at best, containers lose "
+    "their way out, networks are no longer kept apart. dockerd does not notice, and a container that starts may fail."
+)
+_REMEDY = Remedy(
+    "Restart dockerd: it writes all of its rules anew. Containers are kept only where live-restore is in force. Then "
+    "find out what took the rules away (a flush ruleset in /etc/nftables.conf, iptables -F, a reload of a firewall)",
+    "daemon_config",
+    {"restart": "always"},
+)
+
+
+def _judge_flushed(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    host = resources.host(snapshot)
+    missing: dict[int, Missing] = {}
+    evidence: dict[str, Any] = {"layout": layout_of(snapshot.engine)}
+    reasons: list[str] = []
+    doubts: list[str] = []
+    for family in (4, 6):
+        networks = _networks(examined, family)
+        if family == 6 and not networks:
+            continue
+        told = examined.rule_making[family]
+        # Where the file was changed since the start, a restart makes rules all the same, if it says so.
+        wanted = told.configured if told.value is None else told.value
+        there = bool(chains_of_docker(examined.view.book, family))
+        if wanted is False and (told.value is False or not there):
+            reasons.append(f"dockerd makes no rules for IPv{family}: {told.evidence}")
+        elif wanted is None and not there:
+            doubts.append(
+                f"there are no rules of dockerd for IPv{family}, and whether it was told to make any is not known: "
+                f"{told.evidence}"
+            )
+        else:
+            bridges = [network.bridge or "" for network in networks]
+            layout = LAYOUTS[layout_of(snapshot.engine)]
+            missing[family] = missing_rules(examined.view.book, layout, family, bridges)
+    found = _flushed_failed(examined, missing, evidence) or [
+        _cut_off(host, chain) for chain in unused_chains(examined.view.book)
+    ]
+    if found and examined.view.rule_problems:
+        return [unknown(host, "; ".join(examined.view.rule_problems), evidence)]
+    if found or doubts:
+        return [*found, *(unknown(host, doubt, evidence) for doubt in doubts)]
+    if not missing:
+        return [not_applicable(host, "; ".join(reasons), evidence)]
+    families = " and ".join(f"IPv{family}" for family in missing)
+    counted = {f"chains and jumps for IPv{family}": item.present for family, item in missing.items()}
+    return [passed(host, f"All chains and jumps that dockerd needs are there for {families}", {**evidence, **counted})]
+
+
+def _networks(examined: AuditContext, family: int) -> list[Network]:
+    """Networks whose bridge is there and has rules like all others."""
+    links = {link.name for link in examined.snapshot.links}
+    return [
+        network
+        for network in outward_networks(examined.snapshot, family)
+        if network.bridge in links and network.gateway_mode(family) == "nat"
+    ]
+
+
+def _flushed_failed(examined: AuditContext, missing: dict[int, Missing], evidence: dict[str, Any]) -> list[Verdict]:
+    """One for the host where what serves all is missing, else one for each network."""
+    shared = [f"IPv{family}: {text}" for family, item in missing.items() for text in item.shared]
+    if shared:
+        names = " and ".join(f"IPv{family}" for family, item in missing.items() if item.shared)
+        whole = all(not item.present for item in missing.values() if item.shared)
+        some = "All" if whole else "Some"
+        texts = [text.partition(": ")[2] for text in shared]
+        summary = f"{some} of dockerd's chains and jumps for {names} are gone: {listed(texts, 1)}"
+        host = resources.host(examined.snapshot)
+        return [failed(host, summary, {**evidence, "missing": shared}, _FLUSHED_IMPACT, _REMEDY)]
+    by_bridge = {network.bridge: network for network in examined.snapshot.networks}
+    lost: dict[str, list[str]] = {}
+    for family, item in missing.items():
+        for bridge, texts in item.by_bridge.items():
+            lost.setdefault(bridge, []).extend(f"IPv{family}: {text}" for text in texts)
+    return [
+        failed(
+            resources.network(by_bridge[bridge]),
+            f"Rules of dockerd for network {by_bridge[bridge].name} ({bridge}) are gone: {texts[0].partition(': ')[2]}",
+            {**evidence, "missing": texts},
+            _FLUSHED_IMPACT,
+            _REMEDY,
+        )
+        for bridge, texts in lost.items()
+    ]
+
+
+def _cut_off(host: Resource, chain: Chain) -> Verdict:
+    return failed(
+        host,
+        f"Nothing leads to {chain.name} of table {chain.table_name}: its {len(chain.rules)} rules are not in force",
+        {"rules": [rule.text for rule in chain.rules[:_SHOWN]]},
+        "Whoever wrote them believes that they filter what goes to and from containers.",
+        Remedy(
+            "A human puts the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
+            "for IPv6). dockerd does so when a network is made, and before Docker Engine 28 not when it starts"
+        ),
+    )
+
+
+FLUSHED = Check(
+    id="firewall.flushed",
+    severity=HIGH,
+    title="The chains and jumps that dockerd made are there",
+    rationale=(
+        "dockerd writes its rules when it starts and changes them with each container; it never looks whether they are "
+        "still there. Whatever flushes a ruleset takes them away without a word, or cuts off what people filter in "
+        "DOCKER-USER."
+    ),
+    needs=(ENGINE, LINKS, RULESET),
+    judge=_judge_flushed,
+    mended_by=("daemon_config",),
+)
+
+
+# As moby names bridges of networks that were given no other name.
+_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
+
+
+class _Found(NamedTuple):
+    chain: Chain
+    rule: Rule
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.chain.table_name} {self.chain.name} rule {self.rule.number}: {self.rule.text}"
+
+
+def _judge_stale(examined: AuditContext) -> list[Verdict]:
+    snapshot, view = examined.snapshot, examined.view
+    host = resources.host(snapshot)
+    chains = [chain for family in (4, 6) for chain in chains_of_docker(view.book, family)]
+    found = [
+        *_for_gone_interfaces(snapshot, list(view.book.chains.values()), chains),
+        *_to_gone_containers(snapshot, chains),
+    ]
+    if view.rule_problems:
+        found.append(unknown(host, "; ".join(view.rule_problems)))
+    if found:
+        return found
+    if not chains:
+        return [not_applicable(host, "There are no rules of dockerd")]
+    evidence = {"rules of dockerd": sum(len(chain.rules) for chain in chains)}
+    return [passed(host, "Every rule of dockerd is for a container and an interface that are there", evidence)]
+
+
+def _for_gone_interfaces(snapshot: HostSnapshot, every: list[Chain], own: list[Chain]) -> Iterator[Verdict]:
+    """Rules for interfaces that do not exist: any in dockerd's chains, and bridges by dockerd's names elsewhere."""
+    there = {link.name for link in snapshot.links} | {network.bridge for network in snapshot.networks}
+    keys = {chain.key for chain in own if chain.name != USER_CHAIN}
+    gone: dict[str, list[_Found]] = {}
+    maps = Maps()
+    for chain in every:
+        if chain.family not in FAMILIES:
+            continue
+        for rule in chain.rules:
+            for name in devices_in(facts_of(rule)).union(*(facts.devices for facts in maps.of(rule))):
+                if name not in there and name != "lo" and (chain.key in keys or _BRIDGE.fullmatch(name)):
+                    gone.setdefault(name, []).append(_Found(chain, rule))
+    for name, rules in gone.items():
+        summary = f"There are {len(rules)} rules for {name}, an interface that does not exist"
+        yield failed(resources.interface(name), summary, _evidence(rules), _STALE_IMPACT, _remedy(rules))
+
+
+def _to_gone_containers(snapshot: HostSnapshot, chains: list[Chain]) -> Iterator[Verdict]:
+    addresses = _addresses(snapshot)
+    gone: dict[str, tuple[str, list[_Found]]] = {}
+    for chain in chains:
+        family = FAMILIES[chain.family]
+        for rule in chain.rules:
+            for statement in rule.statements:
+                if not isinstance(statement, Nat) or statement.kind != DNAT or statement.addresses is None:
+                    continue
+                text = address_text(family, statement.addresses[0])
+                if text not in addresses:
+                    ports = [str(value) for kind, value in facts_of(rule).conditions if kind == PORT]
+                    name = f"{'/'.join(ports) or 'any port'} to {text}"
+                    gone.setdefault(name, (text, []))[1].append(_Found(chain, rule))
+    for name, (text, rules) in gone.items():
+        summary = f"Port {name}: published for {text}, which no running container has"
+        yield failed(Resource("port", name), summary, _evidence(rules), _STALE_IMPACT, _remedy(rules))
+
+
+def _addresses(snapshot: HostSnapshot) -> set[str]:
+    """Of running containers: those that the daemon gave, and those inside, which in a swarm are more."""
+    given = (
+        text
+        for item in running(snapshot)
+        for endpoint in item.endpoints
+        for text in (endpoint.address, endpoint.address6)
+        if text
+    )
+    inside = (text.partition("/")[0] for space in snapshot.inner for link in space.links for text in link.addresses)
+    return {*given, *inside}
+
+
+_STALE_IMPACT = (
+    "The rules take packets that are no longer meant for anybody. When the address or the name is given out again, "
+    "they hold for whoever gets it: a port of another container is then open, or closed, without a reason that is "
+    "to be seen."
+)
+
+
+def _evidence(rules: list[_Found]) -> dict[str, object]:
+    return {"number of rules": len(rules), "rules": [found.text for found in rules[:_SHOWN]]}
+
+
+def _remedy(rules: list[_Found]) -> Remedy:
+    if any(found.chain.name.startswith("DOCKER") or found.chain.table == NATIVE_TABLE for found in rules):
+        return Remedy(
+            "A restart of dockerd empties its own chains and fills them anew. What stands in other chains (FORWARD, "
+            "POSTROUTING) has to be deleted rule by rule (iptables -D)"
+        )
+    return Remedy("Delete the rules one by one (iptables -D, nft delete rule): dockerd no longer knows them")
+
+
+STALE = Check(
+    id="firewall.stale",
+    severity=LOW,
+    title="No rules of dockerd are left of what is gone",
+    rationale=(
+        "dockerd takes rules away when it removes a container or a network itself. After a kill, a lost state or a "
+        "downgrade they stay."
+    ),
+    needs=(ENGINE, LINKS, INNER, RULESET),
+    judge=_judge_stale,
+    leftovers=True,
+)
+
+
+_BACKEND_NAMES = {NFT: "nf_tables", LEGACY: "legacy"}
+
+
+def _judge_mixed(examined: AuditContext) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    book = examined.view.book
+    families: dict[str, dict[int, list[str]]] = {NFT: {}, LEGACY: {}}
+    for family in (4, 6):
+        for chain in chains_of_docker(book, family):
+            if chain.table == NATIVE_TABLE:
+                continue
+            families[chain.backend].setdefault(family, []).append(f"{chain.table_name} {chain.name}")
+    evidence = {
+        f"chains in {_BACKEND_NAMES[backend]}": [text for texts in found.values() for text in texts]
+        for backend, found in families.items()
+    }
+    both = [f"IPv{family}" for family in families[NFT] if family in families[LEGACY]]
+    if both:
+        return [_mixed_failed(examined, both, evidence)]
+    if examined.view.rule_problems:
+        return [unknown(host, "; ".join(examined.view.rule_problems), evidence)]
+    if not any(families.values()):
+        return [not_applicable(host, "There are no rules that dockerd made with iptables", evidence)]
+    backend = " and ".join(_BACKEND_NAMES[backend] for backend, found in families.items() if found)
+    return [passed(host, f"Docker's rules are in one backend of iptables: {backend}", evidence)]
+
+
+def _mixed_failed(examined: AuditContext, both: list[str], evidence: dict[str, list[str]]) -> Verdict:
+    names = " and ".join(both)
+    return failed(
+        resources.host(examined.snapshot),
+        f"Docker's rules for {names} are in the tables of iptables-legacy and of iptables-nft at once",
+        evidence,
+        "Every packet passes both. dockerd keeps one set up to date; the other one drops and translates by what was "
+        "true once, so that ports and networks fail for no reason that dockerd's own rules show.",
+        Remedy(
+            "A human decides which of the two is in use (update-alternatives --display iptables), flushes Docker's "
+            "chains in the other (iptables-legacy -F, -X, or iptables-nft), and restarts dockerd"
+        ),
+    )
+
+
+MIXED = Check(
+    id="firewall.mixed",
+    severity=MEDIUM,
+    title="Docker's rules are in one backend of iptables",
+    rationale=(
+        "The kernel keeps two sets of tables, and the alternative that iptables stands for decides which dockerd "
+        "writes to. Changed on a running host, it leaves the old rules in force beside the new ones."
+    ),
+    needs=(ENGINE, RULESET),
+    judge=_judge_mixed,
+)
+
+
+_FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
+
+
+def _judge_disabled(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    families = [family for family in (4, 6) if outward_networks(snapshot, family)]
+    if not families:
+        return [not_applicable(resources.daemon(), "There is no bridge network that leads out of the host")]
+    told = {family: examined.rule_making[family] for family in families}
+    there = {family: len(chains_of_docker(examined.view.book, family)) for family in families}
+    evidence = {KEYS[family]: item.evidence for family, item in told.items()}
+    evidence.update({f"chains of dockerd for {_FAMILY_NAMES[family]}": str(number) for family, number in there.items()})
+    off = {family: item for family, item in told.items() if item.value is False}
+    if off:
+        return [_off(examined, off, there, evidence)]
+    # Where the file was changed since, rules that are there say enough.
+    doubts = [item.evidence for family, item in told.items() if item.value is None and not there[family]]
+    if doubts:
+        doubts += examined.view.rule_problems
+        return [unknown(resources.daemon(), "; ".join(doubts), evidence)]
+    names = " and ".join(_FAMILY_NAMES[family] for family in families)
+    return [passed(resources.daemon(), f"dockerd makes rules for {names}", evidence)]
+
+
+def _off(
+    examined: AuditContext, off: dict[int, RuleMaking], there: dict[int, int], evidence: dict[str, str]
+) -> Verdict:
+    names = " and ".join(f"{_FAMILY_NAMES[family]} ({item.evidence})" for family, item in off.items())
+    left = [_FAMILY_NAMES[family] for family in off if there[family]]
+    old = f" Rules for {' and '.join(left)} that are there are left from before, and change no more." if left else ""
+    impact = (
+        "Nothing keeps networks apart or hides ports that are not published; published ports are served by "
+        f"docker-proxy alone, and containers reach the outside only if somebody else masquerades.{old}"
+    )
+    return failed(
+        resources.daemon(),
+        f"dockerd makes no rules for {names}",
+        evidence,
+        impact,
+        let_dockerd_make_rules(examined, off),
+    )
+
+
+def let_dockerd_make_rules(examined: AuditContext, off: dict[int, RuleMaking]) -> Remedy:
+    """How dockerd is told to make rules for these families, 4 and 6, again."""
+    keys = " and ".join(KEYS[family] for family in off)
+    if any(item.by == FLAG for item in off.values()):
+        return Remedy(f"A human decides: take the flag out of the unit that starts dockerd ({keys}), then restart it")
+    text = (
+        f"Let dockerd make rules ({keys}); it takes a restart of dockerd. From then on ports that are not published "
+        "are closed, and what containers send is masqueraded"
+    )
+    if 6 in off:
+        text += "; before Docker Engine 28, IPv6 is no longer forwarded for others than containers"
+    absent = [KEYS[family] for family in off if _default(examined, family)]
+    # Engines that have it off by default want "experimental" with it.
+    config = {KEYS[family]: True for family in off if not _default(examined, family)}
+    config.update({"experimental": True} if config else {})
+    args = {**({"absent": absent} if absent else {}), **({"config": config} if config else {})}
+    return Remedy(text, "daemon_config", args)
+
+
+def _default(examined: AuditContext, family: int) -> bool:
+    return family == 4 or examined.capabilities.ip6tables_by_default
+
+
+DISABLED = Check(
+    id="firewall.disabled",
+    severity=MEDIUM,
+    title="dockerd makes the rules that its networks need",
+    rationale=(
+        "With iptables or ip6tables off, a network has neither isolation nor masquerading, and every port of every "
+        "container is open to whoever can route to it. IPv6 counts only where there is an IPv6 network."
+    ),
+    needs=(ENGINE, RULESET, DAEMON_CONFIG, PROCESSES),
+    judge=_judge_disabled,
+    cis=cis.IPTABLES,
+    mended_by=("daemon_config",),
+)

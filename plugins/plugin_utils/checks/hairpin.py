@@ -1,0 +1,195 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of hairpin mode of bridge ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    LINKS,
+    NAMESPACES,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+
+_NEEDS = (ENGINE, LINKS, NAMESPACES)
+
+_NAMED = 4
+"""Places that a summary names; the rest is counted."""
+
+
+def _judge_missing(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    proxy = proxy_in_force(snapshot)
+    evidence = {"userland proxy": proxy.evidence}
+    if proxy.value is None:
+        return [_mode_unknown(snapshot, proxy.evidence)]
+    if proxy.value:
+        reason = "docker-proxy is in force: it takes what a container sends to its own published port"
+        return [not_applicable(resources.host(snapshot), reason, evidence)]
+    addresses = {version: _host_addresses(snapshot, version) for version in (4, 6)}
+    found = []
+    for container, items in _by_container(snapshot):
+        places = [place for port in container.published for place in _own_places(port, items, addresses)]
+        if places:
+            found += _judge_container(container, items, places, proxy.evidence)
+    if found:
+        return found
+    return [
+        passed(
+            resources.host(snapshot),
+            "Every container reaches its own published ports: their bridge ports hairpin",
+            evidence,
+        )
+    ]
+
+
+def _judge_container(container: Container, items: list[Attachment], places: list[str], proof: str) -> list[Verdict]:
+    resource = resources.container(container)
+    ports = {item.network.name: item.port for item in items}
+    unseen = [name for name, port in ports.items() if port is None or port.hairpin is None]
+    flags = {
+        f"hairpin of {port.name} on {item.bridge}": "on" if port.hairpin else "off"
+        for item in items
+        for port in [item.port]
+        if port is not None and port.hairpin is not None
+    }
+    evidence: dict[str, Any] = {
+        "userland proxy": proof,
+        "published": [str(port) for port in container.published],
+        **flags,
+    }
+    off = [port.name for port in ports.values() if port is not None and port.hairpin is False]
+    if not off:
+        if not unseen:
+            return []
+        return [unknown(resource, f"no bridge port of it was found for network {', '.join(unseen)}", evidence)]
+    summary = f"{container.name} cannot reach itself at {listed(places, _NAMED)}: hairpin is off on {', '.join(off)}"
+    impact = (
+        f"A connection that {container.name} makes to its own published port, by whatever name or address of this "
+        "host, gets no answer and ends in a time-out. Other machines and other containers on its network are served."
+    )
+    remedy = Remedy(
+        "Turn hairpin on for the port of the running container; nothing is restarted",
+        "bridge_hairpin",
+        {"state": "auto"},
+    )
+    return [failed(resource, summary, evidence, impact, remedy)]
+
+
+def _own_places(port: PublishedPort, items: list[Attachment], addresses: dict[int, list[str]]) -> list[str]:
+    """Where the container would look for its own port: ADDRESS:PORT of the host, or none that hairpin could serve.
+
+    127.0.0.1 is the container's own loopback, so a port published there is out of its reach in any case. Without
+    docker-proxy a port published for IPv6 leads only to a container with an IPv6 address.
+    """
+    try:
+        address = bound_address(port)
+    except ValueError:
+        return []
+    if address.is_loopback or (address.version == 6 and not any(item.endpoint.address6 for item in items)):
+        return []
+    shown = (addresses[address.version] or [str(address)]) if address.is_unspecified else [str(address)]
+    return [f"{socket_name(text, port.host_port)}/{port.protocol}" for text in shown]
+
+
+def _host_addresses(snapshot: HostSnapshot, version: int) -> list[str]:
+    return [text for link in outer_links(snapshot, version) for text in routed_addresses(link, version)]
+
+
+def _by_container(snapshot: HostSnapshot) -> list[tuple[Container, list[Attachment]]]:
+    """Running containers with their endpoints on bridge networks that lead outside: only these can be published."""
+    groups: dict[str, list[Attachment]] = {}
+    for item in attachments(snapshot):
+        if not item.network.internal:
+            groups.setdefault(item.container.id, []).append(item)
+    return [(items[0].container, items) for items in groups.values()]
+
+
+def _judge_stale(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    proxy = proxy_in_force(snapshot)
+    evidence = {"userland proxy": proxy.evidence}
+    if proxy.value is None:
+        return [_mode_unknown(snapshot, proxy.evidence)]
+    if not proxy.value:
+        return [
+            not_applicable(
+                resources.host(snapshot), "docker-proxy is not in force, so bridge ports need hairpin", evidence
+            )
+        ]
+    found = [_stale(item, proxy.evidence) for item in attachments(snapshot) if item.port and item.port.hairpin]
+    return found or [passed(resources.host(snapshot), "No bridge port of a container has hairpin on", evidence)]
+
+
+def _stale(item: Attachment, proof: str) -> Verdict:
+    port = item.port.name if item.port else ""
+    evidence = {"userland proxy": proof, f"hairpin of {port} on {item.bridge}": "on"}
+    summary = (
+        f"{port}, the port of {item.container.name} on {item.bridge}, still has hairpin on, though docker-proxy is "
+        "in force"
+    )
+    impact = (
+        f"{item.container.name} hears its own broadcasts and multicasts again, which duplicate address detection of "
+        "IPv6 can take for another machine. Connections work."
+    )
+    remedy = Remedy("Turn hairpin off, as this engine would have made the port", "bridge_hairpin", {"state": "auto"})
+    return failed(resources.interface(port), summary, evidence, impact, remedy)
+
+
+def _mode_unknown(snapshot: HostSnapshot, reason: str) -> Verdict:
+    return unknown(resources.host(snapshot), f"whether docker-proxy is in force could not be told: {reason}")
+
+
+MISSING = Check(
+    id="hairpin.missing",
+    severity=HIGH,
+    title="Every container reaches its own published ports",
+    rationale=(
+        "With docker-proxy off, a container reaches its own published port only through a bridge port in hairpin "
+        "mode. A restart of dockerd under live-restore turns the proxy off and leaves the ports of running "
+        "containers as they were."
+    ),
+    needs=_NEEDS,
+    judge=_judge_missing,
+    mended_by=("bridge_hairpin",),
+)
+
+STALE = Check(
+    id="hairpin.stale",
+    severity=LOW,
+    title="No bridge port hairpins without need",
+    rationale="With docker-proxy on, dockerd makes bridge ports without hairpin; one that has it is left from before.",
+    needs=_NEEDS,
+    judge=_judge_stale,
+    mended_by=("bridge_hairpin",),
+)
+
+CHECKS: tuple[Check, ...] = (
+    MISSING,
+    STALE,
+)
+"""In the order in which reports show them."""

@@ -1,0 +1,210 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of internal networks: whose packets get past their wall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import OTHER_NETWORK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
+    reached,
+    unfollowed,
+    unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Net, Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
+    BETWEEN,
+    FROM_OUTSIDE,
+    WAYS_OUT,
+    Answer,
+)
+
+_NAMED = 5
+_OUTSIDE = "machines outside"
+
+
+@dataclass
+class _Gap:
+    """One way through the wall of an internal network, or what is perhaps one."""
+
+    network: Network
+    leads_out: bool
+    path: Path
+    packet: Packet
+    askers: dict[str, None] = field(default_factory=dict)
+    targets: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        return self.path.verdict != UNKNOWN
+
+
+def _judge(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    host = resources.host(snapshot)
+    if not _is_inhabited(snapshot):
+        return [not_applicable(host, "No running container is on an internal network")]
+    answers = examined.answers
+    asked = 0
+    gaps: dict[tuple[str, bool, bool], _Gap] = {}
+    for answer in answers.answers:
+        for net, leads_out, stations, ports in _through_the_wall(answer):
+            asked += 1
+            packet = _packet(answer, stations, ports)
+            # Only the way of a packet tells how far it came; what is not known of it is known without.
+            path = answer.path if answer.path.verdict == UNKNOWN else examined.path(packet)
+            if not _comes(path, ports):
+                continue
+            key = (net.network.id, leads_out, path.verdict == UNKNOWN)
+            gap = gaps.setdefault(key, _Gap(net.network, leads_out, path, packet))
+            gap.askers.update(dict.fromkeys(item.name for item in stations[: _NAMED + 1]))
+            if not stations:
+                gap.askers[f"{_OUTSIDE} by {answer.source.uplink}"] = None
+            where = f" at {packet.destination}" if answer.at else ""
+            gap.targets.update(dict.fromkeys(f"{port.label}{where}" for port in ports) or {_OUTSIDE: None})
+    open_ = {gap.network.id for gap in gaps.values() if gap.is_open}
+    found = [_verdict(gap) for gap in gaps.values() if gap.is_open or gap.network.id not in open_]
+    found += [*unfollowed(answers, host, WAYS_OUT, BETWEEN, FROM_OUTSIDE), *unread_inside(snapshot)]
+    if found:
+        return found
+    if not asked:
+        reason = "No running container is on internal networks alone, or listens on one of them"
+        return [not_applicable(host, reason)]
+    summary = "Internal networks are closed: nothing leaves them, and nobody else comes in"
+    return [passed(host, summary, {"questions through their walls": asked, "that came through": 0})]
+
+
+def _is_inhabited(snapshot: HostSnapshot) -> bool:
+    internal = {network.id for network in snapshot.networks if network.internal and network.bridge}
+    return any(end.network_id in internal for container in running(snapshot) for end in container.endpoints)
+
+
+def _through_the_wall(answer: Answer) -> Iterator[tuple[Net, bool, list[Station], list[Asked]]]:
+    """The parts of an answer that are about both sides of an internal network.
+
+    Each with the network, whether it is the asking side's, who asks (no container for machines outside), and for which
+    ports (none for the outside).
+    """
+    if answer.source.kind == HOST:
+        return
+    for stations, ports in _pairs(answer):
+        net = _confines(stations[0]) if stations else None
+        if net is not None:
+            yield net, True, stations, ports
+        for inner_net, inner in _by_net(ports):
+            yield inner_net, False, stations, inner
+
+
+def _pairs(answer: Answer) -> Iterator[tuple[list[Station], list[Asked]]]:
+    if answer.source.kind == OUTSIDE:
+        yield from (([], ports) for ports in answer.wanted.ports.values())
+    elif answer.asked is None:
+        yield from ((stations, []) for stations in answer.source.stations.values())
+    elif answer.relation == OTHER_NETWORK:
+        yield from answer.pairs()
+
+
+def _by_net(ports: Iterable[Asked]) -> Iterator[tuple[Net, list[Asked]]]:
+    """Ports that are inside an internal network, by the network."""
+    found: dict[int, tuple[Net, list[Asked]]] = {}
+    for port in ports:
+        net = port.net if port.address else _confines(port.station)
+        if net is not None and net.network.internal:
+            found.setdefault(net.number, (net, []))[1].append(port)
+    yield from found.values()
+
+
+def _confines(station: Station) -> Optional[Net]:
+    """The network of containers that are on internal bridge networks alone; None for all others."""
+    inside = {plug.net.network.id: plug.net for plug in station.plugs if plug.net.network.internal}
+    ends = {end.network_id for container in station.containers for end in container.endpoints}
+    return next(iter(inside.values())) if inside and ends == set(inside) else None
+
+
+def _packet(answer: Answer, stations: list[Station], ports: list[Asked]) -> Packet:
+    """One of these for one of those, which fares like that of its class."""
+    if not ports:
+        return answer.packet
+    plan, asking = answer.plan, answer.source
+    station = stations[0] if stations else None
+    for address in plan.addresses_for(ports[0], asking):
+        if plan.key(station, answer.key.source, ports[0], address) == answer.key:
+            return plan.packet(asking, station, ports[0], address)
+    return answer.packet
+
+
+def _comes(path: Path, ports: list[Asked]) -> bool:
+    """Whether a request comes through, whatever becomes of the answer, or perhaps does."""
+    if path.verdict in (DELIVERED, UNKNOWN):
+        return True
+    if not ports:
+        return bool(path.sent_as)
+    addresses = (ports[0].address,) if ports[0].address else ports[0].station.addresses
+    return reached(path, addresses, ports[0].port) is not None
+
+
+def _verdict(gap: _Gap) -> Verdict:
+    name = gap.network.name
+    askers, targets = listed(list(gap.askers), _NAMED), listed(list(gap.targets), _NAMED)
+    evidence = {"from": askers, "to": targets, "packet": str(gap.packet), "ends": gap.path.because}
+    resource = resources.network(gap.network)
+    if not gap.is_open:
+        reason = f"whether the internal network {name} is closed depends: {gap.path.because}"
+        return unknown(resource, reason, evidence)
+    if gap.leads_out:
+        summary = f"{name} is internal, and its containers ({askers}) reach what is outside of it: {targets}"
+    else:
+        summary = f"{name} is internal, and is reached from outside of it ({askers}): {targets}"
+    return failed(
+        resource,
+        summary,
+        evidence,
+        "An internal network is made for containers that must not talk to anybody else: what they hold can leave by "
+        "this way, or others come to it that were never meant to.",
+        Remedy(
+            "Where a rule of somebody's own lets the packets pass before Docker's drop them, take it out or narrow it. "
+            "The nftables backend of Engine 29 accepts what is for a published port before it drops what an internal "
+            "network sends: publish on an address of the host in place of 0.0.0.0, or give the internal network no "
+            "gateway (--opt com.docker.network.bridge.gateway_mode_ipv4=isolated, and gateway_mode_ipv6), or drop it "
+            "in a table of your own at the hook forward: iifname BRIDGE oifname != BRIDGE drop, and the other way round"
+        ),
+    )
+
+
+INTERNAL_OPEN = Check(
+    id="network.internal-open",
+    severity=HIGH,
+    title="Internal networks are closed",
+    rationale=(
+        "Containers of an internal network are to talk to each other and to nobody else. They have no default route, "
+        "but they have a gateway that answers, and rules alone decide what it does with the rest. So packets are "
+        "followed from them to machines outside, to other networks and to published ports at every address of the "
+        "host, and from all of these to them. The host itself may reach them, and be reached at its own services."
+    ),
+    needs=PACKETS,
+    judge=_judge,
+)

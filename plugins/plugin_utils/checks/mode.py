@@ -1,0 +1,232 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of how containers are attached to networks, and of what they may do there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, NAMESPACES, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Mode, modes, running, sharers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import NAMES, Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One way of being attached that a check looks for."""
+
+    name: str
+    """As Mode says it; ``container`` for container:X."""
+    none_found: str
+    impact: str
+    remedy: str
+
+    def is_in(self, mode: str) -> bool:
+        """Whether a mode is of this kind."""
+        return mode.partition(":")[0] == self.name
+
+
+def _judge_attachment(snapshot: HostSnapshot, kind: _Kind) -> list[Verdict]:
+    found = modes(snapshot)
+    groups = {container.id: group for group in sharers(snapshot) for container in group}
+    verdicts = []
+    for container in running(snapshot):
+        verdicts += _judge_attachment_container(container, found[container.id], kind, groups.get(container.id, []))
+    return verdicts or [
+        passed(resources.host(snapshot), kind.none_found, {"running containers": len(running(snapshot))})
+    ]
+
+
+def _judge_attachment_container(container: Container, mode: Mode, kind: _Kind, group: list[Container]) -> list[Verdict]:
+    resource = resources.container(container)
+    evidence: dict[str, Any] = {"declared": mode.declared, "proved": mode.proved, "proof": mode.detail}
+    if mode.proved is None:
+        return [unknown(resource, f"how {container.name} is attached could not be proved: {mode.detail}", evidence)]
+    declared, proved = kind.is_in(mode.declared), kind.is_in(mode.proved)
+    if not declared and not proved:
+        return []
+    others = sorted(other.name for other in group if other.id != container.id)
+    if others:
+        evidence["shares its network namespace with"] = others
+    if container.privileged or container.cap_add:
+        evidence["capabilities"] = ["privileged"] if container.privileged else container.cap_add
+    remedy = Remedy(kind.remedy)
+    if declared and proved:
+        return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remedy)]
+    summary = f"{container.name} was given {_named(mode.declared)}, and the kernel shows {_named(mode.proved)}"
+    impact = f"What docker inspect says of its network is not so. {kind.impact if proved else ''}".rstrip()
+    remedy = Remedy("Restart the container, so that it gets the network that it was given, or find out who moved it")
+    return [failed(resource, summary, evidence, impact, remedy)]
+
+
+def _named(mode: str) -> str:
+    names = {
+        "host": "the host's network namespace",
+        "none": "a namespace without network",
+        "own": "a namespace of its own",
+        "bridge": "a namespace on a bridge",
+    }
+    if mode.startswith("container:"):
+        return f"the network namespace of {mode.partition(':')[2]}"
+    return names.get(mode, f"a namespace on a {mode} network")
+
+
+def _judging(kind: _Kind) -> Callable[[AuditContext], list[Verdict]]:
+    return lambda examined: _judge_attachment(examined.snapshot, kind)
+
+
+_NEEDS = (ENGINE, NAMESPACES)
+
+HOST = Check(
+    id="mode.host",
+    severity=MEDIUM,
+    title="No container is in the host's network namespace",
+    rationale=(
+        "There is no border between such a container and the host's network. The label can lie: the namespace of the "
+        "first process decides."
+    ),
+    needs=_NEEDS,
+    judge=_judging(
+        _Kind(
+            "host",
+            "No running container is in the host's network namespace",
+            "It reaches every service that the host keeps on its loopback addresses, sees all interfaces and their "
+            "traffic, and opens ports of the host without publishing them; isolation between networks does not hold "
+            "it.",
+            "A human decides whether it needs the host's network. If not: a network of its own, with the ports it "
+            "serves published",
+        )
+    ),
+    cis=cis.HOST_NETWORK,
+)
+
+CONTAINER = Check(
+    id="mode.container",
+    severity=INFO,
+    title="No container shares the network namespace of another",
+    rationale=(
+        "Who shares a namespace shares addresses, ports and the loopback; and loses all when the other one restarts."
+    ),
+    needs=_NEEDS,
+    judge=_judging(
+        _Kind(
+            "container",
+            "No running container was put into the network namespace of another",
+            "Both have one loopback and one set of ports: what one serves on 127.0.0.1, the other reaches. When the "
+            "one it was put into restarts, it is left without a network.",
+            "Nothing, if they belong together",
+        )
+    ),
+)
+
+NONE = Check(
+    id="mode.none",
+    severity=INFO,
+    title="No container is without network",
+    rationale=(
+        "A container without network is well isolated; whoever looks for a fault should know that it is meant so."
+    ),
+    needs=_NEEDS,
+    judge=_judging(
+        _Kind(
+            "none",
+            "No running container is without network",
+            "It reaches nothing and nobody reaches it.",
+            "Nothing, if it is meant so",
+        )
+    ),
+)
+
+
+_FORBIDDEN = "forbidden"
+
+_MEANS = {
+    "NET_ADMIN": "changes addresses, routes and firewall rules of its network namespace",
+    "NET_RAW": "forges packets: with it, it can answer for its neighbours' addresses (ARP) and get round icc: false",
+}
+
+
+def _judge_capabilities(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    forbidden = CAPABILITIES.parameter(examined, _FORBIDDEN)
+    host = snapshot.daemon.netns if snapshot.daemon else None
+    verdicts = [
+        verdict
+        for item in running(snapshot)
+        for verdict in _judge_capabilities_container(item, forbidden, host_netns=host)
+    ]
+    if verdicts:
+        return verdicts
+    words = f"No running container can have {', '.join(forbidden)}" if forbidden else "No capability is forbidden"
+    return [passed(resources.host(snapshot), words, {"running containers": len(running(snapshot))})]
+
+
+def _judge_capabilities_container(item: Container, forbidden: list[str], *, host_netns: int | None) -> list[Verdict]:
+    resource = resources.container(item)
+    if item.bounding is None:
+        return [unknown(resource, f"the capability bounding set of {item.name} (process {item.pid}) was not readable")]
+    held = [name for name in forbidden if allowed(item.bounding, name)]
+    if not held:
+        return []
+    evidence: dict[str, Any] = {f"CapBnd of process {item.pid}": f"{item.bounding:016x}"}
+    if item.privileged:
+        evidence["HostConfig.Privileged"] = True
+    evidence.update({"HostConfig.CapAdd": item.cap_add, "HostConfig.CapDrop": item.cap_drop})
+    means = [f"With {name} a process in it {_MEANS[name]}." for name in held if name in _MEANS]
+    if host_netns is not None and item.netns == host_netns:
+        means.append("It is in the host's network namespace: all that holds for the host's network.")
+    names = ", ".join(held)
+    return [
+        failed(
+            resource,
+            f"{item.name} can have {names}{' (privileged)' if item.privileged else ''}",
+            evidence,
+            " ".join(means) or f"A process in it that is root, or becomes it, has {names}.",
+            Remedy(
+                f"Run it without --privileged and without these (--cap-drop {' --cap-drop '.join(held)}), if it works "
+                "so; else waive this for it, with the reason"
+            ),
+        )
+    ]
+
+
+CAPABILITIES = Check(
+    id="mode.capabilities",
+    severity=MEDIUM,
+    title="No container has network capabilities that the baseline forbids",
+    rationale=(
+        "A container keeps to its place in the network only as long as it cannot change it. Whatever the container was "
+        "given, the kernel's bounding set of its first process says what it can have."
+    ),
+    needs=(ENGINE, NAMESPACES),
+    judge=_judge_capabilities,
+    cis=cis.CAPABILITIES,
+    parameters=(
+        Parameter(
+            _FORBIDDEN,
+            NAMES,
+            ["NET_ADMIN"],
+            "Capabilities that no container may have, by their names without CAP_ (capabilities(7)).",
+            choices=tuple(BITS),
+        ),
+    ),
+)
+
+CHECKS: tuple[Check, ...] = (
+    HOST,
+    CONTAINER,
+    NONE,
+    CAPABILITIES,
+)
+"""In the order in which reports show them."""

@@ -1,0 +1,576 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of networks and of the containers on them; of internal networks and subnets in files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT, next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, LOW, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    ANY_PORT,
+    CONTAINER,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    INNER,
+    LINKS,
+    NAMESPACES,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import (
+    PACKETS,
+    AuditContext,
+    outward_networks,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
+    Trouble,
+    Words,
+    reached,
+    told_by_network,
+    unfollowed,
+    unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.docker_rules import (
+    let_dockerd_make_rules,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.internal_networks import INTERNAL_OPEN
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.subnets import OVERLAP, POOLS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Station, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import BETWEEN, Answer, Key
+
+
+def _judge_default_bridge(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    default = next((network for network in snapshot.networks if network.is_default_bridge), None)
+    if default is None:
+        return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
+    users = [item for item in running(snapshot) if any(end.network_id == default.id for end in item.endpoints)]
+    if not users:
+        summary = f"No running container uses the default network {default.name} ({default.bridge})"
+        return [passed(resources.host(snapshot), summary, {"default network": default.name})]
+    return [_on_default_bridge(container, default) for container in users]
+
+
+def _on_default_bridge(container: Container, default: Network) -> Verdict:
+    address = next((end.address for end in container.endpoints if end.network_id == default.id), None)
+    evidence = {"network": default.name, "bridge": default.bridge, "address": address}
+    summary = f"{container.name} is on the daemon's default network {default.name} ({default.bridge})"
+    impact = (
+        "All containers that were given no network share this one, can talk to each other unless icc is off, and "
+        "find each other by address only: it has no names."
+    )
+    remedy = Remedy(
+        f"A human decides what {container.name} must reach. Make a network of its own and start it there (docker run "
+        "--network, networks: in Compose), or connect and disconnect it while it runs"
+    )
+    return failed(resources.container(container), summary, evidence, impact, remedy)
+
+
+DEFAULT_BRIDGE = Check(
+    id="network.default-bridge",
+    severity=LOW,
+    title="Containers have networks of their own",
+    rationale=(
+        "The default network joins whatever was started without a thought, and its settings can only be changed for "
+        "all. That it exists is no fault."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_default_bridge,
+    cis=cis.DEFAULT_BRIDGE,
+)
+
+
+_ICC_KEY = "icc"
+_NET_RAW = "NET_RAW"
+_NAMED = 5
+
+
+def _judge_icc(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    default = next((network for network in snapshot.networks if network.is_default_bridge), None)
+    if default is None:
+        return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
+    switched_on = default.icc
+    evidence: dict[str, Any] = {
+        f"{ICC_OPTION} of network {default.name}": default.options.get(ICC_OPTION, "not set: true")
+    }
+    users = [item for item in running(snapshot) if _address(item, default)]
+    packet = _packet_between(users, default)
+    path = None if packet is None else examined.path(packet)
+    if path is not None:
+        evidence[str(packet)] = f"{path.verdict}: {path.reason}"
+        if path.verdict == UNKNOWN:
+            reason = f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.doubts)}"
+            return [unknown(resources.network(default), reason, evidence)]
+    if switched_on if path is None else path.arrives:
+        return [replace(_allowed(snapshot, default, evidence, switched_on=switched_on), severity=_severity(users))]
+    if not switched_on:
+        armed = [item for item in users if holds(item, _NET_RAW)]
+        if armed:
+            found = [_keeps_net_raw(container, default, evidence) for container in armed]
+            return [replace(verdict, severity=_severity(users)) for verdict in found]
+    summary = f"Containers on the default network {default.name} ({default.bridge}) do not reach each other"
+    return [passed(resources.network(default), summary, evidence)]
+
+
+def _severity(users: list[Container]) -> str:
+    """Who is alone there has nobody to be kept apart from."""
+    return MEDIUM if len(users) > 1 else INFO
+
+
+def _address(container: Container, network: Network) -> Optional[str]:
+    return next((end.address for end in container.endpoints if end.network_id == network.id and end.address), None)
+
+
+def _packet_between(users: list[Container], network: Network) -> Optional[Packet]:
+    """From one container on a network to another one, None where there is but one."""
+    for other in users[1:]:
+        if other.netns != users[0].netns:
+            return Packet(Origin(CONTAINER, users[0].name), str(_address(other, network)), "tcp", ANY_PORT)
+    return None
+
+
+def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any], *, switched_on: bool) -> Verdict:
+    impact = (
+        "All containers that were given no network share this one. Whoever takes over one of them reaches every port "
+        "of the others, published or not."
+    )
+    where = f"the default network {default.name} ({default.bridge})"
+    if not switched_on:
+        return failed(
+            resources.network(default),
+            f"icc is off for {where}, and its containers reach each other all the same",
+            evidence,
+            impact,
+            Remedy(
+                "Find out why the rules do not hold: the check bridge.netfilter tells whether rules see what passes "
+                "between two ports of a bridge, firewall.flushed whether they are there"
+            ),
+        )
+    summary = f"Containers on {where} may reach each other (icc)"
+    return failed(resources.network(default), summary, evidence, impact, _switching_off(snapshot, default))
+
+
+def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
+    """A module call where nothing is on that network, and dockerd's next start can take the key."""
+    attached = [
+        item.name for item in snapshot.containers if any(end.network_id == default.id for end in item.endpoints)
+    ]
+    if attached:
+        return Remedy(
+            f"A human decides what belongs together among {listed(sorted(attached), _NAMED)} and gives it a network of "
+            f'its own. Then write "{_ICC_KEY}": false into daemon.json; it takes effect when dockerd starts while no '
+            "container runs"
+        )
+    if _ICC_KEY in (next_flags(snapshot) or {}):
+        return Remedy(f'Take --{_ICC_KEY} out of dockerd\'s flags, and write "{_ICC_KEY}": false into daemon.json')
+    if running(snapshot) and snapshot.engine is not None and snapshot.engine.live_restore:
+        return Remedy(
+            f'Write "{_ICC_KEY}": false into daemon.json (module daemon_config). dockerd makes its default network '
+            "anew only when it starts while no container runs, at the next boot say"
+        )
+    return Remedy(f'Write "{_ICC_KEY}": false into daemon.json', "daemon_config", {"config": {_ICC_KEY: False}})
+
+
+def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, Any]) -> Verdict:
+    return failed(
+        resources.container(container),
+        f"{container.name} keeps {_NET_RAW} on {default.bridge}, where icc is off to keep containers apart",
+        {
+            **evidence,
+            "capabilities added": container.cap_add,
+            "capabilities dropped": container.cap_drop,
+            "privileged": container.privileged,
+            "CapBnd of its first process": None if container.bounding is None else f"{container.bounding:016x}",
+        },
+        f"With {_NET_RAW} it sends frames of its own making, ARP answers say, which the rules of icc do not see: it "
+        "can pass for the gateway or for another container (moby issue 36355).",
+        Remedy(f"A human decides whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"),
+    )
+
+
+ICC = Check(
+    id="network.icc",
+    severity=INFO,
+    worst=MEDIUM,
+    title="Containers on the default network do not reach each other",
+    rationale=(
+        "The default network joins containers that have nothing to do with each other. What counts is the live network "
+        "and what becomes of a packet on it, not what daemon.json says: the key takes effect only when dockerd makes "
+        "that network anew. Where two or more running containers are on it, this counts as medium."
+    ),
+    needs=PACKETS,
+    judge=_judge_icc,
+    cis=cis.ICC,
+    mended_by=("daemon_config",),
+)
+
+
+_Wires = dict[tuple[Optional[int], Optional[int]], Link]
+"""Links of the host by the namespace and the index of their other end."""
+
+
+def _judge_endpoint(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    host = resources.host(snapshot)
+    places = list(_places(snapshot))
+    if not places:
+        return [not_applicable(host, "No running container is on a bridge network")]
+    spaces = {space.inode: space for space in snapshot.inner}
+    wires: _Wires = {(link.peer_nsid, link.peer_index): link for link in snapshot.links if link.peer_nsid is not None}
+    names = {link.index: link.name for link in snapshot.links}
+    broken: dict[str, tuple[Container, list[str]]] = {}
+    for container, endpoint, network in places:
+        space = spaces.get(container.netns or 0)
+        if space is None:
+            continue
+        text = _fault(_Place(container, endpoint, network, space), wires, names)
+        if text:
+            broken.setdefault(container.id, (container, []))[1].append(text)
+    found = [*(_failed(container, texts) for container, texts in broken.values()), *unread_inside(snapshot)]
+    evidence = {"places of containers on bridge networks": len(places)}
+    return found or [passed(host, "Containers have the links and addresses that the engine gave them", evidence)]
+
+
+def _places(snapshot: HostSnapshot) -> Iterator[tuple[Container, Endpoint, Network]]:
+    there = {link.name for link in snapshot.links}
+    networks = {item.id: item for item in snapshot.networks if item.bridge is not None and item.bridge in there}
+    for container in running(snapshot):
+        for endpoint in container.endpoints:
+            network = networks.get(endpoint.network_id)
+            if network is not None and (endpoint.address or endpoint.address6):
+                yield container, endpoint, network
+
+
+class _Place:
+    """One endpoint with what there is of it inside."""
+
+    def __init__(self, container: Container, endpoint: Endpoint, network: Network, space: InnerNamespace) -> None:
+        self.nsid = container.nsid
+        self.network = network
+        self.given = [text for text in (endpoint.address, endpoint.address6) if text]
+        self.space = space
+
+    def missing(self, link: Link) -> list[str]:
+        """Addresses that the engine gave it and that are not on a link."""
+        own = {text.partition("/")[0] for text in link.addresses}
+        return [text for text in self.given if text not in own]
+
+
+def _fault(place: _Place, wires: _Wires, names: dict[int, str]) -> str:
+    """What is wrong with one endpoint, the first of it; empty where nothing is."""
+    bridge = place.network.bridge
+    links = [(link, wires[place.nsid, link.index]) for link in place.space.links if (place.nsid, link.index) in wires]
+    plugged = [(inside, port) for inside, port in links if names.get(port.master or 0) == bridge]
+    if not plugged:
+        strays = [(inside, port) for inside, port in links if not place.missing(inside)]
+        if not strays:
+            return f"no link of it is plugged into {bridge}"
+        inside, port = strays[0]
+        where = f"is plugged into {names.get(port.master, str(port.master))}" if port.master else "hangs loose"
+        return f"its {inside.name} ({port.name} on the host) {where} instead of {bridge}"
+    inside, port = min(plugged, key=lambda pair: len(place.missing(pair[0])))
+    for link, which in ((port, f"{port.name}, its port on {bridge},"), (inside, f"its {inside.name} on {bridge}")):
+        if not link.up:
+            return f"{which} is down"
+    missing = place.missing(inside)
+    return f"its {inside.name} on {bridge} lacks the address {', '.join(missing)}" if missing else ""
+
+
+def _failed(container: Container, texts: list[str]) -> Verdict:
+    evidence: dict[str, Any] = {"differs from what the engine says": texts}
+    summary = f"{container.name} is not on its network as the engine says: {'; '.join(texts)}"
+    return failed(
+        resources.container(container),
+        summary,
+        evidence,
+        f"Whoever asks for {container.name} where the engine says it is gets no answer, or somebody else's.",
+        Remedy(
+            f"A human decides. docker network disconnect and connect, or a restart of {container.name}, makes its link "
+            "anew; find out what takes links and addresses of containers away (a network manager, a script)"
+        ),
+    )
+
+
+ENDPOINT = Check(
+    id="network.endpoint",
+    severity=HIGH,
+    title="Containers have the links and addresses that the engine gave them",
+    rationale=(
+        "The engine makes a link and an address for each place on a network, and never looks at them again. A network "
+        "manager that takes a bridge port for its own, or a program with NET_ADMIN inside, leaves a container that "
+        "runs, passes for connected, and is not reached."
+    ),
+    needs=(ENGINE, NAMESPACES, LINKS, INNER),
+    judge=_judge_endpoint,
+)
+
+
+_WORDS = Words(
+    who="from and to",
+    number="number of ports",
+    deed="reach each other",
+    impact="They were put on one network to talk to each other, and what they ask gets no answer.",
+)
+
+
+def _judge_divided(examined: AuditContext) -> list[Verdict]:
+    host = resources.host(examined.snapshot)
+    asked, rifts = _followed(examined)
+    doubts = [*unfollowed(examined.answers, host, BETWEEN), *unread_inside(examined.snapshot)]
+    found = [*told_by_network(rifts, _WORDS), *doubts]
+    if found:
+        return found
+    if not asked:
+        return [not_applicable(host, "No container listens on a network that lets another one ask")]
+    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": asked})]
+
+
+def _followed(examined: AuditContext) -> tuple[int, list[Trouble]]:
+    """How many ports were asked, and what went wrong."""
+    asked = 0
+    rifts: dict[tuple[str, Key], Optional[Trouble]] = {}
+    for answer in examined.answers.answers:
+        if answer.source.kind != CONTAINER or answer.wanted.kind != INNER_PORT or answer.relation != SAME_NETWORK:
+            continue
+        for station, port, network in _beside(answer):
+            asked += 1
+            if _fares_well(answer):
+                continue
+            key = (network.id, answer.key)
+            if key not in rifts:
+                rifts[key] = _rift(examined, answer, station, port, network)
+            rift = rifts[key]
+            if rift is not None:
+                rift.members[f"{station.name} to {port.label}"] = None
+    return asked, [rift for rift in rifts.values() if rift is not None]
+
+
+def _beside(answer: Answer) -> Iterator[tuple[Station, Asked, Network]]:
+    """Ports with one of those that ask for them on a network which both are on, and which lets them."""
+    for stations, ports in answer.pairs():
+        given: dict[tuple[int, int], list[Station]] = {}
+        for port in ports:
+            net, family = port.net, family_of(port.address)
+            if net is None or net.number not in stations[0].nets or not net.network.icc:
+                continue
+            key = (net.number, family)
+            if key not in given:
+                given[key] = [item for item in stations if item.is_given(net, family)]
+            other = next((item for item in given[key] if item.number != port.station.number), None)
+            if other is not None:
+                yield other, port, net.network
+
+
+def _fares_well(answer: Answer) -> bool:
+    return answer.path.verdict == DELIVERED and answer.path.answered_by.startswith("container ")
+
+
+def _rift(examined: AuditContext, answer: Answer, station: Station, port: Asked, network: Network) -> Optional[Trouble]:
+    """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
+    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=port.address, port=port.port)
+    path = examined.path(packet)
+    return Trouble(network, packet, path, path.because) if _is_fault(examined, path, port) else None
+
+
+def _is_fault(examined: AuditContext, path: Path, port: Asked) -> bool:
+    """Whether it is not what people want, nor for the program that listens to say."""
+    if path.verdict == UNKNOWN:
+        return True
+    door = reached(path, (port.address,), port.port)
+    at_its_door = door is not None and door.action != "deliver"
+    return path.verdict != DELIVERED and not at_its_door and not examined.purposes.kept_off(path)
+
+
+DIVIDED = Check(
+    id="network.divided",
+    severity=HIGH,
+    title="Containers of a network reach each other",
+    rationale=(
+        "Traffic between the ports of a bridge passes the rules of FORWARD where bridge netfilter is on, so that a "
+        "policy or a rule that is meant for routed traffic divides a network as well; so do ports that are isolated. "
+        "Networks with icc off are meant to be divided."
+    ),
+    needs=PACKETS,
+    judge=_judge_divided,
+)
+
+
+_IPV6_KEY = "ip6tables"
+
+
+def _judge_ipv6_unfiltered(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    networks = outward_networks(snapshot, 6)
+    if not networks:
+        return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv6")]
+    examined.require_whole_view()
+    evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
+    # Rules that are there although dockerd was told to make none are left from before.
+    if chains_of_docker(examined.view.book, 6) and examined.rule_making[6].value is not False:
+        return [passed(resources.host(snapshot), "dockerd makes rules for IPv6", evidence)]
+    found = [verdict for network in networks for verdict in _judge_network(examined, network)]
+    summary = "dockerd makes no rules for IPv6, and others keep packets from outside away from its containers"
+    return found or [passed(resources.host(snapshot), summary, evidence)]
+
+
+def _judge_network(examined: AuditContext, network: Network) -> list[Verdict]:
+    resource = resources.network(network)
+    packet = _packet_from_outside(examined, network)
+    path = None if packet is None else _path(examined, packet)
+    left = [chain.name for chain in chains_of_docker(examined.view.book, 6)]
+    evidence: dict[str, Any] = {"chains of dockerd for IPv6, left from before": left}
+    if path is not None:
+        evidence[str(packet)] = f"{path.verdict}: {path.reason}"
+        if path.verdict == UNKNOWN:
+            return [
+                unknown(resource, f"whether others keep packets away depends on {'; '.join(path.doubts)}", evidence)
+            ]
+        if not path.arrives:
+            return []
+    return [_unfiltered(examined, network, evidence)]
+
+
+def _packet_from_outside(examined: AuditContext, network: Network) -> Optional[Packet]:
+    addresses = (
+        end.address6
+        for container in running(examined.snapshot)
+        for end in container.endpoints
+        if end.network_id == network.id and end.address6
+    )
+    address = next(addresses, None)
+    return None if address is None else Packet(Origin(OUTSIDE), address, "tcp", ANY_PORT)
+
+
+def _path(examined: AuditContext, packet: Packet) -> Optional[Path]:
+    """None where the host has no IPv6 address that others could route by; its neighbours still can, by link-local."""
+    try:
+        return examined.path(packet)
+    except BadPacketError:
+        return None
+
+
+def _unfiltered(examined: AuditContext, network: Network, evidence: dict[str, Any]) -> Verdict:
+    told = examined.rule_making[6]
+    evidence[_IPV6_KEY] = told.evidence
+    if told.value is False:
+        default = "" if told.by != DEFAULT else ", as engines before 27.0 have it by default"
+        why, remedy = f"{_IPV6_KEY} is off{default}", let_dockerd_make_rules(examined, {6: told})
+    elif told.value is None and told.configured is False:
+        # The next start settles it, so a restart alone would leave it as it is.
+        why = f"its chains are not there, and with {_IPV6_KEY} off, as it is configured, they will not come"
+        remedy = let_dockerd_make_rules(examined, {6: told})
+    else:
+        why = "its chains are gone, or never came"
+        remedy = Remedy("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
+    return failed(
+        resources.network(network),
+        f"Network {network.name} has IPv6, and dockerd makes no rules for it: {why}",
+        evidence,
+        "Every port of its containers is open to whoever has a route to them, published or not, from other networks of "
+        "this host as well. What they send outside keeps its own address, so it gets no answers where that is private.",
+        remedy,
+    )
+
+
+IPV6_UNFILTERED = Check(
+    id="network.ipv6-unfiltered",
+    severity=HIGH,
+    title="IPv6 networks have dockerd's rules",
+    rationale=(
+        "iptables and ip6tables are switched apart, and before Docker Engine 27 the second is off. IPv6 has no address "
+        "translation to hide behind: without rules, containers are on the network with all their ports."
+    ),
+    needs=(*PACKETS, DAEMON_CONFIG),
+    judge=_judge_ipv6_unfiltered,
+    mended_by=("daemon_config",),
+)
+
+
+_OPTION = "encrypted"
+"""That it is there is what counts, whatever its value (moby, libnetwork/drivers/overlay/ov_network.go)."""
+
+
+def _judge_overlay(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    overlays = [network for network in snapshot.networks if network.driver == "overlay"]
+    if not overlays:
+        return [not_applicable(resources.host(snapshot), "This daemon knows no overlay network")]
+    plain = [network for network in overlays if _OPTION not in network.options]
+    names = {"overlay networks": [network.name for network in overlays]}
+    return [_in_the_clear(network) for network in plain] or [
+        passed(resources.host(snapshot), "All overlay networks that this node knows are encrypted", names)
+    ]
+
+
+def _in_the_clear(network: Network) -> Verdict:
+    return failed(
+        resources.network(network),
+        f"The overlay network {network.name} is not encrypted",
+        {"options": network.options},
+        "What containers on different nodes send each other crosses the network between the nodes as plain VXLAN (UDP "
+        "4789): whoever is on it reads and forges it.",
+        Remedy(
+            "A human decides whether that network can be trusted. Encryption is chosen when a network is made: docker "
+            f"network create --driver overlay --opt {_OPTION}. Let UDP 4789 and protocol 50 (ESP) pass between nodes"
+        ),
+    )
+
+
+OVERLAY_PLAIN = Check(
+    id="network.overlay-plain",
+    severity=MEDIUM,
+    title="Overlay networks are encrypted",
+    rationale=(
+        "Swarm encrypts what managers tell each other, not what containers send: that has to be asked for, network by "
+        "network."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_overlay,
+    cis=cis.OVERLAY_ENCRYPTED,
+)
+
+CHECKS: tuple[Check, ...] = (
+    DEFAULT_BRIDGE,
+    ICC,
+    ENDPOINT,
+    DIVIDED,
+    INTERNAL_OPEN,
+    OVERLAP,
+    POOLS,
+    IPV6_UNFILTERED,
+    OVERLAY_PLAIN,
+)
+"""In the order in which reports show them."""

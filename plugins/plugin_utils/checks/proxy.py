@@ -1,0 +1,392 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of docker-proxy: wanted or not, in force as configured, its processes and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, LOW, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
+    KEY,
+    proxy_configured,
+    proxy_default,
+    proxy_in_force,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    DAEMON_CONFIG,
+    ENGINE,
+    INNER,
+    LISTENERS,
+    NAMESPACES,
+    PROCESSES,
+    SERVICE,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+
+
+def _judge_enabled(examined: AuditContext) -> list[Verdict]:
+    snapshot, settings = examined.snapshot, examined.settings
+    if settings.userland_proxy == KEEP:
+        return [not_applicable(resources.daemon(), "Not asked for: the baseline takes docker-proxy as it is")]
+    proxy = proxy_in_force(snapshot)
+    evidence = {"userland proxy": proxy.evidence}
+    if proxy.value is None:
+        return [unknown(resources.daemon(), f"whether docker-proxy is in force could not be told: {proxy.evidence}")]
+    state = "on" if proxy.value else "off"
+    wanted = "off" if settings.userland_proxy == DISABLED else "on"
+    if state == wanted:
+        return [passed(resources.daemon(), f"docker-proxy is {state}, as the baseline wants it", evidence)]
+    if proxy.value:
+        impact = (
+            "Each published port keeps a process, and a service sees the bridge's address instead of the client's "
+            "where the proxy takes the connection: from the host itself, and from IPv6 to a container without."
+        )
+    else:
+        impact = "What needs the proxy gets no answer: [::1] on the host, and IPv6 clients of containers without IPv6."
+    remedy = Remedy(
+        f"Turn docker-proxy {wanted}; this restarts dockerd, which the module does only if no container is lost by it",
+        "userland_proxy",
+        {"state": settings.userland_proxy},
+    )
+    return [
+        failed(
+            resources.daemon(), f"docker-proxy is {state}, and the baseline wants it {wanted}", evidence, impact, remedy
+        )
+    ]
+
+
+ENABLED = Check(
+    id="proxy.enabled",
+    severity=LOW,
+    title="docker-proxy is as the baseline wants it",
+    rationale=(
+        "The kernel's own NAT reaches published ports without a process for each. CIS recommends the proxy off; before "
+        "Docker Engine 29 that closes the way from one network to a port published by another."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_enabled,
+    cis=cis.USERLAND_PROXY,
+    mended_by=("userland_proxy",),
+    of_daemon=True,
+)
+
+
+def _judge_pending(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    configured, force = proxy_configured(snapshot), proxy_in_force(snapshot)
+    evidence = {"in force": force.evidence, "configured": _configured_by(snapshot)}
+    if force.value is None:
+        reason = f"whether docker-proxy is in force could not be told: {force.evidence}"
+        return [unknown(resources.daemon(), reason, evidence)]
+    if configured is None:
+        return [
+            unknown(
+                resources.daemon(),
+                f"what the next start will have could not be told: {_configured_by(snapshot)}",
+                evidence,
+            )
+        ]
+    state = {True: "on", False: "off"}
+    if configured == force.value:
+        return [passed(resources.daemon(), f"docker-proxy is {state[configured]}, as configured", evidence)]
+    summary = f"docker-proxy is configured {state[configured]} and not in force so: it is {state[force.value]}"
+    impact = (
+        f"The next restart of dockerd, whoever makes it, turns docker-proxy {state[configured]} and with it changes "
+        "which paths to published ports work."
+    )
+    remedy = Remedy(
+        f"Restart dockerd when it suits, or take the setting back. The module makes it {state[configured]} now, if no "
+        "container is lost by it",
+        "userland_proxy",
+        {"state": "enabled" if configured else "disabled"},
+    )
+    return [failed(resources.daemon(), summary, evidence, impact, remedy)]
+
+
+def _configured_by(snapshot: HostSnapshot) -> str:
+    """Where the value of the next start comes from, or why there is none."""
+    config = snapshot.daemon_config
+    if config is None:
+        return "daemon.json was not read"
+    broken = next((problem for problem in config.problems if problem.accepted_from is None), None)
+    if broken is not None:
+        return f"{config.path}:{broken.line}:{broken.column}: {broken.message}"
+    if KEY in config.values:
+        place = config.positions.get(KEY)
+        return f"{config.path}:{place.line if place else 0}: {KEY}: {config.values[KEY]}"
+    flags = [word for word in (snapshot.service.argv if snapshot.service else []) if word.startswith(f"--{KEY}")]
+    if flags:
+        return f"{snapshot.service.name if snapshot.service else 'dockerd'}: {flags[-1]}"
+    return f"neither {config.path} nor dockerd's flags say it, so it is {'on' if proxy_default() else 'off'}"
+
+
+PENDING = Check(
+    id="proxy.pending",
+    severity=MEDIUM,
+    title="docker-proxy is in force as it is configured",
+    rationale="A setting that waits for a restart takes effect when nobody looks: with an upgrade, or a reboot.",
+    needs=(ENGINE, DAEMON_CONFIG, SERVICE),
+    judge=_judge_pending,
+    mended_by=("userland_proxy",),
+    of_daemon=True,
+)
+
+
+_Binding = tuple[str, str, int, int]
+
+
+def _judge_orphan(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    targets = dict(_targets(snapshot))
+    listening = {item.pid for item in snapshot.listeners}
+    # Listeners were read after the containers: a docker-proxy that went with its container has none.
+    live = [proxy for proxy in snapshot.proxies if proxy.pid in listening or proxy.protocol == "sctp"]
+    verdicts = [verdict for proxy in live for verdict in _judge_process(snapshot, proxy, targets)]
+    if verdicts:
+        return verdicts
+    count = len(snapshot.proxies)
+    words = f"Each of {count} docker-proxy processes serves a published port" if count else "No docker-proxy runs"
+    return [passed(resources.daemon(), words, {"processes": count})]
+
+
+def _targets(snapshot: HostSnapshot) -> Iterator[tuple[_Binding, set[str]]]:
+    """Where the published ports of running containers lead, by what docker-proxy is told of them."""
+    for container in running(snapshot):
+        addresses = {text for item in container.endpoints for text in (item.address, item.address6) if text}
+        for port in container.published:
+            yield _binding(port), addresses
+
+
+def _binding(port: PublishedPort) -> _Binding:
+    """What dockerd shows of a port is what it hands to docker-proxy, but for an address left empty."""
+    return port.protocol, port.address or port.host_ip, port.host_port, port.container_port
+
+
+def _judge_process(snapshot: HostSnapshot, proxy: ProxyProcess, targets: dict[_Binding, set[str]]) -> list[Verdict]:
+    outside = socket_name(proxy.host_ip, proxy.host_port)
+    inside = socket_name(proxy.container_ip, proxy.container_port)
+    addresses = targets.get(
+        _binding(PublishedPort(proxy.protocol, proxy.container_port, proxy.host_ip, proxy.host_port))
+    )
+    dockerd = snapshot.daemon.pid if snapshot.daemon else None
+    if addresses is None:
+        what = "no running container publishes that"
+    elif proxy.container_ip not in addresses and not _in_swarm(snapshot):
+        what = f"the container that publishes it has {', '.join(sorted(addresses)) or 'no address'}"
+    elif dockerd is not None and proxy.ppid != dockerd:
+        what = f"dockerd (process {dockerd}) did not start it"
+    else:
+        return []
+    evidence = {
+        f"process {proxy.pid}": f"docker-proxy {outside} -> {inside}/{proxy.protocol}, child of {proxy.ppid}",
+        "dockerd": dockerd,
+    }
+    return [
+        failed(
+            resources.host_port(outside, proxy.protocol),
+            f"docker-proxy (process {proxy.pid}) leads from {outside} to {inside}, and {what}",
+            evidence,
+            "It holds the port, so that no container can publish it (port is already allocated, address already in "
+            "use), and whoever connects waits for an address that may belong to another container by now.",
+            Remedy(
+                f"End it (kill {proxy.pid}) when nothing of value runs through it. If dockerd still does not give the "
+                "port away, restart dockerd with live-restore in force"
+            ),
+        )
+    ]
+
+
+def _in_swarm(snapshot: HostSnapshot) -> bool:
+    """Ports of tasks lead to addresses on docker_gwbridge, which the Engine API does not show."""
+    return snapshot.engine is not None and snapshot.engine.swarm
+
+
+ORPHAN = Check(
+    id="proxy.orphan",
+    severity=MEDIUM,
+    title="Each docker-proxy serves a published port",
+    rationale=(
+        "A docker-proxy that outlives its container, or the dockerd that started it, keeps its port and leads nowhere."
+    ),
+    needs=(ENGINE, PROCESSES, LISTENERS),
+    judge=_judge_orphan,
+    leftovers=True,
+)
+
+
+_Sockets = dict[tuple[str, str, int], list[Listener]]
+
+_SEEN = ("tcp", "udp")
+"""Listeners of SCTP are not read."""
+
+
+def _judge_missing(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    # Namespaces were looked into last: a container whose namespace was not there any more ended meanwhile.
+    lasting = {namespace.inode for namespace in snapshot.inner}
+    published = [
+        (container, [port for port in container.published if port.protocol in _SEEN and port.host_port])
+        for container in running(snapshot)
+        if container.netns in lasting
+    ]
+    count = sum(len(ports) for dummy, ports in published)
+    if not count:
+        return [not_applicable(resources.host(snapshot), "No running container publishes a port")]
+    sockets = _sockets(snapshot)
+    ours = _holders(snapshot)
+    verdicts = [
+        verdict for container, ports in published for verdict in _judge_container(container, ports, sockets, ours)
+    ]
+    words = f"Each of {count} bindings is held on the host, by docker-proxy or by dockerd itself"
+    return verdicts or [passed(resources.host(snapshot), words, {"bindings": count})]
+
+
+def _sockets(snapshot: HostSnapshot) -> _Sockets:
+    found: _Sockets = {}
+    for item in snapshot.listeners:
+        found.setdefault((item.protocol, item.address, item.port), []).append(item)
+    return found
+
+
+def _holders(snapshot: HostSnapshot) -> set[int]:
+    """Processes that hold ports for containers: dockerd's own docker-proxy, and without it dockerd itself."""
+    dockerd = snapshot.daemon.pid if snapshot.daemon else None
+    return {item.pid for item in snapshot.proxies if item.ppid == dockerd} | ({dockerd} if dockerd else set())
+
+
+def _judge_container(
+    container: Container, ports: list[PublishedPort], sockets: _Sockets, ours: set[int]
+) -> list[Verdict]:
+    missing: dict[tuple[int, str], list[str]] = {}
+    for port in ports:
+        held = _held(port, sockets)
+        if any(item.pid is None or item.pid in ours for item in held):
+            continue
+        by = f" (held by {held[0].owner}, process {held[0].pid})" if held else ""
+        where = socket_name(port.address or port.host_ip, port.host_port)
+        missing.setdefault((port.container_port, port.protocol), []).append(f"{where}{by}")
+    return [
+        failed(
+            resources.port(container, number, protocol),
+            f"{container.name} publishes {number}/{protocol} on {', '.join(places)}, and neither docker-proxy nor "
+            "dockerd holds it",
+            {"published on": places, "listening on the host": False},
+            "Who is led there by no rule of the kernel is refused: the host itself at 127.0.0.1 and ::1, containers of "
+            "the same network, IPv6 clients of a container without IPv6. Any program can take the port meanwhile.",
+            Remedy(f"Restart the container ({container.name}), so that dockerd opens its ports anew"),
+        )
+        for (number, protocol), places in missing.items()
+    ]
+
+
+def _held(port: PublishedPort, sockets: _Sockets) -> list[Listener]:
+    try:
+        address = str(bound_address(port))
+    except ValueError:
+        return []
+    held = sockets.get((port.protocol, address, port.host_port), [])
+    if ":" not in address:
+        both = sockets.get((port.protocol, "::", port.host_port), [])
+        held = held + [item for item in both if not item.only_ipv6]
+    return held
+
+
+MISSING = Check(
+    id="proxy.missing",
+    severity=MEDIUM,
+    title="Each published port is held on the host",
+    rationale=(
+        "For each binding docker-proxy listens, or dockerd itself where docker-proxy is off. Rules of the kernel serve "
+        "most clients without it, so that its loss shows only for some."
+    ),
+    needs=(ENGINE, NAMESPACES, PROCESSES, LISTENERS, INNER),
+    judge=_judge_missing,
+)
+
+
+def _judge_memory(examined: AuditContext) -> list[Verdict]:
+    snapshot, settings = examined.snapshot, examined.settings
+    proxies = snapshot.proxies
+    if not proxies:
+        return [passed(resources.daemon(), "No docker-proxy runs", {"processes": 0})]
+    measured = [proxy.pss for proxy in proxies if proxy.pss is not None]
+    evidence: dict[str, Any] = {
+        "processes": len(proxies),
+        "PSS in bytes": sum(measured) if measured else None,
+        "by process": {f"{proxy.pid}": _process(proxy) for proxy in proxies},
+    }
+    if len(measured) < len(proxies):
+        reason = (
+            f"the memory of {len(proxies) - len(measured)} of {len(proxies)} docker-proxy processes could not be read"
+        )
+        return [unknown(resources.daemon(), reason, evidence)]
+    total = sum(measured)
+    summary = (
+        f"{_count(len(proxies))} of docker-proxy, {_mebibytes(total)} in all, {_mebibytes(total // len(proxies))} each"
+    )
+    impact = (
+        "So much memory is theirs alone (PSS: what they share is divided among them; the RSS that ps shows counts "
+        "it for each anew)."
+    )
+    if settings.userland_proxy == DISABLED:
+        remedy = Remedy("Goes with the proxy, which the baseline wants off", "userland_proxy", {"state": DISABLED})
+    else:
+        remedy = Remedy("Nothing, unless memory is scarce: publish fewer ports, or turn docker-proxy off")
+    return [failed(resources.daemon(), summary, evidence, impact, remedy)]
+
+
+def _process(proxy: ProxyProcess) -> str:
+    outside = socket_name(proxy.host_ip, proxy.host_port)
+    inside = socket_name(proxy.container_ip, proxy.container_port)
+    size = "unread" if proxy.pss is None else _mebibytes(proxy.pss)
+    return f"{outside} -> {inside}/{proxy.protocol}, {size}"
+
+
+def _count(number: int) -> str:
+    return "1 process" if number == 1 else f"{number} processes"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 1048576:.1f} MiB"
+
+
+MEMORY = Check(
+    id="proxy.memory",
+    severity=INFO,
+    title="No memory goes to docker-proxy",
+    rationale="Each published port and family has its process. What it costs is less than ps makes believe.",
+    needs=(PROCESSES,),
+    judge=_judge_memory,
+    mended_by=("userland_proxy",),
+)
+
+CHECKS: tuple[Check, ...] = (
+    ENABLED,
+    PENDING,
+    ORPHAN,
+    MISSING,
+    MEMORY,
+)
+"""In the order in which reports show them."""

@@ -1,0 +1,528 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of ports that containers publish, and of what machines outside reach besides."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    Remedy,
+    Resource,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    INNER,
+    NAMESPACES,
+    RULESET,
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
+    place_of_own_rules,
+    unfollowed,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
+
+
+def published_ports(snapshot: HostSnapshot) -> list[tuple[Container, list[PublishedPort]]]:
+    """Each published port of a running container with its bindings, both families together."""
+    return [(container, ports) for container in running(snapshot) for ports in _by_container_port(container)]
+
+
+def _by_container_port(container: Container) -> list[list[PublishedPort]]:
+    groups: dict[tuple[int, str], list[PublishedPort]] = {}
+    for port in container.published:
+        groups.setdefault((port.container_port, port.protocol), []).append(port)
+    return list(groups.values())
+
+
+def places_of(ports: list[PublishedPort]) -> str:
+    """Where they are published, for people: ``0.0.0.0:80 and [::]:80``."""
+    return " and ".join(str(port).partition("->")[0] for port in ports)
+
+
+def counted(snapshot: HostSnapshot) -> dict[str, int]:
+    """Evidence of a pass: how many there are."""
+    return {"published ports of running containers": sum(len(item.published) for item in running(snapshot))}
+
+
+# moby, libnetwork/service_linux.go, programIngress().
+_CHAIN = "DOCKER-INGRESS"
+_ANYWHERE = "0.0.0.0"  # noqa: S104 (named, not bound)
+_PUBLISHED = re.compile(r"-p (\w+)\b.* --dport (\d+)\b.* -j DNAT\b")
+
+
+def swarm_ports(examined: AuditContext) -> list[Verdict]:
+    """One finding for each such port of this node; none outside a swarm, unknown where the rules were not read."""
+    snapshot = examined.snapshot
+    if snapshot.engine is None or not snapshot.engine.swarm:
+        return []
+    if not snapshot.was_read(RULESET):
+        reason = "the node is in a swarm, and the rules that show which ports its services publish were not read"
+        return [unknown(resources.host(snapshot), reason)]
+    found: dict[tuple[int, str], str] = {}
+    for chain in examined.view.book.chains.values():
+        if chain.name == _CHAIN and chain.table == "nat":
+            for rule in chain.rules:
+                shown = _PUBLISHED.search(rule.text)
+                if shown:
+                    found.setdefault((int(shown.group(2)), shown.group(1)), rule.text)
+    return [_on_mesh(number, protocol, text) for (number, protocol), text in sorted(found.items())]
+
+
+def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
+    return failed(
+        resources.host_port(socket_name(_ANYWHERE, number), protocol),
+        f"A swarm service publishes {number}/{protocol} on all addresses of every node of the swarm",
+        {f"rule of {_CHAIN}": rule},
+        "Whoever reaches any address of any node reaches the service. Rules of a host firewall for incoming traffic "
+        "(ufw, chain INPUT) do not stop what is forwarded to it.",
+        Remedy(
+            "A human decides who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
+            "mode host on the nodes that should answer"
+        ),
+    )
+
+
+def _judge_wildcard(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    place = place_of_own_rules(snapshot.engine)
+    found = [
+        verdict
+        for container, ports in published_ports(snapshot)
+        for verdict in _judge_wildcard_port(container, ports, place)
+    ]
+    found += swarm_ports(examined)
+    return found or [
+        passed(resources.host(snapshot), "No port is published on all addresses of the host", counted(snapshot))
+    ]
+
+
+def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place: str) -> list[Verdict]:
+    resource = resources.port(container, ports[0].container_port, ports[0].protocol)
+    evidence = {"container": container.name, "bindings": [str(port) for port in ports]}
+    try:
+        wide = [port for port in ports if bound_address(port).is_unspecified]
+    except ValueError as error:
+        return [unknown(resource, f"a binding has no address that can be read: {error}", evidence)]
+    if not wide:
+        return []
+    port = f"{ports[0].container_port}/{ports[0].protocol}"
+    summary = f"{container.name} publishes {port} on all addresses: {places_of(wide)}"
+    impact = (
+        "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming traffic "
+        "(ufw, chain INPUT) do not stop what is forwarded to the container."
+    )
+    remedy = Remedy(
+        "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
+        "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
+        f"for others), or filter in {place}"
+    )
+    return [failed(resource, summary, evidence, impact, remedy)]
+
+
+WILDCARD = Check(
+    id="publish.wildcard",
+    severity=MEDIUM,
+    title="Ports are published on chosen addresses",
+    rationale=(
+        "Without an address, -p publishes on every address that the host has or will get, for IPv4 and IPv6, past "
+        "the host firewall."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_wildcard,
+    cis=cis.BOUND_TO_INTERFACE,
+)
+
+
+BELOW = "below"
+
+
+def _judge_privileged(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    limit = int(PRIVILEGED.parameter(examined, BELOW))
+    found = []
+    for container, ports in published_ports(snapshot):
+        low = [port for port in ports if port.host_port < limit]
+        if low:
+            found.append(_on_low_port(container, low, limit))
+    return found or [
+        passed(resources.host(snapshot), f"No port of the host below {limit} is published", counted(snapshot))
+    ]
+
+
+def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -> Verdict:
+    port = ports[0]
+    return failed(
+        resources.port(container, port.container_port, port.protocol),
+        f"{container.name} publishes {port.container_port}/{port.protocol} on a port below {limit}: {places_of(ports)}",
+        {"bindings": [str(item) for item in ports], BELOW: limit},
+        "Clients take what answers on such a port for a service that root of this host has set up. dockerd opens it "
+        "for whoever may start a container.",
+        Remedy(
+            f"A human decides whether the service belongs there, as a web server may on 80 and 443. Else publish on a "
+            f"port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
+        ),
+    )
+
+
+PRIVILEGED = Check(
+    id="publish.privileged",
+    severity=LOW,
+    title="Containers publish no privileged ports of the host",
+    rationale=(
+        "Ports below 1024 are for root to open (ip(7), net.ipv4.ip_unprivileged_port_start); dockerd opens them for "
+        "any container. Port 1024 itself is none of them."
+    ),
+    needs=(ENGINE,),
+    judge=_judge_privileged,
+    cis=cis.PRIVILEGED_PORTS,
+    parameters=(Parameter(BELOW, INTEGER, 1024, "The lowest port of the host that containers may publish.", 1, 65536),),
+)
+
+
+_PROTOCOLS = ("tcp", "udp")
+"""Those whose sockets are read."""
+
+
+def _judge_dead(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    published = published_ports(snapshot)
+    if not published:
+        return [not_applicable(resources.host(snapshot), "No running container publishes a port")]
+    waiting: dict[int, dict[tuple[str, int], list[Listener]]] = {}
+    for space in snapshot.inner:
+        ports = waiting.setdefault(space.inode, {})
+        for listener in space.listeners:
+            ports.setdefault((listener.protocol, listener.port), []).append(listener)
+    found = []
+    for container, ports_of_it in published:
+        inside = waiting.get(container.netns) if container.netns is not None else None
+        found += _judge_dead_port(container, ports_of_it, inside)
+    return found or [
+        passed(resources.host(snapshot), "Something listens behind every published port", counted(snapshot))
+    ]
+
+
+def _judge_dead_port(
+    container: Container, ports: list[PublishedPort], inside: dict[tuple[str, int], list[Listener]] | None
+) -> list[Verdict]:
+    number, protocol = ports[0].container_port, ports[0].protocol
+    resource = resources.port(container, number, protocol)
+    evidence: dict[str, Any] = {
+        "bindings": [str(port) for port in ports],
+        "state of the container": f"{container.status}, started at {container.started_at}",
+    }
+    if protocol not in _PROTOCOLS:
+        return [unknown(resource, f"sockets of {protocol} are not read", evidence)]
+    if container.status == "paused":
+        return [unknown(resource, f"{container.name} is paused, so nothing in it answers for now", evidence)]
+    if inside is None:
+        return [unknown(resource, f"the network namespace of {container.name} was not read", evidence)]
+    listeners = inside.get((protocol, number), [])
+    if any(not ipaddress.ip_address(item.address).is_loopback for item in listeners):
+        return []
+    return [_unanswered(container, ports, listeners, evidence)]
+
+
+def _unanswered(
+    container: Container, ports: list[PublishedPort], listeners: list[Listener], evidence: dict[str, Any]
+) -> Verdict:
+    number, protocol = ports[0].container_port, ports[0].protocol
+    evidence["sockets inside"] = [f"{item.address} {item.port}/{item.protocol}" for item in listeners]
+    if listeners:
+        why = f"the program inside listens on {listeners[0].address} alone, which published ports do not lead to"
+        text = f"Have the program in {container.name} listen on all its addresses, or publish the port no more"
+    else:
+        why = "nothing inside listens on it"
+        text = (
+            f"A human decides: publish {number}/{protocol} of {container.name} no more, correct the number, or start "
+            "what should listen there"
+        )
+    return failed(
+        resources.port(container, number, protocol),
+        f"{container.name} publishes {number}/{protocol} on {places_of(ports)}, and {why}",
+        evidence,
+        "Whoever asks there gets nothing. Whatever is started in the container on that port later is at once open to "
+        "all who reach the host.",
+        Remedy(text),
+    )
+
+
+DEAD = Check(
+    id="publish.dead",
+    severity=LOW,
+    title="Something listens behind every published port",
+    rationale=(
+        "A port that is published and not used is an open door to an empty room: mostly a wrong number, a service that "
+        "died, or one that was moved. docker-proxy accepts connections to it all the same, so a look from outside does "
+        "not show it."
+    ),
+    needs=(ENGINE, NAMESPACES, INNER),
+    judge=_judge_dead,
+)
+
+
+Place = tuple[str, int, str]
+"""A container by its name, and a port inside with its protocol."""
+
+
+@dataclass
+class OpenPort:
+    """A port of a container that machines outside reach."""
+
+    container: Container
+    number: int
+    protocol: str
+    ways: dict[str, str] = field(default_factory=dict)
+    """What reaches it, by the uplink."""
+
+    @property
+    def resource(self) -> Resource:
+        """What a finding is about."""
+        return resources.port(self.container, self.number, self.protocol)
+
+
+def _place_of(asked: Asked) -> Place:
+    """Tells a port from all others of a host."""
+    return (asked.station.name, asked.port, asked.protocol)
+
+
+def nobody_asks(examined: AuditContext) -> list[Verdict]:
+    """The verdict where no machine outside can ask; empty where one can. Raises NotJudgedError."""
+    if any(source.kind == OUTSIDE for source in examined.answers.sources):
+        return []
+    return [
+        not_applicable(resources.host(examined.snapshot), "This host has no interface by which others could ask it")
+    ]
+
+
+def exposed_ports(examined: AuditContext, kind: str, told: Callable[[OpenPort], Verdict]) -> list[Verdict]:
+    """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are.
+
+    Raises NotJudgedError.
+    """
+    found = _open_ports(examined, kind)
+    doubtful = {place: verdict for place, verdict in _undecided(examined, kind).items() if place not in found}
+    doubts = unfollowed(examined.answers, resources.host(examined.snapshot), FROM_OUTSIDE)
+    return [*map(told, found.values()), *doubtful.values(), *doubts]
+
+
+def _open_ports(examined: AuditContext, kind: str) -> dict[Place, OpenPort]:
+    """Each once."""
+    found: dict[Place, OpenPort] = {}
+    for exposed in examined.exposed:
+        if exposed.kind != kind:
+            continue
+        for asked in exposed.ports:
+            port = OpenPort(asked.station.containers[0], asked.port, asked.protocol)
+            ways = found.setdefault(_place_of(asked), port).ways
+            ways.setdefault(f"from outside by {exposed.uplink}", _way(asked, exposed.example))
+    return found
+
+
+def _way(asked: Asked, example: Packet) -> str:
+    if asked.host_port:
+        return (
+            f"at {socket_name(example.destination, asked.host_port)}, by machines that send packets for it to this host"
+        )
+    return f"at the container's own address {asked.address}, by machines that send packets for it to this host"
+
+
+def _undecided(examined: AuditContext, kind: str) -> dict[Place, Verdict]:
+    """An unknown for each port that would be exposed so if machines outside reached it, where that cannot be told."""
+    found: dict[Place, Verdict] = {}
+    for answer in examined.answers.answers:
+        if answer.source.kind != OUTSIDE or answer.path.verdict != UNKNOWN:
+            continue
+        for asked in answer.ports:
+            if exposure_if_reached(asked) == kind:
+                resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+                reason = f"whether machines outside reach it by {answer.source.uplink} depends on {answer.path.because}"
+                found.setdefault(_place_of(asked), unknown(resource, reason, {"asked": str(answer.packet)}))
+    return found
+
+
+def _judge_loopback_leak(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    local = sum(_is_local(port) for container in running(snapshot) for port in container.published)
+    if not local:
+        return [not_applicable(resources.host(snapshot), "No running container publishes a port on a loopback address")]
+    found = nobody_asks(examined) or exposed_ports(examined, LOOPBACK_LEAK, partial(_leak, examined))
+    return found or [
+        passed(
+            resources.host(snapshot),
+            "Packets from outside reach no port that is published on a loopback address",
+            {"bindings on loopback addresses": local},
+        )
+    ]
+
+
+def _is_local(port: PublishedPort) -> bool:
+    try:
+        return bound_address(port).is_loopback
+    except ValueError:
+        return False
+
+
+def _leak(examined: AuditContext, port: OpenPort) -> Verdict:
+    bindings = [
+        str(item)
+        for item in port.container.published
+        if (item.container_port, item.protocol) == (port.number, port.protocol) and _is_local(item)
+    ]
+    ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
+    return failed(
+        port.resource,
+        f"{port.resource.name} is published on a loopback address, and reached {ways}",
+        {"bindings": bindings, **port.ways},
+        "What was published for this host alone is open to machines of the networks that it is on. They send packets "
+        "for the loopback or the container's address to this host, which takes them for its own or forwards them.",
+        Remedy(_text(examined, port)),
+    )
+
+
+def _text(examined: AuditContext, port: OpenPort) -> str:
+    guard = (
+        "in table raw, chain PREROUTING: -d 127.0.0.0/8 ! -i lo -j DROP, and -d CONTAINER-ADDRESS ! -i BRIDGE -j DROP"
+    )
+    if examined.capabilities.guards_loopback_ports:
+        return (
+            "Engines of this release keep such ports closed with rules in the raw table (chain PREROUTING, or "
+            "raw-PREROUTING of the nftables backend), and those are not there: something flushed them, or "
+            "DOCKER_INSECURE_NO_IPTABLES_RAW or allow-direct-routing is set. Restart dockerd (with live-restore, "
+            f"containers keep running), or see why. By hand, {guard}"
+        )
+    return (
+        "Engines from 28.0 on keep such ports closed; upgrade. Until then rules of your own do "
+        f"what they do, {guard}. Or let {port.container.name} publish nothing, and ask it at its own address"
+    )
+
+
+LEAK = Check(
+    id="publish.loopback-leak",
+    severity=HIGH,
+    title="What is published on a loopback address is not reached from outside",
+    rationale=(
+        "Before Docker Engine 28, a port published on 127.0.0.1 is open to neighbours that send packets for the "
+        "loopback's or the container's own address to the host (moby PR 49325). Later engines guard it by rules, which "
+        "can get lost."
+    ),
+    needs=PACKETS,
+    judge=_judge_loopback_leak,
+)
+
+
+def _judge_direct_access(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    on_bridges = _on_bridges(snapshot)
+    if not on_bridges:
+        return [not_applicable(resources.host(snapshot), "No running container is on a bridge network")]
+    found = nobody_asks(examined) or [
+        *exposed_ports(examined, NOT_PUBLISHED, partial(_reached, snapshot.engine)),
+        *_unread(snapshot, on_bridges),
+    ]
+    return found or [
+        passed(
+            resources.host(snapshot),
+            "Packets from outside reach no port of a container that is not published",
+            {"containers on bridge networks": len(on_bridges)},
+        )
+    ]
+
+
+def _on_bridges(snapshot: HostSnapshot) -> list[Container]:
+    bridged = {network.id for network in snapshot.networks if network.bridge is not None}
+    return [item for item in running(snapshot) if any(end.network_id in bridged for end in item.endpoints)]
+
+
+def _unread(snapshot: HostSnapshot, containers: list[Container]) -> list[Verdict]:
+    """An unknown for each container whose listening ports were not read."""
+    seen = {space.inode for space in snapshot.inner}
+    return [
+        unknown(resources.container(item), f"which ports {item.name} listens on was not read")
+        for item in containers
+        if item.netns not in seen
+    ]
+
+
+def _reached(engine: Optional[Engine], port: OpenPort) -> Verdict:
+    ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
+    return failed(
+        port.resource,
+        f"{port.resource.name} is not published, and reached {ways}",
+        {"published": [str(item) for item in port.container.published], **port.ways},
+        "Whoever is on the same network, or has a route to the container's subnet by this host, uses the service as if "
+        "it were published. Nobody sees that in docker ps.",
+        Remedy(f"A human decides whether it may be so. {_way_to_close(engine)}"),
+    )
+
+
+def _way_to_close(engine: Optional[Engine]) -> str:
+    place = place_of_own_rules(engine)
+    if layout_of(engine) == ISOLATION:
+        return (
+            "To close it, let the policy of the chain FORWARD be DROP (module ip_forward, forward_policy), or filter "
+            f"in {place}; engines from 28.0 on drop such packets by themselves"
+        )
+    return (
+        "Engines of this release drop such packets, unless allow-direct-routing, the gateway mode nat-unprotected, a "
+        "trusted interface or DOCKER_INSECURE_NO_IPTABLES_RAW lets them in, or those rules were flushed, which a "
+        f"restart of dockerd mends. To close it besides, filter in {place}"
+    )
+
+
+DIRECT_ACCESS = Check(
+    id="publish.direct-access",
+    severity=MEDIUM,
+    title="Only published ports are reached from outside",
+    rationale=(
+        "A host that forwards is a router to its containers. Unless its rules drop what is not published, each port "
+        "that a container listens on is open to all who can send packets for it to the host."
+    ),
+    needs=PACKETS,
+    judge=_judge_direct_access,
+)
+
+CHECKS: tuple[Check, ...] = (
+    WILDCARD,
+    PRIVILEGED,
+    DEAD,
+    LEAK,
+    DIRECT_ACCESS,
+)
+"""In the order in which reports show them."""

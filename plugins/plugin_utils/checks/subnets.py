@@ -1,0 +1,197 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Checks of Docker's subnets: none in the way of a route or of another network, and enough of them left."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import (
+    ADDRESS,
+    NAMESERVER,
+    NETWORK,
+    ON_LINK,
+    ROUTED,
+    SINK,
+    AddressPool,
+    AddressSpace,
+    Taken,
+    of_network,
+    pools_in_force,
+    taken_on_host,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    LINKS,
+    NAMESERVERS,
+    ROUTES,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, NETWORKS, Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+    unknown,
+)
+
+AVOID = "avoid"
+_NAMED = 3
+"""Owners that a summary names; the rest is counted."""
+
+
+def _judge_overlap(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    # Networks of other drivers (macvlan, ipvlan) are made to share the subnet of the interface that they hang on.
+    bridged = [network for network in snapshot.networks if network.bridge is not None and of_network(network)]
+    if not bridged:
+        return [not_applicable(resources.host(snapshot), "There is no bridge network with a subnet")]
+    avoid = [ipaddress.ip_network(text, strict=False) for text in OVERLAP.parameter(examined, AVOID)]
+    space = AddressSpace(taken_on_host(snapshot, avoid))
+    found = []
+    for network in bridged:
+        others = _others(network, space)
+        if others:
+            found.append(_overlaps(network, others))
+    summary = "No subnet of a Docker network shares addresses with a route, another network or what is to be avoided"
+    subnets = {network.name: [str(item.cidr) for item in of_network(network)] for network in bridged}
+    return found or [passed(resources.host(snapshot), summary, {"subnets": subnets})]
+
+
+def _others(network: Network, space: AddressSpace) -> list[str]:
+    """Who else has addresses of a network, in words. A route to nowhere takes them from nobody."""
+    found: list[Taken] = [
+        other
+        for own in of_network(network)
+        for other in space.overlapping(own.cidr)
+        if other.bridge != network.bridge and other.kind != SINK
+    ]
+    return list(dict.fromkeys(item.owner for item in found))
+
+
+def _overlaps(network: Network, others: list[str]) -> Verdict:
+    own = ", ".join(str(item.cidr) for item in of_network(network))
+    change = (
+        "set bip in daemon.json and start dockerd while no container runs"
+        if network.is_default_bridge
+        else "make the network anew with another subnet (module bridge_network, recreate: allow, and avoid)"
+    )
+    return failed(
+        resources.network(network),
+        f"The subnet {own} of network {network.name} overlaps with {listed(others, _NAMED)}",
+        {f"subnet of {network.name}": own, "overlaps with": others},
+        "The kernel sends packets for the shared addresses one way only, to the more specific route: this host and its "
+        f"containers lose those machines on the other way, or the containers of {network.name} lose their network.",
+        Remedy(f"A human decides which of the two has to move. To move the Docker network, {change}"),
+    )
+
+
+OVERLAP = Check(
+    id="network.overlap",
+    severity=HIGH,
+    title="Docker subnets share addresses with nothing else",
+    rationale=(
+        "dockerd chooses subnets by looking at on-link routes and nameservers alone. A company network or VPN behind a "
+        "gateway is overrun without a word, and the host loses what is there."
+    ),
+    needs=(ENGINE, LINKS, ROUTES, NAMESERVERS),
+    judge=_judge_overlap,
+    parameters=(
+        Parameter(AVOID, NETWORKS, (), "Ranges that no Docker subnet may share addresses with, beside what is read."),
+    ),
+)
+
+
+FREE_AT_LEAST = "free_at_least"
+_AVOIDED = (NETWORK, ADDRESS, ON_LINK, NAMESERVER)
+"""What dockerd keeps clear of (moby, InferReservedNetworks, and FindAvailableNetwork() before)."""
+
+
+def _judge_pools(examined: AuditContext) -> list[Verdict]:
+    snapshot = examined.snapshot
+    pools = pools_in_force(snapshot.engine) if snapshot.engine is not None else []
+    if not pools:
+        return [unknown(resources.daemon(), "the engine shows no address pools that make sense")]
+    taken = taken_on_host(snapshot, [])
+    avoided = (*_AVOIDED, ROUTED) if examined.capabilities.avoids_gateway_routes else _AVOIDED
+    used = [item.cidr for item in taken if item.kind in avoided]
+    left = {pool: pool.free(used) for pool in pools}
+    evidence = {"free subnets": {_name(pool): f"{free} of {pool.subnets}" for pool, free in left.items()}}
+    found = _used_up(left, int(POOLS.parameter(examined, FREE_AT_LEAST)), evidence)
+    if not examined.capabilities.avoids_gateway_routes:
+        found += _in_the_way(pools, AddressSpace(item for item in taken if item.kind == ROUTED), evidence)
+    summary = f"dockerd has {sum(left.values())} of {sum(pool.subnets for pool in pools)} subnets left for new networks"
+    return found or [passed(resources.daemon(), summary, evidence)]
+
+
+def _name(pool: AddressPool) -> str:
+    return f"{pool.base} in /{pool.size}"
+
+
+def _used_up(left: dict[AddressPool, int], least: int, evidence: dict[str, Any]) -> list[Verdict]:
+    """Each IP version by itself: no pool of the other one helps."""
+    found = []
+    for version in (4, 6):
+        own = {pool: free for pool, free in left.items() if pool.base.version == version}
+        free = sum(own.values())
+        if own and free < least:
+            found.append(
+                failed(
+                    resources.daemon(),
+                    f"{free} of {sum(pool.subnets for pool in own)} IPv{version} subnets are left for new networks",
+                    {**evidence, FREE_AT_LEAST: least},
+                    "When none is left, no network can be made that names no subnet: docker compose up fails with "
+                    '"could not find an available, non-overlapping IPv4 address pool".',
+                    Remedy(
+                        "A human decides. Remove networks that nobody uses (docker network ls --filter dangling=true "
+                        "lists them), or give dockerd more and smaller pools (default-address-pools of daemon.json, "
+                        "module daemon_config)"
+                    ),
+                )
+            )
+    return found
+
+
+def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[str, Any]) -> list[Verdict]:
+    covered = list(dict.fromkeys(item.owner for pool in pools for item in routes.overlapping(pool.base)))
+    if not covered:
+        return []
+    return [
+        failed(
+            resources.daemon(),
+            f"The pools for new networks hold addresses of {listed(covered, _NAMED)}",
+            {**evidence, "routes inside the pools": covered},
+            "dockerd keeps clear of on-link routes alone. One of the next networks takes the addresses of that route, "
+            "and this host loses what is behind it.",
+            Remedy(
+                "A human decides which ranges are free here: set default-address-pools in daemon.json to some that no "
+                "route needs (module daemon_config; for networks made from then on)"
+            ),
+        )
+    ]
+
+
+POOLS = Check(
+    id="network.pools",
+    severity=MEDIUM,
+    title="The address pools have subnets left, and hold nobody else's addresses",
+    rationale=(
+        "dockerd has 31 subnets unless it was told otherwise: 172.17.0.0/16 to 172.31.0.0/16, and 192.168.0.0/16 in "
+        "/20. Each Compose project takes one, and many companies use the same ranges."
+    ),
+    needs=(ENGINE, LINKS, ROUTES, NAMESERVERS),
+    judge=_judge_pools,
+    parameters=(
+        Parameter(FREE_AT_LEAST, INTEGER, 3, "How many subnets should be left for each IP version that has pools.", 0),
+    ),
+)
