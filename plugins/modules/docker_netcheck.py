@@ -317,7 +317,7 @@ findings:
       description: V(high), V(medium), V(low) or V(info).
       type: str
       sample: high
-    severity_of_check:
+    default_severity:
       description: What the catalogue says, where the policy says otherwise; else empty.
       type: str
     waiver:
@@ -466,7 +466,7 @@ checks:
       description: V(high), V(medium), V(low) or V(info).
       type: str
       sample: low
-    severity_of_check:
+    default_severity:
       description: What the catalogue says, where the policy says otherwise; else empty.
       type: str
     title:
@@ -538,8 +538,8 @@ reachability:
       contains:
         kind:
           description:
-            - V(open though not published), V(open though published on loopback), or V(open though the host's own rules
-              deny it), as with ufw and firewalld, whose ordinary rules guard INPUT alone.
+            - V(not_published), V(loopback_leak) (published on a loopback address), or V(denied_by_host), as with ufw
+              and firewalld, whose ordinary rules guard INPUT alone.
           type: str
         uplink:
           description: The interface that these machines are beyond.
@@ -584,7 +584,7 @@ reachability:
       type: list
       elements: dict
       sample:
-        - {"source": "outside, by eth0", "destination": "published port", "relation": "", "seen": {"answered": 2}}
+        - {"source": "outside, by eth0", "destination": "published_port", "relation": "", "seen": {"answered": 2}}
     problems:
       description: What was not read, so that nothing could be told.
       type: list

@@ -71,7 +71,7 @@ def test_the_matrix_says_of_each_class_what_a_real_connection_meets(fresh_host: 
             assert answer.outcome == cell["seen"], cell
     assert {"twin", "other"} in [set(item["members"]) & {"twin", "other"} for item in result["sources"]]
     exposed = {(item["kind"], port) for item in result["exposures"] for port in item["ports"]}
-    assert ("open though the host's own rules deny it", "twin:80/tcp") in exposed
+    assert ("denied_by_host", "twin:80/tcp") in exposed
     assert not {port for kind, port in exposed if port == "web:80/tcp"}
     trace = ansible_module(
         fresh_host, TRACE, {"from": "outside", "to": "twin:80/tcp", "snapshot_path": SAVED}, check=True

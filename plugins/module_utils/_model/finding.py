@@ -82,7 +82,7 @@ class Finding:
     impact: str = ""
     """What it means for those who use the host; empty for a pass."""
     remedy: Optional[Remedy] = None
-    severity_of_check: str = ""
+    default_severity: str = ""
     """What the catalogue says, where the policy says otherwise; empty where it does not."""
     waiver: Optional[AppliedWaiver] = None
     """Set on the controller. The outcome stays what it is."""

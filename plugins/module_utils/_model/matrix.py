@@ -13,19 +13,20 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 
-PUBLISHED = "published port"
-INNER_PORT = "container port"
+PUBLISHED = "published_port"
+INNER_PORT = "container_port"
 BEYOND = "outside"
 
 # How a source and a destination stand to each other.
 ITSELF = "itself"
-SAME_NETWORK = "same network"
-OTHER_NETWORK = "other network"
+SAME_NETWORK = "same_network"
+OTHER_NETWORK = "other_network"
 
 # Kinds of exposure.
-NOT_PUBLISHED = "open though not published"
-LOOPBACK_LEAK = "open though published on loopback"
-DENIED_BY_HOST = "open though the host's own rules deny it"
+NOT_PUBLISHED = "not_published"
+LOOPBACK_LEAK = "loopback_leak"
+DENIED_BY_HOST = "denied_by_host"
+EXPOSURES = (NOT_PUBLISHED, LOOPBACK_LEAK, DENIED_BY_HOST)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Destination:
     """Ports that the host treats alike, asked at one kind of address."""
 
     kind: str
-    """``published port``, ``container port`` or ``outside``."""
+    """``published_port``, ``container_port`` or ``outside``."""
     name: str
     """For people: the first one and how many more there are, and what they are published on."""
     at: str
@@ -66,7 +67,7 @@ class Cell:
     destination: int
     """Index in Matrix.destinations."""
     relation: str
-    """``itself``, ``same network``, ``other network``; empty where the source is no container."""
+    """``itself``, ``same_network``, ``other_network``; empty where the source is no container."""
     verdict: str
     seen: str
     reason: str

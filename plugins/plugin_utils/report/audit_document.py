@@ -93,13 +93,13 @@ def _with_severity(finding: Finding, policy: Policy) -> Finding:
     severity = policy.severities.get(finding.check)
     if severity is None or severity == finding.severity:
         return finding
-    return replace(finding, severity=severity, severity_of_check=finding.severity)
+    return replace(finding, severity=severity, default_severity=finding.severity)
 
 
 def _check(check: Check, policy: Policy) -> dict[str, Any]:
     severity = policy.severities.get(check.id)
     of_check = "" if severity in (None, check.severity) else check.severity
-    return {**describe(check), "severity": severity or check.severity, "severity_of_check": of_check}
+    return {**describe(check), "severity": severity or check.severity, "default_severity": of_check}
 
 
 def _policy(policy: Policy, today: datetime.date) -> dict[str, Any]:

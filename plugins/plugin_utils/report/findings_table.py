@@ -126,7 +126,7 @@ def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
 def _what_is_so(finding: Finding) -> str:
     waiver = finding.waiver
     if waiver is None:
-        was = finding.severity_of_check
+        was = finding.default_severity
         return f"{finding.summary} (severity {was} in the catalogue)" if was else finding.summary
     return f"{finding.severity}, until {waiver.expires} by {waiver.owner}: {waiver.reason}. {finding.summary}"
 

@@ -15,6 +15,7 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
+    EXPOSURES,
     LOOPBACK_LEAK,
     NOT_PUBLISHED,
     PUBLISHED,
@@ -90,7 +91,7 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
         )
         for key, exposed in found.items()
     ]
-    return sorted(everything, key=lambda item: (item.kind, item.uplink, item.labels))
+    return sorted(everything, key=lambda item: (EXPOSURES.index(item.kind), item.uplink, item.labels))
 
 
 def _reached_ports(answer: Answer, ports: Iterable[Asked]) -> _Ports:

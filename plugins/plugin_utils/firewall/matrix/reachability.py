@@ -16,8 +16,14 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
+    DENIED_BY_HOST,
     INNER_PORT,
+    ITSELF,
+    LOOPBACK_LEAK,
+    NOT_PUBLISHED,
+    OTHER_NETWORK,
     PUBLISHED,
+    SAME_NETWORK,
     Cell,
     Destination,
     Exposure,
@@ -36,6 +42,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     Key,
     Wanted,
 )
+
+_EXPOSED = {
+    NOT_PUBLISHED: "open though not published",
+    LOOPBACK_LEAK: "open though published on loopback",
+    DENIED_BY_HOST: "open though the host's own rules deny it",
+}
+_RELATIONS = {ITSELF: "itself", SAME_NETWORK: "same network", OTHER_NETWORK: "other network"}
 
 
 def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
@@ -141,7 +154,7 @@ class _Row:
         if len(self.destinations) > 1 and self.destinations[0].kind == INNER_PORT:
             places = ["their own addresses"]
         at = f" at {', '.join(places)}" if places else ""
-        whose = f" ({self.relation})" if self.relation else ""
+        whose = f" ({_RELATIONS[self.relation]})" if self.relation else ""
         return safe(f"  {self.seen:<{_WIDTH}} {self._names()}{at}{whose}{self._reason()}")
 
     def _names(self) -> str:
@@ -256,4 +269,4 @@ def _summary(matrix: Matrix) -> list[dict[str, Any]]:
 def exposure_text(exposure: Exposure) -> str:
     """An exposure on one line."""
     ports, at = listed(exposure.ports, _MOST_NAMED), listed(exposure.at or [exposure.example.destination], _MOST_NAMED)
-    return safe(f"{exposure.kind}, from outside by {exposure.uplink}: {ports} at {at} ({exposure.reason})")
+    return safe(f"{_EXPOSED[exposure.kind]}, from outside by {exposure.uplink}: {ports} at {at} ({exposure.reason})")

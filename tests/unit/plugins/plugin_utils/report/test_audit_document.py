@@ -133,10 +133,10 @@ def test_another_severity_leaves_its_trace() -> None:
     document = audit_of(HOSTS["busy"], severities={"publish.wildcard": "high"})
     for finding in document["findings"]:
         traced = finding["check"] == "publish.wildcard"
-        assert finding["severity_of_check"] == ("medium" if traced else "")
+        assert finding["default_severity"] == ("medium" if traced else "")
         assert not traced or finding["severity"] == "high"
     (check,) = (item for item in document["checks"] if item["id"] == "publish.wildcard")
-    assert (check["severity"], check["severity_of_check"]) == ("high", "medium")
+    assert (check["severity"], check["default_severity"]) == ("high", "medium")
     assert document["policy"]["severities"] == {"publish.wildcard": "high"}
 
 

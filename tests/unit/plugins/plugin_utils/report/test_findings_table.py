@@ -78,7 +78,7 @@ def test_what_is_waived_stays_visible_with_its_reason_and_counts_apart() -> None
 
 
 def test_another_severity_than_the_catalogues_leaves_its_trace() -> None:
-    lines = texts([replace(finding(severity="low"), severity_of_check="high")], 120)
+    lines = texts([replace(finding(severity="low"), default_severity="high")], 120)
     assert lines[1].endswith("web is so (severity high in the catalogue)")
 
 

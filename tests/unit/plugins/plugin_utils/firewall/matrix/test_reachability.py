@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     INNER_PORT,
+    PUBLISHED,
     Cell,
     Destination,
     Matrix,
@@ -53,7 +54,7 @@ def cell(destination: int, seen: str, reason: str = "") -> Cell:
     return Cell(0, destination, "", "delivered" if seen == "answered" else "dropped", seen, reason, EXAMPLE)
 
 
-def port(name: str, at: str, kind: str = "published port") -> Destination:
+def port(name: str, at: str, kind: str = PUBLISHED) -> Destination:
     return Destination(kind, name, at, "tcp", [name.partition(" ")[0]])
 
 
