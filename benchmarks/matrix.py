@@ -17,7 +17,7 @@ import time
 from typing import Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposed_by
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of

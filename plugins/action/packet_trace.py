@@ -15,18 +15,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.options 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (
     BadPacketError,
     predict,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.question import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import (
     Question,
     QuestionError,
     packet_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_diagram import diagram_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import line_of, listing_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import (
+    diagram_of,
+    line_of,
+    listing_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,

@@ -42,10 +42,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.on_purpose import Purposes
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.stand_ins import Pair, with_stand_ins
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import Purposes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.synthetic_containers import (
+    Pair,
+    with_stand_ins,
+)
 
 _TRANSLATING = ("nat", "nat-unprotected")
 

@@ -11,8 +11,8 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.differential.answering import Server, Servers, answer_of
 from tests.differential.matrix_questions import Question, family_of, is_loopback

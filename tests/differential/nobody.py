@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, Path
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.way_back import PASSED_ON
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.reply_path import PASSED_ON
 
 from tests.differential.far_machine import DEVICE, LAB_RANGES, OWN_RANGES
 

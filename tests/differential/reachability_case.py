@@ -19,8 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.differential.answering import Servers, answer_of
 from tests.differential.far_machine import far_machine

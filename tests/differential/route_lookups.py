@@ -26,19 +26,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
     read_routes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.policy import Asked
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.routing import (
-    UNCERTAIN,
-    Decision,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.settings import Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.source_check import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings, Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     source_doubt,
     source_problem,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.stack import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    UNCERTAIN,
+    Asked,
+    Decision,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 DEVICES = {"wan": 1, "lan": 2, "dmz": 3}
 """By the third number of their subnet, 10.0.N.0/24 and 2001:db8:N::/64."""

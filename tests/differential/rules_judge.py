@@ -21,11 +21,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bridging import Bridge
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.misled import End
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.neighbours import Neighbours
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, End
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import Neighbours
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import listing_of
 
 from tests.differential.rules_case import RulesCase, apply

@@ -9,8 +9,8 @@ import json
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.integration.catalogue.cases import judge, of
 from tests.integration.catalogue.scenario import PORT, make_healthy

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.integration.outside import sends_to
 from tests.integration.snapshots import install_readers, read_host

@@ -16,8 +16,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, NO_ANSWER, UNKNOWN, Path
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.differential.namespaces import answer_soon
 from tests.differential.reachability_machines import prepare

@@ -11,8 +11,13 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import LEGACY, NFT, Match, RuleBook
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import OneOf
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    LEGACY,
+    NFT,
+    Match,
+    OneOf,
+    RuleBook,
+)
 
 from tests.integration.rules_on_host import on_host
 from tests.integration.snapshots import install_readers

@@ -152,11 +152,11 @@ FORBIDDEN_IMPORTS = {
     ],
     "plugin_utils/checks": ["plugin_utils.policy", "plugin_utils.report", *OF_HOSTS, "ansible", "subprocess", "socket"],
     "plugin_utils/policy": ["plugin_utils.report", *OF_HOSTS],
-    # Text to rules, rules to one hook, hooks to a journey, journeys to a matrix: each asks those before it alone.
-    "plugin_utils/firewall/iptables": [f"{FIREWALL}.{name}" for name in ("nft", "hooks", "journey", "matrix")],
-    "plugin_utils/firewall/nft": [f"{FIREWALL}.{name}" for name in ("iptables", "hooks", "journey", "matrix")],
-    "plugin_utils/firewall/hooks": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "journey", "matrix")],
-    "plugin_utils/firewall/journey": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "matrix")],
+    # Text to rules, rules to one hook, hooks to a datapath, datapaths to a matrix: each asks those before it alone.
+    "plugin_utils/firewall/iptables": [f"{FIREWALL}.{name}" for name in ("nft", "hooks", "datapath", "matrix")],
+    "plugin_utils/firewall/nft": [f"{FIREWALL}.{name}" for name in ("iptables", "hooks", "datapath", "matrix")],
+    "plugin_utils/firewall/hooks": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "datapath", "matrix")],
+    "plugin_utils/firewall/datapath": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "matrix")],
     "plugin_utils/firewall/matrix": [f"{FIREWALL}.{name}" for name in ("iptables", "nft", "hooks")],
 }
 OURS = ("module_utils", "plugin_utils", "action", "modules")

@@ -40,12 +40,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import NotJudgedError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import Purposes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed, exposed_by
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers, answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.on_purpose import Purposes
 
 T = TypeVar("T")
 

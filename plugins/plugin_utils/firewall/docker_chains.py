@@ -4,14 +4,17 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Docker's own chains among the rules of a host."""
+"""Docker's own chains among the rules of a host, and whether a rule that ended a packet was made to that end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import Maps
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import RuleFacts, facts_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import Maps, RuleFacts, facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     RETURN,
     Chain,
@@ -88,3 +91,44 @@ def _targets(book: RuleBook, chain: Chain) -> Iterable[Chain]:
         target = book.chains.get((*chain.key[:3], name))
         if target is not None and not name.startswith("DOCKER"):
             yield target
+
+
+_ASKING = (REQUEST, PROXY_REQUEST)
+
+
+class Purposes:
+    """Tells rules of people from those of dockerd, on one host."""
+
+    def __init__(self, book: RuleBook, engine: Optional[Engine]) -> None:
+        """Find the chains that people fill."""
+        self._native = layout_of(engine) == NFTABLES
+        self._places: set[Place] = places_of_people(book)
+
+    def kept_off(self, path: Path) -> str:
+        """The rule or policy by which somebody keeps such packets off on purpose; empty where it was no such one.
+
+        dockerd leaves DOCKER-USER to people, and all of INPUT, which guards what docker-proxy serves; with the backend
+        of nftables, they have tables of their own. Nobody lets a request pass and ends its answer on purpose: a rule
+        such as ``-i eth0 -j DROP`` ends what comes back to containers, too.
+        """
+        hop = _ended_by(path)
+        return path.reason if hop is not None and hop.leg in _ASKING and self._is_of_people(hop) else ""
+
+    def let_down(self, path: Path) -> bool:
+        """Whether a policy or a rule of dockerd's own ended a packet: nothing of dockerd's had accepted it."""
+        hop = _ended_by(path)
+        if hop is None or self._is_of_people(hop):
+            return False
+        return not hop.rule or hop.chain.startswith("DOCKER") or hop.table.endswith(f" {NATIVE_TABLE}")
+
+    def _is_of_people(self, hop: Hop) -> bool:
+        if hop.place == "input":
+            return True
+        own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
+        return bool(hop.rule) and (own or (hop.table, hop.chain) in self._places)
+
+
+def _ended_by(path: Path) -> Optional[Hop]:
+    """The rule or policy that ended a packet, as a hop; None where it was none."""
+    hop = None if path.decided_at is None else path.hops[path.decided_at]
+    return hop if hop is not None and hop.chain and hop.action in ("drop", "reject") else None

@@ -69,9 +69,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker
     unused_chains,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import Maps
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import DEVICE, PORT
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import devices_in, facts_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
+    DEVICE,
+    PORT,
+    Maps,
+    devices_in,
+    facts_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     DNAT,
     LEGACY,

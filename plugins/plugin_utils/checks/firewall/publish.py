@@ -43,8 +43,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS, parse_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Asked,
@@ -54,7 +54,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     FROM_OUTSIDE,
     Answer,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import TRANSPORTS
 
 _LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"
 

@@ -33,25 +33,23 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     CONTINUE,
     AnyOf,
     Chain,
+    InElements,
+    InRanges,
     MarkMap,
     Match,
     Nat,
     NatMap,
     Notrack,
+    OneOf,
     Rule,
     SetHops,
     SetMark,
     Statement,
+    Test,
+    Undecidable,
     Unpredictable,
     Verdict,
     VerdictMap,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    InElements,
-    InRanges,
-    OneOf,
-    Test,
-    Undecidable,
 )
 
 Result = TypeVar("Result", Verdict, Nat, SetMark)

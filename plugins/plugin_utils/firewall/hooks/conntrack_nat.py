@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     Flight,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ACK,
     FIN,
     ICMP,
@@ -29,6 +29,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protoc
     TCP,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    CT_ESTABLISHED,
+    CT_INVALID,
+    CT_NEW,
+    CT_RELATED,
+    CT_UNTRACKED,
     DNAT,
     INPUT,
     MASQUERADE,
@@ -38,13 +43,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     REDIRECT,
     SNAT,
     Nat,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    CT_ESTABLISHED,
-    CT_INVALID,
-    CT_NEW,
-    CT_RELATED,
-    CT_UNTRACKED,
 )
 
 # Echo, timestamp, information and address mask requests (nf_conntrack_proto_icmp.c); echo requests of ICMPv6, whose

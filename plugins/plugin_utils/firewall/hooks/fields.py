@@ -12,20 +12,21 @@ from operator import attrgetter
 from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    FRAME_FIELDS,
     Connection,
     Flight,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import FRAME_FIELDS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ICMPS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import SetHops, SetMark
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMPS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_INVALID,
     CT_NEW,
     CT_STATUS_CONFIRMED,
     CT_STATUS_DNAT,
     CT_STATUS_SEEN_REPLY,
     CT_STATUS_SNAT,
+    SetHops,
+    SetMark,
 )
 
 Reader = Callable[[Flight], Any]

@@ -20,16 +20,17 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     reader,
     tracked_connection,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import AnyOf, Match
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_STATE_DNAT,
     CT_STATE_SNAT,
     CT_STATUS_ASSURED,
     CT_STATUS_SEEN_REPLY,
     AnyBit,
+    AnyOf,
     InElements,
     InRanges,
     Masked,
+    Match,
     NameStarts,
     OneOf,
     Test,

@@ -19,11 +19,11 @@ from typing import Callable, NamedTuple, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     Flight,
+    FrameFlight,
     Passage,
     Step,
     Surroundings,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import FrameFlight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.chain_walk import (
     MARK,
     MOST_WAYS,
@@ -47,9 +47,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     settle,
     track,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ICMPS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMPS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
+    CT_ESTABLISHED,
+    CT_INVALID,
+    CT_RELATED,
+    CT_UNTRACKED,
     DNAT,
     INPUT,
     OUTPUT,
@@ -58,12 +62,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     SNAT,
     Chain,
     RuleBook,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    CT_ESTABLISHED,
-    CT_INVALID,
-    CT_RELATED,
-    CT_UNTRACKED,
 )
 
 CONNTRACK_PRIORITY = -200

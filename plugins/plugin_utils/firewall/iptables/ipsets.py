@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple, Optional, Union
 
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPS, ICMPV6
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.matches import (
     Asked,
     Condition,
@@ -34,9 +35,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     number_range,
     protocol,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ICMP, ICMPS, ICMPV6
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import AnyOf, Match, RulesetError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import InElements
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyOf,
+    InElements,
+    Match,
+    RulesetError,
+)
 
 _CREATE = re.compile(r"create (?P<name>.+?) (?P<type>(?:hash|bitmap|list):[a-z,]+)(?: (?P<options>.*))?")
 # Options of a set that have no value.

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Union
 
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ACK, FIN, PSH, RST, SYN, URG
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save_format import (
     NEVER,
     address_range,
@@ -29,9 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     ports,
     protocol,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ACK, FIN, PSH, RST, SYN, URG
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import AnyOf, Match
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_ESTABLISHED,
     CT_INVALID,
     CT_NEW,
@@ -44,9 +43,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values
     CT_STATUS_SEEN_REPLY,
     CT_UNTRACKED,
     AnyBit,
+    AnyOf,
     InElements,
     InRanges,
     Masked,
+    Match,
     OneOf,
     Test,
     Undecidable,

@@ -46,13 +46,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     PREROUTING,
     Chain,
     Match,
+    OneOf,
     Rule,
     RulesetError,
     Statement,
+    Test,
     Unpredictable,
     Verdict,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import OneOf, Test
 
 _MATCH, _JUMP, _GOTO = "-m", "-j", "-g"
 _ENDS = (_MATCH, _JUMP, _GOTO)

@@ -16,8 +16,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import NUMBERS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import NUMBERS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     InRanges,
     Masked,
     NameStarts,

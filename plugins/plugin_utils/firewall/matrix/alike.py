@@ -25,11 +25,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.ipsec_policies import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import (
     asked_ports,
     asked_prefixes,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.settings import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Net,
     Places,
@@ -41,14 +42,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     Catalogue,
     Reference,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
     ADDRESS,
     DEVICE,
     HARDWARE,
     PORT,
+    Mention,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import TRANSPORTS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import Mention
 
 
 class FixedForms:

@@ -23,21 +23,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import decision_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import departure
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.departure import departure
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.rule_text import decision_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ACK, PSH, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, is_loopback
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answer
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ACK, PSH, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
+    CT_INVALID,
     DROP,
     INPUT,
     PREROUTING,
     REJECT,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import CT_INVALID
 
 # Uplink, family, labels.
 _Ports = tuple[str, int, tuple[str, ...]]

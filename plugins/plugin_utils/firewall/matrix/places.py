@@ -21,9 +21,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import ADDRESS, DEVICE
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import TRANSPORTS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import RANGE, Mention
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
+    ADDRESS,
+    DEVICE,
+    RANGE,
+    Mention,
+)
 
 Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 

@@ -35,9 +35,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
     default_device,
     outer_links,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.bad_packet import BadPacketError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.predict import end_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError, end_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.alike import Classes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Address,

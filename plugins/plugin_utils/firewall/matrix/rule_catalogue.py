@@ -23,19 +23,18 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import MapFacts, Maps
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Net, Places
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
     ADDRESS,
+    CHAIN,
     HARDWARE,
     PORT,
-    Partition,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_form import (
-    CHAIN,
     RANGE,
+    MapFacts,
+    Maps,
     Mention,
     Names,
+    Partition,
     RuleFacts,
     facts_of,
     form_of,
@@ -48,14 +47,15 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     RETURN,
     AnyOf,
     Chain,
+    InRanges,
     Match,
     Nat,
+    OneOf,
     Rule,
     RuleBook,
     Statement,
     Verdict,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import InRanges, OneOf
 
 NOTHING = "nothing"
 

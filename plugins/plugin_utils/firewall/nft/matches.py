@@ -25,21 +25,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.va
     tests_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
-    AnyOf,
-    Match,
-    Nat,
-    SetMark,
-    Statement,
-    Verdict,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
     AnyBit,
+    AnyOf,
     InElements,
     InRanges,
     Masked,
+    Match,
+    Nat,
     OneOf,
+    SetMark,
+    Statement,
     Test,
     Undecidable,
+    Verdict,
 )
 
 Pairs = tuple[tuple[Test, object], ...]

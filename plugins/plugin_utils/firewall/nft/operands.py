@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.frame_flight import ARP, FRAME_FIELDS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import ARP, FRAME_FIELDS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import NUMBERS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.values import (
     ARP_OPERATION,
     CT_DIRECTION,
@@ -38,13 +39,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.va
     Datatype,
     number_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import NUMBERS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import Match
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_INVALID,
     CT_UNTRACKED,
     AnyBit,
     InRanges,
+    Match,
     OneOf,
 )
 

@@ -36,13 +36,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     MarkMap,
     Match,
     Notrack,
+    OneOf,
     Rule,
     RulesetError,
     SetMark,
     Statement,
     Unpredictable,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import OneOf
 
 # linux/netfilter.h (NFPROTO_IPV4, NFPROTO_IPV6), linux/if_ether.h (ETH_P_IP, ETH_P_IPV6).
 _NFPROTO = {2: "ipv4", 10: "ipv6"}

@@ -43,12 +43,15 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.va
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     CONTINUE,
+    CT_ESTABLISHED,
+    CT_RELATED,
     DROP,
     GOTO,
     JUMP,
     NETMAP,
     REJECT,
     RETURN,
+    AnyBit,
     MarkMap,
     Match,
     Nat,
@@ -57,15 +60,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     SetHops,
     SetMark,
     Statement,
+    Undecidable,
     Unpredictable,
     Verdict,
     VerdictMap,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    CT_ESTABLISHED,
-    CT_RELATED,
-    AnyBit,
-    Undecidable,
 )
 
 Ends = Optional[tuple[int, int]]

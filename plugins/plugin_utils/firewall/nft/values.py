@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional, Union
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ACK,
     FIN,
     NUMBERS,
@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protoc
     SYN,
     URG,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_ESTABLISHED,
     CT_INVALID,
     CT_NEW,

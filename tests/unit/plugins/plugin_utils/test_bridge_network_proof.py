@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import Effects, Judgement, prove
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.stand_ins import with_stand_ins
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.synthetic_containers import with_stand_ins
 
 from tests.unit.docker_host import DockerHost
 from tests.unit.recorded_host import NAMES, RECORDINGS, recorded_host

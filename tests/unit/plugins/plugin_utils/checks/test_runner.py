@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine, run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost
 

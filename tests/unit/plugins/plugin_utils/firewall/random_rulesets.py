@@ -8,30 +8,28 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyBit,
     AnyOf,
     Chain,
+    InElements,
+    InRanges,
     MarkMap,
+    Masked,
     Match,
+    NameStarts,
     Nat,
     NatMap,
     Notrack,
+    OneOf,
     Rule,
     RuleBook,
     SetMark,
     Statement,
+    Test,
+    Undecidable,
     Unpredictable,
     Verdict,
     VerdictMap,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    AnyBit,
-    InElements,
-    InRanges,
-    Masked,
-    NameStarts,
-    OneOf,
-    Test,
-    Undecidable,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings

@@ -17,30 +17,28 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     Surroundings,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyBit,
     AnyOf,
     Chain,
+    InElements,
+    InRanges,
     MarkMap,
+    Masked,
     Match,
+    NameStarts,
     Nat,
     NatMap,
     Notrack,
+    OneOf,
     RuleBook,
     SetHops,
     SetMark,
     Statement,
+    Test,
+    Undecidable,
     Unpredictable,
     Verdict,
     VerdictMap,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    AnyBit,
-    InElements,
-    InRanges,
-    Masked,
-    NameStarts,
-    OneOf,
-    Test,
-    Undecidable,
 )
 
 MISSING = "missing"

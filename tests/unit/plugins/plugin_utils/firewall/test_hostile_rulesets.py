@@ -14,9 +14,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Rule,
     RuleBook,
     RulesetError,
+    Undecidable,
     Verdict,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import Undecidable
 
 from tests.unit.plugins.plugin_utils.firewall.rulesets import RECORDED, filter_rules, rules_of
 

@@ -11,12 +11,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     Match,
+    NameStarts,
+    OneOf,
     Rule,
+    Undecidable,
     Unpredictable,
     Verdict,
     VerdictMap,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import NameStarts, OneOf, Undecidable
 
 from tests.unit.plugins.plugin_utils.firewall.rulesets import recorded, rules_of, wordless
 

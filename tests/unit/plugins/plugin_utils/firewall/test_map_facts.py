@@ -6,8 +6,8 @@ import json
 from ipaddress import ip_address
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.map_facts import Maps
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import Maps
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     MarkMap,
     NatMap,

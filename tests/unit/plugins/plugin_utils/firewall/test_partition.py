@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import combinations, product
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.partition import ADDRESS, DEVICE, Partition
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import ADDRESS, DEVICE, Partition
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     InElements,
     InRanges,
     Masked,

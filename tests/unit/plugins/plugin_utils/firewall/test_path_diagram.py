@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_diagram import diagram_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import diagram_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.journey.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import KEYS, document_of
 from jsonschema import Draft202012Validator
 

@@ -12,22 +12,20 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     Program,
     rule_index,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.protocols import ICMP, TCP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     DROP,
     REJECT,
-    Match,
-    Rule,
-    Verdict,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
     InElements,
     InRanges,
+    Match,
     NameStarts,
     OneOf,
+    Rule,
     Test,
     Undecidable,
+    Verdict,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings

@@ -11,24 +11,22 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     must_route_again,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    CT_INVALID,
+    CT_STATE_DNAT,
+    CT_STATUS_SNAT,
+    CT_UNTRACKED,
     DROP,
+    AnyBit,
     Chain,
     Match,
     Nat,
     Notrack,
+    OneOf,
     Rule,
     RuleBook,
     SetMark,
     Statement,
     Verdict,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    CT_INVALID,
-    CT_STATE_DNAT,
-    CT_STATUS_SNAT,
-    CT_UNTRACKED,
-    AnyBit,
-    OneOf,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings

@@ -9,26 +9,24 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
-    DROP,
-    JUMP,
-    REJECT,
-    Chain,
-    Match,
-    Nat,
-    Rule,
-    RuleBook,
-    SetMark,
-    Statement,
-    Verdict,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
     CT_ESTABLISHED,
     CT_INVALID,
     CT_NEW,
     CT_STATUS_CONFIRMED,
+    DROP,
+    JUMP,
+    REJECT,
     AnyBit,
+    Chain,
+    Match,
+    Nat,
     OneOf,
+    Rule,
+    RuleBook,
+    SetMark,
+    Statement,
     Undecidable,
+    Verdict,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings

@@ -16,20 +16,18 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     REJECT,
     AnyOf,
     Chain,
+    InElements,
+    InRanges,
     Match,
     Notrack,
+    OneOf,
     Rule,
     RuleBook,
     SetMark,
     Statement,
+    Undecidable,
     Verdict,
     VerdictMap,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    InElements,
-    InRanges,
-    OneOf,
-    Undecidable,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.random_rulesets import AROUND, DEVICES, Draw

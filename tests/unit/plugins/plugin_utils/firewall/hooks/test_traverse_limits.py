@@ -12,19 +12,17 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     GOTO,
     JUMP,
     Chain,
+    InElements,
+    InRanges,
     Match,
     Nat,
+    OneOf,
     Rule,
     RuleBook,
     SetMark,
     Statement,
-    Verdict,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    InElements,
-    InRanges,
-    OneOf,
     Undecidable,
+    Verdict,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings

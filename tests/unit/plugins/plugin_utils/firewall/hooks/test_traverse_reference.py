@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Traverser
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import RuleBook
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import CT_INVALID
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import CT_INVALID, RuleBook
 
 from tests.unit.plugins.plugin_utils.firewall.random_rulesets import AROUND, DEVICES, Draw
 from tests.unit.plugins.plugin_utils.firewall.reference import TooManyWays, outcomes, reference_outcomes

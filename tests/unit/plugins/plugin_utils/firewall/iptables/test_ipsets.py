@@ -9,11 +9,13 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipsets import parse_ipsets
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import AnyOf, Match, RulesetError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyOf,
     InElements,
     InRanges,
+    Match,
     OneOf,
+    RulesetError,
     Undecidable,
 )
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Union
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import AnyOf, Match, Verdict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     AnyBit,
+    AnyOf,
     InElements,
     InRanges,
     Masked,
+    Match,
     NameStarts,
     OneOf,
     Test,
     Undecidable,
+    Verdict,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.rulesets import filter_rules, wordless

@@ -12,6 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import NftChain, parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     Match,
+    OneOf,
     Rule,
     RulesetError,
     SetMark,
@@ -19,7 +20,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Verdict,
     VerdictMap,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import OneOf
 
 PLACE = {"family": "ip", "table": "filter"}
 METAINFO = {"metainfo": {"version": "1.1.3", "json_schema_version": 1}}

@@ -9,28 +9,26 @@ from typing import Any, Union
 import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.ruleset_json import parse_nft
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyBit,
     AnyOf,
+    InElements,
+    InRanges,
     MarkMap,
+    Masked,
     Match,
+    NameStarts,
     Nat,
     NatMap,
     Notrack,
+    OneOf,
     SetHops,
     SetMark,
     Statement,
+    Test,
+    Undecidable,
     Unpredictable,
     Verdict,
     VerdictMap,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.values import (
-    AnyBit,
-    InElements,
-    InRanges,
-    Masked,
-    NameStarts,
-    OneOf,
-    Test,
-    Undecidable,
 )
 
 Json = Any

@@ -1,0 +1,334 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The nouns of a prediction: what happened to a packet, one possible branch of it, where a leg ends, how a branch ends.
+
+A prediction splits where a condition cannot be decided; branches that differ only in what is past are followed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Optional, Union
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DROPPED,
+    NO_ANSWER,
+    REFUSED,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    Connection,
+    Flight,
+    Passage,
+    Step,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.chain_walk import (
+    connection_key,
+    flight_key,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import DROP, REJECT, Chain, Rule
+
+# Where a leg ends.
+ARRIVED = "arrived"  # in a network namespace that has its destination address
+OUTSIDE = "outside"  # on the wire, to a machine that is not this host
+ASTRAY = "astray"  # on the wire, for an address that is at home on this host
+LOST = "lost"  # dropped without a word
+TURNED_AWAY = "turned away"  # an error or a reset goes back to the sender
+UNFOUND = "unfound"  # whoever sends it on does not learn the hardware address of the next one
+UNSENT = "unsent"  # the sender's own namespace has no way
+UNTOLD = "untold"  # it cannot be known
+
+
+class Event(NamedTuple):
+    """One thing that happened, kept small: it becomes a Hop only when somebody wants to read the path."""
+
+    leg: str
+    place: str
+    action: str
+    family: int
+    saddr: int
+    sport: Optional[int]
+    daddr: int
+    dport: Optional[int]
+    incoming: str
+    outgoing: str
+    chain: Optional[Chain] = None
+    rule: Optional[Rule] = None
+    note: str = ""
+
+
+class Passed(NamedTuple):
+    """What the rules of a hook did, kept as they told it: to make events of it takes long where many are followed."""
+
+    leg: str
+    family: int
+    incoming: str
+    outgoing: str
+    steps: tuple[Step, ...]
+
+    def events(self) -> Iterator[Event]:
+        """One for each step."""
+        for hook, chain, rule, action, saddr, sport, daddr, dport in self.steps:
+            yield Event(
+                self.leg,
+                hook,
+                action,
+                self.family,
+                saddr,
+                sport,
+                daddr,
+                dport,
+                self.incoming,
+                self.outgoing,
+                chain,
+                rule,
+            )
+
+
+class Course(NamedTuple):
+    """One possible course of events, up to now."""
+
+    flight: Flight
+    happened: tuple[Union[Event, Passed], ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What was assumed on it, each with its rule."""
+    tracked: Optional[Connection] = None
+    """What the host's connection tracking keeps of the packets before this one."""
+    learnt: tuple[tuple[str, int], ...] = ()
+    """Who (the label of a stack) was just told by a question from which address where its sender is."""
+
+    def note(self, leg: str, place: str, action: str, note: str = "") -> Course:
+        """The same with one more event."""
+        flight = self.flight
+        event = Event(
+            leg,
+            place,
+            action,
+            flight.family,
+            flight.saddr,
+            flight.sport,
+            flight.daddr,
+            flight.dport,
+            flight.iif,
+            flight.oif,
+            None,
+            None,
+            note,
+        )
+        return Course(flight, (*self.happened, event), self.doubts, self.tracked, self.learnt)
+
+    # Not _replace(), which takes several times as long: these are for each hook of each packet.
+
+    def carrying(self, flight: Flight) -> Course:
+        """The same with another packet, or with the packet as something changed it."""
+        return Course(flight, self.happened, self.doubts, self.tracked, self.learnt)
+
+    def passed(self, leg: str, before: Flight, passage: Passage) -> Course:
+        """Through a hook; before: the packet as it came there."""
+        passed = Passed(leg, before.family, before.iif, before.oif, passage.steps)
+        happened = (*self.happened, passed)
+        return Course(passage.flight, happened, self.doubts + passage.doubts, self.tracked, self.learnt)
+
+    def learning(self, who: str, address: int) -> Course:
+        """The same after somebody was asked by the neighbour with that address."""
+        known = (who, address) in self.learnt
+        return self if known else self._replace(learnt=(*self.learnt, (who, address)))
+
+    def perhaps(self, doubt: str) -> Course:
+        """The same with one more assumption."""
+        return self._replace(doubts=(*self.doubts, doubt))
+
+    def events(self) -> Iterator[Event]:
+        """All that happened, one by one."""
+        for item in self.happened:
+            if isinstance(item, Event):
+                yield item
+            else:
+                yield from item.events()
+
+
+class Arrival(NamedTuple):
+    """How one leg ended, on one course."""
+
+    kind: str
+    course: Course
+    reason: str = ""
+    """One sentence, where it did not arrive."""
+    stack: Optional[Stack] = None
+    """Namespace that it arrived in; for ``turned away`` that of a sender whose own stack says so."""
+    device: str = ""
+    """Device that it arrived by, or left by."""
+    error: str = ""
+    """For ``turned away``: what the sender is told, in the words of reject (nft(8)); for others what its
+    own system call says, empty if nothing."""
+
+
+def remembered(course: Course) -> Course:
+    """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
+    connection = course.flight.connection
+    return course if connection is None else course._replace(tracked=connection)
+
+
+MOST_HOOKS = 5000
+"""How many times packets pass a hook for one prediction; without open conditions it is some thirty times."""
+
+
+class TooManyCoursesError(Exception):
+    """There are so many open conditions that not all courses can be followed."""
+
+
+class Courses:
+    """The courses of one prediction."""
+
+    def __init__(self) -> None:
+        """Nothing was followed yet."""
+        self._left = MOST_HOOKS
+        self._seen: set[tuple[Any, ...]] = set()
+
+    def begin(self) -> None:
+        """A packet sets out."""
+        self._seen.clear()
+
+    def is_known(self, hook: str, course: Course, flight: Flight) -> bool:
+        """Whether the packet came to this hook like this before, on a course that differed only in what is past.
+
+        Raises TooManyCoursesError.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise TooManyCoursesError
+        if not course.doubts:
+            return False
+        key = (hook, flight.iif, flight.oif, flight.physin, flight.physout, flight_key(flight))
+        known = key in self._seen
+        self._seen.add(key)
+        return known
+
+
+def united(arrivals: list[Arrival]) -> list[Arrival]:
+    """Those that end alike as one."""
+    if len(arrivals) < 2:
+        return arrivals
+    groups: dict[tuple[Any, ...], list[Arrival]] = {}
+    for arrival in arrivals:
+        groups.setdefault(_key(arrival), []).append(arrival)
+    return [_one_of(group) for group in groups.values()]
+
+
+def _one_of(group: list[Arrival]) -> Arrival:
+    doubts = tuple(dict.fromkeys(doubt for arrival in group for doubt in arrival.course.doubts))
+    return group[0]._replace(course=group[0].course._replace(doubts=doubts))
+
+
+def _key(arrival: Arrival) -> tuple[Any, ...]:
+    flight = arrival.course.flight
+    addresses = (flight.saddr, flight.sport, flight.daddr, flight.dport, flight.state, flight.tracked)
+    tracked = _connection_key(arrival.course.tracked)
+    return (
+        arrival.kind,
+        id(arrival.stack),
+        arrival.device,
+        arrival.error,
+        _mark(arrival),
+        addresses,
+        tracked,
+        _connection_key(flight.connection),
+        arrival.course.learnt,
+    )
+
+
+def _mark(arrival: Arrival) -> Optional[int]:
+    """The mark that what the host sends in reply can have; others stay behind in the namespace that is left."""
+    arrived = arrival.kind == ARRIVED and arrival.stack is not None and arrival.stack.settings.keeps_marks
+    return arrival.course.flight.mark if arrived or arrival.kind == TURNED_AWAY else 0
+
+
+def _connection_key(connection: Optional[Connection]) -> tuple[Any, ...]:
+    return () if connection is None else connection_key(connection)
+
+
+_RESET = "reset"
+_PORT = "port-unreach"
+# Errors that the kernel takes for passing ones: a connected UDP socket does not hear of them (__udp4_lib_err()).
+_PASSING = ("net-unreach", "host-unreach", "no-route", "addr-unreach")
+
+
+def is_reset(error: str) -> bool:
+    """Whether it is a TCP reset; all others are ICMP errors."""
+    return _RESET in error
+
+
+def seen_as(error: str, protocol: str) -> str:
+    """``refused``, ``unreachable`` or ``timed out``, for an error in the words of reject (nft(8))."""
+    if is_reset(error):
+        return REFUSED
+    if _PORT in error:
+        return REFUSED
+    if protocol == "udp" and any(word in error for word in _PASSING):
+        return TIMED_OUT
+    return UNREACHABLE
+
+
+class Ending(NamedTuple):
+    """See _model/path.py for the words."""
+
+    verdict: str
+    seen: str
+    reason: str
+    course: Course
+    answered_by: str = ""
+    source_at_end: str = ""
+
+
+def ending_of_request(arrival: Arrival, protocol: str) -> Ending:
+    """A request that reached nobody."""
+    if arrival.kind == UNTOLD:
+        return Ending(UNKNOWN, UNKNOWN, arrival.reason, arrival.course)
+    if arrival.kind == LOST:
+        # What a hook drops on the way out is an error of sendto(2); TCP only tries again.
+        seen = UNREACHABLE if arrival.error and protocol != "tcp" else TIMED_OUT
+        return Ending(DROPPED, seen, arrival.reason, arrival.course)
+    if arrival.kind == ASTRAY:
+        # Routers outside drop it, or say so: within the limits that each of them has for such errors.
+        return Ending(UNREACHABLE, UNKNOWN, arrival.reason, arrival.course)
+    if arrival.kind == UNFOUND:
+        # Who has asked in vain is told so, who still knows the neighbour's address sends the packet to its end.
+        return Ending(UNREACHABLE, NO_ANSWER, arrival.reason, arrival.course)
+    if arrival.kind == UNSENT:
+        return Ending(UNREACHABLE, UNREACHABLE, arrival.reason, arrival.course)
+    seen = seen_as(arrival.error, protocol)
+    return Ending(REFUSED if seen == REFUSED else UNREACHABLE, seen, arrival.reason, arrival.course)
+
+
+def ending_of_reply(arrival: Arrival) -> Ending:
+    """An answer that did not come back."""
+    if arrival.kind == UNTOLD:
+        return Ending(UNKNOWN, UNKNOWN, arrival.reason, arrival.course)
+    seen = NO_ANSWER if arrival.kind == UNFOUND else TIMED_OUT
+    return Ending(NO_ANSWER, seen, f"the answer is lost: {arrival.reason}", arrival.course)
+
+
+_WORDS = {DROP: "drops", REJECT: "rejects"}
+
+
+def decision_text(passage: Passage) -> str:
+    """The rule or policy that ended a packet's way in a hook."""
+    last = next((step for step in reversed(passage.steps) if step.chain is not None), None)
+    if passage.verdict not in _WORDS:
+        return "it cannot be told what happens" + (f": {passage.doubts[-1]}" if passage.doubts else "")
+    if last is None or last.chain is None:
+        return f"the {passage.steps[-1].hook if passage.steps else 'ruleset'} hook {_WORDS[passage.verdict]} it"
+    place = f"{last.chain.table_name}, chain {last.chain.name}"
+    if last.rule is None:
+        return f"the policy of {place} {_WORDS[passage.verdict]} it"
+    rule = f"rule {last.rule.number} of {place}"
+    if passage.steps[-1] is not last:
+        return f"{rule} gives it what another connection has, so connection tracking drops it: {last.rule.text}"
+    return f"{rule} {_WORDS[passage.verdict]} it: {last.rule.text}"

@@ -1,0 +1,370 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a packet meets on a bridge: its ports, which addresses are behind them, and what keeps a frame from crossing.
+
+That is settings of its ports, VLANs, and its forwarding database. The kernel's side of it: br_handle_frame() and
+br_handle_frame_finish() of net/bridge/br_input.c, br_dev_xmit() of br_device.c, br_flood() and should_deliver() of
+br_forward.c, br_fdb_update() of br_fdb.c, br_vlan.c. An end of a bridge is a port, or None for the host itself.
+
+With the subnets that are on this host alone, so that no machine outside has an address of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PortVlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    BITS,
+    address_text,
+    is_link_local,
+    parse_prefix,
+    same_prefix,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Port:
+    """A bridge port that leads to a container."""
+
+    link: Link
+    """The veth on the host."""
+    stack: Stack
+    device: str
+    """Name of the other end, inside the container."""
+
+    @property
+    def mac(self) -> str:
+        """Hardware address of the other end."""
+        return self.stack.links[self.device].mac
+
+
+class Entry(NamedTuple):
+    """What somebody put into the forwarding database of a bridge about one hardware address."""
+
+    port: Link
+    mac: str
+    kind: str
+    """See ForwardingEntry."""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"its forwarding database has a {self.kind} entry that leads {self.mac} to {self.port.name}"
+
+
+@dataclass
+class Bridge:
+    """A bridge of the host with its ports."""
+
+    link: Link
+    calls: dict[int, bool] = field(default_factory=dict)
+    """Whether bridge netfilter hands its frames to the hooks of IP, by family."""
+    ports: list[Port] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    """Ports that lead elsewhere, a machine's network card say: anybody can be behind them."""
+    ways_out: list[str] = field(default_factory=list)
+    """Those of them that are no veth: machines outside are behind them."""
+    is_plain: bool = True
+    """Whether nothing but hairpin mode keeps its ends apart."""
+    _holders: dict[tuple[int, int], Port] = field(default_factory=dict)
+    _entries: dict[tuple[str, int], Entry] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the bridge."""
+        return self.link.name
+
+    def add(self, port: Port) -> None:
+        """Add a port; its addresses are those of the link inside."""
+        self.ports.append(port)
+        for family in (4, 6):
+            for address in port.stack.addresses(family, port.device):
+                self._holders.setdefault((family, address.number), port)
+
+    def __post_init__(self) -> None:
+        """Take what is special about the bridge itself."""
+        self.mind(self.link)
+
+    def mind(self, link: Link) -> None:
+        """Take what is special about a port, or about the bridge itself."""
+        if link.settings or link.forwarding or link.isolated or link.vlan_filtering:
+            self.is_plain = False
+        for item in link.forwarding:
+            self._entries[(item.mac, item.vlan)] = Entry(link, item.mac, item.kind)
+
+    def entry_of(self, mac: str, vlan: int) -> Optional[Entry]:
+        """The entry of its forwarding database about a hardware address, unless it learnt it by itself.
+
+        vlan: the VLAN that is asked in, 0 where the bridge keeps none apart.
+        """
+        return self._entries.get((mac, vlan))
+
+    def holder(self, family: int, address: int) -> Optional[Port]:
+        """The port behind which somebody answers for an address (ARP, neighbour discovery)."""
+        return self._holders.get((family, address))
+
+
+def separated(incoming: Port, outgoing: Port) -> str:
+    """Why a frame from one port is not forwarded to another, empty when it is (should_deliver() of br_forward.c)."""
+    if incoming is outgoing and not incoming.link.hairpin:
+        return f"hairpin mode of {incoming.link.name} is off: the bridge sends nothing back by the port it came from"
+    if incoming.link.isolated and outgoing.link.isolated:
+        return f"the bridge ports {incoming.link.name} and {outgoing.link.name} are isolated from each other"
+    return ""
+
+
+_STATE = "state "
+
+
+class Obstacle(NamedTuple):
+    """What is in the way of a frame, or may be."""
+
+    text: str
+    is_certain: bool = True
+    """Whether the frame is lost; not where it depends on what the bridge or a neighbour knows at the moment."""
+
+
+def in_the_way(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Optional[Obstacle]:
+    """What keeps a frame for one hardware address from going from one end of a bridge to another."""
+    if bridge.is_plain and incoming is not outgoing:
+        return None
+    return next(_of_frame(bridge, incoming, outgoing), None)
+
+
+def unasked(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], family: int) -> Optional[Obstacle]:
+    """What keeps an end from learning the hardware address of another: the question is for all, the answer for it."""
+    if bridge.is_plain and asking is not asked:
+        return None
+    answer = in_the_way(bridge, asked, asking)
+    question = next(_of_question(bridge, asking, asked, family), None)
+    if question is not None and not question.is_certain:
+        # It can learn it from a question of the other one.
+        other = next(_of_question(bridge, asking=asked, asked=asking, family=family), None)
+        if other is not None:
+            return answer or question._replace(is_certain=True)
+    return answer if question is None or (answer is not None and answer.is_certain) else question
+
+
+def floods_to(bridge: Bridge, incoming: Port, outgoing: Port) -> bool:
+    """Whether what nobody is known to take goes out by a port as well."""
+    settings = outgoing.link.settings
+    return not ({"flood off", "proxy_arp on"} & set(settings) or any(_of_any(bridge, incoming, outgoing)))
+
+
+def _of_frame(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+    yield from _of_any(bridge, incoming, outgoing)
+    yield from _of_entry(bridge, incoming, outgoing)
+    if outgoing is None or _entry(bridge, incoming, outgoing.mac) is not None or _learns(bridge, outgoing.link):
+        return
+    kept = next((item for item in ("flood off", "proxy_arp on") if item in outgoing.link.settings), "")
+    if kept:
+        what = f"{kept} of the bridge port {outgoing.link.name}"
+        yield Obstacle(f"{what}: the bridge sends it only what is for whom it has learnt there, and learns nobody")
+
+
+def _of_question(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], family: int) -> Iterator[Obstacle]:
+    yield from _of_any(bridge, asking, asked)
+    if asked is None:
+        return
+    unheard = ["proxy_arp on"]
+    if asking is not None:
+        unheard.append("bcast_flood off" if family == 4 else "mcast_flood off")
+    for setting in unheard:
+        if setting in asked.link.settings:
+            what = f"{setting} of the bridge port {asked.link.name}"
+            yield Obstacle(f"{what} keeps the question from it", is_certain=False)
+
+
+def _of_any(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+    for port in (incoming, outgoing):
+        state = "" if port is None else _state(port.link)
+        if port is not None and state:
+            yield Obstacle(f"the bridge port {port.link.name} is in the state {state}")
+    if incoming is not None:
+        if "locked on" in incoming.link.settings:
+            yield from _of_lock(bridge, incoming)
+        if outgoing is not None:
+            text = separated(incoming, outgoing)
+            if text:
+                yield Obstacle(text)
+    if bridge.link.vlan_filtering:
+        yield from _of_vlans(bridge, incoming, outgoing)
+
+
+def _of_lock(bridge: Bridge, port: Port) -> Iterator[Obstacle]:
+    entry = _entry(bridge, port, port.mac)
+    what = f"the bridge port {port.link.name} is locked"
+    if entry is None:
+        yield Obstacle(f"{what}, and whether the bridge knows {port.mac} there hangs on the moment", is_certain=False)
+    elif entry.port is not port.link or entry.kind == "permanent":
+        yield Obstacle(f"{what}, and the bridge does not know {port.mac} there: {entry.words}")
+
+
+def _of_entry(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+    mac = bridge.link.mac if outgoing is None else outgoing.mac
+    entry = _entry(bridge, incoming, mac)
+    if entry is None:
+        return
+    if outgoing is not None and entry.port is outgoing.link:
+        if entry.kind == "permanent" and incoming is not None:
+            yield Obstacle(f"the host takes what is for {mac} from other ports: {entry.words}")
+    elif outgoing is None or entry.kind != "static" or not _learns(bridge, outgoing.link):
+        yield Obstacle(f"what is for {mac} goes elsewhere: {entry.words}")
+
+
+def _entry(bridge: Bridge, incoming: Optional[Port], mac: str) -> Optional[Entry]:
+    """What the bridge finds for a hardware address, in the VLAN of what comes in by an end."""
+    came_in = bridge.link if incoming is None else incoming.link
+    return bridge.entry_of(mac, _pvid(came_in).first if bridge.link.vlan_filtering else 0)
+
+
+def _of_vlans(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+    came_in, goes_out = (bridge.link if port is None else port.link for port in (incoming, outgoing))
+    vlan = _pvid(came_in).first
+    if vlan and any(item.untagged and item.first <= vlan <= item.last for item in goes_out.vlans or ()):
+        return
+    what = f"{came_in.name} takes frames without a tag for VLAN {vlan}" if vlan else f"{came_in.name} has no PVID"
+    text = f"{bridge.name} filters VLANs: {what}, and {goes_out.name} is no port of it that sends them without one"
+    yield Obstacle(text if vlan else f"{bridge.name} filters VLANs: {what}", is_certain=False)
+
+
+def _pvid(link: Link) -> PortVlan:
+    """The VLAN of what comes in without a tag."""
+    return next((item for item in link.vlans or () if item.pvid), PortVlan(0, 0))
+
+
+def _state(link: Link) -> str:
+    return next((item[len(_STATE) :] for item in link.settings if item.startswith(_STATE)), "")
+
+
+def _learns(bridge: Bridge, link: Link) -> bool:
+    return "learning off" not in link.settings and "ageing_time 0" not in bridge.link.settings
+
+
+class Home(NamedTuple):
+    """A subnet that is on this host alone."""
+
+    family: int
+    number: int
+    length: int
+    name: str
+    """``network NAME`` of Docker, or ``bridge DEVICE``."""
+    bridge: str
+
+
+class Homes:
+    """The subnets of Docker's bridge networks, and those of other bridges that lead to no machine outside.
+
+    A bridge with a network card as its port is a way out, and its subnet that of machines outside.
+    """
+
+    def __init__(self, host: Stack, bridges: Mapping[str, Bridge], networks: Iterable[Network]) -> None:
+        """Take the host with its bridges, and the networks as the engine tells them."""
+        leading_out = {name for name, bridge in bridges.items() if bridge.ways_out}
+        named = {
+            network.bridge: network for network in networks if network.bridge and network.bridge not in leading_out
+        }
+        inner = [name for name in bridges if name not in leading_out and name not in named]
+        found = [*_of_networks(named.values()), *_of_bridges(host, inner)]
+        self._homes = sorted(found, key=lambda home: -home.length)
+
+    def of(self, family: int, number: int) -> Optional[Home]:
+        """The smallest one that has an address; None for an address of others."""
+        return next(
+            (
+                home
+                for home in self._homes
+                if home.family == family and same_prefix(family, home.number, number, home.length)
+            ),
+            None,
+        )
+
+
+def _of_networks(networks: Iterable[Network]) -> Iterator[Home]:
+    for network in networks:
+        for item in network.subnets:
+            if item.subnet:
+                yield Home(*parse_prefix(item.subnet), f"network {network.name}", network.bridge or "")
+
+
+def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[Home]:
+    for name in names:
+        for family, bits in BITS.items():
+            for address in host.addresses(family, name):
+                if address.length < bits and not is_link_local(family, address.number):
+                    yield Home(family, address.number, address.length, f"bridge {name}", name)
+
+
+_UPON = ("macvlan", "macvtap", "bridge", "bond", "vlan")
+
+
+class Taker(NamedTuple):
+    """Who takes a frame on a bridge."""
+
+    port: Optional[Port] = None
+    """None for the host, and for nobody."""
+    entry: str = ""
+    """The fixed entry by which it is the taker; empty for one who was asked for."""
+    problem: str = ""
+    """Why nobody takes it."""
+    doubt: str = ""
+    """What would have to be known of the one who takes it."""
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the host takes it."""
+        return self.port is None and not self.problem and not self.doubt
+
+
+class End(NamedTuple):
+    """One end of a bridge: the host, or a port."""
+
+    stack: Stack
+    device: str
+    port: Optional[Port] = None
+    """None for the host."""
+
+    def entry(self, family: int, neighbour: int) -> str:
+        """The fixed entry that it has for a neighbour, in words."""
+        owner = "" if self.port is None else self.stack.label
+        return self.stack.fixed.words(self.device, family, neighbour, owner)
+
+
+def taker_by_entry(bridge: Bridge, sender: End, family: int, neighbour: int) -> Optional[Taker]:
+    """Who takes a frame for a neighbour by a fixed entry of its sender; None where the sender asks for it."""
+    if not sender.stack.fixed.read:
+        text = address_text(family, neighbour)
+        return Taker(doubt=f"whether {sender.stack.label} has a fixed neighbour entry for {text}: none could be read")
+    mac = sender.stack.fixed.mac(sender.device, family, neighbour)
+    if not mac:
+        return None
+    entry = sender.entry(family, neighbour)
+    # Of the host's own hardware addresses its stack takes that of the bridge, and that of the port it comes in by.
+    if sender.port is not None and mac in (bridge.link.mac, sender.port.link.mac):
+        return Taker(entry=entry)
+    if mac == bridge.link.mac:
+        return Taker(entry=entry, problem=f"{entry}, which is the host's own")
+    owners = [port for port in bridge.ports if port.mac == mac]
+    if len(owners) == 1:
+        return Taker(owners[0], entry)
+    if owners or any(_stands_upon(port, mac) for port in bridge.ports):
+        return Taker(doubt=f"who takes what is for {mac}: {entry}")
+    if not bridge.foreign:
+        return Taker(entry=entry, problem=f"{entry}, which nobody on {bridge.name} has")
+    if bridge.holder(family, neighbour) is None:
+        # A machine that is not looked into, and may well have it.
+        return None
+    return Taker(doubt=f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}: {entry}")
+
+
+def _stands_upon(port: Port, mac: str) -> bool:
+    return any(link.mac == mac and link.kind in _UPON for link in port.stack.links.values())

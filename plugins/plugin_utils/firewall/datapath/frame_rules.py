@@ -1,0 +1,345 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Rules that see frames: those of the family bridge on the way of a frame, and those that are not evaluated.
+
+At the bridge's hooks a frame is between ports: what is for the host has no outgoing one in INPUT, and POSTROUTING names
+none that it came in by (br_pass_frame_up(), __br_forward(), br_forward_finish()). Bridge netfilter hands a frame to the
+hooks of IP in the middle of those of the bridge (br_nf_ops of br_netfilter_hooks.c).
+
+Messages of neighbour discovery (RFC 4861) pass the rules of the host as any packet does (net/ipv6/ndisc.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
+    Arrival,
+    Course,
+    decision_text,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, End, Port
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import IpsecPolicies
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    ARP,
+    ARP_REPLY,
+    ARP_REQUEST,
+    Ends,
+    Flight,
+    FrameFlight,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, Part, Traverser
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMPV6
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    ACCEPT,
+    CT_INVALID,
+    DROP,
+    FORWARD,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+    Chain,
+    RuleBook,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
+
+
+class FrameRules:
+    """Says where rules for frames could decide, so that nothing is claimed there."""
+
+    def __init__(self, book: RuleBook, foreign: Iterable[str]) -> None:
+        """Take the ruleset, and the ports of bridges that lead to no container."""
+        foreign = list(foreign)
+        self.on_bridges = ""
+        """What is not known of a frame that passes any bridge; empty when nothing interferes."""
+        self._devices: dict[tuple[str, str], str] = {}
+        self._any_device: dict[str, str] = {}
+        for chain in book.chains.values():
+            if not chain.hook or not _decides(chain):
+                continue
+            what = f"what the rules of {chain.table_name}, chain {chain.name}, do with its frames"
+            if chain.family == "arp":
+                self.on_bridges = self.on_bridges or what
+            for device in foreign if chain.family == "bridge" else ():
+                for direction in (INGRESS, EGRESS):
+                    self._devices.setdefault((direction, device), what)
+            for device in chain.devices:
+                self._devices.setdefault((chain.hook, device), what)
+            if chain.hook in (INGRESS, EGRESS) and not chain.devices:
+                # The JSON of nft 1.0.6 lacks them (seen on Debian 12).
+                self._any_device.setdefault(chain.hook, f"{what}; nft does not show of which devices")
+
+    def doubt(self, direction: str, *devices: str) -> str:
+        """What is not known of a frame that comes in by devices (``ingress``), or leaves by them (``egress``)."""
+        keys = ((direction, device) for device in devices)
+        found = next((self._devices[key] for key in keys if key in self._devices), "")
+        return found or self._any_device.get(direction, "")
+
+
+def _decides(chain: Chain) -> bool:
+    return bool(chain.unreadable) or chain.policy != ACCEPT or any(rule.statements for rule in chain.rules)
+
+
+HOPS = 255
+"""Hop limit of neighbour discovery; with another one it is not listened to (RFC 4861, 7.1)."""
+_SOLICITATION, _ADVERTISEMENT = 135, 136
+_SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
+
+
+def solicitation(asking: int, asked: int) -> Flight:
+    """A question of neighbour discovery."""
+    flight = _message(asking, _SOLICITED_NODE | (asked & 0xFFFFFF), _SOLICITATION)
+    flight.pkttype = "multicast"
+    return flight
+
+
+def advertisement(asked: int, asking: int) -> Flight:
+    """The answer."""
+    return _message(asked, asking, _ADVERTISEMENT)
+
+
+def _message(source: int, destination: int, kind: int) -> Flight:
+    flight = Flight(6, ICMPV6, source, None, destination, None)
+    flight.icmp_type, flight.icmp_code = kind, 0
+    flight.state = CT_INVALID
+    flight.ttl = HOPS
+    return flight
+
+
+GoOn = Callable[[Course], list[Arrival]]
+
+# NF_BR_PRI_BRNF is 0, and of equal ones the latest comes first; FORWARD of IP is one before it.
+BEFORE_PREROUTING, AFTER_PREROUTING = Part(last=0), Part(first=1)
+BEFORE_FORWARD, AFTER_FORWARD = Part(last=-1), Part(first=0)
+_BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+class Stopped(NamedTuple):
+    """That a question for a hardware address, or the answer, is stopped."""
+
+    text: str
+    is_certain: bool
+
+
+def from_port(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Optional[Port], part: Part) -> _Passing:
+    """PREROUTING of a frame that came in by a port; target: None for the host."""
+    return _Passing(leg, course, bridge, [(PREROUTING, _ends(bridge, port, target, incoming=True), part)])
+
+
+def to_host(leg: Leg, course: Course, bridge: Bridge, port: Port) -> _Passing:
+    """INPUT of a frame that came in by a port."""
+    return _Passing(leg, course, bridge, [(INPUT, _ends(bridge, port, None, incoming=True), ALL)])
+
+
+def across(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Port, part: Part) -> _Passing:
+    """FORWARD of a frame from port to port, and POSTROUTING after the last part of it."""
+    both = _ends(bridge, port, target, incoming=True, outgoing=True)
+    hooks = [(FORWARD, both, part)]
+    if part != BEFORE_FORWARD:
+        hooks.append((POSTROUTING, both._replace(incoming=""), ALL))
+    return _Passing(leg, course, bridge, hooks)
+
+
+def from_host(leg: Leg, course: Course, bridge: Bridge, target: Port) -> _Passing:
+    """OUTPUT and POSTROUTING of a frame that the host sends out by a port."""
+    ends = _ends(bridge, None, target, outgoing=True)
+    return _Passing(leg, course, bridge, [(OUTPUT, ends, ALL), (POSTROUTING, ends, ALL)])
+
+
+class _Passing:
+    """Some hooks of a bridge, one after the other."""
+
+    def __init__(self, leg: Leg, course: Course, bridge: Bridge, hooks: list[tuple[str, Ends, Part]]) -> None:
+        self._leg, self._course, self._bridge, self._hooks = leg, course, bridge, hooks
+
+    def then(self, go_on: GoOn) -> list[Arrival]:
+        """All ends, given what becomes of what passes."""
+        if not self._leg.view.traverser.has_frame_rules:
+            return go_on(self._course)
+        return self._pass(self._course, self._hooks, go_on)
+
+    def _pass(self, course: Course, hooks: list[tuple[str, Ends, Part]], go_on: GoOn) -> list[Arrival]:
+        if not hooks:
+            return go_on(course)
+        (hook, ends, part), *others = hooks
+        frame = FrameFlight(course.flight, ends, self._bridge.name)
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.frame_hook(hook, course, frame, part):
+            arrivals += self._leg.ended(passage, after) or self._pass(after, others, go_on)
+        return arrivals
+
+
+def _ends(
+    bridge: Bridge, port: Optional[Port], target: Optional[Port], *, incoming: bool = False, outgoing: bool = False
+) -> Ends:
+    return Ends(
+        port.link.name if incoming and port is not None else "",
+        target.link.name if outgoing and target is not None else "",
+        bridge.link.mac if port is None else port.mac,
+        bridge.link.mac if target is None else target.mac,
+    )
+
+
+def stopped_question(
+    traverser: Traverser, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
+) -> Optional[Stopped]:
+    """What rules for frames do to the question for a hardware address or its answer; None where both pass.
+
+    numbers: the address that is asked from, and the one that is asked for.
+    """
+    if not traverser.has_frame_rules:
+        return None
+    source, wanted = numbers
+    found = _stopped(traverser, bridge, asking, asked, _question(family, source, wanted)) or _stopped(
+        traverser, bridge, asked, asking, _answer(family, source=wanted, wanted=source)
+    )
+    if found is None:
+        return None
+    # It can learn it from a question of the other one.
+    other = _stopped(traverser, bridge, asked, asking, _question(family, source=wanted, wanted=source))
+    return found._replace(is_certain=found.is_certain and other is not None and other.is_certain)
+
+
+class _Message(NamedTuple):
+    """A question for a hardware address, or an answer."""
+
+    flight: Flight
+    group: str = ""
+    """Hardware address of a question, which is for many."""
+    operation: Optional[int] = None
+    """Of ARP."""
+
+
+def _question(family: int, source: int, wanted: int) -> _Message:
+    if family == 6:
+        return _Message(solicitation(source, wanted), f"33:33:ff:{(wanted & 0xFFFFFF).to_bytes(3, 'big').hex(':')}")
+    return _Message(Flight(ARP, 0, source, 0, wanted, 0), _BROADCAST, ARP_REQUEST)
+
+
+def _answer(family: int, source: int, wanted: int) -> _Message:
+    if family == 6:
+        return _Message(advertisement(source, wanted))
+    return _Message(Flight(ARP, 0, source, 0, wanted, 0), operation=ARP_REPLY)
+
+
+def _stopped(traverser: Traverser, bridge: Bridge, sender: End, receiver: End, message: _Message) -> Optional[Stopped]:
+    for hook, ends in _hooks_between(bridge, sender, receiver):
+        frame = FrameFlight(message.flight, ends, bridge.name)
+        frame.dmac = message.group or frame.dmac
+        frame.arp_operation = message.operation
+        passages = traverser.pass_frame(hook, frame, ALL)
+        stopping = [passage for passage in passages if passage.verdict != ACCEPT]
+        if stopping:
+            return Stopped(decision_text(stopping[0]), all(passage.verdict == DROP for passage in passages))
+    return None
+
+
+def _hooks_between(bridge: Bridge, sender: End, receiver: End) -> Iterator[tuple[str, Ends]]:
+    port, target = sender.port, receiver.port
+    both = _ends(bridge, port, target, incoming=True, outgoing=True)
+    if port is None:
+        yield from ((OUTPUT, both), (POSTROUTING, both))
+        return
+    yield PREROUTING, both._replace(outgoing="")
+    if target is None:
+        yield INPUT, both
+        return
+    yield from ((FORWARD, both), (POSTROUTING, both._replace(incoming="")))
+
+
+_IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FORWARD, POSTROUTING)
+
+
+class Neighbours:
+    """What rules of the host do to its neighbour discovery."""
+
+    def __init__(self, traverser: Traverser, ipsec: IpsecPolicies) -> None:
+        """Take the rules of the host and its IPsec policies."""
+        self._traverser = traverser
+        self._ipsec = ipsec
+        self._known: dict[tuple[str, str, int, int], str] = {}
+
+    def obstacle_to_host(self, device: str, port: str, asking: int, asked: int) -> str:
+        """What stops that somebody on a link finds an address of the host; empty when nothing does.
+
+        port: the bridge port that the question comes in by, where bridge netfilter shows it to the rules.
+        """
+        key = (device, port, asking, asked)
+        if key not in self._known:
+            self._known[key] = self._obstacle(_IN, solicitation(asking, asked), device, port) or self._obstacle(
+                _OUT, advertisement(asked, asking), device, ""
+            )
+        return self._known[key]
+
+    def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
+        """What stops that the host, asking from an address of its own, finds somebody on a link; else empty."""
+        key = (device, port, asking, asked)
+        if key not in self._known:
+            self._known[key] = self._obstacle(_OUT, solicitation(asking, asked), device, "") or self._obstacle(
+                _IN, advertisement(asked, asking), device, port
+            )
+        return self._known[key]
+
+    def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
+        """What stops that somebody behind the first port of a bridge finds somebody behind the second one.
+
+        Only where bridge netfilter shows the frames to the rules.
+        """
+        key = (bridge, " ".join(ports), asking, asked)
+        if key not in self._known:
+            self._known[key] = self._across(solicitation(asking, asked), bridge, ports) or self._across(
+                advertisement(asked, asking), bridge, ports[::-1]
+            )
+        return self._known[key]
+
+    def stopped_as_frames(
+        self, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
+    ) -> Optional[Stopped]:
+        """What rules for frames do to a question on a bridge or its answer, of ARP as well; see stopped_question()."""
+        return stopped_question(self._traverser, bridge, asking, asked, family, numbers)
+
+    def _across(self, flight: Flight, bridge: str, ports: tuple[str, str]) -> str:
+        flight.iif, flight.physin = bridge, ports[0]
+        for hook in _ACROSS:
+            if hook == FORWARD:
+                flight.oif, flight.physout = bridge, ports[1]
+            passages = self._traverser.pass_hook(hook, flight)
+            stopped = [passage for passage in passages if passage.verdict != ACCEPT]
+            if stopped:
+                return decision_text(stopped[0])
+            flight = passages[0].flight.copy()
+        return _unheard(flight)
+
+    def _obstacle(self, hooks: tuple[str, str], flight: Flight, device: str, port: str) -> str:
+        if hooks is _IN:
+            flight.iif, flight.physin = device, port
+        else:
+            flight.oif = device
+            flight.skuid = flight.skgid = NO_SOCKET
+            unsent = self._ipsec.sending(flight, device)
+            if unsent is not None:
+                return unsent.text
+        for hook in hooks:
+            passages = self._traverser.pass_hook(hook, flight)
+            stopped = [passage for passage in passages if passage.verdict != ACCEPT]
+            if stopped:
+                return decision_text(stopped[0])
+            flight = passages[0].flight
+        if flight.ttl != HOPS:
+            return _unheard(flight)
+        undelivered = self._ipsec.delivering(flight, device) if hooks is _IN else None
+        return "" if undelivered is None else undelivered.text
+
+
+def _unheard(flight: Flight) -> str:
+    return "" if flight.ttl == HOPS else f"a rule sets its hop limit, which has to be {HOPS}, to {flight.ttl}"

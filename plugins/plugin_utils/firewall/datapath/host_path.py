@@ -1,0 +1,434 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A packet in the IP stack of the host: hooks, routing, what leaves by which device, and what is kept from going on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import STRAY
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
+    ARRIVED,
+    ASTRAY,
+    LOST,
+    OUTSIDE,
+    TURNED_AWAY,
+    Arrival,
+    Course,
+    remembered,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_errors import HostError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import (
+    lost_once_translated,
+    lost_to_ipsec,
+    not_delivered,
+    not_sent_on,
+    unsent_by_ipsec,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
+    find_outside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    LOCAL,
+    NO_ROUTE,
+    UNCERTAIN,
+    UNICAST,
+    Decision,
+    asked,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import must_route_again
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    TCP,
+    UDP,
+    address_text,
+    is_loopback,
+    parse_address,
+    parse_prefix,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    FORWARD,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
+
+
+class HostPath:
+    """The host's part of a leg."""
+
+    def __init__(self, leg: Leg) -> None:
+        """Take the leg that it is part of."""
+        self._leg = leg
+        self._view = leg.view
+
+    def send(self, course: Course) -> list[Arrival]:
+        """A packet that the host itself sends (__ip_local_out(), ip6_local_out())."""
+        flight = self._leg.fresh(course)
+        return self._output(course, flight, self._outgoing_route(flight))
+
+    def send_error(self, course: Course, error: HostError) -> list[Arrival]:
+        """An error that the host sends about a packet; it has its connection already."""
+        return self._output(course, error.flight.copy(), self._view.host.fib.lookup(error.asked))
+
+    def _output(self, course: Course, flight: Flight, decision: Decision) -> list[Arrival]:
+        if decision.kind not in (UNICAST, LOCAL):
+            return [self._leg.unroutable(course, decision, "the host")]
+        flight.oif = _device(decision)
+        flight.ttl = self._view.host.first_hops(flight.family, flight.oif)
+        course = self._routed(course.carrying(flight), decision)
+        unsent = unsent_by_ipsec(self._leg, course, flight.oif)
+        if unsent is not None:
+            return [unsent]
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(OUTPUT, course, flight):
+            lost = self._lost_in_translation(course, flight, passage, after)
+            if lost is not None:
+                arrivals.append(lost)
+                continue
+            arrivals += self._leg.ended(passage, after, "EPERM") or self._sent(flight, passage, after, decision)
+        return arrivals
+
+    def _sent(self, flight: Flight, passage: Passage, after: Course, decision: Decision) -> list[Arrival]:
+        """What OUTPUT let pass; flight: as it came there."""
+        if must_route_again(flight, passage):
+            return self._send_elsewhere(after)
+        lost = lost_once_translated(self._leg, flight, after, flight.oif)
+        return [lost] if lost is not None else self.leave(after, decision)
+
+    def _outgoing_route(self, flight: Flight) -> Decision:
+        """The route of what the host itself sends.
+
+        That of a new connection of IPv6 is the one that its source was chosen for, without a source
+        (ip6_dst_lookup_tail()), unless its socket was bound to one; IPv4 asks once more with it (ip_route_connect()).
+        """
+        fib = self._view.host.fib
+        unbound = flight.family == 6 and self._leg.is_request and not flight.bound
+        if unbound and flight.protocol in (TCP, UDP):
+            found = fib.lookup(asked(flight)._replace(source=0))
+            if found.kind in (UNICAST, LOCAL, UNCERTAIN):
+                return found
+        return fib.lookup(asked(flight))
+
+    def _lost_in_translation(
+        self, before: Course, flight: Flight, passage: Passage, after: Course
+    ) -> Optional[Arrival]:
+        """A new destination without a way ends the packet there and then (nf_nat_ipv4_local_fn() of nf_nat_proto.c).
+
+        No later chain of OUTPUT sees it, so none rejects it.
+        """
+        if passage.flight.daddr == flight.daddr:
+            return None
+        decision = self._route_again(passage.flight)
+        translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
+        seen = passage._replace(steps=passage.steps[:translated])
+        course = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
+        return self._without_way(course, decision) or kept_by_loopback(self._leg, course, decision)
+
+    def receive(self, course: Course, device: str) -> list[Arrival]:
+        """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
+        controlled = self._leg.controlled(course, self._view.host, INGRESS, device)
+        if controlled is not None:
+            return [controlled]
+        flight = self._leg.fresh(course)
+        flight.iif = device
+        if flight.family == 6 and (is_loopback(6, flight.saddr) or is_loopback(6, flight.daddr)):
+            return [self._dropped(course, "the kernel takes packets with the address ::1 from the loopback alone")]
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self.route(after, device)
+        return arrivals
+
+    def route(self, course: Course, device: str) -> list[Arrival]:
+        """After PREROUTING: for the host itself, or to be sent on (ip_route_input_slow(), ip6_route_input())."""
+        flight = course.flight
+        decision = self.incoming_route(flight, device)
+        if decision.kind == UNCERTAIN:
+            return [self._leg.untold(course, decision.why)]
+        unbelieved = self._leg.unbelieved(course, self._view.host, device, decision, "routing")
+        if unbelieved is not None:
+            return [unbelieved]
+        if decision.kind == LOCAL:
+            return self.deliver(self._routed(course, decision), device)
+        forwards = self._view.settings.forwards(flight.family, device)
+        # Whether it forwards is asked before the error of an IPv4 route is sent, not of an IPv6 one (ip_error(),
+        # ip6_pkt_drop()).
+        if decision.kind != UNICAST and (forwards or flight.family == 6):
+            return [turned_away(self._leg, course, decision)]
+        if not forwards:
+            key = self._view.settings.forwarding_key(flight.family, device)
+            return [self._dropped(course, f"{key} is 0: the host sends nothing on that comes in by {device}")]
+        return self._forward(self._routed(course, decision), device, decision)
+
+    def incoming_route(self, flight: Flight, device: str) -> Decision:
+        """The route of what came in by a device; to ::1 only one by that device (rt6_need_strict() of ip6_route.h)."""
+        only = device if flight.family == 6 and is_loopback(6, flight.daddr) else ""
+        return self._view.host.fib.lookup(asked(flight, device), only)
+
+    def deliver(self, course: Course, device: str) -> list[Arrival]:
+        """To the host's own sockets (ip_local_deliver())."""
+        flight = course.flight.copy()
+        flight.iif, flight.oif = device, ""
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(INPUT, course, flight):
+            arrivals += self._leg.ended(passage, after) or (
+                not_delivered(self._leg, after, device)
+                or Arrival(ARRIVED, remembered(after), stack=self._view.host, device=device),
+            )
+        return arrivals
+
+    def leave(self, course: Course, decision: Decision) -> list[Arrival]:
+        """POSTROUTING, and out by a device."""
+        own_call = "" if course.flight.iif else "EPERM"
+        arrivals: list[Arrival] = []
+        for passage, after in self._postrouting(course, decision):
+            lost = lost_once_translated(self._leg, course.flight, after, _device(decision))
+            arrivals += self._leg.ended(passage, after, own_call) or (
+                self._emit(after, decision) if lost is None else [lost]
+            )
+        return arrivals
+
+    def _send_elsewhere(self, course: Course) -> list[Arrival]:
+        """OUTPUT changed the destination or the mark (ip_route_me_harder()); a new port alone asks for no route."""
+        flight = course.flight
+        decision = self._route_again(flight)
+        lost = self._without_way(course, decision)
+        if lost is not None:
+            return [lost]
+        routed = self._routed(course, decision)
+        lost = kept_by_loopback(self._leg, routed, decision) or lost_to_ipsec(self._leg, routed, _device(decision))
+        if lost is not None:
+            return [lost]
+        if flight.family == 6 and decision.kind != LOCAL and is_loopback(6, flight.saddr):
+            return self._leave_as_loopback(routed, decision)
+        return self.leave(routed, decision)
+
+    def _route_again(self, flight: Flight) -> Decision:
+        fib = self._view.host.fib
+        return fib.lookup(fib.as_read(asked(flight)))
+
+    def _without_way(self, course: Course, decision: Decision) -> Optional[Arrival]:
+        if decision.kind == UNCERTAIN:
+            return self._leg.untold(course, decision.why)
+        if decision.kind in (UNICAST, LOCAL):
+            return None
+        flight = course.flight
+        reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
+        return self._dropped(course, reason, "EHOSTUNREACH")
+
+    def _leave_as_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
+        """IPv6 has no such setting: it passes POSTROUTING, and whoever gets what still comes from ::1 drops it."""
+        source = address_text(6, course.flight.saddr)
+        arrivals: list[Arrival] = []
+        for passage, after in self._postrouting(course, decision):
+            ended = self._leg.ended(passage, after, "EPERM")
+            if ended or not is_loopback(6, after.flight.saddr):
+                arrivals += ended or self._emit(after, decision)
+            else:
+                arrivals.append(self._dropped(after, f"IPv6 lets nothing from {source} leave the host"))
+        return arrivals
+
+    def _postrouting(self, course: Course, decision: Decision) -> Iterator[tuple[Passage, Course]]:
+        flight = course.flight.copy()
+        flight.oif = _device(decision)
+        if flight.family == 4:
+            flight.next_hop = next_hop(flight, decision)
+        return self._leg.hook(POSTROUTING, course, flight)
+
+    def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:
+        kept = not_sent_on(self._leg, course, device, decision.device)
+        if kept is not None:
+            return [kept]
+        flight = course.flight.copy()
+        flight.iif, flight.oif = device, decision.device
+        if flight.ttl is not None:
+            flight.ttl -= 1
+            if flight.ttl < 1:
+                return [self._leg.untold(course, f"who hears of it: its TTL runs out on the way to {decision.device}")]
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(FORWARD, course, flight):
+            ended = [ended_astray(self._leg, course, end, decision) for end in self._leg.ended(passage, after)]
+            arrivals += ended or self.leave(after, decision)
+        return arrivals
+
+    def _emit(self, course: Course, decision: Decision) -> list[Arrival]:
+        """It has left the IP stack by a device."""
+        if decision.kind == LOCAL:
+            return self._loop(course)
+        flight, device = course.flight, decision.device
+        bridge = self._view.bridges.get(device)
+        if bridge is not None:
+            return self._leg.bridge.send(course, bridge, next_hop(flight, decision))
+        return onto_wire(self._leg, course, decision, next_hop(flight, decision))
+
+    def _loop(self, course: Course) -> list[Arrival]:
+        """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""
+        controlled = self._leg.controlled_loop(course, self._view.host)
+        if controlled is not None:
+            return [controlled]
+        flight = course.flight.copy()
+        flight.iif, flight.oif = "lo", ""
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.hook(PREROUTING, course, flight):
+            arrivals += self._leg.ended(passage, after) or self.deliver(after, "lo")
+        return arrivals
+
+    def _routed(self, course: Course, decision: Decision) -> Course:
+        what = "to the host itself" if decision.kind == LOCAL else f"by {decision.device}"
+        if decision.gateway:
+            what += f", next hop {decision.gateway}"
+        return course.note(
+            self._leg.name, "routing", "route", f"{decision.destination} in table {decision.table}: {what}"
+        )
+
+    def _dropped(self, course: Course, reason: str, own_call: str = "") -> Arrival:
+        return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
+
+
+def next_hop(flight: Flight, decision: Decision) -> int:
+    """The neighbour that it goes to on the device."""
+    return parse_address(decision.gateway)[1] if decision.gateway else flight.daddr
+
+
+def _device(decision: Decision) -> str:
+    return "lo" if decision.kind == LOCAL else decision.device
+
+
+# Kinds of links whose other end is in another namespace, where nothing is known of it but for ports of bridges.
+_ELSEWHERE = ("veth", "netkit")
+_ENOUGH_HOPS = 30
+"""Ways over the internet have hardly more routers (traceroute(8) tries no more)."""
+_NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
+
+
+def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> list[Arrival]:
+    """The ends of a packet that the host sends to a neighbour on a device, for a machine outside as far as is known."""
+    view, flight, device = leg.view, course.flight, decision.device
+    link = view.host.links.get(device)
+    kind = link.kind if link else ""
+    if kind in _NOWHERE:
+        reason = f"{device} is a {kind} device: what is sent there vanishes"
+        return [Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)]
+    if kind in _ELSEWHERE and link is not None and link.peer_nsid in view.namespaces:
+        return [leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
+    controlled = leg.controlled(course, view.host, EGRESS, device)
+    if controlled is not None:
+        return [controlled]
+    # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
+    if view.host.fixed.mac(device, flight.family, neighbour):
+        entry = view.host.fixed.words(device, flight.family, neighbour)
+        return [_sent(leg, course.note(leg.name, "wire", "send", entry), decision, neighbour)]
+    found = find_outside(leg, course, device, neighbour)
+    return found.then(lambda known: [_sent(leg, known.note(leg.name, "wire", "send"), decision, neighbour)])
+
+
+def _sent(leg: Leg, course: Course, decision: Decision, neighbour: int) -> Arrival:
+    flight, sent = course.flight, remembered(course)
+    by_router = neighbour != flight.daddr
+    if by_router and flight.ttl is not None and flight.ttl < _ENOUGH_HOPS:
+        return leg.untold(sent, f"how many routers are on its way: its TTL is {flight.ttl}")
+    if by_router and not leg.is_request and is_loopback(flight.family, flight.saddr):
+        source = address_text(flight.family, flight.saddr)
+        # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
+        return Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
+    return astray(leg, sent, decision) or Arrival(OUTSIDE, sent, device=decision.device)
+
+
+def turned_away(leg: Leg, course: Course, decision: Decision) -> Arrival:
+    """What came in and has no way on: ip_error() of net/ipv4/route.c and ip6_pkt_drop() of net/ipv6/route.c."""
+    flight = course.flight
+    text = address_text(flight.family, flight.daddr)
+    if decision.kind == NO_ROUTE:
+        reason = f"the host has no route to {text}"
+    else:
+        reason = f"the host's route to {decision.destination or text} is of the kind {decision.kind}"
+    if decision.kind == "blackhole":
+        return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)
+    errors = {"prohibit": "admin-prohibited"}
+    if flight.family == 4:
+        errors["unreachable"] = "host-unreachable"
+    error = errors.get(decision.kind, "net-unreachable" if flight.family == 4 else "no-route")
+    return Arrival(TURNED_AWAY, course.note(leg.name, "routing", decision.kind, reason), reason, error=error)
+
+
+def kept_by_loopback(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
+    """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
+    flight = course.flight
+    if flight.family != 4 or decision.kind == LOCAL or not is_loopback(4, flight.saddr):
+        return None
+    if leg.view.settings.either(decision.device, "route_localnet"):
+        return None
+    key = sysctl_key(4, decision.device, "route_localnet")
+    reason = f"{key} is 0: nothing from {address_text(4, flight.saddr)} leaves by {decision.device}"
+    return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason, error="EINVAL")
+
+
+def astray(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
+    """The end of a packet that was sent out by a device though its destination is at home here; None for all others.
+
+    A route to that very subnet or a part of it says that it is elsewhere, so it is taken for that.
+    """
+    reason = _words(leg.view, course, decision)
+    if not reason:
+        return None
+    if _can_come_back(leg.view, course, decision.device):
+        return leg.untold(course, f"whether what {decision.device} leads to sends it back: {reason}")
+    return Arrival(ASTRAY, course.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
+
+
+def ended_astray(leg: Leg, before: Course, end: Arrival, decision: Decision) -> Arrival:
+    """The end that rules made of a packet on its way out, with what brought it there if it was astray.
+
+    before: the course up to those rules.
+    """
+    words = _words(leg.view, before, decision)
+    if not words:
+        return end
+    since = end.course.happened[len(before.happened) :]
+    happened = (*before.note(leg.name, "routing", STRAY, words).happened, *since)
+    return end._replace(course=end.course._replace(happened=happened), reason=f"{words}, where {end.reason}")
+
+
+def _words(view: HostView, course: Course, decision: Decision) -> str:
+    """How a packet is sent out by a device though its destination is at home here; empty for all others."""
+    family, number = course.flight.family, course.flight.daddr
+    home = view.homes.of(family, number)
+    if home is None or view.host.is_on_link(family, number, decision.device):
+        return ""
+    if parse_prefix(decision.destination)[2] >= home.length:
+        return ""
+    address = address_text(family, number)
+    way = f"the route {decision.destination} in table {decision.table}"
+    if view.host.fib.has_custom_rules(family):
+        way = f"policy rule {decision.priority}, by {way},"
+    towards = f" to {decision.gateway}" if decision.gateway else ""
+    bridge = view.bridges.get(home.bridge)
+    down = f", whose bridge {home.bridge} is down" if bridge is not None and not bridge.link.up else ""
+    return (
+        f"{address} is an address of {home.name} of this host{down}, and {way} sends it out by "
+        f"{decision.device}{towards}"
+    )
+
+
+def _can_come_back(view: HostView, course: Course, device: str) -> bool:
+    """Whether a router could send it back to this host, and the host would send it home then.
+
+    IPv4 believes no packet that comes with an address of its own (fib_validate_source()).
+    """
+    flight = course.flight
+    if flight.family == 4 and view.host.has_address(4, flight.saddr):
+        return False
+    again = view.host.fib.lookup(asked(flight, device)._replace(mark=0))
+    return again.device != device

@@ -1,0 +1,285 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What IPsec policies do to a packet that is none of IPsec (ip-xfrm(8)).
+
+The kernel's side of it is net/xfrm/xfrm_policy.c. Policies of ``out`` are asked with the route: for what the host sends
+ahead of OUTPUT, for what it sends on ahead of FORWARD, and once more with the new addresses where address translation
+changes them (nf_xfrm_me_harder()). Those of ``fwd`` come ahead of FORWARD, those of ``in`` behind INPUT, and both see a
+packet as it came in, before its translation (nf_nat_decode_session()). What becomes of a packet that a policy sends as
+IPsec depends on its state and on another machine, so that nothing is claimed of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BLOCK,
+    FORWARDED,
+    IN,
+    OUT,
+    Ipsec,
+    IpsecPolicy,
+    Link,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
+    LOST,
+    UNSENT,
+    Arrival,
+    Course,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_prefix, same_prefix
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
+
+
+# Kinds of links whose packets come out of IPsec, so that policies ask what they were.
+_TUNNELS = ("xfrm", "vti", "vti6")
+_ALL_BITS = 0xFFFF
+
+
+class Judgement(NamedTuple):
+    """That a packet does not simply go on."""
+
+    text: str
+    """Why it is lost, or what is not known of it."""
+    is_certain: bool
+
+
+class _Asked(NamedTuple):
+    """What policies are asked with (struct flowi)."""
+
+    family: int
+    protocol: int
+    source: int
+    source_port: Optional[int]
+    destination: int
+    destination_port: Optional[int]
+    mark: Optional[int]
+
+
+class _Selector(NamedTuple):
+    """A policy, its prefixes as numbers."""
+
+    policy: IpsecPolicy
+    source: tuple[int, int]
+    destination: tuple[int, int]
+
+
+class IpsecPolicies:
+    """The IPsec policies of the host."""
+
+    def __init__(self, ipsec: Optional[Ipsec], links: Mapping[str, Link]) -> None:
+        """Take what was read, None when it was not; and the host's links by name."""
+        self._read = ipsec is not None
+        found = ipsec or Ipsec()
+        self._links = links
+        self._blocked = frozenset(found.blocked)
+        self._exempt = frozenset(found.exempt)
+        self._selectors: dict[tuple[str, int], list[_Selector]] = {}
+        for policy in found.policies:
+            # Nothing but what goes through an interface of the kind xfrm has such a number.
+            if not policy.if_id:
+                selector = _Selector(policy, parse_prefix(policy.source)[1:], parse_prefix(policy.destination)[1:])
+                self._selectors.setdefault((policy.direction, policy.family), []).append(selector)
+        self.are_there = bool(found.policies or found.blocked) or not self._read
+
+    def sending(self, flight: Flight, device: str) -> Optional[Judgement]:
+        """What becomes of a packet that is about to leave by a device; ``lo`` for what the host sends to itself."""
+        if not self.are_there or self._is_exempt(flight.family, device, "disable_xfrm"):
+            return None
+        return self._judged(OUT, _asked(flight), default_counts=device != "lo")
+
+    def forwarding(self, flight: Flight, device: str) -> Optional[Judgement]:
+        """What becomes of a packet that came in by a device, and is not for the host."""
+        if not self.are_there or (flight.family == 4 and self._is_exempt(4, device, "disable_policy")):
+            return None
+        return self._came_in(FORWARDED, flight, device)
+
+    def delivering(self, flight: Flight, device: str) -> Optional[Judgement]:
+        """What becomes of a packet that came in by a device and is for the host."""
+        if not self.are_there or self._is_exempt(flight.family, device, "disable_policy"):
+            return None
+        return self._came_in(IN, flight, device)
+
+    def _is_exempt(self, family: int, device: str, setting: str) -> bool:
+        return any(sysctl_key(family, name, setting) in self._exempt for name in ("all", device))
+
+    def _came_in(self, direction: str, flight: Flight, device: str) -> Optional[Judgement]:
+        found = self._judged(direction, _as_it_came(flight), default_counts=True)
+        link = self._links.get(device)
+        if found is not None and found.is_certain and link is not None and link.kind in _TUNNELS:
+            return Judgement(f"whether what comes by {device} is what IPsec policies want: {found.text}", False)
+        return found
+
+    def _judged(self, direction: str, asked: _Asked, *, default_counts: bool) -> Optional[Judgement]:
+        if not self._read:
+            return Judgement("whether an IPsec policy takes it: none could be read", False)
+        default = _by_default(direction) if default_counts and direction in self._blocked else None
+        first: Optional[Judgement] = None
+        possible: list[Optional[Judgement]] = []
+        for selector in self._selectors.get((direction, asked.family), ()):
+            matches = _matches(selector, asked)
+            if matches is False:
+                continue
+            effect = _effect(selector.policy)
+            if matches:
+                default = effect
+                break
+            possible.append(effect)
+            first = first or Judgement(f"whether {_words(selector.policy)} takes it", False)
+        return default if all(effect == default for effect in possible) else first
+
+
+def _effect(policy: IpsecPolicy) -> Optional[Judgement]:
+    if policy.action == BLOCK:
+        return Judgement(f"{_words(policy)} blocks it; see ip -s xfrm policy", True)
+    if not policy.templates:
+        return None
+    if policy.direction == OUT:
+        what = f"what becomes of it as IPsec, as {_words(policy)} has it"
+        return Judgement(f"{what}; see ip -s xfrm policy and ip xfrm state", False)
+    if all(template.optional for template in policy.templates):
+        return None
+    return Judgement(f"{_words(policy)} wants it as IPsec, which it is not; see ip -s xfrm policy", True)
+
+
+def _by_default(direction: str) -> Judgement:
+    what = f"IPsec blocks all of direction {direction} that no policy matches"
+    return Judgement(f"{what}; see ip xfrm policy getdefault", True)
+
+
+def _words(policy: IpsecPolicy) -> str:
+    """The policy in the words of ip-xfrm(8)."""
+    modes = ", ".join(f"tmpl mode {template.mode}" for template in policy.templates)
+    parts = [f"src {policy.source} dst {policy.destination}"]
+    parts += [f"proto {policy.protocol}"] if policy.protocol else []
+    parts += [f"sport {policy.source_port}"] if policy.source_port_mask else []
+    parts += [f"dport {policy.destination_port}"] if policy.destination_port_mask else []
+    parts += [f"mark {policy.mark:#x}/{policy.mask:#x}"] if policy.mask else []
+    parts += [f"dir {policy.direction} priority {policy.priority}"]
+    parts += ["action block"] if policy.action == BLOCK else [modes] if modes else []
+    return f"the IPsec policy {' '.join(parts)}"
+
+
+def _asked(flight: Flight) -> _Asked:
+    ports = (flight.sport, flight.dport) if flight.icmp_type is None else (flight.icmp_type, flight.icmp_code)
+    addresses = (flight.saddr, ports[0], flight.daddr, ports[1])
+    return _Asked(flight.family, flight.protocol, *addresses, flight.mark)
+
+
+def _as_it_came(flight: Flight) -> _Asked:
+    """The packet before its own translation, as connection tracking knows it."""
+    asked, connection = _asked(flight), tracked_connection(flight)
+    if connection is None:
+        return asked
+    came = connection.reply if flight.reply else connection.original
+    source, source_port, destination, destination_port = came
+    by_ports = flight.icmp_type is None
+    if connection.snat if flight.reply else connection.dnat:
+        asked = asked._replace(destination=destination)
+        asked = asked._replace(destination_port=destination_port) if by_ports else asked
+    if connection.dnat if flight.reply else connection.snat:
+        asked = asked._replace(source=source)
+        asked = asked._replace(source_port=source_port) if by_ports else asked
+    return asked
+
+
+def _matches(selector: _Selector, asked: _Asked) -> Optional[bool]:
+    """xfrm_policy_match() and xfrm_selector_match(); None where it cannot be told."""
+    policy = selector.policy
+    answers: Iterable[Optional[bool]] = (
+        _in_prefix(asked.family, selector.source, asked.source),
+        _in_prefix(asked.family, selector.destination, asked.destination),
+        not policy.protocol or policy.protocol == asked.protocol,
+        _on_port(policy.source_port, policy.source_port_mask, asked.source_port),
+        _on_port(policy.destination_port, policy.destination_port_mask, asked.destination_port),
+        _marked(policy, asked.mark),
+        # Which device counts differs between directions and kernels.
+        None if policy.interface else True,
+    )
+    found = tuple(answers)
+    return False if False in found else None if None in found else True
+
+
+def _in_prefix(family: int, prefix: tuple[int, int], address: int) -> bool:
+    number, length = prefix
+    return length == 0 or same_prefix(family, number, address, length)
+
+
+def _on_port(wanted: int, mask: int, port: Optional[int]) -> Optional[bool]:
+    if not mask:
+        return True
+    return None if port is None or mask != _ALL_BITS else port == wanted
+
+
+def _marked(policy: IpsecPolicy, mark: Optional[int]) -> Optional[bool]:
+    if not policy.mask:
+        return True
+    return None if mark is None else mark & policy.mask == policy.mark
+
+
+def asked_prefixes(ipsec: Ipsec) -> Iterator[str]:
+    """The prefixes that policies ask for."""
+    for policy in ipsec.policies:
+        yield policy.source
+        yield policy.destination
+
+
+def asked_ports(ipsec: Ipsec) -> Iterator[int]:
+    """The ports that policies ask for."""
+    for policy in ipsec.policies:
+        if policy.source_port_mask:
+            yield policy.source_port
+        if policy.destination_port_mask:
+            yield policy.destination_port
+
+
+def unsent_by_ipsec(leg: Leg, course: Course, device: str) -> Optional[Arrival]:
+    """The end of what the host itself is about to send; the call that asks for its route fails."""
+    found = leg.view.ipsec.sending(course.flight, device)
+    return _end(leg, course, found, UNSENT, "EPERM")
+
+
+def lost_to_ipsec(leg: Leg, course: Course, device: str) -> Optional[Arrival]:
+    """The end of what is about to leave by a device."""
+    own_call = "" if course.flight.iif else "EPERM"
+    return _end(leg, course, leg.view.ipsec.sending(course.flight, device), LOST, own_call)
+
+
+def lost_once_translated(leg: Leg, before: Flight, course: Course, device: str) -> Optional[Arrival]:
+    """The same of what a hook translated, for only then the policies are asked again."""
+    flight = course.flight
+    by_port = flight.icmp_type is None and (before.sport, before.dport) != (flight.sport, flight.dport)
+    if (before.saddr, before.daddr) == (flight.saddr, flight.daddr) and not by_port:
+        return None
+    return lost_to_ipsec(leg, course, device)
+
+
+def not_sent_on(leg: Leg, course: Course, device: str, outgoing: str) -> Optional[Arrival]:
+    """The end of what came in by a device and would be sent on by another one (ip_forward(), ip6_forward())."""
+    came = _end(leg, course, leg.view.ipsec.forwarding(course.flight, device), LOST, "")
+    return came or _end(leg, course, leg.view.ipsec.sending(course.flight, outgoing), LOST, "")
+
+
+def not_delivered(leg: Leg, course: Course, device: str) -> Optional[Arrival]:
+    """The end of what came in by a device and passed INPUT."""
+    return _end(leg, course, leg.view.ipsec.delivering(course.flight, device), LOST, "")
+
+
+def _end(leg: Leg, course: Course, found: Optional[Judgement], kind: str, own_call: str) -> Optional[Arrival]:
+    if found is None:
+        return None
+    if not found.is_certain:
+        return leg.untold(course, found.text)
+    return Arrival(kind, course.note(leg.name, IPSEC, "drop", found.text), found.text, error=own_call)

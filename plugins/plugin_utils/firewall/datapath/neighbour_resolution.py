@@ -1,0 +1,396 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Whether who sends a packet on learns the hardware address of its neighbour, and whether the kernel believes a source.
+
+Who is asked learns that of who asks, from the question, and confirms it some seconds later by a question of its own to
+that one alone. Where a question or its answer is stopped, it hangs on what the kernel remembers whether the packet goes
+on, so that both is followed. A permanent entry of the neighbour table is used without asking. A bridge sends what is
+for a hardware address that it does not know out by all ports (br_flood()), and every stack drops what is not for its
+own (eth_type_trans(), ip_rcv_core()).
+
+Sources are checked by net/ipv4/route.c (ip_route_input_slow()) and net/ipv4/fib_frontend.c (fib_validate_source());
+IPv6 has no such check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED, MISLED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
+    LOST,
+    OUTSIDE,
+    UNFOUND,
+    Arrival,
+    Course,
+    remembered,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
+    Bridge,
+    End,
+    Obstacle,
+    Port,
+    Taker,
+    floods_to,
+    taker_by_entry,
+    unasked,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
+    Stopped,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    LOCAL,
+    NO_ROUTE,
+    UNCERTAIN,
+    UNICAST,
+    UNREACHABLE,
+    Asked,
+    Decision,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    address_text,
+    is_loopback,
+    is_multicast,
+    same_prefix,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import ACCEPT, DROP, FORWARD
+
+if TYPE_CHECKING:
+    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
+
+
+# fib_lookup() fails with each of them, so that rp_filter alone decides (last_resort in __fib_validate_source()).
+_NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
+
+
+def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+    """Why it cannot be told what source_problem() would; empty where it can."""
+    if flight.family == 6 or not _is_checked(stack, device, decision) or not _is_looked_up(stack, device):
+        return ""
+    back = _back(stack, flight, device, decision)
+    return back.why if back.kind == UNCERTAIN else ""
+
+
+def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+    """Why a stack drops a packet that came in by device and has this route; empty when it does not."""
+    if flight.family == 6:
+        return ""
+    settings = stack.settings
+    for role, address in (("source", flight.saddr), ("destination", flight.daddr)):
+        if is_loopback(4, address) and not settings.either(device, "route_localnet"):
+            key = sysctl_key(4, device, "route_localnet")
+            return f"martian {role} {address_text(4, address)}: {key} is 0"
+    if is_multicast(4, flight.saddr) or flight.saddr >> 24 == 0:
+        return f"martian source {address_text(4, flight.saddr)}"
+    return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else ""
+
+
+def arp_problem(stack: Stack, device: str, source: int, asked: int) -> str:
+    """Why a stack does not answer, or perhaps does not, who asks from an address for one of its own (arp_process()).
+
+    The kernel routes the question as a packet from the one to the other. Empty where it answers.
+    """
+    decision = stack.fib.lookup(Asked(4, asked, source, device))
+    if decision.kind != LOCAL:
+        return decision.why or f"the {stack.label} has no route to {address_text(4, asked)} for who asks"
+    question = Flight(4, 0, source, 0, asked, 0)
+    return (
+        source_doubt(stack, question, device, decision)
+        or source_problem(stack, question, device, decision)
+        or _ignored(stack, device, source, asked)
+        or _filtered(stack, device, source, asked)
+    )
+
+
+def _ignored(stack: Stack, device: str, source: int, asked: int) -> str:
+    """Why arp_ignore keeps a stack from answering (arp_ignore() of net/ipv4/arp.c)."""
+    level = stack.settings.larger(device, "arp_ignore")
+    own = [item for item in stack.addresses(4, device) if item.number == asked]
+    if level == 2:
+        own = [item for item in own if same_prefix(4, item.number, source, item.length)]
+    if level == 8 or (level in (1, 2) and not own) or (level == 3 and is_loopback(4, asked)):
+        address = address_text(4, asked)
+        return f"arp_ignore of {device} is {level}: the {stack.label} does not answer there for {address}"
+    return ""
+
+
+def _filtered(stack: Stack, device: str, source: int, asked: int) -> str:
+    """Why arp_filter keeps a stack from answering: its own packets to who asks leave elsewhere (arp_filter())."""
+    if not stack.settings.either(device, "arp_filter"):
+        return ""
+    back = stack.fib.lookup(Asked(4, source, asked))
+    if back.kind == UNCERTAIN:
+        return back.why
+    if back.device == device:
+        return ""
+    ways = f"by {back.device}" if back.device else "nowhere"
+    return f"arp_filter of {device} is 1 and packets of the {stack.label} to {address_text(4, source)} leave {ways}"
+
+
+def _is_checked(stack: Stack, device: str, decision: Decision) -> bool:
+    return decision.kind == LOCAL or (decision.kind == UNICAST and stack.settings.forwards(4, device))
+
+
+def _is_looked_up(stack: Stack, device: str) -> bool:
+    """Whether the route back is looked up; without need only the host's own addresses are (fib_validate_source())."""
+    return bool(stack.settings.reverse_path(device)) or stack.fib.has_custom_rules(4)
+
+
+def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Decision:
+    """The route of a packet back (__fib_validate_source())."""
+    mark = flight.mark if stack.settings.either(device, "src_valid_mark") else 0
+    incoming = decision.device if decision.kind == UNICAST else "lo"
+    source_port, port = flight.ports
+    asked = Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port)
+    return stack.fib.lookup(stack.fib.as_read(asked))
+
+
+def _own_source(stack: Stack, flight: Flight) -> str:
+    return f"martian source {address_text(4, flight.saddr)}: it is an address of the {stack.label} itself"
+
+
+def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+    if not _is_looked_up(stack, device):
+        accepts = stack.settings.either(device, "accept_local") or not stack.has_address(4, flight.saddr)
+        return "" if accepts else _own_source(stack, flight)
+    back = _back(stack, flight, device, decision)
+    if back.kind == LOCAL and not stack.settings.either(device, "accept_local"):
+        return _own_source(stack, flight)
+    if back.kind in (LOCAL, UNICAST) and (back.device == device or (back.kind == LOCAL and device == "lo")):
+        return ""
+    strictness = stack.settings.reverse_path(device)
+    source = address_text(4, flight.saddr)
+    key = f"rp_filter of {device} is {strictness}"
+    if back.kind in _NOWHERE:
+        words = "no route" if back.kind == NO_ROUTE else f"only a route of the kind {back.kind}"
+        return f"{key} and the {stack.label} has {words} back to {source}" if strictness else ""
+    if back.kind not in (LOCAL, UNICAST):
+        return f"martian source {source}: the route back is of the kind {back.kind}"
+    has_addresses = bool(stack.addresses(4, device))
+    if strictness == 1 or (strictness and not has_addresses):
+        return f"{key} and the route back to {source} leads to {back.device}"
+    return ""
+
+
+# Kinds of links that stand on another one with a hardware address of their own.
+
+
+def answer_misled(bridge: Bridge, asking: End, asked: End, source: int) -> str:
+    """Why an answer of neighbour discovery does not come to who asks from an address; empty where nothing misleads it.
+
+    An advertisement goes to the address that was asked from, as any packet does, and so by the entry for it; answers to
+    ARP do not ask the table (ndisc_send_na(), arp_process()).
+    """
+    taker = taker_by_entry(bridge, asked, 6, source)
+    if taker is None or (taker.entry and not taker.problem and taker.port is asking.port):
+        return ""
+    return taker.problem or taker.doubt or f"{taker.entry}, which it is not"
+
+
+def flooded(leg: Leg, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
+    """A frame of a container that nobody takes; its copies for the ports pass FORWARD, where a rule can reject them."""
+    lost = Arrival(LOST, course.note(leg.name, "bridge", MISLED, taker.problem), taker.problem)
+    if not bridge.calls[course.flight.family]:
+        return [lost]
+    rejected: list[Arrival] = []
+    for other in bridge.ports:
+        if not floods_to(bridge, port, other):
+            continue
+        flight = course.flight.copy()
+        flight.iif = flight.oif = bridge.name
+        flight.physin, flight.physout = port.link.name, other.link.name
+        for passage, after in leg.hook(FORWARD, course, flight):
+            if passage.verdict not in (ACCEPT, DROP):
+                rejected += leg.ended(passage, after)
+                if not passage.doubts:
+                    return rejected
+    return [*rejected, lost]
+
+
+def taken_by_another(leg: Leg, course: Course, port: Port, entry: str) -> Arrival:
+    """At a container that the packet is not for, by a fixed entry."""
+    family, label = course.flight.family, port.stack.label
+    text = address_text(family, course.flight.daddr)
+    if port.stack.settings.forwards(family, port.device):
+        return leg.untold(course, f"what {label}, which forwards, does with a packet for {text}: {entry}")
+    reason = f"{entry}, which is that of {label}"
+    return Arrival(LOST, course.note(leg.name, "container", MISLED, reason), reason)
+
+
+NOT_FOUND = "unreachable"
+"""Action of a hop: whoever sends it on asked for its neighbour in vain."""
+
+
+def kept(leg: Leg, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arrival]:
+    """A frame that the bridge does not let pass, or of which it is not known; None where nothing is in its way."""
+    if obstacle is None:
+        return None
+    if not obstacle.is_certain:
+        return leg.untold(course, f"whether the frame passes: {obstacle.text}")
+    return Arrival(LOST, course.note(leg.name, "bridge", BARRED, obstacle.text), obstacle.text)
+
+
+def unheard(leg: Leg, course: Course, bridge: Bridge, target: Optional[Port]) -> Optional[Arrival]:
+    """A frame for a port, or the host, of which it is not known whether it hears the question for its hardware address.
+
+    None for all others. The frame itself can be stopped before it comes to these devices.
+    """
+    family, host = course.flight.family, leg.view.host
+    if target is None:
+        doubt = host.controls.doubt_about_questions(family, "", bridge.name)
+    else:
+        doubt = host.controls.doubt_about_questions(family, "", target.link.name)
+        doubt = doubt or target.stack.controls.doubt_about_questions(family, target.stack.label, target.device)
+    return leg.untold(course, doubt) if doubt else None
+
+
+def elsewhere(leg: Leg, course: Course, bridge: Bridge, towards: int) -> Arrival:
+    """No container on the bridge has the address."""
+    if bridge.ways_out:
+        sent = remembered(course.note(leg.name, "wire", "send"))
+        controlled = leg.controlled(course, leg.view.host, EGRESS, *bridge.ways_out)
+        return controlled or Arrival(OUTSIDE, sent, device=bridge.name)
+    if bridge.foreign:
+        return leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
+    text = address_text(course.flight.family, towards)
+    return unfound(leg, course, NOT_FOUND, f"nobody on {bridge.name} answers for {text}")
+
+
+def unfound(leg: Leg, course: Course, action: str, reason: str) -> Arrival:
+    """Whoever sends it on does not learn the hardware address of its neighbour."""
+    return Arrival(UNFOUND, course.note(leg.name, "bridge", action, reason), reason)
+
+
+class Found(NamedTuple):
+    """How it goes on for a packet that needs a neighbour."""
+
+    course: Optional[Course]
+    """On which the neighbour is known; None where it surely is not."""
+    lost: tuple[Arrival, ...] = ()
+    """How it ends where it is not known."""
+
+    def with_question(self, who: str, source: int) -> Found:
+        """The same after somebody was asked from an address."""
+        return self if self.course is None else self._replace(course=self.course.learning(who, source))
+
+    def then(self, go_on: Callable[[Course], list[Arrival]]) -> list[Arrival]:
+        """All ends, given what becomes of it where the neighbour is known."""
+        return [*self.lost, *([] if self.course is None else go_on(self.course))]
+
+
+class _Stop(NamedTuple):
+    text: str
+    is_certain: bool = False
+    action: str = NOT_FOUND
+
+
+def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked: End, neighbour: int) -> Found:
+    """One end of a bridge sends to an address of another end, which it has no fixed entry for."""
+    family, who = course.flight.family, asking.stack.label
+    is_told = (who, neighbour) in course.learnt
+    source = asking.stack.asks_from(family, asking.device, course.flight.saddr, neighbour)
+    # What is kept from all is not kept from the one that is known.
+    stop = None if is_told else _barred(bridge, asking, asked, family)
+    stop = stop or _by_frame_rules(
+        leg.view.neighbours.stopped_as_frames(bridge, asking, asked, family, (source, neighbour))
+    )
+    if stop is None and family == 4:
+        stop = _stop(arp_problem(asked.stack, asked.device, source, neighbour))
+    elif stop is None:
+        stop = _stop(answer_misled(bridge, asking, asked, source)) or _by_rules(
+            leg, bridge, asking, asked, source, neighbour
+        )
+    if stop is not None and is_told:
+        stop = stop._replace(is_certain=False)
+    return _found(leg, course, stop, who, neighbour).with_question(asked.stack.label, source)
+
+
+def find_outside(leg: Leg, course: Course, device: str, neighbour: int) -> Found:
+    """The host sends to a machine on an uplink, which it has no fixed entry for."""
+    host, flight = leg.view.host, course.flight
+    if flight.family == 4:
+        return Found(course)
+    source = host.asks_from(6, device, flight.saddr, neighbour)
+    stop = _stop(_words(leg.view.neighbours.obstacle_from_host(device, "", source, neighbour)))
+    return _found(leg, course, stop, host.label, neighbour)
+
+
+def find_host(leg: Leg, course: Course, device: str) -> Found:
+    """A machine on an uplink sends to the host, for itself or as the way to others."""
+    host, flight = leg.view.host, course.flight
+    neighbour = _asked_outside(host, flight, device)
+    if flight.family == 6:
+        stop = _stop(_words(leg.view.neighbours.obstacle_to_host(device, "", flight.saddr, neighbour)))
+    elif host.is_on_link(4, flight.saddr, device):
+        stop = _stop(arp_problem(host, device, flight.saddr, neighbour))
+    else:
+        # Of what a router hands on it is not known from which address it asks.
+        stop = None
+    return _found(leg, course, stop, address_text(flight.family, flight.saddr), neighbour)
+
+
+def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
+    """The address of the host that a machine outside asks for: the destination, or the host as the way to it."""
+    if host.has_address(flight.family, flight.daddr) and not is_loopback(flight.family, flight.daddr):
+        return flight.daddr
+    own = host.addresses(flight.family, device)
+    return own[0].number if own else flight.daddr
+
+
+def _found(leg: Leg, course: Course, stop: Optional[_Stop], who: str, neighbour: int) -> Found:
+    if stop is None:
+        return Found(course)
+    text = address_text(course.flight.family, neighbour)
+    reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
+    if stop.is_certain:
+        return Found(None, (unfound(leg, course, stop.action, reason),))
+    perhaps = course.perhaps(f"whether {who} knows the hardware address of {text}: {stop.text}")
+    return Found(perhaps, (unfound(leg, perhaps, stop.action, reason),))
+
+
+def _barred(bridge: Bridge, asking: End, asked: End, family: int) -> Optional[_Stop]:
+    obstacle = unasked(bridge, asking.port, asked.port, family)
+    return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BARRED)
+
+
+def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:
+    if stopped is None:
+        return None
+    return _Stop(f"the question or its answer is stopped, {stopped.text}", stopped.is_certain)
+
+
+def _by_rules(leg: Leg, bridge: Bridge, asking: End, asked: End, source: int, neighbour: int) -> Optional[_Stop]:
+    """What the host's rules do to neighbour discovery on a bridge."""
+    neighbours, shows = leg.view.neighbours, bridge.calls[6]
+    if asking.port is None and asked.port is not None:
+        shown = asked.port.link.name if shows else ""
+        return _stop(_words(neighbours.obstacle_from_host(bridge.name, shown, source, neighbour)))
+    if asking.port is not None and asked.port is None:
+        shown = asking.port.link.name if shows else ""
+        return _stop(_words(neighbours.obstacle_to_host(bridge.name, shown, source, neighbour)))
+    if asking.port is None or asked.port is None or not shows:
+        return None
+    ends = (asking.port.link.name, asked.port.link.name)
+    obstacle = neighbours.obstacle_between(bridge.name, ends, source, neighbour)
+    if not obstacle:
+        return None
+    # It can learn it from a question of the other one, unless that is stopped as well.
+    is_certain = bool(neighbours.obstacle_between(bridge.name, ends[::-1], neighbour, source))
+    return _Stop(_words(obstacle), is_certain)
+
+
+def _stop(text: str) -> Optional[_Stop]:
+    return _Stop(text) if text else None
+
+
+def _words(obstacle: str) -> str:
+    return f"neighbour discovery is stopped, {obstacle}" if obstacle else ""

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames that settings and tables of a bridge keep from crossing it, as Linux 6.18 did it to real connections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    ForwardingEntry,
+    Neighbour,
+    PortVlan,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED, Path
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
+
+WEB, OTHER = "172.18.0.2", "172.18.0.3"
+ELSEWHERE = "203.0.113.9"
+BRIDGE = Bridge(0)
+PORT, BESIDE = "veth100000", "veth100010"
+# Who asks whom for what: the words of a row of SEEN.
+QUESTIONS = (
+    (Origin(OUTSIDE), ADDRESS, 8080),
+    (Origin(HOST), WEB, 80),
+    (Origin(CONTAINER, "other"), WEB, 80),
+    (Origin(CONTAINER, "web"), OTHER, 80),
+    (Origin(CONTAINER, "web"), ELSEWHERE, 80),
+)
+PLAIN = PortVlan(1, 1, pvid=True, untagged=True)
+A, U, T, X = "answered", "no answer", "timed out", "unknown"
+
+
+@pytest.fixture(params=[True, False], ids=["bridge netfilter", "without"])
+def host(request: pytest.FixtureRequest) -> DockerHost:
+    """A container that publishes a port, and another one on its network."""
+    found = DockerHost(bridge_netfilter=request.param)
+    bridge = found.network()
+    found.container("web", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    found.container("other", [bridge], listen=[("tcp", 80)])
+    return found
+
+
+def change(host: DockerHost, name: str, **changes: Any) -> None:
+    """Set what a link of the host is read with."""
+    host.links = [replace(link, **changes) if link.name == name else link for link in host.links]
+
+
+def settle(host: DockerHost, *settings: str, port: str = PORT) -> None:
+    change(host, port, settings=list(settings))
+
+
+def ask(host: DockerHost, origin: Origin, destination: str, port: int) -> Path:
+    return predict(HostView.of(host.snapshot()), Packet(origin, destination, "tcp", port))
+
+
+def seen(host: DockerHost) -> list[str]:
+    view = HostView.of(host.snapshot())
+    return [predict(view, Packet(origin, address, "tcp", port)).seen for origin, address, port in QUESTIONS]
+
+
+@pytest.mark.parametrize(
+    ("settings", "outcomes"),
+    [
+        ([], [A, A, A, A, A]),
+        (["state disabled"], [U, U, U, U, U]),
+        (["state listening"], [U, U, U, U, U]),
+        (["state learning"], [U, U, U, U, U]),
+        (["state blocking"], [U, U, U, U, U]),
+        (["learning off"], [A, A, A, A, A]),
+        (["flood off"], [A, A, A, A, A]),
+        # The question gets there by broadcast, and the answer comes back; nothing else does.
+        (["learning off", "flood off"], [T, T, T, U, U]),
+        (["mcast_flood off"], [A, A, A, A, A]),
+        # Who was asked by it knows it for a while.
+        (["bcast_flood off"], [A, A, X, A, A]),
+        (["proxy_arp on"], [X, X, X, A, A]),
+        (["learning off", "proxy_arp on"], [U, U, U, U, U]),
+        # What the bridge has learnt there it lets in, as long as it remembers.
+        (["locked on"], [X, X, X, X, X]),
+    ],
+    ids=", ".join,
+)
+def test_settings_of_a_port(host: DockerHost, settings: list[str], outcomes: list[str]) -> None:
+    settle(host, *settings)
+    assert seen(host) == outcomes
+
+
+def test_a_bridge_that_learns_nothing_floods(host: DockerHost) -> None:
+    change(host, BRIDGE.device, settings=["ageing_time 0"])
+    assert seen(host) == [A, A, A, A, A]
+    settle(host, "flood off")
+    assert seen(host) == [T, T, T, U, U]
+
+
+def test_who_does_not_hear_each_others_questions(host: DockerHost) -> None:
+    settle(host, "bcast_flood off")
+    settle(host, "bcast_flood off", port=BESIDE)
+    assert seen(host) == [A, A, U, U, A]
+
+
+@pytest.mark.parametrize(
+    ("port", "entry", "settings", "outcomes"),
+    [
+        (PORT, "static", [], [A, A, A, A, A]),
+        (PORT, "static", ["learning off", "flood off"], [A, A, A, A, A]),
+        (PORT, "static", ["locked on"], [A, A, A, A, A]),
+        (PORT, "sticky", ["locked on"], [A, A, A, A, A]),
+        (PORT, "permanent", [], [A, A, T, U, A]),
+        (PORT, "permanent", ["locked on"], [U, U, U, U, U]),
+        # It moves to where the container is heard.
+        (BESIDE, "static", [], [A, A, A, A, A]),
+        (BESIDE, "static", ["learning off"], [T, T, T, U, U]),
+        (BESIDE, "static", ["locked on"], [U, U, U, U, U]),
+        (BESIDE, "sticky", [], [T, T, T, U, U]),
+        (BESIDE, "permanent", [], [T, T, T, U, U]),
+    ],
+)
+def test_entries_of_the_forwarding_database(
+    host: DockerHost, port: str, entry: str, settings: list[str], outcomes: list[str]
+) -> None:
+    settle(host, *settings)
+    change(host, port, forwarding=[ForwardingEntry(mac_of(WEB), entry)])
+    assert seen(host) == outcomes
+
+
+def test_an_entry_that_leads_the_hosts_own_address_away(host: DockerHost) -> None:
+    change(host, BESIDE, forwarding=[ForwardingEntry(BRIDGE.mac, "sticky")])
+    assert seen(host) == [U, U, A, A, T]
+
+
+def test_what_is_said_of_it(host: DockerHost) -> None:
+    settle(host, "state blocking")
+    path = ask(host, Origin(HOST), WEB, 80)
+    state = f"the bridge port {PORT} is in the state blocking"
+    assert path.reason == f"host does not learn the hardware address of {WEB}: {state}"
+    assert path.decided_at is not None
+    assert path.hops[path.decided_at].action == BARRED
+    settle(host)
+    change(host, BESIDE, forwarding=[ForwardingEntry(mac_of(WEB), "sticky")])
+    entry = f"its forwarding database has a sticky entry that leads {mac_of(WEB)} to {BESIDE}"
+    assert ask(host, Origin(HOST), WEB, 80).reason == f"what is for {mac_of(WEB)} goes elsewhere: {entry}"
+
+
+def test_frames_that_nobody_asks_for_are_lost_as_well(host: DockerHost) -> None:
+    """The host knows the container by a fixed entry, so that it does not miss it."""
+    host.neighbours.append(Neighbour(WEB, BRIDGE.index, mac_of(WEB)))
+    settle(host, "state blocking")
+    assert seen(host)[:2] == [T, T]
+    settle(host, "bcast_flood off", "proxy_arp on")
+    assert seen(host)[:2] == [A, A]
+
+
+def test_frames_for_nobody_are_not_flooded_by_ports_that_take_none() -> None:
+    """A rule rejects the copy that is for one port."""
+    host = DockerHost()
+    bridge = host.network()
+    host.container("web", [bridge], listen=[("tcp", 80)])
+    host.container("other", [bridge])
+    host.own_rules[("filter", "FORWARD")] = [f"-m physdev --physdev-out {PORT} -j REJECT"]
+    other = host.inner[1]
+    host.inner[1] = replace(other, neighbours=[Neighbour(WEB, 2, "02:00:00:00:00:99")])
+    assert ask(host, Origin(CONTAINER, "other"), WEB, 80).seen == "refused"
+    for setting in ("flood off", "state blocking", "proxy_arp on"):
+        settle(host, setting)
+        assert ask(host, Origin(CONTAINER, "other"), WEB, 80).seen == T
+
+
+def test_a_port_that_is_turned_to_by_translation_is_asked_for(host: DockerHost) -> None:
+    """With bridge netfilter such a frame stays on its bridge."""
+    host = DockerHost(proxy=False)
+    bridge = host.network()
+    host.container("web", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.container("other", [bridge])
+    question = (Origin(CONTAINER, "other"), ADDRESS, 8080)
+    assert ask(host, *question).seen == A
+    settle(host, "state blocking")
+    assert ask(host, *question).seen == U
+
+
+# ---- VLANs -----------------------------------------------------------------------------------------------------------
+
+
+def filtering(host: DockerHost, bridge: list[PortVlan], port: list[PortVlan], beside: list[PortVlan]) -> None:
+    change(host, BRIDGE.device, vlan_filtering=True, vlans=bridge)
+    change(host, PORT, vlans=port)
+    change(host, BESIDE, vlans=beside)
+
+
+@pytest.mark.parametrize(
+    ("bridge", "port", "beside", "outcomes"),
+    [
+        ([PLAIN], [PLAIN], [PLAIN], [A, A, A, A, A]),
+        ([PLAIN], [PLAIN, PortVlan(2, 4094)], [PLAIN], [A, A, A, A, A]),
+        ([PLAIN], [PortVlan(10, 10, pvid=True, untagged=True)], [PLAIN], [X, X, X, X, X]),
+        ([], [PLAIN], [PLAIN], [X, X, A, A, X]),
+        ([PLAIN], [PortVlan(1, 1, pvid=True)], [PLAIN], [X, X, X, X, X]),
+        ([PLAIN], [PLAIN], [PortVlan(1, 1, untagged=True)], [A, A, X, X, A]),
+        # Each sends in a VLAN of its own, and takes the others' (private VLANs).
+        (
+            [PLAIN, PortVlan(10, 10, untagged=True)],
+            [PortVlan(1, 1, untagged=True), PortVlan(10, 10, pvid=True, untagged=True)],
+            [PLAIN],
+            [A, A, X, X, A],
+        ),
+    ],
+)
+def test_vlans(
+    host: DockerHost,
+    bridge: list[PortVlan],
+    port: list[PortVlan],
+    beside: list[PortVlan],
+    outcomes: list[str],
+) -> None:
+    filtering(host, bridge, port, beside)
+    assert seen(host) == outcomes
+
+
+def test_vlans_that_were_not_read_are_not_known(host: DockerHost) -> None:
+    change(host, BRIDGE.device, vlan_filtering=True)
+    assert set(seen(host)) == {X}
+
+
+def test_what_is_said_of_vlans(host: DockerHost) -> None:
+    filtering(host, [PLAIN], [PortVlan(10, 10, pvid=True, untagged=True)], [PLAIN])
+    doubt, *dummy = ask(host, Origin(HOST), WEB, 80).doubts
+    assert (
+        f"{BRIDGE.device} filters VLANs: {PORT} takes frames without a tag for VLAN 10, and {BRIDGE.device} " in doubt
+    )
+
+
+def test_an_entry_counts_in_its_vlan(host: DockerHost) -> None:
+    filtering(host, [PLAIN], [PLAIN], [PLAIN])
+    for vlan, outcome in ((0, A), (10, A), (1, T)):
+        change(host, BESIDE, forwarding=[ForwardingEntry(mac_of(WEB), "sticky", vlan)])
+        assert seen(host)[1] == outcome
+    filtering(host, [], [], [])
+    change(host, BRIDGE.device, vlan_filtering=False)
+    assert seen(host)[1] == A

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether who sends a packet on, or an answer, learns the hardware address of its neighbour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Neighbour,
+    PolicyRule,
+    Route,
+    Ruleset,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+
+from tests.unit.docker_host import WILDCARD, Bridge, DockerHost
+
+BRIDGE = Bridge(0)
+DEVICE = BRIDGE.device
+ADDRESS6, GATEWAY6, WEB6, PEER6 = "2001:db8::10", "fd00::1", "fd00::2", "fd00::3"
+SOLICITATION, ADVERTISEMENT = "135", "136"
+# Of a network without icc: nothing passes between its ports.
+ICC_OFF = f"-A FORWARD -i {DEVICE} -o {DEVICE} -j DROP"
+OWN_ACCEPT = f"-A FORWARD -i {DEVICE} -o {DEVICE} -p tcp -m tcp --dport 80 -j ACCEPT"
+
+
+def host_with_web(*, proxy: bool = False) -> DockerHost:
+    """Container web publishes 8080; peer is on the same network."""
+    host = DockerHost(proxy=proxy)
+    bridge = host.network()
+    host.container("web", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.container("peer", [bridge])
+    return host
+
+
+def dual(rules: Sequence[str] = ()) -> HostSnapshot:
+    """The same host with IPv6, its port published there as well; rules of table filter, all else is accepted."""
+    snapshot = host_with_web().snapshot()
+    own6 = {"eth0": [f"{ADDRESS6}/64", "fe80::10/64"], DEVICE: [f"{GATEWAY6}/64", "fe80::1/64"]}
+    links = [_with(link, own6.get(link.name, [])) for link in snapshot.links]
+    inner = []
+    for place, space in enumerate(snapshot.inner, 2):
+        own = f"fd00::{place}"
+        routes = [
+            Route("fd00::/64", 254, interfaces=[2]),
+            Route(f"{own}/128", 255, "local", interfaces=[2]),
+            Route("::/0", 254, gateways=[GATEWAY6], interfaces=[2]),
+        ]
+        own_inside = {"eth0": [f"{own}/64", f"fe80::{place}/64"]}
+        inside = [_with(link, own_inside.get(link.name, [])) for link in space.links]
+        listeners = [replace(item, address="::") for item in space.listeners]
+        inner.append(replace(space, links=inside, routes=[*space.routes, *routes], listeners=listeners))
+    uplink, bridge = 2, BRIDGE.index
+    routes = [
+        Route("fd00::/64", 254, interfaces=[bridge]),
+        Route("2001:db8::/64", 254, interfaces=[uplink]),
+        Route("::/0", 254, gateways=["2001:db8::1"], interfaces=[uplink]),
+        *(Route(f"{text}/128", 255, "local", interfaces=[bridge]) for text in (GATEWAY6, "fe80::1")),
+        *(Route(f"{text}/128", 255, "local", interfaces=[uplink]) for text in (ADDRESS6, "fe80::10")),
+    ]
+    nat = f"-A PREROUTING -d {ADDRESS6}/128 -p tcp -m tcp --dport 8080 -j DNAT --to-destination [{WEB6}]:80"
+    chains = ":INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+    text = f"*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{nat}\nCOMMIT\n"
+    text += f"*filter\n{chains}" + "".join(f"{rule}\n" for rule in rules) + "COMMIT\n"
+    assert snapshot.ruleset is not None
+    return replace(
+        snapshot,
+        links=links,
+        inner=inner,
+        routes=[*snapshot.routes, *routes],
+        ruleset=Ruleset({**snapshot.ruleset.save, "ip6tables-nft-save": text}),
+        sysctls={
+            **snapshot.sysctls,
+            "net.ipv6.conf.all.forwarding": "1",
+            "net.bridge.bridge-nf-call-ip6tables": "1",
+        },
+    )
+
+
+def _with(link: Link, addresses: list[str]) -> Link:
+    return replace(link, addresses=[*link.addresses, *addresses])
+
+
+def ask(snapshot: HostSnapshot, origin: Origin, destination: str = ADDRESS6, port: int = 8080) -> Path:
+    return predict(HostView.of(snapshot), Packet(origin, destination, "tcp", port))
+
+
+def kept(chain: str, kind: str, target: str = "DROP") -> str:
+    way = {"INPUT": "-i", "OUTPUT": "-o"}.get(chain, "-i")
+    return f"-A {chain} {way} {DEVICE} -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j {target}"
+
+
+PEER, FROM_OUTSIDE, HOST_ITSELF = Origin(CONTAINER, "peer"), Origin(OUTSIDE, "eth0"), Origin(HOST)
+
+
+def test_without_such_rules_all_are_answered() -> None:
+    snapshot = dual()
+    for origin in (PEER, FROM_OUTSIDE):
+        assert ask(snapshot, origin).seen == "answered"
+    assert ask(snapshot, HOST_ITSELF, WEB6, 80).seen == "answered"
+
+
+def test_a_hairpin_answer_has_to_find_who_asked_the_host() -> None:
+    path = ask(dual([OWN_ACCEPT, ICC_OFF]), PEER)
+    assert (path.verdict, path.seen) == ("no answer", "no answer")
+    assert path.reason.startswith(f"the answer is lost: container web does not learn the hardware address of {PEER6}")
+    # Who asks straight is found in vain before.
+    assert ask(dual([OWN_ACCEPT, ICC_OFF]), PEER, WEB6, 80).verdict == "unreachable"
+
+
+def test_a_hairpin_answer_arrives_where_discovery_and_answers_pass() -> None:
+    lets = [kept("FORWARD", kind, "ACCEPT") for kind in (SOLICITATION, ADVERTISEMENT)]
+    back = f"-A FORWARD -i {DEVICE} -o {DEVICE} -p tcp -m tcp --sport 80 -j ACCEPT"
+    assert ask(dual([OWN_ACCEPT, back, *lets, ICC_OFF]), PEER).seen == "answered"
+
+
+@pytest.mark.parametrize(("chain", "kind"), [("INPUT", SOLICITATION), ("OUTPUT", ADVERTISEMENT)])
+def test_a_gateway_that_is_not_found_leaves_answers_open(chain: str, kind: str) -> None:
+    """The host asks for the container from its link-local address."""
+    snapshot = dual([kept(chain, kind)])
+    path = ask(snapshot, FROM_OUTSIDE)
+    assert path.verdict == "unknown"
+    assert path.because.startswith(f"whether container web knows the hardware address of {GATEWAY6}: neighbour ")
+
+
+def test_who_was_asked_knows_who_asked_until_it_asks_itself() -> None:
+    """The host sends from its address on the bridge, and asks from there as well; the container confirms it in vain."""
+    path = ask(dual([kept("INPUT", SOLICITATION)]), HOST_ITSELF, WEB6, 80)
+    assert path.verdict == "unknown"
+    assert f"whether container web knows the hardware address of {GATEWAY6}" in path.because
+
+
+def test_a_packet_that_would_be_lost_all_the_same_has_no_answer_for_sure() -> None:
+    path = ask(dual([kept("INPUT", SOLICITATION), "-A FORWARD -j DROP"]), PEER, "2001:db8:1::9", 80)
+    assert (path.verdict, path.seen) == ("unreachable", "no answer")
+
+
+def test_nobody_answers_arp_from_the_loopback() -> None:
+    host = host_with_web()
+    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1").seen == "answered"
+    rule = f"-A POSTROUTING -o {DEVICE} -m addrtype --src-type LOCAL -j MASQUERADE\n"
+    snapshot = host.snapshot()
+    assert snapshot.ruleset is not None
+    saves = {name: text.replace(rule, "") for name, text in snapshot.ruleset.save.items()}
+    path = ask(replace(snapshot, ruleset=Ruleset(saves)), HOST_ITSELF, "127.0.0.1")
+    assert (path.verdict, path.seen) == ("unreachable", "no answer")
+    assert "martian source 127.0.0.1" in path.reason
+    # With a fixed entry it is sent, and dropped by who gets it.
+    known = replace(
+        snapshot, ruleset=Ruleset(saves), neighbours=[Neighbour("172.18.0.2", BRIDGE.index, "02:42:ac:12:00:02")]
+    )
+    assert ask(known, HOST_ITSELF, "127.0.0.1").seen == "timed out"
+
+
+@pytest.mark.parametrize(("strictness", "seen"), [("0", "timed out"), ("1", "no answer"), ("2", "no answer")])
+def test_a_policy_rule_keeps_the_host_from_answering_arp(strictness: str, seen: str) -> None:
+    host = host_with_web()
+    host.sysctls[f"net.ipv4.conf.{DEVICE}.rp_filter"] = strictness
+    snapshot = host.snapshot()
+    rules = [PolicyRule(100, 4, action="blackhole", source=BRIDGE.subnet), *snapshot.policy_rules]
+    rules.sort(key=lambda rule: rule.priority)
+    assert ask(snapshot, PEER, "203.0.113.9", 80).seen == "answered"
+    assert ask(replace(snapshot, policy_rules=rules), PEER, "203.0.113.9", 80).seen == seen
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "cause"),
+    [
+        (f"{DEVICE}.arp_ignore", "0", ""),
+        (f"{DEVICE}.arp_ignore", "1", ""),
+        ("all.arp_ignore", "2", ""),
+        (f"{DEVICE}.arp_ignore", "3", ""),
+        (f"{DEVICE}.arp_ignore", "8", "arp_ignore of"),
+        ("all.arp_ignore", "8", "arp_ignore of"),
+        (f"{DEVICE}.arp_filter", "1", ""),
+    ],
+)
+def test_settings_of_arp(setting: str, value: str, cause: str) -> None:
+    host = host_with_web()
+    host.sysctls[f"net.ipv4.conf.{setting}"] = value
+    path = ask(host.snapshot(), PEER, "203.0.113.9", 80)
+    assert path.verdict == ("unknown" if cause else "delivered"), path.reason
+    assert cause in path.because
+
+
+@pytest.mark.parametrize(("value", "is_told"), [("0", True), ("1", False), ("2", False)])
+def test_arp_announce_chooses_the_address_that_a_host_asks_from(value: str, is_told: bool) -> None:
+    """The container answers no question from addresses that it has no way back to."""
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.all.arp_announce"] = value
+    stack = HostView.of(host.snapshot()).host
+    uplink = stack.addresses(4, "eth0")[0].number
+    gateway = stack.addresses(4, DEVICE)[0].number
+    asked_from = stack.asks_from(4, DEVICE, uplink, gateway + 1)
+    assert asked_from == (uplink if is_told else gateway)
+
+
+@pytest.mark.parametrize(("kind", "seen"), [("", "refused"), ("blackhole", "timed out"), ("unreachable", "timed out")])
+def test_a_reset_by_a_bridge_port_needs_a_route_all_the_same(kind: str, seen: str) -> None:
+    """A route in the table of local addresses comes before that of the bridge."""
+    snapshot = dual(["-A INPUT -p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"])
+    routes = [*snapshot.routes, *([Route("::/0", 255, kind)] if kind else [])]
+    assert ask(replace(snapshot, routes=routes), PEER, GATEWAY6, 7000).seen == seen

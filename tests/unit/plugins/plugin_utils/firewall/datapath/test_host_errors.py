@@ -1,0 +1,99 @@
+"""Errors that the host sends about packets: from which address, with which mark, and what their route is asked with."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_errors import error_about
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings, Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    ICMP,
+    ICMPV6,
+    TCP,
+    address_text,
+    parse_address,
+)
+
+# What comes from CLIENT by eth1 has its way back by eth0.
+LINKS = [
+    Link(1, "lo", up=True, addresses=["127.0.0.1/8", "::1/128"]),
+    Link(2, "eth0", up=True, addresses=["192.0.2.10/24", "2001:db8::10/64"]),
+    Link(3, "eth1", up=True, addresses=["198.51.100.10/24", "2001:db8:1::10/64"]),
+]
+OWN = ("192.0.2.10", "198.51.100.10", "2001:db8::10", "2001:db8:1::10")
+ROUTES = [
+    Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]),
+    *[Route(f"{own}/{128 if ':' in own else 32}", 255, "local", interfaces=[2]) for own in OWN],
+]
+DEFAULT = Route("::/0", 254, gateways=["2001:db8::1"], interfaces=[2])
+PREFERRED = Route("::/0", 254, gateways=["2001:db8::1"], interfaces=[2], source="2001:db8::10")
+CLIENT = {4: "203.0.113.9", 6: "2001:db8:9::9"}
+SERVER = {4: "203.0.113.80", 6: "2001:db8:8::80"}
+ADMIN = "admin-prohibited"
+
+
+def packet(family: int, to: str = "") -> Flight:
+    """A SYN on its way through the host, from one device to the other."""
+    flight = Flight(family, TCP, number(CLIENT[family]), 40000, number(to or SERVER[family]), 80)
+    flight.iif, flight.oif, flight.mark = "eth1", "eth0", 7
+    return flight
+
+
+def number(text: str) -> int:
+    return parse_address(text)[1]
+
+
+def host(*routes: Route, **settings: str) -> Stack:
+    values = {key.replace("_", ".", 2): value for key, value in settings.items()}
+    return Stack("host", LINKS, [*ROUTES, *routes], [], None, settings=Settings(values))
+
+
+@pytest.mark.parametrize(
+    ("family", "to", "route", "source"),
+    [
+        (4, "", DEFAULT, "192.0.2.10"),
+        (6, "", DEFAULT, "2001:db8:1::10"),
+        (6, "", PREFERRED, "2001:db8::10"),
+        (4, "198.51.100.10", DEFAULT, "198.51.100.10"),
+        (6, "2001:db8::10", DEFAULT, "2001:db8::10"),
+    ],
+)
+def test_an_icmp_error_comes_from_the_asked_address_or_that_of_a_device(
+    family: int, to: str, route: Route, source: str
+) -> None:
+    """Of the way back for IPv4, of the one that the packet came in by for IPv6."""
+    error = error_about(host(route), packet(family, to), ADMIN)
+    assert address_text(family, error.flight.saddr) == source
+
+
+@pytest.mark.parametrize(("port", "source"), [("", "2001:db8:1::10"), ("veth1", "2001:db8::10")])
+def test_a_frame_that_a_bridge_port_has_translated_counts_as_come_in_where_it_leaves(port: str, source: str) -> None:
+    flight = packet(6)
+    flight.physin = port
+    flight.connection = Connection(TCP, (flight.saddr, 40000, number("2001:db8::10"), 8080))
+    flight.connection.dnat = True
+    error = error_about(host(DEFAULT), flight, ADMIN)
+    assert address_text(6, error.flight.saddr) == source
+
+
+@pytest.mark.parametrize(
+    ("family", "error", "asked"),
+    [
+        # The route chooses the source of an error of IPv4, and ports and protocol choose none for its resets.
+        (4, ADMIN, Asked(4, number(CLIENT[4]), mark=7, protocol=ICMP)),
+        (6, ADMIN, Asked(6, number(CLIENT[6]), number("2001:db8:1::10"), mark=7, protocol=ICMPV6)),
+        (4, "tcp reset", Asked(4, number(CLIENT[4]), number(SERVER[4]), mark=7)),
+        (6, "tcp reset", Asked(6, number(CLIENT[6]), number(SERVER[6]), "lo", 7, TCP, 80, 40000)),
+    ],
+)
+def test_what_the_route_of_an_error_is_asked_with(family: int, error: str, asked: Asked) -> None:
+    stack = host(DEFAULT, net_ipv4_fwmark_reflect="1", net_ipv6_fwmark_reflect="1")
+    assert error_about(stack, packet(family), error).asked == asked
+
+
+@pytest.mark.parametrize(("value", "mark"), [("0", 0), ("1", 7)])
+@pytest.mark.parametrize("error", [ADMIN, "tcp reset"])
+def test_an_error_has_the_mark_of_its_packet_where_it_is_told_so(error: str, value: str, mark: int) -> None:
+    assert error_about(host(DEFAULT, net_ipv4_fwmark_reflect=value), packet(4), error).flight.mark == mark

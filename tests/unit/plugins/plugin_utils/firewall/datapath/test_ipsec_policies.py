@@ -1,0 +1,160 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What IPsec policies of a host do to packets, each as real packets met it (see tests/integration/test_ipsec.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, IpsecTemplate
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    HostSnapshot,
+    Source,
+    load_snapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+
+from tests.unit.docker_host import ADDRESS, UPLINK, DockerHost
+
+ANY = "0.0.0.0/0"
+BEYOND = "203.0.113.9"
+OWN = "172.18.0.2/32"
+TUNNEL = [IpsecTemplate("tunnel")]
+EGRESS = Packet(Origin("container", "web"), BEYOND, "tcp", 443)
+PUBLISHED = Packet(Origin("outside", UPLINK), ADDRESS, "tcp", 8080)
+FROM_HOST = Packet(Origin("host"), "172.18.0.2", "tcp", 80)
+
+
+def made(*policies: IpsecPolicy, **other: list[str]) -> HostSnapshot:
+    host = DockerHost(proxy=False)
+    host.container("web", [host.network()], listen=[("tcp", 80)], publish=[PublishedPort("tcp", 80, ADDRESS, 8080)])
+    host.ipsec = Ipsec(sorted(policies, key=lambda item: (item.priority, item.index)), **other)
+    return host.snapshot()
+
+
+def path(packet: Packet, *policies: IpsecPolicy, **other: list[str]) -> Path:
+    return predict(HostView.of(made(*policies, **other)), packet)
+
+
+def test_without_policies_nothing_is_in_the_way() -> None:
+    assert [path(packet).verdict for packet in (EGRESS, PUBLISHED, FROM_HOST)] == ["delivered"] * 3
+
+
+@pytest.mark.parametrize("direction", ["out", "fwd"])
+def test_what_is_blocked_ahead_of_forward_never_meets_its_rules(direction: str) -> None:
+    found = path(EGRESS, IpsecPolicy(direction, 4, OWN, ANY, "block"))
+    assert (found.verdict, found.seen) == ("dropped", "timed out")
+    assert found.reason.startswith(f"the IPsec policy src {OWN} dst {ANY} dir {direction} priority 0 action block")
+    assert found.hops[-1].place == "ipsec"
+    assert not [hop for hop in found.hops if hop.place == "forward"]
+
+
+def test_what_is_masqueraded_meets_policies_for_the_hosts_address() -> None:
+    found = path(EGRESS, IpsecPolicy("out", 4, f"{ADDRESS}/32", ANY, "block"))
+    assert found.verdict == "dropped"
+    assert [hop.place for hop in found.hops][-2:] == ["postrouting", "ipsec"]
+
+
+def test_answers_are_asked_for_as_they_came() -> None:
+    assert path(EGRESS, IpsecPolicy("fwd", 4, ANY, OWN, "block")).verdict == "delivered"
+    found = path(EGRESS, IpsecPolicy("fwd", 4, ANY, f"{ADDRESS}/32", "block"))
+    assert (found.verdict, found.seen) == ("no answer", "timed out")
+    assert path(PUBLISHED, IpsecPolicy("fwd", 4, ANY, f"{ADDRESS}/32", "block")).verdict == "dropped"
+    by_port = IpsecPolicy("fwd", 4, ANY, ANY, "block", protocol=6, destination_port=80, destination_port_mask=0xFFFF)
+    assert path(PUBLISHED, by_port).verdict == "delivered"
+    assert path(PUBLISHED, replace(by_port, destination_port=8080)).verdict == "dropped"
+
+
+def test_the_host_itself_is_told_at_once() -> None:
+    found = path(FROM_HOST, IpsecPolicy("out", 4, ANY, OWN, "block"))
+    assert (found.verdict, found.seen) == ("unreachable", "unreachable")
+    assert not [hop for hop in found.hops if hop.place == "output"]
+
+
+def test_what_a_tunnel_takes_is_open() -> None:
+    found = path(EGRESS, IpsecPolicy("out", 4, ANY, "203.0.113.0/24", templates=TUNNEL))
+    assert (found.verdict, found.seen) == ("unknown", "unknown")
+    assert "see ip -s xfrm policy and ip xfrm state" in found.because
+
+
+def test_tunnels_between_other_networks_change_nothing() -> None:
+    for direction in ("in", "out", "fwd"):
+        other = IpsecPolicy(direction, 4, "10.1.0.0/16", "10.2.0.0/16", templates=TUNNEL)
+        for packet in (EGRESS, PUBLISHED, FROM_HOST):
+            assert path(packet, other).verdict == "delivered"
+
+
+def test_what_comes_in_plain_and_was_to_be_ipsec_is_lost() -> None:
+    wanted = IpsecPolicy("fwd", 4, ANY, ANY, templates=TUNNEL)
+    found = path(PUBLISHED, wanted)
+    assert found.verdict == "dropped"
+    assert "wants it as IPsec, which it is not" in found.reason
+    optional = replace(wanted, templates=[IpsecTemplate("tunnel", optional=True)])
+    assert path(PUBLISHED, optional).verdict == "delivered"
+
+
+def test_the_lowest_number_decides_and_of_equal_ones_the_oldest() -> None:
+    block, allow = IpsecPolicy("out", 4, ANY, ANY, "block", 5, index=9), IpsecPolicy("out", 4, ANY, ANY)
+    assert path(EGRESS, block, replace(allow, priority=4, index=17)).verdict == "delivered"
+    assert path(EGRESS, block, replace(allow, priority=5, index=17)).verdict == "dropped"
+    assert path(EGRESS, block, replace(allow, priority=5, index=1)).verdict == "delivered"
+
+
+def test_a_selector_that_cannot_be_told_is_open_where_it_matters() -> None:
+    block = IpsecPolicy("out", 4, ANY, ANY, "block", 5, interface=2)
+    assert "whether the IPsec policy" in path(EGRESS, block).because
+    assert path(EGRESS, block).verdict == "unknown"
+    assert path(EGRESS, replace(block, destination="10.0.0.0/8")).verdict == "delivered"
+    # Whichever of them takes it, it is blocked.
+    assert path(EGRESS, block, replace(block, interface=0, priority=6)).verdict == "unknown"
+    assert path(EGRESS, replace(block, action="allow"), IpsecPolicy("out", 4, ANY, ANY)).verdict == "delivered"
+
+
+def test_policies_of_interfaces_marks_and_other_families_are_none_of_a_plain_packet() -> None:
+    block = IpsecPolicy("out", 4, ANY, ANY, "block")
+    for other in (replace(block, if_id=7), replace(block, mark=5, mask=0xFF), replace(block, family=6, source="::/0")):
+        assert path(EGRESS, replace(other, destination="::/0" if other.family == 6 else ANY)).verdict == "delivered"
+    assert path(EGRESS, replace(block, mark=0, mask=0xFF)).verdict == "dropped"
+
+
+@pytest.mark.parametrize("direction", ["out", "fwd"])
+def test_a_direction_that_is_blocked_as_a_whole(direction: str) -> None:
+    assert path(EGRESS, blocked=[direction]).verdict == "dropped"
+    allowed = IpsecPolicy(direction, 4, ANY, ANY)
+    assert path(EGRESS, allowed, blocked=[direction]).verdict == "delivered"
+
+
+def test_interfaces_can_be_exempt() -> None:
+    block = IpsecPolicy("out", 4, OWN, ANY, "block")
+    assert path(EGRESS, block, exempt=["net.ipv4.conf.eth0.disable_xfrm"]).verdict == "delivered"
+    assert path(EGRESS, block, exempt=["net.ipv4.conf.lo.disable_xfrm"]).verdict == "dropped"
+    came = IpsecPolicy("fwd", 4, OWN, ANY, "block")
+    assert path(EGRESS, came, exempt=["net.ipv4.conf.all.disable_policy"]).verdict == "delivered"
+    assert path(EGRESS, came, exempt=["net.ipv4.conf.eth0.disable_policy"]).verdict == "dropped"
+
+
+def test_policies_that_could_not_be_read_and_snapshots_that_do_not_know_them() -> None:
+    snapshot = made()
+    refused = {**snapshot.sources, "ipsec": Source(read=False, kind="denied")}
+    found = predict(HostView.of(replace(snapshot, sources=refused)), EGRESS)
+    assert found.because == "whether an IPsec policy takes it: none could be read"
+    older = {name: source for name, source in snapshot.sources.items() if name != "ipsec"}
+    assert predict(HostView.of(replace(snapshot, sources=older)), EGRESS).verdict == "delivered"
+
+
+def test_they_are_kept_in_a_saved_snapshot() -> None:
+    snapshot = made(IpsecPolicy("out", 4, OWN, ANY, templates=TUNNEL), blocked=["in"])
+    assert load_snapshot(snapshot.to_json()).ipsec == snapshot.ipsec
+
+
+def test_a_container_with_policies_of_its_own_is_open() -> None:
+    snapshot = made()
+    inner = [replace(space, ipsec=True) for space in snapshot.inner]
+    found = predict(HostView.of(replace(snapshot, inner=inner)), EGRESS)
+    assert "container web has IPsec policies of its own" in found.because

@@ -1,0 +1,109 @@
+"""Lookups in routing tables by policy rules; tests/differential/route_lookups.py compares them with the kernel's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked, Decision, Fib
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+
+LINKS = [Link(1, "lo"), Link(2, "eth0"), Link(3, "eth1")]
+ROUTES = [
+    Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]),
+    Route("192.0.2.0/24", 254, interfaces=[2], source="192.0.2.10"),
+    Route("192.0.2.10/32", 255, "local", interfaces=[2], source="192.0.2.10"),
+    Route("198.51.100.0/24", 254, interfaces=[3], metric=20),
+    Route("198.51.100.0/24", 254, interfaces=[2], metric=10),
+    Route("203.0.113.0/24", 100, interfaces=[3]),
+    Route("203.0.113.128/25", 254, "throw"),
+    Route("203.0.113.7/32", 254, "unreachable"),
+]
+DEFAULTS = [PolicyRule(priority, 4, table=table) for priority, table in ((0, 255), (32766, 254), (32767, 253))]
+
+
+def find(destination: str, rules: list[PolicyRule] | None = None, **asked: Any) -> Decision:
+    fib = Fib(ROUTES, sorted([*DEFAULTS, *(rules or [])], key=lambda rule: rule.priority), LINKS)
+    return fib.lookup(Asked(4, parse_address(destination)[1])._replace(**asked))
+
+
+@pytest.mark.parametrize(
+    ("destination", "kind", "device", "gateway"),
+    [
+        ("192.0.2.77", "unicast", "eth0", ""),
+        ("8.8.8.8", "unicast", "eth0", "192.0.2.1"),
+        ("192.0.2.10", "local", "eth0", ""),
+        ("198.51.100.1", "unicast", "eth0", ""),
+        ("203.0.113.7", "unreachable", "", ""),
+        ("203.0.113.200", "no route", "", ""),
+    ],
+)
+def test_longest_prefix_then_lowest_metric_of_the_first_table_that_has_a_route(
+    destination: str, kind: str, device: str, gateway: str
+) -> None:
+    found = find(destination)
+    assert (found.kind, found.device, found.gateway) == (kind, device, gateway)
+
+
+RULE = PolicyRule(100, 4, table=100)
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "applies"),
+    [
+        (replace(RULE, mark=7, mask=0xF), {"mark": 0x17}, True),
+        (replace(RULE, mark=7, mask=0xF), {"mark": 8}, False),
+        (replace(RULE, source="10.0.0.0/8"), {"source": parse_address("10.1.1.1")[1]}, True),
+        (replace(RULE, source="10.0.0.0/8"), {}, False),
+        (replace(RULE, source="10.0.0.0/8", inverted=True), {}, True),
+        (replace(RULE, incoming="eth1"), {"incoming": "eth1"}, True),
+        (replace(RULE, incoming="lo"), {}, True),
+        (replace(RULE, protocol=17, destination_ports=[50, 60]), {"protocol": 17, "port": 53}, True),
+        (replace(RULE, protocol=17, destination_ports=[50, 60]), {"protocol": 6, "port": 53}, False),
+        # Nothing is ever sent by a socket that is bound to a device.
+        (replace(RULE, outgoing="eth1"), {}, False),
+        # There is no VRF whose device could be asked for.
+        (replace(RULE, other=["l3mdev"]), {}, False),
+    ],
+)
+def test_selectors_of_rules(rule: PolicyRule, asked: dict[str, Any], applies: bool) -> None:
+    assert (find("203.0.113.1", [rule], **asked).device == "eth1") is applies
+
+
+def test_rule_with_a_selector_that_is_not_known_leaves_it_open_unless_another_one_excludes_it() -> None:
+    rule = replace(RULE, other=["uidrange"])
+    assert find("203.0.113.1", [rule]).kind == "uncertain"
+    assert "uidrange" in find("203.0.113.1", [rule]).why
+    assert find("203.0.113.1", [replace(rule, mark=1, mask=1)]).device == "eth0"
+
+
+def test_a_rule_that_does_nothing_and_one_that_leads_on_to_a_later_one() -> None:
+    assert find("203.0.113.1", [replace(RULE, action="nop")]).device == "eth0"
+    over = replace(RULE, priority=50, action="goto", goto=200)
+    assert find("203.0.113.1", [over, RULE]).device == "eth0"
+    assert find("203.0.113.1", [replace(over, goto=100), RULE]).device == "eth1"
+
+
+def test_a_rule_can_leave_out_routes_that_are_too_short() -> None:
+    short = PolicyRule(100, 4, table=254, suppress_prefix_length=0)
+    rules = [short, PolicyRule(101, 4, "prohibit")]
+    assert find("8.8.8.8", rules).kind == "prohibit"
+    assert find("192.0.2.77", rules).device == "eth0"
+    assert find("203.0.113.7", rules).kind == "unreachable"
+
+
+def test_a_mark_that_is_not_known_leaves_it_open_whether_a_rule_applies() -> None:
+    found = find("203.0.113.1", [replace(RULE, mark=7, mask=0xF)], mark=None)
+    assert (found.kind, found.why) == ("uncertain", "whether policy rule 100 applies (its mark or port)")
+
+
+def test_route_by_several_ways_is_uncertain() -> None:
+    fib = Fib([Route("0.0.0.0/0", 254, interfaces=[2, 3])], [], LINKS)
+    assert fib.lookup(Asked(4, 1)).kind == "uncertain"
+
+
+def test_route_that_is_down_does_not_count() -> None:
+    fib = Fib([replace(route, usable=route.metric != 10) for route in ROUTES], [], LINKS)
+    assert fib.lookup(Asked(4, parse_address("198.51.100.1")[1])).device == "eth1"

@@ -1,0 +1,94 @@
+"""A SYN that is sent again because its answer was lost: rules that refuse it now are what its sender sees."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import NO_ANSWER, Path
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+
+from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
+
+
+def asked(rule: str, protocol: str = "tcp") -> tuple[str, str]:
+    """How a question from outside to a published port ends where this rule stands in FORWARD."""
+    host = DockerHost()
+    listens = (protocol, 80)
+    host.container("web", [host.network()], [PublishedPort(protocol, 80, WILDCARD, 8080)], [listens])
+    host.own_rules["filter", "FORWARD"] = [rule]
+    path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, protocol, 8080))
+    return path.verdict, path.seen
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"),
+    [
+        ("REJECT --reject-with tcp-reset", "refused"),
+        ("REJECT --reject-with icmp-port-unreachable", "refused"),
+        ("REJECT --reject-with icmp-host-unreachable", "unreachable"),
+        ("DROP", "timed out"),
+    ],
+)
+def test_rules_know_the_repeated_syn_as_part_of_an_established_connection(target: str, seen: str) -> None:
+    rule = f"-p tcp -m conntrack --ctstate ESTABLISHED -j {target}"
+    assert asked(rule) == (NO_ANSWER, seen)
+
+
+def test_a_rule_that_only_ends_answers_lets_the_repeated_syn_pass() -> None:
+    assert asked("-p tcp -m conntrack --ctdir REPLY -j REJECT --reject-with tcp-reset") == (NO_ANSWER, "timed out")
+
+
+def test_no_kernel_sends_a_datagram_again() -> None:
+    rule = "-p udp -m conntrack --ctstate ESTABLISHED -j REJECT --reject-with icmp-port-unreachable"
+    assert asked(rule, "udp") == (NO_ANSWER, "timed out")
+
+
+_RESETS_ANSWERS = "-i eth0 -p tcp -m conntrack --ctdir REPLY -j REJECT --reject-with tcp-reset"
+
+
+def asked_outside(in_forward: str, *in_output: str) -> Path:
+    """How a container's question to the outside ends, whose answer comes in by a device that is no bridge port."""
+    host = DockerHost()
+    host.container("web", [host.network()])
+    host.own_rules["filter", "FORWARD"] = [in_forward]
+    host.own_rules["filter", "OUTPUT"] = list(in_output)
+    return predict(HostView.of(host.snapshot()), Packet(Origin(CONTAINER, "web"), "203.0.113.9", "tcp", 443))
+
+
+@pytest.mark.parametrize(
+    ("rule", "seen"),
+    [
+        ("-p tcp -m tcp --tcp-flags RST RST -j REJECT --reject-with icmp-net-unreachable", "unreachable"),
+        ("-m conntrack --ctstate RELATED --ctdir ORIGINAL -j REJECT --reject-with icmp-port-unreachable", "refused"),
+        # No reset is answered by another one (nf_reject_ip_tcphdr_get()).
+        ("-p tcp -m tcp --tcp-flags RST RST -j REJECT --reject-with tcp-reset", "timed out"),
+        ("-p tcp -m tcp --tcp-flags RST RST -j DROP", "timed out"),
+        ("-m conntrack --ctstate RELATED --ctdir REPLY -j REJECT --reject-with icmp-net-unreachable", "timed out"),
+    ],
+)
+def test_an_error_about_the_reset_of_an_answer_comes_to_whoever_asks(rule: str, seen: str) -> None:
+    path = asked_outside(_RESETS_ANSWERS, rule)
+    assert (path.verdict, path.seen) == (NO_ANSWER, seen)
+    assert ("the reset for who answers is turned away" in path.reason) == (seen != "timed out")
+
+
+def test_an_error_about_a_reset_that_rules_stop_is_not_heard_of() -> None:
+    path = asked_outside(_RESETS_ANSWERS, "-p icmp -j DROP", "-j REJECT --reject-with icmp-net-unreachable")
+    assert (path.verdict, path.seen) == (NO_ANSWER, "timed out")
+
+
+def test_an_error_about_the_reset_of_data_is_a_passing_one() -> None:
+    data = "-i eth0 -p tcp -m tcp ! --tcp-flags SYN,ACK SYN,ACK -j REJECT --reject-with tcp-reset"
+    path = asked_outside(data, "-p tcp -m tcp --tcp-flags RST RST -j REJECT --reject-with icmp-net-unreachable")
+    assert (path.verdict, path.seen) == (NO_ANSWER, "timed out")
+
+
+def test_the_reset_of_an_answer_by_a_bridge_port_passes_no_rule() -> None:
+    host = DockerHost()
+    host.container("web", [host.network()], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.own_rules["filter", "FORWARD"] = ["-o eth0 -p tcp -j REJECT --reject-with tcp-reset"]
+    host.own_rules["filter", "OUTPUT"] = ["-p tcp -j REJECT --reject-with icmp-net-unreachable"]
+    path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 8080))
+    assert (path.verdict, path.seen) == (NO_ANSWER, "timed out")
