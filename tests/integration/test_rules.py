@@ -12,13 +12,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPARISONS = 1000
-SEED = 7
+SEED = 2
 
 
 def test_the_kernel_does_to_probes_what_the_evaluator_predicts() -> None:
     # In a process of its own: it moves from one network namespace to another.
     done = subprocess.run(
-        [sys.executable, "-m", "tests.differential.rules", f"--cases={COMPARISONS}", f"--seed={SEED}", "--seconds=20"],
+        [sys.executable, "-m", "tests.differential.rules", f"--cases={COMPARISONS}", f"--seed={SEED}"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT / ".build")},
         capture_output=True,
