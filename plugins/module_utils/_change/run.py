@@ -17,12 +17,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import missing_library
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+
+if TYPE_CHECKING:
+    # Changes find what they lack here, and can be carried out without Ansible.
+    from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 
 LOCK_PATH = "/run/dockernet-baseline.lock"
 WAIT_SECONDS = 60.0
