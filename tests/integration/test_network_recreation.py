@@ -40,7 +40,7 @@ PROGRAM = """
 import os, subprocess, sys
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkWish
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkRequest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
@@ -54,8 +54,8 @@ class Api(EngineNetworks):
         {created}
         return network_id
 api = Api("unix:///var/run/docker.sock")
-wish = NetworkWish("networks[0]", "shop", mtu=1400, bridge_name={bridge!r})
-change = NetworkChange([wish], "allow", [], api, run_command, read_snapshot)
+request = NetworkRequest("networks[0]", "shop", mtu=1400, bridge_name={bridge!r})
+change = NetworkChange([request], "allow", [], api, run_command, read_snapshot)
 try:
     change.apply(change.plan())
 except ChangeFailed as error:
@@ -67,7 +67,9 @@ def recreate_while(host: Host, *, removed: str = "pass", created: str = "pass", 
     """Make the network shop anew with another MTU, while something happens."""
     install_readers(host)
     program = PROGRAM.format(place=PLACE, removed=removed, created=created, bridge=bridge)
-    return host.run(["/usr/bin/python3", "-"], stdin=program, check=False)
+    done = host.run(["/usr/bin/python3", "-"], stdin=program, check=False)
+    assert "Traceback" not in done.err, done.err
+    return done
 
 
 def deploy(host: Host) -> None:

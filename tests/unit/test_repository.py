@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import typing as t
@@ -222,6 +223,33 @@ def touching(path: Path) -> list[str]:
 @pytest.mark.parametrize("name", PLANS)
 def test_plan_is_pure(name: str) -> None:
     assert [what for path in sorted(reached_from(ROOT / name)) for what in touching(path)] == []
+
+
+IMPORT = re.compile(r"^from (ansible_collections\.dockernet\.baseline\.[\w.]+) import ([\w, ]+)$", re.MULTILINE)
+
+
+def test_programs_in_the_texts_of_tests_import_what_there_is() -> None:
+    """They run on lab hosts, where no linter and no type checker sees them."""
+    texts = [(path, path.read_text(encoding="utf-8")) for path in sorted((ROOT / "tests").rglob("*.py"))]
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name.strip()} of {module}"
+        for path, text in texts
+        for module, names in IMPORT.findall(text)
+        for name in names.split(",")
+        if not has_name(module, name.split(" as ")[0].strip())
+    ]
+    assert wrong == []
+
+
+@functools.cache
+def has_name(module: str, name: str) -> bool:
+    """Whether a module of the collection, or a package of modules, has a name to import."""
+    path = ROOT / module.removeprefix("ansible_collections.dockernet.baseline.").replace(".", "/")
+    if path.is_dir():
+        return (path / f"{name}.py").is_file() or (path / name).is_dir()
+    text = path.with_suffix(".py").read_text(encoding="utf-8") if path.with_suffix(".py").is_file() else ""
+    defined = rf"^(?:(?:class|def) {name}\b|[\w, ]*\b{name}\b[^=\n]*=|from .* import .*\b{name}\b|    {name},)"
+    return re.search(defined, text, re.MULTILINE) is not None
 
 
 def test_no_empty_package_files() -> None:
