@@ -20,7 +20,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
+    read_container_namespaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
@@ -139,7 +141,7 @@ def main() -> None:
     print("namespaces of containers     s   ms for each")
     for count in NAMESPACES:
         with containers(count) as listed:
-            took = processor_time(lambda listed=listed: read_inner(listed))  # type: ignore[misc]
+            took = processor_time(lambda listed=listed: read_container_namespaces(listed))  # type: ignore[misc]
         print(f"{count:24,} {took:5.2f} {1000 * took / count:13.2f}")
     print("links of a host       s     MB   pyroute2: s     MB   times as long")
     for count in LINKS:

@@ -130,7 +130,7 @@ def unforeseen_by_readers(found: Prediction, before: HostSnapshot, after: HostSn
     if found.restart:
         free |= {"daemon", "service", "proxies", "ruleset", "sysctls", "networks", "routes"}
         # docker-proxy, or dockerd in its place, listens anew; so does dockerd's name server inside the containers.
-        free |= {"listeners", "inner"}
+        free |= {"listeners", "container_namespaces"}
     if any(name.endswith(".mtu") for name in found.possible):
         free |= {"links"}
     if found.restart and found.disrupted:

@@ -23,7 +23,9 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
+    read_container_namespaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
@@ -31,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
 
 from tests.differential.namespaces import answer_soon, inside, new_namespace
 from tests.differential.rules_lab import set_sysctl
@@ -86,7 +88,7 @@ class RecordedLab:
                 routes=read_routes(),
                 policy_rules=read_policy_rules(),
                 listeners=read_listeners({link.index: link.name for link in links}, lambda: own),
-                inner=read_inner(containers).namespaces,
+                container_namespaces=read_container_namespaces(containers).namespaces,
                 sysctls=read_sysctls(),
                 proxies=[],
                 ruleset=read_ruleset(run_command),
@@ -137,7 +139,7 @@ class RecordedLab:
             with inside(path):
                 wait_for(_settled, 20, "the addresses of a namespace")
 
-    def _plug_container(self, name: str, space: InnerNamespace) -> None:
+    def _plug_container(self, name: str, space: ContainerNamespace) -> None:
         nsid = next(item.nsid for item in self.recorded.containers if item.name == name)
         names = {link.index: link.name for link in self.recorded.links}
         for link in space.links:
@@ -205,8 +207,8 @@ def _plugged(recorded: model.HostSnapshot) -> list[Any]:
     return [item for item in recorded.containers if any(end.address for end in item.endpoints)]
 
 
-def _spaces(recorded: model.HostSnapshot) -> list[tuple[str, InnerNamespace]]:
-    by_inode = {space.inode: space for space in recorded.inner}
+def _spaces(recorded: model.HostSnapshot) -> list[tuple[str, ContainerNamespace]]:
+    by_inode = {space.inode: space for space in recorded.container_namespaces}
     return [(item.name, by_inode[item.netns or 0]) for item in _plugged(recorded)]
 
 

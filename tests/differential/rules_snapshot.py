@@ -6,7 +6,9 @@ import os
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
+    read_container_namespaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
@@ -26,7 +28,7 @@ READ = (
     model.ROUTES,
     model.POLICY_RULES,
     model.LISTENERS,
-    model.INNER,
+    model.CONTAINER_NAMESPACES,
     model.SYSCTL,
     model.PROCESSES,
     model.RULESET,
@@ -61,7 +63,7 @@ def read_router(lab: RulesLab) -> model.HostSnapshot:
         routes=read_routes(),
         policy_rules=read_policy_rules(),
         listeners=read_listeners({link.index: link.name for link in links}, lambda: own),
-        inner=read_inner(containers).namespaces,
+        container_namespaces=read_container_namespaces(containers).namespaces,
         sysctls=read_sysctls(),
         ruleset=read_ruleset(run_command),
     )

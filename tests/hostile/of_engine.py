@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     NAMESPACES,
     PROCESSES,
 )
@@ -22,7 +22,7 @@ from tests.hostile.hosts import STRANGERS
 from tests.hostile.world import World
 
 # What no one who starts a container decides.
-_ALL_OF_IT = (ENGINE, NAMESPACES, INNER)
+_ALL_OF_IT = (ENGINE, NAMESPACES, CONTAINER_NAMESPACES)
 _ENDLESS = b'"' + b"x" * 65536
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -43,7 +43,7 @@ def words_of_strangers_containers(world: World, dice: random.Random) -> None:
         if dice.random() < 0.2:
             # Of a process that is gone, or another's: its namespace is not read, and no one else's is concerned.
             document["State"]["Pid"] = dice.choice((0, -1, 1, 2**22, 2**31, 2**63, 999_999))
-            world.touched.update((NAMESPACES, INNER))
+            world.touched.update((NAMESPACES, CONTAINER_NAMESPACES))
         host = document["HostConfig"]
         if dice.random() < 0.3:
             host["NetworkMode"] = dice.choice((nasty.word(dice), f"container:{document['Id']}", "host", "none"))

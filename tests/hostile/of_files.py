@@ -6,9 +6,9 @@ import random
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     NAMESERVERS,
     NAMESPACES,
     PROCESSES,
@@ -20,7 +20,7 @@ from tests.hostile.hostilities import hostility
 from tests.hostile.special_files import KINDS
 from tests.hostile.world import World
 
-_WHO_RUNS = (ENGINE, NAMESPACES, INNER, PROCESSES, SERVICE)
+_WHO_RUNS = (ENGINE, NAMESPACES, CONTAINER_NAMESPACES, PROCESSES, SERVICE)
 FILES: dict[str, tuple[str, ...]] = {
     "etc/docker/daemon.json": (DAEMON_CONFIG, *_WHO_RUNS),
     "etc/sysctl.d/50-forward.conf": (BOOT,),
@@ -119,4 +119,4 @@ def sysctls_of_odd_content(world: World, dice: random.Random) -> None:
             world.gone.add(name)
         else:
             world.files[name] = dice.choice((b"", b"\xff\n", b"-1\n", b"9" * 30 + b"\n", b"x\n", b"1\t2\t3\n", b"\0"))
-    world.touched.update(("sysctl", INNER))
+    world.touched.update(("sysctl", CONTAINER_NAMESPACES))

@@ -13,9 +13,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Listener, Neighbour, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     IPSEC,
     LINKS,
     LISTENERS,
@@ -72,13 +72,13 @@ _PLACES: dict[say.Question, tuple[str, ...]] = {
     (SOCK_DIAG, say.BY_FAMILY, socket.AF_INET, 6): (LISTENERS,),
     (SOCK_DIAG, say.BY_FAMILY, socket.AF_INET6, 17): (LISTENERS,),
     (NETFILTER, 1 << 8 | 1, socket.AF_INET, 0): (CONNTRACK,),
-    (ROUTE, say.GETNSID, 0, 0): (NAMESPACES, INNER),
-    say.UNIX: (ENGINE, NAMESPACES, INNER, PROCESSES, DAEMON_CONFIG, SERVICE),
+    (ROUTE, say.GETNSID, 0, 0): (NAMESPACES, CONTAINER_NAMESPACES),
+    say.UNIX: (ENGINE, NAMESPACES, CONTAINER_NAMESPACES, PROCESSES, DAEMON_CONFIG, SERVICE),
     (XFRM, 21, 0, 0): (IPSEC,),
     (XFRM, 40, 0, 0): (IPSEC,),
 }
 # What else is known by the names and ids of links.
-_FOLLOWED = {LINKS: (LISTENERS, MANAGED_LINKS, INNER, NAMESPACES, PROCESSES)}
+_FOLLOWED = {LINKS: (LISTENERS, MANAGED_LINKS, CONTAINER_NAMESPACES, NAMESPACES, PROCESSES)}
 
 
 def _of_strangers(world: World, dice: random.Random) -> Space:

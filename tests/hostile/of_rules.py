@@ -195,4 +195,4 @@ def systemd_says_odd_things(world: World, dice: random.Random) -> None:
     )
     world.special.setdefault("tmp/fifo", "fifo")
     world.programs[name] = dice.choice(((0, "\n".join(lines), ""), (0, "\n".join(lines), ""), dice.choice(_FAILURES)))
-    world.touched.update((SERVICE, "engine", "namespaces", "inner", "daemon_config", "processes"))
+    world.touched.update((SERVICE, "engine", "namespaces", "container_namespaces", "daemon_config", "processes"))

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import Inside, read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
+    Inside,
+    read_container_namespaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
 
 SECONDS = 30.0
 MARK = "192.0.2.77"
@@ -52,10 +55,12 @@ def place() -> Iterator[Callable[[str], int]]:
         process.wait()
 
 
-def read(pids: dict[str, int]) -> tuple[Inside, dict[str, InnerNamespace]]:
+def read(pids: dict[str, int]) -> tuple[Inside, dict[str, ContainerNamespace]]:
     """What is read of the namespaces, and those that were, by the names given to them."""
     inodes = {name: os.stat(f"/proc/{pid}/ns/net").st_ino for name, pid in pids.items()}
-    inside = read_inner([Container(name, name, pid=pid, netns=inodes[name]) for name, pid in pids.items()])
+    inside = read_container_namespaces(
+        [Container(name, name, pid=pid, netns=inodes[name]) for name, pid in pids.items()]
+    )
     by_inode = {space.inode: space for space in inside.namespaces}
     return inside, {name: by_inode[inode] for name, inode in inodes.items() if inode in by_inode}
 

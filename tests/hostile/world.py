@@ -233,7 +233,7 @@ def _kernel(world: World) -> None:
     host.add(say.TABLES, *map(say.nft_table, tables))
     host.add(say.GENERATION, say.nft_generation(7))
     host.nsids = {item.pid: item.nsid for item in snapshot.containers if item.pid and item.nsid is not None}
-    for inner in snapshot.inner:
+    for inner in snapshot.container_namespaces:
         space = world.spaces.setdefault(f"space{inner.inode}", Space())
         _fill(space, inner.links, inner.routes, inner.rules or _RULES)
         for listener in inner.listeners:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
+    HostSnapshot,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
@@ -121,12 +124,12 @@ def test_a_container_that_cannot_be_read_is_unknown_and_the_others_are_judged(fr
     odd.net([sys.executable, "-c", LONG_ROUTE.format(gateway=gateway)])
     snapshot = read_host(host)
     (gap,) = snapshot.gaps
-    assert (gap.source, gap.kind, gap.name) == (INNER, "container", "odd")
+    assert (gap.source, gap.kind, gap.name) == (CONTAINER_NAMESPACES, "container", "odd")
     assert "a route with thousands of next hops" in gap.reason
-    assert snapshot.was_read(INNER)
+    assert snapshot.was_read(CONTAINER_NAMESPACES)
 
     found = outcomes(snapshot)
-    inner = {check.id for check in CHECKS if INNER in check.needs}
+    inner = {check.id for check in CHECKS if CONTAINER_NAMESPACES in check.needs}
     assert {item for item in usual if item[2] == "fail"} <= found
     assert {check for check, name, outcome in found if name == "odd" and outcome == "unknown"} == inner
     assert not {item for item in found if item[0] in inner and item[2] == "pass"}
@@ -143,7 +146,7 @@ def test_a_container_with_very_many_routes_eats_neither_time_nor_memory(fresh_ho
     (gap,) = snapshot.gaps
     assert gap.name == "odd"
     assert "more in it than the 4 MiB that are read of each" in gap.reason
-    assert len(snapshot.inner) == 1
+    assert len(snapshot.container_namespaces) == 1
     assert ("publish.dead", "odd", "unknown") in outcomes(snapshot)
 
 

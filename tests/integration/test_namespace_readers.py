@@ -8,7 +8,8 @@ import sys
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    InnerNamespace,
+    BridgeSetting,
+    ContainerNamespace,
     Link,
     Listener,
     PolicyRule,
@@ -62,10 +63,11 @@ def test_links() -> None:
     calls = {name: (found[name].calls_iptables, found[name].calls_ip6tables) for name in ("br0", "br1", "three")}
     assert calls == {"br0": (True, False), "br1": (False, True), "three": (None, None)}
     switches = ["learning off", "flood off", "proxy_arp on", "mcast_flood off", "bcast_flood off"]
-    assert found["four"].settings == ["state listening", *switches]
-    assert found["br2"].settings == ["ageing_time 0"]
+    assert [str(item) for item in found["four"].settings] == ["state listening", *switches]
+    assert found["br2"].settings == [BridgeSetting("ageing_time", "0")]
     # Its bridge is down.
-    assert (found["two"].settings, found["three"].settings, found["br0"].settings) == (["state disabled"], [], [])
+    assert found["two"].settings == [BridgeSetting("state", "disabled")]
+    assert (found["three"].settings, found["br0"].settings) == ([], [])
     assert (found["one"].master, found["one"].peer_index) == (found["br0"].index, found["one-c"].index)
 
 
@@ -282,7 +284,7 @@ moved = Container("3", "moved", pid=os.getpid(), netns=1)
 ended = Container("4", "ended", pid=2**22 + 1, netns=2)
 before = procfs.namespace("self", "net")
 containers = [web, own, moved, ended, Container("5", "sharer", pid=child, netns=inode)]
-found = container_namespaces.read_inner(containers).namespaces
+found = container_namespaces.read_container_namespaces(containers).namespaces
 same = before == procfs.namespace("self", "net") and "eth0" not in [link.name for link in links.read_links()]
 container = container_namespaces.read_container_links(child)
 os.kill(child, 9)
@@ -293,7 +295,7 @@ print(json.dumps([inode, to_plain(found), same, container[1], [link.name for lin
     inode, found, same, default, names = told
     assert same
     assert (default, names) == ("eth0", ["lo", "other", "eth0"])
-    (item,) = [from_plain(InnerNamespace, plain) for plain in found]
+    (item,) = [from_plain(ContainerNamespace, plain) for plain in found]
     assert item.inode == inode
     assert [link.addresses[0] for link in item.links if link.name in ("lo", "eth0")] == ["127.0.0.1/8", "10.0.0.2/24"]
     assert next(route.gateways for route in item.routes if route.destination == "0.0.0.0/0") == ["10.0.0.1"]

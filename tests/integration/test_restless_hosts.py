@@ -79,5 +79,5 @@ def test_containers_that_come_and_go_are_not_taken_for_broken_ones(fresh_host: H
     for each in found:
         assert each <= quiet
         assert ("proxy.missing", "broken:80/tcp") in each
-    host.wait_for(lambda: not read_host(host).restless, 60, "containers to keep still")
+    host.wait_for(lambda: not read_host(host).container_churn, 60, "containers to keep still")
     assert failures(read_host(host)) == quiet

@@ -60,7 +60,7 @@ def lasting(found: dict[str, Any]) -> dict[str, Any]:
         for item in sorted(found["containers"], key=lambda item: item["name"])
     ]
     kept["listeners"] = sorted(_address(item) for item in found["listeners"] if item["address"] != "::")
-    kept["inner"] = [_without_name_server(item) for item in found["inner"]]
+    kept["container_namespaces"] = [_without_name_server(item) for item in found["container_namespaces"]]
     # What the engine tells of docker0 it tells more fully once it was restarted.
     default = next(network for network in kept["networks"] if network["name"] == "bridge")
     default["subnets"] = [{**subnet, "gateway": ""} for subnet in default["subnets"]]
@@ -73,10 +73,10 @@ def _address(listener: dict[str, Any]) -> tuple[str, str, int]:
     return listener["protocol"], listener["address"], listener["port"]
 
 
-def _without_name_server(inner: dict[str, Any]) -> dict[str, Any]:
+def _without_name_server(namespace: dict[str, Any]) -> dict[str, Any]:
     """A container's namespace without dockerd's name server, which gets new ports and rules at a restart."""
-    own = sorted(_address(item) for item in inner["listeners"] if item["address"] != "127.0.0.11")
-    return {**inner, "listeners": own, "chains": {}}
+    own = sorted(_address(item) for item in namespace["listeners"] if item["address"] != "127.0.0.11")
+    return {**namespace, "listeners": own, "chains": {}}
 
 
 def _without_empty_tables(lines: list[str]) -> list[str]:

@@ -321,7 +321,7 @@ def check_listeners(host: Host, snapshot: HostSnapshot) -> None:
 
 
 def check_insides(host: Host, snapshot: HostSnapshot) -> None:
-    inside = {item.inode: item for item in snapshot.inner}
+    inside = {item.inode: item for item in snapshot.container_namespaces}
     assert set(inside) == {item.netns for item in snapshot.containers if item.running and item.name != "hosted"}
     for container in snapshot.containers:
         found = inside.get(container.netns or 0)
@@ -378,7 +378,15 @@ def test_without_privilege_what_is_forbidden_is_said_and_the_rest_is_read(fresh_
     snapshot = read_host(host, prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"])
     denied = {name for name, source in snapshot.sources.items() if source.kind == "denied"}
     # That no program sits at a link is known to who may use bpf(2) only.
-    assert denied == {"engine", "namespaces", "inner", "ruleset", "conntrack", "traffic_control", "ipsec"}
+    assert denied == {
+        "engine",
+        "namespaces",
+        "container_namespaces",
+        "ruleset",
+        "conntrack",
+        "traffic_control",
+        "ipsec",
+    }
     assert all("become" in snapshot.sources[name].reason for name in denied)
     assert {name for name, source in snapshot.sources.items() if not source.read} == denied
     # In the group of the socket the engine answers; the namespaces of others stay closed.
@@ -386,7 +394,7 @@ def test_without_privilege_what_is_forbidden_is_said_and_the_rest_is_read(fresh_
     prefix = ["setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "--"]
     snapshot = read_host(host, prefix=prefix)
     unread = {name for name, source in snapshot.sources.items() if not source.read}
-    assert unread == {"namespaces", "inner", "ruleset", "conntrack", "traffic_control", "ipsec"}
+    assert unread == {"namespaces", "container_namespaces", "ruleset", "conntrack", "traffic_control", "ipsec"}
     assert [container.netns for container in snapshot.containers] == [None]
     assert [proxy.pss for proxy in snapshot.proxies] == [None] * len(snapshot.proxies)
 

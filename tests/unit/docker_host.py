@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.containe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Conntrack,
-    InnerNamespace,
+    ContainerNamespace,
     Ipsec,
     Link,
     Listener,
@@ -34,8 +34,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     IPSEC,
     LINKS,
     LISTENERS,
@@ -52,7 +52,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 
 SOURCES = (
-    ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, TRAFFIC_CONTROL, LISTENERS, INNER, PROCESSES,
+    ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, NEIGHBOURS, TRAFFIC_CONTROL, LISTENERS, CONTAINER_NAMESPACES,
+    PROCESSES,
     SYSCTL, RULESET, CONNTRACK, IPSEC,
 )  # fmt: skip
 ADDRESS = "192.0.2.10"
@@ -116,7 +117,7 @@ class DockerHost:
     forward_policy: str = "DROP"
     networks: list[Bridge] = field(default_factory=list)
     containers: list[Container] = field(default_factory=list)
-    inner: list[InnerNamespace] = field(default_factory=list)
+    container_namespaces: list[ContainerNamespace] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
     proxies: list[ProxyProcess] = field(default_factory=list)
@@ -191,7 +192,7 @@ class DockerHost:
         )
         self.containers.append(container)
         waiting = [Listener(protocol, WILDCARD, port) for protocol, port in listen]
-        self.inner.append(InnerNamespace(4026540000 + number, inside, routes, [], waiting, []))
+        self.container_namespaces.append(ContainerNamespace(4026540000 + number, inside, routes, [], waiting, []))
         for binding in container.published:
             self._publish(binding, next(iter(bridges)), str(endpoints[0].address))
         if self.layout == 28:
@@ -355,7 +356,7 @@ class DockerHost:
             traffic_control=self.traffic_control,
             ipsec=self.ipsec,
             listeners=self.listeners,
-            inner=self.inner,
+            container_namespaces=self.container_namespaces,
             sysctls=self.sysctls,
             proxies=self.proxies,
             ruleset=Ruleset({"iptables-nft-save": self.save_text()}),

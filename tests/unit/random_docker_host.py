@@ -10,6 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     EGRESS,
     FILTER,
     INGRESS,
+    BridgeSetting,
     ForwardingEntry,
     Neighbour,
     TrafficControl,
@@ -30,14 +31,14 @@ _CHAINS = (
     ("mangle", "FORWARD"),
 )
 _SETTINGS = (
-    "state blocking",
-    "learning off",
-    "flood off",
-    "bcast_flood off",
-    "mcast_flood off",
-    "proxy_arp on",
-    "locked on",
-    "ageing_time 0",
+    BridgeSetting("state", "blocking"),
+    BridgeSetting("learning", "off"),
+    BridgeSetting("flood", "off"),
+    BridgeSetting("bcast_flood", "off"),
+    BridgeSetting("mcast_flood", "off"),
+    BridgeSetting("proxy_arp", "on"),
+    BridgeSetting("locked", "on"),
+    BridgeSetting("ageing_time", "0"),
 )
 _ENDINGS = ("-j DROP", "-j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable", "-j RETURN")
 
@@ -70,10 +71,10 @@ def random_docker_host(seed: int) -> DockerHost:
         host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.rp_filter"] = "1"
     if dice.random() < 0.1:
         host.sysctls[f"net.ipv4.conf.{dice.choice(bridges).device}.forwarding"] = "0"
-    for place, space in enumerate(host.inner):
+    for place, space in enumerate(host.container_namespaces):
         if dice.random() < 0.2:
             # As docker run --sysctl does it.
-            host.inner[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
+            host.container_namespaces[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
     for maker in dice.choices((_fixed_neighbour, _port), k=dice.choice((0, 0, 1, 3))):
         maker(host, dice, bridges)
     _traffic_control(host, seed)
@@ -103,10 +104,10 @@ def _filter(host: DockerHost, dice: random.Random) -> None:
     """One on a link of the host, or of a container, that can keep frames or not; or an XDP program."""
     direction, actions = dice.choice((INGRESS, EGRESS)), dice.choice((["drop"], ["police"], ["pass"], []))
     if dice.random() < 0.5:
-        place = dice.randrange(len(host.inner))
-        space = host.inner[place]
+        place = dice.randrange(len(host.container_namespaces))
+        space = host.container_namespaces[place]
         entry = TrafficControl(dice.choice(space.links).index, direction, FILTER, "flower", actions=actions)
-        host.inner[place] = replace(space, traffic_control=[*space.traffic_control, entry])
+        host.container_namespaces[place] = replace(space, traffic_control=[*space.traffic_control, entry])
         return
     link = dice.choice(host.links)
     if dice.random() < 0.2:
@@ -131,9 +132,11 @@ def _fixed_neighbour(host: DockerHost, dice: random.Random, bridges: list[Bridge
     known[bridge.address(0)] = bridge.mac
     neighbour = dice.choice(list(known))
     mac = dice.choice((known[neighbour], NOBODY, dice.choice(list(known.values()))))
-    space = host.inner[place]
+    space = host.container_namespaces[place]
     index = next(link.index for link in space.links if any(text.startswith(f"{own}/") for text in link.addresses))
-    host.inner[place] = replace(space, neighbours=[*(space.neighbours or ()), Neighbour(neighbour, index, mac)])
+    host.container_namespaces[place] = replace(
+        space, neighbours=[*(space.neighbours or ()), Neighbour(neighbour, index, mac)]
+    )
 
 
 def _container(host: DockerHost, dice: random.Random, number: int, bridges: list[Bridge]) -> None:

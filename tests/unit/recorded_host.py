@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    InnerNamespace,
+    ContainerNamespace,
     Link,
     Listener,
     PolicyRule,
@@ -78,7 +78,7 @@ def recorded_host(name: str) -> HostSnapshot:
         routes=_routes(_json(folder, "routes.json"), {link.name: link.index for link in links}),
         policy_rules=_RULES,
         listeners=_listeners(containers, proxies, int(processes[0][0])),
-        inner=_inner(containers, links, internal),
+        container_namespaces=_inner(containers, links, internal),
         sysctls=_sysctls((folder / "sysctl.txt").read_text()),
         proxies=proxies,
         ruleset=_ruleset(folder),
@@ -194,7 +194,7 @@ def _listeners(containers: list[Container], proxies: list[ProxyProcess], dockerd
     return [Listener(port.protocol, port.host_ip, port.host_port, owner="dockerd", pid=dockerd) for port in ports]
 
 
-def _inner(containers: list[Container], links: list[Link], internal: set[str]) -> list[InnerNamespace]:
+def _inner(containers: list[Container], links: list[Link], internal: set[str]) -> list[ContainerNamespace]:
     found = []
     for container in containers:
         shares = container.network_mode == "host" or container.network_mode.startswith("container:")
@@ -217,7 +217,7 @@ def _inner(containers: list[Container], links: list[Link], internal: set[str]) -
             routes.append(Route("0.0.0.0/0", 254, gateways=[gateway], interfaces=[device], protocol=3))
         named = any(endpoint.network != "bridge" for endpoint in endpoints)
         found.append(
-            InnerNamespace(
+            ContainerNamespace(
                 container.netns,
                 links=inside,
                 routes=routes,

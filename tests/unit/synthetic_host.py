@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Conntrack,
-    InnerNamespace,
+    ContainerNamespace,
     Link,
     Listener,
     ProxyProcess,
@@ -39,9 +39,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
     CONNTRACK,
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     LINKS,
     LISTENERS,
     MANAGED_LINKS,
@@ -64,7 +64,7 @@ SOURCES = (
     ROUTES,
     POLICY_RULES,
     LISTENERS,
-    INNER,
+    CONTAINER_NAMESPACES,
     NAMESERVERS,
     SYSCTL,
     BOOT,
@@ -104,7 +104,7 @@ class SyntheticHost:
     nameservers: list[str] = field(default_factory=lambda: ["192.0.2.53"])
     sysctls: dict[str, str] = field(default_factory=dict)
     proxies: list[ProxyProcess] = field(default_factory=list)
-    inner: list[InnerNamespace] = field(default_factory=list)
+    container_namespaces: list[ContainerNamespace] = field(default_factory=list)
     """In each container something listens on what is published."""
     flows: list[TrackedFlow] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
@@ -179,7 +179,7 @@ class SyntheticHost:
         if "netns" not in changes:
             waiting = dict.fromkeys((port.protocol, port.container_port) for port in ports)
             listeners = [Listener(protocol, "0.0.0.0", number) for protocol, number in waiting]  # noqa: S104
-            self.inner.append(InnerNamespace(4026540000 + number, links=inside, listeners=listeners))
+            self.container_namespaces.append(ContainerNamespace(4026540000 + number, links=inside, listeners=listeners))
         for port in ports if self.proxy else []:
             self.proxies.append(self._docker_proxy(port, endpoints[0]))
         self.listeners += [self._holder(port) for port in ports]
@@ -261,7 +261,7 @@ class SyntheticHost:
             containers=self.containers,
             links=self.links,
             routes=self.routes,
-            inner=self.inner,
+            container_namespaces=self.container_namespaces,
             nameservers=self.nameservers,
             sysctls=self.sysctls,
             boot=BootSysctls("systemd-sysctl", self.boot),
@@ -283,7 +283,7 @@ class SyntheticHost:
             ROUTES: {"routes": []},
             POLICY_RULES: {"policy_rules": []},
             LISTENERS: {"listeners": []},
-            INNER: {"inner": []},
+            CONTAINER_NAMESPACES: {"container_namespaces": []},
             NAMESERVERS: {"nameservers": []},
             SYSCTL: {"sysctls": {}},
             BOOT: {"boot": None},

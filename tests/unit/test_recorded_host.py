@@ -17,7 +17,7 @@ def test_recorded_hosts_are_snapshots(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_addresses_inside_are_those_that_were_seen(name: str) -> None:
     snapshot = recorded_host(name)
-    inside = {item.inode: item for item in snapshot.inner}
+    inside = {item.inode: item for item in snapshot.container_namespaces}
     by_name = {container.name: container for container in snapshot.containers}
     for container, address in observed(name)["addresses"].items():
         inode = by_name[container].netns

@@ -97,8 +97,8 @@ def without_moving(snapshot: HostSnapshot, moved: Motion) -> HostSnapshot:
 
     containers = [replace(item, netns=None, nsid=None) if has_moved(item) else item for item in snapshot.containers]
     known = {item.netns for item in containers}
-    inner = [space for space in snapshot.inner if space.inode in known]
-    return replace(snapshot, containers=containers, inner=inner, restless=_RESTLESS)
+    inner = [space for space in snapshot.container_namespaces if space.inode in known]
+    return replace(snapshot, containers=containers, container_namespaces=inner, container_churn=_RESTLESS)
 
 
 # linux/rtnetlink.h

@@ -47,13 +47,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     DEFAULT_TABLE,
     LOCAL_TABLE,
     MAIN_TABLE,
-    InnerNamespace,
+    ContainerNamespace,
     Ipsec,
     Link,
     PolicyRule,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import CONTAINER_NAMESPACES
 
 # What every namespace has from its beginning on (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c): local, main, default.
 _FROM_THE_BEGINNING = [
@@ -77,13 +77,13 @@ _TOO_LONG = "an entry of its lists is too long for the kernel to tell (a route w
 class Inside:
     """What was found in the namespaces of containers."""
 
-    namespaces: list[InnerNamespace] = field(default_factory=list)
+    namespaces: list[ContainerNamespace] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     """Containers whose namespace could not be read."""
     defects: list[Defect] = field(default_factory=list)
 
 
-def read_inner(containers: list[Container]) -> Inside:
+def read_container_namespaces(containers: list[Container]) -> Inside:
     """Return the namespaces of running containers, each once, that of the host left out.
 
     containers have their namespaces' inode numbers. One that ends meanwhile is left out, one in which something cannot
@@ -97,7 +97,12 @@ def read_inner(containers: list[Container]) -> Inside:
     except OSError as error:
         raise from_os_error(error, "the network namespaces of containers") from error
     gaps = [
-        Gap(INNER, CONTAINER, item.name, f"its network namespace was not read: {reader.problems[item.netns]}")
+        Gap(
+            CONTAINER_NAMESPACES,
+            CONTAINER,
+            item.name,
+            f"its network namespace was not read: {reader.problems[item.netns]}",
+        )
         for item in containers
         if item.netns in reader.problems and item.pid is not None
     ]
@@ -108,7 +113,7 @@ class _Reader:
     """Reads one namespace after another; what goes wrong in one stays there."""
 
     def __init__(self, *, with_nftables: bool) -> None:
-        self.found: list[InnerNamespace] = []
+        self.found: list[ContainerNamespace] = []
         self.problems: dict[Optional[int], str] = {}
         """Why a namespace was not read, by its inode number."""
         self.defects: list[Defect] = []
@@ -126,7 +131,7 @@ class _Reader:
         except UnreadableError as error:
             self.problems[inode] = error.reason
         except Exception as error:  # noqa: BLE001 (whoever is in there decides what is read; it must not take the others with it)
-            self.defects.append(defect_of(f"source {INNER}", error))
+            self.defects.append(defect_of(f"source {CONTAINER_NAMESPACES}", error))
             self.problems[inode] = str(self.defects[-1])
 
 
@@ -156,7 +161,7 @@ def _links_and_routes() -> tuple[list[Link], list[Route]]:
         return links_of(route), routes_of(route)
 
 
-def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> InnerNamespace:
+def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> ContainerNamespace:
     with Netlink(ROUTE, allowance) as route:
         links = links_of(route)
         routes = routes_of(route)
@@ -164,7 +169,7 @@ def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> InnerName
         neighbours = neighbours_of(route)
         traffic_control = traffic_control_of(route)
     chains = {**(read_chains_with_effect(allowance) if with_nftables else {}), **read_legacy_tables_with_effect()}
-    return InnerNamespace(
+    return ContainerNamespace(
         inode=inode,
         links=links,
         routes=routes,

@@ -30,7 +30,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     text,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ForwardingEntry, Link, PortVlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BridgeSetting,
+    ForwardingEntry,
+    Link,
+    PortVlan,
+)
 
 # linux/rtnetlink.h
 _RTM_GETLINK = 18
@@ -178,20 +183,22 @@ _SWITCHES = {
 }
 
 
-def settings_of_port(values: Mapping[int, bytes]) -> list[str]:
-    """What is not as it is with a new port, by the attributes IFLA_BRPORT_*: ``state blocking``, ``flood off``..."""
+def settings_of_port(values: Mapping[int, bytes]) -> list[BridgeSetting]:
+    """What is not as it is with a new port, by the attributes IFLA_BRPORT_*."""
     state = values.get(_IFLA_BRPORT_STATE, bytes([_FORWARDING]))[0]
-    found = [] if state == _FORWARDING else [f"state {_STATES[state] if state < len(_STATES) else state}"]
+    found = []
+    if state != _FORWARDING:
+        found.append(BridgeSetting("state", _STATES[state] if state < len(_STATES) else str(state)))
     for kind, (name, usual) in _SWITCHES.items():
         value = flag(values.get(kind))
         if value is not None and value != usual:
-            found.append(f"{name} {'on' if value else 'off'}")
+            found.append(BridgeSetting(name, "on" if value else "off"))
     return found
 
 
-def settings_of_bridge(values: Mapping[int, bytes]) -> list[str]:
-    """The same of a bridge, by the attributes IFLA_BR_*: with ``ageing_time 0`` it learns nothing (br_fdb_update())."""
-    return ["ageing_time 0"] if u32(values.get(_IFLA_BR_AGEING_TIME)) == 0 else []
+def settings_of_bridge(values: Mapping[int, bytes]) -> list[BridgeSetting]:
+    """The same of a bridge, by the attributes IFLA_BR_*: without ageing time it learns nothing (br_fdb_update())."""
+    return [BridgeSetting("ageing_time", "0")] if u32(values.get(_IFLA_BR_AGEING_TIME)) == 0 else []
 
 
 # linux/rtnetlink.h, linux/if_link.h, linux/if_bridge.h

@@ -30,7 +30,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
     motion_of,
     without_moving,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import Inside, read_inner
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
+    Inside,
+    read_container_namespaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
     config_path as find_config_path,
 )
@@ -226,7 +229,7 @@ def _read(wish: _Wish, ledger: Ledger) -> None:
     links = beside(model.LINKS, read_links)
     declared = ledger.take(model.ENGINE, lambda: _declared(wish, found, service, hidden), _fields_of_declared)
     placed = ledger.take(model.NAMESPACES, lambda: _placed(declared, links), lambda value: {"containers": value})
-    beside(model.INNER, lambda: read_inner(placed.need()), _fields_of_inside)
+    beside(model.CONTAINER_NAMESPACES, lambda: read_container_namespaces(placed.need()), _fields_of_inside)
     beside(model.ROUTES, read_routes)
     beside(model.POLICY_RULES, read_policy_rules)
     beside(model.NEIGHBOURS, read_neighbours)
@@ -255,7 +258,7 @@ def _fields_of_declared(value: Declared) -> Fields:
 
 
 def _fields_of_inside(value: Inside) -> Fields:
-    return {"inner": value.namespaces, "gaps": value.gaps, "defects": value.defects}
+    return {"container_namespaces": value.namespaces, "gaps": value.gaps, "defects": value.defects}
 
 
 def _declared(

@@ -37,6 +37,20 @@ class ForwardingEntry:
 
 
 @dataclass(frozen=True)
+class BridgeSetting:
+    """A setting of a bridge or of a port of one, by its name and value in bridge(8) and ip-link(8)."""
+
+    name: str
+    """``state``, ``learning``, ``flood``, ``bcast_flood``, ``mcast_flood``, ``proxy_arp``, ``locked`` or
+    ``ageing_time``."""
+    value: str
+    """``on`` or ``off``, the name of a state (its number where it has none), a number."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"
+
+
+@dataclass(frozen=True)
 class Link:
     """A network interface of the host's namespace (rtnetlink(7), RTM_GETLINK)."""
 
@@ -59,9 +73,8 @@ class Link:
     """IFLA_BRPORT_MODE; None for what is no bridge port."""
     isolated: Optional[bool] = None
     """IFLA_BRPORT_ISOLATED: ports that have it do not reach each other; None for what is no bridge port."""
-    settings: list[str] = field(default_factory=list)
-    """Of a bridge or a port of one, what keeps frames from passing and is not so with a new one: ``state blocking``,
-    ``flood off``, ``locked on``, ``ageing_time 0``..., in the words of bridge(8) and ip-link(8)."""
+    settings: list[BridgeSetting] = field(default_factory=list)
+    """Of a bridge or a port of one, what keeps frames from passing and is not so with a new one."""
     vlan_filtering: bool = False
     """IFLA_BR_VLAN_FILTERING: this bridge keeps VLANs apart."""
     vlans: Optional[list[PortVlan]] = None
@@ -421,7 +434,7 @@ class Ipsec:
 
 
 @dataclass(frozen=True)
-class InnerNamespace:
+class ContainerNamespace:
     """A network namespace other than the host's; several containers can share it."""
 
     inode: int

@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Conntrack,
-    InnerNamespace,
+    ContainerNamespace,
     Ipsec,
     Link,
     Listener,
@@ -39,7 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK, mask_data
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Names of the sources; a check says which it needs, and is unknown when one of them was not read.
 ENGINE = "engine"
@@ -50,7 +50,7 @@ POLICY_RULES = "policy_rules"
 NEIGHBOURS = "neighbours"
 TRAFFIC_CONTROL = "traffic_control"
 LISTENERS = "listeners"
-INNER = "inner"
+CONTAINER_NAMESPACES = "container_namespaces"
 NAMESERVERS = "nameservers"
 SYSCTL = "sysctl"
 BOOT = "boot"
@@ -71,7 +71,7 @@ SOURCES = (
     TRAFFIC_CONTROL,
     IPSEC,
     LISTENERS,
-    INNER,
+    CONTAINER_NAMESPACES,
     NAMESERVERS,
     SYSCTL,
     BOOT,
@@ -133,7 +133,7 @@ class HostSnapshot:
     """The IPsec policies of the host's namespace."""
     listeners: list[Listener] = field(default_factory=list)
     """Of the host's namespace."""
-    inner: list[InnerNamespace] = field(default_factory=list)
+    container_namespaces: list[ContainerNamespace] = field(default_factory=list)
     """The namespaces of running containers, each once, the host's left out."""
     nameservers: list[str] = field(default_factory=list)
     """Addresses that the host's resolver asks."""
@@ -146,7 +146,7 @@ class HostSnapshot:
     conntrack: Optional[Conntrack] = None
     managed_links: list[ManagedLink] = field(default_factory=list)
     """What running network managers say of the host's interfaces; empty where none runs."""
-    restless: str = ""
+    container_churn: str = ""
     """Why what was read at one time need not fit what was read at another; empty where no container moved meanwhile."""
 
     gaps: list[Gap] = field(default_factory=list)

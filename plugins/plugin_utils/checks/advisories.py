@@ -20,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     NAMESERVERS,
     NAMESPACES,
     RULESET,
@@ -106,11 +106,11 @@ def _firewalld_and_encrypted_overlay(snapshot: HostSnapshot) -> Condition:
 
 
 def _ipv6_where_there_is_none(snapshot: HostSnapshot) -> Condition:
-    if not (snapshot.was_read(INNER) and snapshot.was_read(NAMESPACES)):
+    if not (snapshot.was_read(CONTAINER_NAMESPACES) and snapshot.was_read(NAMESPACES)):
         return Condition(None, "whether containers have IPv6 on IPv4 networks: their namespaces were not looked into")
     with_ipv6 = {item.id for item in snapshot.networks if item.ipv6}
-    inside = {item.inode: item for item in snapshot.inner}
-    unread = [gap.name for gap in snapshot.gaps if gap.source == INNER]
+    inside = {item.inode: item for item in snapshot.container_namespaces}
+    unread = [gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES]
     for container in running(snapshot):
         namespace = inside.get(container.netns or 0)
         ends = container.endpoints

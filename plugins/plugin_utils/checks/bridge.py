@@ -20,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import ProxyState, proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     LINKS,
     MANAGED_LINKS,
     NAMESPACES,
@@ -420,7 +420,7 @@ def _judge_mtu(examined: AuditContext) -> list[Verdict]:
 
 def _endpoints(snapshot: HostSnapshot) -> dict[str, list[tuple[Attachment, int]]]:
     """Endpoints with their MTU, by the id of their network. Inside it counts; outside stands in where it is hidden."""
-    inside = {(space.inode, link.index): link.mtu for space in snapshot.inner for link in space.links}
+    inside = {(space.inode, link.index): link.mtu for space in snapshot.container_namespaces for link in space.links}
     found: dict[str, list[tuple[Attachment, int]]] = {}
     for item in attachments(snapshot):
         if item.port is None:
@@ -485,7 +485,7 @@ MTU = Check(
         "dockerd gives endpoints 1,500 bytes whatever the uplink has. On VPNs, overlays and many clouds that is too "
         "much, and what tells the sender so is often filtered on the way."
     ),
-    needs=(ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, INNER),
+    needs=(ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, CONTAINER_NAMESPACES),
     judge=_judge_mtu,
     mended_by=("bridge_network",),
 )

@@ -27,8 +27,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.options 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     LINKS,
     LISTENERS,
     NAMESPACES,
@@ -159,7 +159,7 @@ def podman_at(snapshot: HostSnapshot, engine: Engine) -> str:
     return f"Podman {engine.version} answers at {snapshot.docker_host}"
 
 
-PACKETS = (ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET, LISTENERS, INNER, PROCESSES)
+PACKETS = (ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET, LISTENERS, CONTAINER_NAMESPACES, PROCESSES)
 """Sources that a check needs which follows packets."""
 
 

@@ -15,7 +15,7 @@ from typing import Any, Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT, next_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, LOW, MEDIUM, Remedy
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
@@ -29,9 +29,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     LINKS,
     NAMESPACES,
     HostSnapshot,
@@ -248,7 +248,7 @@ def _judge_endpoint(examined: AuditContext) -> list[Verdict]:
     places = list(_places(snapshot))
     if not places:
         return [not_applicable(host, "No running container is on a bridge network")]
-    spaces = {space.inode: space for space in snapshot.inner}
+    spaces = {space.inode: space for space in snapshot.container_namespaces}
     wires: _Wires = {(link.peer_nsid, link.peer_index): link for link in snapshot.links if link.peer_nsid is not None}
     names = {link.index: link.name for link in snapshot.links}
     broken: dict[str, tuple[Container, list[str]]] = {}
@@ -277,7 +277,7 @@ def _places(snapshot: HostSnapshot) -> Iterator[tuple[Container, Endpoint, Netwo
 class _Place:
     """One endpoint with what there is of it inside."""
 
-    def __init__(self, container: Container, endpoint: Endpoint, network: Network, space: InnerNamespace) -> None:
+    def __init__(self, container: Container, endpoint: Endpoint, network: Network, space: ContainerNamespace) -> None:
         self.nsid = container.nsid
         self.network = network
         self.given = [text for text in (endpoint.address, endpoint.address6) if text]
@@ -333,7 +333,7 @@ ENDPOINT = Check(
         "manager that takes a bridge port for its own, or a program with NET_ADMIN inside, leaves a container that "
         "runs, passes for connected, and is not reached."
     ),
-    needs=(ENGINE, NAMESPACES, LINKS, INNER),
+    needs=(ENGINE, NAMESPACES, LINKS, CONTAINER_NAMESPACES),
     judge=_judge_endpoint,
 )
 

@@ -23,9 +23,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_in_force,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     LISTENERS,
     NAMESPACES,
     PROCESSES,
@@ -245,7 +245,7 @@ _SEEN = ("tcp", "udp")
 def _judge_missing(examined: AuditContext) -> list[Verdict]:
     snapshot = examined.snapshot
     # Namespaces were looked into last: a container whose namespace was not there any more ended meanwhile.
-    lasting = {namespace.inode for namespace in snapshot.inner}
+    lasting = {namespace.inode for namespace in snapshot.container_namespaces}
     published = [
         (container, [port for port in container.published if port.protocol in _SEEN and port.host_port])
         for container in running(snapshot)
@@ -321,7 +321,7 @@ MISSING = Check(
         "For each binding docker-proxy listens, or dockerd itself where docker-proxy is off. Rules of the kernel serve "
         "most clients without it, so that its loss shows only for some."
     ),
-    needs=(ENGINE, NAMESPACES, PROCESSES, LISTENERS, INNER),
+    needs=(ENGINE, NAMESPACES, PROCESSES, LISTENERS, CONTAINER_NAMESPACES),
     judge=_judge_missing,
 )
 

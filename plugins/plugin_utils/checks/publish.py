@@ -31,8 +31,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     NAMESPACES,
     RULESET,
     HostSnapshot,
@@ -225,7 +225,7 @@ def _judge_dead(examined: AuditContext) -> list[Verdict]:
     if not published:
         return [not_applicable(resources.host(snapshot), "No running container publishes a port")]
     waiting: dict[int, dict[tuple[str, int], list[Listener]]] = {}
-    for space in snapshot.inner:
+    for space in snapshot.container_namespaces:
         ports = waiting.setdefault(space.inode, {})
         for listener in space.listeners:
             ports.setdefault((listener.protocol, listener.port), []).append(listener)
@@ -292,7 +292,7 @@ DEAD = Check(
         "died, or one that was moved. docker-proxy accepts connections to it all the same, so a look from outside does "
         "not show it."
     ),
-    needs=(ENGINE, NAMESPACES, INNER),
+    needs=(ENGINE, NAMESPACES, CONTAINER_NAMESPACES),
     judge=_judge_dead,
 )
 
@@ -472,7 +472,7 @@ def _on_bridges(snapshot: HostSnapshot) -> list[Container]:
 
 def _unread(snapshot: HostSnapshot, containers: list[Container]) -> list[Verdict]:
     """An unknown for each container whose listening ports were not read."""
-    seen = {space.inode for space in snapshot.inner}
+    seen = {space.inode for space in snapshot.container_namespaces}
     return [
         unknown(resources.container(item), f"which ports {item.name} listens on was not read")
         for item in containers

@@ -22,9 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
     CONNTRACK,
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     LINKS,
     LISTENERS,
     NAMESPACES,
@@ -120,7 +120,9 @@ def _finding(check: Check, verdict: Verdict) -> Finding:
 
 
 # Read in the host's own network namespace, or from there.
-_OF_THE_HOST = frozenset({LINKS, ROUTES, POLICY_RULES, LISTENERS, INNER, SYSCTL, BOOT, RULESET, CONNTRACK})
+_OF_THE_HOST = frozenset(
+    {LINKS, ROUTES, POLICY_RULES, LISTENERS, CONTAINER_NAMESPACES, SYSCTL, BOOT, RULESET, CONNTRACK}
+)
 
 # About dockerd, its helper and what it does to its bridge ports: with Podman there is nothing of the kind.
 _OF_DOCKERD = frozenset({"daemon", "proxy", "hairpin"})
@@ -204,7 +206,7 @@ _OF_ONE_MOMENT = frozenset({ENGINE, SERVICE, DAEMON_CONFIG, BOOT})
 
 def unless_restless(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
     """The verdicts, with unknown instead of the failures that containers in motion can have caused."""
-    if not snapshot.restless or _OF_ONE_MOMENT.issuperset(check.needs):
+    if not snapshot.container_churn or _OF_ONE_MOMENT.issuperset(check.needs):
         return verdicts
     moving = {container.name for container in running(snapshot) if container.netns is None}
 
@@ -212,7 +214,9 @@ def unless_restless(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict
         return verdict.outcome == FAIL and (check.leftovers or verdict.resource.container in moving)
 
     return [
-        unknown(verdict.resource, f"{snapshot.restless}, when this was seen: {verdict.summary}", verdict.evidence)
+        unknown(
+            verdict.resource, f"{snapshot.container_churn}, when this was seen: {verdict.summary}", verdict.evidence
+        )
         if doubtful(verdict)
         else verdict
         for verdict in verdicts

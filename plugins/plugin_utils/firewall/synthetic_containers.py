@@ -19,12 +19,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     DEFAULT_ROUTE,
     LOCAL_TABLE,
     MAIN_TABLE,
-    InnerNamespace,
+    ContainerNamespace,
     Link,
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    INNER,
+    CONTAINER_NAMESPACES,
     HostSnapshot,
     Source,
 )
@@ -57,7 +57,7 @@ def with_stand_ins(
     indices = {link.index: link for link in links if link.name in bridges}
     routes = [replace(item, usable=True) if indices.keys() >= {*item.interfaces} else item for item in snapshot.routes]
     routes += [route for link in indices.values() for route in _of_own_addresses(link)]
-    inner, containers = list(snapshot.inner), list(snapshot.containers)
+    inner, containers = list(snapshot.container_namespaces), list(snapshot.containers)
     pairs: dict[str, Pair] = {}
     by_name = {link.name: link for link in indices.values()}
     taken = set(_taken(snapshot))
@@ -73,8 +73,10 @@ def with_stand_ins(
             inner.append(_inside(number, bridge, own))
             containers.append(Container(container, container, pid=number, netns=number, nsid=number))
         pairs[name] = Pair(*names, {block: (found[0], found[1]) for block, found in chosen.items()})
-    sources = {**snapshot.sources, INNER: Source(read=True)}
-    changed = replace(snapshot, sources=sources, links=links, routes=routes, inner=inner, containers=containers)
+    sources = {**snapshot.sources, CONTAINER_NAMESPACES: Source(read=True)}
+    changed = replace(
+        snapshot, sources=sources, links=links, routes=routes, container_namespaces=inner, containers=containers
+    )
     return changed, pairs
 
 
@@ -85,7 +87,7 @@ def _of_own_addresses(link: Link) -> Iterator[Route]:
 
 
 def _taken(snapshot: HostSnapshot) -> Iterator[str]:
-    spaces = [snapshot.links, *(space.links for space in snapshot.inner)]
+    spaces = [snapshot.links, *(space.links for space in snapshot.container_namespaces)]
     yield from (text.partition("/")[0] for links in spaces for link in links for text in link.addresses)
     for container in snapshot.containers:
         for end in container.endpoints:
@@ -114,7 +116,7 @@ def _port(number: int, bridge: Link) -> Link:
     )
 
 
-def _inside(number: int, bridge: Link, own: dict[Block, str]) -> InnerNamespace:
+def _inside(number: int, bridge: Link, own: dict[Block, str]) -> ContainerNamespace:
     addresses = [f"{address}/{block.prefixlen}" for block, address in own.items()]
     gateways = [ipaddress.ip_interface(text).ip for text in bridge.addresses]
     routes = []
@@ -128,6 +130,6 @@ def _inside(number: int, bridge: Link, own: dict[Block, str]) -> InnerNamespace:
             for gateway in gateways
             if gateway in block
         ]
-    return InnerNamespace(
+    return ContainerNamespace(
         number, [Link(_LINK, "eth0", "veth", up=True, peer_index=number, addresses=addresses)], routes
     )

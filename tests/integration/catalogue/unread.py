@@ -21,7 +21,10 @@ _FIELDS = {
     model.PROCESSES: ("proxies",),
 }
 # What is not read either then: the engine says which processes to look at.
-_WITH_IT = {model.ENGINE: (model.NAMESPACES, model.INNER), model.NAMESPACES: (model.INNER,)}
+_WITH_IT = {
+    model.ENGINE: (model.NAMESPACES, model.CONTAINER_NAMESPACES),
+    model.NAMESPACES: (model.CONTAINER_NAMESPACES,),
+}
 
 
 def without(snapshot: HostSnapshot, source: str) -> HostSnapshot:

@@ -30,7 +30,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Hop,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import INNER, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
+    HostSnapshot,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
@@ -126,8 +129,8 @@ def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
     For one that was found and could not be read, the runner says why.
     """
     host = snapshot.daemon.netns if snapshot.daemon is not None else None
-    known = {host, *(space.inode for space in snapshot.inner)}
-    told = {gap.name for gap in snapshot.gaps if gap.source == INNER}
+    known = {host, *(space.inode for space in snapshot.container_namespaces)}
+    told = {gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES}
     missing = [item for item in running(snapshot) if item.netns is None or item.netns not in known]
     unread = [item.name for item in missing if item.name not in told]
     if not unread:

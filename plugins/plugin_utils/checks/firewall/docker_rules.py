@@ -40,9 +40,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
-    INNER,
     LINKS,
     PROCESSES,
     RULESET,
@@ -434,7 +434,12 @@ def _addresses(snapshot: HostSnapshot) -> set[str]:
         for text in (endpoint.address, endpoint.address6)
         if text
     )
-    inside = (text.partition("/")[0] for space in snapshot.inner for link in space.links for text in link.addresses)
+    inside = (
+        text.partition("/")[0]
+        for space in snapshot.container_namespaces
+        for link in space.links
+        for text in link.addresses
+    )
     return {*given, *inside}
 
 
@@ -466,7 +471,7 @@ STALE = Check(
         "dockerd takes rules away when it removes a container or a network itself. After a kill, a lost state or a "
         "downgrade they stay."
     ),
-    needs=(ENGINE, LINKS, INNER, RULESET),
+    needs=(ENGINE, LINKS, CONTAINER_NAMESPACES, RULESET),
     judge=_judge_stale,
     leftovers=True,
 )

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PortVlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BridgeSetting, Link, PortVlan
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
@@ -122,7 +122,13 @@ def separated(incoming: Port, outgoing: Port) -> str:
     return ""
 
 
-_STATE = "state "
+_NO_FLOODING = BridgeSetting("flood", "off")
+_ANSWERS_ITSELF = BridgeSetting("proxy_arp", "on")
+# By IP version, what keeps questions for its hardware address from an end: ARP is broadcast, those of IPv6 multicast.
+_NO_QUESTIONS = {4: BridgeSetting("bcast_flood", "off"), 6: BridgeSetting("mcast_flood", "off")}
+_LOCKED = BridgeSetting("locked", "on")
+_NO_LEARNING = BridgeSetting("learning", "off")
+_NO_MEMORY = BridgeSetting("ageing_time", "0")
 
 
 class Obstacle(NamedTuple):
@@ -156,8 +162,8 @@ def unasked(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], famil
 
 def floods_to(bridge: Bridge, incoming: Port, outgoing: Port) -> bool:
     """Whether what nobody is known to take goes out by a port as well."""
-    settings = outgoing.link.settings
-    return not ({"flood off", "proxy_arp on"} & set(settings) or any(_of_any(bridge, incoming, outgoing)))
+    kept = {_NO_FLOODING, _ANSWERS_ITSELF} & set(outgoing.link.settings)
+    return not (kept or any(_of_any(bridge, incoming, outgoing)))
 
 
 def _of_frame(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
@@ -165,7 +171,7 @@ def _of_frame(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]
     yield from _of_entry(bridge, incoming, outgoing)
     if outgoing is None or _entry(bridge, incoming, outgoing.mac) is not None or _learns(bridge, outgoing.link):
         return
-    kept = next((item for item in ("flood off", "proxy_arp on") if item in outgoing.link.settings), "")
+    kept = next((item for item in (_NO_FLOODING, _ANSWERS_ITSELF) if item in outgoing.link.settings), None)
     if kept:
         what = f"{kept} of the bridge port {outgoing.link.name}"
         yield Obstacle(f"{what}: the bridge sends it only what is for whom it has learnt there, and learns nobody")
@@ -175,9 +181,9 @@ def _of_question(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], 
     yield from _of_any(bridge, asking, asked)
     if asked is None:
         return
-    unheard = ["proxy_arp on"]
+    unheard = [_ANSWERS_ITSELF]
     if asking is not None:
-        unheard.append("bcast_flood off" if family == 4 else "mcast_flood off")
+        unheard.append(_NO_QUESTIONS[family])
     for setting in unheard:
         if setting in asked.link.settings:
             what = f"{setting} of the bridge port {asked.link.name}"
@@ -190,7 +196,7 @@ def _of_any(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) 
         if port is not None and state:
             yield Obstacle(f"the bridge port {port.link.name} is in the state {state}")
     if incoming is not None:
-        if "locked on" in incoming.link.settings:
+        if _LOCKED in incoming.link.settings:
             yield from _of_lock(bridge, incoming)
         if outgoing is not None:
             text = separated(incoming, outgoing)
@@ -243,11 +249,11 @@ def _pvid(link: Link) -> PortVlan:
 
 
 def _state(link: Link) -> str:
-    return next((item[len(_STATE) :] for item in link.settings if item.startswith(_STATE)), "")
+    return next((item.value for item in link.settings if item.name == "state"), "")
 
 
 def _learns(bridge: Bridge, link: Link) -> bool:
-    return "learning off" not in link.settings and "ageing_time 0" not in bridge.link.settings
+    return _NO_LEARNING not in link.settings and _NO_MEMORY not in bridge.link.settings
 
 
 class Home(NamedTuple):

@@ -13,14 +13,14 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    InnerNamespace,
+    ContainerNamespace,
     Link,
     Listener,
     ProxyProcess,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
     ENGINE,
-    INNER,
     IPSEC,
     LINKS,
     LISTENERS,
@@ -214,12 +214,12 @@ def _inner_stacks(snapshot: HostSnapshot) -> dict[int, Stack]:
     for container in sorted(snapshot.containers, key=lambda item: item.network_mode.startswith("container:")):
         if container.running and container.netns is not None:
             labels.setdefault(container.netns, container.name)
-    if not snapshot.was_read(INNER):
+    if not snapshot.was_read(CONTAINER_NAMESPACES):
         return {}
-    return {space.inode: _inner_stack(space, labels.get(space.inode, "")) for space in snapshot.inner}
+    return {space.inode: _inner_stack(space, labels.get(space.inode, "")) for space in snapshot.container_namespaces}
 
 
-def _inner_stack(space: InnerNamespace, name: str) -> Stack:
+def _inner_stack(space: ContainerNamespace, name: str) -> Stack:
     foreign = [table for table in space.tables if not is_for_name_server(space, table)]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     if space.ipsec:
@@ -480,7 +480,7 @@ _LEGACY_RULES, _LEGACY_CHAINS = 6, 4
 _NAME_SERVER_TABLES = ("ip nat", "ip docker-dns")
 
 
-def is_for_name_server(space: InnerNamespace, table: str) -> bool:
+def is_for_name_server(space: ContainerNamespace, table: str) -> bool:
     """Whether a table is the one that dockerd makes for its name server; older snapshots tell by the name alone."""
     chains = {name: count for name, count in space.chains.items() if f"{name} ".startswith(f"{table} ")}
     return _serves_names(chains) or (not space.chains and table in _NAME_SERVER_TABLES)

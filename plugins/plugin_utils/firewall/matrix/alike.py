@@ -19,7 +19,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    InnerNamespace,
+    ContainerNamespace,
     Listener,
     ProxyProcess,
     Route,
@@ -193,7 +193,7 @@ class PlaceForms:
             self._control(station, space),
         )
 
-    def _control(self, station: Station, space: InnerNamespace) -> Optional[int]:
+    def _control(self, station: Station, space: ContainerNamespace) -> Optional[int]:
         """One whose frames something can keep is like no other one."""
         is_controlled = (
             bool(space.traffic_control)

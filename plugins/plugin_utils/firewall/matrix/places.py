@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
@@ -67,7 +67,7 @@ class Station:
 
     number: int
     containers: list[Container]
-    space: Optional[InnerNamespace]
+    space: Optional[ContainerNamespace]
     """None when it was not read."""
     plugs: tuple[Plug, ...] = ()
     addresses: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ def places_of(snapshot: HostSnapshot) -> Places:
         if network.bridge
     ]
     ports = _ports(snapshot, nets)
-    spaces = {space.inode: space for space in snapshot.inner}
+    spaces = {space.inode: space for space in snapshot.container_namespaces}
     host = snapshot.daemon.netns if snapshot.daemon else None
     groups: dict[object, list[Container]] = {}
     for container in sorted(snapshot.containers, key=lambda item: item.name):
@@ -163,7 +163,7 @@ def _ports(snapshot: HostSnapshot, nets: list[Net]) -> dict[tuple[int, int], tup
 def _station(
     number: int,
     members: list[Container],
-    space: Optional[InnerNamespace],
+    space: Optional[ContainerNamespace],
     ports: dict[tuple[int, int], tuple[Net, Link]],
 ) -> Station:
     if space is None:

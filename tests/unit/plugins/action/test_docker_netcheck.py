@@ -113,7 +113,7 @@ def test_what_was_saved_only_is_not_judged() -> None:
         "zlib:" + base64.b64encode(b"x").decode(),
         "zlib:" + base64.b64encode(zlib.compress(b"{}" * 99)[:-3]).decode(),
         pack("[]"),
-        pack('{"schema": 2, "hostname": 5}'),
+        pack('{"schema": 3, "hostname": 5}'),
         pack(SyntheticHost().snapshot().to_json().replace("192.0.2.10/24", "banana")),
     ],
 )

@@ -16,7 +16,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.links imp
     with_tables,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ForwardingEntry, Link, PortVlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BridgeSetting,
+    ForwardingEntry,
+    Link,
+    PortVlan,
+)
 
 BRIDGE = Link(5, "br0", "bridge", mac="02:00:00:00:00:05")
 PORT = Link(6, "veth6", "veth", mac="02:00:00:00:00:06", master=5)
@@ -59,10 +64,10 @@ def test_ports_of_the_kernels_own_making_have_no_settings() -> None:
 def test_settings() -> None:
     values = {1: b"\x04", 8: b"\0", 9: b"\0", 10: b"\x01", 27: b"\0", 30: b"\0", 39: b"\x01"}
     switches = ["learning off", "flood off", "proxy_arp on", "mcast_flood off", "bcast_flood off", "locked on"]
-    assert settings_of_port(values) == ["state blocking", *switches]
-    assert settings_of_port({1: b"\x00"}) == ["state disabled"]
-    assert settings_of_port({1: b"\x09"}) == ["state 9"]
-    assert settings_of_bridge({4: bytes(4)}) == ["ageing_time 0"]
+    assert [str(item) for item in settings_of_port(values)] == ["state blocking", *switches]
+    assert settings_of_port({1: b"\x00"}) == [BridgeSetting("state", "disabled")]
+    assert settings_of_port({1: b"\x09"}) == [BridgeSetting("state", "9")]
+    assert settings_of_bridge({4: bytes(4)}) == [BridgeSetting("ageing_time", "0")]
 
 
 def test_without_a_bridge_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarding import ipsec
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import parse_policy, read_ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError

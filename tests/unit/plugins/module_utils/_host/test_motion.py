@@ -108,8 +108,8 @@ def test_containers_that_moved_are_not_looked_into(host: HostSnapshot) -> None:
     ):
         found = without_moving(host, moved)
         assert [item.netns for item in found.containers] == [None, two.netns, three.netns]
-        assert [space.inode for space in found.inner] == [two.netns, three.netns]
-        assert found.restless
+        assert [space.inode for space in found.container_namespaces] == [two.netns, three.netns]
+        assert found.container_churn
 
 
 def nothing(argv: list[str]) -> tuple[int, str, str]:
@@ -155,6 +155,6 @@ def test_a_host_is_read_again_until_it_keeps_still_three_times_at_most(
     monkeypatch.setattr(read, "apart", at_home)
     monkeypatch.setattr(read, "LinkNotices", lambda: Notices(coming))
     snapshot = read.read_snapshot(nothing, docker_host=f"unix://{tmp_path}/docker.sock")
-    assert bool(snapshot.restless) is restless
+    assert bool(snapshot.container_churn) is restless
     assert len(list(coming)) == left
     assert snapshot.was_read("links")

@@ -30,7 +30,7 @@ def test_recorded_hosts_make_sense(tmp_path: Path) -> None:
         (("routes", 0, "destination"), "default"),
         (("routes", 0, "destination"), "10.0.0.1/8"),
         (("listeners", 0, "address"), ""),
-        (("inner", 0, "links", 0, "addresses", 0), "x\n"),
+        (("container_namespaces", 0, "links", 0, "addresses", 0), "x\n"),
         (("networks", 0, "subnets", 0, "subnet"), "a"),
         (("containers", 0, "pid"), -1),
         (("sources", 0, "value", "kind"), "\x1b[2J"),

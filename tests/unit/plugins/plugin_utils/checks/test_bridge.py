@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
-    InnerNamespace,
+    ContainerNamespace,
     Link,
     ManagedLink,
     Route,
@@ -267,10 +267,10 @@ def sized(endpoint: int, uplink: int, *, inside: int | None = None) -> HostSnaps
     host = with_link(host, "veth5", mtu=endpoint)
     host.routes.append(Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]))
     veth = next(item for item in host.links if item.name == "veth5")
-    space = InnerNamespace(
+    space = ContainerNamespace(
         host.containers[0].netns or 0, [Link(veth.peer_index or 0, "eth0", "veth", mtu=inside or endpoint)]
     )
-    return replace(host.snapshot(), inner=[space])
+    return replace(host.snapshot(), container_namespaces=[space])
 
 
 def test_endpoints_that_send_more_than_the_uplink_takes_are_found() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import InnerNamespace, Link, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.advisories import ADVISORIES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
@@ -78,11 +78,11 @@ def test_the_engine_says_itself_that_it_works_with_firewalld() -> None:
 
 def test_a_container_with_ipv6_on_a_network_without() -> None:
     host = SyntheticHost().container("web")
-    inside = InnerNamespace(4026540000, [Link(2, "eth0", addresses=["10.88.1.2/24", "fe80::2/64"])])
-    assert judge("26.0.1", host, inner=[inside])["CVE-2024-32473"].outcome == "fail"
+    inside = ContainerNamespace(4026540000, [Link(2, "eth0", addresses=["10.88.1.2/24", "fe80::2/64"])])
+    assert judge("26.0.1", host, container_namespaces=[inside])["CVE-2024-32473"].outcome == "fail"
     assert "CVE-2024-32473" not in judge("26.0.1", host)
     host.networks[1] = replace(host.networks[1], ipv6=True)
-    assert "CVE-2024-32473" not in judge("26.0.1", host, inner=[inside])
+    assert "CVE-2024-32473" not in judge("26.0.1", host, container_namespaces=[inside])
 
 
 def test_an_internal_network_and_a_resolver_of_the_hosts_own() -> None:

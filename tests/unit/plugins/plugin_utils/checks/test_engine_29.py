@@ -55,8 +55,8 @@ def test_what_restarts_mend_of_the_nftables_backend(name: str) -> None:
     web = next(item for item in snapshot.containers if item.name == "web")
     renamed = replace(web, endpoints=[replace(item, address="10.88.1.200") for item in web.endpoints])
     others = [item for item in snapshot.containers if item.name != "web"]
-    moved = [replace(space, links=[]) if space.inode == web.netns else space for space in snapshot.inner]
-    gone = replace(snapshot, containers=[renamed, *others], inner=moved)
+    moved = [replace(space, links=[]) if space.inode == web.netns else space for space in snapshot.container_namespaces]
+    gone = replace(snapshot, containers=[renamed, *others], container_namespaces=moved)
     found = run_checks(AuditContext(gone, Settings(checks=("firewall.stale",))))
     remedies = [item.remedy.text for item in found if item.outcome == "fail" and item.remedy is not None]
     assert remedies

@@ -102,5 +102,5 @@ def test_a_stranger_that_calls_itself_docker_proxy_holds_nothing() -> None:
 def test_a_container_that_ended_while_the_host_was_read_misses_nothing() -> None:
     host = published(WEB)
     host.listeners.pop()
-    snapshot = replace(host.snapshot(), inner=[])
+    snapshot = replace(host.snapshot(), container_namespaces=[])
     assert judge(snapshot, "proxy.missing")[0].outcome == "not_applicable"

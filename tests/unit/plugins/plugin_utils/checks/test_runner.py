@@ -217,7 +217,9 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
     # docker-proxy as of a container that ended, and none for those that run.
     left = ProxyProcess(9, still.proxies[0].ppid, "tcp", "192.0.2.10", 99, "172.17.0.9", 80)
     held = Listener("tcp", "192.0.2.10", 99, pid=9)
-    restless = replace(still, containers=moving, proxies=[left], listeners=[held], restless="containers came and went")
+    restless = replace(
+        still, containers=moving, proxies=[left], listeners=[held], container_churn="containers came and went"
+    )
     findings = run_checks(AuditContext(restless, Settings()))
     failures = {(item.check, item.resource.name) for item in findings if item.outcome == "fail"}
     assert ("proxy.missing", "web:80/tcp") in failures
@@ -229,7 +231,7 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
     assert orphan.remedy is None
     assert ("proxy.orphan", orphan.resource.name) in {
         (item.check, item.resource.name)
-        for item in run_checks(AuditContext(replace(restless, restless=""), Settings()))
+        for item in run_checks(AuditContext(replace(restless, container_churn=""), Settings()))
         if item.outcome == "fail"
     }
 
@@ -277,15 +279,15 @@ def test_an_error_that_hurts_many_parts_is_told_once(monkeypatch: pytest.MonkeyP
 def test_a_container_that_was_not_read_costs_no_other_one_its_verdict() -> None:
     host = SyntheticHost(proxy=False)
     host.container("web", publish=("0.0.0.0|80|80/tcp",), hairpin=False).container("odd").container("plain")
-    gaps = [Gap("inner", "container", "odd", "its network namespace was not read: too long")]
+    gaps = [Gap("container_namespaces", "container", "odd", "its network namespace was not read: too long")]
     whole = {item.check: item for item in run_checks(AuditContext(host.snapshot(), Settings()))}
     snapshot = host.snapshot()
     odd = next(item for item in snapshot.containers if item.name == "odd")
-    inner = [item for item in snapshot.inner if item.inode != odd.netns]
-    findings = run_checks(AuditContext(replace(snapshot, inner=inner, gaps=gaps), Settings()))
+    inner = [item for item in snapshot.container_namespaces if item.inode != odd.netns]
+    findings = run_checks(AuditContext(replace(snapshot, container_namespaces=inner, gaps=gaps), Settings()))
     for check in CHECKS:
         found = [item for item in findings if item.check == check.id]
-        if "inner" not in check.needs:
+        if "container_namespaces" not in check.needs:
             assert {item.outcome for item in found} == {whole[check.id].outcome}
             continue
         assert "pass" not in {item.outcome for item in found}

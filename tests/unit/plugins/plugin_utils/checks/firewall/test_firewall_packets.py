@@ -128,8 +128,10 @@ def test_a_network_is_told_once_though_its_containers_fare_in_several_ways() -> 
 def test_a_container_that_lost_its_default_route_is_named() -> None:
     host = big_host(2, 4)
     lost = host.containers[0]
-    space = host.inner[0]
-    host.inner[0] = replace(space, routes=[item for item in space.routes if item.destination != "0.0.0.0/0"])
+    space = host.container_namespaces[0]
+    host.container_namespaces[0] = replace(
+        space, routes=[item for item in space.routes if item.destination != "0.0.0.0/0"]
+    )
     finding = only(host, "firewall.egress")
     assert (finding.outcome, finding.resource.name) == ("fail", lost.endpoints[0].network)
     assert finding.evidence["containers"] == lost.name
@@ -140,7 +142,7 @@ def test_containers_of_an_internal_network_need_no_default_route() -> None:
     host = DockerHost()
     host.container("vault", [host.network(internal=True)])
     host.container("web", [host.network()])
-    host.inner[0] = replace(host.inner[0], routes=host.inner[0].routes[:2])
+    host.container_namespaces[0] = replace(host.container_namespaces[0], routes=host.container_namespaces[0].routes[:2])
     assert only(host, "firewall.egress").outcome == "pass"
 
 
@@ -199,8 +201,8 @@ def test_chains_that_people_jump_to_from_theirs_are_theirs_too() -> None:
 
 def test_who_was_given_no_address_of_a_family_has_no_way_out_to_lose() -> None:
     snapshot = big_host(1, 1).snapshot()
-    inner = [replace(item, routes=[]) for item in snapshot.inner]
-    lost = replace(snapshot, inner=inner)
+    inner = [replace(item, routes=[]) for item in snapshot.container_namespaces]
+    lost = replace(snapshot, container_namespaces=inner)
     assert only(lost, "firewall.egress").outcome == "fail"
     containers = [
         replace(item, endpoints=[replace(endpoint, address=None) for endpoint in item.endpoints])
@@ -396,7 +398,7 @@ def test_what_a_filter_can_keep_is_never_said_to_pass(direction: str) -> None:
 def test_a_filter_inside_a_container_concerns_no_other_one() -> None:
     host = big_host(1, 3)
     kept = TrafficControl(2, INGRESS, FILTER, "bpf", actions=None)
-    host.inner[1] = replace(host.inner[1], traffic_control=[kept])
+    host.container_namespaces[1] = replace(host.container_namespaces[1], traffic_control=[kept])
     found = judge(host, "firewall.publish")
     unknown = {item.resource.name for item in found if item.outcome == "unknown"}
     assert unknown == {"app1:80/tcp", "app1:443/tcp"}
@@ -455,10 +457,13 @@ def test_addresses_of_a_network_whose_bridge_is_gone_are_asked_for_outside_and_n
 def test_a_container_on_a_link_of_the_host_asks_like_a_machine_outside(kind: str, outcome: str) -> None:
     host = big_host(2, 4)
     snapshot = host.snapshot()
-    first = snapshot.inner[0]
+    first = snapshot.container_namespaces[0]
     inner = replace(first, links=[replace(link, kind=kind) if link.name == "eth0" else link for link in first.links])
     links = [link for link in snapshot.links if link.peer_nsid != snapshot.containers[0].nsid]
-    finding = judge(replace(snapshot, links=links, inner=[inner, *snapshot.inner[1:]]), "firewall.isolation")[0]
+    finding = judge(
+        replace(snapshot, links=links, container_namespaces=[inner, *snapshot.container_namespaces[1:]]),
+        "firewall.isolation",
+    )[0]
     assert finding.outcome == outcome
     told = str(finding.evidence) if outcome == "pass" else finding.summary
     assert "app0" in told
@@ -503,7 +508,7 @@ def test_a_network_made_to_be_reached_is_no_fault() -> None:
 
 def test_a_namespace_that_was_not_read_leaves_isolation_and_egress_open() -> None:
     snapshot = big_host(2, 4).snapshot()
-    host = replace(snapshot, inner=snapshot.inner[1:])
+    host = replace(snapshot, container_namespaces=snapshot.container_namespaces[1:])
     found = judge(host, "firewall.isolation")
     assert {item.outcome for item in found} == {"unknown"}
     assert "the network namespace of app0 was not read" in found[-1].summary

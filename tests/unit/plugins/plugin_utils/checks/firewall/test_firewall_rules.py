@@ -333,7 +333,9 @@ def test_a_bridge_that_is_missing_leaves_no_stale_rules() -> None:
 
 def test_a_port_for_a_container_that_is_gone_is_found() -> None:
     host = big_host(1, 2)
-    snapshot = replace(host.snapshot(), containers=host.containers[:1], inner=host.inner[:1])
+    snapshot = replace(
+        host.snapshot(), containers=host.containers[:1], container_namespaces=host.container_namespaces[:1]
+    )
     found = judge(snapshot, "firewall.stale")
     address = host.containers[1].endpoints[0].address
     assert [item.resource.name for item in found] == [f"10002 to {address}", f"10003 to {address}"]

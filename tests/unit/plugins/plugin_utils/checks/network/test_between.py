@@ -32,10 +32,10 @@ def with_port(host: DockerHost, number: int, **changes: Any) -> HostSnapshot:
 
 def with_inside(host: DockerHost, number: int, **changes: Any) -> HostSnapshot:
     """The host with the link inside a container changed."""
-    inner = list(host.inner)
+    inner = list(host.container_namespaces)
     links = [replace(link, **changes) if link.name == "eth0" else link for link in inner[number].links]
     inner[number] = replace(inner[number], links=links)
-    return replace(host.snapshot(), inner=inner)
+    return replace(host.snapshot(), container_namespaces=inner)
 
 
 # ---- network.divided -------------------------------------------------------------------------------------------------
@@ -157,6 +157,6 @@ def test_a_link_that_is_gone() -> None:
 
 def test_a_namespace_that_was_not_read_leaves_it_open() -> None:
     host = two()
-    finding = only(replace(host.snapshot(), inner=host.inner[:1]), "network.endpoint")
+    finding = only(replace(host.snapshot(), container_namespaces=host.container_namespaces[:1]), "network.endpoint")
     assert finding.outcome == "unknown"
     assert "other" in finding.summary

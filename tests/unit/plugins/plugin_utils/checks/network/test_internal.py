@@ -49,9 +49,9 @@ def without_default_route(snapshot: HostSnapshot, *names: str) -> HostSnapshot:
         replace(space, routes=[route for route in space.routes if not route.gateways])
         if space.inode in places
         else space
-        for space in snapshot.inner
+        for space in snapshot.container_namespaces
     ]
-    return replace(snapshot, inner=inner)
+    return replace(snapshot, container_namespaces=inner)
 
 
 @pytest.mark.parametrize("layout", [27, 28])

@@ -51,7 +51,7 @@ def test_the_limit_can_be_set() -> None:
 
 
 def listening(host: SyntheticHost, *listeners: Listener) -> HostSnapshot:
-    host.inner[-1] = replace(host.inner[-1], listeners=list(listeners))
+    host.container_namespaces[-1] = replace(host.container_namespaces[-1], listeners=list(listeners))
     return host.snapshot()
 
 
@@ -170,7 +170,7 @@ def test_a_rule_that_cannot_be_told_makes_both_unknown() -> None:
 
 def test_a_container_whose_inside_was_not_read_is_no_pass() -> None:
     snapshot = host_with(ADDRESS, layout=28).snapshot()
-    finding = only(replace(snapshot, inner=[]), "publish.direct-access")
+    finding = only(replace(snapshot, container_namespaces=[]), "publish.direct-access")
     assert (finding.outcome, finding.resource.name) == ("unknown", "web")
 
 

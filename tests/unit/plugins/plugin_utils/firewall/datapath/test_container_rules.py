@@ -41,7 +41,7 @@ NAMES = {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2,
 def test_rules_of_others_are_a_doubt(tables: list[str], chains: dict[str, int], known: bool) -> None:
     host = DockerHost()
     container = host.container("web", [host.network()], listen=[("tcp", 80)])
-    host.inner[0] = replace(host.inner[0], tables=tables, chains=chains)
+    host.container_namespaces[0] = replace(host.container_namespaces[0], tables=tables, chains=chains)
     address = str(container.endpoints[0].address)
     path = predict(HostView.of(host.snapshot()), Packet(Origin("host"), address, "tcp", 80))
     assert (path.verdict, path.seen) == (("delivered", "answered") if known else ("unknown", path.seen))

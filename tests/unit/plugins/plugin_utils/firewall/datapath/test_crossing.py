@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BridgeSetting,
     ForwardingEntry,
     Neighbour,
     PortVlan,
@@ -60,7 +61,7 @@ def change(host: DockerHost, name: str, **changes: Any) -> None:
 
 
 def settle(host: DockerHost, *settings: str, port: str = PORT) -> None:
-    change(host, port, settings=list(settings))
+    change(host, port, settings=[BridgeSetting(*item.split()) for item in settings])
 
 
 def ask(host: DockerHost, origin: Origin, destination: str, port: int) -> Path:
@@ -100,7 +101,7 @@ def test_settings_of_a_port(host: DockerHost, settings: list[str], outcomes: lis
 
 
 def test_a_bridge_that_learns_nothing_floods(host: DockerHost) -> None:
-    change(host, BRIDGE.device, settings=["ageing_time 0"])
+    change(host, BRIDGE.device, settings=[BridgeSetting("ageing_time", "0")])
     assert seen(host) == [A, A, A, A, A]
     settle(host, "flood off")
     assert seen(host) == [T, T, T, U, U]
@@ -171,8 +172,8 @@ def test_frames_for_nobody_are_not_flooded_by_ports_that_take_none() -> None:
     host.container("web", [bridge], listen=[("tcp", 80)])
     host.container("other", [bridge])
     host.own_rules[("filter", "FORWARD")] = [f"-m physdev --physdev-out {PORT} -j REJECT"]
-    other = host.inner[1]
-    host.inner[1] = replace(other, neighbours=[Neighbour(WEB, 2, "02:00:00:00:00:99")])
+    other = host.container_namespaces[1]
+    host.container_namespaces[1] = replace(other, neighbours=[Neighbour(WEB, 2, "02:00:00:00:00:99")])
     assert ask(host, Origin(CONTAINER, "other"), WEB, 80).seen == "refused"
     for setting in ("flood off", "state blocking", "proxy_arp on"):
         settle(host, setting)

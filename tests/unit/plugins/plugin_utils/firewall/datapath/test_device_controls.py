@@ -71,7 +71,7 @@ def ask(host: DockerHost | HostSnapshot, question: tuple[Origin, str, int]) -> P
 
 
 def inside(host: DockerHost, place: int, *entries: TrafficControl) -> None:
-    host.inner[place] = replace(host.inner[place], traffic_control=list(entries))
+    host.container_namespaces[place] = replace(host.container_namespaces[place], traffic_control=list(entries))
 
 
 @pytest.mark.parametrize("direction", [INGRESS, EGRESS])

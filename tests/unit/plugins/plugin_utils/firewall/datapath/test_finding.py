@@ -55,7 +55,7 @@ def dual(rules: Sequence[str] = ()) -> HostSnapshot:
     own6 = {"eth0": [f"{ADDRESS6}/64", "fe80::10/64"], DEVICE: [f"{GATEWAY6}/64", "fe80::1/64"]}
     links = [_with(link, own6.get(link.name, [])) for link in snapshot.links]
     inner = []
-    for place, space in enumerate(snapshot.inner, 2):
+    for place, space in enumerate(snapshot.container_namespaces, 2):
         own = f"fd00::{place}"
         routes = [
             Route("fd00::/64", 254, interfaces=[2]),
@@ -82,7 +82,7 @@ def dual(rules: Sequence[str] = ()) -> HostSnapshot:
     return replace(
         snapshot,
         links=links,
-        inner=inner,
+        container_namespaces=inner,
         routes=[*snapshot.routes, *routes],
         ruleset=Ruleset({**snapshot.ruleset.save, "ip6tables-nft-save": text}),
         sysctls={

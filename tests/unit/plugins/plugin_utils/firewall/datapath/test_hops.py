@@ -28,7 +28,9 @@ def path(packet: Packet, *rules: tuple[str, str, str], **settings: str) -> Path:
     for table, chain, rule in rules:
         host.own_rules.setdefault((table, chain), []).append(rule)
     sysctls = {f"net.ipv4.{key}": value for key, value in settings.items()}
-    host.inner = [replace(space, sysctls={**space.sysctls, **sysctls}) for space in host.inner]
+    host.container_namespaces = [
+        replace(space, sysctls={**space.sysctls, **sysctls}) for space in host.container_namespaces
+    ]
     return predict(HostView.of(host.snapshot()), packet)
 
 

@@ -155,6 +155,6 @@ def test_they_are_kept_in_a_saved_snapshot() -> None:
 
 def test_a_container_with_policies_of_its_own_is_open() -> None:
     snapshot = made()
-    inner = [replace(space, ipsec=True) for space in snapshot.inner]
-    found = predict(HostView.of(replace(snapshot, inner=inner)), EGRESS)
+    inner = [replace(space, ipsec=True) for space in snapshot.container_namespaces]
+    found = predict(HostView.of(replace(snapshot, container_namespaces=inner)), EGRESS)
     assert "container web has IPsec policies of its own" in found.because

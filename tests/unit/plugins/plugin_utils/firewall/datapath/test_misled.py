@@ -45,7 +45,9 @@ def host(request: pytest.FixtureRequest) -> DockerHost:
 
 def inside(host: DockerHost, place: int, neighbour: str, mac: str) -> None:
     """A fixed entry of a container's."""
-    host.inner[place] = replace(host.inner[place], neighbours=[Neighbour(neighbour, 2, mac)])
+    host.container_namespaces[place] = replace(
+        host.container_namespaces[place], neighbours=[Neighbour(neighbour, 2, mac)]
+    )
 
 
 def ask(host: DockerHost | HostSnapshot, origin: Origin, destination: str, port: int = 80) -> Path:
@@ -94,7 +96,7 @@ def test_another_container_drops_what_is_not_for_it_unless_it_forwards(host: Doc
     path = ask(host, Origin(OUTSIDE), ADDRESS, 8080)
     entry = f"neighbour {WEB} on {BRIDGE.device} is fixed to {mac_of(THIRD)}"
     assert (path.verdict, path.reason) == ("dropped", f"{entry}, which is that of container third")
-    host.inner[2] = replace(host.inner[2], sysctls={"net.ipv4.conf.eth0.forwarding": "1"})
+    host.container_namespaces[2] = replace(host.container_namespaces[2], sysctls={"net.ipv4.conf.eth0.forwarding": "1"})
     path = ask(host, Origin(OUTSIDE), ADDRESS, 8080)
     assert path.verdict == "unknown"
     assert path.doubts == [f"what container third, which forwards, does with a packet for {WEB}: {entry}"]
@@ -161,6 +163,6 @@ def test_entries_that_were_not_read_leave_open_only_what_they_could_change(host:
     assert seen(unread, Origin(CONTAINER, "other"), WEB) == "answered"
     path = ask(unread, Origin(HOST), WEB)
     assert path.doubts == [f"whether host has a fixed neighbour entry for {WEB}: none could be read"]
-    host.inner[1] = replace(host.inner[1], neighbours=None)
+    host.container_namespaces[1] = replace(host.container_namespaces[1], neighbours=None)
     assert seen(host, Origin(CONTAINER, "third"), WEB) == seen(host, Origin(HOST), WEB) == "answered"
     assert seen(host, Origin(CONTAINER, "other"), WEB) == "unknown"

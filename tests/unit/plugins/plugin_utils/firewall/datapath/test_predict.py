@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    INNER,
+    CONTAINER_NAMESPACES,
     LISTENERS,
     RULESET,
     HostSnapshot,
@@ -348,13 +348,13 @@ def test_ports_that_the_kernel_chooses_from_leave_no_doubt_unless_a_rule_tells_t
     assert predict(HostView.of(host.snapshot()), known).seen == "timed out"
 
 
-@pytest.mark.parametrize("source", [INNER, LISTENERS, RULESET])
+@pytest.mark.parametrize("source", [CONTAINER_NAMESPACES, LISTENERS, RULESET])
 def test_what_was_not_read_is_not_guessed(source: str) -> None:
     snapshot = small_host().snapshot()
     sources = {**snapshot.sources, source: Source(read=False, kind="denied", reason="run with become")}
     snapshot = replace(snapshot, sources=sources, ruleset=None if source == RULESET else snapshot.ruleset)
-    origin = container("peer") if source == INNER else HOST_ITSELF
-    path = ask(snapshot, origin, "127.0.0.1" if source != INNER else ADDRESS)
+    origin = container("peer") if source == CONTAINER_NAMESPACES else HOST_ITSELF
+    path = ask(snapshot, origin, "127.0.0.1" if source != CONTAINER_NAMESPACES else ADDRESS)
     assert path.verdict == "unknown"
     assert path.doubts
 

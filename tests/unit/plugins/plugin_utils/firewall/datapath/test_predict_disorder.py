@@ -35,7 +35,7 @@ def thinned(dice: random.Random, items: list[Any]) -> list[Any]:
 
 def in_disorder(dice: random.Random, snapshot: HostSnapshot) -> HostSnapshot:
     """Without some of what was read, as after a change between two readings."""
-    lists = ("links", "routes", "policy_rules", "listeners", "inner", "proxies", "networks")
+    lists = ("links", "routes", "policy_rules", "listeners", "container_namespaces", "proxies", "networks")
     changes: dict[str, Any] = {name: thinned(dice, getattr(snapshot, name)) for name in dice.sample(lists, 3)}
     if dice.random() < 0.3:
         changes["links"] = [broken(dice, link) for link in snapshot.links]

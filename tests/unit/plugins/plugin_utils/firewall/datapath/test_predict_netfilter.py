@@ -118,7 +118,7 @@ def with_ipv6(host: DockerHost, *nat: str) -> HostSnapshot:
     own = {"lo": "::1/128", "eth0": f"{UPLINK6}/64", bridge.name: f"{GATEWAY6}/64"}
     for link in host.links:
         link.addresses.extend([own[link.name]] if link.name in own else [])
-    for number, space in enumerate(host.inner, 2):
+    for number, space in enumerate(host.container_namespaces, 2):
         space.links[1].addresses.append(f"fd00::{number}/64")
         space.routes.extend(
             [

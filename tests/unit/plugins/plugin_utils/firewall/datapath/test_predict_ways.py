@@ -167,9 +167,9 @@ def test_rules_of_a_device_that_see_frames_are_not_evaluated_and_said_so(hook: s
 
 def test_a_container_with_two_ways_out_is_not_guessed_about() -> None:
     host = host_with_web()
-    space = host.inner[0]
+    space = host.container_namespaces[0]
     routes = [item for item in space.routes if item.destination != "0.0.0.0/0"]
-    host.inner[0] = replace(space, routes=[*routes, Route("0.0.0.0/0", 254, interfaces=[1, 2])])
+    host.container_namespaces[0] = replace(space, routes=[*routes, Route("0.0.0.0/0", 254, interfaces=[1, 2])])
     path = ask(host.snapshot(), Origin(CONTAINER, "web"), ELSEWHERE)
     assert path.verdict == "unknown"
     assert "several ways" in path.doubts[0]

@@ -140,7 +140,7 @@ def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
     bridges = [host.network(), host.network()]
     for name in ("one", "two", "three"):
         host.container(name, bridges, listen=[("tcp", 80)])
-    host.inner[1] = replace(host.inner[1], sysctls={"net.ipv4.conf.all.rp_filter": "1"})
+    host.container_namespaces[1] = replace(host.container_namespaces[1], sysctls={"net.ipv4.conf.all.rp_filter": "1"})
     plan = Plan(HostView.of(host.snapshot()))
     found = [[item.name for item in asking.containers] for asking in plan.asking if asking.kind == CONTAINER]
     assert found == [["one", "three"], ["two"]]
@@ -168,7 +168,7 @@ def read_in_another_order(snapshot: HostSnapshot, dice: random.Random) -> HostSn
         containers=shuffled(snapshot.containers, dice),
         networks=shuffled(snapshot.networks, dice),
         links=shuffled(snapshot.links, dice),
-        inner=shuffled(snapshot.inner, dice),
+        container_namespaces=shuffled(snapshot.container_namespaces, dice),
         listeners=shuffled(snapshot.listeners, dice),
         routes=shuffled(snapshot.routes, dice),
     )
