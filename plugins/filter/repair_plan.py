@@ -96,7 +96,10 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import PROFILES
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import LostRemedyError, Wishes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import (
+    HardeningChoices,
+    LostRemedyError,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import repair_plan as plan_of
 
 
@@ -117,10 +120,12 @@ def repair_plan(
     if profile not in PROFILES:
         raise AnsibleFilterError(f"repair_plan: no profile {profile!r}; there are {', '.join(PROFILES)}")
     posture = PROFILES[profile].posture
-    wishes = Wishes(userland_proxy, live_restore, daemon_config or {}, families, also, posture, forwarding_by_file)
+    choices = HardeningChoices(
+        userland_proxy, live_restore, daemon_config or {}, families, also, posture, forwarding_by_file
+    )
     try:
         found = [from_plain(Finding, finding) for finding in findings]
-        plan = plan_of(found, wishes, proxy_in_force=proxy_in_force, running=running)
+        plan = plan_of(found, choices, proxy_in_force=proxy_in_force, running=running)
     except DecodeError as error:
         raise AnsibleFilterError(f"repair_plan: not a list of findings: {error}") from error
     except LostRemedyError as error:

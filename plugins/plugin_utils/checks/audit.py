@@ -43,10 +43,10 @@ def judged(examined: AuditContext, detail: str) -> dict[str, Any]:
     """
     snapshot = examined.snapshot
     watch = _Watch()
-    wanted = detail != NONE and not no_engine(snapshot)
+    targets = detail != NONE and not no_engine(snapshot)
     findings = watch.take("checks", lambda: run_checks(examined))
     facts = watch.take("facts", lambda: facts_of(examined))
-    reached = watch.take("reachability", lambda: _reachability(examined, detail)) if wanted else None
+    reached = watch.take("reachability", lambda: _reachability(examined, detail)) if targets else None
     return {
         "msg": no_engine(snapshot),
         "host": _host(snapshot),

@@ -35,7 +35,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Net, Station
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Namespace,
+    Net,
+    TargetPort,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     BETWEEN,
     FROM_OUTSIDE,
@@ -69,20 +73,20 @@ def _judge(examined: AuditContext) -> list[Verdict]:
     if not _is_inhabited(snapshot):
         return [not_applicable(host, "No running container is on an internal network")]
     answers = examined.answers
-    asked = 0
+    target = 0
     gaps: dict[tuple[str, bool, bool], _Gap] = {}
     for answer in answers.answers:
-        for net, leads_out, stations, ports in _through_the_wall(answer):
-            asked += 1
-            packet = _packet(answer, stations, ports)
+        for net, leads_out, namespaces, ports in _through_the_wall(answer):
+            target += 1
+            packet = _packet(answer, namespaces, ports)
             # Only the way of a packet tells how far it came; what is not known of it is known without.
             path = answer.path if answer.path.verdict == UNKNOWN else examined.path(packet)
             if not _comes(path, ports):
                 continue
             key = (net.network.id, leads_out, path.verdict == UNKNOWN)
             gap = gaps.setdefault(key, _Gap(net.network, leads_out, path, packet))
-            gap.askers.update(dict.fromkeys(item.name for item in stations[: _NAMED + 1]))
-            if not stations:
+            gap.askers.update(dict.fromkeys(item.name for item in namespaces[: _NAMED + 1]))
+            if not namespaces:
                 gap.askers[f"{_OUTSIDE} by {answer.source.uplink}"] = None
             where = f" at {packet.destination}" if answer.at else ""
             gap.targets.update(dict.fromkeys(f"{port.label}{where}" for port in ports) or {_OUTSIDE: None})
@@ -91,11 +95,11 @@ def _judge(examined: AuditContext) -> list[Verdict]:
     found += [*unfollowed(answers, host, WAYS_OUT, BETWEEN, FROM_OUTSIDE), *unread_inside(snapshot)]
     if found:
         return found
-    if not asked:
+    if not target:
         reason = "No running container is on internal networks alone, or listens on one of them"
         return [not_applicable(host, reason)]
     summary = "Internal networks are closed: nothing leaves them, and nobody else comes in"
-    return [passed(host, summary, {"questions through their walls": asked, "that came through": 0})]
+    return [passed(host, summary, {"questions through their walls": target, "that came through": 0})]
 
 
 def _is_inhabited(snapshot: HostSnapshot) -> bool:
@@ -103,7 +107,7 @@ def _is_inhabited(snapshot: HostSnapshot) -> bool:
     return any(end.network_id in internal for container in running(snapshot) for end in container.endpoints)
 
 
-def _through_the_wall(answer: Answer) -> Iterator[tuple[Net, bool, list[Station], list[Asked]]]:
+def _through_the_wall(answer: Answer) -> Iterator[tuple[Net, bool, list[Namespace], list[TargetPort]]]:
     """The parts of an answer that are about both sides of an internal network.
 
     Each with the network, whether it is the asking side's, who asks (no container for machines outside), and for which
@@ -111,59 +115,63 @@ def _through_the_wall(answer: Answer) -> Iterator[tuple[Net, bool, list[Station]
     """
     if answer.source.kind == HOST:
         return
-    for stations, ports in _pairs(answer):
-        net = _confines(stations[0]) if stations else None
+    for namespaces, ports in _pairs(answer):
+        net = _confines(namespaces[0]) if namespaces else None
         if net is not None:
-            yield net, True, stations, ports
+            yield net, True, namespaces, ports
         for inner_net, inner in _by_net(ports):
-            yield inner_net, False, stations, inner
+            yield inner_net, False, namespaces, inner
 
 
-def _pairs(answer: Answer) -> Iterator[tuple[list[Station], list[Asked]]]:
+def _pairs(answer: Answer) -> Iterator[tuple[list[Namespace], list[TargetPort]]]:
     if answer.source.kind == OUTSIDE:
-        yield from (([], ports) for ports in answer.wanted.ports.values())
-    elif answer.asked is None:
-        yield from ((stations, []) for stations in answer.source.stations.values())
+        yield from (([], ports) for ports in answer.targets.ports.values())
+    elif answer.target is None:
+        yield from ((namespaces, []) for namespaces in answer.source.namespaces.values())
     elif answer.relation == OTHER_NETWORK:
         yield from answer.pairs()
 
 
-def _by_net(ports: Iterable[Asked]) -> Iterator[tuple[Net, list[Asked]]]:
+def _by_net(ports: Iterable[TargetPort]) -> Iterator[tuple[Net, list[TargetPort]]]:
     """Ports that are inside an internal network, by the network."""
-    found: dict[int, tuple[Net, list[Asked]]] = {}
+    found: dict[int, tuple[Net, list[TargetPort]]] = {}
     for port in ports:
-        net = port.net if port.address else _confines(port.station)
+        net = port.net if port.address else _confines(port.namespace)
         if net is not None and net.network.internal:
             found.setdefault(net.number, (net, []))[1].append(port)
     yield from found.values()
 
 
-def _confines(station: Station) -> Optional[Net]:
+def _confines(namespace: Namespace) -> Optional[Net]:
     """The network of containers that are on internal bridge networks alone; None for all others."""
-    inside = {plug.net.network.id: plug.net for plug in station.plugs if plug.net.network.internal}
-    ends = {end.network_id for container in station.containers for end in container.endpoints}
+    inside = {
+        attachment.net.network.id: attachment.net
+        for attachment in namespace.attachments
+        if attachment.net.network.internal
+    }
+    ends = {end.network_id for container in namespace.containers for end in container.endpoints}
     return next(iter(inside.values())) if inside and ends == set(inside) else None
 
 
-def _packet(answer: Answer, stations: list[Station], ports: list[Asked]) -> Packet:
+def _packet(answer: Answer, namespaces: list[Namespace], ports: list[TargetPort]) -> Packet:
     """One of these for one of those, which fares like that of its class."""
     if not ports:
         return answer.packet
-    plan, asking = answer.plan, answer.source
-    station = stations[0] if stations else None
-    for address in plan.addresses_for(ports[0], asking):
-        if plan.key(station, answer.key.source, ports[0], address) == answer.key:
-            return plan.packet(asking, station, ports[0], address)
+    plan, origins = answer.plan, answer.source
+    namespace = namespaces[0] if namespaces else None
+    for address in plan.addresses_for(ports[0], origins):
+        if plan.key(namespace, answer.key.source, ports[0], address) == answer.key:
+            return plan.packet(origins, namespace, ports[0], address)
     return answer.packet
 
 
-def _comes(path: Path, ports: list[Asked]) -> bool:
+def _comes(path: Path, ports: list[TargetPort]) -> bool:
     """Whether a request comes through, whatever becomes of the answer, or perhaps does."""
     if path.verdict in (DELIVERED, UNKNOWN):
         return True
     if not ports:
         return bool(path.sent_as)
-    addresses = (ports[0].address,) if ports[0].address else ports[0].station.addresses
+    addresses = (ports[0].address,) if ports[0].address else ports[0].namespace.addresses
     return reached(path, addresses, ports[0].port) is not None
 
 

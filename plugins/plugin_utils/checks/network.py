@@ -67,8 +67,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Station, family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import BETWEEN, Answer, Key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Namespace,
+    TargetPort,
+    family_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
+    BETWEEN,
+    Answer,
+    QuestionKey,
+)
 
 
 def _judge_default_bridge(examined: AuditContext) -> list[Verdict]:
@@ -348,48 +356,48 @@ _WORDS = Words(
 
 def _judge_divided(examined: AuditContext) -> list[Verdict]:
     host = resources.host(examined.snapshot)
-    asked, rifts = _followed(examined)
+    target, rifts = _followed(examined)
     doubts = [*unfollowed(examined.answers, host, BETWEEN), *unread_inside(examined.snapshot)]
     found = [*told_by_network(rifts, _WORDS), *doubts]
     if found:
         return found
-    if not asked:
+    if not target:
         return [not_applicable(host, "No container listens on a network that lets another one ask")]
-    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": asked})]
+    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": target})]
 
 
 def _followed(examined: AuditContext) -> tuple[int, list[Trouble]]:
     """How many ports were asked, and what went wrong."""
-    asked = 0
-    rifts: dict[tuple[str, Key], Optional[Trouble]] = {}
+    target = 0
+    rifts: dict[tuple[str, QuestionKey], Optional[Trouble]] = {}
     for answer in examined.answers.answers:
-        if answer.source.kind != CONTAINER or answer.wanted.kind != INNER_PORT or answer.relation != SAME_NETWORK:
+        if answer.source.kind != CONTAINER or answer.targets.kind != INNER_PORT or answer.relation != SAME_NETWORK:
             continue
-        for station, port, network in _beside(answer):
-            asked += 1
+        for namespace, port, network in _beside(answer):
+            target += 1
             if _fares_well(answer):
                 continue
             key = (network.id, answer.key)
             if key not in rifts:
-                rifts[key] = _rift(examined, answer, station, port, network)
+                rifts[key] = _rift(examined, answer, namespace, port, network)
             rift = rifts[key]
             if rift is not None:
-                rift.members[f"{station.name} to {port.label}"] = None
-    return asked, [rift for rift in rifts.values() if rift is not None]
+                rift.members[f"{namespace.name} to {port.label}"] = None
+    return target, [rift for rift in rifts.values() if rift is not None]
 
 
-def _beside(answer: Answer) -> Iterator[tuple[Station, Asked, Network]]:
+def _beside(answer: Answer) -> Iterator[tuple[Namespace, TargetPort, Network]]:
     """Ports with one of those that ask for them on a network which both are on, and which lets them."""
-    for stations, ports in answer.pairs():
-        given: dict[tuple[int, int], list[Station]] = {}
+    for namespaces, ports in answer.pairs():
+        given: dict[tuple[int, int], list[Namespace]] = {}
         for port in ports:
             net, family = port.net, family_of(port.address)
-            if net is None or net.number not in stations[0].nets or not net.network.icc:
+            if net is None or net.number not in namespaces[0].nets or not net.network.icc:
                 continue
             key = (net.number, family)
             if key not in given:
-                given[key] = [item for item in stations if item.is_given(net, family)]
-            other = next((item for item in given[key] if item.number != port.station.number), None)
+                given[key] = [item for item in namespaces if item.is_given(net, family)]
+            other = next((item for item in given[key] if item.number != port.namespace.number), None)
             if other is not None:
                 yield other, port, net.network
 
@@ -398,14 +406,16 @@ def _fares_well(answer: Answer) -> bool:
     return answer.path.verdict == DELIVERED and answer.path.answered_by.startswith("container ")
 
 
-def _rift(examined: AuditContext, answer: Answer, station: Station, port: Asked, network: Network) -> Optional[Trouble]:
+def _rift(
+    examined: AuditContext, answer: Answer, namespace: Namespace, port: TargetPort, network: Network
+) -> Optional[Trouble]:
     """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
-    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=port.address, port=port.port)
+    packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name), destination=port.address, port=port.port)
     path = examined.path(packet)
     return Trouble(network, packet, path, path.because) if _is_fault(examined, path, port) else None
 
 
-def _is_fault(examined: AuditContext, path: Path, port: Asked) -> bool:
+def _is_fault(examined: AuditContext, path: Path, port: TargetPort) -> bool:
     """Whether it is not what people want, nor for the program that listens to say."""
     if path.verdict == UNKNOWN:
         return True

@@ -54,7 +54,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
 
 
@@ -317,9 +317,9 @@ class OpenPort:
         return resources.port(self.container, self.number, self.protocol)
 
 
-def _place_of(asked: Asked) -> Place:
+def _place_of(target: TargetPort) -> Place:
     """Tells a port from all others of a host."""
-    return (asked.station.name, asked.port, asked.protocol)
+    return (target.namespace.name, target.port, target.protocol)
 
 
 def nobody_asks(examined: AuditContext) -> list[Verdict]:
@@ -348,19 +348,18 @@ def _open_ports(examined: AuditContext, kind: str) -> dict[Place, OpenPort]:
     for exposed in examined.exposed:
         if exposed.kind != kind:
             continue
-        for asked in exposed.ports:
-            port = OpenPort(asked.station.containers[0], asked.port, asked.protocol)
-            ways = found.setdefault(_place_of(asked), port).ways
-            ways.setdefault(f"from outside by {exposed.uplink}", _way(asked, exposed.example))
+        for target in exposed.ports:
+            port = OpenPort(target.namespace.containers[0], target.port, target.protocol)
+            ways = found.setdefault(_place_of(target), port).ways
+            ways.setdefault(f"from outside by {exposed.uplink}", _way(target, exposed.example))
     return found
 
 
-def _way(asked: Asked, example: Packet) -> str:
-    if asked.host_port:
-        return (
-            f"at {socket_name(example.destination, asked.host_port)}, by machines that send packets for it to this host"
-        )
-    return f"at the container's own address {asked.address}, by machines that send packets for it to this host"
+def _way(target: TargetPort, example: Packet) -> str:
+    if target.host_port:
+        at = socket_name(example.destination, target.host_port)
+        return f"at {at}, by machines that send packets for it to this host"
+    return f"at the container's own address {target.address}, by machines that send packets for it to this host"
 
 
 def _undecided(examined: AuditContext, kind: str) -> dict[Place, Verdict]:
@@ -369,11 +368,11 @@ def _undecided(examined: AuditContext, kind: str) -> dict[Place, Verdict]:
     for answer in examined.answers.answers:
         if answer.source.kind != OUTSIDE or answer.path.verdict != UNKNOWN:
             continue
-        for asked in answer.ports:
-            if exposure_if_reached(asked) == kind:
-                resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+        for target in answer.ports:
+            if exposure_if_reached(target) == kind:
+                resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
                 reason = f"whether machines outside reach it by {answer.source.uplink} depends on {answer.path.because}"
-                found.setdefault(_place_of(asked), unknown(resource, reason, {"asked": str(answer.packet)}))
+                found.setdefault(_place_of(target), unknown(resource, reason, {"asked": str(answer.packet)}))
     return found
 
 

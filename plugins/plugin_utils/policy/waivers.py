@@ -281,7 +281,7 @@ def apply_waivers(
     waivers: Sequence[Waiver],
     inventory_name: str,
     today: datetime.date,
-    untold: Sequence[str] = (),
+    withheld: Sequence[str] = (),
 ) -> tuple[list[Finding], list[WaiverUse]]:
     """Return the findings of a host, failed ones with the first waiver that covers them, and each waiver's use.
 
@@ -292,7 +292,7 @@ def apply_waivers(
     uses = []
     for waiver in waivers:
         numbers, problem = failed.chosen_by(waiver) if waiver.holds_on(inventory_name) else ([], "")
-        hidden = [key for key in untold if waiver.selector is not None and waiver.selector.may_read(key)]
+        hidden = [key for key in withheld if waiver.selector is not None and waiver.selector.may_read(key)]
         if hidden:
             numbers, problem = [], f"it chooses by {' and '.join(hidden)}, which the audit was told to keep back"
         state = _state(waiver, today, numbers)

@@ -58,8 +58,8 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
     """
     began = time.monotonic()
     found = [_with_severity(from_plain(Finding, item), policy) for item in answer["findings"]]
-    untold = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
-    findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, untold)
+    withheld = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
+    findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, withheld)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
     document = {
         "document": {"name": NAME, "version": VERSION},

@@ -130,13 +130,13 @@ class Audit:
             return [Line(f"{safe(title)}not audited", "high")]
         engine = (self.document["engine"] or {}).get("version")
         title += f"Docker Engine {engine}" if engine else "no Docker Engine that answers"
-        told = [
+        notes = [
             ("Expired waivers, which cover nothing any more:", _expired(self.waivers)),
             ("Waivers that are refused, and cover nothing:", _refused(self.waivers)),
             ("Waivers that could not be asked of every resource:", _problems(self.waivers)),
             ("Errors of dockernet.baseline itself, to be reported to its developers:", _defects(self.document)),
         ]
-        extra = [Line(text) for text in sections(told, width)]
+        extra = [Line(text) for text in sections(notes, width)]
         table = findings_table(self.findings, width)
         return [Line(safe(title)), Line(""), *table[:-1], *extra, table[-1]]
 

@@ -17,11 +17,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     is_note,
     is_waived,
+    not_judged,
     outcome_word,
     rank,
     resource_text,
     sections,
-    unjudged,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import (
     BRIDGE_HAIRPIN,
@@ -95,7 +95,7 @@ REPAIRED = "repaired"
 NOT_DONE = "not done"
 HUMAN = "for a human"
 NOTE = "to note"
-UNJUDGED = "unknown"
+NOT_JUDGED = "unknown"
 
 _WELL = "pass"
 
@@ -180,18 +180,18 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
     repair = _repair_of(run, before)
     if run.check_mode and before.outcome == FAIL and repair is not None and repair.outcome == CHANGED:
         return "would pass", REPAIRED, f"would be repaired by {repair.module}"
-    along = _mended_along(run, repair)
+    along = _repaired_along(run, repair)
     if run.check_mode and before.outcome == FAIL and along:
-        return "would pass", REPAIRED, f"would be mended along by {along}"
+        return "would pass", REPAIRED, f"would be repaired along by {along}"
     if after is not None and _notable(after):
         return now, *_why_still(run, before if after.outcome == FAIL else after)
     if repair is not None and repair.outcome == CHANGED:
         return now, REPAIRED, f"repaired by {repair.module}"
     changed = any(repair.outcome == CHANGED for repair in run.repairs.values())
-    return now, REPAIRED, "mended with the rest" if changed else "better since the first audit"
+    return now, REPAIRED, "repaired with the rest" if changed else "better since the first audit"
 
 
-def _mended_along(run: Run, repair: Optional[Repair]) -> str:
+def _repaired_along(run: Run, repair: Optional[Repair]) -> str:
     """The module that does the work of another one, which finds nothing to do or is not run for it; "" for none."""
     if repair is None or repair.module != BRIDGE_HAIRPIN or repair.outcome not in (UNCHANGED, NOT_RUN):
         return ""
@@ -208,7 +208,7 @@ def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
     """Return what becomes of a finding that is still not good, and why it is so."""
     repair = _repair_of(run, finding)
     if finding.outcome == UNKNOWN:
-        return UNJUDGED, "not judged, see below"
+        return NOT_JUDGED, "not judged, see below"
     if is_note(finding):
         return NOTE, finding.summary
     if finding.check in run.waiting:
@@ -216,7 +216,7 @@ def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
     if repair is None or repair.outcome == NOT_RUN:
         return HUMAN, "for a human, see below"
     reasons = {
-        CHANGED: f"{repair.module} made changes that did not mend it",
+        CHANGED: f"{repair.module} made changes that did not repair it",
         UNCHANGED: f"not done: {repair.module} found nothing to change",
         REFUSED: f"not done: {repair.module} refused, see below",
         FAILED: f"not done: {repair.module} failed, see below",
@@ -252,7 +252,7 @@ def baseline_table(run: Run, width: int) -> list[str]:
     if rows:
         heading = "what would be done" if run.check_mode else "what was done"
         lines = [*table((*_HEADINGS, heading), _merged(rows), _LIMITS, width), ""]
-    lines += sections(_deeds(run, rows), width)
+    lines += sections(_actions(run, rows), width)
     return [*lines, _summary(run, rows)] if run.before or run.after else lines
 
 
@@ -273,7 +273,7 @@ def _listed(names: Sequence[str], between: str = ", ") -> str:
     return between.join([*names[:_NAMED], *more])
 
 
-def _deeds(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+def _actions(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     """What stands below the table, by heading."""
     done = [f"{repair.module}: {action}" for repair in _with(run, CHANGED) for action in repair.actions]
     refused = [f"{repair.module} refused: {_with_consent(repair)}" for repair in _with(run, REFUSED)]
@@ -282,7 +282,7 @@ def _deeds(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     return [
         ("Would be done:" if run.check_mode else "Done:", done),
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
-        ("Could not be judged:", unjudged(sorted(run.last, key=rank))),
+        ("Could not be judged:", not_judged(sorted(run.last, key=rank))),
         ("For a human:", _for_humans(rows)),
         ("Waived, and left as it is:", _waived(run.last)),
         ("To know:", warned),
@@ -329,7 +329,7 @@ def _summary(run: Run, rows: Sequence[Row]) -> str:
         f"{count[REPAIRED]} {would}repaired",
         f"{count[NOT_DONE]} not done",
         f"{count[HUMAN]} for a human",
-        f"{count[UNJUDGED]} unknown",
+        f"{count[NOT_JUDGED]} unknown",
         f"{count[NOTE]} to note",
         *([f"{waived} waived"] if waived else []),
         f"{sum(finding.outcome == PASS for finding in run.last)} pass",

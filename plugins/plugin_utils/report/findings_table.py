@@ -84,12 +84,12 @@ def resource_text(finding: Finding) -> str:
 
 
 def findings_table(findings: Iterable[Finding], width: int) -> list[Line]:
-    """Return the lines: all that failed under its severity, what is unknown, what mends it, and the counts."""
+    """Return the lines: all that failed under its severity, what is unknown, the remediation, and the counts."""
     ordered = sorted(findings, key=rank)
     lines = _grouped([finding for finding in ordered if finding.outcome == FAIL], width)
-    unknown = sections((("COULD NOT BE JUDGED", unjudged(ordered)),), width, _MARGIN)
+    unknown = sections((("COULD NOT BE JUDGED", not_judged(ordered)),), width, _MARGIN)
     lines += [Line(text, UNKNOWN) for text in unknown]
-    lines += [Line(text) for text in sections((("What mends it:", _mended(ordered)),), width)]
+    lines += [Line(text) for text in sections((("Remediation:", _remediations(ordered)),), width)]
     return [*lines, Line(_counts(ordered))]
 
 
@@ -131,7 +131,7 @@ def _what_is_so(finding: Finding) -> str:
     return f"{finding.severity}, until {waiver.expires} by {waiver.owner}: {waiver.reason}. {finding.summary}"
 
 
-def unjudged(findings: Iterable[Finding]) -> list[str]:
+def not_judged(findings: Iterable[Finding]) -> list[str]:
     """Return each reason for which checks could not judge, once, with the checks."""
     reasons: dict[str, dict[str, None]] = {}
     for finding in findings:
@@ -140,7 +140,7 @@ def unjudged(findings: Iterable[Finding]) -> list[str]:
     return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
 
 
-def _mended(findings: Iterable[Finding]) -> list[str]:
+def _remediations(findings: Iterable[Finding]) -> list[str]:
     """Each remedy, once, with the checks that it answers to."""
     remedies: dict[str, dict[str, None]] = {}
     for finding in findings:

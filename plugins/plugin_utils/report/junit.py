@@ -94,10 +94,10 @@ def _case(suite: Suite, check: str, findings: Sequence[Finding], gate: Gate) -> 
     kind = min((standing.kind for dummy, standing in standings), key=_WORST_FIRST.index)
     deciding = [(finding, standing) for finding, standing in standings if standing.kind == kind]
     if kind in _ELEMENTS:
-        told = [finding.summary for finding, dummy in deciding]
-        attributes = {"message": _message(told), "type": f"{check}.{deciding[0][0].severity}"}
+        sentences = [finding.summary for finding, dummy in deciding]
+        attributes = {"message": _message(sentences), "type": f"{check}.{deciding[0][0].severity}"}
         _child(case, _ELEMENTS[kind], attributes).text = _legal(
-            "\n\n".join(_told(finding) for finding, dummy in deciding)
+            "\n\n".join(_details_of(finding) for finding, dummy in deciding)
         )
     elif kind == SKIPPED:
         reasons = list(dict.fromkeys(standing.reason for dummy, standing in deciding))
@@ -122,7 +122,7 @@ def _message(sentences: Sequence[str]) -> str:
     return f"{sentences[0]}{more}"
 
 
-def _told(finding: Finding) -> str:
+def _details_of(finding: Finding) -> str:
     """All that there is to say, for a person who has nothing but the report before them."""
     resource = finding.resource
     lines = [f"{resource.kind} {resource.name}: {finding.summary}"]

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Which modules mend what an audit found, each run once, with the options of all findings that name it."""
+"""Which modules repair what an audit found, each run once, with the options of all findings that name it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LostRemedyError(ValueError):
 
 
 @dataclass(frozen=True)
-class Wishes:
+class HardeningChoices:
     """What whoever hardens the host has to say about it."""
 
     userland_proxy: str = KEEP
@@ -79,7 +79,7 @@ class RepairPlan:
 
 
 def repair_plan(
-    findings: Iterable[Finding], wishes: Wishes, *, proxy_in_force: Optional[bool], running: bool = False
+    findings: Iterable[Finding], choices: HardeningChoices, *, proxy_in_force: Optional[bool], running: bool = False
 ) -> RepairPlan:
     """Plan the repair of all that failed and was not waived.
 
@@ -89,7 +89,7 @@ def repair_plan(
     named: dict[str, list[Mapping[str, Any]]] = {}
     found = list(findings)
     # dockerd makes its default network anew only in a start that finds no container running.
-    carried = running and wishes.live_restore
+    carried = running and choices.live_restore
     remedies = [
         (finding.check, finding.remedy)
         for finding in found
@@ -99,23 +99,23 @@ def repair_plan(
         if remedy.module is None:
             continue
         _refuse_to_lose(check, remedy.module, remedy.args)
-        if _asked_for(check, wishes) and not (check in POSTURE and carried):
+        if _asked_for(check, choices) and not (check in POSTURE and carried):
             named.setdefault(remedy.module, []).append(remedy.args)
-    if wishes.forwarding_by_file:
+    if choices.forwarding_by_file:
         named.setdefault(IP_FORWARD, []).append({"families": _families_in_use(found)})
     modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
-    forwarding = _forwarding(named.get(IP_FORWARD, []), wishes)
+    forwarding = _forwarding(named.get(IP_FORWARD, []), choices)
     if forwarding:
         modules[IP_FORWARD] = forwarding
-    state = _proxy_state(named.get(USERLAND_PROXY, []), wishes, in_force=proxy_in_force)
-    daemon = _daemon(named.get(DAEMON_CONFIG, []), state, wishes)
+    state = _proxy_state(named.get(USERLAND_PROXY, []), choices, in_force=proxy_in_force)
+    daemon = _daemon(named.get(DAEMON_CONFIG, []), state, choices)
     if daemon:
         modules[DAEMON_CONFIG] = daemon
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
-    waiting = {check: _missing_wish(check, remedy, state, wishes) for check, remedy in remedies}
+    waiting = {check: _what_it_waits_for(check, remedy, state, choices) for check, remedy in remedies}
     if carried:
         waiting.update({check: _IDLE_START for check, remedy in remedies if check in POSTURE and remedy.module})
-    return RepairPlan(modules, switches, {check: wish for check, wish in waiting.items() if wish})
+    return RepairPlan(modules, switches, {check: waits_for for check, waits_for in waiting.items() if waits_for})
 
 
 def _families_in_use(findings: Iterable[Finding]) -> list[str]:
@@ -133,19 +133,19 @@ def _refuse_to_lose(check: str, module: str, args: Mapping[str, Any]) -> None:
         raise LostRemedyError(f"the remedy of {check} gives {', '.join(lost)} to {module}, which is not passed on")
 
 
-def _asked_for(check: str, wishes: Wishes) -> bool:
-    return check in wishes.also or (check not in ON_REQUEST and (wishes.posture or check not in POSTURE))
+def _asked_for(check: str, choices: HardeningChoices) -> bool:
+    return check in choices.also or (check not in ON_REQUEST and (choices.posture or check not in POSTURE))
 
 
-def _missing_wish(check: str, remedy: Remedy, proxy_state: Optional[str], wishes: Wishes) -> str:
+def _what_it_waits_for(check: str, remedy: Remedy, proxy_state: Optional[str], choices: HardeningChoices) -> str:
     """What has to be said for the remedy to be run; empty where it is run, or none of ours."""
-    if remedy.module is not None and not _asked_for(check, wishes):
+    if remedy.module is not None and not _asked_for(check, choices):
         return f"harden_also_repair: [{check}]"
-    if remedy.module == IP_FORWARD and not set(remedy.args.get("families", [])) & set(wishes.families):
+    if remedy.module == IP_FORWARD and not set(remedy.args.get("families", [])) & set(choices.families):
         return f"harden_ip_forward_families: [{', '.join(remedy.args.get('families', []))}]"
     if remedy.module == USERLAND_PROXY and proxy_state is None:
         return f"harden_userland_proxy: {remedy.args.get('state')}"
-    if remedy.module == DAEMON_CONFIG and not wishes.live_restore and list(remedy.args) == ["config"]:
+    if remedy.module == DAEMON_CONFIG and not choices.live_restore and list(remedy.args) == ["config"]:
         return "harden_live_restore: enable" if list(remedy.args["config"]) == [_LIVE_RESTORE_KEY] else ""
     return ""
 
@@ -164,34 +164,38 @@ def _united(options: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return united
 
 
-def _forwarding(options: Sequence[Mapping[str, Any]], wishes: Wishes) -> dict[str, Any]:
+def _forwarding(options: Sequence[Mapping[str, Any]], choices: HardeningChoices) -> dict[str, Any]:
     """Empty where no family is left to do."""
     united = _united(options)
-    families = [family for family in united.get("families", []) if family in wishes.families]
+    families = [family for family in united.get("families", []) if family in choices.families]
     return {**united, "families": families} if families else {}
 
 
-def _proxy_state(options: Iterable[Mapping[str, Any]], wishes: Wishes, *, in_force: Optional[bool]) -> Optional[str]:
-    """What docker-proxy is to become; None where nothing about it is mended.
+def _proxy_state(
+    options: Iterable[Mapping[str, Any]], choices: HardeningChoices, *, in_force: Optional[bool]
+) -> Optional[str]:
+    """What docker-proxy is to become; None where nothing about it is repaired.
 
-    Where either state will do, only what does not switch docker-proxy is mended; a switch that waits is for a human.
+    Where either state will do, only what does not switch docker-proxy is repaired; a switch that waits is for a human.
     """
     states = {option.get("state") for option in options}
-    if wishes.userland_proxy != KEEP:
-        return wishes.userland_proxy if states else None
+    if choices.userland_proxy != KEEP:
+        return choices.userland_proxy if states else None
     kept = None if in_force is None else ENABLED if in_force else DISABLED
     return kept if kept in states else None
 
 
-def _daemon(options: Sequence[Mapping[str, Any]], proxy_state: Optional[str], wishes: Wishes) -> dict[str, Any]:
+def _daemon(
+    options: Sequence[Mapping[str, Any]], proxy_state: Optional[str], choices: HardeningChoices
+) -> dict[str, Any]:
     """All keys together, so that one restart will do. On is docker-proxy's default, and needs no key."""
     united = _united(options)
     config = {key: value for key, value in united.get("config", {}).items() if key != _LIVE_RESTORE_KEY}
-    if _LIVE_RESTORE_KEY in united.get("config", {}) and wishes.live_restore:
+    if _LIVE_RESTORE_KEY in united.get("config", {}) and choices.live_restore:
         config[_LIVE_RESTORE_KEY] = True
     if proxy_state == DISABLED:
         config[_PROXY_KEY] = False
-    config.update(wishes.daemon_config)
+    config.update(choices.daemon_config)
     absent = [key for key in united.get("absent", []) if key not in config]
     if proxy_state == ENABLED and _PROXY_KEY not in absent:
         absent.append(_PROXY_KEY)

@@ -30,8 +30,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     unread_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, not_applicable, passed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Plug, Station, family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import WAYS_OUT, Answer, Key
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Attachment,
+    Namespace,
+    family_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
+    WAYS_OUT,
+    Answer,
+    QuestionKey,
+)
 
 _NAMED = 5
 _WORDS = Words(
@@ -73,61 +81,63 @@ def _judge(examined: AuditContext) -> list[Verdict]:
 
 def _followed(examined: AuditContext) -> tuple[int, list[Trouble]]:
     """How many reach the outside, and the others by network and by what becomes of their packets."""
-    troubles: dict[tuple[str, Key], Trouble] = {}
+    troubles: dict[tuple[str, QuestionKey], Trouble] = {}
     good = 0
     for answer in examined.answers.answers:
-        if answer.source.kind != CONTAINER or answer.wanted.kind != BEYOND:
+        if answer.source.kind != CONTAINER or answer.targets.kind != BEYOND:
             continue
-        for station, network in _leaving(answer):
-            if not _wrong(examined, answer.packet, answer.path, station, network):
+        for namespace, network in _leaving(answer):
+            if not _wrong(examined, answer.packet, answer.path, namespace, network):
                 good += 1
                 continue
             key = (network.id, answer.key)
             if key not in troubles:
-                troubles[key] = _trouble(examined, answer, station, network)
-            troubles[key].members[station.name] = None
+                troubles[key] = _trouble(examined, answer, namespace, network)
+            troubles[key].members[namespace.name] = None
     return good, list(troubles.values())
 
 
-def _trouble(examined: AuditContext, answer: Answer, station: Station, network: Network) -> Trouble:
+def _trouble(examined: AuditContext, answer: Answer, namespace: Namespace, network: Network) -> Trouble:
     """Told by a packet of the container's own, which fares like that of its class."""
-    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name))
+    packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name))
     path = examined.path(packet)
-    return Trouble(network, packet, path, _wrong(examined, packet, path, station, network))
+    return Trouble(network, packet, path, _wrong(examined, packet, path, namespace, network))
 
 
-def _leaving(answer: Answer) -> Iterator[tuple[Station, Network]]:
+def _leaving(answer: Answer) -> Iterator[tuple[Namespace, Network]]:
     """Namespaces whose way to the outside leads over a bridge network, or ought to, with that network."""
-    family = answer.wanted.family
-    for station in answer.stations:
-        plug = _way_out(station, family)
-        if plug is not None and not plug.net.network.internal:
-            yield station, plug.net.network
+    family = answer.targets.family
+    for namespace in answer.namespaces:
+        attachment = _way_out(namespace, family)
+        if attachment is not None and not attachment.net.network.internal:
+            yield namespace, attachment.net.network
 
 
-def _way_out(station: Station, family: int) -> Optional[Plug]:
+def _way_out(namespace: Namespace, family: int) -> Optional[Attachment]:
     """The link by which a container is to reach the outside; None where that is no bridge network's affair."""
-    if station.space is None:
+    if namespace.space is None:
         return None
-    routes = [item for item in station.space.routes if item.destination == DEFAULT_ROUTE[family]]
+    routes = [item for item in namespace.space.routes if item.destination == DEFAULT_ROUTE[family]]
     if not routes:
-        giving = (plug for plug in station.plugs if _gives_a_way_out(plug, family))
-        return next((plug for plug in giving if station.is_given(plug.net, family)), None)
+        giving = (attachment for attachment in namespace.attachments if _gives_a_way_out(attachment, family))
+        return next((attachment for attachment in giving if namespace.is_given(attachment.net, family)), None)
     indices = min(routes, key=lambda item: item.metric).interfaces
-    return next((plug for plug in station.plugs if plug.inside.index in indices[:1]), None)
+    return next((attachment for attachment in namespace.attachments if attachment.inside.index in indices[:1]), None)
 
 
-def _gives_a_way_out(plug: Plug, family: int) -> bool:
+def _gives_a_way_out(attachment: Attachment, family: int) -> bool:
     """Whether dockerd gives containers of a network a default route: where the bridge is their gateway to elsewhere."""
-    network = plug.net.network
-    return bool(routed_addresses(plug.net.link, family)) and not network.internal and (family == 4 or network.ipv6)
+    network = attachment.net.network
+    return (
+        bool(routed_addresses(attachment.net.link, family)) and not network.internal and (family == 4 or network.ipv6)
+    )
 
 
-def _wrong(examined: AuditContext, packet: Packet, path: Path, station: Station, network: Network) -> str:
+def _wrong(examined: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network) -> str:
     """Why a container does not reach the outside as it is meant to; empty where it does."""
     family = family_of(packet.destination)
     masquerades = _masquerades(examined, network, family)
-    if path.verdict == DELIVERED and not (masquerades and path.source_at_end in station.addresses):
+    if path.verdict == DELIVERED and not (masquerades and path.source_at_end in namespace.addresses):
         return ""
     whole = examined.path(packet)
     if masquerades and whole.sent_as and whole.sent_as == whole.first_source:
@@ -139,8 +149,8 @@ def _wrong(examined: AuditContext, packet: Packet, path: Path, station: Station,
 
 def _masquerades(examined: AuditContext, network: Network, family: int) -> bool:
     """Whether dockerd is to masquerade what leaves a network."""
-    wanted = network.masquerades and network.gateway_mode(family).startswith("nat")
-    return wanted and examined.rule_making[family].value is not False
+    targets = network.masquerades and network.gateway_mode(family).startswith("nat")
+    return targets and examined.rule_making[family].value is not False
 
 
 EGRESS = Check(

@@ -35,7 +35,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, Station, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Namespace,
+    TargetPort,
+    family_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import BETWEEN, Answer
 
 _NAMED = 5
@@ -59,23 +63,23 @@ def _judge(examined: AuditContext) -> list[Verdict]:
     snapshot, answers = examined.snapshot, examined.answers
     host = resources.host(snapshot)
     opened: dict[tuple[str, bool], _Open] = {}
-    asked = 0
+    target = 0
     aside: dict[str, None] = {}
     for answer in answers.answers:
-        if answer.source.kind == CONTAINER and answer.wanted.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
+        if answer.source.kind == CONTAINER and answer.targets.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
             if answer.path.verdict == UNKNOWN and _leaves_by_parent(examined, answer.packet):
-                aside.update(dict.fromkeys(_names(answer.stations)))
+                aside.update(dict.fromkeys(_names(answer.namespaces)))
                 continue
-            asked += 1
+            target += 1
             if answer.path.verdict == UNKNOWN or _came(examined, answer):
                 _note(examined, opened, answer)
     found = [_verdict(item) for item in opened.values() if not (item.untold and (item.network.id, False) in opened)]
     found += [*unfollowed(answers, host, BETWEEN), *unread_inside(snapshot)]
     if found:
         return found
-    if not asked:
+    if not target:
         return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
-    evidence: dict[str, Any] = {"questions from containers to ports on other networks": asked, "answered": 0}
+    evidence: dict[str, Any] = {"questions from containers to ports on other networks": target, "answered": 0}
     if aside:
         evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = listed(
             list(aside), _NAMED
@@ -104,29 +108,33 @@ def _came(examined: AuditContext, answer: Answer) -> bool:
 
 def _note(examined: AuditContext, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
     untold = answer.path.verdict == UNKNOWN
-    for stations, ports in answer.pairs():
-        for asked in ports:
-            net = asked.net
-            if net is None or _is_meant(net.network, family_of(asked.address)):
+    for namespaces, ports in answer.pairs():
+        for target in ports:
+            net = target.net
+            if net is None or _is_meant(net.network, family_of(target.address)):
                 continue
             key = (net.network.id, untold)
             if key not in opened:
-                opened[key] = _opened(examined, answer, stations[0], asked, net.network)
+                opened[key] = _opened(examined, answer, namespaces[0], target, net.network)
             item = opened[key]
-            item.ports[asked.label] = None
+            item.ports[target.label] = None
             if len(item.askers) <= _NAMED:
-                item.askers.update(dict.fromkeys(_names(stations)))
+                item.askers.update(dict.fromkeys(_names(namespaces)))
 
 
-def _opened(examined: AuditContext, answer: Answer, station: Station, asked: Asked, network: Network) -> _Open:
+def _opened(
+    examined: AuditContext, answer: Answer, namespace: Namespace, target: TargetPort, network: Network
+) -> _Open:
     """Told by a packet of these two, which fares like that of its class."""
-    packet = replace(answer.packet, origin=Origin(CONTAINER, station.name), destination=asked.address, port=asked.port)
+    packet = replace(
+        answer.packet, origin=Origin(CONTAINER, namespace.name), destination=target.address, port=target.port
+    )
     path = examined.path(packet)
     return _Open(network, path.because, answer.path.verdict == UNKNOWN, str(packet))
 
 
-def _names(stations: Iterable[Station]) -> Iterator[str]:
-    return (station.name for station in islice(stations, _NAMED + 1))
+def _names(namespaces: Iterable[Namespace]) -> Iterator[str]:
+    return (namespace.name for namespace in islice(namespaces, _NAMED + 1))
 
 
 def _is_meant(network: Network, family: int) -> bool:

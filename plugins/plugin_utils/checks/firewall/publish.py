@@ -47,7 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS, parse_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
-    Asked,
+    TargetPort,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     FROM_HOST,
@@ -65,7 +65,7 @@ _Port = tuple[str, int, str]
 class _Outcome:
     """What became of the packets to one port of a container."""
 
-    asked: Asked
+    target: TargetPort
     texts: dict[str, dict[str, None]] = field(default_factory=dict)
     """By how they ended, where they were sent to and why."""
     lost: list[Path] = field(default_factory=list)
@@ -83,50 +83,50 @@ class _Judge:
 
     def __init__(self, examined: AuditContext) -> None:
         self._examined = examined
-        self._asked: set[Asked] = set()
+        self._asked: set[TargetPort] = set()
         self._outer = {
             (link.name, version): routed_addresses(link, version)
             for version in (4, 6)
             for link in outer_links(examined.snapshot, version)
         }
         self.outcomes: dict[_Port, _Outcome] = {}
-        published = [answer for answer in examined.answers.answers if answer.wanted.kind == PUBLISHED]
+        published = [answer for answer in examined.answers.answers if answer.targets.kind == PUBLISHED]
         for answer in published:
             if answer.source.kind == OUTSIDE and self._is_meant_for_outside(answer):
                 self._add(answer, answer.ports)
         outside = set(self._asked)
         for answer in published:
             if answer.source.kind == HOST and _is_meant_for_host(answer):
-                self._add(answer, [asked for asked in answer.ports if asked not in outside])
+                self._add(answer, [target for target in answer.ports if target not in outside])
 
     def _is_meant_for_outside(self, answer: Answer) -> bool:
         """Whether the port is published for machines beyond this uplink at this address."""
-        own = self._outer.get((answer.source.uplink, answer.wanted.family), [])
-        return answer.at in own and answer.wanted.host_ip in (*ANYWHERE.values(), answer.at)
+        own = self._outer.get((answer.source.uplink, answer.targets.family), [])
+        return answer.at in own and answer.targets.host_ip in (*ANYWHERE.values(), answer.at)
 
-    def _add(self, answer: Answer, ports: Iterable[Asked]) -> None:
+    def _add(self, answer: Answer, ports: Iterable[TargetPort]) -> None:
         fate, reason = self._fate(answer)
         who = "this host" if answer.source.kind == HOST else f"outside by {answer.source.uplink}"
-        example = answer.wanted.first
-        for asked in ports:
-            self._asked.add(asked)
-            like = "" if asked.label == example.label else f" (as told for {example.label}, which is treated alike)"
-            key = (asked.station.name, asked.port, asked.protocol)
-            outcome = self.outcomes.setdefault(key, _Outcome(asked))
+        example = answer.targets.first
+        for target in ports:
+            self._asked.add(target)
+            like = "" if target.label == example.label else f" (as told for {example.label}, which is treated alike)"
+            key = (target.namespace.name, target.port, target.protocol)
+            outcome = self.outcomes.setdefault(key, _Outcome(target))
             at = f"[{answer.at}]" if ":" in answer.at else answer.at
-            outcome.add(fate, f"{at}:{asked.host_port} from {who}: {reason}{like}")
+            outcome.add(fate, f"{at}:{target.host_port} from {who}: {reason}{like}")
             if fate == _LOST:
                 outcome.lost.append(self._examined.path(answer.packet))
 
     def _fate(self, answer: Answer) -> tuple[str, str]:
         """The same for all ports of the answer, told by the one that its packet is for."""
-        path, station = answer.path, answer.wanted.first.station
+        path, namespace = answer.path, answer.targets.first.namespace
         if path.verdict == UNKNOWN:
             return _UNTOLD, path.because
         if path.verdict == DELIVERED:
             return (_LOST, f"{answer.instead} answers instead") if answer.instead else (_LED, path.reason)
         whole = self._examined.path(answer.packet)
-        door = reached(whole, station.addresses, answer.wanted.first.port)
+        door = reached(whole, namespace.addresses, answer.targets.first.port)
         if door is not None and door.action != "deliver":
             return _LED, path.reason
         meant = self._examined.purposes.kept_off(whole)
@@ -138,7 +138,7 @@ def _is_meant_for_host(answer: Answer) -> bool:
 
     At ::1 a port that is published on all addresses is not served without docker-proxy, whatever the rules say.
     """
-    host_ip, at = answer.wanted.host_ip, answer.at
+    host_ip, at = answer.targets.host_ip, answer.at
     return at == host_ip or (host_ip == ANYWHERE[4] and at.startswith("127."))
 
 
@@ -168,23 +168,25 @@ def _judge_publish(examined: AuditContext) -> list[Verdict]:
 
 
 def _verdicts(outcome: _Outcome) -> list[Verdict]:
-    asked = outcome.asked
-    resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+    target = outcome.target
+    resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
     lost, untold = outcome.told(_LOST), outcome.told(_UNTOLD)
-    evidence = {"bindings": _bindings(asked), "does not lead there": lost}
+    evidence = {"bindings": _bindings(target), "does not lead there": lost}
     if lost:
-        summary = f"Port {asked.port}/{asked.protocol} of {asked.station.name} is published, and not reached: {lost[0]}"
-        impact = f"Whoever connects to {lost[0].partition(' ')[0]} does not get to {asked.station.name}."
+        summary = (
+            f"Port {target.port}/{target.protocol} of {target.namespace.name} is published, and not reached: {lost[0]}"
+        )
+        impact = f"Whoever connects to {lost[0].partition(' ')[0]} does not get to {target.namespace.name}."
         return [failed(resource, summary, evidence, impact, remedy_of(outcome.lost[0]))]
-    return [unknown(resource, text, {"bindings": _bindings(asked)}) for text in untold[:1]]
+    return [unknown(resource, text, {"bindings": _bindings(target)}) for text in untold[:1]]
 
 
-def _bindings(asked: Asked) -> list[str]:
+def _bindings(target: TargetPort) -> list[str]:
     return [
         str(port)
-        for item in asked.station.containers
+        for item in target.namespace.containers
         for port in item.published
-        if (port.container_port, port.protocol) == (asked.port, asked.protocol)
+        if (port.container_port, port.protocol) == (target.port, target.protocol)
     ]
 
 
@@ -248,7 +250,7 @@ def routed_ports(examined: AuditContext) -> list[Verdict]:
         for port in item.routed:
             addresses = _addresses(examined, item, port)
             by_family = (addresses[family] for family in (4, 6) if addresses[family])
-            verdicts = (_judged(examined, item, port, asked) for asked in by_family)
+            verdicts = (_judged(examined, item, port, target) for target in by_family)
             found += [verdict for verdict in verdicts if verdict is not None][:1]
     return found
 
@@ -316,21 +318,21 @@ def _judge_bypass(examined: AuditContext) -> list[Verdict]:
     outside = [
         answer
         for answer in examined.answers.answers
-        if answer.source.kind == OUTSIDE and answer.wanted.kind == PUBLISHED
+        if answer.source.kind == OUTSIDE and answer.targets.kind == PUBLISHED
     ]
     doubts = unfollowed(examined.answers, host, FROM_OUTSIDE)
     if not outside and not doubts:
         return [not_applicable(host, "No port is published that machines outside could ask for")]
-    ports: dict[str, list[tuple[Asked, Exposed]]] = {}
+    ports: dict[str, list[tuple[TargetPort, Exposed]]] = {}
     for exposed in examined.exposed:
         if exposed.kind == DENIED_BY_HOST:
-            for asked in exposed.ports:
-                ports.setdefault(asked.label, []).append((asked, exposed))
+            for target in exposed.ports:
+                ports.setdefault(target.label, []).append((target, exposed))
     found = [_failed(members, examined.snapshot.engine) for members in ports.values()]
     found += [*_untold(outside, ports), *doubts]
     if found:
         return found
-    number = len({asked.label for answer in outside for asked in answer.ports})
+    number = len({target.label for answer in outside for target in answer.ports})
     return [passed(host, "No rule of the host denies a port that Docker publishes all the same", {"ports": number})]
 
 
@@ -339,18 +341,18 @@ def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
     for answer in outside:
         if answer.path.verdict != UNKNOWN:
             continue
-        for asked in answer.ports:
-            if asked.label not in known:
-                resource = resources.port(asked.station.containers[0], asked.port, asked.protocol)
+        for target in answer.ports:
+            if target.label not in known:
+                resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
                 verdict = unknown(
-                    resource, f"whether machines outside reach {asked.label} depends: {answer.path.because}"
+                    resource, f"whether machines outside reach {target.label} depends: {answer.path.because}"
                 )
-                found.setdefault(asked.label, verdict)
+                found.setdefault(target.label, verdict)
     return list(found.values())
 
 
-def _failed(members: list[tuple[Asked, Exposed]], engine: Optional[Engine]) -> Verdict:
-    asked, exposed = members[0]
+def _failed(members: list[tuple[TargetPort, Exposed]], engine: Optional[Engine]) -> Verdict:
+    target, exposed = members[0]
     uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
     at = list(dict.fromkeys(text for dummy, item in members for text in item.at))
     let_in = [text for text in dict.fromkeys(text for dummy, item in members for text in item.not_at) if text not in at]
@@ -363,8 +365,8 @@ def _failed(members: list[tuple[Asked, Exposed]], engine: Optional[Engine]) -> V
         "addresses where they do not deny it": let_in,
     }
     return failed(
-        resources.port(asked.station.containers[0], asked.port, asked.protocol),
-        f"{asked.label} is open to machines outside by {', '.join(uplinks)} at {listed(at, _NAMED)} though the host's "
+        resources.port(target.namespace.containers[0], target.port, target.protocol),
+        f"{target.label} is open to machines outside by {', '.join(uplinks)} at {listed(at, _NAMED)} though the host's "
         f"own rules deny it: {exposed.reason}{besides}",
         evidence,
         "Whoever set up that firewall believes the port to be closed. Docker translates the address before chain INPUT "

@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     FrameFlight,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, Part, Traverser
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, HookPart, Traverser
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMPV6
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -119,8 +119,8 @@ def _message(source: int, destination: int, kind: int) -> Flight:
 GoOn = Callable[[Course], list[Arrival]]
 
 # NF_BR_PRI_BRNF is 0, and of equal ones the latest comes first; FORWARD of IP is one before it.
-BEFORE_PREROUTING, AFTER_PREROUTING = Part(last=0), Part(first=1)
-BEFORE_FORWARD, AFTER_FORWARD = Part(last=-1), Part(first=0)
+BEFORE_PREROUTING, AFTER_PREROUTING = HookPart(last=0), HookPart(first=1)
+BEFORE_FORWARD, AFTER_FORWARD = HookPart(last=-1), HookPart(first=0)
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
@@ -131,7 +131,7 @@ class Stopped(NamedTuple):
     is_certain: bool
 
 
-def from_port(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Optional[Port], part: Part) -> _Passing:
+def from_port(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Optional[Port], part: HookPart) -> _Passing:
     """PREROUTING of a frame that came in by a port; target: None for the host."""
     return _Passing(leg, course, bridge, [(PREROUTING, _ends(bridge, port, target, incoming=True), part)])
 
@@ -141,7 +141,7 @@ def to_host(leg: Leg, course: Course, bridge: Bridge, port: Port) -> _Passing:
     return _Passing(leg, course, bridge, [(INPUT, _ends(bridge, port, None, incoming=True), ALL)])
 
 
-def across(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Port, part: Part) -> _Passing:
+def across(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Port, part: HookPart) -> _Passing:
     """FORWARD of a frame from port to port, and POSTROUTING after the last part of it."""
     both = _ends(bridge, port, target, incoming=True, outgoing=True)
     hooks = [(FORWARD, both, part)]
@@ -159,7 +159,7 @@ def from_host(leg: Leg, course: Course, bridge: Bridge, target: Port) -> _Passin
 class _Passing:
     """Some hooks of a bridge, one after the other."""
 
-    def __init__(self, leg: Leg, course: Course, bridge: Bridge, hooks: list[tuple[str, Ends, Part]]) -> None:
+    def __init__(self, leg: Leg, course: Course, bridge: Bridge, hooks: list[tuple[str, Ends, HookPart]]) -> None:
         self._leg, self._course, self._bridge, self._hooks = leg, course, bridge, hooks
 
     def then(self, go_on: GoOn) -> list[Arrival]:
@@ -168,7 +168,7 @@ class _Passing:
             return go_on(self._course)
         return self._pass(self._course, self._hooks, go_on)
 
-    def _pass(self, course: Course, hooks: list[tuple[str, Ends, Part]], go_on: GoOn) -> list[Arrival]:
+    def _pass(self, course: Course, hooks: list[tuple[str, Ends, HookPart]], go_on: GoOn) -> list[Arrival]:
         if not hooks:
             return go_on(course)
         (hook, ends, part), *others = hooks

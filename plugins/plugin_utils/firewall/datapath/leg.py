@@ -47,7 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Decision,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, FrameFlight, Passage
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Part
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import HookPart
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ICMP,
     ICMPV6,
@@ -134,7 +134,9 @@ class Leg:
             after = course.passed(self.name, flight, passage)
             yield passage, after._replace(doubts=after.doubts + problems) if problems else after
 
-    def frame_hook(self, name: str, course: Course, frame: FrameFlight, part: Part) -> Iterator[tuple[Passage, Course]]:
+    def frame_hook(
+        self, name: str, course: Course, frame: FrameFlight, part: HookPart
+    ) -> Iterator[tuple[Passage, Course]]:
         """Send a frame on a bridge through a part of the rules of one of its hooks, as hook() does it."""
         if self._courses.is_known(f"bridge {name} {part.first}", course, frame):
             return

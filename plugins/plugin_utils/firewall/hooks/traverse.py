@@ -213,14 +213,14 @@ class Translation:
 LOWEST, HIGHEST = -(1 << 31), (1 << 31) - 1
 
 
-class Part(NamedTuple):
+class HookPart(NamedTuple):
     """The chains of a hook between two priorities, both included."""
 
     first: int = LOWEST
     last: int = HIGHEST
 
 
-ALL = Part()
+ALL = HookPart()
 
 
 class Traverser:
@@ -234,7 +234,7 @@ class Traverser:
         for chain in book.chains.values():
             self._tables.setdefault(chain.key[:3], ReadyTable(compiler)).add(chain)
         self._stages: dict[tuple[str, int], list[Stage]] = {}
-        self._frame_stages: dict[tuple[str, Part], list[Stage]] = {}
+        self._frame_stages: dict[tuple[str, HookPart], list[Stage]] = {}
         self._walks: list[Walk] = []
         self.has_frame_rules = any(chain.family == "bridge" and chain.hook for chain in book.chains.values())
         """Whether frames on bridges pass any base chain."""
@@ -255,7 +255,7 @@ class Traverser:
             flight.state = CT_INVALID
         return one_by_one(self._stages_of(hook, flight.family), flight, is_accepted)
 
-    def pass_frame(self, hook: str, frame: FrameFlight, part: Part) -> list[Passage]:
+    def pass_frame(self, hook: str, frame: FrameFlight, part: HookPart) -> list[Passage]:
         """The ways in which a frame can leave a part of a bridge's hook; the frame itself stays as it is."""
         key = (hook, part)
         stages = self._frame_stages.get(key)

@@ -20,8 +20,8 @@ from typing import NamedTuple, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPS, ICMPV6
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.matches import (
-    Asked,
     Condition,
+    GivenOption,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save_format import (
     ALL_BITS,
@@ -109,9 +109,9 @@ def _add(sets: dict[str, IpSet], line: str, words: list[str], number: int) -> No
     raise RulesetError(f"ipset save, line {number}: {line[:60]!r} adds to no set that was created before")
 
 
-Part = tuple[Union[int, str], Union[int, str]]
+_Part = tuple[Union[int, str], Union[int, str]]
 """First and last of what one field can hold."""
-Ways = list[tuple[tuple[str, ...], tuple[Part, ...]]]
+Ways = list[tuple[tuple[str, ...], tuple[_Part, ...]]]
 """What one part of an element asks: fields and their values; one of several ways has to fit."""
 
 SOURCE = "src"
@@ -131,7 +131,7 @@ class Element(NamedTuple):
     """One element: fields, and what each must hold."""
 
     fields: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[_Part, ...]
     matches: bool
     """False for ``nomatch``: an exception to elements with shorter prefixes."""
 
@@ -207,9 +207,9 @@ class IpSets:
         self._unread = unread or "it was not read"
         self._known: dict[tuple[str, str, int, bool], list[Match]] = {}
 
-    def condition(self, asked: Sequence[Asked], family: int, text: str) -> Condition:
+    def condition(self, given: Sequence[GivenOption], family: int, text: str) -> Condition:
         """What ``-m set`` with these options asks. Raises ValueError for what cannot be told."""
-        options = {each.option: each for each in asked}
+        options = {each.option: each for each in given}
         if "--match-set" not in options:
             raise ValueError("names no set")
         wanted = options["--match-set"]
@@ -261,7 +261,7 @@ class IpSets:
         ] or [_NOTHING]
 
 
-def _match(fields: tuple[str, ...], rows: Iterable[tuple[Part, ...]]) -> Match:
+def _match(fields: tuple[str, ...], rows: Iterable[tuple[_Part, ...]]) -> Match:
     rows = list(rows)
     if not rows:
         return _NOTHING
@@ -272,18 +272,18 @@ def _match(fields: tuple[str, ...], rows: Iterable[tuple[Part, ...]]) -> Match:
 
 
 def _rows(
-    elements: list[Element], of: IpSet, shared: Optional[Mapping[Part, list[Part]]], *, outcome: bool
-) -> list[tuple[Part, ...]]:
+    elements: list[Element], of: IpSet, shared: Optional[Mapping[_Part, list[_Part]]], *, outcome: bool
+) -> list[tuple[_Part, ...]]:
     """What the fields must hold for that outcome; ``shared``: where each network has the longest prefix of the set."""
     if shared is None and all(element.matches for element in elements):
         return [element.parts for element in elements] if outcome else []
     if of.dimensions.count("net") != 1:
         raise ValueError("depends on a set with exceptions from two networks")
     at = next(index for index, field in enumerate(elements[0].fields) if field in ("saddr", "daddr"))
-    others: dict[tuple[Part, ...], list[Element]] = defaultdict(list)
+    others: dict[tuple[_Part, ...], list[Element]] = defaultdict(list)
     for element in elements:
         others[element.parts[:at] + element.parts[at + 1 :]].append(element)
-    rows: list[tuple[Part, ...]] = []
+    rows: list[tuple[_Part, ...]] = []
     for other, same in others.items():
         longest = shared or longest_prefixes(element.parts[at] for element in same)
         pieces = [
@@ -293,11 +293,11 @@ def _rows(
     return rows
 
 
-def longest_prefixes(networks: Iterable[Part]) -> dict[Part, list[Part]]:
+def longest_prefixes(networks: Iterable[_Part]) -> dict[_Part, list[_Part]]:
     """For each of these networks the ranges of addresses for which no other has a longer prefix."""
-    found: dict[Part, list[Part]] = defaultdict(list)
+    found: dict[_Part, list[_Part]] = defaultdict(list)
     # Last addresses of the networks that hold the present one, the shortest prefix first.
-    around: list[tuple[int, Part]] = []
+    around: list[tuple[int, _Part]] = []
     at = 0
 
     def until(end: int) -> None:

@@ -56,7 +56,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 Condition = Union[Match, AnyOf]
 
 
-class Asked(NamedTuple):
+class GivenOption(NamedTuple):
     """One option of a match."""
 
     option: str
@@ -82,13 +82,13 @@ class Together(NamedTuple):
 
     arguments: dict[str, int]
     """How many values each option has."""
-    conditions: Callable[[Sequence[Asked], int], list[Condition]]
+    conditions: Callable[[Sequence[GivenOption], int], list[Condition]]
 
 
-def single(option: Single, asked: Asked, family: int, name: str) -> Match:
+def single(option: Single, given: GivenOption, family: int, name: str) -> Match:
     """The condition of an option of match ``name`` by itself."""
-    fields, test = option.condition(asked.values, family)
-    return Match(fields, test, asked.negated, f"-m {name} {asked.text}")
+    fields, test = option.condition(given.values, family)
+    return Match(fields, test, given.negated, f"-m {name} {given.text}")
 
 
 def undecidable(why: str, text: str) -> Match:
@@ -148,13 +148,13 @@ _ROUTED_TYPES = frozenset(("local", "anycast", "unreachable"))
 _LOOPBACK = OneOf(frozenset(("lo",)))
 
 
-def address_types(asked: Sequence[Asked], family: int) -> list[Condition]:
+def address_types(given: Sequence[GivenOption], family: int) -> list[Condition]:
     """Conditions of ``-m addrtype``."""
-    options = {each.option for each in asked}
+    options = {each.option for each in given}
     limits = [option for option in ("--limit-iface-in", "--limit-iface-out") if option in options]
     suffix = {"--limit-iface-in": "_iif", "--limit-iface-out": "_oif"}[limits[0]] if limits else ""
     conditions: list[Condition] = []
-    for each in asked:
+    for each in given:
         if each.option in limits:
             continue
         text = " ".join(("-m addrtype", each.text, *limits))
@@ -186,10 +186,10 @@ def _address_types_of_version_6(address: str, suffix: str, types: frozenset[str]
     return conditions
 
 
-def reverse_path(asked: Sequence[Asked], _family: int) -> list[Condition]:
+def reverse_path(given: Sequence[GivenOption], _family: int) -> list[Condition]:
     """Conditions of ``-m rpfilter``: what comes by loopback has passed; with --validmark the mark chooses the route."""
-    options = {each.option for each in asked}
-    text = " ".join(("-m rpfilter", *(each.text for each in asked)))
+    options = {each.option for each in given}
+    text = " ".join(("-m rpfilter", *(each.text for each in given)))
     if options & {"--loose", "--accept-local"}:
         return [undecidable("depends on a route that is asked in a way which is not modelled", text)]
     field = "saddr_route_iif_mark" if "--validmark" in options else "saddr_route_iif"
@@ -247,14 +247,14 @@ def _arguments(options: dict[str, Single]) -> dict[str, int]:
     return {option: each.arguments for option, each in options.items()}
 
 
-def _conntrack(asked: Sequence[Asked], family: int) -> list[Condition]:
+def _conntrack(given: Sequence[GivenOption], family: int) -> list[Condition]:
     """xt_conntrack.c, conntrack_mt(): a packet without a connection is judged by its state if that is asked for.
 
     Where it is not, nothing holds for such a packet, not even what is negated.
     """
     conditions: list[Condition] = []
-    by_state = any(each.option == "--ctstate" for each in asked)
-    for each in asked:
+    by_state = any(each.option == "--ctstate" for each in given)
+    for each in given:
         match = single(_CONNTRACK[each.option], each, family, "conntrack")
         if each.option == "--ctstate":
             conditions.append(match)
@@ -265,8 +265,8 @@ def _conntrack(asked: Sequence[Asked], family: int) -> list[Condition]:
     return conditions
 
 
-def _connmark(asked: Sequence[Asked], family: int) -> list[Condition]:
-    matches = [single(_CONNMARK[each.option], each, family, "connmark") for each in asked]
+def _connmark(given: Sequence[GivenOption], family: int) -> list[Condition]:
+    matches = [single(_CONNMARK[each.option], each, family, "connmark") for each in given]
     return [condition for match in matches for condition in (_has_connection(match.text), match)]
 
 
@@ -274,9 +274,9 @@ def _has_connection(text: str) -> Match:
     return Match(("ct_state",), _NO_CONNECTION, negated=True, text=text)
 
 
-def _ports(asked: Sequence[Asked], _family: int) -> list[Condition]:
+def _ports(given: Sequence[GivenOption], _family: int) -> list[Condition]:
     conditions: list[Condition] = []
-    for each in asked:
+    for each in given:
         test = ports(each.values[0])
         text = f"-m multiport {each.text}"
         if each.option == "--ports":
@@ -286,10 +286,10 @@ def _ports(asked: Sequence[Asked], _family: int) -> list[Condition]:
     return conditions
 
 
-def _ports_of_bridge(asked: Sequence[Asked], _family: int) -> list[Condition]:
+def _ports_of_bridge(given: Sequence[GivenOption], _family: int) -> list[Condition]:
     """xt_physdev.c: without a bridge port a name is the empty one, and ``is-bridged`` means that it leaves by one."""
     conditions: list[Condition] = []
-    for each in asked:
+    for each in given:
         text = f"-m physdev {each.text}"
         if each.option in ("--physdev-in", "--physdev-out"):
             field = "physin" if each.option == "--physdev-in" else "physout"

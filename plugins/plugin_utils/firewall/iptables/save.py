@@ -20,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     SINGLES,
     TOGETHER,
     WHY_UNDECIDABLE,
-    Asked,
     Condition,
+    GivenOption,
     single,
     undecidable,
 )
@@ -81,7 +81,7 @@ class RuleReader:
     def __init__(self, family: int, sets: IpSets) -> None:
         self._family = family
         self._sets = sets
-        self._core: dict[Asked, Match] = {}
+        self._core: dict[GivenOption, Match] = {}
         self._groups: dict[tuple[str, ...], list[Condition]] = {}
 
     def read(self, words: Sequence[str], chains: Container[str]) -> Parts:
@@ -116,17 +116,17 @@ class RuleReader:
             else:
                 if at + 1 == len(words):
                     raise ValueError(f"{word[:60]!r} has no value")
-                conditions.append(self._condition(Asked(word, (words[at + 1],), negated)))
+                conditions.append(self._condition(GivenOption(word, (words[at + 1],), negated)))
                 end = at + 2
             negated = False
             at = end
         return Parts((), comment)
 
-    def _condition(self, asked: Asked) -> Match:
+    def _condition(self, given: GivenOption) -> Match:
         """One of the options that need no -m."""
-        if asked not in self._core:
-            self._core[asked] = Match(*self._field_and_test(asked.option, asked.values[0]), asked.negated, asked.text)
-        return self._core[asked]
+        if given not in self._core:
+            self._core[given] = Match(*self._field_and_test(given.option, given.values[0]), given.negated, given.text)
+        return self._core[given]
 
     def _field_and_test(self, option: str, value: str) -> tuple[tuple[str, ...], Test]:
         if option in ("-s", "-d"):
@@ -160,12 +160,12 @@ class RuleReader:
         if name not in _ARGUMENTS:
             return [undecidable(WHY_UNDECIDABLE.get(name, "is a match that is not modelled"), text)]
         try:
-            asked = list(_options(words, _ARGUMENTS[name]))
+            given = list(_options(words, _ARGUMENTS[name]))
             if name == "set":
-                return [self._sets.condition(asked, self._family, text)]
+                return [self._sets.condition(given, self._family, text)]
             if name in TOGETHER:
-                return TOGETHER[name].conditions(asked, self._family)
-            return [single(SINGLES[name][each.option], each, self._family, name) for each in asked]
+                return TOGETHER[name].conditions(given, self._family)
+            return [single(SINGLES[name][each.option], each, self._family, name) for each in given]
         except ValueError as error:
             return [undecidable(str(error), text)]
 
@@ -183,8 +183,8 @@ class RuleReader:
             return Unpredictable(f"{name}: {error}")
 
 
-def _options(words: tuple[str, ...], arguments: dict[str, int]) -> list[Asked]:
-    found: list[Asked] = []
+def _options(words: tuple[str, ...], arguments: dict[str, int]) -> list[GivenOption]:
+    found: list[GivenOption] = []
     negated = False
     at = 0
     while at < len(words):
@@ -195,7 +195,7 @@ def _options(words: tuple[str, ...], arguments: dict[str, int]) -> list[Asked]:
             continue
         if word not in arguments or at + arguments[word] > len(words):
             raise ValueError(f"has {word[:60]!r}, which is not modelled")
-        found.append(Asked(word, words[at : at + arguments[word]], negated))
+        found.append(GivenOption(word, words[at : at + arguments[word]], negated))
         at += arguments[word]
         negated = False
     return found

@@ -32,10 +32,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Attachment,
+    Namespace,
     Net,
     Places,
-    Plug,
-    Station,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import (
     SINGLE,
@@ -57,54 +57,56 @@ class FixedForms:
     def __init__(self, snapshot: HostSnapshot, places: Places) -> None:
         """Sort the entries by whom they are about."""
         self._forms: dict[int, list[Hashable]] = {}
-        self._behind: dict[tuple[int, str], tuple[Station, Plug]] = {
-            (plug.net.link.index, text.partition("/")[0]): (station, plug)
-            for station in places.stations
-            for plug in station.plugs
-            for text in plug.inside.addresses
+        self._behind: dict[tuple[int, str], tuple[Namespace, Attachment]] = {
+            (attachment.net.link.index, text.partition("/")[0]): (namespace, attachment)
+            for namespace in places.namespaces
+            for attachment in namespace.attachments
+            for text in attachment.inside.addresses
         }
         for entry in snapshot.neighbours:
-            station, plug = self._behind.get((entry.interface, entry.address), (None, None))
-            if station is not None and plug is not None:
-                is_right = entry.mac == plug.inside.mac
-                self._add(station, station.texts.get(entry.address) if is_right else station.number)
-        for station in places.stations:
-            self._add_own(station)
+            namespace, attachment = self._behind.get((entry.interface, entry.address), (None, None))
+            if namespace is not None and attachment is not None:
+                is_right = entry.mac == attachment.inside.mac
+                self._add(namespace, namespace.texts.get(entry.address) if is_right else namespace.number)
+        for namespace in places.namespaces:
+            self._add_own(namespace)
         self._add_led(snapshot, places)
 
     def _add_led(self, snapshot: HostSnapshot, places: Places) -> None:
         """Whom forwarding databases of bridges know by an entry that they did not learn."""
         led = {(link.master or link.index, item.mac) for link in snapshot.links for item in link.forwarding}
-        for station in places.stations if led else ():
-            if any((plug.net.link.index, plug.inside.mac) in led for plug in station.plugs):
-                self._add(station, station.number)
+        for namespace in places.namespaces if led else ():
+            if any((attachment.net.link.index, attachment.inside.mac) in led for attachment in namespace.attachments):
+                self._add(namespace, namespace.number)
 
-    def of(self, station: Station) -> Hashable:
+    def of(self, namespace: Namespace) -> Hashable:
         """The form of a namespace."""
-        return tuple(self._forms.get(station.number, ()))
+        return tuple(self._forms.get(namespace.number, ()))
 
-    def _add_own(self, station: Station) -> None:
-        if station.space is None:
+    def _add_own(self, namespace: Namespace) -> None:
+        if namespace.space is None:
             return
-        if station.space.neighbours is None:
-            self._add(station, None)
+        if namespace.space.neighbours is None:
+            self._add(namespace, None)
             return
-        plugs = {plug.inside.index: (place, plug) for place, plug in enumerate(station.plugs)}
-        for entry in station.space.neighbours:
-            place, plug = plugs.get(entry.interface, (0, None))
-            if plug is None:
+        attachments = {
+            attachment.inside.index: (place, attachment) for place, attachment in enumerate(namespace.attachments)
+        }
+        for entry in namespace.space.neighbours:
+            place, attachment = attachments.get(entry.interface, (0, None))
+            if attachment is None:
                 continue
-            name = plug.net.texts.get(entry.address)
-            if name is not None and entry.mac == plug.net.link.mac:
-                self._add(station, (place, name))
+            name = attachment.net.texts.get(entry.address)
+            if name is not None and entry.mac == attachment.net.link.mac:
+                self._add(namespace, (place, name))
                 continue
-            self._add(station, station.number)
-            other = self._behind.get((plug.net.link.index, entry.address))
+            self._add(namespace, namespace.number)
+            other = self._behind.get((attachment.net.link.index, entry.address))
             if other is not None:
                 self._add(other[0], other[0].number)
 
-    def _add(self, station: Station, form: Hashable) -> None:
-        self._forms.setdefault(station.number, []).append(form)
+    def _add(self, namespace: Namespace, form: Hashable) -> None:
+        self._forms.setdefault(namespace.number, []).append(form)
 
 
 class PlaceForms:
@@ -155,18 +157,18 @@ class PlaceForms:
             net.number if link.index in self._controlled or link.name in self._exempt else None,
         )
 
-    def station(self, station: Station, nets: list[int]) -> Hashable:
+    def namespace(self, namespace: Namespace, nets: list[int]) -> Hashable:
         """A namespace, the rules about it left out; nets: the classes of networks."""
-        space = station.space
+        space = namespace.space
         if space is None:
-            return ("unread", station.number)
-        texts: dict[str, str] = dict(station.texts)
-        for place, plug in enumerate(station.plugs):
-            texts.update({text: f"{name}.{place}" for text, name in plug.net.texts.items()})
+            return ("unread", namespace.number)
+        texts: dict[str, str] = dict(namespace.texts)
+        for place, attachment in enumerate(namespace.attachments):
+            texts.update({text: f"{name}.{place}" for text, name in attachment.net.texts.items()})
         devices = {link.index: link.name for link in space.links}
         signature = self._partition.signature
         return (
-            tuple(self._plug(plug, nets) for plug in station.plugs),
+            tuple(self._plug(attachment, nets) for attachment in namespace.attachments),
             tuple(
                 (link.name, link.kind, link.up, tuple(texts.get(text, text) for text in link.addresses))
                 for link in space.links
@@ -183,35 +185,37 @@ class PlaceForms:
             tuple(space.tables),
             tuple(sorted(space.sysctls.items())),
             tuple(sorted(space.chains.items())),
-            tuple(signature(ADDRESS, int(ipaddress.ip_address(text))) for text in station.addresses),
-            self._policy(station.texts, ""),
-            tuple(place for text in station.texts for place in self._by_destination.get(text, ())),
+            tuple(signature(ADDRESS, int(ipaddress.ip_address(text))) for text in namespace.addresses),
+            self._policy(namespace.texts, ""),
+            tuple(place for text in namespace.texts for place in self._by_destination.get(text, ())),
             tuple(
-                text for text in station.addresses if (ADDRESS, int(ipaddress.ip_address(text))) not in station.names
+                text
+                for text in namespace.addresses
+                if (ADDRESS, int(ipaddress.ip_address(text))) not in namespace.names
             ),
-            len({plug.net.number for plug in station.plugs}) == len(station.plugs),
-            self._control(station, space),
+            len({attachment.net.number for attachment in namespace.attachments}) == len(namespace.attachments),
+            self._control(namespace, space),
         )
 
-    def _control(self, station: Station, space: ContainerNamespace) -> Optional[int]:
+    def _control(self, namespace: Namespace, space: ContainerNamespace) -> Optional[int]:
         """One whose frames something can keep is like no other one."""
         is_controlled = (
             bool(space.traffic_control)
             or space.ipsec
             or any(link.xdp for link in space.links)
-            or any(plug.link.index in self._controlled for plug in station.plugs)
+            or any(attachment.link.index in self._controlled for attachment in namespace.attachments)
         )
-        return station.number if is_controlled else None
+        return namespace.number if is_controlled else None
 
-    def _plug(self, plug: Plug, nets: list[int]) -> Hashable:
-        link = plug.link
+    def _plug(self, attachment: Attachment, nets: list[int]) -> Hashable:
+        link = attachment.link
         return (
-            nets[plug.net.number],
-            (link.up, link.operstate, link.hairpin, link.isolated, plug.inside.up),
+            nets[attachment.net.number],
+            (link.up, link.operstate, link.hairpin, link.isolated, attachment.inside.up),
             (tuple(link.settings), str(link.vlans)),
             self._settings.get(link.name, ()),
             self._partition.signature(DEVICE, link.name),
-            self._partition.signature(HARDWARE, plug.inside.mac),
+            self._partition.signature(HARDWARE, attachment.inside.mac),
         )
 
     def _routes_of(self, net: Net) -> list[Route]:
@@ -286,25 +290,26 @@ class Classes:
         self.nets = [self._number((forms.net(net), self._rules_of(net))) for net in places.nets]
         fixed = FixedForms(snapshot, places)
         self._inner = [
-            self._number((forms.station(station, self.nets), fixed.of(station))) for station in places.stations
+            self._number((forms.namespace(namespace, self.nets), fixed.of(namespace)))
+            for namespace in places.namespaces
         ]
 
-    def source(self, station: Station) -> int:
+    def source(self, namespace: Namespace) -> int:
         """The class of a namespace as one that asks."""
-        rules = [item for item in self._about(station) if self._concerns_asking(item, station)]
-        return self._number(("source", self._inner[station.number], self._rules(rules, station, station.names)))
+        rules = [item for item in self._about(namespace) if self._concerns_asking(item, namespace)]
+        return self._number(("source", self._inner[namespace.number], self._rules(rules, namespace, namespace.names)))
 
-    def inner_port(self, station: Station, protocol: str, port: int) -> int:
+    def inner_port(self, namespace: Namespace, protocol: str, port: int) -> int:
         """The class of a port as one that is asked at the container's own address."""
-        return self._number(("port", self._asked(station, protocol, port, None)))
+        return self._number(("port", self._references(namespace, protocol, port, None)))
 
-    def published(self, station: Station, protocol: str, port: int, host_port: int) -> int:
+    def published(self, namespace: Namespace, protocol: str, port: int, host_port: int) -> int:
         """The class of a port as one that is asked at an address of the host."""
-        names = {**station.names, (PORT, port): "@inner", (PORT, host_port): "@published"}
+        names = {**namespace.names, (PORT, port): "@inner", (PORT, host_port): "@published"}
         behind = tuple(
             (
                 proxy.host_ip,
-                station.texts.get(proxy.container_ip, proxy.container_ip),
+                namespace.texts.get(proxy.container_ip, proxy.container_ip),
                 "@inner" if proxy.container_port == port else proxy.container_port,
             )
             for proxy in self._proxies.get((protocol, host_port), ())
@@ -313,8 +318,8 @@ class Classes:
         return self._number(
             (
                 "published",
-                self._asked(station, protocol, port, host_port),
-                self._port(host_port, station, names),
+                self._references(namespace, protocol, port, host_port),
+                self._port(host_port, namespace, names),
                 behind,
                 waiting,
             )
@@ -322,32 +327,32 @@ class Classes:
 
     # ---- what a class is made of
 
-    def _asked(self, station: Station, protocol: str, port: int, host_port: Optional[int]) -> Hashable:
-        names: dict[Mention, str] = {**station.names, (PORT, port): "@inner"}
+    def _references(self, namespace: Namespace, protocol: str, port: int, host_port: Optional[int]) -> Hashable:
+        names: dict[Mention, str] = {**namespace.names, (PORT, port): "@inner"}
         if host_port is not None:
             names[(PORT, host_port)] = "@published"
         ports = {port, host_port}
-        rules = [item for item in self._about(station) if self._concerns_port(item, protocol, ports)]
+        rules = [item for item in self._about(namespace) if self._concerns_port(item, protocol, ports)]
         inside = (
             []
-            if station.space is None
-            else [item for item in station.space.listeners if (item.protocol, item.port) == (protocol, port)]
+            if namespace.space is None
+            else [item for item in namespace.space.listeners if (item.protocol, item.port) == (protocol, port)]
         )
         return (
             protocol,
             port == host_port,
-            self._inner[station.number],
-            self._rules(rules, station, names),
-            self._port(port, station, names),
-            self._waiting(inside, station.texts),
+            self._inner[namespace.number],
+            self._rules(rules, namespace, names),
+            self._port(port, namespace, names),
+            self._waiting(inside, namespace.texts),
         )
 
-    def _port(self, port: int, station: Station, names: dict[Mention, str]) -> Hashable:
+    def _port(self, port: int, namespace: Namespace, names: dict[Mention, str]) -> Hashable:
         """What the rules say of a port that belongs to no other container."""
         own = [
             item
             for item in self._catalogue.about([(PORT, port)])
-            if not self._catalogue.mentions(item).isdisjoint(station.names)
+            if not self._catalogue.mentions(item).isdisjoint(namespace.names)
         ]
         if port not in self._plain_ports:
             plain = [item for item in self._catalogue.about([(PORT, port)]) if not self._of_single(item)]
@@ -359,8 +364,8 @@ class Classes:
             self._foreign[port] = [
                 (self._number(self._rule(item, {}, None)), self._catalogue.mentions(item)) for item in others
             ]
-        foreign = tuple(form for form, mentions in self._foreign[port] if mentions.isdisjoint(station.names))
-        return (self._plain_ports[port], foreign, self._rules(own, station, names), port in self._ephemeral)
+        foreign = tuple(form for form, mentions in self._foreign[port] if mentions.isdisjoint(namespace.names))
+        return (self._plain_ports[port], foreign, self._rules(own, namespace, names), port in self._ephemeral)
 
     def _of_single(self, reference: Reference) -> bool:
         return any(self._catalogue.is_single(value) for value in self._catalogue.mentions(reference))
@@ -377,22 +382,22 @@ class Classes:
     def _rules_of(self, net: Net) -> Hashable:
         return tuple(self._rule(item, net.names, net) for item in self._catalogue.of_net(net))
 
-    def _about(self, station: Station) -> list[Reference]:
-        return self._catalogue.about(station.names)
+    def _about(self, namespace: Namespace) -> list[Reference]:
+        return self._catalogue.about(namespace.names)
 
-    def _rules(self, rules: Iterable[Reference], station: Station, names: dict[Mention, str]) -> Hashable:
+    def _rules(self, rules: Iterable[Reference], namespace: Namespace, names: dict[Mention, str]) -> Hashable:
         known = dict(names)
-        for place, plug in enumerate(station.plugs):
-            known.update({value: f"{name}.{place}" for value, name in plug.net.names.items()})
-            for value, name in self._catalogue.chain_names.get(plug.net.number, {}).items():
+        for place, attachment in enumerate(namespace.attachments):
+            known.update({value: f"{name}.{place}" for value, name in attachment.net.names.items()})
+            for value, name in self._catalogue.chain_names.get(attachment.net.number, {}).items():
                 known[value] = f"{name}.{place}"
-        return tuple(self._single(item, station, known) for item in rules)
+        return tuple(self._single(item, namespace, known) for item in rules)
 
-    def _single(self, reference: Reference, station: Station, names: dict[Mention, str]) -> Hashable:
+    def _single(self, reference: Reference, namespace: Namespace, names: dict[Mention, str]) -> Hashable:
         """A rule about one container, with its place among its networks' rules, and among all if it must be."""
         facts = self._catalogue.facts(reference)
         tied = {"daddr", "dport"}.isdisjoint(facts.keys) and self._catalogue.level(reference) == SINGLE
-        own = tuple(self._catalogue.shared_before(reference, plug.net) for plug in station.plugs)
+        own = tuple(self._catalogue.shared_before(reference, attachment.net) for attachment in namespace.attachments)
         return (self._rule(reference, names, None), own, reference.position if tied else None)
 
     def _rule(self, reference: Reference, names: dict[Mention, str], net: Optional[Net]) -> Hashable:
@@ -402,22 +407,22 @@ class Classes:
             shared = shared if self._catalogue.owner(reference) is net else 0
         return (label, common, shared, self._catalogue.form(reference, names))
 
-    def _concerns_asking(self, reference: Reference, station: Station) -> bool:
+    def _concerns_asking(self, reference: Reference, namespace: Namespace) -> bool:
         """Whether a rule can meet what a container sends to others, or what comes back to it."""
         facts = self._catalogue.facts(reference)
         keys = facts.keys
-        if facts.conditions.isdisjoint(station.names):
+        if facts.conditions.isdisjoint(namespace.names):
             return "dport" not in keys
-        if keys.get("daddr") not in station.names:
+        if keys.get("daddr") not in namespace.names:
             return "sport" not in keys
         port = keys.get("dport")
-        return keys.get("saddr") not in station.names and (port is None or port[1] in self._ephemeral)
+        return keys.get("saddr") not in namespace.names and (port is None or port[1] in self._ephemeral)
 
     def _concerns_port(self, reference: Reference, protocol: str, ports: set[Optional[int]]) -> bool:
         facts = self._catalogue.facts(reference)
-        asked = [value for kind, value in facts.keys.values() if kind == PORT]
-        wanted = facts.protocols
-        return all(value in ports for value in asked) and (not wanted or TRANSPORTS.get(protocol) in wanted)
+        target = [value for kind, value in facts.keys.values() if kind == PORT]
+        targets = facts.protocols
+        return all(value in ports for value in target) and (not targets or TRANSPORTS.get(protocol) in targets)
 
     def _number(self, of: Hashable) -> int:
         return self._numbers.setdefault(of, len(self._numbers))

@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import departure
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ACK, PSH, TCP
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Asked, is_loopback
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort, is_loopback
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answer
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -50,7 +50,7 @@ class Exposed:
     kind: str
     """One of the kinds of exposure in _model.matrix."""
     uplink: str
-    ports: tuple[Asked, ...]
+    ports: tuple[TargetPort, ...]
     reason: str
     example: Packet
     at: tuple[str, ...] = ()
@@ -71,15 +71,15 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     open_at: dict[_Ports, list[str]] = {}
     for answer in answers:
         # Another container, or a program of the host, can have the same port at an address of the host.
-        source, wanted, packet = answer.source, answer.wanted, answer.packet
+        source, targets, packet = answer.source, answer.targets, answer.packet
         if source.kind != OUTSIDE or answer.path.verdict != DELIVERED or answer.instead:
             continue
-        asked = list(answer.ports)
-        judged = _published(view, answer) if wanted.kind == PUBLISHED else _inner(asked, packet)
+        target = list(answer.ports)
+        judged = _published(view, answer) if targets.kind == PUBLISHED else _inner(target, packet)
         if answer.at and not is_loopback(packet.destination):
-            open_at.setdefault(_reached_ports(answer, asked), []).append(answer.at)
+            open_at.setdefault(_reached_ports(answer, target), []).append(answer.at)
         for kind, ports, reason in judged:
-            exposed = Exposed(kind, source.uplink, tuple(asked if ports is None else ports), reason, packet)
+            exposed = Exposed(kind, source.uplink, tuple(target if ports is None else ports), reason, packet)
             key = (kind, _reached_ports(answer, exposed.ports))
             found.setdefault(key, exposed)
             at.setdefault(key, []).extend([answer.at] if answer.at else [])
@@ -94,13 +94,13 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
     return sorted(everything, key=lambda item: (EXPOSURES.index(item.kind), item.uplink, item.labels))
 
 
-def _reached_ports(answer: Answer, ports: Iterable[Asked]) -> _Ports:
-    return answer.source.uplink, answer.wanted.family, tuple(dict.fromkeys(item.label for item in ports))
+def _reached_ports(answer: Answer, ports: Iterable[TargetPort]) -> _Ports:
+    return answer.source.uplink, answer.targets.family, tuple(dict.fromkeys(item.label for item in ports))
 
 
-def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[Asked]], str]]:
+def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[TargetPort]], str]]:
     """How a published port that machines outside reach is exposed."""
-    host_ip, packet = answer.wanted.host_ip, answer.packet
+    host_ip, packet = answer.targets.host_ip, answer.packet
     if is_loopback(host_ip):
         return [(LOOPBACK_LEAK, None, f"published on {host_ip}, and reached at {packet.destination}")]
     if is_loopback(packet.destination):
@@ -109,37 +109,37 @@ def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[
     return [(DENIED_BY_HOST, None, reason)] if reason else []
 
 
-def _inner(asked: list[Asked], packet: Packet) -> list[tuple[str, Optional[list[Asked]], str]]:
+def _inner(target: list[TargetPort], packet: Packet) -> list[tuple[str, Optional[list[TargetPort]], str]]:
     """How ports are exposed that machines outside reach at the container's own address."""
     reason = f"a machine that sends packets for {packet.destination} to this host reaches it"
-    found: list[tuple[str, Optional[list[Asked]], str]] = []
+    found: list[tuple[str, Optional[list[TargetPort]], str]] = []
     for kind in (NOT_PUBLISHED, LOOPBACK_LEAK):
-        ports = [item for item in asked if exposure_if_reached(item) == kind]
+        ports = [item for item in target if exposure_if_reached(item) == kind]
         if ports:
             found.append((kind, ports, reason))
     return found
 
 
-def exposure_if_reached(asked: Asked) -> str:
+def exposure_if_reached(target: TargetPort) -> str:
     """How a port is exposed if machines outside reach it as asked; empty if it is published for them anyway."""
-    if asked.host_port:
-        return LOOPBACK_LEAK if is_loopback(asked.host_ip) else ""
+    if target.host_port:
+        return LOOPBACK_LEAK if is_loopback(target.host_ip) else ""
     addresses = [
         binding.address
-        for container in asked.station.containers
+        for container in target.namespace.containers
         for binding in container.published
-        if (binding.protocol, binding.container_port) == (asked.protocol, asked.port)
+        if (binding.protocol, binding.container_port) == (target.protocol, target.port)
     ]
-    if any(_is_routed(container, asked) for container in asked.station.containers):
+    if any(_is_routed(container, target) for container in target.namespace.containers):
         return ""
     if not addresses:
         return NOT_PUBLISHED
     return LOOPBACK_LEAK if all(address and is_loopback(address) for address in addresses) else ""
 
 
-def _is_routed(container: Container, asked: Asked) -> bool:
+def _is_routed(container: Container, target: TargetPort) -> bool:
     """Whether a port is published for those who ask at the container's own address."""
-    return RoutedPort(asked.protocol, asked.port) in container.routed
+    return RoutedPort(target.protocol, target.port) in container.routed
 
 
 def denied_by_host(view: HostView, packet: Packet) -> str:

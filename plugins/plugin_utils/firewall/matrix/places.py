@@ -46,7 +46,7 @@ class Net:
 
 
 @dataclass(frozen=True, eq=False)
-class Plug:
+class Attachment:
     """A container's link on a network."""
 
     net: Net
@@ -62,14 +62,14 @@ class Plug:
 
 
 @dataclass(frozen=True, eq=False)
-class Station:
+class Namespace:
     """A network namespace with the containers in it."""
 
     number: int
     containers: list[Container]
     space: Optional[ContainerNamespace]
     """None when it was not read."""
-    plugs: tuple[Plug, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     addresses: tuple[str, ...] = ()
     """On its networks, without link-local ones."""
     names: dict[Mention, str] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Station:
     @cached_property
     def nets(self) -> tuple[int, ...]:
         """Numbers of its networks, in the order of its links."""
-        return tuple(plug.net.number for plug in self.plugs)
+        return tuple(attachment.net.number for attachment in self.attachments)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Places:
     """All of a host."""
 
     nets: list[Net]
-    stations: list[Station]
+    namespaces: list[Namespace]
     on_host: list[Container]
     """Containers in the host's own namespace."""
 
@@ -120,14 +120,14 @@ def places_of(snapshot: HostSnapshot) -> Places:
     for container in sorted(snapshot.containers, key=lambda item: item.name):
         if container.running and not (host is not None and container.netns == host):
             groups.setdefault(container.netns or container.id, []).append(container)
-    stations = []
+    namespaces = []
     for number, members in enumerate(groups.values()):
         members.sort(key=lambda item: not item.endpoints)
         space = spaces.get(members[0].netns or 0)
-        stations.append(_station(number, members, space, ports))
+        namespaces.append(_namespace(number, members, space, ports))
     on_host = [item for item in snapshot.containers if item.running and host is not None and item.netns == host]
-    _forget_shared(nets, stations)
-    return Places(nets, stations, on_host)
+    _forget_shared(nets, namespaces)
+    return Places(nets, namespaces, on_host)
 
 
 def _net(number: int, network: Network, link: Link) -> Net:
@@ -160,15 +160,15 @@ def _ports(snapshot: HostSnapshot, nets: list[Net]) -> dict[tuple[int, int], tup
     }
 
 
-def _station(
+def _namespace(
     number: int,
     members: list[Container],
     space: Optional[ContainerNamespace],
     ports: dict[tuple[int, int], tuple[Net, Link]],
-) -> Station:
+) -> Namespace:
     if space is None:
-        return Station(number, members, None)
-    plugs: list[Plug] = []
+        return Namespace(number, members, None)
+    attachments: list[Attachment] = []
     addresses = []
     names: dict[Mention, str] = {}
     texts: dict[str, str] = {}
@@ -177,8 +177,8 @@ def _station(
         found = ports.get((nsid, link.index))
         if found is None:
             continue
-        place = len(plugs)
-        plugs.append(Plug(found[0], found[1], link))
+        place = len(attachments)
+        attachments.append(Attachment(found[0], found[1], link))
         names[(DEVICE, found[1].name)] = f"@port{place}"
         for text in link.addresses:
             address = ipaddress.ip_interface(text)
@@ -189,7 +189,7 @@ def _station(
             addresses.append(str(address.ip))
             names[(ADDRESS, int(address.ip))] = label
             texts.update({text: f"{label}/", str(address.ip): label, f"{address.ip}/{address.max_prefixlen}": label})
-    return Station(number, members, space, tuple(plugs), tuple(addresses), names, texts)
+    return Namespace(number, members, space, tuple(attachments), tuple(addresses), names, texts)
 
 
 def _spellings(address: Interface) -> list[str]:
@@ -197,21 +197,21 @@ def _spellings(address: Interface) -> list[str]:
     return [str(address), str(address.ip), f"{address.ip}/{address.max_prefixlen}"]
 
 
-def _forget_shared(nets: list[Net], stations: list[Station]) -> None:
+def _forget_shared(nets: list[Net], namespaces: list[Namespace]) -> None:
     """Take the names off values that several owners have: they stay what they are, and tell their owners apart."""
     owners: dict[Mention, int] = {}
-    for names in [*(net.names for net in nets), *(station.names for station in stations)]:
+    for names in [*(net.names for net in nets), *(namespace.names for namespace in namespaces)]:
         for value in names:
             owners[value] = owners.get(value, 0) + 1
-    for names in [*(net.names for net in nets), *(station.names for station in stations)]:
+    for names in [*(net.names for net in nets), *(namespace.names for namespace in namespaces)]:
         for value in [value for value in names if owners[value] > 1]:
             del names[value]
 
 
-class Asked(NamedTuple):
+class TargetPort(NamedTuple):
     """A port of a container."""
 
-    station: Station
+    namespace: Namespace
     protocol: str
     port: int
     """Inside the container."""
@@ -225,40 +225,42 @@ class Asked(NamedTuple):
     @property
     def net(self) -> Optional[Net]:
         """The network on which the container has the address that is asked; None for a port at the host's."""
-        return next((plug.net for plug in self.station.plugs if self.address in plug.addresses), None)
+        return next(
+            (attachment.net for attachment in self.namespace.attachments if self.address in attachment.addresses), None
+        )
 
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.station.name}:{self.port}/{self.protocol}"
+        return f"{self.namespace.name}:{self.port}/{self.protocol}"
 
 
-def published_ports(places: Places) -> Iterator[Asked]:
+def published_ports(places: Places) -> Iterator[TargetPort]:
     """All bindings, each container's own; those of other protocols and to what is no address are left out."""
-    for station in places.stations:
-        for container in station.containers:
+    for namespace in places.namespaces:
+        for container in namespace.containers:
             for binding in container.published:
                 address, host_port = binding.address, binding.host_port
                 if binding.protocol in TRANSPORTS and host_port and address:
-                    yield Asked(station, binding.protocol, binding.container_port, host_port, address, "")
+                    yield TargetPort(namespace, binding.protocol, binding.container_port, host_port, address, "")
 
 
-def listening_ports(places: Places) -> Iterator[Asked]:
+def listening_ports(places: Places) -> Iterator[TargetPort]:
     """Ports of containers that somebody can reach who asks at the container's address."""
-    for station in places.stations:
-        if station.space is None:
+    for namespace in places.namespaces:
+        if namespace.space is None:
             continue
-        wanted = dict.fromkeys(
+        targets = dict.fromkeys(
             (item.protocol, item.port)
-            for item in station.space.listeners
+            for item in namespace.space.listeners
             if not ipaddress.ip_address(item.address).is_loopback
         )
-        for protocol, port in wanted:
-            for address in station.addresses:
-                yield Asked(station, protocol, port, 0, "", address)
+        for protocol, port in targets:
+            for address in namespace.addresses:
+                yield TargetPort(namespace, protocol, port, 0, "", address)
 
 
-class Address(NamedTuple):
+class HostAddress(NamedTuple):
     """An address of the host that a published port is asked at."""
 
     text: str
@@ -267,11 +269,11 @@ class Address(NamedTuple):
     """Of a gateway."""
 
 
-def host_addresses(snapshot: HostSnapshot, places: Places) -> list[Address]:
+def host_addresses(snapshot: HostSnapshot, places: Places) -> list[HostAddress]:
     """All addresses of the host, link-local ones left out."""
     nets = {net.link.index: net for net in places.nets}
     return [
-        Address(str(ip), link.name, nets.get(link.index))
+        HostAddress(str(ip), link.name, nets.get(link.index))
         for link in snapshot.links
         if link.up
         for ip in _addresses(link)
@@ -293,7 +295,7 @@ def is_loopback(host_ip: str) -> bool:
     return ipaddress.ip_address(host_ip).is_loopback
 
 
-def is_asked_at(host_ip: str, address: Address) -> bool:
+def is_reached_at(host_ip: str, address: HostAddress) -> bool:
     """Whether a binding is asked at an address: all of its family, gateways only if it is bound to every address."""
     family = family_of(address.text)
     return family_of(host_ip) == family and (host_ip in (ANYWHERE[family], address.text) or address.net is None)

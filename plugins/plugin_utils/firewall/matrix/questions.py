@@ -39,13 +39,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError, end_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.alike import Classes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
-    Address,
-    Asked,
-    Station,
+    HostAddress,
+    Namespace,
+    TargetPort,
     family_of,
     host_addresses,
-    is_asked_at,
     is_loopback,
+    is_reached_at,
     listening_ports,
     places_of,
     published_ports,
@@ -58,12 +58,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 
 
 @dataclass
-class Asking:
+class OriginClass:
     """Origins that are treated alike."""
 
     kind: str
     uplink: str = ""
-    stations: dict[Nets, list[Station]] = field(default_factory=dict)
+    namespaces: dict[Nets, list[Namespace]] = field(default_factory=dict)
     """For containers, by their networks."""
     on_host: list[Container] = field(default_factory=list)
     """For the host: containers in its own namespace."""
@@ -71,22 +71,24 @@ class Asking:
     @property
     def containers(self) -> list[Container]:
         """All that are in these places."""
-        inside = [item for stations in self.stations.values() for station in stations for item in station.containers]
+        inside = [
+            item for namespaces in self.namespaces.values() for namespace in namespaces for item in namespace.containers
+        ]
         return [*self.on_host, *inside]
 
 
 @dataclass
-class Wanted:
+class TargetClass:
     """Ports that are treated alike; no ports at all for the outside."""
 
     kind: str
     protocol: str
     host_ip: str = ""
     family: int = 4
-    ports: dict[Nets, list[Asked]] = field(default_factory=dict)
+    ports: dict[Nets, list[TargetPort]] = field(default_factory=dict)
 
     @property
-    def first(self) -> Asked:
+    def first(self) -> TargetPort:
         """One of the ports."""
         return next(iter(self.ports.values()))[0]
 
@@ -97,11 +99,11 @@ PARTS = (FROM_OUTSIDE, FROM_HOST, WAYS_OUT, BETWEEN)
 """The questions about a host by who asks for what, in the order in which they are answered."""
 
 
-class Key(NamedTuple):
+class QuestionKey(NamedTuple):
     """All packets with the same key fare the same."""
 
     source: int
-    wanted: int
+    targets: int
     at: tuple[str, Hashable]
     relation: Hashable
 
@@ -109,9 +111,9 @@ class Key(NamedTuple):
 class Inquiry(NamedTuple):
     """A packet that stands for all with its key."""
 
-    key: Key
+    key: QuestionKey
     packet: Packet
-    asked: Optional[Asked]
+    target: Optional[TargetPort]
     """The port that it asks for; None for the outside."""
 
 
@@ -129,97 +131,100 @@ class Plan:
         self.places = places_of(snapshot)
         published = list(published_ports(self.places))
         listening = list(listening_ports(self.places))
-        ports = {asked.port for asked in (*published, *listening)} | {asked.host_port for asked in published}
+        ports = {target.port for target in (*published, *listening)} | {target.host_port for target in published}
         catalogue = Catalogue(view.book, self.places, frozenset(ports))
         self._classes = Classes(snapshot, self.places, catalogue)
         self._relations = Relations(self.places, catalogue)
         self.addresses = host_addresses(snapshot, self.places)
-        self._addresses_for: dict[tuple[str, bool], list[Optional[Address]]] = {}
-        self.asking: list[Asking] = [Asking(OUTSIDE, link.name) for link in outer_links(snapshot, 4, 6)]
+        self._addresses_for: dict[tuple[str, bool], list[Optional[HostAddress]]] = {}
+        self.origins: list[OriginClass] = [OriginClass(OUTSIDE, link.name) for link in outer_links(snapshot, 4, 6)]
         self._outside = {(link.name, family) for family in (4, 6) for link in outer_links(snapshot, family)}
-        self.asking.append(Asking(HOST, on_host=self.places.on_host))
+        self.origins.append(OriginClass(HOST, on_host=self.places.on_host))
         self._source_of: dict[int, int] = {}
-        self._sort_stations()
-        self.wanted: list[Wanted] = [
-            Wanted(BEYOND, "tcp", family=family) for family in (4, 6) if default_device(snapshot, family)
+        self._sort_namespaces()
+        self.targets: list[TargetClass] = [
+            TargetClass(BEYOND, "tcp", family=family) for family in (4, 6) if default_device(snapshot, family)
         ]
-        self._wanted_of: dict[Asked, int] = {}
+        self._targets_of: dict[TargetPort, int] = {}
         self._sort_ports([*published, *listening])
 
     def questions(self) -> Iterator[Inquiry]:
         """One packet for every key that there is, in the order of PARTS."""
-        askers = list(enumerate(self.asking))
-        containers = [(source, asking) for source, asking in askers if asking.kind == CONTAINER]
-        for source, asking in askers[: len(askers) - len(containers)]:
-            if asking.kind == HOST:
-                yield from self._ways_out(source, asking)
-            for wanted in self.wanted:
-                if wanted.kind != BEYOND:
-                    yield from self._from_one(source, asking, wanted)
-        for source, asking in containers:
-            yield from self._ways_out(source, asking)
-        for source, asking in containers:
-            for wanted in self.wanted:
-                if wanted.kind != BEYOND:
-                    yield from self._from_stations(source, asking, wanted)
+        numbered = list(enumerate(self.origins))
+        containers = [(source, origins) for source, origins in numbered if origins.kind == CONTAINER]
+        for source, origins in numbered[: len(numbered) - len(containers)]:
+            if origins.kind == HOST:
+                yield from self._ways_out(source, origins)
+            for targets in self.targets:
+                if targets.kind != BEYOND:
+                    yield from self._from_one(source, origins, targets)
+        for source, origins in containers:
+            yield from self._ways_out(source, origins)
+        for source, origins in containers:
+            for targets in self.targets:
+                if targets.kind != BEYOND:
+                    yield from self._from_namespaces(source, origins, targets)
 
-    def part_of(self, key: Key) -> str:
+    def part_of(self, key: QuestionKey) -> str:
         """Which of PARTS a question belongs to."""
-        kind = self.asking[key.source].kind
+        kind = self.origins[key.source].kind
         if kind == CONTAINER:
-            return WAYS_OUT if self.wanted[key.wanted].kind == BEYOND else BETWEEN
+            return WAYS_OUT if self.targets[key.targets].kind == BEYOND else BETWEEN
         return FROM_OUTSIDE if kind == OUTSIDE else FROM_HOST
 
-    def key(self, station: Optional[Station], source: int, asked: Asked, address: Optional[Address]) -> Key:
-        """The key of a packet; station: the container that asks, address: None for one asked at the container."""
-        nets = () if station is None else station.nets
+    def key(
+        self, namespace: Optional[Namespace], source: int, target: TargetPort, address: Optional[HostAddress]
+    ) -> QuestionKey:
+        """The key of a packet; namespace: the container that asks, address: None for one asked at the container."""
+        nets = () if namespace is None else namespace.nets
         relation: Hashable = None
-        if station is not None:
-            relation = self._relations.between(nets, asked.station.nets)
-            if station.number == asked.station.number:
+        if namespace is not None:
+            relation = self._relations.between(nets, target.namespace.nets)
+            if namespace.number == target.namespace.number:
                 relation = ITSELF
-        return Key(source, self._wanted_of[asked], self._at(nets, asked, address), relation)
+        return QuestionKey(source, self._targets_of[target], self._at(nets, target, address), relation)
 
-    def source_of(self, station: Station) -> int:
+    def source_of(self, namespace: Namespace) -> int:
         """Index of the source that a namespace belongs to."""
-        return self._source_of[station.number]
+        return self._source_of[namespace.number]
 
-    def addresses_for(self, asked: Asked, source: Asking) -> list[Optional[Address]]:
+    def addresses_for(self, target: TargetPort, source: OriginClass) -> list[Optional[HostAddress]]:
         """Where a port is asked: a published one at addresses of the host, others at the container."""
-        if not asked.host_port:
+        if not target.host_port:
             return [None]
-        key = (asked.host_ip, source.kind == CONTAINER)
+        key = (target.host_ip, source.kind == CONTAINER)
         known = self._addresses_for.get(key)
         if known is None:
             known = self._addresses_for[key] = [
                 address
                 for address in self.addresses
-                if is_asked_at(asked.host_ip, address) and not (source.kind == CONTAINER and is_loopback(address.text))
+                if is_reached_at(target.host_ip, address)
+                and not (source.kind == CONTAINER and is_loopback(address.text))
             ]
         return known
 
-    def can_ask(self, asking: Asking, family: int) -> bool:
+    def can_ask(self, origins: OriginClass, family: int) -> bool:
         """Whether machines beyond an uplink have a family of addresses in common with it."""
-        return asking.kind != OUTSIDE or (asking.uplink, family) in self._outside
+        return origins.kind != OUTSIDE or (origins.uplink, family) in self._outside
 
-    def pairs(self, key: Key) -> Iterator[tuple[list[Station], list[Asked]]]:
+    def pairs(self, key: QuestionKey) -> Iterator[tuple[list[Namespace], list[TargetPort]]]:
         """Namespaces that ask and ports that they ask for, all pairs of which have this key; none for the outside."""
-        for nets, stations in self.asking[key.source].stations.items():
-            for other_nets, ports in self.wanted[key.wanted].ports.items():
+        for nets, namespaces in self.origins[key.source].namespaces.items():
+            for other_nets, ports in self.targets[key.targets].ports.items():
                 if key.relation == ITSELF:
-                    for asked in ports:
-                        if self.source_of(asked.station) == key.source and asked.station.nets == nets:
-                            yield [asked.station], [asked]
+                    for target in ports:
+                        if self.source_of(target.namespace) == key.source and target.namespace.nets == nets:
+                            yield [target.namespace], [target]
                 elif self._relations.between(nets, other_nets) == key.relation:
-                    yield stations, ports
+                    yield namespaces, ports
 
     @property
-    def asked(self) -> Iterable[Asked]:
+    def target(self) -> Iterable[TargetPort]:
         """All ports that are asked, those of the outside left out."""
-        return self._wanted_of
+        return self._targets_of
 
     @staticmethod
-    def relation_label(key: Key) -> str:
+    def relation_label(key: QuestionKey) -> str:
         """The relation for people."""
         if key.relation is None or isinstance(key.relation, str):
             return key.relation or ""
@@ -228,116 +233,120 @@ class Plan:
 
     # ---- classes
 
-    def _sort_stations(self) -> None:
+    def _sort_namespaces(self) -> None:
         found: dict[int, int] = {}
-        for station in self.places.stations:
-            number = self._classes.source(station)
+        for namespace in self.places.namespaces:
+            number = self._classes.source(namespace)
             if number not in found:
-                found[number] = len(self.asking)
-                self.asking.append(Asking(CONTAINER))
-            self._source_of[station.number] = found[number]
-            self.asking[found[number]].stations.setdefault(station.nets, []).append(station)
+                found[number] = len(self.origins)
+                self.origins.append(OriginClass(CONTAINER))
+            self._source_of[namespace.number] = found[number]
+            self.origins[found[number]].namespaces.setdefault(namespace.nets, []).append(namespace)
 
-    def _sort_ports(self, ports: list[Asked]) -> None:
+    def _sort_ports(self, ports: list[TargetPort]) -> None:
         found: dict[Hashable, int] = {}
-        for asked in ports:
+        for target in ports:
             label: Hashable
-            if asked.host_port:
-                kind, family = PUBLISHED, family_of(asked.host_ip)
+            if target.host_port:
+                kind, family = PUBLISHED, family_of(target.host_ip)
                 label = (
-                    asked.host_ip,
-                    self._classes.published(asked.station, asked.protocol, asked.port, asked.host_port),
+                    target.host_ip,
+                    self._classes.published(target.namespace, target.protocol, target.port, target.host_port),
                 )
             else:
-                kind, family = INNER_PORT, family_of(asked.address)
-                own = asked.station.texts.get(asked.address, asked.address)
-                label = (own, self._classes.inner_port(asked.station, asked.protocol, asked.port))
+                kind, family = INNER_PORT, family_of(target.address)
+                own = target.namespace.texts.get(target.address, target.address)
+                label = (own, self._classes.inner_port(target.namespace, target.protocol, target.port))
             if label not in found:
-                found[label] = len(self.wanted)
-                self.wanted.append(Wanted(kind, asked.protocol, asked.host_ip, family))
-            self._wanted_of[asked] = found[label]
-            self.wanted[found[label]].ports.setdefault(asked.station.nets, []).append(asked)
+                found[label] = len(self.targets)
+                self.targets.append(TargetClass(kind, target.protocol, target.host_ip, family))
+            self._targets_of[target] = found[label]
+            self.targets[found[label]].ports.setdefault(target.namespace.nets, []).append(target)
 
-    def _at(self, nets: Nets, asked: Asked, address: Optional[Address]) -> tuple[str, Hashable]:
+    def _at(self, nets: Nets, target: TargetPort, address: Optional[HostAddress]) -> tuple[str, Hashable]:
         if address is None:
             return ("", None)
-        if address.net is None or asked.host_ip == address.text:
+        if address.net is None or target.host_ip == address.text:
             return (address.text, None)
         number = address.net.number
         place = address.net.texts.get(address.text)
-        if number in asked.station.nets:
-            return (OWN_GATEWAY, (asked.station.nets.index(number), place))
+        if number in target.namespace.nets:
+            return (OWN_GATEWAY, (target.namespace.nets.index(number), place))
         if number in nets:
             return (ASKING_GATEWAY, (nets.index(number), place))
         return (OTHER_GATEWAY, (self._classes.nets[number], place))
 
     # ---- questions
 
-    def _ways_out(self, source: int, asking: Asking) -> Iterator[Inquiry]:
-        origin = self._origin(asking, next(iter(asking.stations.values()), [None])[0])
-        for number, wanted in enumerate(self.wanted):
-            if wanted.kind == BEYOND:
-                packet = Packet(origin, BEYOND_ADDRESSES[wanted.family], wanted.protocol, BEYOND_PORT)
-                yield Inquiry(Key(source, number, ("", None), None), packet, None)
+    def _ways_out(self, source: int, origins: OriginClass) -> Iterator[Inquiry]:
+        origin = self._origin(origins, next(iter(origins.namespaces.values()), [None])[0])
+        for number, targets in enumerate(self.targets):
+            if targets.kind == BEYOND:
+                packet = Packet(origin, BEYOND_ADDRESSES[targets.family], targets.protocol, BEYOND_PORT)
+                yield Inquiry(QuestionKey(source, number, ("", None), None), packet, None)
 
-    def _from_one(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[Inquiry]:
-        if not self.can_ask(asking, wanted.family):
+    def _from_one(self, source: int, origins: OriginClass, targets: TargetClass) -> Iterator[Inquiry]:
+        if not self.can_ask(origins, targets.family):
             return
-        first, *dummy = wanted.ports.values()
-        yield from self._at_addresses(source, asking, None, first[0])
+        first, *dummy = targets.ports.values()
+        yield from self._at_addresses(source, origins, None, first[0])
 
-    def _from_stations(self, source: int, asking: Asking, wanted: Wanted) -> Iterator[Inquiry]:
+    def _from_namespaces(self, source: int, origins: OriginClass, targets: TargetClass) -> Iterator[Inquiry]:
         """A pair for every relation that there is between one of the class and one of the other."""
-        pairs: dict[Hashable, tuple[Station, Asked]] = {}
-        for nets, stations in asking.stations.items():
-            for other_nets, ports in wanted.ports.items():
+        pairs: dict[Hashable, tuple[Namespace, TargetPort]] = {}
+        for nets, namespaces in origins.namespaces.items():
+            for other_nets, ports in targets.ports.items():
                 relation = self._relations.between(nets, other_nets)
                 if relation not in pairs:
-                    pair = _different(stations, ports)
+                    pair = _different(namespaces, ports)
                     if pair is not None:
                         pairs[relation] = pair
-        own = self._own_port(source, wanted)
+        own = self._own_port(source, targets)
         if own is not None:
             pairs[ITSELF] = own
-        for station, asked in pairs.values():
-            yield from self._at_addresses(source, asking, station, asked)
+        for namespace, target in pairs.values():
+            yield from self._at_addresses(source, origins, namespace, target)
 
-    def _own_port(self, source: int, wanted: Wanted) -> Optional[tuple[Station, Asked]]:
-        for ports in wanted.ports.values():
-            for asked in ports:
-                if self.source_of(asked.station) == source:
-                    return asked.station, asked
+    def _own_port(self, source: int, targets: TargetClass) -> Optional[tuple[Namespace, TargetPort]]:
+        for ports in targets.ports.values():
+            for target in ports:
+                if self.source_of(target.namespace) == source:
+                    return target.namespace, target
         return None
 
-    def _at_addresses(self, source: int, asking: Asking, station: Optional[Station], asked: Asked) -> Iterator[Inquiry]:
-        done: set[Key] = set()
-        for address in self.addresses_for(asked, asking):
-            key = self.key(station, source, asked, address)
+    def _at_addresses(
+        self, source: int, origins: OriginClass, namespace: Optional[Namespace], target: TargetPort
+    ) -> Iterator[Inquiry]:
+        done: set[QuestionKey] = set()
+        for address in self.addresses_for(target, origins):
+            key = self.key(namespace, source, target, address)
             if key not in done:
                 done.add(key)
-                yield Inquiry(key, self.packet(asking, station, asked, address), asked)
+                yield Inquiry(key, self.packet(origins, namespace, target, address), target)
 
-    def packet(self, asking: Asking, station: Optional[Station], asked: Asked, address: Optional[Address]) -> Packet:
+    def packet(
+        self, origins: OriginClass, namespace: Optional[Namespace], target: TargetPort, address: Optional[HostAddress]
+    ) -> Packet:
         """The packet itself."""
-        destination, port = (asked.address, asked.port) if address is None else (address.text, asked.host_port)
-        return Packet(self._origin(asking, station), destination, asked.protocol, port)
+        destination, port = (target.address, target.port) if address is None else (address.text, target.host_port)
+        return Packet(self._origin(origins, namespace), destination, target.protocol, port)
 
     @staticmethod
-    def _origin(asking: Asking, station: Optional[Station]) -> Origin:
-        return Origin(asking.kind, station.name if station is not None else asking.uplink)
+    def _origin(origins: OriginClass, namespace: Optional[Namespace]) -> Origin:
+        return Origin(origins.kind, namespace.name if namespace is not None else origins.uplink)
 
 
-def _different(stations: list[Station], ports: list[Asked]) -> Optional[tuple[Station, Asked]]:
+def _different(namespaces: list[Namespace], ports: list[TargetPort]) -> Optional[tuple[Namespace, TargetPort]]:
     """One that asks and another one's port, None if there is but one container in both."""
-    for asked in ports[:2]:
-        for station in stations[:2]:
-            if station.number != asked.station.number:
-                return station, asked
-    first = ports[0].station.number
-    other = next((asked for asked in ports if asked.station.number != first), None)
+    for target in ports[:2]:
+        for namespace in namespaces[:2]:
+            if namespace.number != target.namespace.number:
+                return namespace, target
+    first = ports[0].namespace.number
+    other = next((target for target in ports if target.namespace.number != first), None)
     if other is not None:
-        return stations[0], other
-    return next(((station, ports[0]) for station in stations if station.number != first), None)
+        return namespaces[0], other
+    return next(((namespace, ports[0]) for namespace in namespaces if namespace.number != first), None)
 
 
 MOST_QUESTIONS = 20_000
@@ -351,22 +360,22 @@ class Answer:
     """What became of one packet, and so of all that fare like it."""
 
     plan: Plan
-    key: Key
+    key: QuestionKey
     packet: Packet
-    asked: Optional[Asked]
+    target: Optional[TargetPort]
     """The port that the packet asks for; None for the outside."""
     path: Path
     """Without its hops: predict() tells them for the packet."""
 
     @property
-    def source(self) -> Asking:
+    def source(self) -> OriginClass:
         """Who asks."""
-        return self.plan.asking[self.key.source]
+        return self.plan.origins[self.key.source]
 
     @property
-    def wanted(self) -> Wanted:
+    def targets(self) -> TargetClass:
         """What is asked for."""
-        return self.plan.wanted[self.key.wanted]
+        return self.plan.targets[self.key.targets]
 
     @property
     def at(self) -> str:
@@ -381,22 +390,22 @@ class Answer:
     @property
     def instead(self) -> str:
         """Who answers in place of the one that was asked; empty where that one does, or nobody."""
-        asked = [] if self.asked is None else self.asked.station.containers
-        meant = [f"{CONTAINER} {container.name}" for container in asked] or [OUTSIDE]
+        target = [] if self.target is None else self.target.namespace.containers
+        meant = [f"{CONTAINER} {container.name}" for container in target] or [OUTSIDE]
         who = self.path.answered_by
         return "" if who.partition(" (")[0] in ("", *meant) else who
 
     @property
-    def ports(self) -> Iterator[Asked]:
+    def ports(self) -> Iterator[TargetPort]:
         """All ports that are asked for; none for the outside. Of those asked by containers, see pairs()."""
-        return (asked for ports in self.wanted.ports.values() for asked in ports)
+        return (target for ports in self.targets.ports.values() for target in ports)
 
     @property
-    def stations(self) -> Iterator[Station]:
+    def namespaces(self) -> Iterator[Namespace]:
         """All namespaces that ask; none for the host and the outside. For ports of containers, see pairs()."""
-        return (station for stations in self.source.stations.values() for station in stations)
+        return (namespace for namespaces in self.source.namespaces.values() for namespace in namespaces)
 
-    def pairs(self) -> Iterator[tuple[list[Station], list[Asked]]]:
+    def pairs(self) -> Iterator[tuple[list[Namespace], list[TargetPort]]]:
         """Namespaces that ask, and ports that they ask for: any of the one and any of the other fare like this."""
         return self.plan.pairs(self.key)
 
@@ -406,7 +415,7 @@ class Answers:
     """All answers of a host."""
 
     answers: tuple[Answer, ...] = ()
-    sources: tuple[Asking, ...] = ()
+    sources: tuple[OriginClass, ...] = ()
     """All that there are, also those whose packets nobody can send."""
     left_out: tuple[str, ...] = ()
     """Those of PARTS of whose questions not all were followed, since it would have taken too long."""
@@ -435,7 +444,7 @@ def answers_of(view: HostView) -> Answers:
             left_out = PARTS[PARTS.index(plan.part_of(inquiry.key)) :]
             break
         answers += (Answer(plan, *inquiry, path) for path in _answer(view, inquiry.packet))
-    return Answers(tuple(answers), tuple(plan.asking), left_out)
+    return Answers(tuple(answers), tuple(plan.origins), left_out)
 
 
 def _answer(view: HostView, packet: Packet) -> list[Path]:

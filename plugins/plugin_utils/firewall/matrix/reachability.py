@@ -38,9 +38,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     PARTS,
     Answers,
-    Asking,
-    Key,
-    Wanted,
+    OriginClass,
+    QuestionKey,
+    TargetClass,
 )
 
 _EXPOSED = {
@@ -58,15 +58,15 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
     cells: dict[tuple[int, int, str, str, str, str], Cell] = {}
     for answer in answers.answers:
         key, path = answer.key, answer.path
-        place = (key.wanted, answer.at)
+        place = (key.targets, answer.at)
         if place not in places:
             places[place] = len(destinations)
-            destinations.append(_destination(answer.wanted, key))
+            destinations.append(_destination(answer.targets, key))
         relation = answer.relation
         how = (relation, path.verdict, path.seen)
         cell = Cell(key.source, places[place], *how, path.reason, answer.packet, answer.instead)
         cells.setdefault((key.source, places[place], *how, answer.instead), cell)
-    sources = [_source(asking) for asking in answers.sources]
+    sources = [_source(origins) for origins in answers.sources]
     exposures = [
         Exposure(item.kind, item.uplink, item.labels, item.reason, item.example, list(item.at), list(item.not_at))
         for item in exposed
@@ -75,34 +75,34 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
     return Matrix(sources, destinations, list(cells.values()), exposures, problems)
 
 
-def _source(asking: Asking) -> Source:
-    members = [container.name for container in asking.containers]
-    if asking.kind == CONTAINER:
-        return Source(asking.kind, listed(members, 1), members)
-    if asking.kind == OUTSIDE:
-        return Source(asking.kind, f"outside, by {asking.uplink}")
-    return Source(asking.kind, "host", members)
+def _source(origins: OriginClass) -> Source:
+    members = [container.name for container in origins.containers]
+    if origins.kind == CONTAINER:
+        return Source(origins.kind, listed(members, 1), members)
+    if origins.kind == OUTSIDE:
+        return Source(origins.kind, f"outside, by {origins.uplink}")
+    return Source(origins.kind, "host", members)
 
 
-def _destination(wanted: Wanted, key: Key) -> Destination:
-    if wanted.kind == BEYOND:
-        return Destination(wanted.kind, f"machines outside (IPv{wanted.family})", "", wanted.protocol)
-    asked = dict.fromkeys((item.label, item.host_port) for ports in wanted.ports.values() for item in ports)
-    members, host_ports = [label for label, dummy in asked], [port for dummy, port in asked]
-    if wanted.kind == INNER_PORT:
-        return Destination(wanted.kind, listed(members, 1), _own_address(wanted), wanted.protocol, members)
-    name = f"{listed(members, 1)} (published on {_binding(wanted.host_ip, host_ports)})"
-    return Destination(wanted.kind, name, key.at[0], wanted.protocol, members, host_ports)
+def _destination(targets: TargetClass, key: QuestionKey) -> Destination:
+    if targets.kind == BEYOND:
+        return Destination(targets.kind, f"machines outside (IPv{targets.family})", "", targets.protocol)
+    target = dict.fromkeys((item.label, item.host_port) for ports in targets.ports.values() for item in ports)
+    members, host_ports = [label for label, dummy in target], [port for dummy, port in target]
+    if targets.kind == INNER_PORT:
+        return Destination(targets.kind, listed(members, 1), _own_address(targets), targets.protocol, members)
+    name = f"{listed(members, 1)} (published on {_binding(targets.host_ip, host_ports)})"
+    return Destination(targets.kind, name, key.at[0], targets.protocol, members, host_ports)
 
 
-def _own_address(wanted: Wanted) -> str:
+def _own_address(targets: TargetClass) -> str:
     """The address of one container, or which one of all it is."""
-    asked = [item for ports in wanted.ports.values() for item in ports]
-    if len(asked) == 1:
-        return asked[0].address
-    several = (item.net for item in asked if len(item.station.plugs) > 1)
+    target = [item for ports in targets.ports.values() for item in ports]
+    if len(target) == 1:
+        return target[0].address
+    several = (item.net for item in target if len(item.namespace.attachments) > 1)
     nets = dict.fromkeys(net.network.name for net in several if net is not None)
-    return f"their own IPv{wanted.family} address" + (f" on {listed(list(nets), 1)}" if nets else "")
+    return f"their own IPv{targets.family} address" + (f" on {listed(list(nets), 1)}" if nets else "")
 
 
 def _binding(host_ip: str, host_ports: list[int]) -> str:

@@ -63,7 +63,7 @@ Effect = Optional[Hashable]
 """What a rule does to a packet that meets it; None where that is more than one thing."""
 
 
-class Effects:
+class RuleEffects:
     """What the rules of a host do, the chains that they jump to included."""
 
     def __init__(self, book: RuleBook) -> None:
@@ -123,23 +123,23 @@ class Reference(NamedTuple):
     """-1 for the rule itself; else its place among those of all the rule's maps."""
 
 
-class AskedMaps:
+class ReferencedMaps:
     """The maps of one host."""
 
     def __init__(self) -> None:
         self._maps = Maps()
         self._by_value: dict[Mention, list[tuple[MapFacts, int]]] = {}
-        self._asked: dict[MapFacts, list[Reference]] = {}
+        self._references: dict[MapFacts, list[Reference]] = {}
         """Where each map's first entry is, for every rule that asks it."""
-        self._asking: dict[tuple[int, int], list[tuple[int, MapFacts]]] = {}
+        self._maps_of: dict[tuple[int, int], list[tuple[int, MapFacts]]] = {}
 
     def add(self, chain: int, position: int, rule: Rule) -> Iterator[tuple[MapFacts, bool]]:
         """Take up what a rule asks: its maps, and of each whether no rule asked it before."""
         first = 0
         for facts in self._maps.of(rule):
-            is_new = facts not in self._asked
-            self._asked.setdefault(facts, []).append(Reference(chain, position, first))
-            self._asking.setdefault((chain, position), []).append((first, facts))
+            is_new = facts not in self._references
+            self._references.setdefault(facts, []).append(Reference(chain, position, first))
+            self._maps_of.setdefault((chain, position), []).append((first, facts))
             first += len(facts)
             yield facts, is_new
 
@@ -150,12 +150,12 @@ class AskedMaps:
     def about(self, value: Mention) -> Iterator[Reference]:
         """The entries that speak of a value, for each rule that asks their map."""
         for facts, number in self._by_value.get(value, ()):
-            for chain, position, first in self._asked[facts]:
+            for chain, position, first in self._references[facts]:
                 yield Reference(chain, position, first + number)
 
     def entry(self, reference: Reference) -> tuple[MapFacts, int]:
         """The map that an entry is in, and its place there."""
-        maps = self._asking[reference.chain, reference.position]
+        maps = self._maps_of[reference.chain, reference.position]
         first, facts = [item for item in maps if item[0] <= reference.entry][-1]
         return facts, reference.entry - first
 
@@ -200,16 +200,16 @@ class Catalogue:
         self._ports = ports
         self._nets: dict[Mention, Net] = {value: net for net in places.nets for value in net.names}
         self._singles: dict[Mention, frozenset[int]] = {
-            value: frozenset(station.nets) for station in places.stations for value in station.names
+            value: frozenset(namespace.nets) for namespace in places.namespaces for value in namespace.names
         }
         self._by_value: dict[Mention, list[Reference]] = {}
         self._facts: dict[tuple[int, int], RuleFacts] = {}
-        self._maps = AskedMaps()
+        self._maps = ReferencedMaps()
         self._ways_in: dict[MapFacts, set[Way]] = {}
         self._owners: dict[tuple[str, str, str, str], set[Optional[int]]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
-        self._effects = Effects(book)
+        self._effects = RuleEffects(book)
         self._read()
         self._find_owned_chains()
         for number, standing in enumerate(self._standings):
@@ -234,10 +234,10 @@ class Catalogue:
 
     def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
         """Whether a rule is for a container's address, or for a port that is translated to one."""
-        asked = set(facts.keys.values())
-        if any(kind == PORT for kind, dummy in asked):
-            asked |= facts.mentions - facts.conditions
-        return any(net.number in self._singles.get(value, ()) for value in asked)
+        target = set(facts.keys.values())
+        if any(kind == PORT for kind, dummy in target):
+            target |= facts.mentions - facts.conditions
+        return any(net.number in self._singles.get(value, ()) for value in target)
 
     def facts(self, reference: Reference) -> RuleFacts:
         """What a reference says."""

@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.operands import (
     Operand,
-    Part,
+    OperandPart,
     needs_in,
     operand_in,
 )
@@ -57,9 +57,9 @@ class NamedSets:
         self._expressions = expressions
         self._looked_up: Optional[set[tuple[str, str, str]]] = None
         self._elements: dict[tuple[str, str, str], list[object]] = {}
-        self._tests: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[list[Test]]] = {}
+        self._tests: dict[tuple[tuple[str, str, str], tuple[OperandPart, ...]], Optional[list[Test]]] = {}
         self._results: dict[tuple[int, Hashable], tuple[Pairs, Optional[Entries[Any]]]] = {}
-        self._entries: dict[tuple[tuple[str, str, str], tuple[Part, ...]], Optional[Pairs]] = {}
+        self._entries: dict[tuple[tuple[str, str, str], tuple[OperandPart, ...]], Optional[Pairs]] = {}
 
     def add(self, family: str, table: str, name: str, elements: list[object]) -> None:
         """Take up a set or a map; elements of a map are pairs."""
@@ -140,7 +140,7 @@ def tests_for(operand: Operand, elements: list[object]) -> Optional[list[Test]]:
     return part_tests(part, spans)
 
 
-def part_tests(part: Part, spans: list[Union[Span, Beginning]]) -> Optional[list[Test]]:
+def part_tests(part: OperandPart, spans: list[Union[Span, Beginning]]) -> Optional[list[Test]]:
     """Tests of which one holds when the part's value, masked as it asks, lies in one of these."""
     numbers = [int(span.first) for span in spans if isinstance(span, Span) and span.single and part.datatype.width]
     if part.mask is not None:
@@ -190,7 +190,7 @@ def _element_spans(operand: Operand, element: object) -> Optional[list[Span]]:
     return spans
 
 
-def _everything(part: Part) -> Span:
+def _everything(part: OperandPart) -> Span:
     return Span(0, part.datatype.highest) if part.datatype.width else Span("", _HIGHEST_NAME)
 
 
@@ -284,7 +284,7 @@ def _set_tests(operand: Operand, right: object, elements: list[object], table: T
     return tests_for(operand, elements)
 
 
-def _value_tests(part: Part, op: str, right: object) -> Optional[list[Test]]:
+def _value_tests(part: OperandPart, op: str, right: object) -> Optional[list[Test]]:
     if part.field == "fragment":
         # No packet that is asked about is a fragment: the offset is 0, and there is no fragment header.
         return [OneOf(frozenset({False}))] if right in (0, False) and op in ("==", "!=") else None

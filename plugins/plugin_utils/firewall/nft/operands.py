@@ -49,7 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 )
 
 
-class Part(NamedTuple):
+class OperandPart(NamedTuple):
     """One field, and how its values are written."""
 
     field: str
@@ -60,7 +60,7 @@ class Part(NamedTuple):
 class Operand(NamedTuple):
     """Fields that are compared together, and the conditions that nft implies by naming them and does not print."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[OperandPart, ...]
     needs: tuple[Match, ...] = ()
 
     @property
@@ -94,56 +94,56 @@ _ICMPV6 = _protocol("ipv6-icmp")
 _TCP = _protocol("tcp")
 
 _PAYLOAD: dict[tuple[str, str], Operand] = {
-    ("ip", "saddr"): Operand((Part("saddr", IPV4),), (_IPV4,)),
-    ("ip", "daddr"): Operand((Part("daddr", IPV4),), (_IPV4,)),
-    ("ip", "ttl"): Operand((Part("ttl", HOPS),), (_IPV4,)),
-    ("ip6", "hoplimit"): Operand((Part("ttl", HOPS),), (_IPV6,)),
-    ("ip", "protocol"): Operand((Part("protocol", PROTOCOL),), (_IPV4,)),
-    ("ip6", "saddr"): Operand((Part("saddr", IPV6),), (_IPV6,)),
-    ("ip6", "daddr"): Operand((Part("daddr", IPV6),), (_IPV6,)),
-    ("ip6", "nexthdr"): Operand((Part("protocol", PROTOCOL),), (_IPV6,)),
-    ("ether", "saddr"): Operand((Part("smac", WORD),)),
-    ("ether", "daddr"): Operand((Part("dmac", WORD),)),
-    ("ether", "type"): Operand((Part("family", FAMILY),)),
-    ("arp", "operation"): Operand((Part("arp_operation", ARP_OPERATION),), (_ARP,)),
-    ("arp", "saddr ip"): Operand((Part("saddr", IPV4),), (_ARP,)),
-    ("arp", "daddr ip"): Operand((Part("daddr", IPV4),), (_ARP,)),
-    ("arp", "saddr ether"): Operand((Part("smac", WORD),), (_ARP,)),
-    ("th", "sport"): Operand((Part("sport", PORT),)),
-    ("th", "dport"): Operand((Part("dport", PORT),)),
-    ("tcp", "flags"): Operand((Part("tcp_flags", TCP_FLAGS),), (_TCP,)),
-    ("icmp", "type"): Operand((Part("icmp_type", ICMP_TYPE),), (_IPV4, _ICMP)),
-    ("icmp", "code"): Operand((Part("icmp_code", ICMP_CODE),), (_IPV4, _ICMP)),
-    ("icmpv6", "type"): Operand((Part("icmp_type", ICMPV6_TYPE),), (_IPV6, _ICMPV6)),
-    ("icmpv6", "code"): Operand((Part("icmp_code", ICMPV6_CODE),), (_IPV6, _ICMPV6)),
+    ("ip", "saddr"): Operand((OperandPart("saddr", IPV4),), (_IPV4,)),
+    ("ip", "daddr"): Operand((OperandPart("daddr", IPV4),), (_IPV4,)),
+    ("ip", "ttl"): Operand((OperandPart("ttl", HOPS),), (_IPV4,)),
+    ("ip6", "hoplimit"): Operand((OperandPart("ttl", HOPS),), (_IPV6,)),
+    ("ip", "protocol"): Operand((OperandPart("protocol", PROTOCOL),), (_IPV4,)),
+    ("ip6", "saddr"): Operand((OperandPart("saddr", IPV6),), (_IPV6,)),
+    ("ip6", "daddr"): Operand((OperandPart("daddr", IPV6),), (_IPV6,)),
+    ("ip6", "nexthdr"): Operand((OperandPart("protocol", PROTOCOL),), (_IPV6,)),
+    ("ether", "saddr"): Operand((OperandPart("smac", WORD),)),
+    ("ether", "daddr"): Operand((OperandPart("dmac", WORD),)),
+    ("ether", "type"): Operand((OperandPart("family", FAMILY),)),
+    ("arp", "operation"): Operand((OperandPart("arp_operation", ARP_OPERATION),), (_ARP,)),
+    ("arp", "saddr ip"): Operand((OperandPart("saddr", IPV4),), (_ARP,)),
+    ("arp", "daddr ip"): Operand((OperandPart("daddr", IPV4),), (_ARP,)),
+    ("arp", "saddr ether"): Operand((OperandPart("smac", WORD),), (_ARP,)),
+    ("th", "sport"): Operand((OperandPart("sport", PORT),)),
+    ("th", "dport"): Operand((OperandPart("dport", PORT),)),
+    ("tcp", "flags"): Operand((OperandPart("tcp_flags", TCP_FLAGS),), (_TCP,)),
+    ("icmp", "type"): Operand((OperandPart("icmp_type", ICMP_TYPE),), (_IPV4, _ICMP)),
+    ("icmp", "code"): Operand((OperandPart("icmp_code", ICMP_CODE),), (_IPV4, _ICMP)),
+    ("icmpv6", "type"): Operand((OperandPart("icmp_type", ICMPV6_TYPE),), (_IPV6, _ICMPV6)),
+    ("icmpv6", "code"): Operand((OperandPart("icmp_code", ICMPV6_CODE),), (_IPV6, _ICMPV6)),
 }
 for _name in ("tcp", "udp", "udplite", "sctp", "dccp"):
     for _port in ("sport", "dport"):
-        _PAYLOAD[_name, _port] = Operand((Part(_port, PORT),), (_protocol(_name),))
+        _PAYLOAD[_name, _port] = Operand((OperandPart(_port, PORT),), (_protocol(_name),))
 
 _META: dict[str, Operand] = {
-    "nfproto": Operand((Part("family", FAMILY),)),
-    "protocol": Operand((Part("family", FAMILY),)),
-    "l4proto": Operand((Part("protocol", PROTOCOL),)),
-    "iif": Operand((Part("iif", DEVICE_INDEX),)),
-    "iifname": Operand((Part("iif", DEVICE),)),
-    "oif": Operand((Part("oif", DEVICE_INDEX),)),
-    "oifname": Operand((Part("oif", DEVICE),)),
-    "ibrname": Operand((Part("ibr", DEVICE),)),
-    "obrname": Operand((Part("obr", DEVICE),)),
-    "mark": Operand((Part("mark", MARK),)),
-    "pkttype": Operand((Part("pkttype", PACKET_TYPE),)),
-    "skuid": Operand((Part("skuid", USER),), (_sender("skuid"),)),
-    "skgid": Operand((Part("skgid", USER),), (_sender("skgid"),)),
+    "nfproto": Operand((OperandPart("family", FAMILY),)),
+    "protocol": Operand((OperandPart("family", FAMILY),)),
+    "l4proto": Operand((OperandPart("protocol", PROTOCOL),)),
+    "iif": Operand((OperandPart("iif", DEVICE_INDEX),)),
+    "iifname": Operand((OperandPart("iif", DEVICE),)),
+    "oif": Operand((OperandPart("oif", DEVICE_INDEX),)),
+    "oifname": Operand((OperandPart("oif", DEVICE),)),
+    "ibrname": Operand((OperandPart("ibr", DEVICE),)),
+    "obrname": Operand((OperandPart("obr", DEVICE),)),
+    "mark": Operand((OperandPart("mark", MARK),)),
+    "pkttype": Operand((OperandPart("pkttype", PACKET_TYPE),)),
+    "skuid": Operand((OperandPart("skuid", USER),), (_sender("skuid"),)),
+    "skgid": Operand((OperandPart("skgid", USER),), (_sender("skgid"),)),
 }
 
-_CT: dict[str, Part] = {
-    "state": Part("ct_state", CT_STATE),
-    "status": Part("ct_status", CT_STATUS),
-    "direction": Part("ct_direction", CT_DIRECTION),
-    "mark": Part("ct_mark", MARK),
-    "protocol": Part("ct_protocol", PROTOCOL),
-    "l3proto": Part("family", FAMILY),
+_CT: dict[str, OperandPart] = {
+    "state": OperandPart("ct_state", CT_STATE),
+    "status": OperandPart("ct_status", CT_STATUS),
+    "direction": OperandPart("ct_direction", CT_DIRECTION),
+    "mark": OperandPart("ct_mark", MARK),
+    "protocol": OperandPart("ct_protocol", PROTOCOL),
+    "l3proto": OperandPart("family", FAMILY),
 }
 
 _CT_TUPLE = {"saddr": "saddr", "daddr": "daddr", "proto-src": "sport", "proto-dst": "dport"}
@@ -151,8 +151,8 @@ _CT_DIRECTION = {"original": "orig", "reply": "reply"}
 
 # Whether there are extension headers or options: no packet that is asked about has any, nor is it a fragment.
 _HEADERS = {
-    "exthdr": Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV6,)),
-    "ip option": Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV4,)),
+    "exthdr": Operand((OperandPart(_FRAGMENT, _NO_DATATYPE),), (_IPV6,)),
+    "ip option": Operand((OperandPart(_FRAGMENT, _NO_DATATYPE),), (_IPV4,)),
 }
 
 _FIB_TYPES = {
@@ -208,7 +208,7 @@ def _masked(body: object) -> Optional[Operand]:
     if not isinstance(body, list) or len(body) != 2:
         return None
     if body[0] == {"payload": {"protocol": "ip", "field": "frag-off"}} and body[1] == 0x1FFF:
-        return Operand((Part(_FRAGMENT, _NO_DATATYPE),), (_IPV4,))
+        return Operand((OperandPart(_FRAGMENT, _NO_DATATYPE),), (_IPV4,))
     inner = operand_of(body[0])
     if inner is None or len(inner.parts) != 1:
         return None
@@ -222,7 +222,7 @@ def _masked(body: object) -> Optional[Operand]:
 def _concatenated(body: object) -> Optional[Operand]:
     if not isinstance(body, list):
         return None
-    parts: list[Part] = []
+    parts: list[OperandPart] = []
     needs: list[Match] = []
     for node in body:
         inner = operand_of(node)
@@ -248,12 +248,12 @@ def _ct(body: dict[str, object]) -> Optional[Operand]:
         return None
     field = f"ct_{direction}_{name}"
     if name in ("sport", "dport"):
-        return Operand((Part(field, PORT),), (_TRACKED,))
+        return Operand((OperandPart(field, PORT),), (_TRACKED,))
     datatypes = {"ip": (IPV4, _IPV4), "ip6": (IPV6, _IPV6)}
     if family not in datatypes:
         return None
     datatype, need = datatypes[family]
-    return Operand((Part(field, datatype),), (_TRACKED, need))
+    return Operand((OperandPart(field, datatype),), (_TRACKED, need))
 
 
 def _fib(body: dict[str, object]) -> Optional[Operand]:
@@ -262,10 +262,10 @@ def _fib(body: dict[str, object]) -> Optional[Operand]:
     key: tuple[str, ...] = tuple(sorted((str(flag) for flag in asked if flag != "mark"), key=_by_address_first))
     if body.get("result") == "type" and key in _FIB_TYPES:
         field = _FIB_TYPES[key] + ("_mark" if "mark" in asked else "")
-        return Operand((Part(field, WORD),))
+        return Operand((OperandPart(field, WORD),))
     if body.get("result") in ("oif", "oifname", "check") and key == ("saddr", "iif"):
         field = "saddr_route_iif_mark" if "mark" in asked else "saddr_route_iif"
-        return Operand((Part(field, ROUTE_DEVICE),))
+        return Operand((OperandPart(field, ROUTE_DEVICE),))
     return None
 
 

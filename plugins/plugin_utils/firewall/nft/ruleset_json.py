@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.matches import NamedSets, Table
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.operands import operand_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.statements import (
-    Setting,
+    StatementContext,
     statements_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.text import statement_text
@@ -285,7 +285,7 @@ def _read_statements(
     try:
         words = [statement_text(node) for node in nodes]
         for place, node in enumerate(nodes):
-            for statement in statements_of(node, Setting(table, words[place], place == len(nodes) - 1)):
+            for statement in statements_of(node, StatementContext(table, words[place], place == len(nodes) - 1)):
                 if isinstance(statement, Match) and statement.fields in _LASTING:
                     if statement in asked:
                         continue

@@ -289,7 +289,7 @@ _XT_MATCH = "match"
 Body = dict[str, object]
 
 
-class Setting(NamedTuple):
+class StatementContext(NamedTuple):
     """What a statement stands in, and its own words."""
 
     table: Table
@@ -298,7 +298,7 @@ class Setting(NamedTuple):
     """Whether no other statement follows it in its rule."""
 
 
-def statements_of(node: object, at: Setting) -> list[Statement]:
+def statements_of(node: object, at: StatementContext) -> list[Statement]:
     """One statement of a rule in the evaluator's words; nothing for what has no effect."""
     if not isinstance(node, dict) or len(node) != 1:
         return [Unpredictable(at.text)]
@@ -326,23 +326,23 @@ def verdict_of(node: object) -> Optional[Verdict]:
     return None
 
 
-def _match(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _match(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     return match_statements(body, at.table, at.text)
 
 
-def _mangle(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _mangle(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     return mangle_statements(body, at.table, at.text)
 
 
-def _translation(kind: str, body: Body, at: Setting) -> list[Statement]:
+def _translation(kind: str, body: Body, at: StatementContext) -> list[Statement]:
     return nat_statements(kind, body, at.table, at.text)
 
 
-def _notrack(dummy: str, __: Body, ___: Setting) -> list[Statement]:
+def _notrack(dummy: str, __: Body, ___: StatementContext) -> list[Statement]:
     return [Notrack()]
 
 
-def _reject(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _reject(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     if at.table.family == "bridge":
         # What it sends goes back by the port, past all hooks.
         return [Unpredictable(at.text)]
@@ -354,14 +354,14 @@ def _reject(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return [*needs, Verdict(REJECT, reject_with=expression_text(reason))]
 
 
-def _xt(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _xt(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     kind = body.get("type")
     if kind == _XT_WATCHER:
         return []
     return [undecidable(at.text) if kind == _XT_MATCH else Unpredictable(at.text)]
 
 
-def _counter(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _counter(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     """A counter counts; one that is looked up in a map ends the rule where the map has none."""
     looked_up = body.get("map")
     if not isinstance(looked_up, dict):
@@ -374,7 +374,7 @@ def _counter(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return [*needs_in(at.table.family, operand.needs), condition]
 
 
-def _vmap(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _vmap(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     found = map_entries(body.get("key"), body.get("data"), at.table)
     if found is None:
         return _undecidable_vmap(body, at)
@@ -385,7 +385,7 @@ def _vmap(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return [*needs_in(at.table.family, operand.needs), VerdictMap(operand.fields, entries, at.text)]
 
 
-def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:
+def _undecidable_vmap(body: Body, at: StatementContext) -> list[Statement]:
     """Any of the verdicts, or none, where it is not known what is looked up."""
     elements = set_elements(body.get("data"), at.table)
     pairs = [pair for pair in elements or () if isinstance(pair, list) and len(pair) == 2]
@@ -396,7 +396,7 @@ def _undecidable_vmap(body: Body, at: Setting) -> list[Statement]:
     return [VerdictMap((), entries, at.text)]
 
 
-def _dynamic_set(dummy: str, body: Body, at: Setting) -> list[Statement]:
+def _dynamic_set(dummy: str, body: Body, at: StatementContext) -> list[Statement]:
     """A rule that writes to a set: later packets may find it there, and so may this one, in another rule."""
     if not at.last and at.table.version < _PRINTS_CONDITIONS_OF_SETS:
         return [undecidable(at.text)]
@@ -409,7 +409,7 @@ def _dynamic_set(dummy: str, body: Body, at: Setting) -> list[Statement]:
     return _needs_of_set(body, at)
 
 
-def _needs_of_set(body: Body, at: Setting) -> list[Statement]:
+def _needs_of_set(body: Body, at: StatementContext) -> list[Statement]:
     """What a packet must have to be written down: the rule ends for any other, and nft does not print that."""
     needs: dict[Match, None] = {}
     for node in (_written(body), body.get("data")):
@@ -432,7 +432,7 @@ def _is_condition(node: object) -> bool:
     return not (isinstance(node, dict) and set(node) <= set(_COUNTING))
 
 
-def _flow(dummy: str, __: Body, at: Setting) -> list[Statement]:
+def _flow(dummy: str, __: Body, at: StatementContext) -> list[Statement]:
     """Offloading: it ends the rule for what is no established connection (nft_flow_offload_eval: NFT_BREAK).
 
     Connections that it takes have come this way already, in both directions, so that it changes nothing for them.
@@ -443,7 +443,7 @@ def _flow(dummy: str, __: Body, at: Setting) -> list[Statement]:
     return [established, undecidable(at.text)]
 
 
-_READERS: dict[str, Callable[[str, Body, Setting], list[Statement]]] = {
+_READERS: dict[str, Callable[[str, Body, StatementContext], list[Statement]]] = {
     "match": _match,
     "vmap": _vmap,
     "mangle": _mangle,

@@ -59,7 +59,7 @@ def test_check_mode_says_what_one_module_does_for_another(hairpin: dict[str, Any
     lines = baseline_table(
         Run([finding("fail")], None, repairs(daemon_config=daemon, bridge_hairpin=hairpin), check_mode=True), 140
     )
-    assert "would pass  would be mended along by daemon_config" in rows(lines)[0]
+    assert "would pass  would be repaired along by daemon_config" in rows(lines)[0]
     alone = baseline_table(Run([finding("fail")], None, repairs(bridge_hairpin=hairpin), check_mode=True), 140)
     assert "would" not in rows(alone)[0]
 
@@ -130,7 +130,7 @@ def test_a_failure_is_no_refusal() -> None:
     ("result", "words"),
     [
         ({"changed": False}, "not done: bridge_hairpin found nothing to change"),
-        ({"changed": True}, "bridge_hairpin made changes that did not mend it"),
+        ({"changed": True}, "bridge_hairpin made changes that did not repair it"),
         ({"skipped": True, "changed": False}, "for a human, see below"),
     ],
 )
@@ -140,7 +140,7 @@ def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words
     assert lines[-1].startswith("0 repaired")
 
 
-def test_what_no_module_mends_is_for_a_human() -> None:
+def test_what_no_module_repairs_is_for_a_human() -> None:
     before = [finding("fail", "mode.host", remedy=Remedy("Decide whether it needs the host's network."))]
     lines = baseline_table(Run(before, None, {}), 140)
     assert "for a human, see below" in rows(lines)[0]
@@ -184,7 +184,7 @@ def test_what_is_left_of_several_is_told_apart() -> None:
     before = [finding("fail", name="one"), finding("fail", name="two")]
     lines = baseline_table(Run(before, [finding("fail", name="two")], repairs(bridge_hairpin={"changed": True})), 120)
     assert [line for line in rows(lines) if "container one" in line and "pass" in line]
-    assert [line for line in rows(lines) if "container two" in line and "did not mend" in line]
+    assert [line for line in rows(lines) if "container two" in line and "did not repair" in line]
 
 
 def test_a_check_that_can_no_longer_judge_proves_nothing() -> None:
@@ -203,11 +203,11 @@ def test_a_check_that_judges_only_afterwards_shows_both() -> None:
     assert "unknown  pass   better since the first audit" in rows(lines)[0]
 
 
-def test_what_no_module_was_run_for_can_be_mended_by_one_all_the_same() -> None:
+def test_what_no_module_was_run_for_can_be_repaired_by_one_all_the_same() -> None:
     before = [finding("fail", "firewall.egress", remedy=Remedy("Look."))]
     after = [finding("pass", "firewall.egress", remedy=None)]
     lines = baseline_table(Run(before, after, repairs(daemon_config={"changed": True})), 120)
-    assert "FAIL    pass   mended with the rest" in rows(lines)[0]
+    assert "FAIL    pass   repaired with the rest" in rows(lines)[0]
 
 
 def test_what_vanished_with_its_check_is_gone() -> None:

@@ -74,7 +74,7 @@ def test_what_is_waived_stays_visible_with_its_reason_and_counts_apart() -> None
         "  publish.wildcard  container web  medium, until 2099-12-31 by netops: edge host. web is so"
     )
     assert lines[-1] == "1 failed, 1 waived, 0 unknown, 0 to note, 0 passed, 0 not applicable."
-    assert "What mends it:" not in texts([replace(waived, remedy=Remedy("Do."))], 100)
+    assert "Remediation:" not in texts([replace(waived, remedy=Remedy("Do."))], 100)
 
 
 def test_another_severity_than_the_catalogues_leaves_its_trace() -> None:

@@ -19,13 +19,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_p
     ON_REQUEST,
     OPTIONS,
     POSTURE,
+    HardeningChoices,
     LostRemedyError,
     RepairPlan,
-    Wishes,
     repair_plan,
 )
 
-KEEP = Wishes()
+KEEP = HardeningChoices()
 ROOT = Path(__file__).resolve().parents[5]
 
 
@@ -33,8 +33,8 @@ def failed(module: Optional[str], **args: Any) -> Finding:
     return Finding("a.b", "fail", "high", Resource("host", "host"), "It is so", remedy=Remedy("Do.", module, args))
 
 
-def plan(*findings: Finding, wishes: Wishes = KEEP, proxy: Optional[bool] = True) -> RepairPlan:
-    return repair_plan(findings, wishes, proxy_in_force=proxy)
+def plan(*findings: Finding, choices: HardeningChoices = KEEP, proxy: Optional[bool] = True) -> RepairPlan:
+    return repair_plan(findings, choices, proxy_in_force=proxy)
 
 
 def test_nothing_failed_and_nothing_wished_is_nothing_to_do() -> None:
@@ -49,7 +49,7 @@ def test_a_module_runs_once_for_all_findings_that_name_it() -> None:
 
 
 def test_families_that_were_not_wished_for_are_left_alone() -> None:
-    found = plan(failed("ip_forward", families=["ipv6"]), wishes=Wishes(families=["ipv4"]))
+    found = plan(failed("ip_forward", families=["ipv6"]), choices=HardeningChoices(families=["ipv4"]))
     assert found == RepairPlan({}, waiting={"a.b": "harden_ip_forward_families: [ipv6]"})
 
 
@@ -66,7 +66,7 @@ def test_all_keys_of_the_daemon_go_together() -> None:
         failed("daemon_config", absent=["iptables"]),
         failed("daemon_config", restart="always"),
         failed("userland_proxy", state="disabled"),
-        wishes=Wishes("disabled", live_restore=True, daemon_config={"debug": True}),
+        choices=HardeningChoices("disabled", live_restore=True, daemon_config={"debug": True}),
     )
     config = {"icc": False, "live-restore": True, "userland-proxy": False, "debug": True}
     assert found.modules == {"daemon_config": {"config": config, "absent": ["iptables"], "restart": "always"}}
@@ -76,14 +76,16 @@ def test_all_keys_of_the_daemon_go_together() -> None:
 def test_live_restore_takes_a_word_of_consent() -> None:
     found = plan(failed("daemon_config", config={"live-restore": True}))
     assert found == RepairPlan({}, waiting={"a.b": "harden_live_restore: enable"})
-    assert not plan(failed("daemon_config", config={"live-restore": True}), wishes=Wishes(live_restore=True)).waiting
+    assert not plan(
+        failed("daemon_config", config={"live-restore": True}), choices=HardeningChoices(live_restore=True)
+    ).waiting
 
 
 @pytest.mark.parametrize("check", ON_REQUEST)
 def test_what_somebody_may_have_held_back_takes_a_word_of_consent(check: str) -> None:
     held = replace(failed("daemon_config", restart="always"), check=check)
     assert plan(held) == RepairPlan({}, waiting={check: f"harden_also_repair: [{check}]"})
-    asked = plan(held, wishes=Wishes(also=[check]))
+    asked = plan(held, choices=HardeningChoices(also=[check]))
     assert asked == RepairPlan({"daemon_config": {"config": {}, "absent": [], "restart": "always"}})
 
 
@@ -91,24 +93,26 @@ def test_what_somebody_may_have_held_back_takes_a_word_of_consent(check: str) ->
 def test_a_posture_takes_a_profile_that_asks_for_it_or_a_word(check: str) -> None:
     posture = replace(failed("daemon_config", config={"icc": False}), check=check)
     assert plan(posture) == RepairPlan({}, waiting={check: f"harden_also_repair: [{check}]"})
-    for wishes in (Wishes(also=[check]), Wishes(posture=True)):
-        found = plan(posture, wishes=wishes)
+    for choices in (HardeningChoices(also=[check]), HardeningChoices(posture=True)):
+        found = plan(posture, choices=choices)
         assert found == RepairPlan({"daemon_config": {"config": {"icc": False}, "absent": []}})
 
 
 def test_the_default_network_is_made_anew_by_a_start_that_finds_no_container_running() -> None:
     posture = replace(failed("daemon_config", config={"icc": False}), check="network.icc")
-    carried = repair_plan([posture], Wishes(posture=True, live_restore=True), proxy_in_force=True, running=True)
+    carried = repair_plan(
+        [posture], HardeningChoices(posture=True, live_restore=True), proxy_in_force=True, running=True
+    )
     assert carried.modules == {}
     assert carried.waiting == {"network.icc": "a start of dockerd that finds no container running"}
-    ended = repair_plan([posture], Wishes(posture=True), proxy_in_force=True, running=True)
+    ended = repair_plan([posture], HardeningChoices(posture=True), proxy_in_force=True, running=True)
     assert ended.modules["daemon_config"]["config"] == {"icc": False}
 
 
 def test_a_profile_gives_no_consent_to_what_somebody_held_back() -> None:
     for check in ON_REQUEST:
         assert plan(
-            replace(failed("daemon_config", restart="always"), check=check), wishes=Wishes(posture=True)
+            replace(failed("daemon_config", restart="always"), check=check), choices=HardeningChoices(posture=True)
         ).waiting
 
 
@@ -119,8 +123,8 @@ def test_what_may_be_asked_for_is_what_the_role_takes() -> None:
 
 
 def test_wishes_overrule_remedies() -> None:
-    wishes = Wishes(daemon_config={"icc": True, "iptables": True})
-    found = plan(failed("daemon_config", config={"icc": False}, absent=["iptables"]), wishes=wishes)
+    choices = HardeningChoices(daemon_config={"icc": True, "iptables": True})
+    found = plan(failed("daemon_config", config={"icc": False}, absent=["iptables"]), choices=choices)
     assert found.modules["daemon_config"] == {"config": {"icc": True, "iptables": True}, "absent": []}
 
 
@@ -138,14 +142,14 @@ def test_wishes_overrule_remedies() -> None:
 def test_docker_proxy_is_switched_by_a_wish_alone(
     in_force: Optional[bool], wanted: str, state: str, keys: Optional[dict[str, Any]], switches: bool
 ) -> None:
-    found = plan(failed("userland_proxy", state=state), wishes=Wishes(wanted), proxy=in_force)
+    found = plan(failed("userland_proxy", state=state), choices=HardeningChoices(wanted), proxy=in_force)
     assert found.modules.get("daemon_config") == keys
     assert found.switches_proxy is switches
     assert found.waiting == ({} if keys else {"a.b": f"harden_userland_proxy: {state}"})
 
 
 def test_a_wish_that_is_met_switches_nothing() -> None:
-    assert plan(wishes=Wishes("disabled"), proxy=True) == RepairPlan({})
+    assert plan(choices=HardeningChoices("disabled"), proxy=True) == RepairPlan({})
 
 
 def test_every_module_that_a_check_may_name_is_run() -> None:
@@ -174,8 +178,8 @@ def test_a_file_that_turns_forwarding_on_at_boot_is_written_where_somebody_asks_
         for name, outcome in (("ipv4", "pass"), ("ipv6", "not_applicable"))
     ]
     assert plan(*judged).modules == {}
-    asked = Wishes(forwarding_by_file=True)
-    assert plan(*judged, wishes=asked).modules == {"ip_forward": {"families": ["ipv4"]}}
+    asked = HardeningChoices(forwarding_by_file=True)
+    assert plan(*judged, choices=asked).modules == {"ip_forward": {"families": ["ipv4"]}}
     # No network leads outside, or its checks were left out.
-    assert plan(*judged[1:], wishes=asked).modules == {}
-    assert plan(*judged, wishes=replace(asked, families=["ipv6"])).modules == {}
+    assert plan(*judged[1:], choices=asked).modules == {}
+    assert plan(*judged, choices=replace(asked, families=["ipv6"])).modules == {}

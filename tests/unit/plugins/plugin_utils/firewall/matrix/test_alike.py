@@ -18,12 +18,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     predict,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
-    Address,
-    Asked,
-    Station,
+    HostAddress,
+    Namespace,
+    TargetPort,
     family_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Asking, Key, Plan
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
+    OriginClass,
+    Plan,
+    QuestionKey,
+)
 
 from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host
@@ -43,32 +47,32 @@ def fate(view: HostView, packet: Packet) -> tuple[str, str]:
     return path.verdict, path.seen
 
 
-def every_question(plan: Plan) -> Iterator[tuple[Key, Packet]]:
+def every_question(plan: Plan) -> Iterator[tuple[QuestionKey, Packet]]:
     """All packets that there are, class by class or not."""
-    askers: list[tuple[int, Station | None]] = [
-        (source, None) for source, asking in enumerate(plan.asking) if asking.kind != CONTAINER
+    askers: list[tuple[int, Namespace | None]] = [
+        (source, None) for source, origins in enumerate(plan.origins) if origins.kind != CONTAINER
     ]
-    askers += [(plan.source_of(station), station) for station in plan.places.stations]
-    for source, station in askers:
-        asking = plan.asking[source]
-        for asked in plan.asked:
-            for address in plan.addresses_for(asked, asking):
-                if not plan.can_ask(asking, family_of(address.text if address else asked.address)):
+    askers += [(plan.source_of(namespace), namespace) for namespace in plan.places.namespaces]
+    for source, namespace in askers:
+        origins = plan.origins[source]
+        for target in plan.target:
+            for address in plan.addresses_for(target, origins):
+                if not plan.can_ask(origins, family_of(address.text if address else target.address)):
                     continue
-                yield plan.key(station, source, asked, address), plan.packet(asking, station, asked, address)
+                yield plan.key(namespace, source, target, address), plan.packet(origins, namespace, target, address)
 
 
-def any_question(plan: Plan, dice: random.Random) -> tuple[Key, Packet]:
+def any_question(plan: Plan, dice: random.Random) -> tuple[QuestionKey, Packet]:
     """A packet that may or may not be one of those that the plan asks."""
-    station: Station | None = None
-    source = dice.randrange(sum(asking.kind != CONTAINER for asking in plan.asking))
+    namespace: Namespace | None = None
+    source = dice.randrange(sum(origins.kind != CONTAINER for origins in plan.origins))
     if dice.random() < 0.8:
-        station = dice.choice(plan.places.stations)
-        source = plan.source_of(station)
-    asking = plan.asking[source]
-    asked: Asked = dice.choice(list(plan.asked))
-    address: Address | None = dice.choice(plan.addresses_for(asked, asking))
-    return plan.key(station, source, asked, address), plan.packet(asking, station, asked, address)
+        namespace = dice.choice(plan.places.namespaces)
+        source = plan.source_of(namespace)
+    origins = plan.origins[source]
+    target: TargetPort = dice.choice(list(plan.target))
+    address: HostAddress | None = dice.choice(plan.addresses_for(target, origins))
+    return plan.key(namespace, source, target, address), plan.packet(origins, namespace, target, address)
 
 
 @pytest.mark.parametrize("seed", range(HOSTS))
@@ -78,7 +82,7 @@ def test_every_packet_fares_like_the_one_that_stands_for_it(seed: int) -> None:
     plan = Plan(view)
     answers = {item.key: (fate(view, item.packet), item.packet) for item in plan.questions()}
     dice = random.Random(seed)  # noqa: S311
-    if not plan.asked:
+    if not plan.target:
         pytest.skip("nothing listens on this host")
     for dummy in range(SAMPLE):
         key, packet = any_question(plan, dice)
@@ -94,7 +98,7 @@ def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first() -> Non
         for rule in (f"-i {bridge.device} -j ACCEPT", f"-d {bridge.subnet} -m conntrack --ctstate NEW -j DROP")
     ]
     plan = every_packet_fares_like_its_class(host.snapshot())
-    assert [len(asking.stations) for asking in plan.asking if asking.kind == CONTAINER] == [3]
+    assert [len(origins.namespaces) for origins in plan.origins if origins.kind == CONTAINER] == [3]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
         host.container(name, bridges, listen=[("tcp", 80)])
     host.container_namespaces[1] = replace(host.container_namespaces[1], sysctls={"net.ipv4.conf.all.rp_filter": "1"})
     plan = Plan(HostView.of(host.snapshot()))
-    found = [[item.name for item in asking.containers] for asking in plan.asking if asking.kind == CONTAINER]
+    found = [[item.name for item in origins.containers] for origins in plan.origins if origins.kind == CONTAINER]
     assert found == [["one", "three"], ["two"]]
 
 
@@ -209,16 +213,16 @@ def test_entries_of_a_map_about_some_containers_set_them_apart(key: list[object]
         for address, verdict in zip(of_three, verdicts)
     ]
     plan = every_packet_fares_like_its_class(with_map(host, key, elements, 3))
-    known = [name for name in ("app0", "app3", "app4") for asking in plan.asking if names_in(asking) == [name]]
+    known = [name for name in ("app0", "app3", "app4") for origins in plan.origins if names_in(origins) == [name]]
     assert known == ["app0", "app3", "app4"]
 
 
-def names_in(asking: Asking) -> list[str]:
-    return [container.name for container in asking.containers]
+def names_in(origins: OriginClass) -> list[str]:
+    return [container.name for container in origins.containers]
 
 
 def test_a_map_of_very_many_entries_that_very_many_rules_ask() -> None:
     """Five million entries to keep, were they kept for each rule."""
     elements: list[object] = [[f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", {"drop": None}] for n in range(20_000)]
     plan = Plan(HostView.of(with_map(big_host(3, 9), [SADDR], elements, 250)))
-    assert [len(names_in(asking)) for asking in plan.asking if asking.kind == CONTAINER] == [9]
+    assert [len(names_in(origins)) for origins in plan.origins if origins.kind == CONTAINER] == [9]

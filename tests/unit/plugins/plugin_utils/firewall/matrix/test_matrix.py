@@ -213,11 +213,11 @@ def test_of_too_many_questions_those_of_containers_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = matrix(big_host(2, 4))
-    asked = sum(cell.source < 2 for cell in whole.cells)
-    monkeypatch.setattr(questions, "MOST_QUESTIONS", asked)
+    target = sum(cell.source < 2 for cell in whole.cells)
+    monkeypatch.setattr(questions, "MOST_QUESTIONS", target)
     part = matrix(big_host(2, 4))
     assert {part.sources[cell.source].kind for cell in part.cells} == {"outside", "host"}
-    assert len(part.cells) == asked
+    assert len(part.cells) == target
     (problem,) = part.problems
     assert problem.startswith("not all packets from containers to machines outside and from containers to ports were ")
 

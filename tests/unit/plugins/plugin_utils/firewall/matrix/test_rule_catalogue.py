@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import Effects, commute
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import (
+    RuleEffects,
+    commute,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
 
 RULES = """*filter
@@ -52,7 +55,7 @@ COMMIT
 def test_two_rules(one: str, other: str, *, may_change_places: bool) -> None:
     book = read_rulebook(Ruleset({"iptables-nft-save": RULES.format(one=one, other=other)}))
     chain = next(chain for chain in book.chains.values() if chain.name == "FORWARD")
-    effects = Effects(book)
+    effects = RuleEffects(book)
     first, second = (effects.of(rule, chain) for rule in chain.rules)
     assert commute(first, second) is may_change_places
 
@@ -63,6 +66,6 @@ def test_two_translations() -> None:
     save = f"*nat\n:POSTROUTING ACCEPT [0:0]\n{lines}COMMIT\n"
     book = read_rulebook(Ruleset({"iptables-nft-save": save}))
     chain = next(chain for chain in book.chains.values() if chain.name == "POSTROUTING")
-    one, other, snat = (Effects(book).of(rule, chain) for rule in chain.rules)
+    one, other, snat = (RuleEffects(book).of(rule, chain) for rule in chain.rules)
     assert commute(one, other)
     assert not commute(one, snat)
