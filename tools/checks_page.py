@@ -26,9 +26,9 @@ Numbers of the CIS Docker Benchmark stand with the versions that they are from, 
 hairpin, IPv6 nor address pools.
 
 Four of its items on networks (numbers of 1.6.0 to 1.8.0) are cited by no check, since none judges them. Which ports are
-needed (5.9), and whether swarm mode is (5.1), only whoever runs the host knows; publish.dead names published ports that
-nothing answers at. On which interface swarm itself listens (7.2), and whether its management has a network of its own
-(7.9), is not looked at; what its services publish is (publish.wildcard).
+needed (5.9), and whether swarm mode is (5.1), only the host's operator knows; publish.no-listener names published ports
+that nothing listens on. On which interface swarm itself listens (7.2), and whether its management has a network of its
+own (7.9), is not checked; what its services publish is (publish.wildcard).
 
 Where an engine is not Docker's own, or not within reach, checks say so one by one: with Podman behind the socket those
 of dockerd and docker-proxy do not apply and all others are unknown; of a rootless engine, whatever takes its own
@@ -47,7 +47,7 @@ def page() -> str:
 
 def _overview() -> str:
     rows = [f"| {_link(check)} | {check.severity} | {check.title} | {_modules(check)} |" for check in CHECKS]
-    return "\n".join(["| check | severity | passes when | mended by |", "|---|---|---|---|", *rows, ""])
+    return "\n".join(["| check | severity | passes when | remediated by |", "|---|---|---|---|", *rows, ""])
 
 
 def _link(check: Check) -> str:
@@ -61,7 +61,7 @@ def _section(check: Check) -> str:
         f"{check.title}. {check.rationale}\n",
         f"* Severity: {check.severity}",
         f"* CIS: {_cis(check.cis)}",
-        f"* Mended by: {_modules(check)}",
+        f"* Remediated by: {_modules(check)}",
         f"* Reads: {', '.join(check.needs)}",
         *(f"* Parameter {_parameter(item)}" for item in check.parameters),
         "",
@@ -70,7 +70,7 @@ def _section(check: Check) -> str:
 
 
 def _modules(check: Check) -> str:
-    return ", ".join(f"`{name}`" for name in check.mended_by) or "a human"
+    return ", ".join(f"`{name}`" for name in check.remediated_by) or "a human"
 
 
 def _cis(numbers: dict[str, str]) -> str:

@@ -16,7 +16,8 @@ description:
     failed, each once, with the options of all findings that name it taken together.
   - Waived findings are left alone. All keys of C(daemon.json) go to M(dockernet.baseline.daemon_config), those of
     docker-proxy among them, so that one restart will do.
-  - Fails for a remedy that names a module or an option which the role P(dockernet.baseline.harden#role) does not know.
+  - Fails for a remediation that names a module or an option which the role P(dockernet.baseline.harden#role) does not
+    know.
 options:
   _input:
     description: The findings.
@@ -84,7 +85,7 @@ RETURN = r"""
 _value:
   description:
     - C(modules), options by the short name of the module; C(switches_proxy), whether docker-proxy goes on or off by it;
-      C(waiting), by check, the variable of the role P(dockernet.baseline.harden#role) that a remedy waits for.
+      C(waiting), by check, the variable of the role P(dockernet.baseline.harden#role) that a remediation waits for.
   type: dict
   sample: {"modules": {"ip_forward": {"families": ["ipv4"]}}, "switches_proxy": false, "waiting": {}}
 """
@@ -98,7 +99,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import PROFILES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import (
     HardeningChoices,
-    LostRemedyError,
+    LostRemediationError,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import repair_plan as plan_of
 
@@ -128,7 +129,7 @@ def repair_plan(
         plan = plan_of(found, choices, proxy_in_force=proxy_in_force, running=running)
     except DecodeError as error:
         raise AnsibleFilterError(f"repair_plan: not a list of findings: {error}") from error
-    except LostRemedyError as error:
+    except LostRemediationError as error:
         raise AnsibleFilterError(f"repair_plan: {error}") from error
     return {"modules": dict(plan.modules), "switches_proxy": plan.switches_proxy, "waiting": dict(plan.waiting)}
 

@@ -182,7 +182,7 @@ EXAMPLES = r"""
 
 - name: Say what failed
   ansible.builtin.debug:
-    msg: "{{ item.summary }}. {{ item.impact }} {{ item.remedy.text }}"
+    msg: "{{ item.summary }}. {{ item.impact }} {{ item.remediation.text }}"
   loop: "{{ audit.findings | selectattr('outcome', 'eq', 'fail') }}"
   loop_control:
     label: "{{ item.check }} {{ item.resource.name }}"
@@ -371,7 +371,7 @@ findings:
     impact:
       description: What it means for those who use the host; empty when nothing is wrong.
       type: str
-    remedy:
+    remediation:
       description: How it is mended; null when there is nothing to mend.
       type: dict
       contains:
@@ -475,8 +475,8 @@ checks:
     rationale:
       description: Why it matters.
       type: str
-    mended_by:
-      description: Modules of this collection that its remedies may name.
+    remediated_by:
+      description: Modules of this collection that its remediations may name.
       type: list
       elements: str
     parameters:

@@ -37,7 +37,7 @@ OF_CONNECTIONS = {
     "firewall.egress": EGRESS,
     "firewall.publish": PUBLISHED,
     "firewall.isolation": APART,
-    "network.divided": BETWEEN,
+    "network.connectivity": BETWEEN,
 }
 ANSWERED = "answered"
 
@@ -63,8 +63,8 @@ class Case:
 
 
 def judged(snapshot: HostSnapshot) -> tuple[AuditContext, list[Finding]]:
-    examined = AuditContext(snapshot, Settings())
-    return examined, [item for item in run_checks(examined) if item.outcome in (FAIL, UNKNOWN)]
+    context = AuditContext(snapshot, Settings())
+    return context, [item for item in run_checks(context) if item.outcome in (FAIL, UNKNOWN)]
 
 
 class Patient:
@@ -113,7 +113,7 @@ def compare(name: str, patient: Patient) -> Case:
     wanted = patient.probes
     BREAKS[name](host)
     seen = patient.outcomes()
-    examined, found = judged(read_host(host))
+    context, found = judged(read_host(host))
     new = [item for item in found if _key(item) not in patient.usual]
     case.findings = [f"{item.check} {item.outcome} {item.resource.name}: {item.summary}" for item in new]
     broken = [probe for probe in wanted if (seen[probe] == ANSWERED) != probe.works]
@@ -121,7 +121,7 @@ def compare(name: str, patient: Patient) -> Case:
     case.silent = [f"{probe}: {seen[probe]}" for probe in broken if not any(_names(item, probe) for item in new)]
     case.false = [text for item in new for text in [_unconfirmed(item, broken)] if text]
     for probe in wanted:
-        path = examined.path(probe.packet)
+        path = context.path(probe.packet)
         # Who has a container's address out there is nobody's knowledge.
         known = path.answered_by != "outside" or probe.kind == EGRESS
         if known and path.verdict != UNTOLD and (path.seen == ANSWERED) != (seen[probe] == ANSWERED):

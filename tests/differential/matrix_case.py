@@ -69,14 +69,14 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     """
     everybody = inhabitants(host, names)
     addresses = host_addresses(host)
-    examined = AuditContext(snapshot, Settings())
-    full = reachability_of(examined.matrix, FULL)
+    context = AuditContext(snapshot, Settings())
+    full = reachability_of(context.matrix, FULL)
     found = Judged(complaints=list(full["problems"]))
     fair: list[Question] = []
     apart: set[str] = set()
     by_uplink = {outsider.uplink: outsider for outsider in outsiders}
     for question in questions(list(by_uplink), everybody, addresses):
-        if question.origin.kind == OUTSIDE and _tells_apart(examined, question, by_uplink[question.origin.name]):
+        if question.origin.kind == OUTSIDE and _tells_apart(context, question, by_uplink[question.origin.name]):
             found.apart += 1
             apart.add(question.member)
         else:
@@ -93,12 +93,12 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
             found.unknown += 1
             apart.add(question.member)
         found.several += len(seen) > 1
-        if not _agree(question, cells, outcome) and not _is_for_nobody(examined, question, outcome):
+        if not _agree(question, cells, outcome) and not _is_for_nobody(context, question, outcome):
             wrong.append(question)
     host.run(["conntrack", "--flush"], check=False)
     for question, outcome in trying.again(wrong):
         cells = book.cells(question)
-        if not _agree(question, cells, outcome) and not _is_for_nobody(examined, question, outcome):
+        if not _agree(question, cells, outcome) and not _is_for_nobody(context, question, outcome):
             words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
@@ -126,22 +126,22 @@ def _says(question: Question, cell: Mapping[str, Any], outcome: Outcome) -> bool
     return cell["seen"] in (outcome.seen, UNKNOWN)
 
 
-def _is_for_nobody(examined: AuditContext, question: Question, outcome: Outcome) -> bool:
+def _is_for_nobody(context: AuditContext, question: Question, outcome: Outcome) -> bool:
     """Whether it was lost as it must be in the lab, where nobody has the address that it leaves the host for."""
     packet = Packet(question.origin, question.address, question.protocol, question.port)
-    return outcome.seen in (TIMED_OUT, UNREACHABLE) and leaves_for_nobody(examined.path(packet))
+    return outcome.seen in (TIMED_OUT, UNREACHABLE) and leaves_for_nobody(context.path(packet))
 
 
-def _tells_apart(examined: AuditContext, question: Question, outsider: Outsider) -> bool:
+def _tells_apart(context: AuditContext, question: Question, outsider: Outsider) -> bool:
     """Whether rules treat a machine of the lab otherwise than the one that the matrix asks for."""
     source = outsider.address_like(question.address)
     packet = Packet(question.origin, question.address, question.protocol, question.port)
     packets = (packet, replace(packet, source=source))
     try:
-        ways = [examined.path(item) for item in packets]
+        ways = [context.path(item) for item in packets]
     except BadPacketError:
         return True
-    denied_to = {bool(denied_by_host(examined.view, item)) for item in packets}
+    denied_to = {bool(denied_by_host(context.view, item)) for item in packets}
     return len({(way.verdict, way.seen) for way in ways}) > 1 or len(denied_to) > 1
 
 

@@ -94,10 +94,10 @@ time.sleep(600)
 
 
 def findings_of(snapshot: HostSnapshot) -> list[Finding]:
-    examined = AuditContext(snapshot, Settings())
-    found = run_checks(examined)
+    context = AuditContext(snapshot, Settings())
+    found = run_checks(context)
     assert snapshot.defects == []
-    assert examined.defects == []
+    assert context.defects == []
     return found
 
 
@@ -147,7 +147,7 @@ def test_a_container_with_very_many_routes_eats_neither_time_nor_memory(fresh_ho
     assert gap.name == "odd"
     assert "more in it than the 4 MiB that are read of each" in gap.reason
     assert len(snapshot.container_namespaces) == 1
-    assert ("publish.dead", "odd", "unknown") in outcomes(snapshot)
+    assert ("publish.no-listener", "odd", "unknown") in outcomes(snapshot)
 
 
 @contextmanager

@@ -93,17 +93,17 @@ def failing(findings: list[Finding], case: Case) -> list[Finding]:
 
 
 def lacks(item: Finding) -> list[str]:
-    """What a failure does not tell its reader; its remedy has to be among those that the check announces."""
+    """What a failure does not tell its reader; its remediation has to be among those that the check announces."""
     if item.outcome != "fail":
         return []
     (check,) = (check for check in CHECKS if check.id == item.check)
-    module = item.remedy.module if item.remedy is not None else None
+    module = item.remediation.module if item.remediation is not None else None
     told = {
         "no summary": item.summary,
         "no evidence": item.evidence,
         "no impact": item.impact,
-        "no remedy": item.remedy is not None and item.remedy.text,
-        f"{module} is not in mended_by": module is None or module in check.mended_by,
+        "no remediation": item.remediation is not None and item.remediation.text,
+        f"{module} is not in remediated_by": module is None or module in check.remediated_by,
     }
     return [lack for lack, is_there in told.items() if not is_there]
 

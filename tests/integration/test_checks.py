@@ -69,8 +69,8 @@ class Audit:
 def audit(host: Host, *checks: str, proxy: str = "keep") -> Audit:
     """Read a host with its own Python, and judge what was read."""
     snapshot = read_host(host)
-    examined = AuditContext(snapshot, Settings(proxy, checks or ("*",)))
-    return Audit(run_checks(examined), facts_of(examined))
+    context = AuditContext(snapshot, Settings(proxy, checks or ("*",)))
+    return Audit(run_checks(context), facts_of(context))
 
 
 def only(host: Host, check: str) -> Finding:
@@ -237,8 +237,8 @@ def test_the_proxy_written_out_keeps_live_restore_from_being_reloaded(host: Host
     finding = only(host, "daemon.live-restore")
     assert finding.outcome == "fail"
     assert "configured, not in force: a reload fails" in finding.summary
-    assert finding.remedy is not None
-    assert f"{DAEMON_JSON}:2:3" in finding.remedy.text
+    assert finding.remediation is not None
+    assert f"{DAEMON_JSON}:2:3" in finding.remediation.text
 
 
 BROKEN = {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the firewall checks say is what real packets meet, and what their remedies name mends it."""
+"""What the firewall checks say is what real packets meet, and what their remediations name mends it."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def packets(host: Host, lab: Lab, expected: Mapping[str, str]) -> dict[str, str]
 
 def mend(host: Host, finding: Finding) -> None:
     """Run the module that the finding names, with its arguments."""
-    remedy = finding.remedy
-    assert remedy is not None
-    assert remedy.module is not None
-    result = ansible_module(host, f"dockernet.baseline.{remedy.module}", remedy.args)
+    remediation = finding.remediation
+    assert remediation is not None
+    assert remediation.module is not None
+    result = ansible_module(host, f"dockernet.baseline.{remediation.module}", remediation.args)
     assert result["changed"], result
 
 
 @pytest.mark.long
 @pytest.mark.kinds("debian11", "debian13-docker28")
-def test_findings_agree_with_packets_and_are_mended_by_what_they_name(fresh_host: Host, lab: Lab) -> None:
+def test_findings_agree_with_packets_and_are_remediated_by_what_they_name(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
     install_readers(host)
     make_healthy(host)

@@ -92,8 +92,8 @@ def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_found(host: Ho
     assert outcome() == (["timed out"], {"web:80/tcp"})
     (finding,) = of(judge(read_host(host)), "firewall.publish")
     assert f"neighbour {address} on front0 is fixed to {NOBODY}, which nobody on front0 has" in finding.summary
-    assert finding.remedy is not None
-    assert "ip neigh del ADDRESS dev DEVICE" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "ip neigh del ADDRESS dev DEVICE" in finding.remediation.text
     host.run(["ip", "neigh", "del", *on_host.split()])
     assert outcome() == (["answered"], set())
     web.net(["ip", "neigh", "replace", *inside.split(), "lladdr", NOBODY, "nud", "permanent"])
@@ -131,8 +131,8 @@ def test_a_port_whose_packets_the_bridge_keeps_back_is_found(host: Host, lab: La
     assert outcome(f"bridge link set dev {port} state 0") == ("unreachable", lost)
     (finding,) = of(judge(read_host(host)), "firewall.publish")
     assert f"the bridge port {port} is in the state disabled" in finding.summary
-    assert finding.remedy is not None
-    assert "bridge -d link" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "bridge -d link" in finding.remediation.text
     assert outcome(f"bridge link set dev {port} state 3") == healthy
     assert outcome(f"bridge link set dev {port} learning off") == healthy
     assert outcome(f"bridge link set dev {port} flood off") == ("timed out", lost)

@@ -47,7 +47,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Remediation:
     """How to mend it: a module of this collection with arguments, or words for a human who must decide."""
 
     text: str
@@ -81,7 +81,7 @@ class Finding:
     """What was read, by the name of where it was read."""
     impact: str = ""
     """What it means for those who use the host; empty for a pass."""
-    remedy: Optional[Remedy] = None
+    remediation: Optional[Remediation] = None
     default_severity: str = ""
     """What the catalogue says, where the policy says otherwise; empty where it does not."""
     waiver: Optional[AppliedWaiver] = None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -191,14 +191,14 @@ ADVISORIES = (
 )
 
 
-def _judge(examined: AuditContext) -> list[Verdict]:
-    engine = examined.snapshot.engine
+def _judge(context: AuditContext) -> list[Verdict]:
+    engine = context.snapshot.engine
     if engine is None or engine.release == (0, 0):
         said = engine.version if engine is not None else ""
         return [unknown(resources.daemon(), f"the engine calls its release {said!r}, which is no number")]
-    concerned = [(item, item.condition(examined.snapshot)) for item in ADVISORIES if item.concerns(engine.full_release)]
+    concerned = [(item, item.condition(context.snapshot)) for item in ADVISORIES if item.concerns(engine.full_release)]
     verdicts = [_met(engine, item, condition) for item, condition in concerned if condition.met]
-    verdicts += [_untold(engine, item, condition) for item, condition in concerned if condition.met is None]
+    verdicts += [_undetermined(engine, item, condition) for item, condition in concerned if condition.met is None]
     if verdicts:
         return verdicts
     evidence = {"version": engine.version, **{item.id: condition.shown for item, condition in concerned}}
@@ -213,14 +213,14 @@ def _met(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
         f"Engine {engine.version} is among the releases with {item.id}, and what that takes is there",
         {"version": engine.version, "mended in": item.mended_in, "condition": condition.shown},
         item.what,
-        Remedy(
+        Remediation(
             f"Upgrade to a release that mended it ({item.mended_in}). A distribution can have mended it in its own "
             "package without a new release: its changelog says; if so, waive this"
         ),
     )
 
 
-def _untold(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
+def _undetermined(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
     reason = f"engine {engine.version} is among the releases with {item.id}, and it could not be told {condition.shown}"
     return unknown(resources.advisory(item.id), reason, {"version": engine.version, "mended in": item.mended_in})
 

@@ -36,17 +36,17 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 T = TypeVar("T")
 
 
-def judged(examined: AuditContext, detail: str) -> dict[str, Any]:
+def judged(context: AuditContext, detail: str) -> dict[str, Any]:
     """Return what the snapshot says: findings with the catalogue's severities, facts, reachability in that detail.
 
     What it says does not depend on when and where it is judged; its timings, in seconds, do. Raises UnknownCheckError.
     """
-    snapshot = examined.snapshot
+    snapshot = context.snapshot
     watch = _Watch()
     targets = detail != NONE and not no_engine(snapshot)
-    findings = watch.take("checks", lambda: run_checks(examined))
-    facts = watch.take("facts", lambda: facts_of(examined))
-    reached = watch.take("reachability", lambda: _reachability(examined, detail)) if targets else None
+    findings = watch.take("checks", lambda: run_checks(context))
+    facts = watch.take("facts", lambda: facts_of(context))
+    reached = watch.take("reachability", lambda: _reachability(context, detail)) if targets else None
     return {
         "msg": no_engine(snapshot),
         "host": _host(snapshot),
@@ -55,7 +55,7 @@ def judged(examined: AuditContext, detail: str) -> dict[str, Any]:
         "facts": facts,
         "findings": to_plain(findings),
         "reachability": reached,
-        "defects": by_error([*snapshot.defects, *examined.defects]),
+        "defects": by_error([*snapshot.defects, *context.defects]),
         "timings": {
             "phases": {"reading": snapshot.seconds, "reachability": None, **watch.seconds},
             "sources": {name: source.seconds for name, source in _known(snapshot).items()},
@@ -85,10 +85,10 @@ def _known(snapshot: HostSnapshot) -> dict[str, Source]:
     return {name: source for name, source in snapshot.sources.items() if name in SOURCES}
 
 
-def _reachability(examined: AuditContext, detail: str) -> dict[str, Any]:
-    return examined.attempt(
+def _reachability(context: AuditContext, detail: str) -> dict[str, Any]:
+    return context.attempt(
         "reachability",
-        lambda: reachability_of(examined.matrix, detail),
+        lambda: reachability_of(context.matrix, detail),
         lambda defect: reachability_of(Matrix(problems=[str(defect)]), detail),
     )
 

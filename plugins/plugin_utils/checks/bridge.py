@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import NETWORKD, Link, ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
@@ -51,8 +51,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
 _KEYS = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
 
 
-def _judge_netfilter(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_netfilter(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     proxy = proxy_in_force(snapshot)
     networks = [item for item in snapshot.networks if item.bridge is not None]
@@ -111,16 +111,16 @@ def _netfilter_failed(
             f"Without docker-proxy, containers of {names} do not reach a port that another one on their network "
             "publishes, by any address of the host: the answer comes back past the translation, and they time out."
         )
-    return failed(resources.host(snapshot), summary, evidence, " ".join(impacts), _netfilter_remedy(values))
+    return failed(resources.host(snapshot), summary, evidence, " ".join(impacts), _netfilter_remediation(values))
 
 
-def _netfilter_remedy(values: dict[str, Optional[str]]) -> Remedy:
+def _netfilter_remediation(values: dict[str, Optional[str]]) -> Remediation:
     if None in values.values():
-        return Remedy(
+        return Remediation(
             "A human decides. The kernel module br_netfilter is not loaded: modprobe br_netfilter, and its name in a "
             "file of /etc/modules-load.d for boot. What passes any other bridge of the host then meets the rules, too"
         )
-    return Remedy(f"Set {', '.join(values)} to 1, now and for the next boot", "bridge_hairpin", {"state": "auto"})
+    return Remediation(f"Set {', '.join(values)} to 1, now and for the next boot", "bridge_hairpin", {"state": "auto"})
 
 
 NETFILTER = Check(
@@ -133,7 +133,7 @@ NETFILTER = Check(
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_netfilter,
-    mended_by=("bridge_hairpin",),
+    remediated_by=("bridge_hairpin",),
 )
 
 
@@ -143,8 +143,8 @@ _LOOPBACK = "127.0.0.1"
 _PORT = 9
 
 
-def _judge_localnet(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_localnet(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     present = {link.name for link in snapshot.links}
     bridges = {item.bridge: item.name for item in snapshot.networks if item.bridge is not None}
@@ -164,18 +164,18 @@ def _judge_localnet(examined: AuditContext) -> list[Verdict]:
     found = []
     for bridge in routing:
         own = {key: evidence[key] for key in (_FOR_ALL, keys[bridge])}
-        verdict = _localnet_of(examined, bridge, bridges[bridge], own, proxy)
+        verdict = _judge_bridge_localnet(context, bridge, bridges[bridge], own, proxy)
         found += [verdict] if verdict is not None else []
     summary = f"A rule keeps what comes in by {', '.join(routing)} from the host's {_LOOPBACK}"
     return found or [passed(resource, summary, {**evidence, "userland proxy": proxy.evidence})]
 
 
-def _localnet_of(
-    examined: AuditContext, bridge: str, network: str, settings: dict[str, Any], proxy: ProxyState
+def _judge_bridge_localnet(
+    context: AuditContext, bridge: str, network: str, settings: dict[str, Any], proxy: ProxyState
 ) -> Optional[Verdict]:
     """The verdict on a bridge that routes 127.0.0.0/8, None when it is as it should be."""
     resource = resources.interface(bridge)
-    path = _path(examined, bridge)
+    path = _path(context, bridge)
     if path is None or path.verdict == UNKNOWN:
         reason = path.reason if path is not None else f"{bridge} has no subnet to send a packet from"
         doubts = {"doubts": path.doubts if path is not None else [], **settings}
@@ -193,13 +193,13 @@ def _localnet_of(
         return None
     why = "though docker-proxy is in force and nothing needs it" if left_over else "and no rule guards it"
     summary = f"{bridge}, the bridge of network {network}, routes 127.0.0.0/8, {why}"
-    return failed(resource, summary, evidence, _impact(network, path), _localnet_remedy(settings, proxy))
+    return failed(resource, summary, evidence, _impact(network, path), _localnet_remediation(settings, proxy))
 
 
-def _path(examined: AuditContext, bridge: str) -> Optional[Path]:
+def _path(context: AuditContext, bridge: str) -> Optional[Path]:
     """What becomes of a packet for the loopback that comes in by a bridge."""
     try:
-        return examined.path(Packet(Origin(OUTSIDE, bridge), _LOOPBACK, "tcp", _PORT))
+        return context.path(Packet(Origin(OUTSIDE, bridge), _LOOPBACK, "tcp", _PORT))
     except BadPacketError:
         return None
 
@@ -213,19 +213,21 @@ def _impact(network: str, path: Path) -> str:
     )
 
 
-def _localnet_remedy(settings: dict[str, Any], proxy: ProxyState) -> Remedy:
+def _localnet_remediation(settings: dict[str, Any], proxy: ProxyState) -> Remediation:
     if settings[_FOR_ALL] == "1" and proxy.value is not False:
-        return Remedy(
+        return Remediation(
             f"A human decides. {_FOR_ALL} is 1, which is not dockerd's doing (kube-proxy sets it): set it to 0, or "
             "drop what comes in for 127.0.0.0/8 by any other interface than lo in PREROUTING of the table raw"
         )
     if proxy.value is None:
-        return Remedy(f"A human decides, since whether docker-proxy is in force could not be told: {proxy.evidence}")
+        return Remediation(
+            f"A human decides, since whether docker-proxy is in force could not be told: {proxy.evidence}"
+        )
     if proxy.value:
         text = "Turn it off on the bridges: with docker-proxy nothing needs it"
     else:
         text = "Guard 127.0.0.0/8 by a rule, now and at boot: without docker-proxy the bridges need the setting"
-    return Remedy(text, "bridge_hairpin", {"state": "auto"})
+    return Remediation(text, "bridge_hairpin", {"state": "auto"})
 
 
 ROUTE_LOCALNET = Check(
@@ -238,7 +240,7 @@ ROUTE_LOCALNET = Check(
     ),
     needs=(ENGINE, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET),
     judge=_judge_localnet,
-    mended_by=("bridge_hairpin",),
+    remediated_by=("bridge_hairpin",),
 )
 
 
@@ -248,40 +250,44 @@ _ANEW = (
 )
 
 
-def _judge_link(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_link(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     networks = [item for item in snapshot.networks if item.bridge is not None and item.scope == "local"]
     if not networks:
         return [not_applicable(resource, "There is no bridge network")]
     links = {link.name: link for link in snapshot.links}
-    broken = [verdict for network in networks for verdict in _link_of(network, links.get(network.bridge or ""))]
+    broken = [
+        verdict for network in networks for verdict in _judge_bridge_link(network, links.get(network.bridge or ""))
+    ]
     bridges = {network.bridge for network in networks}
     evidence = {link.name: link.addresses for link in snapshot.links if link.name in bridges}
     return broken or [passed(resource, "Every bridge is there, up, and has the addresses of its gateways", evidence)]
 
 
-def _link_of(network: Network, link: Link | None) -> list[Verdict]:
+def _judge_bridge_link(network: Network, link: Link | None) -> list[Verdict]:
     """What is wrong with one bridge, the first of it."""
     if link is None:
         summary = f"Network {network.name} has no bridge: there is no interface {network.bridge}"
         evidence: dict[str, Any] = {"bridge of the network": network.bridge, "interface": None}
-        return [_link_failed(network, summary, evidence, Remedy(_ANEW))]
+        return [_link_failed(network, summary, evidence, Remediation(_ANEW))]
     evidence = {"up": link.up, "operational state": link.operstate, "addresses": link.addresses}
     if link.kind != "bridge":
         summary = f"{link.name}, the bridge of network {network.name}, is no bridge but {link.kind or 'hardware'}"
-        return [_link_failed(network, summary, {**evidence, "kind": link.kind}, Remedy(_ANEW))]
+        return [_link_failed(network, summary, {**evidence, "kind": link.kind}, Remediation(_ANEW))]
     if not link.up:
         summary = f"{link.name}, the bridge of network {network.name}, is down"
-        remedy = Remedy(f"A human decides. To bring it up: ip link set {link.name} up; find out who took it down")
-        return [_link_failed(network, summary, evidence, remedy)]
+        remediation = Remediation(
+            f"A human decides. To bring it up: ip link set {link.name} up; find out who took it down"
+        )
+        return [_link_failed(network, summary, evidence, remediation)]
     missing = [wanted for subnet in network.subnets for wanted in _missing(network, subnet, link)]
     if not missing:
         return []
     summary = f"{link.name}, the bridge of network {network.name}, lacks its address {', '.join(missing)}"
     commands = "; ".join(f"ip address add {wanted} dev {link.name}" for wanted in missing)
-    remedy = Remedy(f"A human decides. To put it back: {commands}; find out who took it away")
-    return [_link_failed(network, summary, {**evidence, "missing": missing}, remedy)]
+    remediation = Remediation(f"A human decides. To put it back: {commands}; find out who took it away")
+    return [_link_failed(network, summary, {**evidence, "missing": missing}, remediation)]
 
 
 def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
@@ -302,12 +308,12 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
     return [] if any(address in block for address in own) else [f"{block[1]}/{block.prefixlen}"]
 
 
-def _link_failed(network: Network, summary: str, evidence: dict[str, Any], remedy: Remedy) -> Verdict:
+def _link_failed(network: Network, summary: str, evidence: dict[str, Any], remediation: Remediation) -> Verdict:
     impact = (
         f"Containers of network {network.name} reach nothing beyond it, nobody reaches their published ports, and "
         "without the bridge itself they do not reach each other."
     )
-    return failed(resources.network(network), summary, evidence, impact, remedy)
+    return failed(resources.network(network), summary, evidence, impact, remediation)
 
 
 LINK = Check(
@@ -324,8 +330,8 @@ LINK = Check(
 )
 
 
-def _judge_managed(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_managed(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     if not snapshot.managed_links:
         return [not_applicable(resource, "Neither systemd-networkd nor NetworkManager runs")]
@@ -356,16 +362,16 @@ def _managed(item: ManagedLink, what: str) -> Verdict:
         f"{item.manager} can take its address, set another one, or take it out of the bridge when it starts, is "
         "reloaded, or sees a container come. Containers then lose their network without a word in Docker's journal."
     )
-    return failed(resources.interface(item.interface), summary, evidence, impact, _managed_remedy(item))
+    return failed(resources.interface(item.interface), summary, evidence, impact, _managed_remediation(item))
 
 
-def _managed_remedy(item: ManagedLink) -> Remedy:
+def _managed_remediation(item: ManagedLink) -> Remediation:
     if item.manager == NETWORKD:
-        return Remedy(
+        return Remediation(
             "A human decides. Narrow the [Match] section of the file that takes it, or put a file before it in "
             "/etc/systemd/network with [Match] Name=docker0 br-* veth* and [Link] Unmanaged=yes; then networkctl reload"
         )
-    return Remedy(
+    return Remediation(
         "A human decides. Put [keyfile] unmanaged-devices=interface-name:docker0;interface-name:br-*;"
         "interface-name:veth* into a file of /etc/NetworkManager/conf.d; then nmcli general reload"
     )
@@ -402,15 +408,15 @@ class _Widest:
     uplink: Link
 
 
-def _judge_mtu(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_mtu(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     endpoints = _endpoints(snapshot)
     networks = [item for item in outward_networks(snapshot, 4) if item.id in endpoints]
     networks += [item for item in outward_networks(snapshot, 6) if item.id in endpoints and item not in networks]
     if not networks:
         return [not_applicable(resource, "No running container is on a bridge network that leads outside")]
-    found = [item for network in networks for item in [_widest(examined, network, endpoints[network.id])] if item]
+    found = [item for network in networks for item in [_widest(context, network, endpoints[network.id])] if item]
     if not found:
         return [not_applicable(resource, "The host has no route to the outside")]
     evidence = {item.network.name: f"endpoints {item.mtu}, {item.uplink.name} {item.uplink.mtu}" for item in found}
@@ -430,14 +436,14 @@ def _endpoints(snapshot: HostSnapshot) -> dict[str, list[tuple[Attachment, int]]
     return found
 
 
-def _widest(examined: AuditContext, network: Network, endpoints: list[tuple[Attachment, int]]) -> Optional[_Widest]:
+def _widest(context: AuditContext, network: Network, endpoints: list[tuple[Attachment, int]]) -> Optional[_Widest]:
     mtu = max(size for dummy, size in endpoints)
     containers = [item.container.name for item, size in endpoints if size == mtu]
-    links = [link for version in (4, 6) for link in [_uplink(examined, version, endpoints[0][0])] if link is not None]
+    links = [link for version in (4, 6) for link in [_uplink(context, version, endpoints[0][0])] if link is not None]
     return _Widest(network, mtu, containers, min(links, key=lambda link: link.mtu)) if links else None
 
 
-def _uplink(examined: AuditContext, version: int, endpoint: Attachment) -> Optional[Link]:
+def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Optional[Link]:
     """The link that the host sends an endpoint's packets to the outside by; None without a way."""
     address = endpoint.endpoint.address if version == 4 else endpoint.endpoint.address6
     if not address:
@@ -445,8 +451,8 @@ def _uplink(examined: AuditContext, version: int, endpoint: Attachment) -> Optio
     family, source = parse_address(address)
     destination = parse_address(_FAR[version])[1]
     asked = Asked(family, destination, source, endpoint.bridge or "", 0, _TCP, None, _HTTPS)
-    decision = examined.view.host.fib.lookup(asked)
-    return examined.view.host.links.get(decision.device) if decision.kind == "unicast" else None
+    decision = context.view.host.fib.lookup(asked)
+    return context.view.host.links.get(decision.device) if decision.kind == "unicast" else None
 
 
 def _too_wide(item: _Widest) -> Verdict:
@@ -463,18 +469,18 @@ def _too_wide(item: _Widest) -> Verdict:
         f"{listed(item.containers, _SHOWN)}: connections are made, and then hang at the first large packet wherever an "
         "ICMP message about its size is lost, as with TLS, downloads of images, or large answers of a database."
     )
-    return failed(resources.network(item.network), summary, evidence, impact, _mtu_remedy(item))
+    return failed(resources.network(item.network), summary, evidence, impact, _mtu_remediation(item))
 
 
-def _mtu_remedy(item: _Widest) -> Remedy:
+def _mtu_remediation(item: _Widest) -> Remediation:
     size = item.uplink.mtu
     if item.network.is_default_bridge:
-        return Remedy(
+        return Remediation(
             f"A human decides. Set mtu to {size} in daemon.json and restart dockerd; it holds for containers that are "
             "started after that, and not while live-restore keeps some running"
         )
     text = f"Make the network anew with an MTU of {size} bytes, which takes its containers off it for a moment"
-    return Remedy(text, "bridge_network", {"networks": [{"name": item.network.name, "mtu": size}]})
+    return Remediation(text, "bridge_network", {"networks": [{"name": item.network.name, "mtu": size}]})
 
 
 MTU = Check(
@@ -487,7 +493,7 @@ MTU = Check(
     ),
     needs=(ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, CONTAINER_NAMESPACES),
     judge=_judge_mtu,
-    mended_by=("bridge_network",),
+    remediated_by=("bridge_network",),
 )
 
 
@@ -495,8 +501,8 @@ MOST = 1023
 _USUAL = 900
 
 
-def _judge_capacity(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_capacity(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     indices = {link.name: link.index for link in snapshot.links}
     ports = Counter(link.master for link in snapshot.links)
@@ -504,7 +510,7 @@ def _judge_capacity(examined: AuditContext) -> list[Verdict]:
     counts = [(network, ports[indices[network.bridge or ""]]) for network in networks]
     if not counts:
         return [not_applicable(resource, "There is no bridge of a network")]
-    limit = int(CAPACITY.parameter(examined, "warn_at"))
+    limit = int(CAPACITY.parameter(context, "warn_at"))
     full = [_full(network, count) for network, count in counts if count >= limit]
     fullest, most = max(counts, key=lambda item: item[1])
     evidence = {f"ports of {fullest.bridge}": most, "warn_at": limit}
@@ -514,8 +520,8 @@ def _judge_capacity(examined: AuditContext) -> list[Verdict]:
 def _full(network: Network, count: int) -> Verdict:
     summary = f"Bridge {network.bridge} of network {network.name} has {count} of {MOST} ports"
     impact = f"Once all {MOST} are taken, no further container of network {network.name} starts."
-    remedy = Remedy("A human decides. Spread the containers over several networks")
-    return failed(resources.network(network), summary, {f"ports of {network.bridge}": count}, impact, remedy)
+    remediation = Remediation("A human decides. Spread the containers over several networks")
+    return failed(resources.network(network), summary, {f"ports of {network.bridge}": count}, impact, remediation)
 
 
 CAPACITY = Check(

@@ -6,7 +6,7 @@
 
 """What a check is made of.
 
-A check is a function from an examined snapshot to verdicts, with its metadata beside it. It never touches the
+A check is a function from a snapshot under audit to verdicts, with its metadata beside it. It never touches the
 host, so the same snapshot always gives the same verdicts.
 """
 
@@ -56,14 +56,14 @@ class Check:
     """Returns one verdict at least: for the host when nothing is wrong, else one a resource. Raises NotJudgedError."""
     cis: dict[str, str] = field(default_factory=dict)
     """Number of the item in the CIS Docker Benchmark, by the benchmark's version; empty where there is no such item."""
-    mended_by: tuple[str, ...] = ()
-    """Modules of this collection that its remedies may name; empty where a human decides."""
+    remediated_by: tuple[str, ...] = ()
+    """Modules of this collection that its remediations may name; empty where a human decides."""
     parameters: tuple[Parameter, ...] = ()
-    worst: str = ""
+    max_severity: str = ""
     """The severity of the gravest of its findings, where some count for more than the others."""
-    leftovers: bool = False
+    finds_orphans: bool = False
     """Whether it fails for what is there without a container; while containers end, that says nothing."""
-    of_daemon: bool = False
+    daemon_only: bool = False
     """Whether it is about dockerd alone, whatever containers and networks there are."""
 
     def parameter(self, context: AuditContext, name: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
@@ -31,8 +31,8 @@ _Way = tuple[str, int, str, int]
 """Where to, and where it is delivered."""
 
 
-def _judge(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     tracked = snapshot.conntrack
     if tracked is None:
         return [unknown(resources.host(snapshot), "connection tracking was not read")]
@@ -108,7 +108,7 @@ def _stale(way: _Way, flows: list[TrackedFlow], reason: str) -> Verdict:
         {"from": shown, "longest life left, in seconds": max(flow.timeout for flow in flows)},
         "As long as these clients go on from the same port (name servers, syslog and telephones do), they get no "
         "answer: each datagram gives the entry new life, and no rule is asked again. Others are served.",
-        Remedy(f"conntrack -D -p udp --orig-port-dst {port} --reply-src {address}"),
+        Remediation(f"conntrack -D -p udp --orig-port-dst {port} --reply-src {address}"),
     )
 
 
@@ -122,7 +122,7 @@ STALE = Check(
     ),
     needs=(ENGINE, LINKS, CONNTRACK),
     judge=_judge,
-    leftovers=True,
+    finds_orphans=True,
 )
 
 CHECKS: tuple[Check, ...] = (STALE,)

@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     start_flags,
     start_values,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY as USERLAND_PROXY
@@ -64,20 +64,20 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 )
 
 
-def blockers_of(snapshot: HostSnapshot) -> list[ConfigProblem]:
+def _blockers_of(snapshot: HostSnapshot) -> list[ConfigProblem]:
     """What makes every reload fail, though dockerd starts with it."""
     config, engine = snapshot.daemon_config, snapshot.engine
     return reload_blockers(config.values, config.positions, engine.release) if config and engine else []
 
 
-def place_of(snapshot: HostSnapshot, problem: ConfigProblem) -> str:
+def _place_of(snapshot: HostSnapshot, problem: ConfigProblem) -> str:
     """``PATH:LINE:COLUMN``, or the path where the whole file is meant."""
     path = snapshot.daemon_config.path if snapshot.daemon_config else "daemon.json"
     return f"{path}:{problem.line}:{problem.column}" if problem.line else path
 
 
-def _judge_config(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_config(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     config = snapshot.daemon_config
     if config is None:
         return [unknown(resources.daemon(), "daemon.json was not read")]
@@ -107,7 +107,7 @@ def _no_file(snapshot: HostSnapshot, config: DaemonConfig) -> Verdict:
         f"{config.path} is not there, and a flag of dockerd names it",
         {"exists": False, "flag": f"--config-file={config.path}"},
         "dockerd does not start without it.",
-        Remedy("Make the file (with {} in it, where there is nothing to set), or drop the flag"),
+        Remediation("Make the file (with {} in it, where there is nothing to set), or drop the flag"),
     )
 
 
@@ -121,7 +121,7 @@ def _accepted(problem: ConfigProblem, major: int) -> bool:
 
 
 def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verdict:
-    place = place_of(snapshot, problem)
+    place = _place_of(snapshot, problem)
     if _accepted(problem, major):
         impact = (
             "This dockerd starts with it all the same; that the file does what its author meant is another question."
@@ -131,10 +131,10 @@ def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verd
             "dockerd does not start with this file: the next restart or boot leaves the host without Docker, and a "
             "reload changes nothing."
         )
-    remedy = Remedy(
+    remediation = Remediation(
         f"Put it right by hand ({place}), and try it before a restart: dockerd --validate, from Engine 23.0 on"
     )
-    return failed(resources.file(place), f"{place}: {problem.message}", {"key": problem.key}, impact, remedy)
+    return failed(resources.file(place), f"{place}: {problem.message}", {"key": problem.key}, impact, remediation)
 
 
 def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any] | None) -> list[str]:
@@ -167,7 +167,7 @@ _BRIDGE = "com.docker.network.bridge."
 
 
 @dataclass(frozen=True)
-class Setting:
+class _Setting:
     """A value in force."""
 
     value: Any
@@ -178,10 +178,10 @@ class Setting:
         return (self.value or None) == (wanted or None)
 
 
-def shown_settings(snapshot: HostSnapshot) -> dict[str, Setting]:
+def _shown_settings(snapshot: HostSnapshot) -> dict[str, _Setting]:
     """Values in force by key; what nothing shows is left out."""
     settings = snapshot.engine.settings if snapshot.engine is not None else {}
-    found = {key: Setting(value, _INFO) for key, value in settings.items()}
+    found = {key: _Setting(value, _INFO) for key, value in settings.items()}
     if "registry-mirrors" in found:
         found["registry-mirrors"] = _Mirrors(settings["registry-mirrors"], _INFO)
     if "labels" in found:
@@ -193,7 +193,7 @@ def shown_settings(snapshot: HostSnapshot) -> dict[str, Setting]:
     return {**found, **(_of_default_network(snapshot, default) if default is not None else {})}
 
 
-class _Mirrors(Setting):
+class _Mirrors(_Setting):
     """dockerd ends them with a slash; what is shown has none."""
 
     def agrees(self, wanted: Any) -> bool:
@@ -201,7 +201,7 @@ class _Mirrors(Setting):
         return super().agrees([str(item).rstrip("/") for item in wanted or []])
 
 
-class _Labels(Setting):
+class _Labels(_Setting):
     """dockerd takes them through a map, which keeps no order."""
 
     def agrees(self, wanted: Any) -> bool:
@@ -209,7 +209,7 @@ class _Labels(Setting):
         return sorted(map(str, self.value or [])) == sorted(map(str, wanted or []))
 
 
-class _Pools(Setting):
+class _Pools(_Setting):
     """Go matches the names of fields whatever the case."""
 
     def agrees(self, wanted: Any) -> bool:
@@ -217,7 +217,7 @@ class _Pools(Setting):
         return super().agrees([pool_fields(item) for item in wanted or []])
 
 
-class _Among(Setting):
+class _Among(_Setting):
     """Addresses, of which the wanted one is to be among."""
 
     def agrees(self, wanted: Any) -> bool:
@@ -225,23 +225,23 @@ class _Among(Setting):
         return not wanted or wanted in self.value
 
 
-def _of_default_network(snapshot: HostSnapshot, network: Network) -> dict[str, Setting]:
+def _of_default_network(snapshot: HostSnapshot, network: Network) -> dict[str, _Setting]:
     """What was written into the default network when it was made, which is at a start without containers."""
     where = f"docker network inspect {network.name}"
     options = network.options
-    found: dict[str, Setting] = {}
+    found: dict[str, _Setting] = {}
     switches = {"icc": f"{_BRIDGE}enable_icc"}
     if next_values(snapshot).get("iptables") is not False:
         # Without rules there is no masquerading, whatever is asked for.
         switches["ip-masq"] = f"{_BRIDGE}enable_ip_masquerade"
     for key, option in switches.items():
         if options.get(option) in ("true", "false"):
-            found[key] = Setting(options[option] == "true", f"{where}: {option}")
+            found[key] = _Setting(options[option] == "true", f"{where}: {option}")
     if options.get(f"{_BRIDGE}host_binding_ipv4"):
-        found["ip"] = Setting(options[f"{_BRIDGE}host_binding_ipv4"], f"{where}: {_BRIDGE}host_binding_ipv4")
+        found["ip"] = _Setting(options[f"{_BRIDGE}host_binding_ipv4"], f"{where}: {_BRIDGE}host_binding_ipv4")
     mtu = options.get("com.docker.network.driver.mtu", "")
     if mtu.isdecimal():
-        found["mtu"] = Setting(int(mtu), f"{where}: com.docker.network.driver.mtu")
+        found["mtu"] = _Setting(int(mtu), f"{where}: com.docker.network.driver.mtu")
     link = next((item for item in snapshot.links if item.name == network.bridge), None)
     if link is not None and link.addresses:
         found["bip"] = _Among(link.addresses, f"ip address show {link.name}")
@@ -261,8 +261,8 @@ class _Difference:
     """Where it shows what is in force."""
 
 
-def _judge_pending(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_pending(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     config = snapshot.daemon_config
     if config is None:
         return [unknown(resources.daemon(), "daemon.json was not read")]
@@ -272,7 +272,7 @@ def _judge_pending(examined: AuditContext) -> list[Verdict]:
     if flags is None:
         return [unknown(resources.daemon(), "neither unit nor process shows with which flags dockerd starts")]
     verdicts = _of_flags(snapshot, flags)
-    settings = shown_settings(snapshot)
+    settings = _shown_settings(snapshot)
     differences = [
         _Difference(key, wanted, setting.value, setting.where)
         for key, setting in settings.items()
@@ -318,11 +318,11 @@ def _of_flags(snapshot: HostSnapshot, flags: dict[str, Any]) -> list[Verdict]:
         return []
     name = snapshot.service.name if snapshot.service is not None else "its service"
     evidence = {f"--{key}": {"running": running.get(key), "next start": flags.get(key)} for key in keys}
-    remedy = Remedy(
+    remediation = Remediation(
         f"Restart dockerd when it suits, or take the change of {name} back", "daemon_config", {"restart": "always"}
     )
     summary = f"{name} starts dockerd with other flags than it runs with: {', '.join(f'--{key}' for key in keys)}"
-    return [failed(resources.daemon(), summary, evidence, _IMPACT, remedy)]
+    return [failed(resources.daemon(), summary, evidence, _IMPACT, remediation)]
 
 
 _IMPACT = (
@@ -340,24 +340,24 @@ def _of_key(config: DaemonConfig, item: _Difference) -> Verdict:
         said = f"not set; dockerd's default is {json.dumps(item.wanted)}"
         summary = f"{item.key} is not set, and {json.dumps(item.shown)} is in force instead of the default"
     evidence = {where: said, item.where: item.shown}
-    return failed(resources.file(f"{config.path}: {item.key}"), summary, evidence, _IMPACT, _remedy(config, item))
+    return failed(resources.file(f"{config.path}: {item.key}"), summary, evidence, _IMPACT, _remediation(config, item))
 
 
-def _remedy(config: DaemonConfig, item: _Difference) -> Remedy:
+def _remediation(config: DaemonConfig, item: _Difference) -> Remediation:
     if KEYS[item.key].scope == DEFAULT_BRIDGE:
-        return Remedy(
+        return Remediation(
             "Restart dockerd when no container runs: a start that finds containers running leaves the default network "
             "as it is. Or take the setting back"
         )
     if not KEYS[item.key].reloadable:
         text = "Restart dockerd when it suits, or take the setting back"
-        return Remedy(text, "daemon_config", {"restart": "always"})
+        return Remediation(text, "daemon_config", {"restart": "always"})
     text = "Reload dockerd, or take the setting back"
     if item.key not in config.values:
-        return Remedy(text, "daemon_config", {"absent": [item.key]})
+        return Remediation(text, "daemon_config", {"absent": [item.key]})
     if MASK in json.dumps(config.values[item.key]):
-        return Remedy(text)
-    return Remedy(text, "daemon_config", {"config": {item.key: config.values[item.key]}})
+        return Remediation(text)
+    return Remediation(text, "daemon_config", {"config": {item.key: config.values[item.key]}})
 
 
 PENDING = Check(
@@ -370,27 +370,31 @@ PENDING = Check(
     ),
     needs=(ENGINE, DAEMON_CONFIG, SERVICE, LINKS),
     judge=_judge_pending,
-    mended_by=("daemon_config",),
-    of_daemon=True,
+    remediated_by=("daemon_config",),
+    daemon_only=True,
 )
 
 
-def _judge_reload(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
-    blockers = blockers_of(snapshot)
+def _judge_reload(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
+    blockers = _blockers_of(snapshot)
     if not blockers:
         return [passed(resources.daemon(), "Nothing known keeps dockerd from reloading daemon.json", {})]
     text = "Remove the line: true is the default. Or set userland-proxy-path beside it"
     # Where the proxy is on, taking the line out is an edit and no more; else the line waits for a restart.
-    remedy = Remedy(text, "userland_proxy", {"state": "enabled"}) if proxy_in_force(snapshot).value else Remedy(text)
+    remediation = (
+        Remediation(text, "userland_proxy", {"state": "enabled"})
+        if proxy_in_force(snapshot).value
+        else Remediation(text)
+    )
     return [
         failed(
-            resources.file(place_of(snapshot, problem)),
-            f"{place_of(snapshot, problem)}: {problem.message}",
-            {place_of(snapshot, problem): problem.key},
+            resources.file(_place_of(snapshot, problem)),
+            f"{_place_of(snapshot, problem)}: {problem.message}",
+            {_place_of(snapshot, problem): problem.key},
             "systemctl reload docker says nothing and exits 0, and nothing in daemon.json takes effect: neither "
             "live-restore nor registries. The journal alone has the error.",
-            remedy,
+            remediation,
         )
         for problem in blockers
     ]
@@ -405,16 +409,16 @@ RELOAD_BLOCKED = Check(
     ),
     needs=(ENGINE, DAEMON_CONFIG),
     judge=_judge_reload,
-    mended_by=("userland_proxy",),
-    of_daemon=True,
+    remediated_by=("userland_proxy",),
+    daemon_only=True,
 )
 
 
 _AT_MOST = 0o644
 
 
-def _judge_permissions(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_permissions(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     config = snapshot.daemon_config
     if config is None:
         return [unknown(resources.daemon(), "daemon.json was not read")]
@@ -438,7 +442,7 @@ def _judge_permissions(examined: AuditContext) -> list[Verdict]:
             evidence,
             "Whoever can write it decides what dockerd, which is root, runs and opens at its next start; and it can "
             "hold secrets (proxies, log-opts).",
-            Remedy(f"chown {owner}:{owner} {place}; chmod 0644 {place}"),
+            Remediation(f"chown {owner}:{owner} {place}; chmod 0644 {place}"),
         )
     ]
 
@@ -476,8 +480,8 @@ KEY = "live-restore"
 _ARGS = {"config": {KEY: True}}
 
 
-def _judge_live_restore(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_live_restore(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     engine = snapshot.engine
     if engine is None:
         return [unknown(resources.daemon(), "the engine said nothing")]
@@ -509,8 +513,8 @@ def _configured_live_restore(snapshot: HostSnapshot, evidence: dict[str, Any]) -
 def _not_for_long(evidence: dict[str, Any]) -> Verdict:
     summary = "live-restore is in force, and not configured: the next start of dockerd will not have it"
     impact = "The next start of dockerd, by an upgrade or by hand, stops all containers."
-    remedy = Remedy(f'Write "{KEY}": true into daemon.json, or take it as it is', "daemon_config", _ARGS)
-    return failed(resources.daemon(), summary, evidence, impact, remedy)
+    remediation = Remediation(f'Write "{KEY}": true into daemon.json, or take it as it is', "daemon_config", _ARGS)
+    return failed(resources.daemon(), summary, evidence, impact, remediation)
 
 
 def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configured: bool) -> Verdict:
@@ -522,25 +526,29 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
     if KEY in flags:
         # In the file as well, dockerd would not start.
         given = f"--{KEY}={str(flags[KEY]).lower()} is among the flags of dockerd"
-        remedy = Remedy(f"{given}: take it out there and write it into daemon.json, then restart dockerd when it suits")
-        return failed(resources.daemon(), f"live-restore is not in force: {given}", evidence, impact, remedy)
+        remediation = Remediation(
+            f"{given}: take it out there and write it into daemon.json, then restart dockerd when it suits"
+        )
+        return failed(resources.daemon(), f"live-restore is not in force: {given}", evidence, impact, remediation)
     if not configured:
-        remedy = Remedy(
+        remediation = Remediation(
             f'Write "{KEY}": true into daemon.json and reload dockerd (systemctl reload docker)',
             "daemon_config",
             _ARGS,
         )
-        return failed(resources.daemon(), "live-restore is not in force", evidence, impact, remedy)
-    blockers = blockers_of(snapshot)
+        return failed(resources.daemon(), "live-restore is not in force", evidence, impact, remediation)
+    blockers = _blockers_of(snapshot)
     reason = f"a reload fails: {blockers[0].message}" if blockers else "dockerd was not reloaded, or the reload failed"
-    text = f"Put right {place_of(snapshot, blockers[0])} first, then reload" if blockers else "Reload dockerd"
-    remedy = Remedy(
+    text = f"Put right {_place_of(snapshot, blockers[0])} first, then reload" if blockers else "Reload dockerd"
+    remediation = Remediation(
         f"{text} (systemctl reload docker) and look into its journal: a reload that fails says so only there. Do not "
         "restart it, that stops all containers",
         "daemon_config",
         _ARGS,
     )
-    return failed(resources.daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remedy)
+    return failed(
+        resources.daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remediation
+    )
 
 
 LIVE_RESTORE = Check(
@@ -554,8 +562,8 @@ LIVE_RESTORE = Check(
     needs=(ENGINE,),
     judge=_judge_live_restore,
     cis=cis.LIVE_RESTORE,
-    mended_by=("daemon_config",),
-    of_daemon=True,
+    remediated_by=("daemon_config",),
+    daemon_only=True,
 )
 
 
@@ -563,8 +571,8 @@ _PLAIN, _WITH_TLS = 2375, 2376
 _OF_A_SWARM = frozenset({2377, 7946})
 
 
-def _judge_tcp(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_tcp(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     if snapshot.daemon is None:
         return [unknown(resources.daemon(), "dockerd was not seen running")]
     values = start_values(snapshot)
@@ -637,7 +645,7 @@ def _open(evidence: dict[str, Any], sockets: list[Listener]) -> Verdict:
         f"The Engine API is at {places} and asks nobody for a certificate",
         evidence,
         f"{who} is root on this host: it can run a container that mounts / .",
-        Remedy(
+        Remediation(
             "Take the tcp address out (hosts in daemon.json, -H, docker.socket) and use ssh:// from afar, or ask for "
             "certificates: tlsverify with tlscacert, tlscert and tlskey"
         ),
@@ -663,7 +671,7 @@ TCP = Check(
     needs=(ENGINE, PROCESSES, LISTENERS, DAEMON_CONFIG),
     judge=_judge_tcp,
     cis=cis.TLS,
-    of_daemon=True,
+    daemon_only=True,
 )
 
 CHECKS: tuple[Check, ...] = (

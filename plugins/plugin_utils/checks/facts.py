@@ -30,10 +30,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resource
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 
 
-def facts_of(examined: AuditContext) -> dict[str, Any]:
+def facts_of(context: AuditContext) -> dict[str, Any]:
     """All facts by topic, None for one that an error of this collection keeps from being told."""
     return {
-        topic: examined.attempt(f"facts about {topic}", partial(tell, examined.snapshot), lambda dummy: None)
+        topic: context.attempt(f"facts about {topic}", partial(tell, context.snapshot), lambda dummy: None)
         for topic, tell in _TOPICS.items()
     }
 

@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     next_values,
     obstacle_at_start,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -77,8 +77,8 @@ _CUT_OFF = (
 )
 
 
-def _judge_ipv4(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_ipv4(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     networks = outward_networks(snapshot, 4)
     if not networks:
         return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv4")]
@@ -102,7 +102,7 @@ def _judge_ipv4(examined: AuditContext) -> list[Verdict]:
 
 def _closed_host(snapshot: HostSnapshot, closed: list[str], read: dict[str, Any]) -> Verdict:
     summary = f"{_IPV4_SYSCTL} is 0: the kernel forwards no IPv4 from {', '.join(closed)}"
-    return failed(resources.host(snapshot), summary, read, _CUT_OFF, _ipv4_remedy())
+    return failed(resources.host(snapshot), summary, read, _CUT_OFF, _ipv4_remediation())
 
 
 def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
@@ -111,13 +111,13 @@ def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
     evidence = {_IPV4_SYSCTL: "1", key: "0"}
     if network is not None:
         impact = f"Containers of network {network} reach nothing but the host and each other."
-        return failed(resource, f"{summary} (bridge of network {network})", evidence, impact, _ipv4_remedy())
+        return failed(resource, f"{summary} (bridge of network {network})", evidence, impact, _ipv4_remediation())
     impact = (
         f"Published ports cannot be reached through {name}, and containers get no answers through it. If nothing of "
         "theirs should pass there, leave it so."
     )
-    remedy = Remedy(f"A human decides. To open it: module ip_forward with interfaces: [{name}]")
-    return failed(resource, summary, evidence, impact, remedy)
+    remediation = Remediation(f"A human decides. To open it: module ip_forward with interfaces: [{name}]")
+    return failed(resource, summary, evidence, impact, remediation)
 
 
 def _closed_default() -> Verdict:
@@ -127,12 +127,12 @@ def _closed_default() -> Verdict:
         "Networks that exist are not concerned. Containers of a network that is made from now on reach nothing but "
         "the host and each other, until somebody opens its bridge."
     )
-    return failed(resources.interface(_NEXT), summary, {_IPV4_SYSCTL: "1", key: "0"}, impact, _ipv4_remedy())
+    return failed(resources.interface(_NEXT), summary, {_IPV4_SYSCTL: "1", key: "0"}, impact, _ipv4_remediation())
 
 
-def _ipv4_remedy() -> Remedy:
+def _ipv4_remediation() -> Remediation:
     args: dict[str, Any] = {"state": "present", "families": ["ipv4"]}
-    return Remedy("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", args)
+    return Remediation("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", args)
 
 
 IPV4 = Check(
@@ -145,15 +145,15 @@ IPV4 = Check(
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_ipv4,
-    mended_by=("ip_forward",),
+    remediated_by=("ip_forward",),
 )
 
 
 _IPV6_SYSCTL = "net.ipv6.conf.all.forwarding"
 
 
-def _judge_ipv6(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_ipv6(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     networks = outward_networks(snapshot, 6)
     if not networks:
@@ -172,9 +172,11 @@ def _judge_ipv6(examined: AuditContext) -> list[Verdict]:
         "published port. What tries IPv6 first waits for a time-out before it tries IPv4."
     )
     args: dict[str, Any] = {"state": "present", "families": ["ipv6"]}
-    remedy = Remedy("Turn IPv6 forwarding on, now and for the next boot", "ip_forward", args)
+    remediation = Remediation("Turn IPv6 forwarding on, now and for the next boot", "ip_forward", args)
     return [
-        failed(resource, f"{_IPV6_SYSCTL} is 0: the kernel forwards no IPv6, for {names}", evidence, impact, remedy)
+        failed(
+            resource, f"{_IPV6_SYSCTL} is 0: the kernel forwards no IPv6, for {names}", evidence, impact, remediation
+        )
     ]
 
 
@@ -188,7 +190,7 @@ IPV6 = Check(
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_ipv6,
-    mended_by=("ip_forward",),
+    remediated_by=("ip_forward",),
 )
 
 
@@ -231,8 +233,8 @@ class _Kept:
         return self.boot.value is None and self.obstacle == UNTOLD
 
 
-def _judge_persistent(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_persistent(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     versions = [version for version in _KNOBS if outward_networks(snapshot, version)]
     if not versions:
@@ -266,13 +268,13 @@ def _lost(snapshot: HostSnapshot, lost: list[_Kept], evidence: dict[str, Any]) -
     summary = "; ".join(_difference(item) for item in lost)
     impact = " ".join(dict.fromkeys(_impact(snapshot, item) for item in lost))
     args: dict[str, Any] = {"state": "present", "families": [f"ipv{item.version}" for item in lost]}
-    remedy = Remedy(
+    remediation = Remediation(
         "Turn forwarding on for the next boot as well. dockerd then finds it on and does not close the chain FORWARD, "
         "so the module keeps that closed",
         "ip_forward",
         args,
     )
-    return failed(resources.host(snapshot), summary, evidence, impact, remedy)
+    return failed(resources.host(snapshot), summary, evidence, impact, remediation)
 
 
 def _by_whom(item: _Kept) -> str:
@@ -336,7 +338,7 @@ PERSISTENT = Check(
     ),
     needs=(ENGINE, SYSCTL, BOOT),
     judge=_judge_persistent,
-    mended_by=("ip_forward",),
+    remediated_by=("ip_forward",),
 )
 
 
@@ -352,7 +354,7 @@ _ABOUT = re.compile(
 
 
 @dataclass(frozen=True)
-class Way:
+class _UplinkPair:
     """A packet between two outer interfaces, and what becomes of it."""
 
     version: int
@@ -393,7 +395,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class _Neighbour:
     """Somebody on an outer interface."""
 
     interface: str
@@ -401,23 +403,23 @@ class Neighbour:
     address: str
 
 
-def neighbours(examined: AuditContext, version: int) -> list[Neighbour]:
+def _neighbours(context: AuditContext, version: int) -> list[_Neighbour]:
     """Somebody on each outer interface that leads to anybody by an IP version."""
     routed: dict[int, list[str]] = {}
-    for route in examined.snapshot.routes:
+    for route in context.snapshot.routes:
         if route.kind == _UNICAST:
             for index in route.interfaces:
                 routed.setdefault(index, []).append(route.destination)
     found = []
-    for link in outer_links(examined.snapshot, version):
-        address = _somebody(examined, version, [*link.addresses, *routed.get(link.index, [])])
-        found += [Neighbour(link.name, version, address)] if address else []
+    for link in outer_links(context.snapshot, version):
+        address = _somebody(context, version, [*link.addresses, *routed.get(link.index, [])])
+        found += [_Neighbour(link.name, version, address)] if address else []
     return found
 
 
-def _somebody(examined: AuditContext, version: int, subnets: list[str]) -> Optional[str]:
+def _somebody(context: AuditContext, version: int, subnets: list[str]) -> Optional[str]:
     """The first address in one of the subnets that is none of the host's."""
-    is_own = examined.view.host.has_address
+    is_own = context.view.host.has_address
     for text in subnets:
         subnet = ipaddress.ip_interface(text).network
         is_default = subnet.prefixlen == 0
@@ -429,31 +431,31 @@ def _somebody(examined: AuditContext, version: int, subnets: list[str]) -> Optio
     return None
 
 
-def ways(examined: AuditContext, known: list[Neighbour]) -> list[Way]:
+def _uplink_pairs(context: AuditContext, known: list[_Neighbour]) -> list[_UplinkPair]:
     """What becomes of a packet from one to another of the neighbours, which are of one IP version."""
-    hub = next((item for item in known if item.interface == default_device(examined.snapshot, item.version)), known[0])
+    hub = next((item for item in known if item.interface == default_device(context.snapshot, item.version)), known[0])
     star = [pair for item in known if item is not hub for pair in ((hub, item), (item, hub))]
-    return [_way(examined, start, end) for start, end in dict.fromkeys([*star, *zip(known, known[1:])])]
+    return [_uplink_pair(context, start, end) for start, end in dict.fromkeys([*star, *zip(known, known[1:])])]
 
 
-def _way(examined: AuditContext, start: Neighbour, end: Neighbour) -> Way:
+def _uplink_pair(context: AuditContext, start: _Neighbour, end: _Neighbour) -> _UplinkPair:
     packet = Packet(Origin(OUTSIDE, start.interface), end.address, "tcp", _PORT, start.address)
-    return Way(start.version, start.interface, end.interface, examined.path(packet))
+    return _UplinkPair(start.version, start.interface, end.interface, context.path(packet))
 
 
 _SHOWN = 6
 
 
-def _judge_router(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_router(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
-    known = [found for version in (4, 6) for found in [neighbours(examined, version)] if len(found) > 1]
+    known = [found for version in (4, 6) for found in [_neighbours(context, version)] if len(found) > 1]
     if not known:
         names = sorted({link.name for version in (4, 6) for link in outer_links(snapshot, version)})
         reason = f"The host leads to others by one outer interface at most ({', '.join(names) or 'none'})"
         return [not_applicable(resource, reason)]
-    examined.require_whole_view()
-    asked = [way for found in known for way in ways(examined, found)]
+    context.require_whole_view()
+    asked = [way for found in known for way in _uplink_pairs(context, found)]
     found = [way for way in asked if way.is_open]
     if found:
         return [_open(snapshot, found)]
@@ -465,30 +467,30 @@ def _judge_router(examined: AuditContext) -> list[Verdict]:
     return [passed(resource, "The host routes for nobody between its outer interfaces", evidence)]
 
 
-def _open(snapshot: HostSnapshot, found: list[Way]) -> Verdict:
+def _open(snapshot: HostSnapshot, found: list[_UplinkPair]) -> Verdict:
     names = ", ".join(map(str, found[:_SHOWN]))
     more = f" and {len(found) - _SHOWN} more ways" if len(found) > _SHOWN else ""
     summary = f"The host routes for anyone between its own interfaces: {names}{more}"
     rules = list(dict.fromkeys(rule for way in found for rule in way.rules))
-    evidence: dict[str, Any] = {str(way): _told(way) for way in found[:_SHOWN]}
+    evidence: dict[str, Any] = {str(way): _shown_path(way) for way in found[:_SHOWN]}
     impact = (
         "Whoever is on one of these networks and names this host as gateway reaches the other one, past whatever "
         "else separates the two. Forwarding that is on before dockerd starts is the usual cause: dockerd then leaves "
         "the policy of the chain FORWARD at ACCEPT."
     )
-    return failed(resources.host(snapshot), summary, evidence, impact, _router_remedy(snapshot, found, rules))
+    return failed(resources.host(snapshot), summary, evidence, impact, _router_remediation(snapshot, found, rules))
 
 
-def _told(way: Way) -> str:
+def _shown_path(way: _UplinkPair) -> str:
     return f"{way.path.reason}; let through by {'; '.join(way.rules) or 'the policy of the chains'}"
 
 
-def _router_remedy(snapshot: HostSnapshot, found: list[Way], rules: list[str]) -> Remedy:
+def _router_remediation(snapshot: HostSnapshot, found: list[_UplinkPair], rules: list[str]) -> Remediation:
     driver = (snapshot.engine.firewall_driver or "") if snapshot.engine else ""
     if rules:
-        return Remedy(f"A human decides. Replace the rule that lets everything through: {'; '.join(rules)}")
+        return Remediation(f"A human decides. Replace the rule that lets everything through: {'; '.join(rules)}")
     if driver.startswith("nftables") or "firewalld" in driver:
-        return Remedy(
+        return Remediation(
             "A human decides. Let a chain of the host's own firewall at the hook forward drop what comes in by one "
             f"outer interface and leaves by another ({driver} decides here, not the policy of FORWARD)"
         )
@@ -497,7 +499,7 @@ def _router_remedy(snapshot: HostSnapshot, found: list[Way], rules: list[str]) -
         "Close the chain FORWARD, now and at boot; rules of dockerd accept what containers send and get. The module "
         "asks for consent (on_disruption: allow) where the host may be meant to route, and names whom it would cut off"
     )
-    return Remedy(text, "ip_forward", args)
+    return Remediation(text, "ip_forward", args)
 
 
 OPEN_ROUTER = Check(
@@ -510,25 +512,27 @@ OPEN_ROUTER = Check(
     ),
     needs=(ENGINE, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET),
     judge=_judge_router,
-    mended_by=("ip_forward",),
+    remediated_by=("ip_forward",),
 )
 
 
-def _judge_accept_ra(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_accept_ra(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     if snapshot.sysctls.get(_IPV6_SYSCTL, "0") == "0":
         return [not_applicable(resource, "The host does not forward IPv6, so it hears router advertisements")]
     uplinks = advertised_uplinks(snapshot)
     if not uplinks:
         return [not_applicable(resource, "The kernel takes no IPv6 route from router advertisements")]
-    deaf = [_deaf(uplink) for uplink in uplinks if not uplink.is_heard]
+    unheard = [_unheard(uplink) for uplink in uplinks if not uplink.is_heard]
     evidence = {key: value for uplink in uplinks for key, value in _evidence(uplink).items()}
     names = ", ".join(uplink.interface for uplink in uplinks)
-    return deaf or [passed(resource, f"The kernel hears router advertisements on {names} while it forwards", evidence)]
+    return unheard or [
+        passed(resource, f"The kernel hears router advertisements on {names} while it forwards", evidence)
+    ]
 
 
-def _deaf(uplink: AdvertisedUplink) -> Verdict:
+def _unheard(uplink: AdvertisedUplink) -> Verdict:
     name = uplink.interface
     if uplink.has_route:
         state = "its default route from the last one ends with its lifetime, 30 minutes as a rule"
@@ -540,8 +544,8 @@ def _deaf(uplink: AdvertisedUplink) -> Verdict:
         "tries IPv6 first then waits for time-outs."
     )
     args: dict[str, Any] = {"state": "present", "families": ["ipv6"], "router_advertisements": "keep"}
-    remedy = Remedy(f"Set accept_ra to 2 on {name}, now and for the next boot", "ip_forward", args)
-    return failed(resources.interface(name), summary, _evidence(uplink), impact, remedy)
+    remediation = Remediation(f"Set accept_ra to 2 on {name}, now and for the next boot", "ip_forward", args)
+    return failed(resources.interface(name), summary, _evidence(uplink), impact, remediation)
 
 
 def _evidence(uplink: AdvertisedUplink) -> dict[str, Any]:
@@ -563,7 +567,7 @@ ACCEPT_RA = Check(
     ),
     needs=(ENGINE, LINKS, ROUTES, SYSCTL),
     judge=_judge_accept_ra,
-    mended_by=("ip_forward",),
+    remediated_by=("ip_forward",),
 )
 
 
@@ -571,8 +575,8 @@ _FOR_ALL = sysctl_key(4, "all", "rp_filter")
 _STRICT = 1
 
 
-def _judge_rp_filter(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_rp_filter(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     resource = resources.host(snapshot)
     names = [link.name for link in outer_links(snapshot, 4)]
     if len(names) < 2:
@@ -595,11 +599,11 @@ def _strict(name: str, names: list[str], evidence: dict[str, str]) -> Verdict:
         f"Who reaches this host through {name} while the route back to them leads through {others} gets no answer: "
         "neither from the host nor from published ports. Nothing is logged unless log_martians is on."
     )
-    remedy = Remedy(
+    remediation = Remediation(
         f"A human decides. Where routes are not symmetric, set net.ipv4.conf.{name}.rp_filter to 2 (loose, RFC 3704); "
         "the larger of this and net.ipv4.conf.all.rp_filter holds"
     )
-    return failed(resources.interface(name), summary, dict(evidence), impact, remedy)
+    return failed(resources.interface(name), summary, dict(evidence), impact, remediation)
 
 
 RP_FILTER = Check(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -41,8 +41,8 @@ _NAMED = 4
 """Places that a summary names; the rest is counted."""
 
 
-def _judge_missing(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_missing(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
@@ -92,12 +92,12 @@ def _judge_container(container: Container, items: list[Attachment], places: list
         f"A connection that {container.name} makes to its own published port, by whatever name or address of this "
         "host, gets no answer and ends in a time-out. Other machines and other containers on its network are served."
     )
-    remedy = Remedy(
+    remediation = Remediation(
         "Turn hairpin on for the port of the running container; nothing is restarted",
         "bridge_hairpin",
         {"state": "auto"},
     )
-    return [failed(resource, summary, evidence, impact, remedy)]
+    return [failed(resource, summary, evidence, impact, remediation)]
 
 
 def _own_places(port: PublishedPort, items: list[Attachment], addresses: dict[int, list[str]]) -> list[str]:
@@ -129,8 +129,8 @@ def _by_container(snapshot: HostSnapshot) -> list[tuple[Container, list[Attachme
     return [(items[0].container, items) for items in groups.values()]
 
 
-def _judge_stale(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_stale(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
@@ -156,8 +156,10 @@ def _stale(item: Attachment, proof: str) -> Verdict:
         f"{item.container.name} hears its own broadcasts and multicasts again, which duplicate address detection of "
         "IPv6 can take for another machine. Connections work."
     )
-    remedy = Remedy("Turn hairpin off, as this engine would have made the port", "bridge_hairpin", {"state": "auto"})
-    return failed(resources.interface(port), summary, evidence, impact, remedy)
+    remediation = Remediation(
+        "Turn hairpin off, as this engine would have made the port", "bridge_hairpin", {"state": "auto"}
+    )
+    return failed(resources.interface(port), summary, evidence, impact, remediation)
 
 
 def _mode_unknown(snapshot: HostSnapshot, reason: str) -> Verdict:
@@ -175,7 +177,7 @@ MISSING = Check(
     ),
     needs=_NEEDS,
     judge=_judge_missing,
-    mended_by=("bridge_hairpin",),
+    remediated_by=("bridge_hairpin",),
 )
 
 STALE = Check(
@@ -185,7 +187,7 @@ STALE = Check(
     rationale="With docker-proxy on, dockerd makes bridge ports without hairpin; one that has it is left from before.",
     needs=_NEEDS,
     judge=_judge_stale,
-    mended_by=("bridge_hairpin",),
+    remediated_by=("bridge_hairpin",),
 )
 
 CHECKS: tuple[Check, ...] = (

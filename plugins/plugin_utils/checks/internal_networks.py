@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Packet
@@ -67,12 +67,12 @@ class _Gap:
         return self.path.verdict != UNKNOWN
 
 
-def _judge(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     host = resources.host(snapshot)
     if not _is_inhabited(snapshot):
         return [not_applicable(host, "No running container is on an internal network")]
-    answers = examined.answers
+    answers = context.answers
     target = 0
     gaps: dict[tuple[str, bool, bool], _Gap] = {}
     for answer in answers.answers:
@@ -80,7 +80,7 @@ def _judge(examined: AuditContext) -> list[Verdict]:
             target += 1
             packet = _packet(answer, namespaces, ports)
             # Only the way of a packet tells how far it came; what is not known of it is known without.
-            path = answer.path if answer.path.verdict == UNKNOWN else examined.path(packet)
+            path = answer.path if answer.path.verdict == UNKNOWN else context.path(packet)
             if not _comes(path, ports):
                 continue
             key = (net.network.id, leads_out, path.verdict == UNKNOWN)
@@ -193,7 +193,7 @@ def _verdict(gap: _Gap) -> Verdict:
         evidence,
         "An internal network is made for containers that must not talk to anybody else: what they hold can leave by "
         "this way, or others come to it that were never meant to.",
-        Remedy(
+        Remediation(
             "Where a rule of somebody's own lets the packets pass before Docker's drop them, take it out or narrow it. "
             "The nftables backend of Engine 29 accepts what is for a published port before it drops what an internal "
             "network sends: publish on an address of the host in place of 0.0.0.0, or give the internal network no "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, NAMESPACES, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Mode, modes, running, sharers
@@ -30,7 +30,7 @@ class _Kind:
     """As Mode says it; ``container`` for container:X."""
     none_found: str
     impact: str
-    remedy: str
+    remediation: str
 
     def is_in(self, mode: str) -> bool:
         """Whether a mode is of this kind."""
@@ -61,13 +61,15 @@ def _judge_attachment_container(container: Container, mode: Mode, kind: _Kind, g
         evidence["shares its network namespace with"] = others
     if container.privileged or container.cap_add:
         evidence["capabilities"] = ["privileged"] if container.privileged else container.cap_add
-    remedy = Remedy(kind.remedy)
+    remediation = Remediation(kind.remediation)
     if declared and proved:
-        return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remedy)]
+        return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remediation)]
     summary = f"{container.name} was given {_named(mode.declared)}, and the kernel shows {_named(mode.proved)}"
     impact = f"What docker inspect says of its network is not so. {kind.impact if proved else ''}".rstrip()
-    remedy = Remedy("Restart the container, so that it gets the network that it was given, or find out who moved it")
-    return [failed(resource, summary, evidence, impact, remedy)]
+    remediation = Remediation(
+        "Restart the container, so that it gets the network that it was given, or find out who moved it"
+    )
+    return [failed(resource, summary, evidence, impact, remediation)]
 
 
 def _named(mode: str) -> str:
@@ -83,7 +85,7 @@ def _named(mode: str) -> str:
 
 
 def _judging(kind: _Kind) -> Callable[[AuditContext], list[Verdict]]:
-    return lambda examined: _judge_attachment(examined.snapshot, kind)
+    return lambda context: _judge_attachment(context.snapshot, kind)
 
 
 _NEEDS = (ENGINE, NAMESPACES)
@@ -157,9 +159,9 @@ _MEANS = {
 }
 
 
-def _judge_capabilities(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
-    forbidden = CAPABILITIES.parameter(examined, _FORBIDDEN)
+def _judge_capabilities(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
+    forbidden = CAPABILITIES.parameter(context, _FORBIDDEN)
     host = snapshot.daemon.netns if snapshot.daemon else None
     verdicts = [
         verdict
@@ -193,7 +195,7 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
             f"{item.name} can have {names}{' (privileged)' if item.privileged else ''}",
             evidence,
             " ".join(means) or f"A process in it that is root, or becomes it, has {names}.",
-            Remedy(
+            Remediation(
                 f"Run it without --privileged and without these (--cap-drop {' --cap-drop '.join(held)}), if it works "
                 "so; else waive this for it, with the reason"
             ),

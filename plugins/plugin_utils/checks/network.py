@@ -14,7 +14,13 @@ from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT, next_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, LOW, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    HIGH,
+    INFO,
+    LOW,
+    MEDIUM,
+    Remediation,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
@@ -46,12 +52,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context 
     outward_networks,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
-    Trouble,
-    Words,
+    Failure,
+    Wording,
     reached,
-    told_by_network,
     unfollowed,
     unread_inside,
+    verdicts_by_network,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.docker_rules import (
     let_dockerd_make_rules,
@@ -79,8 +85,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 )
 
 
-def _judge_default_bridge(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_default_bridge(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     default = next((network for network in snapshot.networks if network.is_default_bridge), None)
     if default is None:
         return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
@@ -99,11 +105,11 @@ def _on_default_bridge(container: Container, default: Network) -> Verdict:
         "All containers that were given no network share this one, can talk to each other unless icc is off, and "
         "find each other by address only: it has no names."
     )
-    remedy = Remedy(
+    remediation = Remediation(
         f"A human decides what {container.name} must reach. Make a network of its own and start it there (docker run "
         "--network, networks: in Compose), or connect and disconnect it while it runs"
     )
-    return failed(resources.container(container), summary, evidence, impact, remedy)
+    return failed(resources.container(container), summary, evidence, impact, remediation)
 
 
 DEFAULT_BRIDGE = Check(
@@ -125,8 +131,8 @@ _NET_RAW = "NET_RAW"
 _NAMED = 5
 
 
-def _judge_icc(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_icc(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     default = next((network for network in snapshot.networks if network.is_default_bridge), None)
     if default is None:
         return [not_applicable(resources.host(snapshot), "This daemon has no default bridge network")]
@@ -136,7 +142,7 @@ def _judge_icc(examined: AuditContext) -> list[Verdict]:
     }
     users = [item for item in running(snapshot) if _address(item, default)]
     packet = _packet_between(users, default)
-    path = None if packet is None else examined.path(packet)
+    path = None if packet is None else context.path(packet)
     if path is not None:
         evidence[str(packet)] = f"{path.verdict}: {path.reason}"
         if path.verdict == UNKNOWN:
@@ -182,7 +188,7 @@ def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any],
             f"icc is off for {where}, and its containers reach each other all the same",
             evidence,
             impact,
-            Remedy(
+            Remediation(
                 "Find out why the rules do not hold: the check bridge.netfilter tells whether rules see what passes "
                 "between two ports of a bridge, firewall.flushed whether they are there"
             ),
@@ -191,25 +197,25 @@ def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any],
     return failed(resources.network(default), summary, evidence, impact, _switching_off(snapshot, default))
 
 
-def _switching_off(snapshot: HostSnapshot, default: Network) -> Remedy:
+def _switching_off(snapshot: HostSnapshot, default: Network) -> Remediation:
     """A module call where nothing is on that network, and dockerd's next start can take the key."""
     attached = [
         item.name for item in snapshot.containers if any(end.network_id == default.id for end in item.endpoints)
     ]
     if attached:
-        return Remedy(
+        return Remediation(
             f"A human decides what belongs together among {listed(sorted(attached), _NAMED)} and gives it a network of "
             f'its own. Then write "{_ICC_KEY}": false into daemon.json; it takes effect when dockerd starts while no '
             "container runs"
         )
     if _ICC_KEY in (next_flags(snapshot) or {}):
-        return Remedy(f'Take --{_ICC_KEY} out of dockerd\'s flags, and write "{_ICC_KEY}": false into daemon.json')
+        return Remediation(f'Take --{_ICC_KEY} out of dockerd\'s flags, and write "{_ICC_KEY}": false into daemon.json')
     if running(snapshot) and snapshot.engine is not None and snapshot.engine.live_restore:
-        return Remedy(
+        return Remediation(
             f'Write "{_ICC_KEY}": false into daemon.json (module daemon_config). dockerd makes its default network '
             "anew only when it starts while no container runs, at the next boot say"
         )
-    return Remedy(f'Write "{_ICC_KEY}": false into daemon.json', "daemon_config", {"config": {_ICC_KEY: False}})
+    return Remediation(f'Write "{_ICC_KEY}": false into daemon.json', "daemon_config", {"config": {_ICC_KEY: False}})
 
 
 def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, Any]) -> Verdict:
@@ -225,14 +231,16 @@ def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, A
         },
         f"With {_NET_RAW} it sends frames of its own making, ARP answers say, which the rules of icc do not see: it "
         "can pass for the gateway or for another container (moby issue 36355).",
-        Remedy(f"A human decides whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"),
+        Remediation(
+            f"A human decides whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"
+        ),
     )
 
 
 ICC = Check(
     id="network.icc",
     severity=INFO,
-    worst=MEDIUM,
+    max_severity=MEDIUM,
     title="Containers on the default network do not reach each other",
     rationale=(
         "The default network joins containers that have nothing to do with each other. What counts is the live network "
@@ -242,29 +250,29 @@ ICC = Check(
     needs=PACKETS,
     judge=_judge_icc,
     cis=cis.ICC,
-    mended_by=("daemon_config",),
+    remediated_by=("daemon_config",),
 )
 
 
-_Wires = dict[tuple[Optional[int], Optional[int]], Link]
+_Peers = dict[tuple[Optional[int], Optional[int]], Link]
 """Links of the host by the namespace and the index of their other end."""
 
 
-def _judge_endpoint(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_endpoint(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     host = resources.host(snapshot)
     places = list(_places(snapshot))
     if not places:
         return [not_applicable(host, "No running container is on a bridge network")]
     spaces = {space.inode: space for space in snapshot.container_namespaces}
-    wires: _Wires = {(link.peer_nsid, link.peer_index): link for link in snapshot.links if link.peer_nsid is not None}
+    peers: _Peers = {(link.peer_nsid, link.peer_index): link for link in snapshot.links if link.peer_nsid is not None}
     names = {link.index: link.name for link in snapshot.links}
     broken: dict[str, tuple[Container, list[str]]] = {}
     for container, endpoint, network in places:
         space = spaces.get(container.netns or 0)
         if space is None:
             continue
-        text = _fault(_Place(container, endpoint, network, space), wires, names)
+        text = _fault(_Place(container, endpoint, network, space), peers, names)
         if text:
             broken.setdefault(container.id, (container, []))[1].append(text)
     found = [*(_failed(container, texts) for container, texts in broken.values()), *unread_inside(snapshot)]
@@ -297,10 +305,10 @@ class _Place:
         return [text for text in self.given if text not in own]
 
 
-def _fault(place: _Place, wires: _Wires, names: dict[int, str]) -> str:
+def _fault(place: _Place, peers: _Peers, names: dict[int, str]) -> str:
     """What is wrong with one endpoint, the first of it; empty where nothing is."""
     bridge = place.network.bridge
-    links = [(link, wires[place.nsid, link.index]) for link in place.space.links if (place.nsid, link.index) in wires]
+    links = [(link, peers[place.nsid, link.index]) for link in place.space.links if (place.nsid, link.index) in peers]
     plugged = [(inside, port) for inside, port in links if names.get(port.master or 0) == bridge]
     if not plugged:
         strays = [(inside, port) for inside, port in links if not place.missing(inside)]
@@ -325,7 +333,7 @@ def _failed(container: Container, texts: list[str]) -> Verdict:
         summary,
         evidence,
         f"Whoever asks for {container.name} where the engine says it is gets no answer, or somebody else's.",
-        Remedy(
+        Remediation(
             f"A human decides. docker network disconnect and connect, or a restart of {container.name}, makes its link "
             "anew; find out what takes links and addresses of containers away (a network manager, a script)"
         ),
@@ -346,7 +354,7 @@ ENDPOINT = Check(
 )
 
 
-_WORDS = Words(
+_WORDS = Wording(
     who="from and to",
     number="number of ports",
     deed="reach each other",
@@ -354,11 +362,11 @@ _WORDS = Words(
 )
 
 
-def _judge_divided(examined: AuditContext) -> list[Verdict]:
-    host = resources.host(examined.snapshot)
-    target, rifts = _followed(examined)
-    doubts = [*unfollowed(examined.answers, host, BETWEEN), *unread_inside(examined.snapshot)]
-    found = [*told_by_network(rifts, _WORDS), *doubts]
+def _judge_connectivity(context: AuditContext) -> list[Verdict]:
+    host = resources.host(context.snapshot)
+    target, failures = _followed(context)
+    doubts = [*unfollowed(context.answers, host, BETWEEN), *unread_inside(context.snapshot)]
+    found = [*verdicts_by_network(failures, _WORDS), *doubts]
     if found:
         return found
     if not target:
@@ -366,24 +374,24 @@ def _judge_divided(examined: AuditContext) -> list[Verdict]:
     return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": target})]
 
 
-def _followed(examined: AuditContext) -> tuple[int, list[Trouble]]:
+def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
     """How many ports were asked, and what went wrong."""
     target = 0
-    rifts: dict[tuple[str, QuestionKey], Optional[Trouble]] = {}
-    for answer in examined.answers.answers:
+    failures: dict[tuple[str, QuestionKey], Optional[Failure]] = {}
+    for answer in context.answers.answers:
         if answer.source.kind != CONTAINER or answer.targets.kind != INNER_PORT or answer.relation != SAME_NETWORK:
             continue
         for namespace, port, network in _beside(answer):
             target += 1
-            if _fares_well(answer):
+            if _is_connected(answer):
                 continue
             key = (network.id, answer.key)
-            if key not in rifts:
-                rifts[key] = _rift(examined, answer, namespace, port, network)
-            rift = rifts[key]
-            if rift is not None:
-                rift.members[f"{namespace.name} to {port.label}"] = None
-    return target, [rift for rift in rifts.values() if rift is not None]
+            if key not in failures:
+                failures[key] = _failure(context, answer, namespace, port, network)
+            failure = failures[key]
+            if failure is not None:
+                failure.members[f"{namespace.name} to {port.label}"] = None
+    return target, [failure for failure in failures.values() if failure is not None]
 
 
 def _beside(answer: Answer) -> Iterator[tuple[Namespace, TargetPort, Network]]:
@@ -402,30 +410,30 @@ def _beside(answer: Answer) -> Iterator[tuple[Namespace, TargetPort, Network]]:
                 yield other, port, net.network
 
 
-def _fares_well(answer: Answer) -> bool:
+def _is_connected(answer: Answer) -> bool:
     return answer.path.verdict == DELIVERED and answer.path.answered_by.startswith("container ")
 
 
-def _rift(
-    examined: AuditContext, answer: Answer, namespace: Namespace, port: TargetPort, network: Network
-) -> Optional[Trouble]:
+def _failure(
+    context: AuditContext, answer: Answer, namespace: Namespace, port: TargetPort, network: Network
+) -> Optional[Failure]:
     """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name), destination=port.address, port=port.port)
-    path = examined.path(packet)
-    return Trouble(network, packet, path, path.because) if _is_fault(examined, path, port) else None
+    path = context.path(packet)
+    return Failure(network, packet, path, path.because) if _is_fault(context, path, port) else None
 
 
-def _is_fault(examined: AuditContext, path: Path, port: TargetPort) -> bool:
+def _is_fault(context: AuditContext, path: Path, port: TargetPort) -> bool:
     """Whether it is not what people want, nor for the program that listens to say."""
     if path.verdict == UNKNOWN:
         return True
     door = reached(path, (port.address,), port.port)
     at_its_door = door is not None and door.action != "deliver"
-    return path.verdict != DELIVERED and not at_its_door and not examined.purposes.kept_off(path)
+    return path.verdict != DELIVERED and not at_its_door and not context.purposes.kept_off(path)
 
 
-DIVIDED = Check(
-    id="network.divided",
+CONNECTIVITY = Check(
+    id="network.connectivity",
     severity=HIGH,
     title="Containers of a network reach each other",
     rationale=(
@@ -434,33 +442,33 @@ DIVIDED = Check(
         "Networks with icc off are meant to be divided."
     ),
     needs=PACKETS,
-    judge=_judge_divided,
+    judge=_judge_connectivity,
 )
 
 
 _IPV6_KEY = "ip6tables"
 
 
-def _judge_ipv6_unfiltered(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_ipv6_unfiltered(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     networks = outward_networks(snapshot, 6)
     if not networks:
         return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv6")]
-    examined.require_whole_view()
+    context.require_whole_view()
     evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
     # Rules that are there although dockerd was told to make none are left from before.
-    if chains_of_docker(examined.view.book, 6) and examined.rule_making[6].value is not False:
+    if chains_of_docker(context.view.book, 6) and context.rule_making[6].value is not False:
         return [passed(resources.host(snapshot), "dockerd makes rules for IPv6", evidence)]
-    found = [verdict for network in networks for verdict in _judge_network(examined, network)]
+    found = [verdict for network in networks for verdict in _judge_network(context, network)]
     summary = "dockerd makes no rules for IPv6, and others keep packets from outside away from its containers"
     return found or [passed(resources.host(snapshot), summary, evidence)]
 
 
-def _judge_network(examined: AuditContext, network: Network) -> list[Verdict]:
+def _judge_network(context: AuditContext, network: Network) -> list[Verdict]:
     resource = resources.network(network)
-    packet = _packet_from_outside(examined, network)
-    path = None if packet is None else _path(examined, packet)
-    left = [chain.name for chain in chains_of_docker(examined.view.book, 6)]
+    packet = _packet_from_outside(context, network)
+    path = None if packet is None else _path(context, packet)
+    left = [chain.name for chain in chains_of_docker(context.view.book, 6)]
     evidence: dict[str, Any] = {"chains of dockerd for IPv6, left from before": left}
     if path is not None:
         evidence[str(packet)] = f"{path.verdict}: {path.reason}"
@@ -470,13 +478,13 @@ def _judge_network(examined: AuditContext, network: Network) -> list[Verdict]:
             ]
         if not path.arrives:
             return []
-    return [_unfiltered(examined, network, evidence)]
+    return [_unfiltered(context, network, evidence)]
 
 
-def _packet_from_outside(examined: AuditContext, network: Network) -> Optional[Packet]:
+def _packet_from_outside(context: AuditContext, network: Network) -> Optional[Packet]:
     addresses = (
         end.address6
-        for container in running(examined.snapshot)
+        for container in running(context.snapshot)
         for end in container.endpoints
         if end.network_id == network.id and end.address6
     )
@@ -484,34 +492,34 @@ def _packet_from_outside(examined: AuditContext, network: Network) -> Optional[P
     return None if address is None else Packet(Origin(OUTSIDE), address, "tcp", ANY_PORT)
 
 
-def _path(examined: AuditContext, packet: Packet) -> Optional[Path]:
+def _path(context: AuditContext, packet: Packet) -> Optional[Path]:
     """None where the host has no IPv6 address that others could route by; its neighbours still can, by link-local."""
     try:
-        return examined.path(packet)
+        return context.path(packet)
     except BadPacketError:
         return None
 
 
-def _unfiltered(examined: AuditContext, network: Network, evidence: dict[str, Any]) -> Verdict:
-    told = examined.rule_making[6]
+def _unfiltered(context: AuditContext, network: Network, evidence: dict[str, Any]) -> Verdict:
+    told = context.rule_making[6]
     evidence[_IPV6_KEY] = told.evidence
     if told.value is False:
         default = "" if told.by != DEFAULT else ", as engines before 27.0 have it by default"
-        why, remedy = f"{_IPV6_KEY} is off{default}", let_dockerd_make_rules(examined, {6: told})
+        why, remediation = f"{_IPV6_KEY} is off{default}", let_dockerd_make_rules(context, {6: told})
     elif told.value is None and told.configured is False:
         # The next start settles it, so a restart alone would leave it as it is.
         why = f"its chains are not there, and with {_IPV6_KEY} off, as it is configured, they will not come"
-        remedy = let_dockerd_make_rules(examined, {6: told})
+        remediation = let_dockerd_make_rules(context, {6: told})
     else:
         why = "its chains are gone, or never came"
-        remedy = Remedy("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
+        remediation = Remediation("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
     return failed(
         resources.network(network),
         f"Network {network.name} has IPv6, and dockerd makes no rules for it: {why}",
         evidence,
         "Every port of its containers is open to whoever has a route to them, published or not, from other networks of "
         "this host as well. What they send outside keeps its own address, so it gets no answers where that is private.",
-        remedy,
+        remediation,
     )
 
 
@@ -525,7 +533,7 @@ IPV6_UNFILTERED = Check(
     ),
     needs=(*PACKETS, DAEMON_CONFIG),
     judge=_judge_ipv6_unfiltered,
-    mended_by=("daemon_config",),
+    remediated_by=("daemon_config",),
 )
 
 
@@ -533,8 +541,8 @@ _OPTION = "encrypted"
 """That it is there is what counts, whatever its value (moby, libnetwork/drivers/overlay/ov_network.go)."""
 
 
-def _judge_overlay(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_overlay(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     overlays = [network for network in snapshot.networks if network.driver == "overlay"]
     if not overlays:
         return [not_applicable(resources.host(snapshot), "This daemon knows no overlay network")]
@@ -552,15 +560,15 @@ def _in_the_clear(network: Network) -> Verdict:
         {"options": network.options},
         "What containers on different nodes send each other crosses the network between the nodes as plain VXLAN (UDP "
         "4789): whoever is on it reads and forges it.",
-        Remedy(
+        Remediation(
             "A human decides whether that network can be trusted. Encryption is chosen when a network is made: docker "
             f"network create --driver overlay --opt {_OPTION}. Let UDP 4789 and protocol 50 (ESP) pass between nodes"
         ),
     )
 
 
-OVERLAY_PLAIN = Check(
-    id="network.overlay-plain",
+OVERLAY_UNENCRYPTED = Check(
+    id="network.overlay-unencrypted",
     severity=MEDIUM,
     title="Overlay networks are encrypted",
     rationale=(
@@ -576,11 +584,11 @@ CHECKS: tuple[Check, ...] = (
     DEFAULT_BRIDGE,
     ICC,
     ENDPOINT,
-    DIVIDED,
+    CONNECTIVITY,
     INTERNAL_OPEN,
     OVERLAP,
     POOLS,
     IPV6_UNFILTERED,
-    OVERLAY_PLAIN,
+    OVERLAY_UNENCRYPTED,
 )
 """In the order in which reports show them."""

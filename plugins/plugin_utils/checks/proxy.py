@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, LOW, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, LOW, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
@@ -46,8 +46,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 )
 
 
-def _judge_enabled(examined: AuditContext) -> list[Verdict]:
-    snapshot, settings = examined.snapshot, examined.settings
+def _judge_enabled(context: AuditContext) -> list[Verdict]:
+    snapshot, settings = context.snapshot, context.settings
     if settings.userland_proxy == KEEP:
         return [not_applicable(resources.daemon(), "Not asked for: the baseline takes docker-proxy as it is")]
     proxy = proxy_in_force(snapshot)
@@ -65,14 +65,18 @@ def _judge_enabled(examined: AuditContext) -> list[Verdict]:
         )
     else:
         impact = "What needs the proxy gets no answer: [::1] on the host, and IPv6 clients of containers without IPv6."
-    remedy = Remedy(
+    remediation = Remediation(
         f"Turn docker-proxy {wanted}; this restarts dockerd, which the module does only if no container is lost by it",
         "userland_proxy",
         {"state": settings.userland_proxy},
     )
     return [
         failed(
-            resources.daemon(), f"docker-proxy is {state}, and the baseline wants it {wanted}", evidence, impact, remedy
+            resources.daemon(),
+            f"docker-proxy is {state}, and the baseline wants it {wanted}",
+            evidence,
+            impact,
+            remediation,
         )
     ]
 
@@ -88,13 +92,13 @@ ENABLED = Check(
     needs=(ENGINE,),
     judge=_judge_enabled,
     cis=cis.USERLAND_PROXY,
-    mended_by=("userland_proxy",),
-    of_daemon=True,
+    remediated_by=("userland_proxy",),
+    daemon_only=True,
 )
 
 
-def _judge_pending(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_pending(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     configured, force = proxy_configured(snapshot), proxy_in_force(snapshot)
     evidence = {"in force": force.evidence, "configured": _configured_by(snapshot)}
     if force.value is None:
@@ -116,13 +120,13 @@ def _judge_pending(examined: AuditContext) -> list[Verdict]:
         f"The next restart of dockerd, whoever makes it, turns docker-proxy {state[configured]} and with it changes "
         "which paths to published ports work."
     )
-    remedy = Remedy(
+    remediation = Remediation(
         f"Restart dockerd when it suits, or take the setting back. The module makes it {state[configured]} now, if no "
         "container is lost by it",
         "userland_proxy",
         {"state": "enabled" if configured else "disabled"},
     )
-    return [failed(resources.daemon(), summary, evidence, impact, remedy)]
+    return [failed(resources.daemon(), summary, evidence, impact, remediation)]
 
 
 def _configured_by(snapshot: HostSnapshot) -> str:
@@ -149,16 +153,16 @@ PENDING = Check(
     rationale="A setting that waits for a restart takes effect when nobody looks: with an upgrade, or a reboot.",
     needs=(ENGINE, DAEMON_CONFIG, SERVICE),
     judge=_judge_pending,
-    mended_by=("userland_proxy",),
-    of_daemon=True,
+    remediated_by=("userland_proxy",),
+    daemon_only=True,
 )
 
 
 _Binding = tuple[str, str, int, int]
 
 
-def _judge_orphan(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_orphan(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     targets = dict(_targets(snapshot))
     listening = {item.pid for item in snapshot.listeners}
     # Listeners were read after the containers: a docker-proxy that went with its container has none.
@@ -210,7 +214,7 @@ def _judge_process(snapshot: HostSnapshot, proxy: ProxyProcess, targets: dict[_B
             evidence,
             "It holds the port, so that no container can publish it (port is already allocated, address already in "
             "use), and whoever connects waits for an address that may belong to another container by now.",
-            Remedy(
+            Remediation(
                 f"End it (kill {proxy.pid}) when nothing of value runs through it. If dockerd still does not give the "
                 "port away, restart dockerd with live-restore in force"
             ),
@@ -232,7 +236,7 @@ ORPHAN = Check(
     ),
     needs=(ENGINE, PROCESSES, LISTENERS),
     judge=_judge_orphan,
-    leftovers=True,
+    finds_orphans=True,
 )
 
 
@@ -242,8 +246,8 @@ _SEEN = ("tcp", "udp")
 """Listeners of SCTP are not read."""
 
 
-def _judge_missing(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_missing(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     # Namespaces were looked into last: a container whose namespace was not there any more ended meanwhile.
     lasting = {namespace.inode for namespace in snapshot.container_namespaces}
     published = [
@@ -295,7 +299,7 @@ def _judge_container(
             {"published on": places, "listening on the host": False},
             "Who is led there by no rule of the kernel is refused: the host itself at 127.0.0.1 and ::1, containers of "
             "the same network, IPv6 clients of a container without IPv6. Any program can take the port meanwhile.",
-            Remedy(f"Restart the container ({container.name}), so that dockerd opens its ports anew"),
+            Remediation(f"Restart the container ({container.name}), so that dockerd opens its ports anew"),
         )
         for (number, protocol), places in missing.items()
     ]
@@ -326,8 +330,8 @@ MISSING = Check(
 )
 
 
-def _judge_memory(examined: AuditContext) -> list[Verdict]:
-    snapshot, settings = examined.snapshot, examined.settings
+def _judge_memory(context: AuditContext) -> list[Verdict]:
+    snapshot, settings = context.snapshot, context.settings
     proxies = snapshot.proxies
     if not proxies:
         return [passed(resources.daemon(), "No docker-proxy runs", {"processes": 0})]
@@ -351,10 +355,12 @@ def _judge_memory(examined: AuditContext) -> list[Verdict]:
         "it for each anew)."
     )
     if settings.userland_proxy == DISABLED:
-        remedy = Remedy("Goes with the proxy, which the baseline wants off", "userland_proxy", {"state": DISABLED})
+        remediation = Remediation(
+            "Goes with the proxy, which the baseline wants off", "userland_proxy", {"state": DISABLED}
+        )
     else:
-        remedy = Remedy("Nothing, unless memory is scarce: publish fewer ports, or turn docker-proxy off")
-    return [failed(resources.daemon(), summary, evidence, impact, remedy)]
+        remediation = Remediation("Nothing, unless memory is scarce: publish fewer ports, or turn docker-proxy off")
+    return [failed(resources.daemon(), summary, evidence, impact, remediation)]
 
 
 def _process(proxy: ProxyProcess) -> str:
@@ -379,7 +385,7 @@ MEMORY = Check(
     rationale="Each published port and family has its process. What it costs is less than ps makes believe.",
     needs=(PROCESSES,),
     judge=_judge_memory,
-    mended_by=("userland_proxy",),
+    remediated_by=("userland_proxy",),
 )
 
 CHECKS: tuple[Check, ...] = (

@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     HIGH,
     LOW,
     MEDIUM,
-    Remedy,
+    Remediation,
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
@@ -58,7 +58,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
 
 
-def published_ports(snapshot: HostSnapshot) -> list[tuple[Container, list[PublishedPort]]]:
+def _published_ports(snapshot: HostSnapshot) -> list[tuple[Container, list[PublishedPort]]]:
     """Each published port of a running container with its bindings, both families together."""
     return [(container, ports) for container in running(snapshot) for ports in _by_container_port(container)]
 
@@ -70,12 +70,12 @@ def _by_container_port(container: Container) -> list[list[PublishedPort]]:
     return list(groups.values())
 
 
-def places_of(ports: list[PublishedPort]) -> str:
+def _places_of(ports: list[PublishedPort]) -> str:
     """Where they are published, for people: ``0.0.0.0:80 and [::]:80``."""
     return " and ".join(str(port).partition("->")[0] for port in ports)
 
 
-def counted(snapshot: HostSnapshot) -> dict[str, int]:
+def _counted(snapshot: HostSnapshot) -> dict[str, int]:
     """Evidence of a pass: how many there are."""
     return {"published ports of running containers": sum(len(item.published) for item in running(snapshot))}
 
@@ -86,16 +86,16 @@ _ANYWHERE = "0.0.0.0"  # noqa: S104 (named, not bound)
 _PUBLISHED = re.compile(r"-p (\w+)\b.* --dport (\d+)\b.* -j DNAT\b")
 
 
-def swarm_ports(examined: AuditContext) -> list[Verdict]:
+def _swarm_ports(context: AuditContext) -> list[Verdict]:
     """One finding for each such port of this node; none outside a swarm, unknown where the rules were not read."""
-    snapshot = examined.snapshot
+    snapshot = context.snapshot
     if snapshot.engine is None or not snapshot.engine.swarm:
         return []
     if not snapshot.was_read(RULESET):
         reason = "the node is in a swarm, and the rules that show which ports its services publish were not read"
         return [unknown(resources.host(snapshot), reason)]
     found: dict[tuple[int, str], str] = {}
-    for chain in examined.view.book.chains.values():
+    for chain in context.view.book.chains.values():
         if chain.name == _CHAIN and chain.table == "nat":
             for rule in chain.rules:
                 shown = _PUBLISHED.search(rule.text)
@@ -111,24 +111,24 @@ def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
         {f"rule of {_CHAIN}": rule},
         "Whoever reaches any address of any node reaches the service. Rules of a host firewall for incoming traffic "
         "(ufw, chain INPUT) do not stop what is forwarded to it.",
-        Remedy(
+        Remediation(
             "A human decides who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
             "mode host on the nodes that should answer"
         ),
     )
 
 
-def _judge_wildcard(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_wildcard(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     place = place_of_own_rules(snapshot.engine)
     found = [
         verdict
-        for container, ports in published_ports(snapshot)
+        for container, ports in _published_ports(snapshot)
         for verdict in _judge_wildcard_port(container, ports, place)
     ]
-    found += swarm_ports(examined)
+    found += _swarm_ports(context)
     return found or [
-        passed(resources.host(snapshot), "No port is published on all addresses of the host", counted(snapshot))
+        passed(resources.host(snapshot), "No port is published on all addresses of the host", _counted(snapshot))
     ]
 
 
@@ -142,17 +142,17 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
     if not wide:
         return []
     port = f"{ports[0].container_port}/{ports[0].protocol}"
-    summary = f"{container.name} publishes {port} on all addresses: {places_of(wide)}"
+    summary = f"{container.name} publishes {port} on all addresses: {_places_of(wide)}"
     impact = (
         "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming traffic "
         "(ufw, chain INPUT) do not stop what is forwarded to the container."
     )
-    remedy = Remedy(
+    remediation = Remediation(
         "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
         "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
         f"for others), or filter in {place}"
     )
-    return [failed(resource, summary, evidence, impact, remedy)]
+    return [failed(resource, summary, evidence, impact, remediation)]
 
 
 WILDCARD = Check(
@@ -172,16 +172,16 @@ WILDCARD = Check(
 BELOW = "below"
 
 
-def _judge_privileged(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
-    limit = int(PRIVILEGED.parameter(examined, BELOW))
+def _judge_privileged(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
+    limit = int(PRIVILEGED.parameter(context, BELOW))
     found = []
-    for container, ports in published_ports(snapshot):
+    for container, ports in _published_ports(snapshot):
         low = [port for port in ports if port.host_port < limit]
         if low:
             found.append(_on_low_port(container, low, limit))
     return found or [
-        passed(resources.host(snapshot), f"No port of the host below {limit} is published", counted(snapshot))
+        passed(resources.host(snapshot), f"No port of the host below {limit} is published", _counted(snapshot))
     ]
 
 
@@ -189,11 +189,12 @@ def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -
     port = ports[0]
     return failed(
         resources.port(container, port.container_port, port.protocol),
-        f"{container.name} publishes {port.container_port}/{port.protocol} on a port below {limit}: {places_of(ports)}",
+        f"{container.name} publishes {port.container_port}/{port.protocol} on a port below {limit}: "
+        f"{_places_of(ports)}",
         {"bindings": [str(item) for item in ports], BELOW: limit},
         "Clients take what answers on such a port for a service that root of this host has set up. dockerd opens it "
         "for whoever may start a container.",
-        Remedy(
+        Remediation(
             f"A human decides whether the service belongs there, as a web server may on 80 and 443. Else publish on a "
             f"port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
         ),
@@ -219,9 +220,9 @@ _PROTOCOLS = ("tcp", "udp")
 """Those whose sockets are read."""
 
 
-def _judge_dead(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
-    published = published_ports(snapshot)
+def _judge_no_listener(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
+    published = _published_ports(snapshot)
     if not published:
         return [not_applicable(resources.host(snapshot), "No running container publishes a port")]
     waiting: dict[int, dict[tuple[str, int], list[Listener]]] = {}
@@ -232,13 +233,13 @@ def _judge_dead(examined: AuditContext) -> list[Verdict]:
     found = []
     for container, ports_of_it in published:
         inside = waiting.get(container.netns) if container.netns is not None else None
-        found += _judge_dead_port(container, ports_of_it, inside)
+        found += _judge_listener(container, ports_of_it, inside)
     return found or [
-        passed(resources.host(snapshot), "Something listens behind every published port", counted(snapshot))
+        passed(resources.host(snapshot), "Something listens behind every published port", _counted(snapshot))
     ]
 
 
-def _judge_dead_port(
+def _judge_listener(
     container: Container, ports: list[PublishedPort], inside: dict[tuple[str, int], list[Listener]] | None
 ) -> list[Verdict]:
     number, protocol = ports[0].container_port, ports[0].protocol
@@ -275,16 +276,16 @@ def _unanswered(
         )
     return failed(
         resources.port(container, number, protocol),
-        f"{container.name} publishes {number}/{protocol} on {places_of(ports)}, and {why}",
+        f"{container.name} publishes {number}/{protocol} on {_places_of(ports)}, and {why}",
         evidence,
         "Whoever asks there gets nothing. Whatever is started in the container on that port later is at once open to "
         "all who reach the host.",
-        Remedy(text),
+        Remediation(text),
     )
 
 
-DEAD = Check(
-    id="publish.dead",
+NO_LISTENER = Check(
+    id="publish.no-listener",
     severity=LOW,
     title="Something listens behind every published port",
     rationale=(
@@ -293,16 +294,16 @@ DEAD = Check(
         "not show it."
     ),
     needs=(ENGINE, NAMESPACES, CONTAINER_NAMESPACES),
-    judge=_judge_dead,
+    judge=_judge_no_listener,
 )
 
 
-Place = tuple[str, int, str]
+_PortKey = tuple[str, int, str]
 """A container by its name, and a port inside with its protocol."""
 
 
 @dataclass
-class OpenPort:
+class _OpenPort:
     """A port of a container that machines outside reach."""
 
     container: Container
@@ -317,39 +318,37 @@ class OpenPort:
         return resources.port(self.container, self.number, self.protocol)
 
 
-def _place_of(target: TargetPort) -> Place:
+def _place_of(target: TargetPort) -> _PortKey:
     """Tells a port from all others of a host."""
     return (target.namespace.name, target.port, target.protocol)
 
 
-def nobody_asks(examined: AuditContext) -> list[Verdict]:
+def _without_uplink(context: AuditContext) -> list[Verdict]:
     """The verdict where no machine outside can ask; empty where one can. Raises NotJudgedError."""
-    if any(source.kind == OUTSIDE for source in examined.answers.sources):
+    if any(source.kind == OUTSIDE for source in context.answers.sources):
         return []
-    return [
-        not_applicable(resources.host(examined.snapshot), "This host has no interface by which others could ask it")
-    ]
+    return [not_applicable(resources.host(context.snapshot), "This host has no interface by which others could ask it")]
 
 
-def exposed_ports(examined: AuditContext, kind: str, told: Callable[[OpenPort], Verdict]) -> list[Verdict]:
+def _exposed_ports(context: AuditContext, kind: str, told: Callable[[_OpenPort], Verdict]) -> list[Verdict]:
     """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are.
 
     Raises NotJudgedError.
     """
-    found = _open_ports(examined, kind)
-    doubtful = {place: verdict for place, verdict in _undecided(examined, kind).items() if place not in found}
-    doubts = unfollowed(examined.answers, resources.host(examined.snapshot), FROM_OUTSIDE)
+    found = _open_ports(context, kind)
+    doubtful = {place: verdict for place, verdict in _undecided(context, kind).items() if place not in found}
+    doubts = unfollowed(context.answers, resources.host(context.snapshot), FROM_OUTSIDE)
     return [*map(told, found.values()), *doubtful.values(), *doubts]
 
 
-def _open_ports(examined: AuditContext, kind: str) -> dict[Place, OpenPort]:
+def _open_ports(context: AuditContext, kind: str) -> dict[_PortKey, _OpenPort]:
     """Each once."""
-    found: dict[Place, OpenPort] = {}
-    for exposed in examined.exposed:
+    found: dict[_PortKey, _OpenPort] = {}
+    for exposed in context.exposed:
         if exposed.kind != kind:
             continue
         for target in exposed.ports:
-            port = OpenPort(target.namespace.containers[0], target.port, target.protocol)
+            port = _OpenPort(target.namespace.containers[0], target.port, target.protocol)
             ways = found.setdefault(_place_of(target), port).ways
             ways.setdefault(f"from outside by {exposed.uplink}", _way(target, exposed.example))
     return found
@@ -362,10 +361,10 @@ def _way(target: TargetPort, example: Packet) -> str:
     return f"at the container's own address {target.address}, by machines that send packets for it to this host"
 
 
-def _undecided(examined: AuditContext, kind: str) -> dict[Place, Verdict]:
+def _undecided(context: AuditContext, kind: str) -> dict[_PortKey, Verdict]:
     """An unknown for each port that would be exposed so if machines outside reached it, where that cannot be told."""
-    found: dict[Place, Verdict] = {}
-    for answer in examined.answers.answers:
+    found: dict[_PortKey, Verdict] = {}
+    for answer in context.answers.answers:
         if answer.source.kind != OUTSIDE or answer.path.verdict != UNKNOWN:
             continue
         for target in answer.ports:
@@ -376,12 +375,12 @@ def _undecided(examined: AuditContext, kind: str) -> dict[Place, Verdict]:
     return found
 
 
-def _judge_loopback_leak(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_loopback_leak(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     local = sum(_is_local(port) for container in running(snapshot) for port in container.published)
     if not local:
         return [not_applicable(resources.host(snapshot), "No running container publishes a port on a loopback address")]
-    found = nobody_asks(examined) or exposed_ports(examined, LOOPBACK_LEAK, partial(_leak, examined))
+    found = _without_uplink(context) or _exposed_ports(context, LOOPBACK_LEAK, partial(_leak, context))
     return found or [
         passed(
             resources.host(snapshot),
@@ -398,7 +397,7 @@ def _is_local(port: PublishedPort) -> bool:
         return False
 
 
-def _leak(examined: AuditContext, port: OpenPort) -> Verdict:
+def _leak(context: AuditContext, port: _OpenPort) -> Verdict:
     bindings = [
         str(item)
         for item in port.container.published
@@ -411,15 +410,15 @@ def _leak(examined: AuditContext, port: OpenPort) -> Verdict:
         {"bindings": bindings, **port.ways},
         "What was published for this host alone is open to machines of the networks that it is on. They send packets "
         "for the loopback or the container's address to this host, which takes them for its own or forwards them.",
-        Remedy(_text(examined, port)),
+        Remediation(_text(context, port)),
     )
 
 
-def _text(examined: AuditContext, port: OpenPort) -> str:
+def _text(context: AuditContext, port: _OpenPort) -> str:
     guard = (
         "in table raw, chain PREROUTING: -d 127.0.0.0/8 ! -i lo -j DROP, and -d CONTAINER-ADDRESS ! -i BRIDGE -j DROP"
     )
-    if examined.capabilities.guards_loopback_ports:
+    if context.capabilities.guards_loopback_ports:
         return (
             "Engines of this release keep such ports closed with rules in the raw table (chain PREROUTING, or "
             "raw-PREROUTING of the nftables backend), and those are not there: something flushed them, or "
@@ -446,13 +445,13 @@ LEAK = Check(
 )
 
 
-def _judge_direct_access(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_direct_access(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     on_bridges = _on_bridges(snapshot)
     if not on_bridges:
         return [not_applicable(resources.host(snapshot), "No running container is on a bridge network")]
-    found = nobody_asks(examined) or [
-        *exposed_ports(examined, NOT_PUBLISHED, partial(_reached, snapshot.engine)),
+    found = _without_uplink(context) or [
+        *_exposed_ports(context, NOT_PUBLISHED, partial(_reached, snapshot.engine)),
         *_unread(snapshot, on_bridges),
     ]
     return found or [
@@ -479,7 +478,7 @@ def _unread(snapshot: HostSnapshot, containers: list[Container]) -> list[Verdict
     ]
 
 
-def _reached(engine: Optional[Engine], port: OpenPort) -> Verdict:
+def _reached(engine: Optional[Engine], port: _OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
@@ -487,7 +486,7 @@ def _reached(engine: Optional[Engine], port: OpenPort) -> Verdict:
         {"published": [str(item) for item in port.container.published], **port.ways},
         "Whoever is on the same network, or has a route to the container's subnet by this host, uses the service as if "
         "it were published. Nobody sees that in docker ps.",
-        Remedy(f"A human decides whether it may be so. {_way_to_close(engine)}"),
+        Remediation(f"A human decides whether it may be so. {_way_to_close(engine)}"),
     )
 
 
@@ -520,7 +519,7 @@ DIRECT_ACCESS = Check(
 CHECKS: tuple[Check, ...] = (
     WILDCARD,
     PRIVILEGED,
-    DEAD,
+    NO_LISTENER,
     LEAK,
     DIRECT_ACCESS,
 )

@@ -110,7 +110,7 @@ def describe(check: Check) -> dict[str, Any]:
         "title": check.title,
         "rationale": check.rationale,
         "cis": check.cis,
-        "mended_by": list(check.mended_by),
+        "remediated_by": list(check.remediated_by),
         "parameters": [_described(parameter) for parameter in check.parameters],
     }
 

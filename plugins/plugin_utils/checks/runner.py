@@ -49,24 +49,24 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 )
 
 
-def run_checks(examined: AuditContext) -> list[Finding]:
+def run_checks(context: AuditContext) -> list[Finding]:
     """Judge a snapshot by the checks that its settings choose, one finding of each at least.
 
-    An error in a check makes that check unknown, and stands in examined.defects. Raises UnknownCheckError for a pattern
+    An error in a check makes that check unknown, and stands in context.defects. Raises UnknownCheckError for a pattern
     that matches no check.
     """
     return [
         _finding(check, verdict)
-        for check in select(examined.settings.checks, examined.settings.exclude)
-        for verdict in _verdicts(check, examined)
+        for check in select(context.settings.checks, context.settings.exclude)
+        for verdict in _verdicts(check, context)
     ]
 
 
-def _verdicts(check: Check, examined: AuditContext) -> list[Verdict]:
-    return examined.attempt(
+def _verdicts(check: Check, context: AuditContext) -> list[Verdict]:
+    return context.attempt(
         f"check {check.id}",
-        lambda: _blind(check, examined.snapshot) or _judged(check, examined),
-        lambda defect: [unknown(host(examined.snapshot), str(defect))],
+        lambda: _blind(check, context.snapshot) or _judged(check, context),
+        lambda defect: [unknown(host(context.snapshot), str(defect))],
     )
 
 
@@ -81,22 +81,22 @@ def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
     reason = no_engine(snapshot)
     if reason:
         return [unknown(host(snapshot), reason)]
-    foreign = not_of_docker(check, snapshot)
+    foreign = _not_of_docker(check, snapshot)
     if foreign is not None:
         return [foreign]
     unread = [source for source in check.needs if not snapshot.was_read(source)]
     if unread:
         reasons = dict.fromkeys(_reason(snapshot, source) for source in unread)
         return [unknown(host(snapshot), "; ".join(reasons), {"unread sources": unread})]
-    elsewhere = in_another_namespace(check, snapshot)
+    elsewhere = _in_another_namespace(check, snapshot)
     return [] if elsewhere is None else [elsewhere]
 
 
-def _judged(check: Check, examined: AuditContext) -> list[Verdict]:
+def _judged(check: Check, context: AuditContext) -> list[Verdict]:
     try:
-        return with_gaps(check, examined.snapshot, unless_restless(check, examined.snapshot, check.judge(examined)))
+        return _with_gaps(check, context.snapshot, _unless_churning(check, context.snapshot, check.judge(context)))
     except NotJudgedError as error:
-        return [unknown(host(examined.snapshot), str(error))]
+        return [unknown(host(context.snapshot), str(error))]
 
 
 def _reason(snapshot: HostSnapshot, source: str) -> str:
@@ -115,7 +115,7 @@ def _finding(check: Check, verdict: Verdict) -> Finding:
         verdict.summary,
         verdict.evidence,
         verdict.impact,
-        verdict.remedy,
+        verdict.remediation,
     )
 
 
@@ -128,7 +128,7 @@ _OF_THE_HOST = frozenset(
 _OF_DOCKERD = frozenset({"daemon", "proxy", "hairpin"})
 
 
-def not_of_docker(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
+def _not_of_docker(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
     """The verdict of a check where Podman imitates the Engine API; None for a Docker Engine.
 
     Its containers have networks, too, which can be open or broken: those are not judged, which is no pass.
@@ -143,7 +143,7 @@ def not_of_docker(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
     return unknown(resources.host(snapshot), reason, evidence)
 
 
-def in_another_namespace(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
+def _in_another_namespace(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
     """The verdict of a check that needs what a rootless engine has in a namespace of its own; None for others."""
     engine = snapshot.engine
     if engine is None or not engine.rootless:
@@ -160,12 +160,12 @@ def in_another_namespace(check: Check, snapshot: HostSnapshot) -> Optional[Verdi
     return None
 
 
-def with_gaps(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
+def _with_gaps(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
     """The verdicts, with an unknown for each container or network that the check could not look at.
 
     That all is well, or that nothing is concerned, is said of the whole host and holds no longer.
     """
-    gaps = [] if check.of_daemon else [gap for gap in snapshot.gaps if gap.source in check.needs]
+    gaps = [] if check.daemon_only else [gap for gap in snapshot.gaps if gap.source in check.needs]
     if not gaps:
         return verdicts
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -187,7 +187,7 @@ def _doubted(check: Check, gaps: list[Gap], reasons: Mapping[tuple[str, str], li
     if verdict.outcome == UNKNOWN:
         texts = next((reasons[key] for key in _keys(verdict) if key in reasons), None)
         return unknown(verdict.resource, "; ".join(texts), verdict.evidence) if texts else verdict
-    if not check.leftovers:
+    if not check.finds_orphans:
         return verdict
     reason = f"it can belong to {gaps[0].kind} {gaps[0].name}, which was not read: {verdict.summary}"
     return unknown(verdict.resource, reason, verdict.evidence)
@@ -204,14 +204,14 @@ def _resource(snapshot: HostSnapshot, kind: str, name: str) -> Resource:
 _OF_ONE_MOMENT = frozenset({ENGINE, SERVICE, DAEMON_CONFIG, BOOT})
 
 
-def unless_restless(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
+def _unless_churning(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) -> list[Verdict]:
     """The verdicts, with unknown instead of the failures that containers in motion can have caused."""
     if not snapshot.container_churn or _OF_ONE_MOMENT.issuperset(check.needs):
         return verdicts
     moving = {container.name for container in running(snapshot) if container.netns is None}
 
     def doubtful(verdict: Verdict) -> bool:
-        return verdict.outcome == FAIL and (check.leftovers or verdict.resource.container in moving)
+        return verdict.outcome == FAIL and (check.finds_orphans or verdict.resource.container in moving)
 
     return [
         unknown(

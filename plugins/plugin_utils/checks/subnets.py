@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_
     pools_in_force,
     taken_on_host,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -50,13 +50,13 @@ _NAMED = 3
 """Owners that a summary names; the rest is counted."""
 
 
-def _judge_overlap(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_overlap(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     # Networks of other drivers (macvlan, ipvlan) are made to share the subnet of the interface that they hang on.
     bridged = [network for network in snapshot.networks if network.bridge is not None and of_network(network)]
     if not bridged:
         return [not_applicable(resources.host(snapshot), "There is no bridge network with a subnet")]
-    avoid = [ipaddress.ip_network(text, strict=False) for text in OVERLAP.parameter(examined, AVOID)]
+    avoid = [ipaddress.ip_network(text, strict=False) for text in OVERLAP.parameter(context, AVOID)]
     space = AddressSpace(taken_on_host(snapshot, avoid))
     found = []
     for network in bridged:
@@ -92,7 +92,7 @@ def _overlaps(network: Network, others: list[str]) -> Verdict:
         {f"subnet of {network.name}": own, "overlaps with": others},
         "The kernel sends packets for the shared addresses one way only, to the more specific route: this host and its "
         f"containers lose those machines on the other way, or the containers of {network.name} lose their network.",
-        Remedy(f"A human decides which of the two has to move. To move the Docker network, {change}"),
+        Remediation(f"A human decides which of the two has to move. To move the Docker network, {change}"),
     )
 
 
@@ -117,18 +117,18 @@ _AVOIDED = (NETWORK, ADDRESS, ON_LINK, NAMESERVER)
 """What dockerd keeps clear of (moby, InferReservedNetworks, and FindAvailableNetwork() before)."""
 
 
-def _judge_pools(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_pools(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     pools = pools_in_force(snapshot.engine) if snapshot.engine is not None else []
     if not pools:
         return [unknown(resources.daemon(), "the engine shows no address pools that make sense")]
     taken = taken_on_host(snapshot, [])
-    avoided = (*_AVOIDED, ROUTED) if examined.capabilities.avoids_gateway_routes else _AVOIDED
+    avoided = (*_AVOIDED, ROUTED) if context.capabilities.avoids_gateway_routes else _AVOIDED
     used = [item.cidr for item in taken if item.kind in avoided]
     left = {pool: pool.free(used) for pool in pools}
     evidence = {"free subnets": {_name(pool): f"{free} of {pool.subnets}" for pool, free in left.items()}}
-    found = _used_up(left, int(POOLS.parameter(examined, FREE_AT_LEAST)), evidence)
-    if not examined.capabilities.avoids_gateway_routes:
+    found = _used_up(left, int(POOLS.parameter(context, FREE_AT_LEAST)), evidence)
+    if not context.capabilities.avoids_gateway_routes:
         found += _in_the_way(pools, AddressSpace(item for item in taken if item.kind == ROUTED), evidence)
     summary = f"dockerd has {sum(left.values())} of {sum(pool.subnets for pool in pools)} subnets left for new networks"
     return found or [passed(resources.daemon(), summary, evidence)]
@@ -152,7 +152,7 @@ def _used_up(left: dict[AddressPool, int], least: int, evidence: dict[str, Any])
                     {**evidence, FREE_AT_LEAST: least},
                     "When none is left, no network can be made that names no subnet: docker compose up fails with "
                     '"could not find an available, non-overlapping IPv4 address pool".',
-                    Remedy(
+                    Remediation(
                         "A human decides. Remove networks that nobody uses (docker network ls --filter dangling=true "
                         "lists them), or give dockerd more and smaller pools (default-address-pools of daemon.json, "
                         "module daemon_config)"
@@ -173,7 +173,7 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
             {**evidence, "routes inside the pools": covered},
             "dockerd keeps clear of on-link routes alone. One of the next networks takes the addresses of that route, "
             "and this host loses what is behind it.",
-            Remedy(
+            Remediation(
                 "A human decides which ranges are free here: set default-address-pools in daemon.json to some that no "
                 "route needs (module daemon_config; for networks made from then on)"
             ),

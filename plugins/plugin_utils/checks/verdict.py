@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     NOT_APPLICABLE,
     PASS,
     UNKNOWN,
-    Remedy,
+    Remediation,
     Resource,
 )
 
@@ -34,7 +34,7 @@ class Verdict:
     summary: str
     evidence: dict[str, Any] = field(default_factory=dict)
     impact: str = ""
-    remedy: Optional[Remedy] = None
+    remediation: Optional[Remediation] = None
     severity: str = ""
     """Where it is not the check's."""
 
@@ -45,10 +45,15 @@ def passed(resource: Resource, summary: str, evidence: dict[str, Any]) -> Verdic
 
 
 def failed(
-    resource: Resource, summary: str, evidence: dict[str, Any], impact: str, remedy: Remedy, severity: str = ""
+    resource: Resource,
+    summary: str,
+    evidence: dict[str, Any],
+    impact: str,
+    remediation: Remediation,
+    severity: str = "",
 ) -> Verdict:
     """Something is wrong, with what it means and how it is mended; severity: where it is not the check's."""
-    return Verdict(FAIL, resource, summary, evidence, impact, remedy, severity)
+    return Verdict(FAIL, resource, summary, evidence, impact, remediation, severity)
 
 
 def unknown(resource: Resource, reason: str, evidence: dict[str, Any] | None = None) -> Verdict:

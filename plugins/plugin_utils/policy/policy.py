@@ -51,7 +51,7 @@ _STRICT_SEVERITIES = {
     "publish.wildcard": HIGH,
     "publish.direct-access": HIGH,
     "network.icc": HIGH,
-    "network.overlay-plain": HIGH,
+    "network.overlay-unencrypted": HIGH,
     "mode.host": HIGH,
     "mode.capabilities": HIGH,
     "daemon.permissions": HIGH,
@@ -146,7 +146,7 @@ def _severities(profile: Profile, given: Mapping[str, Any]) -> dict[str, str]:
     return {
         check.id: wanted[check.id]
         for check in CHECKS
-        if check.id in wanted and (check.worst or wanted[check.id] != check.severity)
+        if check.id in wanted and (check.max_severity or wanted[check.id] != check.severity)
     }
 
 

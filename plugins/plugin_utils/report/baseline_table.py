@@ -199,9 +199,9 @@ def _repaired_along(run: Run, repair: Optional[Repair]) -> str:
 
 
 def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
-    if finding.remedy is None or finding.remedy.module is None or finding.check in run.waiting:
+    if finding.remediation is None or finding.remediation.module is None or finding.check in run.waiting:
         return None
-    return run.repairs.get(RUN_BY.get(finding.remedy.module, finding.remedy.module))
+    return run.repairs.get(RUN_BY.get(finding.remediation.module, finding.remediation.module))
 
 
 def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
@@ -294,7 +294,7 @@ def _for_humans(rows: Iterable[Row]) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.verdict == HUMAN:
-            advice = row.finding.remedy.text if row.finding.remedy else ""
+            advice = row.finding.remediation.text if row.finding.remediation else ""
             groups.setdefault((row.finding.check, advice), []).append(row.finding.summary)
     return [f"{check}: {_listed(summaries, '; ')}. {advice}".strip() for (check, advice), summaries in groups.items()]
 

@@ -141,13 +141,13 @@ def not_judged(findings: Iterable[Finding]) -> list[str]:
 
 
 def _remediations(findings: Iterable[Finding]) -> list[str]:
-    """Each remedy, once, with the checks that it answers to."""
-    remedies: dict[str, dict[str, None]] = {}
+    """Each remediation, once, with the checks that it answers to."""
+    remediations: dict[str, dict[str, None]] = {}
     for finding in findings:
         accepted = is_note(finding) or is_waived(finding)
-        if finding.outcome == FAIL and not accepted and finding.remedy is not None:
-            remedies.setdefault(finding.remedy.text, {})[finding.check] = None
-    return [f"{', '.join(checks)}: {text}" for text, checks in remedies.items()]
+        if finding.outcome == FAIL and not accepted and finding.remediation is not None:
+            remediations.setdefault(finding.remediation.text, {})[finding.check] = None
+    return [f"{', '.join(checks)}: {text}" for text, checks in remediations.items()]
 
 
 def sections(contents: Iterable[tuple[str, Sequence[str]]], width: int, lead: str = "* ") -> list[str]:

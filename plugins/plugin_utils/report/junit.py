@@ -128,7 +128,7 @@ def _details_of(finding: Finding) -> str:
     lines = [f"{resource.kind} {resource.name}: {finding.summary}"]
     lines += [f"evidence: {name}: {_value(value)}" for name, value in finding.evidence.items()]
     lines += [f"impact: {finding.impact}"] if finding.impact else []
-    lines += [f"remedy: {finding.remedy.text}"] if finding.remedy else []
+    lines += [f"remediation: {finding.remediation.text}"] if finding.remediation else []
     return "\n".join(safe(line) for line in lines)
 
 

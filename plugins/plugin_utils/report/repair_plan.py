@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, ENABLED, KEEP
 
 BRIDGE_HAIRPIN = "bridge_hairpin"
@@ -21,7 +21,7 @@ DAEMON_CONFIG = "daemon_config"
 IP_FORWARD = "ip_forward"
 USERLAND_PROXY = "userland_proxy"
 RUN_BY = {USERLAND_PROXY: DAEMON_CONFIG}
-"""The module that does what a remedy names: all keys of daemon.json go to one, so that one restart will do."""
+"""The module that does what a remediation names: all keys of daemon.json go to one, so that one restart will do."""
 OPTIONS: Mapping[str, Collection[str]] = {
     BRIDGE_HAIRPIN: ("state",),
     BRIDGE_NETWORK: ("networks",),
@@ -29,7 +29,7 @@ OPTIONS: Mapping[str, Collection[str]] = {
     IP_FORWARD: ("state", "families", "router_advertisements"),
     USERLAND_PROXY: ("state",),
 }
-"""Modules that remedies may name, with the options that they may give: those that the role harden passes on."""
+"""Modules that remediations may name, with the options that they may give: those that the role harden passes on."""
 
 ON_REQUEST = ("daemon.pending", "firewall.disabled", "network.ipv6-unfiltered")
 """Checks whose repair brings into force what somebody may have held back on purpose: rules of dockerd where others may
@@ -44,8 +44,8 @@ _PROXY_KEY = "userland-proxy"
 _LIVE_RESTORE_KEY = "live-restore"
 
 
-class LostRemedyError(ValueError):
-    """A remedy of which a part would not be run; the message names the check and that part."""
+class LostRemediationError(ValueError):
+    """A remediation of which a part would not be run; the message names the check and that part."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class HardeningChoices:
     live_restore: bool = False
     """Whether live-restore may be turned on."""
     daemon_config: Mapping[str, Any] = field(default_factory=dict)
-    """Further keys of daemon.json; they overrule what remedies say of the same."""
+    """Further keys of daemon.json; they overrule what remediations say of the same."""
     families: Sequence[str] = ("ipv4", "ipv6")
     """Those that forwarding may be turned on for."""
     also: Sequence[str] = ()
@@ -75,7 +75,7 @@ class RepairPlan:
     switches_proxy: bool = False
     """Whether docker-proxy goes on or off by it, which brings the ports of bridges into line as well."""
     waiting: Mapping[str, str] = field(default_factory=dict)
-    """Checks whose remedy was not asked for, with the variable of the role harden that asks for it."""
+    """Checks whose remediation was not asked for, with the variable of the role harden that asks for it."""
 
 
 def repair_plan(
@@ -84,23 +84,23 @@ def repair_plan(
     """Plan the repair of all that failed and was not waived.
 
     proxy_in_force: as the audit's facts have it; running: whether containers are.
-    Raises LostRemedyError.
+    Raises LostRemediationError.
     """
     named: dict[str, list[Mapping[str, Any]]] = {}
     found = list(findings)
     # dockerd makes its default network anew only in a start that finds no container running.
     carried = running and choices.live_restore
-    remedies = [
-        (finding.check, finding.remedy)
+    remediations = [
+        (finding.check, finding.remediation)
         for finding in found
-        if finding.outcome == FAIL and finding.waiver is None and finding.remedy is not None
+        if finding.outcome == FAIL and finding.waiver is None and finding.remediation is not None
     ]
-    for check, remedy in remedies:
-        if remedy.module is None:
+    for check, remediation in remediations:
+        if remediation.module is None:
             continue
-        _refuse_to_lose(check, remedy.module, remedy.args)
+        _refuse_to_lose(check, remediation.module, remediation.args)
         if _asked_for(check, choices) and not (check in POSTURE and carried):
-            named.setdefault(remedy.module, []).append(remedy.args)
+            named.setdefault(remediation.module, []).append(remediation.args)
     if choices.forwarding_by_file:
         named.setdefault(IP_FORWARD, []).append({"families": _families_in_use(found)})
     modules = {module: _united(named[module]) for module in (BRIDGE_HAIRPIN, BRIDGE_NETWORK) if module in named}
@@ -112,9 +112,11 @@ def repair_plan(
     if daemon:
         modules[DAEMON_CONFIG] = daemon
     switches = state is not None and proxy_in_force is not None and proxy_in_force != (state == ENABLED)
-    waiting = {check: _what_it_waits_for(check, remedy, state, choices) for check, remedy in remedies}
+    waiting = {check: _what_it_waits_for(check, remediation, state, choices) for check, remediation in remediations}
     if carried:
-        waiting.update({check: _IDLE_START for check, remedy in remedies if check in POSTURE and remedy.module})
+        waiting.update(
+            {check: _IDLE_START for check, remediation in remediations if check in POSTURE and remediation.module}
+        )
     return RepairPlan(modules, switches, {check: waits_for for check, waits_for in waiting.items() if waits_for})
 
 
@@ -125,28 +127,32 @@ def _families_in_use(findings: Iterable[Finding]) -> list[str]:
 
 
 def _refuse_to_lose(check: str, module: str, args: Mapping[str, Any]) -> None:
-    """As may come of findings of another version of this collection. Raises LostRemedyError."""
+    """As may come of findings of another version of this collection. Raises LostRemediationError."""
     if module not in OPTIONS:
-        raise LostRemedyError(f"the remedy of {check} names the module {module}, which is not run")
+        raise LostRemediationError(f"the remediation of {check} names the module {module}, which is not run")
     lost = [name for name in args if name not in OPTIONS[module]]
     if lost:
-        raise LostRemedyError(f"the remedy of {check} gives {', '.join(lost)} to {module}, which is not passed on")
+        raise LostRemediationError(
+            f"the remediation of {check} gives {', '.join(lost)} to {module}, which is not passed on"
+        )
 
 
 def _asked_for(check: str, choices: HardeningChoices) -> bool:
     return check in choices.also or (check not in ON_REQUEST and (choices.posture or check not in POSTURE))
 
 
-def _what_it_waits_for(check: str, remedy: Remedy, proxy_state: Optional[str], choices: HardeningChoices) -> str:
-    """What has to be said for the remedy to be run; empty where it is run, or none of ours."""
-    if remedy.module is not None and not _asked_for(check, choices):
+def _what_it_waits_for(
+    check: str, remediation: Remediation, proxy_state: Optional[str], choices: HardeningChoices
+) -> str:
+    """What has to be said for the remediation to be run; empty where it is run, or none of ours."""
+    if remediation.module is not None and not _asked_for(check, choices):
         return f"harden_also_repair: [{check}]"
-    if remedy.module == IP_FORWARD and not set(remedy.args.get("families", [])) & set(choices.families):
-        return f"harden_ip_forward_families: [{', '.join(remedy.args.get('families', []))}]"
-    if remedy.module == USERLAND_PROXY and proxy_state is None:
-        return f"harden_userland_proxy: {remedy.args.get('state')}"
-    if remedy.module == DAEMON_CONFIG and not choices.live_restore and list(remedy.args) == ["config"]:
-        return "harden_live_restore: enable" if list(remedy.args["config"]) == [_LIVE_RESTORE_KEY] else ""
+    if remediation.module == IP_FORWARD and not set(remediation.args.get("families", [])) & set(choices.families):
+        return f"harden_ip_forward_families: [{', '.join(remediation.args.get('families', []))}]"
+    if remediation.module == USERLAND_PROXY and proxy_state is None:
+        return f"harden_userland_proxy: {remediation.args.get('state')}"
+    if remediation.module == DAEMON_CONFIG and not choices.live_restore and list(remediation.args) == ["config"]:
+        return "harden_live_restore: enable" if list(remediation.args["config"]) == [_LIVE_RESTORE_KEY] else ""
     return ""
 
 

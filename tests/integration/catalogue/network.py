@@ -106,7 +106,7 @@ def networks(host: Host) -> set[str]:
 CASES: tuple[Case, ...] = (
     Case("network.default-bridge", on_the_default_network, "old", "workload"),
     Case("network.icc", on_the_default_network, "old", "workload"),
-    Case("network.divided", two_beside_each_other_that_a_rule_divides, "split", "workload"),
+    Case("network.connectivity", two_beside_each_other_that_a_rule_divides, "split", "workload"),
     Case("network.internal-open", rule_that_lets_an_internal_network_out, "inner", "workload"),
     Case("network.endpoint", port_taken_off_its_bridge, "left", "workload"),
     Case("network.overlap", another_way_to_front, "front", "kernel"),
@@ -123,7 +123,7 @@ CASES: tuple[Case, ...] = (
     Case("network.ipv6-unfiltered", without_ipv6_rules, "dual", "start"),
     Case("network.icc", two_on_the_default_network, "bridge", "start"),
     Case(
-        "network.overlay-plain",
+        "network.overlay-unencrypted",
         plain_overlay,
         "plain",
         "start",

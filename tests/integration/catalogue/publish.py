@@ -66,7 +66,7 @@ def routed_to(host: Host) -> None:
 CASES: tuple[Case, ...] = (
     Case("publish.wildcard", wide, "wide:80/tcp", "workload"),
     Case("publish.privileged", low, "low:80/tcp", "workload"),
-    Case("publish.dead", dead, "dead:81/tcp", "workload"),
+    Case("publish.no-listener", dead, "dead:81/tcp", "workload"),
     Case("publish.loopback-leak", leaking, "local:80/tcp", "rules", healthy=guarded, healthy_group="uplinks"),
     Case("publish.direct-access", routed_to, "bare:80/tcp", "rules"),
 )

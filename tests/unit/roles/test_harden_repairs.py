@@ -1,4 +1,4 @@
-"""The role harden runs whatever a finding may name, with the options that remedies give."""
+"""The role harden runs whatever a finding may name, with the options that remediations give."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import OPTIONS, RUN_BY
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/harden"
-NAMED = sorted({RUN_BY.get(module, module) for check in CHECKS for module in check.mended_by})
+NAMED = sorted({RUN_BY.get(module, module) for check in CHECKS for module in check.remediated_by})
 RUN = sorted(path.stem for path in (ROLE / "tasks/modules").glob("*.yml"))
 # What is taken back is not named by findings.
 REVERTS = "baseline_rollback"
@@ -23,7 +23,7 @@ def task_of(module: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("module", NAMED)
-def test_a_module_that_a_finding_may_name_is_run_with_the_options_of_remedies(module: str) -> None:
+def test_a_module_that_a_finding_may_name_is_run_with_the_options_of_remediations(module: str) -> None:
     given = task_of(module)[f"dockernet.baseline.{module}"]
     for option in OPTIONS[module]:
         assert f"__harden_modules.{module}.{option} " in given[option]

@@ -22,7 +22,7 @@ def test_each_check_has_a_section_with_all_that_it_says_of_itself() -> None:
         assert f"{check.title}. {check.rationale}\n" in text
 
 
-def test_a_section_names_versions_bounds_and_who_mends_it() -> None:
+def test_a_section_names_versions_bounds_and_what_remediates_it() -> None:
     check = Check(
         "area.name",
         "low",
@@ -37,7 +37,7 @@ def test_a_section_names_versions_bounds_and_who_mends_it() -> None:
     assert _section(check).splitlines()[4:] == [
         "* Severity: low",
         "* CIS: 5.10 in 1.8.0, 1.6.0; 5.9 in 1.5.0",
-        "* Mended by: `ip_forward`",
+        "* Remediated by: `ip_forward`",
         "* Reads: links",
         "* Parameter `warn_at` (integer, at least 1, at most 1023; default `900`): Ports of a bridge.",
     ]

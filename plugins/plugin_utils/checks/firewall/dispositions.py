@@ -14,7 +14,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -61,30 +61,30 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
     )
 
 
-def remedy_of(path: Path) -> Remedy:
+def remediation_of(path: Path) -> Remediation:
     """What to do about the rule or setting that ended a packet."""
     hop = None if path.decided_at is None else path.hops[path.decided_at]
     if any(passed.action == STRAY for passed in path.hops):
-        return Remedy(
+        return Remediation(
             "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
             "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
             "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
             "down or without an address: a restart of dockerd makes it anew"
         )
     if hop is not None and hop.action == MISLED:
-        return Remedy(
+        return Remediation(
             "The neighbour entry that is named was made by hand or by a program, and holds until it is deleted: "
             "ip neigh del ADDRESS dev DEVICE; one of a container inside of it (nsenter -n -t PID), or restart the "
             "container. The kernel then asks who has the address. Find out what made the entry"
         )
     if hop is not None and hop.action == BARRED:
-        return Remedy(
+        return Remediation(
             "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
             "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "
             "own settings and VLANs stay. Find out what set it"
         )
     if hop is not None and hop.place == IPSEC:
-        return Remedy(
+        return Remediation(
             "An IPsec policy of the host keeps it, past all rules: ip -s xfrm policy shows it with its counters. "
             "Whoever manages IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
             "out of it there: narrow its selector, or add a policy ahead of it (a lower priority number) that passes "
@@ -93,25 +93,25 @@ def remedy_of(path: Path) -> Remedy:
     by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
     if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):
         # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.
-        return Remedy(
+        return Remediation(
             "firewalld rejects it, which it does where a bridge of Docker's is in no zone: restart dockerd, which puts "
             "its bridges into the zone docker, or do it by hand (firewall-cmd --zone=docker --add-interface=BRIDGE)"
         )
     if hop is not None and by_rule and hop.leg in (REPLY, PROXY_REPLY):
-        return Remedy(
+        return Remediation(
             "The rule that is named ends the answers. Ahead of it, let pass what belongs to a connection that was "
             "accepted: -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN, or ct state established,related accept in "
             "a table of nftables"
         )
     if hop is not None and hop.action == "drop" and not hop.rule and hop.chain == "FORWARD":
         # dockerd that changes to nftables leaves the policy that it set with iptables (moby iptabler/cleaner.go).
-        return Remedy(
+        return Remediation(
             "Where dockerd uses iptables, its rules accept ahead of that policy: a restart of dockerd writes anew what "
             "is missing. Where it uses nftables, its accept does not overrule the policy, which a start with iptables "
             "left behind: iptables -P FORWARD ACCEPT (ip6tables for IPv6), and keep the host's own interfaces apart in "
             "a table of your own"
         )
-    return Remedy(
+    return Remediation(
         "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
         "writes them anew; where a rule of somebody else's is in the way, its owner decides"
     )
@@ -140,7 +140,7 @@ def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
 
 
 @dataclass
-class Trouble:
+class Failure:
     """Packets of one network that do not get there, all for one reason."""
 
     network: Network
@@ -153,13 +153,13 @@ class Trouble:
     """Whose packets they are."""
 
     @property
-    def untold(self) -> bool:
+    def undetermined(self) -> bool:
         """Whether it is merely not known that they get there."""
         return self.path.verdict == UNKNOWN and self.reason == self.path.because
 
 
 @dataclass(frozen=True)
-class Words:
+class Wording:
     """How a check says it."""
 
     who: str
@@ -171,17 +171,17 @@ class Words:
     impact: str
 
 
-def told_by_network(troubles: Iterable[Trouble], words: Words) -> list[Verdict]:
+def verdicts_by_network(failures: Iterable[Failure], words: Wording) -> list[Verdict]:
     """One verdict a network: what is sure of some of its containers comes before what is open of others."""
-    by_network: dict[str, list[Trouble]] = {}
-    for item in troubles:
+    by_network: dict[str, list[Failure]] = {}
+    for item in failures:
         by_network.setdefault(item.network.id, []).append(item)
     return [_verdict(items, words) for items in by_network.values()]
 
 
-def _verdict(troubles: list[Trouble], words: Words) -> Verdict:
-    sure = [item for item in troubles if not item.untold]
-    told = sure or troubles
+def _verdict(failures: list[Failure], words: Wording) -> Verdict:
+    sure = [item for item in failures if not item.undetermined]
+    told = sure or failures
     members = list(dict.fromkeys(name for item in told for name in item.members))
     who = listed(members, _NAMED)
     network, reason = told[0].network, told[0].reason
@@ -195,7 +195,7 @@ def _verdict(troubles: list[Trouble], words: Words) -> Verdict:
         f"Containers of {network.name} do not {words.deed} ({who}): {reason}",
         evidence,
         words.impact,
-        remedy_of(told[0].path),
+        remediation_of(told[0].path),
     )
 
 

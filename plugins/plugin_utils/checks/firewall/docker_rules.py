@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     HIGH,
     LOW,
     MEDIUM,
-    Remedy,
+    Remediation,
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -88,7 +88,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 
 
 @dataclass(frozen=True)
-class Jump:
+class _Jump:
     """A rule that leads from one chain to another."""
 
     table: str
@@ -99,54 +99,54 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Layout:
+class _Layout:
     """What must be there for one family."""
 
     chains: tuple[tuple[str, str], ...]
     """Table and name."""
-    jumps: tuple[Jump, ...]
+    jumps: tuple[_Jump, ...]
 
 
-_NAT = (Jump("nat", "PREROUTING", "DOCKER"), Jump("nat", "OUTPUT", "DOCKER"))
+_NAT = (_Jump("nat", "PREROUTING", "DOCKER"), _Jump("nat", "OUTPUT", "DOCKER"))
 _STAGES = (("filter", "DOCKER-ISOLATION-STAGE-1"), ("filter", "DOCKER-ISOLATION-STAGE-2"))
-_STAGE_JUMP = Jump("filter", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "iif")
+_STAGE_JUMP = _Jump("filter", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "iif")
 _BASE = (("nat", "DOCKER"), ("filter", "DOCKER"))
 _BRIDGE_CHAINS = (("filter", "DOCKER-FORWARD"), ("filter", "DOCKER-CT"), ("filter", "DOCKER-BRIDGE"))
 _BRIDGE_JUMPS = (
-    Jump("filter", "FORWARD", "DOCKER-FORWARD"),
-    Jump("filter", "DOCKER-FORWARD", "DOCKER-CT"),
-    Jump("filter", "DOCKER-FORWARD", "DOCKER-BRIDGE"),
-    Jump("filter", "DOCKER-BRIDGE", "DOCKER", "oif"),
+    _Jump("filter", "FORWARD", "DOCKER-FORWARD"),
+    _Jump("filter", "DOCKER-FORWARD", "DOCKER-CT"),
+    _Jump("filter", "DOCKER-FORWARD", "DOCKER-BRIDGE"),
+    _Jump("filter", "DOCKER-BRIDGE", "DOCKER", "oif"),
 )
 
-LAYOUTS = {
-    ISOLATION: Layout(
+_LAYOUTS = {
+    ISOLATION: _Layout(
         (*_BASE, *_STAGES),
         (
             *_NAT,
-            Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
-            Jump("filter", "FORWARD", "DOCKER", "oif"),
+            _Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
+            _Jump("filter", "FORWARD", "DOCKER", "oif"),
             _STAGE_JUMP,
         ),
     ),
-    IPSETS: Layout(
+    IPSETS: _Layout(
         (*_BASE, *_STAGES),
         (
             *_NAT,
-            Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
-            Jump("filter", "FORWARD", "DOCKER"),
+            _Jump("filter", "FORWARD", "DOCKER-ISOLATION-STAGE-1"),
+            _Jump("filter", "FORWARD", "DOCKER"),
             _STAGE_JUMP,
         ),
     ),
-    FORWARD_CHAIN: Layout(
+    FORWARD_CHAIN: _Layout(
         (*_BASE, *_STAGES, *_BRIDGE_CHAINS),
-        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
+        (*_NAT, *_BRIDGE_JUMPS, _Jump("filter", "DOCKER-FORWARD", "DOCKER-ISOLATION-STAGE-1"), _STAGE_JUMP),
     ),
-    INTERNAL_CHAIN: Layout(
+    INTERNAL_CHAIN: _Layout(
         (*_BASE, *_BRIDGE_CHAINS, ("filter", "DOCKER-INTERNAL")),
-        (*_NAT, *_BRIDGE_JUMPS, Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
+        (*_NAT, *_BRIDGE_JUMPS, _Jump("filter", "DOCKER-FORWARD", "DOCKER-INTERNAL")),
     ),
-    NFTABLES: Layout(
+    NFTABLES: _Layout(
         tuple(
             ("docker-bridges", name)
             for name in (
@@ -158,12 +158,12 @@ LAYOUTS = {
             )
         ),
         (
-            Jump("docker-bridges", "nat-PREROUTING", "nat-prerouting-and-output"),
-            Jump("docker-bridges", "nat-OUTPUT", "nat-prerouting-and-output"),
-            Jump("docker-bridges", "filter-FORWARD", "filter-forward-in__", "oif"),
-            Jump("docker-bridges", "filter-FORWARD", "filter-forward-out__", "iif"),
-            Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-in__", "oif"),
-            Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-out__", "iif"),
+            _Jump("docker-bridges", "nat-PREROUTING", "nat-prerouting-and-output"),
+            _Jump("docker-bridges", "nat-OUTPUT", "nat-prerouting-and-output"),
+            _Jump("docker-bridges", "filter-FORWARD", "filter-forward-in__", "oif"),
+            _Jump("docker-bridges", "filter-FORWARD", "filter-forward-out__", "iif"),
+            _Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-in__", "oif"),
+            _Jump("docker-bridges", "nat-POSTROUTING", "nat-postrouting-out__", "iif"),
         ),
     ),
 }
@@ -175,7 +175,7 @@ _Edge = tuple[str, str, str]
 
 
 @dataclass
-class Missing:
+class _Missing:
     """Of one family and one of the two backends of the kernel."""
 
     shared: list[str] = field(default_factory=list)
@@ -186,7 +186,7 @@ class Missing:
     """How many of them are there."""
 
 
-def missing_rules(book: RuleBook, layout: Layout, family: int, bridges: list[str]) -> Missing:
+def _missing_rules(book: RuleBook, layout: _Layout, family: int, bridges: list[str]) -> _Missing:
     """What is missing of a layout for one family; of the two backends of the kernel, in the one that has more of it."""
     backends = {chain.backend for chain in book.chains.values() if FAMILIES.get(chain.family) == family}
     found = [_Side(book, backend, family).missing(layout, bridges) for backend in sorted(backends)]
@@ -208,8 +208,8 @@ class _Side:
                     devices = self._edges.setdefault((chain.table, chain.name, target), set())
                     devices.update(f"{name} {key[1]}" for name, key in facts.keys.items() if key[0] == DEVICE)
 
-    def missing(self, layout: Layout, bridges: list[str]) -> Missing:
-        result = Missing()
+    def missing(self, layout: _Layout, bridges: list[str]) -> _Missing:
+        result = _Missing()
         for table, name in layout.chains:
             if (table, name) in self._chains:
                 result.present += 1
@@ -227,7 +227,7 @@ class _Side:
                 result.by_bridge[bridge] = lost
         return result
 
-    def _look(self, jump: Jump, lost: list[str], result: Missing, bridge: str = "") -> None:
+    def _look(self, jump: _Jump, lost: list[str], result: _Missing, bridge: str = "") -> None:
         target = f"{jump.target}{bridge}" if jump.target.endswith("__") else jump.target
         devices = self._edges.get((jump.table, jump.chain, target))
         if devices is not None and (not bridge or f"{jump.direction} {bridge}" in devices):
@@ -242,7 +242,7 @@ _FLUSHED_IMPACT = (
     "What dockerd believes to be in place is not: published ports answer through docker-proxy at best, containers lose "
     "their way out, networks are no longer kept apart. dockerd does not notice, and a container that starts may fail."
 )
-_REMEDY = Remedy(
+_REMEDIATION = Remediation(
     "Restart dockerd: it writes all of its rules anew. Containers are kept only where live-restore is in force. Then "
     "find out what took the rules away (a flush ruleset in /etc/nftables.conf, iptables -F, a reload of a firewall)",
     "daemon_config",
@@ -250,21 +250,21 @@ _REMEDY = Remedy(
 )
 
 
-def _judge_flushed(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_flushed(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     host = resources.host(snapshot)
-    missing: dict[int, Missing] = {}
+    missing: dict[int, _Missing] = {}
     evidence: dict[str, Any] = {"layout": layout_of(snapshot.engine)}
     reasons: list[str] = []
     doubts: list[str] = []
     for family in (4, 6):
-        networks = _networks(examined, family)
+        networks = _networks(context, family)
         if family == 6 and not networks:
             continue
-        told = examined.rule_making[family]
+        told = context.rule_making[family]
         # Where the file was changed since the start, a restart makes rules all the same, if it says so.
         wanted = told.configured if told.value is None else told.value
-        there = bool(chains_of_docker(examined.view.book, family))
+        there = bool(chains_of_docker(context.view.book, family))
         if wanted is False and (told.value is False or not there):
             reasons.append(f"dockerd makes no rules for IPv{family}: {told.evidence}")
         elif wanted is None and not there:
@@ -274,13 +274,13 @@ def _judge_flushed(examined: AuditContext) -> list[Verdict]:
             )
         else:
             bridges = [network.bridge or "" for network in networks]
-            layout = LAYOUTS[layout_of(snapshot.engine)]
-            missing[family] = missing_rules(examined.view.book, layout, family, bridges)
-    found = _flushed_failed(examined, missing, evidence) or [
-        _cut_off(host, chain) for chain in unused_chains(examined.view.book)
+            layout = _LAYOUTS[layout_of(snapshot.engine)]
+            missing[family] = _missing_rules(context.view.book, layout, family, bridges)
+    found = _flushed_failed(context, missing, evidence) or [
+        _cut_off(host, chain) for chain in unused_chains(context.view.book)
     ]
-    if found and examined.view.rule_problems:
-        return [unknown(host, "; ".join(examined.view.rule_problems), evidence)]
+    if found and context.view.rule_problems:
+        return [unknown(host, "; ".join(context.view.rule_problems), evidence)]
     if found or doubts:
         return [*found, *(unknown(host, doubt, evidence) for doubt in doubts)]
     if not missing:
@@ -290,17 +290,17 @@ def _judge_flushed(examined: AuditContext) -> list[Verdict]:
     return [passed(host, f"All chains and jumps that dockerd needs are there for {families}", {**evidence, **counted})]
 
 
-def _networks(examined: AuditContext, family: int) -> list[Network]:
+def _networks(context: AuditContext, family: int) -> list[Network]:
     """Networks whose bridge is there and has rules like all others."""
-    links = {link.name for link in examined.snapshot.links}
+    links = {link.name for link in context.snapshot.links}
     return [
         network
-        for network in outward_networks(examined.snapshot, family)
+        for network in outward_networks(context.snapshot, family)
         if network.bridge in links and network.gateway_mode(family) == "nat"
     ]
 
 
-def _flushed_failed(examined: AuditContext, missing: dict[int, Missing], evidence: dict[str, Any]) -> list[Verdict]:
+def _flushed_failed(context: AuditContext, missing: dict[int, _Missing], evidence: dict[str, Any]) -> list[Verdict]:
     """One for the host where what serves all is missing, else one for each network."""
     shared = [f"IPv{family}: {text}" for family, item in missing.items() for text in item.shared]
     if shared:
@@ -309,9 +309,9 @@ def _flushed_failed(examined: AuditContext, missing: dict[int, Missing], evidenc
         some = "All" if whole else "Some"
         texts = [text.partition(": ")[2] for text in shared]
         summary = f"{some} of dockerd's chains and jumps for {names} are gone: {listed(texts, 1)}"
-        host = resources.host(examined.snapshot)
-        return [failed(host, summary, {**evidence, "missing": shared}, _FLUSHED_IMPACT, _REMEDY)]
-    by_bridge = {network.bridge: network for network in examined.snapshot.networks}
+        host = resources.host(context.snapshot)
+        return [failed(host, summary, {**evidence, "missing": shared}, _FLUSHED_IMPACT, _REMEDIATION)]
+    by_bridge = {network.bridge: network for network in context.snapshot.networks}
     lost: dict[str, list[str]] = {}
     for family, item in missing.items():
         for bridge, texts in item.by_bridge.items():
@@ -322,7 +322,7 @@ def _flushed_failed(examined: AuditContext, missing: dict[int, Missing], evidenc
             f"Rules of dockerd for network {by_bridge[bridge].name} ({bridge}) are gone: {texts[0].partition(': ')[2]}",
             {**evidence, "missing": texts},
             _FLUSHED_IMPACT,
-            _REMEDY,
+            _REMEDIATION,
         )
         for bridge, texts in lost.items()
     ]
@@ -334,7 +334,7 @@ def _cut_off(host: Resource, chain: Chain) -> Verdict:
         f"Nothing leads to {chain.name} of table {chain.table_name}: its {len(chain.rules)} rules are not in force",
         {"rules": [rule.text for rule in chain.rules[:_SHOWN]]},
         "Whoever wrote them believes that they filter what goes to and from containers.",
-        Remedy(
+        Remediation(
             "A human puts the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
             "for IPv6). dockerd does so when a network is made, and before Docker Engine 28 not when it starts"
         ),
@@ -352,7 +352,7 @@ FLUSHED = Check(
     ),
     needs=(ENGINE, LINKS, RULESET),
     judge=_judge_flushed,
-    mended_by=("daemon_config",),
+    remediated_by=("daemon_config",),
 )
 
 
@@ -370,8 +370,8 @@ class _Found(NamedTuple):
         return f"{self.chain.table_name} {self.chain.name} rule {self.rule.number}: {self.rule.text}"
 
 
-def _judge_stale(examined: AuditContext) -> list[Verdict]:
-    snapshot, view = examined.snapshot, examined.view
+def _judge_stale(context: AuditContext) -> list[Verdict]:
+    snapshot, view = context.snapshot, context.view
     host = resources.host(snapshot)
     chains = [chain for family in (4, 6) for chain in chains_of_docker(view.book, family)]
     found = [
@@ -403,7 +403,7 @@ def _for_gone_interfaces(snapshot: HostSnapshot, every: list[Chain], own: list[C
                     gone.setdefault(name, []).append(_Found(chain, rule))
     for name, rules in gone.items():
         summary = f"There are {len(rules)} rules for {name}, an interface that does not exist"
-        yield failed(resources.interface(name), summary, _evidence(rules), _STALE_IMPACT, _remedy(rules))
+        yield failed(resources.interface(name), summary, _evidence(rules), _STALE_IMPACT, _remediation(rules))
 
 
 def _to_gone_containers(snapshot: HostSnapshot, chains: list[Chain]) -> Iterator[Verdict]:
@@ -422,7 +422,7 @@ def _to_gone_containers(snapshot: HostSnapshot, chains: list[Chain]) -> Iterator
                     gone.setdefault(name, (text, []))[1].append(_Found(chain, rule))
     for name, (text, rules) in gone.items():
         summary = f"Port {name}: published for {text}, which no running container has"
-        yield failed(Resource("port", name), summary, _evidence(rules), _STALE_IMPACT, _remedy(rules))
+        yield failed(Resource("port", name), summary, _evidence(rules), _STALE_IMPACT, _remediation(rules))
 
 
 def _addresses(snapshot: HostSnapshot) -> set[str]:
@@ -454,13 +454,13 @@ def _evidence(rules: list[_Found]) -> dict[str, object]:
     return {"number of rules": len(rules), "rules": [found.text for found in rules[:_SHOWN]]}
 
 
-def _remedy(rules: list[_Found]) -> Remedy:
+def _remediation(rules: list[_Found]) -> Remediation:
     if any(found.chain.name.startswith("DOCKER") or found.chain.table == NATIVE_TABLE for found in rules):
-        return Remedy(
+        return Remediation(
             "A restart of dockerd empties its own chains and fills them anew. What stands in other chains (FORWARD, "
             "POSTROUTING) has to be deleted rule by rule (iptables -D)"
         )
-    return Remedy("Delete the rules one by one (iptables -D, nft delete rule): dockerd no longer knows them")
+    return Remediation("Delete the rules one by one (iptables -D, nft delete rule): dockerd no longer knows them")
 
 
 STALE = Check(
@@ -473,16 +473,16 @@ STALE = Check(
     ),
     needs=(ENGINE, LINKS, CONTAINER_NAMESPACES, RULESET),
     judge=_judge_stale,
-    leftovers=True,
+    finds_orphans=True,
 )
 
 
 _BACKEND_NAMES = {NFT: "nf_tables", LEGACY: "legacy"}
 
 
-def _judge_mixed(examined: AuditContext) -> list[Verdict]:
-    host = resources.host(examined.snapshot)
-    book = examined.view.book
+def _judge_mixed(context: AuditContext) -> list[Verdict]:
+    host = resources.host(context.snapshot)
+    book = context.view.book
     families: dict[str, dict[int, list[str]]] = {NFT: {}, LEGACY: {}}
     for family in (4, 6):
         for chain in chains_of_docker(book, family):
@@ -495,24 +495,24 @@ def _judge_mixed(examined: AuditContext) -> list[Verdict]:
     }
     both = [f"IPv{family}" for family in families[NFT] if family in families[LEGACY]]
     if both:
-        return [_mixed_failed(examined, both, evidence)]
-    if examined.view.rule_problems:
-        return [unknown(host, "; ".join(examined.view.rule_problems), evidence)]
+        return [_mixed_failed(context, both, evidence)]
+    if context.view.rule_problems:
+        return [unknown(host, "; ".join(context.view.rule_problems), evidence)]
     if not any(families.values()):
         return [not_applicable(host, "There are no rules that dockerd made with iptables", evidence)]
     backend = " and ".join(_BACKEND_NAMES[backend] for backend, found in families.items() if found)
     return [passed(host, f"Docker's rules are in one backend of iptables: {backend}", evidence)]
 
 
-def _mixed_failed(examined: AuditContext, both: list[str], evidence: dict[str, list[str]]) -> Verdict:
+def _mixed_failed(context: AuditContext, both: list[str], evidence: dict[str, list[str]]) -> Verdict:
     names = " and ".join(both)
     return failed(
-        resources.host(examined.snapshot),
+        resources.host(context.snapshot),
         f"Docker's rules for {names} are in the tables of iptables-legacy and of iptables-nft at once",
         evidence,
         "Every packet passes both. dockerd keeps one set up to date; the other one drops and translates by what was "
         "true once, so that ports and networks fail for no reason that dockerd's own rules show.",
-        Remedy(
+        Remediation(
             "A human decides which of the two is in use (update-alternatives --display iptables), flushes Docker's "
             "chains in the other (iptables-legacy -F, -X, or iptables-nft), and restarts dockerd"
         ),
@@ -535,30 +535,28 @@ MIXED = Check(
 _FAMILY_NAMES = {4: "IPv4", 6: "IPv6"}
 
 
-def _judge_disabled(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_disabled(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     families = [family for family in (4, 6) if outward_networks(snapshot, family)]
     if not families:
         return [not_applicable(resources.daemon(), "There is no bridge network that leads out of the host")]
-    told = {family: examined.rule_making[family] for family in families}
-    there = {family: len(chains_of_docker(examined.view.book, family)) for family in families}
+    told = {family: context.rule_making[family] for family in families}
+    there = {family: len(chains_of_docker(context.view.book, family)) for family in families}
     evidence = {KEYS[family]: item.evidence for family, item in told.items()}
     evidence.update({f"chains of dockerd for {_FAMILY_NAMES[family]}": str(number) for family, number in there.items()})
     off = {family: item for family, item in told.items() if item.value is False}
     if off:
-        return [_off(examined, off, there, evidence)]
+        return [_off(context, off, there, evidence)]
     # Where the file was changed since, rules that are there say enough.
     doubts = [item.evidence for family, item in told.items() if item.value is None and not there[family]]
     if doubts:
-        doubts += examined.view.rule_problems
+        doubts += context.view.rule_problems
         return [unknown(resources.daemon(), "; ".join(doubts), evidence)]
     names = " and ".join(_FAMILY_NAMES[family] for family in families)
     return [passed(resources.daemon(), f"dockerd makes rules for {names}", evidence)]
 
 
-def _off(
-    examined: AuditContext, off: dict[int, RuleMaking], there: dict[int, int], evidence: dict[str, str]
-) -> Verdict:
+def _off(context: AuditContext, off: dict[int, RuleMaking], there: dict[int, int], evidence: dict[str, str]) -> Verdict:
     names = " and ".join(f"{_FAMILY_NAMES[family]} ({item.evidence})" for family, item in off.items())
     left = [_FAMILY_NAMES[family] for family in off if there[family]]
     old = f" Rules for {' and '.join(left)} that are there are left from before, and change no more." if left else ""
@@ -571,31 +569,33 @@ def _off(
         f"dockerd makes no rules for {names}",
         evidence,
         impact,
-        let_dockerd_make_rules(examined, off),
+        let_dockerd_make_rules(context, off),
     )
 
 
-def let_dockerd_make_rules(examined: AuditContext, off: dict[int, RuleMaking]) -> Remedy:
+def let_dockerd_make_rules(context: AuditContext, off: dict[int, RuleMaking]) -> Remediation:
     """How dockerd is told to make rules for these families, 4 and 6, again."""
     keys = " and ".join(KEYS[family] for family in off)
     if any(item.by == FLAG for item in off.values()):
-        return Remedy(f"A human decides: take the flag out of the unit that starts dockerd ({keys}), then restart it")
+        return Remediation(
+            f"A human decides: take the flag out of the unit that starts dockerd ({keys}), then restart it"
+        )
     text = (
         f"Let dockerd make rules ({keys}); it takes a restart of dockerd. From then on ports that are not published "
         "are closed, and what containers send is masqueraded"
     )
     if 6 in off:
         text += "; before Docker Engine 28, IPv6 is no longer forwarded for others than containers"
-    absent = [KEYS[family] for family in off if _default(examined, family)]
+    absent = [KEYS[family] for family in off if _default(context, family)]
     # Engines that have it off by default want "experimental" with it.
-    config = {KEYS[family]: True for family in off if not _default(examined, family)}
+    config = {KEYS[family]: True for family in off if not _default(context, family)}
     config.update({"experimental": True} if config else {})
     args = {**({"absent": absent} if absent else {}), **({"config": config} if config else {})}
-    return Remedy(text, "daemon_config", args)
+    return Remediation(text, "daemon_config", args)
 
 
-def _default(examined: AuditContext, family: int) -> bool:
-    return family == 4 or examined.capabilities.ip6tables_by_default
+def _default(context: AuditContext, family: int) -> bool:
+    return family == 4 or context.capabilities.ip6tables_by_default
 
 
 DISABLED = Check(
@@ -609,5 +609,5 @@ DISABLED = Check(
     needs=(ENGINE, RULESET, DAEMON_CONFIG, PROCESSES),
     judge=_judge_disabled,
     cis=cis.IPTABLES,
-    mended_by=("daemon_config",),
+    remediated_by=("daemon_config",),
 )

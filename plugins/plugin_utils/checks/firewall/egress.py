@@ -23,11 +23,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import r
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
-    Trouble,
-    Words,
-    told_by_network,
+    Failure,
+    Wording,
     unfollowed,
     unread_inside,
+    verdicts_by_network,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, not_applicable, passed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
@@ -42,7 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 )
 
 _NAMED = 5
-_WORDS = Words(
+_WORDS = Wording(
     who="containers",
     number="number of containers",
     deed="reach the outside",
@@ -50,22 +50,22 @@ _WORDS = Words(
 )
 
 
-def _judge(examined: AuditContext) -> list[Verdict]:
-    host = resources.host(examined.snapshot)
-    good, troubles = _followed(examined)
+def _judge(context: AuditContext) -> list[Verdict]:
+    host = resources.host(context.snapshot)
+    good, failures = _followed(context)
     meant: dict[str, None] = {}
     faults = []
-    for item in troubles:
-        kept_in = examined.purposes.kept_off(item.path)
+    for item in failures:
+        kept_in = context.purposes.kept_off(item.path)
         if kept_in:
             meant[kept_in] = None
         else:
             faults.append(item)
-    doubts = [*unfollowed(examined.answers, host, WAYS_OUT), *unread_inside(examined.snapshot)]
-    found = [*told_by_network(faults, _WORDS), *doubts]
+    doubts = [*unfollowed(context.answers, host, WAYS_OUT), *unread_inside(context.snapshot)]
+    found = [*verdicts_by_network(faults, _WORDS), *doubts]
     if found:
         return found
-    without = [f"IPv{family}" for family in (4, 6) if not default_device(examined.snapshot, family)]
+    without = [f"IPv{family}" for family in (4, 6) if not default_device(context.snapshot, family)]
     if not good and not meant:
         reason = "No running container has a default route over a bridge network"
         if without:
@@ -79,53 +79,53 @@ def _judge(examined: AuditContext) -> list[Verdict]:
     return [passed(host, "Containers reach the outside", evidence)]
 
 
-def _followed(examined: AuditContext) -> tuple[int, list[Trouble]]:
+def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
     """How many reach the outside, and the others by network and by what becomes of their packets."""
-    troubles: dict[tuple[str, QuestionKey], Trouble] = {}
+    failures: dict[tuple[str, QuestionKey], Failure] = {}
     good = 0
-    for answer in examined.answers.answers:
+    for answer in context.answers.answers:
         if answer.source.kind != CONTAINER or answer.targets.kind != BEYOND:
             continue
         for namespace, network in _leaving(answer):
-            if not _wrong(examined, answer.packet, answer.path, namespace, network):
+            if not _wrong(context, answer.packet, answer.path, namespace, network):
                 good += 1
                 continue
             key = (network.id, answer.key)
-            if key not in troubles:
-                troubles[key] = _trouble(examined, answer, namespace, network)
-            troubles[key].members[namespace.name] = None
-    return good, list(troubles.values())
+            if key not in failures:
+                failures[key] = _failure(context, answer, namespace, network)
+            failures[key].members[namespace.name] = None
+    return good, list(failures.values())
 
 
-def _trouble(examined: AuditContext, answer: Answer, namespace: Namespace, network: Network) -> Trouble:
+def _failure(context: AuditContext, answer: Answer, namespace: Namespace, network: Network) -> Failure:
     """Told by a packet of the container's own, which fares like that of its class."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name))
-    path = examined.path(packet)
-    return Trouble(network, packet, path, _wrong(examined, packet, path, namespace, network))
+    path = context.path(packet)
+    return Failure(network, packet, path, _wrong(context, packet, path, namespace, network))
 
 
 def _leaving(answer: Answer) -> Iterator[tuple[Namespace, Network]]:
     """Namespaces whose way to the outside leads over a bridge network, or ought to, with that network."""
     family = answer.targets.family
     for namespace in answer.namespaces:
-        attachment = _way_out(namespace, family)
+        attachment = _egress_link(namespace, family)
         if attachment is not None and not attachment.net.network.internal:
             yield namespace, attachment.net.network
 
 
-def _way_out(namespace: Namespace, family: int) -> Optional[Attachment]:
+def _egress_link(namespace: Namespace, family: int) -> Optional[Attachment]:
     """The link by which a container is to reach the outside; None where that is no bridge network's affair."""
     if namespace.space is None:
         return None
     routes = [item for item in namespace.space.routes if item.destination == DEFAULT_ROUTE[family]]
     if not routes:
-        giving = (attachment for attachment in namespace.attachments if _gives_a_way_out(attachment, family))
+        giving = (attachment for attachment in namespace.attachments if _is_gateway_for(attachment, family))
         return next((attachment for attachment in giving if namespace.is_given(attachment.net, family)), None)
     indices = min(routes, key=lambda item: item.metric).interfaces
     return next((attachment for attachment in namespace.attachments if attachment.inside.index in indices[:1]), None)
 
 
-def _gives_a_way_out(attachment: Attachment, family: int) -> bool:
+def _is_gateway_for(attachment: Attachment, family: int) -> bool:
     """Whether dockerd gives containers of a network a default route: where the bridge is their gateway to elsewhere."""
     network = attachment.net.network
     return (
@@ -133,13 +133,13 @@ def _gives_a_way_out(attachment: Attachment, family: int) -> bool:
     )
 
 
-def _wrong(examined: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network) -> str:
+def _wrong(context: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network) -> str:
     """Why a container does not reach the outside as it is meant to; empty where it does."""
     family = family_of(packet.destination)
-    masquerades = _masquerades(examined, network, family)
+    masquerades = _masquerades(context, network, family)
     if path.verdict == DELIVERED and not (masquerades and path.source_at_end in namespace.addresses):
         return ""
-    whole = examined.path(packet)
+    whole = context.path(packet)
     if masquerades and whole.sent_as and whole.sent_as == whole.first_source:
         return f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
     if whole.sent_as and not masquerades:
@@ -147,10 +147,10 @@ def _wrong(examined: AuditContext, packet: Packet, path: Path, namespace: Namesp
     return path.because
 
 
-def _masquerades(examined: AuditContext, network: Network, family: int) -> bool:
+def _masquerades(context: AuditContext, network: Network, family: int) -> bool:
     """Whether dockerd is to masquerade what leaves a network."""
     targets = network.masquerades and network.gateway_mode(family).startswith("nat")
-    return targets and examined.rule_making[family].value is not False
+    return targets and context.rule_making[family].value is not False
 
 
 EGRESS = Check(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
@@ -53,27 +53,29 @@ class _Open:
 
     network: Network
     reason: str
-    untold: bool
+    undetermined: bool
     example: str
     ports: dict[str, None] = field(default_factory=dict)
     askers: dict[str, None] = field(default_factory=dict)
 
 
-def _judge(examined: AuditContext) -> list[Verdict]:
-    snapshot, answers = examined.snapshot, examined.answers
+def _judge(context: AuditContext) -> list[Verdict]:
+    snapshot, answers = context.snapshot, context.answers
     host = resources.host(snapshot)
     opened: dict[tuple[str, bool], _Open] = {}
     target = 0
     aside: dict[str, None] = {}
     for answer in answers.answers:
         if answer.source.kind == CONTAINER and answer.targets.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
-            if answer.path.verdict == UNKNOWN and _leaves_by_parent(examined, answer.packet):
+            if answer.path.verdict == UNKNOWN and _leaves_by_parent(context, answer.packet):
                 aside.update(dict.fromkeys(_names(answer.namespaces)))
                 continue
             target += 1
-            if answer.path.verdict == UNKNOWN or _came(examined, answer):
-                _note(examined, opened, answer)
-    found = [_verdict(item) for item in opened.values() if not (item.untold and (item.network.id, False) in opened)]
+            if answer.path.verdict == UNKNOWN or _came(context, answer):
+                _note(context, opened, answer)
+    found = [
+        _verdict(item) for item in opened.values() if not (item.undetermined and (item.network.id, False) in opened)
+    ]
     found += [*unfollowed(answers, host, BETWEEN), *unread_inside(snapshot)]
     if found:
         return found
@@ -87,26 +89,26 @@ def _judge(examined: AuditContext) -> list[Verdict]:
     return [passed(host, "No container reaches one on another bridge network", evidence)]
 
 
-def _leaves_by_parent(examined: AuditContext, packet: Packet) -> bool:
+def _leaves_by_parent(context: AuditContext, packet: Packet) -> bool:
     """Whether a container sends a packet among the machines outside, by a link that shares one of the host's.
 
     What those reach is for publish.direct-access to say.
     """
-    container = examined.view.containers.get(packet.origin.name)
-    stack = None if container is None else examined.view.stack_of(container)
+    container = context.view.containers.get(packet.origin.name)
+    stack = None if container is None else context.view.stack_of(container)
     link = None if stack is None else stack.link_towards(*parse_address(packet.destination))
     return link is not None and link.kind in _SHARING_KINDS
 
 
-def _came(examined: AuditContext, answer: Answer) -> bool:
+def _came(context: AuditContext, answer: Answer) -> bool:
     """Whether the request came into the container, whatever became of the answer."""
     if answer.path.answered_by.startswith("container "):
         return True
-    door = reached(examined.path(answer.packet), (answer.packet.destination,), answer.packet.port)
+    door = reached(context.path(answer.packet), (answer.packet.destination,), answer.packet.port)
     return door is not None and door.action in ("deliver", "hold")
 
 
-def _note(examined: AuditContext, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
+def _note(context: AuditContext, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
     untold = answer.path.verdict == UNKNOWN
     for namespaces, ports in answer.pairs():
         for target in ports:
@@ -115,21 +117,19 @@ def _note(examined: AuditContext, opened: dict[tuple[str, bool], _Open], answer:
                 continue
             key = (net.network.id, untold)
             if key not in opened:
-                opened[key] = _opened(examined, answer, namespaces[0], target, net.network)
+                opened[key] = _opened(context, answer, namespaces[0], target, net.network)
             item = opened[key]
             item.ports[target.label] = None
             if len(item.askers) <= _NAMED:
                 item.askers.update(dict.fromkeys(_names(namespaces)))
 
 
-def _opened(
-    examined: AuditContext, answer: Answer, namespace: Namespace, target: TargetPort, network: Network
-) -> _Open:
+def _opened(context: AuditContext, answer: Answer, namespace: Namespace, target: TargetPort, network: Network) -> _Open:
     """Told by a packet of these two, which fares like that of its class."""
     packet = replace(
         answer.packet, origin=Origin(CONTAINER, namespace.name), destination=target.address, port=target.port
     )
-    path = examined.path(packet)
+    path = context.path(packet)
     return _Open(network, path.because, answer.path.verdict == UNKNOWN, str(packet))
 
 
@@ -146,7 +146,7 @@ def _verdict(item: _Open) -> Verdict:
     ports, askers = listed(list(item.ports), _NAMED), listed(list(item.askers), _NAMED)
     evidence = {"ports": ports, "from": askers, "packet": item.example, "ends": item.reason}
     resource = resources.network(item.network)
-    if item.untold:
+    if item.undetermined:
         reason = f"whether {item.network.name} is kept apart from other networks depends: {item.reason}"
         return unknown(resource, reason, evidence)
     return failed(
@@ -155,7 +155,7 @@ def _verdict(item: _Open) -> Verdict:
         evidence,
         "A container that was put on a network of its own is open to all others on this host, and so is what it trusts "
         "its network to keep away.",
-        Remedy(
+        Remediation(
             "Where dockerd's rules are missing, restart it; where a rule of somebody else's lets the packets pass "
             "before Docker's drop them, take it out. Containers that are to talk belong on a network that they share"
         ),

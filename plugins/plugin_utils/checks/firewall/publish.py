@@ -14,7 +14,7 @@ from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, HIGH, Remedy, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, HIGH, Remediation, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     ANYWHERE,
@@ -33,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     match_of_published_port,
     place_of_own_rules,
     reached,
-    remedy_of,
+    remediation_of,
     unfollowed,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
@@ -55,7 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     Answer,
 )
 
-_LED, _LOST, _UNTOLD, _MEANT = "led", "lost", "untold", "meant"
+_LED, _LOST, _UNDETERMINED, _MEANT = "led", "lost", "untold", "meant"
 
 _Port = tuple[str, int, str]
 """Name of the container, port inside, protocol."""
@@ -81,16 +81,16 @@ class _Outcome:
 class _Judge:
     """Sorts answers by the ports that they are about."""
 
-    def __init__(self, examined: AuditContext) -> None:
-        self._examined = examined
+    def __init__(self, context: AuditContext) -> None:
+        self._context = context
         self._asked: set[TargetPort] = set()
         self._outer = {
             (link.name, version): routed_addresses(link, version)
             for version in (4, 6)
-            for link in outer_links(examined.snapshot, version)
+            for link in outer_links(context.snapshot, version)
         }
         self.outcomes: dict[_Port, _Outcome] = {}
-        published = [answer for answer in examined.answers.answers if answer.targets.kind == PUBLISHED]
+        published = [answer for answer in context.answers.answers if answer.targets.kind == PUBLISHED]
         for answer in published:
             if answer.source.kind == OUTSIDE and self._is_meant_for_outside(answer):
                 self._add(answer, answer.ports)
@@ -116,20 +116,20 @@ class _Judge:
             at = f"[{answer.at}]" if ":" in answer.at else answer.at
             outcome.add(fate, f"{at}:{target.host_port} from {who}: {reason}{like}")
             if fate == _LOST:
-                outcome.lost.append(self._examined.path(answer.packet))
+                outcome.lost.append(self._context.path(answer.packet))
 
     def _fate(self, answer: Answer) -> tuple[str, str]:
         """The same for all ports of the answer, told by the one that its packet is for."""
         path, namespace = answer.path, answer.targets.first.namespace
         if path.verdict == UNKNOWN:
-            return _UNTOLD, path.because
+            return _UNDETERMINED, path.because
         if path.verdict == DELIVERED:
             return (_LOST, f"{answer.instead} answers instead") if answer.instead else (_LED, path.reason)
-        whole = self._examined.path(answer.packet)
+        whole = self._context.path(answer.packet)
         door = reached(whole, namespace.addresses, answer.targets.first.port)
         if door is not None and door.action != "deliver":
             return _LED, path.reason
-        meant = self._examined.purposes.kept_off(whole)
+        meant = self._context.purposes.kept_off(whole)
         return (_MEANT, meant) if meant else (_LOST, path.reason)
 
 
@@ -142,20 +142,20 @@ def _is_meant_for_host(answer: Answer) -> bool:
     return at == host_ip or (host_ip == ANYWHERE[4] and at.startswith("127."))
 
 
-def _judge_publish(examined: AuditContext) -> list[Verdict]:
-    snapshot = examined.snapshot
+def _judge_publish(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
     host = resources.host(snapshot)
     bindings = sum(bool(port.host_port) for item in running(snapshot) for port in item.published)
     bindings += sum(len(item.routed) for item in running(snapshot))
     if not bindings:
         return [not_applicable(host, "No running container publishes a port")]
-    outcomes = _Judge(examined).outcomes
+    outcomes = _Judge(context).outcomes
     found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
-    doubts = unfollowed(examined.answers, host, FROM_OUTSIDE, FROM_HOST)
+    doubts = unfollowed(context.answers, host, FROM_OUTSIDE, FROM_HOST)
     told = {verdict.resource for verdict in found}
-    unheard = [verdict for item in running(snapshot) for verdict in _unasked(examined, item, outcomes)]
+    unheard = [verdict for item in running(snapshot) for verdict in _unasked(context, item, outcomes)]
     # Where packets were left out, that a port was not asked has that reason.
-    found += [item for item in routed_ports(examined) if item.resource not in told]
+    found += [item for item in _routed_ports(context) if item.resource not in told]
     found += [item for item in unheard if item.resource not in told and (item.outcome == FAIL or not doubts)]
     found += doubts
     if found:
@@ -170,14 +170,14 @@ def _judge_publish(examined: AuditContext) -> list[Verdict]:
 def _verdicts(outcome: _Outcome) -> list[Verdict]:
     target = outcome.target
     resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
-    lost, untold = outcome.told(_LOST), outcome.told(_UNTOLD)
+    lost, untold = outcome.told(_LOST), outcome.told(_UNDETERMINED)
     evidence = {"bindings": _bindings(target), "does not lead there": lost}
     if lost:
         summary = (
             f"Port {target.port}/{target.protocol} of {target.namespace.name} is published, and not reached: {lost[0]}"
         )
         impact = f"Whoever connects to {lost[0].partition(' ')[0]} does not get to {target.namespace.name}."
-        return [failed(resource, summary, evidence, impact, remedy_of(outcome.lost[0]))]
+        return [failed(resource, summary, evidence, impact, remediation_of(outcome.lost[0]))]
     return [unknown(resource, text, {"bindings": _bindings(target)}) for text in untold[:1]]
 
 
@@ -190,13 +190,13 @@ def _bindings(target: TargetPort) -> list[str]:
     ]
 
 
-def _unasked(examined: AuditContext, item: Container, outcomes: dict[_Port, _Outcome]) -> list[Verdict]:
+def _unasked(context: AuditContext, item: Container, outcomes: dict[_Port, _Outcome]) -> list[Verdict]:
     """On ports of a container with a binding to which no packet was sent."""
     found: dict[_Port, Verdict] = {}
     for port in item.published:
         key = (item.name, port.container_port, port.protocol)
         resource = resources.port(item, port.container_port, port.protocol)
-        if port.host_port and _is_absent(examined, port.address):
+        if port.host_port and _is_absent(context, port.address):
             found[key] = _absent(resource, item, port)
         elif port.host_port and key not in outcomes:
             known = port.protocol in TRANSPORTS
@@ -206,12 +206,12 @@ def _unasked(examined: AuditContext, item: Container, outcomes: dict[_Port, _Out
     return list(found.values())
 
 
-def _is_absent(examined: AuditContext, address: str) -> bool:
+def _is_absent(context: AuditContext, address: str) -> bool:
     """Whether the host neither has an address on a link nor takes packets for it by a route."""
     if not address or address in ANYWHERE.values():
         return False
     family, number = parse_address(address)
-    stack = examined.view.host
+    stack = context.view.host
     return number not in stack.numbers(family) and not stack.has_address(family, number)
 
 
@@ -222,7 +222,7 @@ def _absent(resource: Resource, item: Container, port: PublishedPort) -> Verdict
         "which is no address of this host",
         {"binding": str(port)},
         f"Nobody reaches {item.name} there: packets for {port.host_ip} do not come to this host, or are sent on.",
-        Remedy(
+        Remediation(
             f"Give the host the address {port.host_ip} again, or publish the port on one that it has. Where hosts take "
             "turns at the address, this is so on all but one of them: waive it there"
         ),
@@ -243,21 +243,21 @@ PUBLISH = Check(
 )
 
 
-def routed_ports(examined: AuditContext) -> list[Verdict]:
+def _routed_ports(context: AuditContext) -> list[Verdict]:
     """On those that a machine outside does not reach which routes to their network, and those of which it is open."""
     found = []
-    for item in running(examined.snapshot):
+    for item in running(context.snapshot):
         for port in item.routed:
-            addresses = _addresses(examined, item, port)
+            addresses = _addresses(context, item, port)
             by_family = (addresses[family] for family in (4, 6) if addresses[family])
-            verdicts = (_judged(examined, item, port, target) for target in by_family)
+            verdicts = (_judged(context, item, port, target) for target in by_family)
             found += [verdict for verdict in verdicts if verdict is not None][:1]
     return found
 
 
-def _addresses(examined: AuditContext, item: Container, port: RoutedPort) -> dict[int, list[str]]:
+def _addresses(context: AuditContext, item: Container, port: RoutedPort) -> dict[int, list[str]]:
     """The container's addresses on networks that route, by family; none where it is published at the host's."""
-    networks = {network.id: network for network in examined.snapshot.networks}
+    networks = {network.id: network for network in context.snapshot.networks}
     found: dict[int, list[str]] = {4: [], 6: []}
     for endpoint in item.endpoints:
         network = networks.get(endpoint.network_id)
@@ -270,16 +270,16 @@ def _addresses(examined: AuditContext, item: Container, port: RoutedPort) -> dic
     return found
 
 
-def _judged(examined: AuditContext, item: Container, port: RoutedPort, addresses: list[str]) -> Optional[Verdict]:
+def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses: list[str]) -> Optional[Verdict]:
     """On one port, by packets to its addresses of one family: it is published on one of them alone."""
     resource = resources.port(item, port.container_port, port.protocol)
     if port.protocol not in TRANSPORTS:
         return unknown(resource, f"{port}: packets of {port.protocol} are not followed")
     try:
-        paths = {address: examined.path(_packet(address, port)) for address in addresses}
+        paths = {address: context.path(_packet(address, port)) for address in addresses}
     except BadPacketError as error:
         return unknown(resource, f"{port}: {error}")
-    if any(_is_led(examined, item, port, path, tuple(addresses)) for path in paths.values()):
+    if any(_is_led(context, item, port, path, tuple(addresses)) for path in paths.values()):
         return None
     untold = [path.because for path in paths.values() if path.verdict == UNKNOWN]
     if untold:
@@ -287,7 +287,7 @@ def _judged(examined: AuditContext, item: Container, port: RoutedPort, addresses
     lost = list(_texts(paths, port))
     summary = f"Port {port} of {item.name} is published by routing, and not reached: {lost[0]}"
     impact = f"Machines outside that route to the network of {item.name} do not get to it."
-    return failed(resource, summary, {"does not lead there": lost}, impact, remedy_of(paths[addresses[0]]))
+    return failed(resource, summary, {"does not lead there": lost}, impact, remediation_of(paths[addresses[0]]))
 
 
 def _packet(address: str, port: RoutedPort) -> Packet:
@@ -295,13 +295,13 @@ def _packet(address: str, port: RoutedPort) -> Packet:
     return Packet(Origin(OUTSIDE), address, port.protocol, port.container_port)
 
 
-def _is_led(examined: AuditContext, item: Container, port: RoutedPort, path: Path, addresses: tuple[str, ...]) -> bool:
+def _is_led(context: AuditContext, item: Container, port: RoutedPort, path: Path, addresses: tuple[str, ...]) -> bool:
     """Whether it comes to the container, or is kept off on purpose."""
     if path.verdict == DELIVERED:
         return path.answered_by.startswith(f"container {item.name}")
     door = reached(path, addresses, port.container_port)
     refused = door is not None and door.action != "deliver"
-    return refused or (path.verdict != UNKNOWN and bool(examined.purposes.kept_off(path)))
+    return refused or (path.verdict != UNKNOWN and bool(context.purposes.kept_off(path)))
 
 
 def _texts(paths: dict[str, Path], port: RoutedPort) -> Iterator[str]:
@@ -313,30 +313,30 @@ def _texts(paths: dict[str, Path], port: RoutedPort) -> Iterator[str]:
 _NAMED = 3
 
 
-def _judge_bypass(examined: AuditContext) -> list[Verdict]:
-    host = resources.host(examined.snapshot)
+def _judge_bypass(context: AuditContext) -> list[Verdict]:
+    host = resources.host(context.snapshot)
     outside = [
         answer
-        for answer in examined.answers.answers
+        for answer in context.answers.answers
         if answer.source.kind == OUTSIDE and answer.targets.kind == PUBLISHED
     ]
-    doubts = unfollowed(examined.answers, host, FROM_OUTSIDE)
+    doubts = unfollowed(context.answers, host, FROM_OUTSIDE)
     if not outside and not doubts:
         return [not_applicable(host, "No port is published that machines outside could ask for")]
     ports: dict[str, list[tuple[TargetPort, Exposed]]] = {}
-    for exposed in examined.exposed:
+    for exposed in context.exposed:
         if exposed.kind == DENIED_BY_HOST:
             for target in exposed.ports:
                 ports.setdefault(target.label, []).append((target, exposed))
-    found = [_failed(members, examined.snapshot.engine) for members in ports.values()]
-    found += [*_untold(outside, ports), *doubts]
+    found = [_failed(members, context.snapshot.engine) for members in ports.values()]
+    found += [*_undetermined(outside, ports), *doubts]
     if found:
         return found
     number = len({target.label for answer in outside for target in answer.ports})
     return [passed(host, "No rule of the host denies a port that Docker publishes all the same", {"ports": number})]
 
 
-def _untold(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
+def _undetermined(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
     found: dict[str, Verdict] = {}
     for answer in outside:
         if answer.path.verdict != UNKNOWN:
@@ -371,7 +371,7 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Optional[Engine])
         evidence,
         "Whoever set up that firewall believes the port to be closed. Docker translates the address before chain INPUT "
         "is asked, so that rule never sees the packet.",
-        Remedy(
+        Remediation(
             "A human decides who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
             f"or put the rule into {place_of_own_rules(engine)}, where the original port is matched by "
             f"{match_of_published_port(engine)}"

@@ -131,10 +131,10 @@ def test_what_unpacks_to_more_than_is_taken_is_no_answer() -> None:
 def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
-    def judge(examined: AuditContext, detail: str) -> dict[str, Any]:
+    def judge(context: AuditContext, detail: str) -> dict[str, Any]:
         while os.getpid() != parent:
             pass
-        return judged(examined, detail)
+        return judged(context, detail)
 
     monkeypatch.setattr(docker_netcheck, "judged", judge)
     result = run(Told(), judge_timeout=1)
@@ -146,10 +146,10 @@ def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.Monk
 def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
-    def judge(examined: AuditContext, detail: str) -> dict[str, Any]:
+    def judge(context: AuditContext, detail: str) -> dict[str, Any]:
         if os.getpid() != parent:
             bytearray(2 * MEMORY)
-        return judged(examined, detail)
+        return judged(context, detail)
 
     monkeypatch.setattr(docker_netcheck, "judged", judge)
     result = run(Told())
@@ -161,10 +161,10 @@ def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pyte
 def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
-    def judge(examined: AuditContext, detail: str) -> dict[str, Any]:
+    def judge(context: AuditContext, detail: str) -> dict[str, Any]:
         if os.getpid() != parent:
             raise KeyError("nobody foresaw it")
-        return judged(examined, detail)
+        return judged(context, detail)
 
     monkeypatch.setattr(docker_netcheck, "judged", judge)
     result = run(Told())

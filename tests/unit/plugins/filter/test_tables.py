@@ -19,7 +19,7 @@ FINDING: dict[str, Any] = {
     "summary": "agent shares the host's network",
     "evidence": [],
     "impact": "",
-    "remedy": {"text": "Decide.", "module": None, "args": []},
+    "remediation": {"text": "Decide.", "module": None, "args": []},
 }
 
 findings_table = FindingsTable().filters()["findings_table"]
@@ -52,7 +52,7 @@ def test_what_is_no_finding_is_refused_with_its_place(made: Any, data: Any) -> N
 def test_a_plan_comes_from_plain_findings() -> None:
     mended = {
         **FINDING,
-        "remedy": {"text": "On.", "module": "ip_forward", "args": [{"name": "families", "value": ["ipv4"]}]},
+        "remediation": {"text": "On.", "module": "ip_forward", "args": [{"name": "families", "value": ["ipv4"]}]},
     }
     assert repair_plan([FINDING, mended], proxy_in_force=True) == {
         "modules": {"ip_forward": {"families": ["ipv4"]}},
@@ -85,6 +85,8 @@ def test_a_waiver_is_unused_where_no_host_uses_it() -> None:
     assert unused_waivers([bound]) == [
         "waiver that covers nothing: a.b where kind == 'port' on web*, db1 (netops: known)"
     ]
-    lost = {**FINDING, "remedy": {"text": "On.", "module": "ip_forward", "args": [{"name": "window", "value": 3}]}}
-    with pytest.raises(AnsibleFilterError, match=r"repair_plan: the remedy of mode\.host gives window to ip_forward, "):
+    lost = {**FINDING, "remediation": {"text": "On.", "module": "ip_forward", "args": [{"name": "window", "value": 3}]}}
+    with pytest.raises(
+        AnsibleFilterError, match=r"repair_plan: the remediation of mode\.host gives window to ip_forward, "
+    ):
         repair_plan([lost])

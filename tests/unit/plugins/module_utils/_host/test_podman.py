@@ -40,13 +40,13 @@ def test_podman_that_serves_the_socket_is_asked_and_no_check_passes(
     assert snapshot.engine is not None
     assert (snapshot.engine.flavor, snapshot.engine.version) == ("podman", "4.9.3")
     assert snapshot.networks == []
-    examined = AuditContext(snapshot, Settings("disabled"))
-    findings = {item.check: item for item in run_checks(examined)}
+    context = AuditContext(snapshot, Settings("disabled"))
+    findings = {item.check: item for item in run_checks(context)}
     for check, finding in findings.items():
         about_dockerd = check.startswith(("daemon.", "proxy.", "hairpin."))
         assert finding.outcome == ("not_applicable" if about_dockerd else "unknown")
         assert f"Podman 4.9.3 answers at {address}" in finding.summary
-    assert "Podman 4.9.3" in examined.matrix.problems[0]
+    assert "Podman 4.9.3" in context.matrix.problems[0]
 
 
 def test_a_socket_of_podman_that_nobody_serves_is_left_alone(bare: Path) -> None:

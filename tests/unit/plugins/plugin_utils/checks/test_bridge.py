@@ -64,8 +64,8 @@ def test_without_docker_proxy_bridged_packets_must_meet_the_rules() -> None:
     finding = only(host.snapshot(), "bridge.netfilter")
     assert (finding.outcome, finding.severity) == ("fail", "high")
     assert "time out" in finding.impact
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("bridge_hairpin", {"state": "auto"})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("bridge_hairpin", {"state": "auto"})
 
 
 def test_forbidden_traffic_must_meet_the_rule_that_forbids_it() -> None:
@@ -89,9 +89,9 @@ def test_a_module_that_is_not_loaded_is_for_a_human() -> None:
     del host.sysctls[NETFILTER]
     finding = only(host.snapshot(), "bridge.netfilter")
     assert f"{NETFILTER} is absent" in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "modprobe br_netfilter" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "modprobe br_netfilter" in finding.remediation.text
 
 
 def test_ipv6_has_a_setting_of_its_own() -> None:
@@ -127,8 +127,8 @@ def test_a_bridge_that_routes_loopback_unguarded_is_found_whatever_the_mode() ->
         finding = only(loopback_host(proxy=proxy, routes=True).snapshot(), "bridge.route-localnet")
         assert (finding.outcome, finding.severity) == ("fail", "medium")
         assert finding.resource.name == "br-000000000000"
-        assert finding.remedy is not None
-        assert finding.remedy.module == "bridge_hairpin"
+        assert finding.remediation is not None
+        assert finding.remediation.module == "bridge_hairpin"
         assert "127.0.0.1" in finding.impact
 
 
@@ -158,8 +158,8 @@ def test_the_setting_for_all_is_not_dockerds_doing() -> None:
     host.sysctls["net.ipv4.conf.all.route_localnet"] = "1"
     finding = only(host.snapshot(), "bridge.route-localnet")
     assert finding.outcome == "fail"
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
     host.own_rules = dict(GUARD)
     assert only(host.snapshot(), "bridge.route-localnet").outcome == "pass"
 
@@ -244,8 +244,8 @@ def test_a_manager_of_dockers_interfaces_is_found_with_its_file() -> None:
     )
     assert [(item.outcome, item.resource.name) for item in findings] == [("fail", "docker0"), ("fail", "veth5")]
     assert "\x1b" not in str(findings[0].evidence)
-    assert findings[1].remedy is not None
-    assert "NetworkManager/conf.d" in findings[1].remedy.text
+    assert findings[1].remediation is not None
+    assert "NetworkManager/conf.d" in findings[1].remediation.text
 
 
 def test_a_manager_that_leaves_them_alone_passes() -> None:
@@ -277,9 +277,9 @@ def test_endpoints_that_send_more_than_the_uplink_takes_are_found() -> None:
     finding = only(sized(1500, 1420), "bridge.mtu")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "front")
     assert finding.evidence["containers"] == ["web"]
-    assert finding.remedy is not None
-    assert finding.remedy.module == "bridge_network"
-    assert finding.remedy.args == {"networks": [{"name": "front", "mtu": 1420}]}
+    assert finding.remediation is not None
+    assert finding.remediation.module == "bridge_network"
+    assert finding.remediation.args == {"networks": [{"name": "front", "mtu": 1420}]}
     assert only(sized(1500, 1500), "bridge.mtu").outcome == "pass"
     assert only(sized(1400, 1500), "bridge.mtu").outcome == "pass"
 
@@ -293,9 +293,9 @@ def test_the_default_bridge_is_for_a_human() -> None:
     options = {"com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.name": FRONT}
     networks = [replace(item, options=options) if item.name == "front" else item for item in snapshot.networks]
     finding = only(replace(snapshot, networks=networks), "bridge.mtu")
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "mtu to 1420 in daemon.json" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "mtu to 1420 in daemon.json" in finding.remediation.text
 
 
 def test_the_way_is_that_of_the_routes_and_not_of_the_first_uplink() -> None:

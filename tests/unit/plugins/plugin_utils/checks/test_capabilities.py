@@ -32,8 +32,8 @@ def test_what_dockerd_gives_by_default_passes_and_net_raw_counts_where_it_is_for
     (finding,) = judge(host, "NET_ADMIN", "NET_RAW")
     assert (finding.outcome, finding.resource.name) == ("fail", "web")
     assert "web can have NET_RAW" in finding.summary
-    assert finding.remedy is not None
-    assert "--cap-drop NET_RAW" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "--cap-drop NET_RAW" in finding.remediation.text
 
 
 def test_a_privileged_container_is_found_by_its_bounding_set() -> None:

@@ -35,8 +35,8 @@ def test_hairpin_missing_names_container_port_and_addresses() -> None:
     assert "veth5" in finding.summary
     assert "[" not in finding.summary, "without an IPv6 address no hairpin leads there"
     assert finding.evidence[f"hairpin of veth5 on br-{identity('front')[:12]}"] == "off"
-    assert finding.remedy is not None
-    assert finding.remedy.module == "bridge_hairpin"
+    assert finding.remediation is not None
+    assert finding.remediation.module == "bridge_hairpin"
 
 
 def test_a_container_with_ipv6_misses_its_ipv6_address_as_well() -> None:
@@ -99,9 +99,9 @@ def test_the_proxy_is_judged_by_what_is_wanted(wanted: str, in_force: bool, outc
     finding = only(SyntheticHost(proxy=in_force), "proxy.enabled", wanted)
     assert finding.outcome == outcome
     if outcome == "fail":
-        assert finding.remedy is not None
-        assert finding.remedy.module == "userland_proxy"
-        assert finding.remedy.args == {"state": wanted}
+        assert finding.remediation is not None
+        assert finding.remediation.module == "userland_proxy"
+        assert finding.remediation.args == {"state": wanted}
 
 
 def test_configured_and_not_in_force_is_pending_with_its_place() -> None:
@@ -110,8 +110,8 @@ def test_configured_and_not_in_force_is_pending_with_its_place() -> None:
     assert finding.outcome == "fail"
     assert "configured off and not in force" in finding.summary
     assert finding.evidence["configured"] == "/etc/docker/daemon.json:2: userland-proxy: False"
-    assert finding.remedy is not None
-    assert finding.remedy.args == {"state": "disabled"}
+    assert finding.remediation is not None
+    assert finding.remediation.args == {"state": "disabled"}
 
 
 def test_pending_sees_flags_and_the_default() -> None:
@@ -136,9 +136,9 @@ def test_memory_is_one_finding_with_count_total_and_each() -> None:
     assert finding.summary == "2 processes of docker-proxy, 2.0 MiB in all, 1.0 MiB each"
     assert finding.evidence["PSS in bytes"] == 2097152
     assert finding.evidence["by process"]["2001"] == "[::]:80 -> 10.88.1.2:8080/tcp, 1.0 MiB"
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    wanted_off = only(host, "proxy.memory", "disabled").remedy
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    wanted_off = only(host, "proxy.memory", "disabled").remediation
     assert wanted_off is not None
     assert wanted_off.module == "userland_proxy"
 
@@ -262,17 +262,20 @@ def test_live_restore_is_what_the_daemon_says() -> None:
     assert only(SyntheticHost(), "daemon.live-restore").outcome == "pass"
     finding = only(SyntheticHost(engine={}).daemon_json(b"{}"), "daemon.live-restore")
     assert (finding.outcome, finding.severity, finding.summary) == ("fail", "low", "live-restore is not in force")
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"config": {"live-restore": True}})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == (
+        "daemon_config",
+        {"config": {"live-restore": True}},
+    )
 
 
 def test_live_restore_that_a_flag_turns_off_is_for_a_human() -> None:
     """In the file as well, dockerd would not start."""
     host = SyntheticHost(engine={}, argv=["dockerd", "--live-restore=false"]).daemon_json(b"{}")
     finding = only(host, "daemon.live-restore")
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "--live-restore=false" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "--live-restore=false" in finding.remediation.text
 
 
 def test_live_restore_configured_and_not_in_force_says_so_and_why() -> None:
@@ -282,8 +285,8 @@ def test_live_restore_configured_and_not_in_force_says_so_and_why() -> None:
     host = SyntheticHost(engine={}).daemon_json(b'{"live-restore": true,\n "userland-proxy": true}')
     finding = only(host, "daemon.live-restore")
     assert "makes every reload of dockerd fail" in finding.summary
-    assert finding.remedy is not None
-    assert "/etc/docker/daemon.json:2:2" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "/etc/docker/daemon.json:2:2" in finding.remediation.text
 
 
 def test_live_restore_in_force_and_configured_no_more_is_said() -> None:
@@ -303,8 +306,8 @@ def test_the_proxy_written_out_blocks_reloads_from_25_on() -> None:
     finding = only(SyntheticHost().daemon_json(text), "daemon.reload-blocked")
     assert (finding.outcome, finding.severity) == ("fail", "medium")
     assert finding.resource.name == "/etc/docker/daemon.json:2:3"
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("userland_proxy", {"state": "enabled"})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("userland_proxy", {"state": "enabled"})
     assert only(SyntheticHost(version="20.10.24").daemon_json(text), "daemon.reload-blocked").outcome == "pass"
 
 

@@ -31,7 +31,7 @@ ITEMS_OF_CHECKS = {
     "mode.host": "HOST_NETWORK",
     "network.default-bridge": "DEFAULT_BRIDGE",
     "network.icc": "ICC",
-    "network.overlay-plain": "OVERLAY_ENCRYPTED",
+    "network.overlay-unencrypted": "OVERLAY_ENCRYPTED",
     "proxy.enabled": "USERLAND_PROXY",
     "publish.privileged": "PRIVILEGED_PORTS",
     "publish.wildcard": "BOUND_TO_INTERFACE",

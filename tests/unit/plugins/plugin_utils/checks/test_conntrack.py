@@ -41,8 +41,8 @@ def test_flows_to_an_address_that_nobody_has_are_one_finding() -> None:
     assert "8 flows" in finding.summary
     assert "no running container has 10.88.1.9" in finding.summary
     assert finding.evidence["from"][-1] == "and 3 more"
-    assert finding.remedy is not None
-    assert finding.remedy.text == "conntrack -D -p udp --orig-port-dst 5353 --reply-src 10.88.1.9"
+    assert finding.remediation is not None
+    assert finding.remediation.text == "conntrack -D -p udp --orig-port-dst 5353 --reply-src 10.88.1.9"
 
 
 def test_a_flow_to_the_address_that_another_container_has_now() -> None:

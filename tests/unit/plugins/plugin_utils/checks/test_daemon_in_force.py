@@ -65,8 +65,8 @@ def test_icc_that_waits_for_a_start_is_judged_by_the_live_network() -> None:
     assert (finding.outcome, finding.resource.name) == ("fail", "/etc/docker/daemon.json: icc")
     assert finding.summary == "icc: false is configured, and true is in force"
     assert finding.evidence["/etc/docker/daemon.json:2"] == "icc: false"
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
 
 
 def test_a_key_that_was_taken_out_is_in_force_still() -> None:
@@ -74,24 +74,24 @@ def test_a_key_that_was_taken_out_is_in_force_still() -> None:
     host.engine["settings"] = {"debug": True}
     finding = pending(host)
     assert "debug is not set, and true is in force" in finding.summary
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"absent": ["debug"]})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["debug"]})
 
 
-def test_a_reloadable_key_is_mended_by_the_module() -> None:
+def test_a_reloadable_key_is_remediated_by_the_module() -> None:
     host = SyntheticHost().daemon_json(b'{"labels": ["a=b"]}')
     host.engine["settings"] = {"labels": []}
     finding = pending(host)
-    assert finding.remedy is not None
-    assert finding.remedy.args == {"config": {"labels": ["a=b"]}}
+    assert finding.remediation is not None
+    assert finding.remediation.args == {"config": {"labels": ["a=b"]}}
 
 
 def test_address_pools_that_wait_for_a_start() -> None:
     host = SyntheticHost().daemon_json(b'{"default-address-pools": [{"Base": "10.200.0.0/16", "size": 24}]}')
     finding = pending(host)
     assert finding.resource.name == "/etc/docker/daemon.json: default-address-pools"
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"restart": "always"})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"restart": "always"})
     host.engine["address_pools"] = [ConfiguredPool("10.200.0.0/16", 24)]
     assert pending(host).outcome == "pass"
     assert pending(host.daemon_json(b"{}")).outcome == "fail"
@@ -103,8 +103,8 @@ def test_other_flags_at_the_next_start_are_named() -> None:
     finding = pending(host, service=unit)
     assert "docker.service starts dockerd with other flags than it runs with: --mtu" in finding.summary
     assert "--live-restore" not in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.args == {"restart": "always"}
+    assert finding.remediation is not None
+    assert finding.remediation.args == {"restart": "always"}
 
 
 def test_what_has_checks_of_its_own_is_left_to_them() -> None:
@@ -144,8 +144,8 @@ def test_who_else_may_change_daemon_json_is_said(changes: dict[str, int], words:
     finding = only(host, "daemon.permissions")
     assert finding.outcome == "fail"
     assert words in finding.summary
-    assert finding.remedy is not None
-    assert "chown 0:0 /etc/docker/daemon.json; chmod 0644 /etc/docker/daemon.json" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "chown 0:0 /etc/docker/daemon.json; chmod 0644 /etc/docker/daemon.json" in finding.remediation.text
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o600, 0o400])

@@ -16,7 +16,7 @@ from tests.unit.recorded_host import NAMES, recorded_host
 # What was done to the host on purpose, or comes with an engine that nobody configured. Only web listens, on port 80.
 FAULTS = {
     "publish.wildcard": 3,
-    "publish.dead": 3,
+    "publish.no-listener": 3,
     "network.default-bridge": 1,
     "network.icc": 1,
     "mode.host": 1,
@@ -43,9 +43,9 @@ def test_a_host_of_engine_29_fails_for_its_faults_and_nothing_else(name: str) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_rules_of_ones_own_belong_where_the_engine_leaves_them_a_place(name: str) -> None:
     for item in run_checks(AuditContext(recorded_host(name), Settings(checks=("publish.wildcard",)))):
-        assert item.remedy is not None
-        assert ("DOCKER-USER" in item.remedy.text) is name.startswith("iptables")
-        assert ("hook forward" in item.remedy.text) is name.startswith("nftables")
+        assert item.remediation is not None
+        assert ("DOCKER-USER" in item.remediation.text) is name.startswith("iptables")
+        assert ("hook forward" in item.remediation.text) is name.startswith("nftables")
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("nftables")])
@@ -58,6 +58,6 @@ def test_what_restarts_mend_of_the_nftables_backend(name: str) -> None:
     moved = [replace(space, links=[]) if space.inode == web.netns else space for space in snapshot.container_namespaces]
     gone = replace(snapshot, containers=[renamed, *others], container_namespaces=moved)
     found = run_checks(AuditContext(gone, Settings(checks=("firewall.stale",))))
-    remedies = [item.remedy.text for item in found if item.outcome == "fail" and item.remedy is not None]
-    assert remedies
-    assert all(text.startswith("A restart of dockerd empties its own chains") for text in remedies)
+    remediations = [item.remediation.text for item in found if item.outcome == "fail" and item.remediation is not None]
+    assert remediations
+    assert all(text.startswith("A restart of dockerd empties its own chains") for text in remediations)

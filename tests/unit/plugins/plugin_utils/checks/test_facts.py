@@ -99,7 +99,7 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
         host = SyntheticHost()
         for number in range(containers):
             host.container(f"c{number}", publish=(f"0.0.0.0|{number}|80/tcp",))
-        examined = AuditContext(host.snapshot(), Settings())
+        context = AuditContext(host.snapshot(), Settings())
         events = 0
 
         def count(*dummy: Any) -> None:
@@ -108,8 +108,8 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
 
         sys.setprofile(count)
         try:
-            run_checks(examined)
-            facts_of(examined)
+            run_checks(context)
+            facts_of(context)
         finally:
             sys.setprofile(None)
         return events

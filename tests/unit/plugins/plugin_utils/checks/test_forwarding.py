@@ -51,9 +51,9 @@ def test_forwarding_off_everywhere_is_one_finding_for_the_host() -> None:
     finding = only(host.snapshot(), "forwarding.ipv4")
     assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "high", "host")
     assert finding.evidence["net.ipv4.ip_forward"] == "0"
-    assert finding.remedy is not None
-    assert finding.remedy.module == "ip_forward"
-    assert finding.remedy.args == {"state": "present", "families": ["ipv4"]}
+    assert finding.remediation is not None
+    assert finding.remediation.module == "ip_forward"
+    assert finding.remediation.args == {"state": "present", "families": ["ipv4"]}
 
 
 def test_one_closed_bridge_is_found_though_ip_forward_is_1() -> None:
@@ -61,8 +61,8 @@ def test_one_closed_bridge_is_found_though_ip_forward_is_1() -> None:
     finding = only(closed(SyntheticHost(), bridge).snapshot(), "forwarding.ipv4")
     assert (finding.resource.kind, finding.resource.name) == ("interface", bridge)
     assert "network front" in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.module == "ip_forward"
+    assert finding.remediation is not None
+    assert finding.remediation.module == "ip_forward"
 
 
 def test_a_closed_uplink_is_for_a_human() -> None:
@@ -70,9 +70,9 @@ def test_a_closed_uplink_is_for_a_human() -> None:
     finding = only(closed(host, "eth0.100").snapshot(), "forwarding.ipv4")
     assert finding.resource.name == "eth0.100"
     assert finding.evidence == {"net.ipv4.ip_forward": "1", "net.ipv4.conf.eth0/100.forwarding": "0"}
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "interfaces: [eth0.100]" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "interfaces: [eth0.100]" in finding.remediation.text
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_forwarding_that_dockerd_turns_on_at_its_start_is_persistent() -> None:
     for running in ("1", "0"):
         host.sysctls["net.ipv4.ip_forward"] = running
         finding = only(host.snapshot(), "forwarding.persistent")
-        assert (finding.outcome, finding.remedy) == ("pass", None)
+        assert (finding.outcome, finding.remediation) == ("pass", None)
         assert "dockerd does, when it starts" in finding.summary
 
 
@@ -183,16 +183,16 @@ def test_default_0_closes_the_bridges_that_are_yet_to_be_made() -> None:
     host.sysctls["net.ipv4.conf.default.forwarding"] = "0"
     finding = only(host.snapshot(), "forwarding.ipv4")
     assert (finding.outcome, finding.resource.name) == ("fail", "default")
-    assert finding.remedy is not None
-    assert finding.remedy.module == "ip_forward"
+    assert finding.remediation is not None
+    assert finding.remediation.module == "ip_forward"
 
 
 def test_ipv6_is_judged_by_the_one_setting_that_the_kernel_asks() -> None:
     host = with_ipv6(forwarding="0")
     finding = only(host.snapshot(), "forwarding.ipv6")
     assert (finding.outcome, finding.severity) == ("fail", "high")
-    assert finding.remedy is not None
-    assert finding.remedy.args == {"state": "present", "families": ["ipv6"]}
+    assert finding.remediation is not None
+    assert finding.remediation.args == {"state": "present", "families": ["ipv6"]}
     # Those of interfaces say whether the host is a router there, and stop no packet.
     host = with_ipv6()
     host.sysctls["net.ipv6.conf.eth0.forwarding"] = "0"
@@ -211,13 +211,13 @@ def test_a_network_that_does_not_use_its_ipv6_subnet_needs_no_forwarding() -> No
 def test_both_families_that_boot_turns_off_are_one_finding() -> None:
     host = with_ipv6().boot_file("/etc/sysctl.d/60-x.conf", f"{ALL6} = 0")
     finding = only(host.snapshot(), "forwarding.persistent")
-    assert finding.remedy is not None
-    assert finding.remedy.args["families"] == ["ipv6"]
+    assert finding.remediation is not None
+    assert finding.remediation.args["families"] == ["ipv6"]
     assert "IPv6 forwarding is on, and boot turns it off" in finding.summary
     host.boot_file("/etc/sysctl.d/70-x.conf", OFF)
     finding = only(host.snapshot(), "forwarding.persistent")
-    assert finding.remedy is not None
-    assert finding.remedy.args["families"] == ["ipv4", "ipv6"]
+    assert finding.remediation is not None
+    assert finding.remediation.args["families"] == ["ipv4", "ipv6"]
     host.boot_file("/etc/sysctl.d/99-x.conf", f"net.ipv4.ip_forward = 1\n{ALL6} = 1")
     assert only(host.snapshot(), "forwarding.persistent").outcome == "pass"
 
@@ -246,8 +246,8 @@ def test_who_routes_between_its_uplinks_by_policy_alone_is_open() -> None:
     finding = only(routed(two_uplinks()), "forwarding.open-router")
     assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "high", "host")
     assert "from eth0 to lan1 (IPv4), from lan1 to eth0 (IPv4)" in finding.summary
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args["families"]) == ("ip_forward", ["ipv4"])
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args["families"]) == ("ip_forward", ["ipv4"])
     assert only(routed(two_uplinks("DROP")), "forwarding.open-router").outcome == "pass"
 
 
@@ -315,9 +315,9 @@ def test_a_rule_about_nobody_is_no_wish_and_for_a_human() -> None:
     host = two_uplinks("DROP", own_rules={("filter", "FORWARD"): ["-j ACCEPT"]})
     finding = only(routed(host), "forwarding.open-router")
     assert finding.outcome == "fail"
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "-A FORWARD -j ACCEPT" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "-A FORWARD -j ACCEPT" in finding.remediation.text
 
 
 @pytest.mark.parametrize("driver", ["nftables", "iptables+firewalld"])
@@ -325,9 +325,9 @@ def test_where_the_policy_is_not_the_place_a_human_mends_it(driver: str) -> None
     snapshot = routed(two_uplinks())
     assert snapshot.engine is not None
     snapshot = replace(snapshot, engine=replace(snapshot.engine, firewall_driver=driver))
-    remedy = only(snapshot, "forwarding.open-router").remedy
-    assert remedy is not None
-    assert (remedy.module, driver in remedy.text) == (None, True)
+    remediation = only(snapshot, "forwarding.open-router").remediation
+    assert remediation is not None
+    assert (remediation.module, driver in remediation.text) == (None, True)
 
 
 def test_a_match_that_nobody_knows_leaves_it_open() -> None:
@@ -378,9 +378,9 @@ def advertised(accept_ra: str, forwarding: str = "1", *, has_route: bool = True)
 def test_an_uplink_that_hears_no_advertisements_any_more_is_found(has_route: bool) -> None:
     finding = only(advertised("1", has_route=has_route).snapshot(), "forwarding.accept-ra")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "eth1")
-    assert finding.remedy is not None
-    assert finding.remedy.module == "ip_forward"
-    assert finding.remedy.args["router_advertisements"] == "keep"
+    assert finding.remediation is not None
+    assert finding.remediation.module == "ip_forward"
+    assert finding.remediation.args["router_advertisements"] == "keep"
 
 
 @pytest.mark.parametrize(("accept_ra", "forwarding", "outcome"), [

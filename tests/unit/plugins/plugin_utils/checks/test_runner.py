@@ -70,7 +70,7 @@ def test_every_check_has_at_least_one_finding_with_all_its_parts(host: Synthetic
         if finding.outcome == "fail":
             assert finding.evidence
             assert finding.impact
-            assert finding.remedy is not None
+            assert finding.remediation is not None
         assert from_plain(Finding, to_plain(finding)) == finding
 
 
@@ -228,7 +228,7 @@ def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> N
     (orphan,) = (item for item in findings if item.check == "proxy.orphan")
     assert orphan.outcome == "unknown"
     assert orphan.summary.startswith("Not judged: containers came and went, when this was seen: docker-proxy")
-    assert orphan.remedy is None
+    assert orphan.remediation is None
     assert ("proxy.orphan", orphan.resource.name) in {
         (item.check, item.resource.name)
         for item in run_checks(AuditContext(replace(restless, container_churn=""), Settings()))
@@ -254,7 +254,7 @@ def test_an_error_in_a_check_leaves_that_check_unknown_and_is_told(
     assert others == [to_plain(item) for item in whole if item.check != "publish.wildcard"]
     (defect,) = result["defects"]
     assert defect["parts"] == ["check publish.wildcard"]
-    assert re.fullmatch(r"plugin_utils/checks/examined\.py:\d+|plugin_utils/checks/runner\.py:\d+", defect["place"])
+    assert re.fullmatch(r"plugin_utils/checks/context\.py:\d+|plugin_utils/checks/runner\.py:\d+", defect["place"])
     assert defect["error"].startswith(f"{error.__name__}: https://********@192.0.2.1/ \\x1b[31mxxx")
     assert len(defect["error"]) < 200
 

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     AppliedWaiver,
     Finding,
-    Remedy,
+    Remediation,
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline_table import (
@@ -18,13 +18,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline
     baseline_table,
 )
 
-HAIRPIN = Remedy("Turn hairpin on.", module="bridge_hairpin")
+HAIRPIN = Remediation("Turn hairpin on.", module="bridge_hairpin")
 
 
 def finding(
-    outcome: str, check: str = "hairpin.missing", name: str = "web", remedy: Optional[Remedy] = HAIRPIN
+    outcome: str, check: str = "hairpin.missing", name: str = "web", remediation: Optional[Remediation] = HAIRPIN
 ) -> Finding:
-    return Finding(check, outcome, "high", Resource("container", name), f"{name}: {outcome}", remedy=remedy)
+    return Finding(check, outcome, "high", Resource("container", name), f"{name}: {outcome}", remediation=remediation)
 
 
 def repairs(**results: dict[str, Any]) -> dict[str, Repair]:
@@ -39,7 +39,7 @@ def rows(lines: list[str]) -> list[str]:
 
 def test_a_repair_shows_before_and_after() -> None:
     done = repairs(bridge_hairpin={"changed": True, "actions": ["turned hairpin on for veth1"]})
-    lines = baseline_table(Run([finding("fail")], [finding("pass", remedy=None)], done), 120)
+    lines = baseline_table(Run([finding("fail")], [finding("pass", remediation=None)], done), 120)
     assert " ".join(rows(lines)[0].split()) == "hairpin.missing high container web FAIL pass repaired by bridge_hairpin"
     assert "* bridge_hairpin: turned hairpin on for veth1" in lines
     assert lines[-1] == "1 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
@@ -65,8 +65,8 @@ def test_check_mode_says_what_one_module_does_for_another(hairpin: dict[str, Any
 
 
 def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
-    remedy = Remedy("Write it.", "daemon_config", {"config": {"live-restore": True}})
-    before = [finding("fail", "daemon.live-restore", remedy=remedy)]
+    remediation = Remediation("Write it.", "daemon_config", {"config": {"live-restore": True}})
+    before = [finding("fail", "daemon.live-restore", remediation=remediation)]
     done = repairs(daemon_config={"changed": True})
     waiting = {"daemon.live-restore": "harden_live_restore: enable"}
     for check_mode in (True, False):
@@ -88,7 +88,7 @@ def test_what_is_waived_is_named_apart_and_counted() -> None:
 
 
 def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
-    remedy = Remedy("Turn the proxy off.", module="userland_proxy")
+    remediation = Remediation("Turn the proxy off.", module="userland_proxy")
     result = {
         "changed": False,
         "failed": False,
@@ -96,7 +96,7 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
         "msg": "It stops web. Consent with on_disruption: allow",
         "consents": {"on_disruption": "allow"},
     }
-    before = [finding("fail", "proxy.enabled", remedy=remedy)]
+    before = [finding("fail", "proxy.enabled", remediation=remediation)]
     lines = baseline_table(Run(before, None, repairs(daemon_config=result)), 120)
     assert "not done: daemon_config refused, see below" in rows(lines)[0]
     assert "* daemon_config refused: It stops web. Consent with on_disruption: allow" in lines
@@ -141,7 +141,7 @@ def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words
 
 
 def test_what_no_module_repairs_is_for_a_human() -> None:
-    before = [finding("fail", "mode.host", remedy=Remedy("Decide whether it needs the host's network."))]
+    before = [finding("fail", "mode.host", remediation=Remediation("Decide whether it needs the host's network."))]
     lines = baseline_table(Run(before, None, {}), 140)
     assert "for a human, see below" in rows(lines)[0]
     assert "* mode.host: web: fail. Decide whether it needs the host's network." in lines
@@ -204,8 +204,8 @@ def test_a_check_that_judges_only_afterwards_shows_both() -> None:
 
 
 def test_what_no_module_was_run_for_can_be_repaired_by_one_all_the_same() -> None:
-    before = [finding("fail", "firewall.egress", remedy=Remedy("Look."))]
-    after = [finding("pass", "firewall.egress", remedy=None)]
+    before = [finding("fail", "firewall.egress", remediation=Remediation("Look."))]
+    after = [finding("pass", "firewall.egress", remediation=None)]
     lines = baseline_table(Run(before, after, repairs(daemon_config={"changed": True})), 120)
     assert "FAIL    pass   repaired with the rest" in rows(lines)[0]
 

@@ -8,7 +8,7 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     AppliedWaiver,
     Finding,
-    Remedy,
+    Remediation,
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
@@ -23,9 +23,9 @@ def finding(
     outcome: str = "fail",
     severity: str = "medium",
     name: str = "web",
-    remedy: Optional[Remedy] = None,
+    remediation: Optional[Remediation] = None,
 ) -> Finding:
-    return Finding(check, outcome, severity, Resource("container", name), f"{name} is so", remedy=remedy)
+    return Finding(check, outcome, severity, Resource("container", name), f"{name} is so", remediation=remediation)
 
 
 def texts(findings: list[Finding], width: int) -> list[str]:
@@ -74,7 +74,7 @@ def test_what_is_waived_stays_visible_with_its_reason_and_counts_apart() -> None
         "  publish.wildcard  container web  medium, until 2099-12-31 by netops: edge host. web is so"
     )
     assert lines[-1] == "1 failed, 1 waived, 0 unknown, 0 to note, 0 passed, 0 not applicable."
-    assert "Remediation:" not in texts([replace(waived, remedy=Remedy("Do."))], 100)
+    assert "Remediation:" not in texts([replace(waived, remediation=Remediation("Do."))], 100)
 
 
 def test_another_severity_than_the_catalogues_leaves_its_trace() -> None:
@@ -95,9 +95,9 @@ def test_nothing_audited_is_said() -> None:
     assert texts([], 100) == ["0 failed, 0 unknown, 0 to note, 0 passed, 0 not applicable."]
 
 
-def test_each_remedy_is_said_once_with_its_checks() -> None:
-    remedy = Remedy("Turn it on.", module="bridge_hairpin")
-    lines = texts([finding("a.x", name=name, remedy=remedy) for name in ("one", "two")], 100)
+def test_each_remediation_is_said_once_with_its_checks() -> None:
+    remediation = Remediation("Turn it on.", module="bridge_hairpin")
+    lines = texts([finding("a.x", name=name, remediation=remediation) for name in ("one", "two")], 100)
     assert lines.count("* a.x: Turn it on.") == 1
 
 
@@ -121,7 +121,7 @@ def test_a_hostile_name_shows_no_row_of_its_own() -> None:
 
 
 def test_lines_keep_to_the_width() -> None:
-    lines = texts([finding(name="n" * 300, remedy=Remedy("word " * 80))], 80)
+    lines = texts([finding(name="n" * 300, remediation=Remediation("word " * 80))], 80)
     assert max(len(line) for line in lines) <= 80
 
 

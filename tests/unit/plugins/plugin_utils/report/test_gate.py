@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     AppliedWaiver,
     Finding,
-    Remedy,
+    Remediation,
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, Gate
@@ -27,7 +27,7 @@ def finding(outcome: str = "fail", severity: str = "medium", check: str = "area.
         f"{name} is so",
         {"read": "that", "values": [1, 2]},
         "It matters.",
-        Remedy("Mend it."),
+        Remediation("Mend it."),
     )
 
 

@@ -11,7 +11,7 @@ import yaml
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     AppliedWaiver,
     Finding,
-    Remedy,
+    Remediation,
     Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_p
     OPTIONS,
     POSTURE,
     HardeningChoices,
-    LostRemedyError,
+    LostRemediationError,
     RepairPlan,
     repair_plan,
 )
@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[5]
 
 
 def failed(module: Optional[str], **args: Any) -> Finding:
-    return Finding("a.b", "fail", "high", Resource("host", "host"), "It is so", remedy=Remedy("Do.", module, args))
+    return Finding(
+        "a.b", "fail", "high", Resource("host", "host"), "It is so", remediation=Remediation("Do.", module, args)
+    )
 
 
 def plan(*findings: Finding, choices: HardeningChoices = KEEP, proxy: Optional[bool] = True) -> RepairPlan:
@@ -122,7 +124,7 @@ def test_what_may_be_asked_for_is_what_the_role_takes() -> None:
     assert not {*ON_REQUEST, *POSTURE} - {check.id for check in CHECKS}
 
 
-def test_wishes_overrule_remedies() -> None:
+def test_wishes_overrule_remediations() -> None:
     choices = HardeningChoices(daemon_config={"icc": True, "iptables": True})
     found = plan(failed("daemon_config", config={"icc": False}, absent=["iptables"]), choices=choices)
     assert found.modules["daemon_config"] == {"config": {"icc": True, "iptables": True}, "absent": []}
@@ -153,7 +155,7 @@ def test_a_wish_that_is_met_switches_nothing() -> None:
 
 
 def test_every_module_that_a_check_may_name_is_run() -> None:
-    assert {module for check in CHECKS for module in check.mended_by} <= set(OPTIONS)
+    assert {module for check in CHECKS for module in check.remediated_by} <= set(OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,8 @@ def test_every_module_that_a_check_may_name_is_run() -> None:
         ),
     ],
 )
-def test_a_remedy_of_which_a_part_would_not_be_run_is_refused(finding: Finding, lost: str) -> None:
-    with pytest.raises(LostRemedyError, match=lost):
+def test_a_remediation_of_which_a_part_would_not_be_run_is_refused(finding: Finding, lost: str) -> None:
+    with pytest.raises(LostRemediationError, match=lost):
         plan(finding)
     assert plan(replace(finding, outcome="unknown")).modules == {}
 

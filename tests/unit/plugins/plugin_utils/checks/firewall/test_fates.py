@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop, Path
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import remedy_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import remediation_of
 
 
 @pytest.mark.parametrize(
@@ -17,15 +17,17 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
         ("request", "reject", "inet firewalld", "reject with icmpx admin-prohibited", "--zone=docker --add-interface"),
     ],
 )
-def test_the_remedy_is_for_what_ended_the_packet(leg: str, action: str, table: str, rule: str, said: str) -> None:
+def test_the_remediation_is_for_what_ended_the_packet(leg: str, action: str, table: str, rule: str, said: str) -> None:
     hop = Hop(leg, "forward", action, "192.0.2.1", "172.18.0.2", table=table, chain="FORWARD", rule=rule)
-    assert said in remedy_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
+    assert said in remediation_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
 
 
-def test_a_packet_that_nothing_in_particular_ended_has_a_remedy_too() -> None:
-    assert "setting that is named" in remedy_of(Path("unknown", "unknown", "it depends")).text
+def test_a_packet_that_nothing_in_particular_ended_has_a_remediation_too() -> None:
+    assert "setting that is named" in remediation_of(Path("unknown", "unknown", "it depends")).text
 
 
 def test_what_no_chain_decided_is_a_setting() -> None:
     hop = Hop("request", "routing", "drop", "192.0.2.1", "172.18.0.2")
-    assert "its owner decides" in remedy_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
+    assert (
+        "its owner decides" in remediation_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
+    )

@@ -185,8 +185,8 @@ def test_nobody_lets_a_request_pass_and_ends_its_answer_on_purpose(check: str) -
     finding = only(host, check)
     assert finding.outcome == "fail"
     assert "the answer is lost: rule 1 of ip filter, chain DOCKER-USER" in finding.summary
-    assert finding.remedy is not None
-    assert "--ctstate RELATED,ESTABLISHED -j RETURN" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "--ctstate RELATED,ESTABLISHED -j RETURN" in finding.remediation.text
 
 
 def test_chains_that_people_jump_to_from_theirs_are_theirs_too() -> None:
@@ -318,8 +318,8 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
     for finding in (published, egress):
         assert finding.outcome == "fail"
         assert caught in finding.summary
-        assert finding.remedy is not None
-        assert "ip rule add to SUBNET" in finding.remedy.text
+        assert finding.remediation is not None
+        assert "ip rule add to SUBNET" in finding.remediation.text
 
 
 def routed(rule: str = "", *ports: RoutedPort, listens: bool = True) -> HostSnapshot:
@@ -361,8 +361,8 @@ def test_a_port_of_a_network_whose_bridge_is_down_is_told_with_the_bridge() -> N
         f"172.18.0.2 is an address of network net0 of this host, whose bridge {bridge.device} is down"
         in finding.summary
     )
-    assert finding.remedy is not None
-    assert "its bridge is gone, down or without an address" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "its bridge is gone, down or without an address" in finding.remediation.text
 
 
 def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_told_with_the_entry() -> None:
@@ -375,8 +375,8 @@ def test_a_port_whose_way_a_fixed_neighbour_entry_leads_astray_is_told_with_the_
     )
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
     assert finding.summary.endswith(f"{ADDRESS}:8080 from outside by eth0: {entry}")
-    assert finding.remedy is not None
-    assert "ip neigh del ADDRESS dev DEVICE" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "ip neigh del ADDRESS dev DEVICE" in finding.remediation.text
     host.neighbours[0] = replace(host.neighbours[0], mac=mac_of("172.18.0.2"))
     assert only(host, "firewall.publish").outcome == "pass"
 
@@ -524,8 +524,8 @@ def test_a_port_that_the_host_denies_and_docker_opens_is_told() -> None:
     finding = only(host, "firewall.bypass")
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
     assert "-A INPUT -p tcp -m tcp --dport 8080 -j DROP" in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
 
 
 def test_the_addresses_at_which_it_is_denied_and_those_at_which_it_is_not_are_named() -> None:
@@ -560,7 +560,7 @@ def test_whether_machines_outside_reach_it_can_be_open() -> None:
         "firewall.publish",
         "firewall.isolation",
         "firewall.bypass",
-        "network.divided",
+        "network.connectivity",
         "publish.direct-access",
         "publish.loopback-leak",
     ],

@@ -84,8 +84,8 @@ def test_a_flushed_ruleset_is_one_finding_that_a_restart_mends() -> None:
     finding = only(with_rules(big_host(2, 2).snapshot(), EMPTY), "firewall.flushed")
     assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "high", "host")
     assert finding.summary.startswith("All of dockerd's chains and jumps for IPv4 are gone: chain DOCKER of table nat")
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"restart": "always"})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"restart": "always"})
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_chain_for_people_that_nothing_leads_to_matters_where_they_filter(rule
     assert finding.outcome == outcome
     if rules:
         assert finding.summary.startswith("Nothing leads to DOCKER-USER of table ip filter: its 2 rules")
-        assert finding.remedy is not None
-        assert finding.remedy.module is None
+        assert finding.remediation is not None
+        assert finding.remediation.module is None
 
 
 def test_rules_in_the_legacy_backend_are_as_good() -> None:
@@ -229,15 +229,15 @@ def test_a_file_that_turned_them_off_is_found_whatever_is_left(left: bool) -> No
     assert (finding.outcome, finding.severity) == ("fail", "medium")
     assert "daemon.json:0: iptables: false" in finding.summary
     assert ("left from before" in finding.impact) is left
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"absent": ["iptables"]})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["iptables"]})
 
 
 def test_a_flag_that_turned_them_off_is_for_a_human() -> None:
     finding = only(with_flag(with_config(big_host(1, 1).snapshot()), "--iptables=false"), "firewall.disabled")
     assert finding.outcome == "fail"
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
 
 
 def test_a_file_that_says_so_since_the_start_is_not_in_force() -> None:
@@ -253,11 +253,11 @@ def test_ip6tables_counts_where_there_is_an_ipv6_network_and_brings_what_the_eng
     finding = only(with_ipv6(old), "firewall.disabled")
     assert finding.outcome == "fail"
     assert "which is false by default" in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.args == {"config": {"ip6tables": True, "experimental": True}}
+    assert finding.remediation is not None
+    assert finding.remediation.args == {"config": {"ip6tables": True, "experimental": True}}
     finding = only(with_config(with_ipv6(snapshot), ip6tables=False), "firewall.disabled")
-    assert finding.remedy is not None
-    assert finding.remedy.args == {"absent": ["ip6tables"]}
+    assert finding.remediation is not None
+    assert finding.remediation.args == {"absent": ["ip6tables"]}
 
 
 def test_without_a_network_that_leads_out_there_is_nothing_to_make() -> None:

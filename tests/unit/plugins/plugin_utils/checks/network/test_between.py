@@ -38,24 +38,24 @@ def with_inside(host: DockerHost, number: int, **changes: Any) -> HostSnapshot:
     return replace(host.snapshot(), container_namespaces=inner)
 
 
-# ---- network.divided -------------------------------------------------------------------------------------------------
+# ---- network.connectivity --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", [27, 28])
 def test_containers_that_reach_each_other_pass(layout: int) -> None:
-    assert only(two(layout=layout).snapshot(), "network.divided").outcome == "pass"
+    assert only(two(layout=layout).snapshot(), "network.connectivity").outcome == "pass"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_recorded_hosts_are_not_divided(name: str) -> None:
-    assert only(recorded_host(name), "network.divided").outcome in ("pass", "not_applicable")
+    assert only(recorded_host(name), "network.connectivity").outcome in ("pass", "not_applicable")
     assert only(recorded_host(name), "network.endpoint").outcome == "pass"
 
 
 def test_a_rule_between_them_is_named() -> None:
     host = two()
     host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]
-    finding = only(host.snapshot(), "network.divided")
+    finding = only(host.snapshot(), "network.connectivity")
     assert (finding.outcome, finding.resource.name) == ("fail", "net0")
     assert finding.summary.startswith("Containers of net0 do not reach each other (one to other:80/tcp): rule 1 of ip")
 
@@ -63,8 +63,8 @@ def test_a_rule_between_them_is_named() -> None:
 def test_who_was_given_no_address_of_a_family_is_not_expected_to_ask_by_it() -> None:
     host = two()
     host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]
-    assert only(host.snapshot(), "network.divided").outcome == "fail"
-    assert only(without_address(host.snapshot(), "one"), "network.divided").outcome == "not_applicable"
+    assert only(host.snapshot(), "network.connectivity").outcome == "fail"
+    assert only(without_address(host.snapshot(), "one"), "network.connectivity").outcome == "not_applicable"
 
 
 def without_address(snapshot: HostSnapshot, name: str) -> HostSnapshot:
@@ -79,7 +79,7 @@ def without_address(snapshot: HostSnapshot, name: str) -> HostSnapshot:
 
 
 def test_ports_that_are_isolated_divide_a_network() -> None:
-    finding = only(two(isolated=True).snapshot(), "network.divided")
+    finding = only(two(isolated=True).snapshot(), "network.connectivity")
     assert finding.outcome == "fail"
     assert "does not learn the hardware address of 172.18.0.3: the bridge ports" in finding.summary
     assert finding.summary.endswith("are isolated from each other")
@@ -93,13 +93,13 @@ def test_what_is_meant_is_no_fault(icc: bool) -> None:
     if not icc:
         options = {"com.docker.network.bridge.enable_icc": "false"}
         snapshot = replace(snapshot, networks=[replace(item, options=options) for item in snapshot.networks])
-    assert only(snapshot, "network.divided").outcome == ("pass" if icc else "not_applicable")
+    assert only(snapshot, "network.connectivity").outcome == ("pass" if icc else "not_applicable")
 
 
 def test_a_condition_that_nobody_can_decide_leaves_it_open() -> None:
     host = two()
     host.own_rules["filter", "FORWARD"] = ["-m recent --rcheck --name x --rsource -j DROP"]
-    assert only(host.snapshot(), "network.divided").outcome == "unknown"
+    assert only(host.snapshot(), "network.connectivity").outcome == "unknown"
 
 
 def test_an_address_on_another_network_of_the_asked_one_does_not_count() -> None:
@@ -107,7 +107,7 @@ def test_an_address_on_another_network_of_the_asked_one_does_not_count() -> None
     front, back = host.network(), host.network()
     host.container("web", [front])
     host.container("api", [front, back], listen=[("tcp", 80)])
-    assert only(host.snapshot(), "network.divided").outcome == "pass"
+    assert only(host.snapshot(), "network.connectivity").outcome == "pass"
 
 
 # ---- network.endpoint ------------------------------------------------------------------------------------------------

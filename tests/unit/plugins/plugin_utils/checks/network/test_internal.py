@@ -126,5 +126,5 @@ def test_engine_29_leaves_a_way_to_published_ports_with_nftables(proxy: str) -> 
     finding = only(recorded_host(f"nftables-{proxy}"))
     assert (finding.outcome, finding.resource.name) == ("fail", "vault")
     assert "web:80/tcp at 10.88.3.1" in finding.summary
-    assert finding.remedy is not None
-    assert "gateway_mode_ipv4=isolated" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "gateway_mode_ipv4=isolated" in finding.remediation.text

@@ -65,9 +65,9 @@ def test_two_containers_that_reach_each_other_prove_it() -> None:
     assert (finding.outcome, finding.severity) == ("fail", "medium")
     assert only(default_host("one", icc=True, option="true").snapshot(), "network.icc").severity == "info"
     assert any(key.startswith("container one to 172.18.0.") for key in finding.evidence)
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "what belongs together among one, two and gives it a network" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "what belongs together among one, two and gives it a network" in finding.remediation.text
 
 
 def test_rules_that_do_not_see_bridged_packets_keep_nobody_apart() -> None:
@@ -113,25 +113,25 @@ def test_who_keeps_net_raw(changes: dict[str, Any], keeps: bool) -> None:
 def test_on_and_unused_can_be_switched_off_by_a_module() -> None:
     host = live("true")
     finding = only(host.snapshot(), "network.icc")
-    assert finding.remedy is not None
-    assert (finding.remedy.module, finding.remedy.args) == ("daemon_config", {"config": {"icc": False}})
+    assert finding.remediation is not None
+    assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"config": {"icc": False}})
     # A restart over which containers run on leaves that network alone; one that ends them makes it anew.
     host.container("web").engine["live_restore"] = False
-    assert only(host.snapshot(), "network.icc").remedy == finding.remedy
+    assert only(host.snapshot(), "network.icc").remediation == finding.remediation
     host.engine["live_restore"] = True
     finding = only(host.snapshot(), "network.icc")
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "next boot" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "next boot" in finding.remediation.text
 
 
 def test_a_flag_is_for_a_human() -> None:
     host = live("true")
     host.argv = ["/usr/sbin/dockerd", "--icc=true"]
     finding = only(host.snapshot(), "network.icc")
-    assert finding.remedy is not None
-    assert finding.remedy.module is None
-    assert "--icc" in finding.remedy.text
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+    assert "--icc" in finding.remediation.text
 
 
 def test_docker0_that_is_there_and_unused_is_fine() -> None:
@@ -168,8 +168,8 @@ def test_a_route_of_the_host_in_the_subnet_is_found(route: Route, words: str) ->
     finding = only(host.snapshot(), "network.overlap")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "front")
     assert words in finding.summary
-    assert finding.remedy is not None
-    assert "bridge_network" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "bridge_network" in finding.remediation.text
 
 
 def test_two_networks_with_the_same_addresses_are_both_found() -> None:
@@ -263,25 +263,25 @@ def test_an_ipv6_network_without_rules_is_open(version: str, text: bytes, words:
     finding = only(dual(SyntheticHost(version=version)).daemon_json(text).snapshot(), "network.ipv6-unfiltered")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "dual")
     assert words in finding.summary
-    assert finding.remedy is not None
-    assert finding.remedy.module == module
+    assert finding.remediation is not None
+    assert finding.remediation.module == module
 
 
-def test_rules_that_the_next_start_would_not_make_either_are_mended_by_configuration() -> None:
+def test_rules_that_the_next_start_would_not_make_either_are_remediated_by_configuration() -> None:
     host = dual(SyntheticHost(version="20.10.24")).daemon_json(b'{"icc": false}')
     host.config = replace(host.config, mtime=2000.0)
     finding = only(host.snapshot(), "network.ipv6-unfiltered")
     assert finding.outcome == "fail"
-    assert finding.remedy is not None
-    assert finding.remedy.module == "daemon_config"
-    assert finding.remedy.args["config"]["ip6tables"] is True
+    assert finding.remediation is not None
+    assert finding.remediation.module == "daemon_config"
+    assert finding.remediation.args["config"]["ip6tables"] is True
 
 
 def test_without_an_ipv6_network_it_is_about_nothing() -> None:
     assert only(SyntheticHost().snapshot(), "network.ipv6-unfiltered").outcome == "not_applicable"
 
 
-# ---- network.overlay-plain -------------------------------------------------------------------------------------------
+# ---- network.overlay-unencrypted -------------------------------------------------------------------------------------
 
 
 def overlay(name: str, **options: str) -> Network:
@@ -290,11 +290,11 @@ def overlay(name: str, **options: str) -> Network:
 
 def test_an_overlay_is_encrypted_if_the_option_is_there() -> None:
     host = SyntheticHost()
-    assert only(host.snapshot(), "network.overlay-plain").outcome == "not_applicable"
+    assert only(host.snapshot(), "network.overlay-unencrypted").outcome == "not_applicable"
     host.networks.append(overlay("secret", encrypted=""))
-    assert only(host.snapshot(), "network.overlay-plain").outcome == "pass"
+    assert only(host.snapshot(), "network.overlay-unencrypted").outcome == "pass"
     host.networks.append(overlay("plain"))
-    assert set(failing(host.snapshot(), "network.overlay-plain")) == {"plain"}
+    assert set(failing(host.snapshot(), "network.overlay-unencrypted")) == {"plain"}
 
 
 def test_no_default_network_is_about_nothing() -> None:

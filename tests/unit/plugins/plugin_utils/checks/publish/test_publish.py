@@ -47,7 +47,7 @@ def test_the_limit_can_be_set() -> None:
     assert only(snapshot, "publish.privileged", parameters={"publish.privileged": {"below": 1025}}).outcome == "fail"
 
 
-# ---- publish.dead ----------------------------------------------------------------------------------------------------
+# ---- publish.no-listener ---------------------------------------------------------------------------------------------
 
 
 def listening(host: SyntheticHost, *listeners: Listener) -> HostSnapshot:
@@ -60,24 +60,24 @@ def web(publish: str = "192.0.2.10|8080|80/tcp", **changes: Any) -> SyntheticHos
 
 
 def test_a_port_that_nothing_listens_on_is_dead() -> None:
-    finding = only(listening(web(), Listener("tcp", WILDCARD, 81)), "publish.dead")
+    finding = only(listening(web(), Listener("tcp", WILDCARD, 81)), "publish.no-listener")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "low", "web:80/tcp")
     assert "nothing inside listens on it" in finding.summary
 
 
 def test_who_listens_on_the_loopback_inside_is_not_reached() -> None:
-    finding = only(listening(web(), Listener("tcp", "127.0.0.1", 80)), "publish.dead")
+    finding = only(listening(web(), Listener("tcp", "127.0.0.1", 80)), "publish.no-listener")
     assert finding.outcome == "fail"
     assert "listens on 127.0.0.1 alone" in finding.summary
 
 
 @pytest.mark.parametrize("address", [WILDCARD, "::", "10.88.1.2"])
 def test_who_listens_on_an_address_of_the_container_is_reached(address: str) -> None:
-    assert only(listening(web(), Listener("tcp", address, 80)), "publish.dead").outcome == "pass"
+    assert only(listening(web(), Listener("tcp", address, 80)), "publish.no-listener").outcome == "pass"
 
 
 def test_another_protocol_is_another_port() -> None:
-    assert only(listening(web(), Listener("udp", WILDCARD, 80)), "publish.dead").outcome == "fail"
+    assert only(listening(web(), Listener("udp", WILDCARD, 80)), "publish.no-listener").outcome == "fail"
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_another_protocol_is_another_port() -> None:
     ],
 )
 def test_what_could_not_be_seen_is_not_dead(host: SyntheticHost, words: str) -> None:
-    finding = only(host.snapshot(), "publish.dead")
+    finding = only(host.snapshot(), "publish.no-listener")
     assert finding.outcome == "unknown"
     assert words in finding.summary
 
 
 def test_without_published_ports_there_is_nothing_to_be_dead() -> None:
-    assert only(SyntheticHost().container("web").snapshot(), "publish.dead").outcome == "not_applicable"
+    assert only(SyntheticHost().container("web").snapshot(), "publish.no-listener").outcome == "not_applicable"
 
 
 # ---- from outside ----------------------------------------------------------------------------------------------------
@@ -113,8 +113,8 @@ def test_before_28_what_is_published_on_the_loopback_leaks() -> None:
     finding = only(host_with("127.0.0.1", layout=27).snapshot(), "publish.loopback-leak")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp")
     assert "from outside by eth0" in finding.evidence
-    assert finding.remedy is not None
-    assert "28.0" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "28.0" in finding.remediation.text
 
 
 def test_from_28_it_does_not() -> None:
@@ -127,8 +127,8 @@ def test_the_rules_of_28_can_be_lost() -> None:
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("-A PREROUTING -d"))
     finding = only(replace(snapshot, ruleset=Ruleset({"iptables-nft-save": kept + "\n"})), "publish.loopback-leak")
     assert finding.outcome == "fail"
-    assert finding.remedy is not None
-    assert "something flushed them" in finding.remedy.text
+    assert finding.remediation is not None
+    assert "something flushed them" in finding.remediation.text
 
 
 def test_another_one_on_the_same_port_of_another_address_is_no_leak() -> None:

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a finding names as its remedy mends it: the module is run with just these arguments."""
+"""What a finding names as its remediation mends it: the module is run with just these arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remedy
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remediation
 
 from tests.integration.catalogue import bridge, daemon, forwarding, network
 from tests.integration.catalogue.cases import judge, of, outcomes, shown
@@ -41,7 +41,7 @@ MENDED = (
 
 
 @pytest.mark.kinds("debian11", "debian13-docker28")
-def test_the_remedies_that_are_named_mend_what_failed(fresh_host: Host) -> None:
+def test_the_remediations_that_are_named_mend_what_failed(fresh_host: Host) -> None:
     host = fresh_host
     install_readers(host)
     for step in (make_healthy, *BREAKS):
@@ -51,7 +51,7 @@ def test_the_remedies_that_are_named_mend_what_failed(fresh_host: Host) -> None:
     mends(host, [check for check in MENDED if check not in theirs])
     left = failing(host, MENDED)
     assert {item.check for item in left} == theirs
-    assert remedies(left) == []
+    assert remediations(left) == []
 
 
 @pytest.mark.kinds("debian11", "debian13-docker28")
@@ -77,12 +77,12 @@ def test_what_dockerd_is_told_mends_its_networks(fresh_host: Host) -> None:
 
 
 def mends(host: Host, checks: Sequence[str]) -> None:
-    """All of these checks fail on the host, and pass once their remedies were run."""
+    """All of these checks fail on the host, and pass once their remediations were run."""
     before = failing(host, checks)
     assert {item.check for item in before} == set(checks), shown(before)
-    for remedy in remedies(before):
-        module = str(remedy.module)
-        result = ansible_module(host, f"dockernet.baseline.{module}", {**remedy.args, **CONSENTS.get(module, {})})
+    for remediation in remediations(before):
+        module = str(remediation.module)
+        result = ansible_module(host, f"dockernet.baseline.{module}", {**remediation.args, **CONSENTS.get(module, {})})
         assert not result.get("failed"), result
     after = judge(read_host(host))
 
@@ -96,10 +96,10 @@ def failing(host: Host, checks: Sequence[str]) -> list[Finding]:
     return [item for check in checks for item in of(found, check) if item.outcome == "fail"]
 
 
-def remedies(findings: list[Finding]) -> list[Remedy]:
+def remediations(findings: list[Finding]) -> list[Remediation]:
     """Each once."""
-    found: list[Remedy] = []
+    found: list[Remediation] = []
     for item in findings:
-        if item.remedy is not None and item.remedy.module is not None and item.remedy not in found:
-            found.append(item.remedy)
+        if item.remediation is not None and item.remediation.module is not None and item.remediation not in found:
+            found.append(item.remediation)
     return found
