@@ -11,8 +11,9 @@ The kernel's side of it: net/bridge/br_input.c, br_forward.c and br_netfilter_ho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import MISLED
@@ -31,17 +32,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     in_the_way,
     taker_by_entry,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
-    AFTER_FORWARD,
-    AFTER_PREROUTING,
-    BEFORE_FORWARD,
-    BEFORE_PREROUTING,
-    across,
-    from_host,
-    from_port,
-    to_host,
+    ends_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import next_hop
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import HostPath, next_hop
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     NOT_FOUND,
     elsewhere,
@@ -49,6 +44,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     flooded,
     kept,
     taken_by_another,
+    unbelieved,
     unfound,
     unheard,
 )
@@ -58,21 +54,31 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNICAST,
     asked_inside,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Ends, FrameFlight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, HookPart
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import FORWARD, POSTROUTING, PREROUTING
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    FORWARD,
+    INPUT,
+    OUTPUT,
+    POSTROUTING,
+    PREROUTING,
+)
 
-if TYPE_CHECKING:
-    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
+_GoOn = Callable[[Course], list[Arrival]]
+_BEFORE_PREROUTING, _AFTER_PREROUTING = HookPart(last=0), HookPart(first=1)
+_BEFORE_FORWARD, _AFTER_FORWARD = HookPart(last=-1), HookPart(first=0)
+"""The hooks of IP come in the middle of those of the bridge."""
 
 
 class BridgePath:
     """The bridge's part of a leg."""
 
-    def __init__(self, leg: Leg) -> None:
-        """Take the leg that it is part of."""
+    def __init__(self, leg: LegContext, host: HostPath) -> None:
+        """Take the leg that it is part of, and the host that its frames can be for."""
         self._leg = leg
+        self._host = host
         self._view = leg.view
 
     def send(self, course: Course, bridge: Bridge, towards: int) -> list[Arrival]:
@@ -104,7 +110,7 @@ class BridgePath:
         lost = kept(self._leg, course, in_the_way(bridge, None, port))
         if lost is not None:
             return [lost]
-        return from_host(self._leg, course, bridge, port).then(lambda passed: [self._into(passed, port, entry)])
+        return _from_host(self._leg, course, bridge, port).then(lambda passed: [self._into(passed, port, entry)])
 
     def _host_on(self, bridge: Bridge) -> End:
         return End(self._view.host, bridge.name)
@@ -141,15 +147,15 @@ class BridgePath:
         lost = self._taken_by_nobody(course, bridge, port, taker)
         if lost is not None:
             return [lost]
-        part = BEFORE_PREROUTING if bridge.calls[family] else ALL
-        came_in = from_port(self._leg, course, bridge, port, taker.port, part)
+        part = _BEFORE_PREROUTING if bridge.calls[family] else ALL
+        came_in = _from_port(self._leg, course, bridge, port, taker.port, part)
         if bridge.calls[family]:
             return came_in.then(lambda passed: self._shown(passed, bridge, port, taker))
         if not taker.is_host:
             return came_in.then(lambda passed: self._switch(passed, bridge, port, taker))
         return came_in.then(
-            lambda passed: to_host(self._leg, passed, bridge, port).then(
-                lambda up: self._leg.host.receive(up, bridge.name)
+            lambda passed: _to_host(self._leg, passed, bridge, port).then(
+                lambda up: self._host.receive(up, bridge.name)
             )
         )
 
@@ -159,8 +165,8 @@ class BridgePath:
         flight.iif, flight.physin = bridge.name, port.link.name
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(PREROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or from_port(
-                self._leg, after, bridge, port, taker.port, AFTER_PREROUTING
+            arrivals += self._leg.ended(passage, after) or _from_port(
+                self._leg, after, bridge, port, taker.port, _AFTER_PREROUTING
             ).then(partial(self._bridged, bridge=bridge, port=port, taker=taker, destination=flight.daddr))
         return arrivals
 
@@ -182,10 +188,10 @@ class BridgePath:
     def _up(self, course: Course, bridge: Bridge) -> list[Arrival]:
         """To the host by the bridge device, of what passed PREROUTING at a port (br_pass_frame_up())."""
         controlled = self._leg.controlled(course, self._view.host, INGRESS, bridge.name)
-        return self._leg.host.route(course, bridge.name) if controlled is None else [controlled]
+        return self._host.route(course, bridge.name) if controlled is None else [controlled]
 
     def _up_from(self, course: Course, bridge: Bridge, port: Port) -> list[Arrival]:
-        return to_host(self._leg, course, bridge, port).then(lambda passed: self._up(passed, bridge))
+        return _to_host(self._leg, course, bridge, port).then(lambda passed: self._up(passed, bridge))
 
     def _bridged(self, course: Course, bridge: Bridge, port: Port, taker: Taker, destination: int) -> list[Arrival]:
         """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
@@ -194,7 +200,7 @@ class BridgePath:
             if taker.is_host:
                 return self._up_from(course, bridge, port)
             return self._switch(course, bridge, port, taker)
-        decision = self._leg.host.incoming_route(flight, bridge.name)
+        decision = self._host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
         if flight.family == 6 and decision.kind not in (UNICAST, LOCAL):
@@ -205,9 +211,9 @@ class BridgePath:
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:
             # Without forwarding the route is an error for IPv4, none out by the bridge (no_route in net/ipv4/route.c).
             return self._up_from(course, bridge, port)
-        unbelieved = self._leg.unbelieved(course, self._view.host, bridge.name, decision, "routing")
-        if unbelieved is not None:
-            return [unbelieved]
+        unbelievable = unbelieved(self._leg, course, self._view.host, bridge.name, decision, "routing")
+        if unbelievable is not None:
+            return [unbelievable]
         # It stays a frame of this bridge: the kernel only gives it the new neighbour's hardware address.
         return self._turned(course, bridge, port, next_hop(flight, decision))
 
@@ -238,11 +244,11 @@ class BridgePath:
         flight.iif = flight.oif = bridge.name
         switched = course.carrying(flight).note(self._leg.name, "bridge", "switch")
         if not bridge.calls[flight.family]:
-            return across(self._leg, switched, bridge, port, target, ALL).then(
+            return _across(self._leg, switched, bridge, port, target, ALL).then(
                 lambda passed: [self._into(passed, target, taker.entry)]
             )
         flight.physin, flight.physout = port.link.name, target.link.name
-        return across(self._leg, switched, bridge, port, target, BEFORE_FORWARD).then(
+        return _across(self._leg, switched, bridge, port, target, _BEFORE_FORWARD).then(
             lambda passed: self._forwarded(passed, bridge, port, target, taker.entry)
         )
 
@@ -250,8 +256,8 @@ class BridgePath:
         """FORWARD of IP, as bridge netfilter has it."""
         arrivals: list[Arrival] = []
         for passage, after in self._leg.hook(FORWARD, course, course.flight):
-            arrivals += self._leg.ended(passage, after) or across(
-                self._leg, after, bridge, port, target, AFTER_FORWARD
+            arrivals += self._leg.ended(passage, after) or _across(
+                self._leg, after, bridge, port, target, _AFTER_FORWARD
             ).then(partial(self._last, target=target, entry=entry))
         return arrivals
 
@@ -284,5 +290,57 @@ class BridgePath:
                 noted, f"what {port.stack.label} does with a packet for {text}, which is not its own"
             )
         decision = port.stack.fib.lookup(asked_inside(flight, port.device))
-        unbelieved = self._leg.unbelieved(noted, port.stack, port.device, decision, "container")
-        return unbelieved or Arrival(ARRIVED, noted, stack=port.stack, device=port.device)
+        unbelievable = unbelieved(self._leg, noted, port.stack, port.device, decision, "container")
+        return unbelievable or Arrival(ARRIVED, noted, stack=port.stack, device=port.device)
+
+
+def _from_port(
+    leg: LegContext, course: Course, bridge: Bridge, port: Port, target: Optional[Port], part: HookPart
+) -> _Passing:
+    """PREROUTING of a frame that came in by a port; target: None for the host."""
+    return _Passing(leg, course, bridge, [(PREROUTING, ends_of(bridge, port, target, incoming=True), part)])
+
+
+def _to_host(leg: LegContext, course: Course, bridge: Bridge, port: Port) -> _Passing:
+    """INPUT of a frame that came in by a port."""
+    return _Passing(leg, course, bridge, [(INPUT, ends_of(bridge, port, None, incoming=True), ALL)])
+
+
+def _across(leg: LegContext, course: Course, bridge: Bridge, port: Port, target: Port, part: HookPart) -> _Passing:
+    """FORWARD of a frame from port to port, and POSTROUTING after the last part of it."""
+    both = ends_of(bridge, port, target, incoming=True, outgoing=True)
+    hooks = [(FORWARD, both, part)]
+    if part != _BEFORE_FORWARD:
+        hooks.append((POSTROUTING, both._replace(incoming=""), ALL))
+    return _Passing(leg, course, bridge, hooks)
+
+
+def _from_host(leg: LegContext, course: Course, bridge: Bridge, target: Port) -> _Passing:
+    """OUTPUT and POSTROUTING of a frame that the host sends out by a port."""
+    ends = ends_of(bridge, None, target, outgoing=True)
+    return _Passing(leg, course, bridge, [(OUTPUT, ends, ALL), (POSTROUTING, ends, ALL)])
+
+
+class _Passing:
+    """Some hooks of a bridge, one after the other."""
+
+    def __init__(
+        self, leg: LegContext, course: Course, bridge: Bridge, hooks: list[tuple[str, Ends, HookPart]]
+    ) -> None:
+        self._leg, self._course, self._bridge, self._hooks = leg, course, bridge, hooks
+
+    def then(self, go_on: _GoOn) -> list[Arrival]:
+        """All ends, given what becomes of what passes."""
+        if not self._leg.view.traverser.has_frame_rules:
+            return go_on(self._course)
+        return self._pass(self._course, self._hooks, go_on)
+
+    def _pass(self, course: Course, hooks: list[tuple[str, Ends, HookPart]], go_on: _GoOn) -> list[Arrival]:
+        if not hooks:
+            return go_on(course)
+        (hook, ends, part), *others = hooks
+        frame = FrameFlight(course.flight, ends, self._bridge.name)
+        arrivals: list[Arrival] = []
+        for passage, after in self._leg.frame_hook(hook, course, frame, part):
+            arrivals += self._leg.ended(passage, after) or self._pass(after, others, go_on)
+        return arrivals

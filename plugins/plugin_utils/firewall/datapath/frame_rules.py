@@ -15,13 +15,11 @@ Messages of neighbour discovery (RFC 4861) pass the rules of the host as any pac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
-    Arrival,
-    Course,
     decision_text,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, End, Port
@@ -35,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     FrameFlight,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, HookPart, Traverser
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, Traverser
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMPV6
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -49,9 +47,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Chain,
     RuleBook,
 )
-
-if TYPE_CHECKING:
-    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
 
 
 class FrameRules:
@@ -116,11 +111,7 @@ def _message(source: int, destination: int, kind: int) -> Flight:
     return flight
 
 
-GoOn = Callable[[Course], list[Arrival]]
-
 # NF_BR_PRI_BRNF is 0, and of equal ones the latest comes first; FORWARD of IP is one before it.
-BEFORE_PREROUTING, AFTER_PREROUTING = HookPart(last=0), HookPart(first=1)
-BEFORE_FORWARD, AFTER_FORWARD = HookPart(last=-1), HookPart(first=0)
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
@@ -131,57 +122,10 @@ class Stopped(NamedTuple):
     is_certain: bool
 
 
-def from_port(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Optional[Port], part: HookPart) -> _Passing:
-    """PREROUTING of a frame that came in by a port; target: None for the host."""
-    return _Passing(leg, course, bridge, [(PREROUTING, _ends(bridge, port, target, incoming=True), part)])
-
-
-def to_host(leg: Leg, course: Course, bridge: Bridge, port: Port) -> _Passing:
-    """INPUT of a frame that came in by a port."""
-    return _Passing(leg, course, bridge, [(INPUT, _ends(bridge, port, None, incoming=True), ALL)])
-
-
-def across(leg: Leg, course: Course, bridge: Bridge, port: Port, target: Port, part: HookPart) -> _Passing:
-    """FORWARD of a frame from port to port, and POSTROUTING after the last part of it."""
-    both = _ends(bridge, port, target, incoming=True, outgoing=True)
-    hooks = [(FORWARD, both, part)]
-    if part != BEFORE_FORWARD:
-        hooks.append((POSTROUTING, both._replace(incoming=""), ALL))
-    return _Passing(leg, course, bridge, hooks)
-
-
-def from_host(leg: Leg, course: Course, bridge: Bridge, target: Port) -> _Passing:
-    """OUTPUT and POSTROUTING of a frame that the host sends out by a port."""
-    ends = _ends(bridge, None, target, outgoing=True)
-    return _Passing(leg, course, bridge, [(OUTPUT, ends, ALL), (POSTROUTING, ends, ALL)])
-
-
-class _Passing:
-    """Some hooks of a bridge, one after the other."""
-
-    def __init__(self, leg: Leg, course: Course, bridge: Bridge, hooks: list[tuple[str, Ends, HookPart]]) -> None:
-        self._leg, self._course, self._bridge, self._hooks = leg, course, bridge, hooks
-
-    def then(self, go_on: GoOn) -> list[Arrival]:
-        """All ends, given what becomes of what passes."""
-        if not self._leg.view.traverser.has_frame_rules:
-            return go_on(self._course)
-        return self._pass(self._course, self._hooks, go_on)
-
-    def _pass(self, course: Course, hooks: list[tuple[str, Ends, HookPart]], go_on: GoOn) -> list[Arrival]:
-        if not hooks:
-            return go_on(course)
-        (hook, ends, part), *others = hooks
-        frame = FrameFlight(course.flight, ends, self._bridge.name)
-        arrivals: list[Arrival] = []
-        for passage, after in self._leg.frame_hook(hook, course, frame, part):
-            arrivals += self._leg.ended(passage, after) or self._pass(after, others, go_on)
-        return arrivals
-
-
-def _ends(
+def ends_of(
     bridge: Bridge, port: Optional[Port], target: Optional[Port], *, incoming: bool = False, outgoing: bool = False
 ) -> Ends:
+    """What a frame is between; port and target: those that it comes in by and goes out by, None for the host."""
     return Ends(
         port.link.name if incoming and port is not None else "",
         target.link.name if outgoing and target is not None else "",
@@ -246,7 +190,7 @@ def _stopped(traverser: Traverser, bridge: Bridge, sender: End, receiver: End, m
 
 def _hooks_between(bridge: Bridge, sender: End, receiver: End) -> Iterator[tuple[str, Ends]]:
     port, target = sender.port, receiver.port
-    both = _ends(bridge, port, target, incoming=True, outgoing=True)
+    both = ends_of(bridge, port, target, incoming=True, outgoing=True)
     if port is None:
         yield from ((OUTPUT, both), (POSTROUTING, both))
         return

@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Optional
+from collections.abc import Callable, Iterator
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import STRAY
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, STRAY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
@@ -20,21 +20,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     LOST,
     OUTSIDE,
     TURNED_AWAY,
+    UNSENT,
     Arrival,
     Course,
+    HostError,
     remembered,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_errors import HostError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import (
-    lost_once_translated,
-    lost_to_ipsec,
-    not_delivered,
-    not_sent_on,
-    unsent_by_ipsec,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import Judgement
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     find_outside,
+    unbelieved,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
@@ -62,16 +60,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     PREROUTING,
 )
 
-if TYPE_CHECKING:
-    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
-
 
 class HostPath:
     """The host's part of a leg."""
 
-    def __init__(self, leg: Leg) -> None:
-        """Take the leg that it is part of."""
+    def __init__(self, leg: LegContext, onto_bridge: Callable[[Course, Bridge, int], list[Arrival]]) -> None:
+        """Take the leg that it is part of, and what follows a packet to a neighbour on a bridge."""
         self._leg = leg
+        self._onto_bridge = onto_bridge
         self._view = leg.view
 
     def send(self, course: Course) -> list[Arrival]:
@@ -157,9 +153,9 @@ class HostPath:
         decision = self.incoming_route(flight, device)
         if decision.kind == UNCERTAIN:
             return [self._leg.untold(course, decision.why)]
-        unbelieved = self._leg.unbelieved(course, self._view.host, device, decision, "routing")
-        if unbelieved is not None:
-            return [unbelieved]
+        unbelievable = unbelieved(self._leg, course, self._view.host, device, decision, "routing")
+        if unbelievable is not None:
+            return [unbelievable]
         if decision.kind == LOCAL:
             return self.deliver(self._routed(course, decision), device)
         forwards = self._view.settings.forwards(flight.family, device)
@@ -270,7 +266,7 @@ class HostPath:
         flight, device = course.flight, decision.device
         bridge = self._view.bridges.get(device)
         if bridge is not None:
-            return self._leg.bridge.send(course, bridge, next_hop(flight, decision))
+            return self._onto_bridge(course, bridge, next_hop(flight, decision))
         return onto_wire(self._leg, course, decision, next_hop(flight, decision))
 
     def _loop(self, course: Course) -> list[Arrival]:
@@ -313,7 +309,7 @@ _ENOUGH_HOPS = 30
 _NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
 
 
-def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> list[Arrival]:
+def onto_wire(leg: LegContext, course: Course, decision: Decision, neighbour: int) -> list[Arrival]:
     """The ends of a packet that the host sends to a neighbour on a device, for a machine outside as far as is known."""
     view, flight, device = leg.view, course.flight, decision.device
     link = view.host.links.get(device)
@@ -334,7 +330,7 @@ def onto_wire(leg: Leg, course: Course, decision: Decision, neighbour: int) -> l
     return found.then(lambda known: [_sent(leg, known.note(leg.name, "wire", "send"), decision, neighbour)])
 
 
-def _sent(leg: Leg, course: Course, decision: Decision, neighbour: int) -> Arrival:
+def _sent(leg: LegContext, course: Course, decision: Decision, neighbour: int) -> Arrival:
     flight, sent = course.flight, remembered(course)
     by_router = neighbour != flight.daddr
     if by_router and flight.ttl is not None and flight.ttl < _ENOUGH_HOPS:
@@ -346,7 +342,7 @@ def _sent(leg: Leg, course: Course, decision: Decision, neighbour: int) -> Arriv
     return astray(leg, sent, decision) or Arrival(OUTSIDE, sent, device=decision.device)
 
 
-def turned_away(leg: Leg, course: Course, decision: Decision) -> Arrival:
+def turned_away(leg: LegContext, course: Course, decision: Decision) -> Arrival:
     """What came in and has no way on: ip_error() of net/ipv4/route.c and ip6_pkt_drop() of net/ipv6/route.c."""
     flight = course.flight
     text = address_text(flight.family, flight.daddr)
@@ -363,7 +359,7 @@ def turned_away(leg: Leg, course: Course, decision: Decision) -> Arrival:
     return Arrival(TURNED_AWAY, course.note(leg.name, "routing", decision.kind, reason), reason, error=error)
 
 
-def kept_by_loopback(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
+def kept_by_loopback(leg: LegContext, course: Course, decision: Decision) -> Optional[Arrival]:
     """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
     flight = course.flight
     if flight.family != 4 or decision.kind == LOCAL or not is_loopback(4, flight.saddr):
@@ -375,7 +371,7 @@ def kept_by_loopback(leg: Leg, course: Course, decision: Decision) -> Optional[A
     return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason, error="EINVAL")
 
 
-def astray(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
+def astray(leg: LegContext, course: Course, decision: Decision) -> Optional[Arrival]:
     """The end of a packet that was sent out by a device though its destination is at home here; None for all others.
 
     A route to that very subnet or a part of it says that it is elsewhere, so it is taken for that.
@@ -388,7 +384,7 @@ def astray(leg: Leg, course: Course, decision: Decision) -> Optional[Arrival]:
     return Arrival(ASTRAY, course.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
 
 
-def ended_astray(leg: Leg, before: Course, end: Arrival, decision: Decision) -> Arrival:
+def ended_astray(leg: LegContext, before: Course, end: Arrival, decision: Decision) -> Arrival:
     """The end that rules made of a packet on its way out, with what brought it there if it was astray.
 
     before: the course up to those rules.
@@ -432,3 +428,43 @@ def _can_come_back(view: HostView, course: Course, device: str) -> bool:
         return False
     again = view.host.fib.lookup(asked(flight, device)._replace(mark=0))
     return again.device != device
+
+
+def unsent_by_ipsec(leg: LegContext, course: Course, device: str) -> Optional[Arrival]:
+    """The end of what the host itself is about to send; the call that asks for its route fails."""
+    found = leg.view.ipsec.sending(course.flight, device)
+    return _end(leg, course, found, UNSENT, "EPERM")
+
+
+def lost_to_ipsec(leg: LegContext, course: Course, device: str) -> Optional[Arrival]:
+    """The end of what is about to leave by a device."""
+    own_call = "" if course.flight.iif else "EPERM"
+    return _end(leg, course, leg.view.ipsec.sending(course.flight, device), LOST, own_call)
+
+
+def lost_once_translated(leg: LegContext, before: Flight, course: Course, device: str) -> Optional[Arrival]:
+    """The same of what a hook translated, for only then the policies are asked again."""
+    flight = course.flight
+    by_port = flight.icmp_type is None and (before.sport, before.dport) != (flight.sport, flight.dport)
+    if (before.saddr, before.daddr) == (flight.saddr, flight.daddr) and not by_port:
+        return None
+    return lost_to_ipsec(leg, course, device)
+
+
+def not_sent_on(leg: LegContext, course: Course, device: str, outgoing: str) -> Optional[Arrival]:
+    """The end of what came in by a device and would be sent on by another one (ip_forward(), ip6_forward())."""
+    came = _end(leg, course, leg.view.ipsec.forwarding(course.flight, device), LOST, "")
+    return came or _end(leg, course, leg.view.ipsec.sending(course.flight, outgoing), LOST, "")
+
+
+def not_delivered(leg: LegContext, course: Course, device: str) -> Optional[Arrival]:
+    """The end of what came in by a device and passed INPUT."""
+    return _end(leg, course, leg.view.ipsec.delivering(course.flight, device), LOST, "")
+
+
+def _end(leg: LegContext, course: Course, found: Optional[Judgement], kind: str, own_call: str) -> Optional[Arrival]:
+    if found is None:
+        return None
+    if not found.is_certain:
+        return leg.untold(course, found.text)
+    return Arrival(kind, course.note(leg.name, IPSEC, "drop", found.text), found.text, error=own_call)

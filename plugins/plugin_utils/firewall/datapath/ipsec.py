@@ -16,7 +16,7 @@ IPsec depends on its state and on another machine, so that nothing is claimed of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BLOCK,
@@ -27,21 +27,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     IpsecPolicy,
     Link,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
-    LOST,
-    UNSENT,
-    Arrival,
-    Course,
-)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_prefix, same_prefix
-
-if TYPE_CHECKING:
-    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
-
 
 # Kinds of links whose packets come out of IPsec, so that policies ask what they were.
 _TUNNELS = ("xfrm", "vti", "vti6")
@@ -243,43 +232,3 @@ def asked_ports(ipsec: Ipsec) -> Iterator[int]:
             yield policy.source_port
         if policy.destination_port_mask:
             yield policy.destination_port
-
-
-def unsent_by_ipsec(leg: Leg, course: Course, device: str) -> Optional[Arrival]:
-    """The end of what the host itself is about to send; the call that asks for its route fails."""
-    found = leg.view.ipsec.sending(course.flight, device)
-    return _end(leg, course, found, UNSENT, "EPERM")
-
-
-def lost_to_ipsec(leg: Leg, course: Course, device: str) -> Optional[Arrival]:
-    """The end of what is about to leave by a device."""
-    own_call = "" if course.flight.iif else "EPERM"
-    return _end(leg, course, leg.view.ipsec.sending(course.flight, device), LOST, own_call)
-
-
-def lost_once_translated(leg: Leg, before: Flight, course: Course, device: str) -> Optional[Arrival]:
-    """The same of what a hook translated, for only then the policies are asked again."""
-    flight = course.flight
-    by_port = flight.icmp_type is None and (before.sport, before.dport) != (flight.sport, flight.dport)
-    if (before.saddr, before.daddr) == (flight.saddr, flight.daddr) and not by_port:
-        return None
-    return lost_to_ipsec(leg, course, device)
-
-
-def not_sent_on(leg: Leg, course: Course, device: str, outgoing: str) -> Optional[Arrival]:
-    """The end of what came in by a device and would be sent on by another one (ip_forward(), ip6_forward())."""
-    came = _end(leg, course, leg.view.ipsec.forwarding(course.flight, device), LOST, "")
-    return came or _end(leg, course, leg.view.ipsec.sending(course.flight, outgoing), LOST, "")
-
-
-def not_delivered(leg: Leg, course: Course, device: str) -> Optional[Arrival]:
-    """The end of what came in by a device and passed INPUT."""
-    return _end(leg, course, leg.view.ipsec.delivering(course.flight, device), LOST, "")
-
-
-def _end(leg: Leg, course: Course, found: Optional[Judgement], kind: str, own_call: str) -> Optional[Arrival]:
-    if found is None:
-        return None
-    if not found.is_certain:
-        return leg.untold(course, found.text)
-    return Arrival(kind, course.note(leg.name, IPSEC, "drop", found.text), found.text, error=own_call)

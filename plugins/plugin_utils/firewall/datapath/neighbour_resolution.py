@@ -19,7 +19,7 @@ IPv6 has no such check.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED, MISLED
@@ -42,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     taker_by_entry,
     unasked,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
     Stopped,
 )
@@ -64,12 +65,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import ACCEPT, DROP, FORWARD
 
-if TYPE_CHECKING:
-    from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
-
-
 # fib_lookup() fails with each of them, so that rp_filter alone decides (last_resort in __fib_validate_source()).
 _NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
+
+
+def unbelieved(
+    leg: LegContext, course: Course, stack: Stack, device: str, decision: Decision, place: str
+) -> Optional[Arrival]:
+    """The end of a packet whose source a stack does not believe, or perhaps does not; None for all others."""
+    doubt = source_doubt(stack, course.flight, device, decision)
+    if doubt:
+        return leg.untold(course, doubt)
+    problem = source_problem(stack, course.flight, device, decision)
+    return Arrival(LOST, course.note(leg.name, place, "drop", problem), problem) if problem else None
 
 
 def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
@@ -196,7 +204,7 @@ def answer_misled(bridge: Bridge, asking: End, asked: End, source: int) -> str:
     return taker.problem or taker.doubt or f"{taker.entry}, which it is not"
 
 
-def flooded(leg: Leg, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
+def flooded(leg: LegContext, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
     """A frame of a container that nobody takes; its copies for the ports pass FORWARD, where a rule can reject them."""
     lost = Arrival(LOST, course.note(leg.name, "bridge", MISLED, taker.problem), taker.problem)
     if not bridge.calls[course.flight.family]:
@@ -216,7 +224,7 @@ def flooded(leg: Leg, course: Course, bridge: Bridge, port: Port, taker: Taker) 
     return [*rejected, lost]
 
 
-def taken_by_another(leg: Leg, course: Course, port: Port, entry: str) -> Arrival:
+def taken_by_another(leg: LegContext, course: Course, port: Port, entry: str) -> Arrival:
     """At a container that the packet is not for, by a fixed entry."""
     family, label = course.flight.family, port.stack.label
     text = address_text(family, course.flight.daddr)
@@ -230,7 +238,7 @@ NOT_FOUND = "unreachable"
 """Action of a hop: whoever sends it on asked for its neighbour in vain."""
 
 
-def kept(leg: Leg, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arrival]:
+def kept(leg: LegContext, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arrival]:
     """A frame that the bridge does not let pass, or of which it is not known; None where nothing is in its way."""
     if obstacle is None:
         return None
@@ -239,7 +247,7 @@ def kept(leg: Leg, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arr
     return Arrival(LOST, course.note(leg.name, "bridge", BARRED, obstacle.text), obstacle.text)
 
 
-def unheard(leg: Leg, course: Course, bridge: Bridge, target: Optional[Port]) -> Optional[Arrival]:
+def unheard(leg: LegContext, course: Course, bridge: Bridge, target: Optional[Port]) -> Optional[Arrival]:
     """A frame for a port, or the host, of which it is not known whether it hears the question for its hardware address.
 
     None for all others. The frame itself can be stopped before it comes to these devices.
@@ -253,7 +261,7 @@ def unheard(leg: Leg, course: Course, bridge: Bridge, target: Optional[Port]) ->
     return leg.untold(course, doubt) if doubt else None
 
 
-def elsewhere(leg: Leg, course: Course, bridge: Bridge, towards: int) -> Arrival:
+def elsewhere(leg: LegContext, course: Course, bridge: Bridge, towards: int) -> Arrival:
     """No container on the bridge has the address."""
     if bridge.ways_out:
         sent = remembered(course.note(leg.name, "wire", "send"))
@@ -265,7 +273,7 @@ def elsewhere(leg: Leg, course: Course, bridge: Bridge, towards: int) -> Arrival
     return unfound(leg, course, NOT_FOUND, f"nobody on {bridge.name} answers for {text}")
 
 
-def unfound(leg: Leg, course: Course, action: str, reason: str) -> Arrival:
+def unfound(leg: LegContext, course: Course, action: str, reason: str) -> Arrival:
     """Whoever sends it on does not learn the hardware address of its neighbour."""
     return Arrival(UNFOUND, course.note(leg.name, "bridge", action, reason), reason)
 
@@ -293,7 +301,7 @@ class _Stop(NamedTuple):
     action: str = NOT_FOUND
 
 
-def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked: End, neighbour: int) -> Found:
+def find_on_bridge(leg: LegContext, course: Course, bridge: Bridge, asking: End, asked: End, neighbour: int) -> Found:
     """One end of a bridge sends to an address of another end, which it has no fixed entry for."""
     family, who = course.flight.family, asking.stack.label
     is_told = (who, neighbour) in course.learnt
@@ -314,7 +322,7 @@ def find_on_bridge(leg: Leg, course: Course, bridge: Bridge, asking: End, asked:
     return _found(leg, course, stop, who, neighbour).with_question(asked.stack.label, source)
 
 
-def find_outside(leg: Leg, course: Course, device: str, neighbour: int) -> Found:
+def find_outside(leg: LegContext, course: Course, device: str, neighbour: int) -> Found:
     """The host sends to a machine on an uplink, which it has no fixed entry for."""
     host, flight = leg.view.host, course.flight
     if flight.family == 4:
@@ -324,7 +332,7 @@ def find_outside(leg: Leg, course: Course, device: str, neighbour: int) -> Found
     return _found(leg, course, stop, host.label, neighbour)
 
 
-def find_host(leg: Leg, course: Course, device: str) -> Found:
+def find_host(leg: LegContext, course: Course, device: str) -> Found:
     """A machine on an uplink sends to the host, for itself or as the way to others."""
     host, flight = leg.view.host, course.flight
     neighbour = _asked_outside(host, flight, device)
@@ -346,7 +354,7 @@ def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
     return own[0].number if own else flight.daddr
 
 
-def _found(leg: Leg, course: Course, stop: Optional[_Stop], who: str, neighbour: int) -> Found:
+def _found(leg: LegContext, course: Course, stop: Optional[_Stop], who: str, neighbour: int) -> Found:
     if stop is None:
         return Found(course)
     text = address_text(course.flight.family, neighbour)
@@ -368,7 +376,7 @@ def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:
     return _Stop(f"the question or its answer is stopped, {stopped.text}", stopped.is_certain)
 
 
-def _by_rules(leg: Leg, bridge: Bridge, asking: End, asked: End, source: int, neighbour: int) -> Optional[_Stop]:
+def _by_rules(leg: LegContext, bridge: Bridge, asking: End, asked: End, source: int, neighbour: int) -> Optional[_Stop]:
     """What the host's rules do to neighbour discovery on a bridge."""
     neighbours, shows = leg.view.neighbours, bridge.calls[6]
     if asking.port is None and asked.port is not None:

@@ -29,11 +29,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Ending,
     ending_of_reply,
     ending_of_request,
+    error_about,
     is_reset,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_errors import error_about
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import ECHO_REPLY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import ECHO_REPLY, Leg
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
@@ -172,7 +173,9 @@ class WayBack:
         if self._view.host.is_on_link(family, number, end.device):
             return None
         asking = address_text(family, number)
-        return ending_of_reply(self._leg.untold(end.course, f"{PASSED_ON} {end.device} hand on what is for {asking}"))
+        return ending_of_reply(
+            self._leg.context.untold(end.course, f"{PASSED_ON} {end.device} hand on what is for {asking}")
+        )
 
     def _stray(self, end: Arrival) -> str:
         """Why an answer is none for whoever asked; empty when it is one."""
@@ -219,18 +222,18 @@ class WayBack:
         course, host = arrival.course, self._view.host
         decision = host.fib.lookup(error_about(host, course.flight, arrival.error).asked)
         if decision.kind == UNCERTAIN:
-            return self._leg.untold(course, decision.why)
+            return self._leg.context.untold(course, decision.why)
         if decision.kind in (UNICAST, LOCAL):
             return None
         reason = f"{arrival.reason}; the host has no way to send the reset"
-        return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason)
+        return Arrival(LOST, course.note(self._leg.context.name, "routing", "drop", reason), reason)
 
     def _reset_controlled(self, course: Course) -> Optional[Arrival]:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""
-        controlled = self._leg.controlled(course, self._view.host, EGRESS, course.flight.physin)
+        controlled = self._leg.context.controlled(course, self._view.host, EGRESS, course.flight.physin)
         stack = self._start.stack
         if controlled is None and stack is not None:
-            return self._leg.controlled(course, stack, INGRESS, *stack.links)
+            return self._leg.context.controlled(course, stack, INGRESS, *stack.links)
         return controlled
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_errors import error_about
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import error_about
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings, Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What the paths of one leg share: the host, the name of the leg, and the ways in which a packet goes on or ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
+    LOST,
+    TURNED_AWAY,
+    UNSENT,
+    UNTOLD,
+    Arrival,
+    Course,
+    Courses,
+    decision_text,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    UNCERTAIN,
+    Decision,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, FrameFlight, Passage
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import HookPart
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    ICMP,
+    ICMPV6,
+    TCP,
+    address_text,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import ACCEPT, CT_INVALID, DROP, REJECT
+
+ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
+"""Type of the message, by protocol (RFC 792, RFC 4443)."""
+
+
+class LegContext:
+    """One leg of one prediction, as its paths through containers, bridges and the host ask it."""
+
+    def __init__(self, view: HostView, name: str, courses: Courses) -> None:
+        """Name is the leg's, see _model/path.py; courses are those of the whole prediction."""
+        self.view = view
+        self.name = name
+        self._courses = courses
+
+    def begin(self) -> None:
+        """A packet sets out."""
+        self._courses.begin()
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is the first packet's: who answers has just been told who asks."""
+        return self.name in (REQUEST, PROXY_REQUEST)
+
+    def fresh(self, course: Course) -> Flight:
+        """The packet as the host's stack first sees it, with the connection that it belongs to."""
+        flight = course.flight.copy()
+        flight.iif = flight.oif = flight.physin = flight.physout = ""
+        flight.tracked = True
+        flight.connection, flight.reply, flight.state, flight.taken = None, False, CT_INVALID, ()
+        known = course.tracked
+        if known is not None:
+            own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
+            # Of who asks itself the echo request and its reply have one tuple but for the type, which is part of it.
+            if own == known.reply and (own != known.original or _is_echo_reply(flight)):
+                flight.connection, flight.reply = known.copy(), True
+            elif own == known.original:
+                flight.connection = known.copy()
+            elif flight.protocol == known.protocol:
+                flight.taken = (known.original, known.reply)
+        return flight
+
+    def hook(self, name: str, course: Course, flight: Flight) -> Iterator[tuple[Passage, Course]]:
+        """Send it through the rules of a hook: each way out, with the course up to there."""
+        if self._courses.is_known(name, course, flight):
+            return
+        problems = tuple(self.view.problems)
+        for passage in self.view.traverser.pass_hook(name, flight):
+            after = course.passed(self.name, flight, passage)
+            yield passage, after._replace(doubts=after.doubts + problems) if problems else after
+
+    def frame_hook(
+        self, name: str, course: Course, frame: FrameFlight, part: HookPart
+    ) -> Iterator[tuple[Passage, Course]]:
+        """Send a frame on a bridge through a part of the rules of one of its hooks, as hook() does it."""
+        if self._courses.is_known(f"bridge {name} {part.first}", course, frame):
+            return
+        for passage in self.view.traverser.pass_frame(name, frame, part):
+            flight = course.flight.copy()
+            flight.mark = passage.flight.mark
+            after = course.passed(self.name, frame, passage).carrying(flight)
+            yield passage, after
+
+    def ended(self, passage: Passage, course: Course, own_call: str = "") -> tuple[Arrival, ...]:
+        """The end, if the rules ended it; own_call is what the system call of a local sender says to a drop."""
+        if passage.verdict == ACCEPT:
+            return ()
+        reason = decision_text(passage)
+        if passage.verdict == DROP or (passage.verdict == REJECT and own_call and course.flight.protocol != TCP):
+            # Whoever sends a datagram is told at once, before any error that comes back.
+            return (Arrival(LOST, course, reason, error=own_call),)
+        if passage.verdict == REJECT:
+            return (Arrival(TURNED_AWAY, course, reason, error=passage.reject_with),)
+        return (Arrival(UNTOLD, course, reason),)
+
+    def controlled(self, course: Course, stack: Stack, direction: str, *devices: str) -> Optional[Arrival]:
+        """The end of a packet at devices where it cannot be known whether it passes; None for all others."""
+        is_host = stack is self.view.host
+        doubt = self.view.frame_rules.doubt(direction, *devices) if is_host else ""
+        doubt = doubt or stack.controls.doubt(course.flight.family, direction, "" if is_host else stack.label, *devices)
+        return self.untold(course, doubt) if doubt else None
+
+    def controlled_loop(self, course: Course, stack: Stack) -> Optional[Arrival]:
+        """The same at the loopback, by which a namespace sends to itself."""
+        return self.controlled(course, stack, EGRESS, "lo") or self.controlled(course, stack, INGRESS, "lo")
+
+    def untold(self, course: Course, what: str) -> Arrival:
+        """It cannot be known how it goes on."""
+        return Arrival(UNTOLD, course.perhaps(what), f"it is not known {what}")
+
+    def unroutable(self, course: Course, decision: Decision, who: str) -> Arrival:
+        """The sender's own stack has no way for it."""
+        if decision.kind == UNCERTAIN:
+            return self.untold(course, decision.why)
+        flight = course.flight
+        text = address_text(flight.family, flight.daddr)
+        reason = (
+            f"{who} has no route to {text}"
+            if decision.kind == "no route"
+            else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
+        )
+        return Arrival(UNSENT, course.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH")
+
+
+def _is_echo_reply(flight: Flight) -> bool:
+    return flight.icmp_type is not None and flight.icmp_type == ECHO_REPLY.get(flight.protocol)
