@@ -26,15 +26,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
     read_routes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings, Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
+    NamespaceSettings,
+    Stack,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     source_doubt,
     source_problem,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     UNCERTAIN,
-    Asked,
     Decision,
+    RouteQuery,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
@@ -101,7 +104,7 @@ def compare(seed: int) -> tuple[int, int, list[str]]:
     chance = random.Random(seed)  # noqa: S311 (a seed makes the same case again)
     prepare(chance)
     links = read_links()
-    stack = Stack("host", links, read_routes(), read_policy_rules(), None, settings=Settings(read_sysctls()))
+    stack = Stack("host", links, read_routes(), read_policy_rules(), None, settings=NamespaceSettings(read_sysctls()))
     names = {link.index: link.name for link in links}
     unknown, wrong = 0, []
     with Netlink(ROUTE) as netlink:
@@ -270,9 +273,9 @@ def predict(stack: Stack, question: Question) -> tuple[str, ...]:
     return summary(decision)
 
 
-def asked(question: Question) -> Asked:
+def asked(question: Question) -> RouteQuery:
     """As the prediction asks."""
-    return Asked(
+    return RouteQuery(
         question.family,
         parse_address(question.destination)[1],
         parse_address(question.source)[1] if question.source else 0,

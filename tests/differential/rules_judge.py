@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, End
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, BridgeNode
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import Neighbours
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
@@ -74,7 +74,9 @@ class _Known(Neighbours):
     def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
         return ""
 
-    def stopped_as_frames(self, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]) -> None:
+    def stopped_as_frames(
+        self, bridge: Bridge, asking: BridgeNode, asked: BridgeNode, family: int, numbers: tuple[int, int]
+    ) -> None:
         return None
 
     def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:

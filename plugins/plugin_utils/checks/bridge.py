@@ -45,7 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 _KEYS = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
@@ -450,7 +450,7 @@ def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Option
         return None
     family, source = parse_address(address)
     destination = parse_address(_FAR[version])[1]
-    asked = Asked(family, destination, source, endpoint.bridge or "", 0, _TCP, None, _HTTPS)
+    asked = RouteQuery(family, destination, source, endpoint.bridge or "", 0, _TCP, None, _HTTPS)
     decision = context.view.host.fib.lookup(asked)
     return context.view.host.links.get(decision.device) if decision.kind == "unicast" else None
 

@@ -23,7 +23,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNREACHABLE,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked, asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    RouteQuery,
+    route_query,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     Connection,
     Flight,
@@ -46,14 +49,15 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 )
 
 # Where a leg ends.
+# Dispositions: how a leg ends.
 ARRIVED = "arrived"  # in a network namespace that has its destination address
-OUTSIDE = "outside"  # on the wire, to a machine that is not this host
-ASTRAY = "astray"  # on the wire, for an address that is at home on this host
-LOST = "lost"  # dropped without a word
-TURNED_AWAY = "turned away"  # an error or a reset goes back to the sender
-UNFOUND = "unfound"  # whoever sends it on does not learn the hardware address of the next one
-UNSENT = "unsent"  # the sender's own namespace has no way
-UNTOLD = "untold"  # it cannot be known
+OUTSIDE = "outside"  # sent out by an uplink, to a machine that is not this host
+MISROUTED = "misrouted"  # the same, for an address that is local on this host
+LOST = "lost"  # dropped silently
+REJECTED = "rejected"  # an error or a reset goes back to the sender
+NEIGHBOUR_UNREACHABLE = "neighbour unreachable"  # who sends it on does not learn a hardware address
+NOT_SENT = "not sent"  # the sender's own namespace refuses it
+UNDETERMINED = "undetermined"
 
 
 class Event(NamedTuple):
@@ -102,11 +106,11 @@ class Passed(NamedTuple):
             )
 
 
-class Course(NamedTuple):
+class Branch(NamedTuple):
     """One possible course of events, up to now."""
 
     flight: Flight
-    happened: tuple[Union[Event, Passed], ...] = ()
+    trace: tuple[Union[Event, Passed], ...] = ()
     doubts: tuple[str, ...] = ()
     """What was assumed on it, each with its rule."""
     tracked: Optional[Connection] = None
@@ -114,7 +118,7 @@ class Course(NamedTuple):
     learnt: tuple[tuple[str, int], ...] = ()
     """Who (the label of a stack) was just told by a question from which address where its sender is."""
 
-    def note(self, leg: str, place: str, action: str, note: str = "") -> Course:
+    def note(self, leg: str, place: str, action: str, note: str = "") -> Branch:
         """The same with one more event."""
         flight = self.flight
         event = Event(
@@ -132,70 +136,70 @@ class Course(NamedTuple):
             None,
             note,
         )
-        return Course(flight, (*self.happened, event), self.doubts, self.tracked, self.learnt)
+        return Branch(flight, (*self.trace, event), self.doubts, self.tracked, self.learnt)
 
     # Not _replace(), which takes several times as long: these are for each hook of each packet.
 
-    def carrying(self, flight: Flight) -> Course:
+    def carrying(self, flight: Flight) -> Branch:
         """The same with another packet, or with the packet as something changed it."""
-        return Course(flight, self.happened, self.doubts, self.tracked, self.learnt)
+        return Branch(flight, self.trace, self.doubts, self.tracked, self.learnt)
 
-    def passed(self, leg: str, before: Flight, passage: Passage) -> Course:
+    def passed(self, leg: str, before: Flight, passage: Passage) -> Branch:
         """Through a hook; before: the packet as it came there."""
         passed = Passed(leg, before.family, before.iif, before.oif, passage.steps)
-        happened = (*self.happened, passed)
-        return Course(passage.flight, happened, self.doubts + passage.doubts, self.tracked, self.learnt)
+        trace = (*self.trace, passed)
+        return Branch(passage.flight, trace, self.doubts + passage.doubts, self.tracked, self.learnt)
 
-    def learning(self, who: str, address: int) -> Course:
+    def learning(self, who: str, address: int) -> Branch:
         """The same after somebody was asked by the neighbour with that address."""
         known = (who, address) in self.learnt
         return self if known else self._replace(learnt=(*self.learnt, (who, address)))
 
-    def perhaps(self, doubt: str) -> Course:
+    def perhaps(self, doubt: str) -> Branch:
         """The same with one more assumption."""
         return self._replace(doubts=(*self.doubts, doubt))
 
     def events(self) -> Iterator[Event]:
         """All that happened, one by one."""
-        for item in self.happened:
+        for item in self.trace:
             if isinstance(item, Event):
                 yield item
             else:
                 yield from item.events()
 
 
-class Arrival(NamedTuple):
-    """How one leg ended, on one course."""
+class LegResult(NamedTuple):
+    """How one leg ended, on one branch."""
 
-    kind: str
-    course: Course
+    disposition: str
+    branch: Branch
     reason: str = ""
     """One sentence, where it did not arrive."""
     stack: Optional[Stack] = None
-    """Namespace that it arrived in; for ``turned away`` that of a sender whose own stack says so."""
+    """Namespace that it arrived in; for ``rejected`` that of a sender whose own stack says so."""
     device: str = ""
     """Device that it arrived by, or left by."""
     error: str = ""
-    """For ``turned away``: what the sender is told, in the words of reject (nft(8)); for others what its
+    """For ``rejected``: what the sender is told, in the words of reject (nft(8)); for others what its
     own system call says, empty if nothing."""
 
 
-def remembered(course: Course) -> Course:
-    """The course after the host's stack let go of the packet: connection tracking keeps the connection."""
-    connection = course.flight.connection
-    return course if connection is None else course._replace(tracked=connection)
+def remembered(branch: Branch) -> Branch:
+    """The branch after the host's stack let go of the packet: connection tracking keeps the connection."""
+    connection = branch.flight.connection
+    return branch if connection is None else branch._replace(tracked=connection)
 
 
 MOST_HOOKS = 5000
 """How many times packets pass a hook for one prediction; without open conditions it is some thirty times."""
 
 
-class TooManyCoursesError(Exception):
-    """There are so many open conditions that not all courses can be followed."""
+class TooManyBranchesError(Exception):
+    """There are so many open conditions that not all branches can be followed."""
 
 
-class Courses:
-    """The courses of one prediction."""
+class Branches:
+    """The branches of one prediction."""
 
     def __init__(self) -> None:
         """Nothing was followed yet."""
@@ -206,15 +210,15 @@ class Courses:
         """A packet sets out."""
         self._seen.clear()
 
-    def is_known(self, hook: str, course: Course, flight: Flight) -> bool:
-        """Whether the packet came to this hook like this before, on a course that differed only in what is past.
+    def is_known(self, hook: str, branch: Branch, flight: Flight) -> bool:
+        """Whether the packet came to this hook like this before, on a branch that differed only in what is past.
 
         Raises TooManyCoursesError.
         """
         self._left -= 1
         if self._left < 0:
-            raise TooManyCoursesError
-        if not course.doubts:
+            raise TooManyBranchesError
+        if not branch.doubts:
             return False
         key = (hook, flight.iif, flight.oif, flight.physin, flight.physout, flight_key(flight))
         known = key in self._seen
@@ -222,42 +226,42 @@ class Courses:
         return known
 
 
-def united(arrivals: list[Arrival]) -> list[Arrival]:
+def united(results: list[LegResult]) -> list[LegResult]:
     """Those that end alike as one."""
-    if len(arrivals) < 2:
-        return arrivals
-    groups: dict[tuple[Any, ...], list[Arrival]] = {}
-    for arrival in arrivals:
-        groups.setdefault(_key(arrival), []).append(arrival)
+    if len(results) < 2:
+        return results
+    groups: dict[tuple[Any, ...], list[LegResult]] = {}
+    for result in results:
+        groups.setdefault(_key(result), []).append(result)
     return [_one_of(group) for group in groups.values()]
 
 
-def _one_of(group: list[Arrival]) -> Arrival:
-    doubts = tuple(dict.fromkeys(doubt for arrival in group for doubt in arrival.course.doubts))
-    return group[0]._replace(course=group[0].course._replace(doubts=doubts))
+def _one_of(group: list[LegResult]) -> LegResult:
+    doubts = tuple(dict.fromkeys(doubt for result in group for doubt in result.branch.doubts))
+    return group[0]._replace(branch=group[0].branch._replace(doubts=doubts))
 
 
-def _key(arrival: Arrival) -> tuple[Any, ...]:
-    flight = arrival.course.flight
+def _key(result: LegResult) -> tuple[Any, ...]:
+    flight = result.branch.flight
     addresses = (flight.saddr, flight.sport, flight.daddr, flight.dport, flight.state, flight.tracked)
-    tracked = _connection_key(arrival.course.tracked)
+    tracked = _connection_key(result.branch.tracked)
     return (
-        arrival.kind,
-        id(arrival.stack),
-        arrival.device,
-        arrival.error,
-        _mark(arrival),
+        result.disposition,
+        id(result.stack),
+        result.device,
+        result.error,
+        _mark(result),
         addresses,
         tracked,
         _connection_key(flight.connection),
-        arrival.course.learnt,
+        result.branch.learnt,
     )
 
 
-def _mark(arrival: Arrival) -> Optional[int]:
+def _mark(result: LegResult) -> Optional[int]:
     """The mark that what the host sends in reply can have; others stay behind in the namespace that is left."""
-    arrived = arrival.kind == ARRIVED and arrival.stack is not None and arrival.stack.settings.keeps_marks
-    return arrival.course.flight.mark if arrived or arrival.kind == TURNED_AWAY else 0
+    arrived = result.disposition == ARRIVED and result.stack is not None and result.stack.settings.keeps_marks
+    return result.branch.flight.mark if arrived or result.disposition == REJECTED else 0
 
 
 def _connection_key(connection: Optional[Connection]) -> tuple[Any, ...]:
@@ -292,37 +296,37 @@ class Ending(NamedTuple):
     verdict: str
     seen: str
     reason: str
-    course: Course
+    branch: Branch
     answered_by: str = ""
     source_at_end: str = ""
 
 
-def ending_of_request(arrival: Arrival, protocol: str) -> Ending:
-    """A request that reached nobody."""
-    if arrival.kind == UNTOLD:
-        return Ending(UNKNOWN, UNKNOWN, arrival.reason, arrival.course)
-    if arrival.kind == LOST:
+def ending_of_request(result: LegResult, protocol: str) -> Ending:
+    """A request that reached no one."""
+    if result.disposition == UNDETERMINED:
+        return Ending(UNKNOWN, UNKNOWN, result.reason, result.branch)
+    if result.disposition == LOST:
         # What a hook drops on the way out is an error of sendto(2); TCP only tries again.
-        seen = UNREACHABLE if arrival.error and protocol != "tcp" else TIMED_OUT
-        return Ending(DROPPED, seen, arrival.reason, arrival.course)
-    if arrival.kind == ASTRAY:
+        seen = UNREACHABLE if result.error and protocol != "tcp" else TIMED_OUT
+        return Ending(DROPPED, seen, result.reason, result.branch)
+    if result.disposition == MISROUTED:
         # Routers outside drop it, or say so: within the limits that each of them has for such errors.
-        return Ending(UNREACHABLE, UNKNOWN, arrival.reason, arrival.course)
-    if arrival.kind == UNFOUND:
+        return Ending(UNREACHABLE, UNKNOWN, result.reason, result.branch)
+    if result.disposition == NEIGHBOUR_UNREACHABLE:
         # Who has asked in vain is told so, who still knows the neighbour's address sends the packet to its end.
-        return Ending(UNREACHABLE, NO_ANSWER, arrival.reason, arrival.course)
-    if arrival.kind == UNSENT:
-        return Ending(UNREACHABLE, UNREACHABLE, arrival.reason, arrival.course)
-    seen = seen_as(arrival.error, protocol)
-    return Ending(REFUSED if seen == REFUSED else UNREACHABLE, seen, arrival.reason, arrival.course)
+        return Ending(UNREACHABLE, NO_ANSWER, result.reason, result.branch)
+    if result.disposition == NOT_SENT:
+        return Ending(UNREACHABLE, UNREACHABLE, result.reason, result.branch)
+    seen = seen_as(result.error, protocol)
+    return Ending(REFUSED if seen == REFUSED else UNREACHABLE, seen, result.reason, result.branch)
 
 
-def ending_of_reply(arrival: Arrival) -> Ending:
+def ending_of_reply(result: LegResult) -> Ending:
     """An answer that did not come back."""
-    if arrival.kind == UNTOLD:
-        return Ending(UNKNOWN, UNKNOWN, arrival.reason, arrival.course)
-    seen = NO_ANSWER if arrival.kind == UNFOUND else TIMED_OUT
-    return Ending(NO_ANSWER, seen, f"the answer is lost: {arrival.reason}", arrival.course)
+    if result.disposition == UNDETERMINED:
+        return Ending(UNKNOWN, UNKNOWN, result.reason, result.branch)
+    seen = NO_ANSWER if result.disposition == NEIGHBOUR_UNREACHABLE else TIMED_OUT
+    return Ending(NO_ANSWER, seen, f"the answer is lost: {result.reason}", result.branch)
 
 
 _WORDS = {DROP: "drops", REJECT: "rejects"}
@@ -371,7 +375,7 @@ class HostError(NamedTuple):
 
     flight: Flight
     """It is RELATED to the connection of the packet that it is about (nf_ct_attach())."""
-    asked: Asked
+    route_query: RouteQuery
     """For its route."""
 
 
@@ -384,7 +388,7 @@ def _reset(host: Stack, flight: Flight) -> HostError:
     """It comes from where the packet was going (nf_reject_ipv4.c, nf_reject_ipv6.c)."""
     reset = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
     reset.tcp_flags = RST | ACK
-    question = asked(_related(host, reset, flight))
+    question = route_query(_related(host, reset, flight))
     # nf_send_reset6() says the protocol and the ports, nf_send_reset() has nothing but the packet.
     return HostError(reset, question if flight.family == 6 else host.fib.as_read(question))
 
@@ -393,7 +397,7 @@ def _icmp_error(host: Stack, flight: Flight, error: str) -> HostError:
     """It has the ports of what it quotes, which connection tracking knows it by."""
     family = flight.family
     protocol = ICMP if family == 4 else ICMPV6
-    question = Asked(family, flight.saddr, _asked_source(host, flight), protocol=protocol)
+    question = RouteQuery(family, flight.saddr, _asked_source(host, flight), protocol=protocol)
     question = question._replace(mark=host.settings.mark_of_reply(family, flight.mark))
     source = question.source or host.source_for(question, host.fib.lookup(question)) or 0
     reply = Flight(family, protocol, source, flight.dport, flight.saddr, flight.sport)
@@ -412,7 +416,7 @@ def _asked_source(host: Stack, flight: Flight) -> int:
         return flight.daddr
     if family == 4 or not flight.iif:
         return 0
-    if host.fib.lookup(Asked(6, flight.saddr, protocol=ICMPV6)).source:
+    if host.fib.lookup(RouteQuery(6, flight.saddr, protocol=ICMPV6)).source:
         return 0
     return host.select_source(6, flight.saddr, _noted_device(flight)) or 0
 

@@ -75,7 +75,7 @@ class Bridge:
     """Those of them that are no veth: machines outside are behind them."""
     is_plain: bool = True
     """Whether nothing but hairpin mode keeps its ends apart."""
-    _holders: dict[tuple[int, int], Port] = field(default_factory=dict)
+    _ports_by_address: dict[tuple[int, int], Port] = field(default_factory=dict)
     _entries: dict[tuple[str, int], Entry] = field(default_factory=dict)
 
     @property
@@ -88,7 +88,7 @@ class Bridge:
         self.ports.append(port)
         for family in (4, 6):
             for address in port.stack.addresses(family, port.device):
-                self._holders.setdefault((family, address.number), port)
+                self._ports_by_address.setdefault((family, address.number), port)
 
     def __post_init__(self) -> None:
         """Take what is special about the bridge itself."""
@@ -108,9 +108,9 @@ class Bridge:
         """
         return self._entries.get((mac, vlan))
 
-    def holder(self, family: int, address: int) -> Optional[Port]:
+    def port_of(self, family: int, address: int) -> Optional[Port]:
         """The port behind which somebody answers for an address (ARP, neighbour discovery)."""
-        return self._holders.get((family, address))
+        return self._ports_by_address.get((family, address))
 
 
 def separated(incoming: Port, outgoing: Port) -> str:
@@ -146,22 +146,24 @@ def in_the_way(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port
     return next(_of_frame(bridge, incoming, outgoing), None)
 
 
-def unasked(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], family: int) -> Optional[Obstacle]:
+def obstacle_to_solicitation(
+    bridge: Bridge, requester: Optional[Port], target: Optional[Port], family: int
+) -> Optional[Obstacle]:
     """What keeps an end from learning the hardware address of another: the question is for all, the answer for it."""
-    if bridge.is_plain and asking is not asked:
+    if bridge.is_plain and requester is not target:
         return None
-    answer = in_the_way(bridge, asked, asking)
-    question = next(_of_question(bridge, asking, asked, family), None)
+    answer = in_the_way(bridge, target, requester)
+    question = next(_of_question(bridge, requester, target, family), None)
     if question is not None and not question.is_certain:
         # It can learn it from a question of the other one.
-        other = next(_of_question(bridge, asking=asked, asked=asking, family=family), None)
+        other = next(_of_question(bridge, requester=target, target=requester, family=family), None)
         if other is not None:
             return answer or question._replace(is_certain=True)
     return answer if question is None or (answer is not None and answer.is_certain) else question
 
 
 def floods_to(bridge: Bridge, incoming: Port, outgoing: Port) -> bool:
-    """Whether what nobody is known to take goes out by a port as well."""
+    """Whether what no one is known to take goes out by a port as well."""
     kept = {_NO_FLOODING, _ANSWERS_ITSELF} & set(outgoing.link.settings)
     return not (kept or any(_of_any(bridge, incoming, outgoing)))
 
@@ -177,16 +179,16 @@ def _of_frame(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]
         yield Obstacle(f"{what}: the bridge sends it only what is for whom it has learnt there, and learns nobody")
 
 
-def _of_question(bridge: Bridge, asking: Optional[Port], asked: Optional[Port], family: int) -> Iterator[Obstacle]:
-    yield from _of_any(bridge, asking, asked)
-    if asked is None:
+def _of_question(bridge: Bridge, requester: Optional[Port], target: Optional[Port], family: int) -> Iterator[Obstacle]:
+    yield from _of_any(bridge, requester, target)
+    if target is None:
         return
     unheard = [_ANSWERS_ITSELF]
-    if asking is not None:
+    if requester is not None:
         unheard.append(_NO_QUESTIONS[family])
     for setting in unheard:
-        if setting in asked.link.settings:
-            what = f"{setting} of the bridge port {asked.link.name}"
+        if setting in target.link.settings:
+            what = f"{setting} of the bridge port {target.link.name}"
             yield Obstacle(f"{what} keeps the question from it", is_certain=False)
 
 
@@ -256,7 +258,7 @@ def _learns(bridge: Bridge, link: Link) -> bool:
     return _NO_LEARNING not in link.settings and _NO_MEMORY not in bridge.link.settings
 
 
-class Home(NamedTuple):
+class LocalSubnet(NamedTuple):
     """A subnet that is on this host alone."""
 
     family: int
@@ -267,7 +269,7 @@ class Home(NamedTuple):
     bridge: str
 
 
-class Homes:
+class LocalSubnets:
     """The subnets of Docker's bridge networks, and those of other bridges that lead to no machine outside.
 
     A bridge with a network card as its port is a way out, and its subnet that of machines outside.
@@ -281,47 +283,47 @@ class Homes:
         }
         inner = [name for name in bridges if name not in leading_out and name not in named]
         found = [*_of_networks(named.values()), *_of_bridges(host, inner)]
-        self._homes = sorted(found, key=lambda home: -home.length)
+        self._subnets = sorted(found, key=lambda subnet: -subnet.length)
 
-    def of(self, family: int, number: int) -> Optional[Home]:
+    def of(self, family: int, number: int) -> Optional[LocalSubnet]:
         """The smallest one that has an address; None for an address of others."""
         return next(
             (
-                home
-                for home in self._homes
-                if home.family == family and same_prefix(family, home.number, number, home.length)
+                subnet
+                for subnet in self._subnets
+                if subnet.family == family and same_prefix(family, subnet.number, number, subnet.length)
             ),
             None,
         )
 
 
-def _of_networks(networks: Iterable[Network]) -> Iterator[Home]:
+def _of_networks(networks: Iterable[Network]) -> Iterator[LocalSubnet]:
     for network in networks:
         for item in network.subnets:
             if item.subnet:
-                yield Home(*parse_prefix(item.subnet), f"network {network.name}", network.bridge or "")
+                yield LocalSubnet(*parse_prefix(item.subnet), f"network {network.name}", network.bridge or "")
 
 
-def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[Home]:
+def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[LocalSubnet]:
     for name in names:
         for family, bits in BITS.items():
             for address in host.addresses(family, name):
                 if address.length < bits and not is_link_local(family, address.number):
-                    yield Home(family, address.number, address.length, f"bridge {name}", name)
+                    yield LocalSubnet(family, address.number, address.length, f"bridge {name}", name)
 
 
 _UPON = ("macvlan", "macvtap", "bridge", "bond", "vlan")
 
 
-class Taker(NamedTuple):
+class Receiver(NamedTuple):
     """Who takes a frame on a bridge."""
 
     port: Optional[Port] = None
-    """None for the host, and for nobody."""
+    """None for the host, and for no one."""
     entry: str = ""
-    """The fixed entry by which it is the taker; empty for one who was asked for."""
+    """The static entry by which it is the receiver; empty for one who was asked for."""
     problem: str = ""
-    """Why nobody takes it."""
+    """Why no one takes it."""
     doubt: str = ""
     """What would have to be known of the one who takes it."""
 
@@ -331,7 +333,7 @@ class Taker(NamedTuple):
         return self.port is None and not self.problem and not self.doubt
 
 
-class End(NamedTuple):
+class BridgeNode(NamedTuple):
     """One end of a bridge: the host, or a port."""
 
     stack: Stack
@@ -340,36 +342,38 @@ class End(NamedTuple):
     """None for the host."""
 
     def entry(self, family: int, neighbour: int) -> str:
-        """The fixed entry that it has for a neighbour, in words."""
+        """The static entry that it has for a neighbour, in words."""
         owner = "" if self.port is None else self.stack.label
-        return self.stack.fixed.words(self.device, family, neighbour, owner)
+        return self.stack.static_neighbours.words(self.device, family, neighbour, owner)
 
 
-def taker_by_entry(bridge: Bridge, sender: End, family: int, neighbour: int) -> Optional[Taker]:
-    """Who takes a frame for a neighbour by a fixed entry of its sender; None where the sender asks for it."""
-    if not sender.stack.fixed.read:
+def receiver_by_static_entry(bridge: Bridge, sender: BridgeNode, family: int, neighbour: int) -> Optional[Receiver]:
+    """Who takes a frame for a neighbour by a static entry of its sender; None where the sender asks for it."""
+    if not sender.stack.static_neighbours.read:
         text = address_text(family, neighbour)
-        return Taker(doubt=f"whether {sender.stack.label} has a fixed neighbour entry for {text}: none could be read")
-    mac = sender.stack.fixed.mac(sender.device, family, neighbour)
+        return Receiver(
+            doubt=f"whether {sender.stack.label} has a fixed neighbour entry for {text}: none could be read"
+        )
+    mac = sender.stack.static_neighbours.mac(sender.device, family, neighbour)
     if not mac:
         return None
     entry = sender.entry(family, neighbour)
     # Of the host's own hardware addresses its stack takes that of the bridge, and that of the port it comes in by.
     if sender.port is not None and mac in (bridge.link.mac, sender.port.link.mac):
-        return Taker(entry=entry)
+        return Receiver(entry=entry)
     if mac == bridge.link.mac:
-        return Taker(entry=entry, problem=f"{entry}, which is the host's own")
+        return Receiver(entry=entry, problem=f"{entry}, which is the host's own")
     owners = [port for port in bridge.ports if port.mac == mac]
     if len(owners) == 1:
-        return Taker(owners[0], entry)
+        return Receiver(owners[0], entry)
     if owners or any(_stands_upon(port, mac) for port in bridge.ports):
-        return Taker(doubt=f"who takes what is for {mac}: {entry}")
+        return Receiver(doubt=f"who takes what is for {mac}: {entry}")
     if not bridge.foreign:
-        return Taker(entry=entry, problem=f"{entry}, which nobody on {bridge.name} has")
-    if bridge.holder(family, neighbour) is None:
+        return Receiver(entry=entry, problem=f"{entry}, which nobody on {bridge.name} has")
+    if bridge.port_of(family, neighbour) is None:
         # A machine that is not looked into, and may well have it.
         return None
-    return Taker(doubt=f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}: {entry}")
+    return Receiver(doubt=f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}: {entry}")
 
 
 def _stands_upon(port: Port, mac: str) -> bool:

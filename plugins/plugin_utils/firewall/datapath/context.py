@@ -15,12 +15,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
-    TURNED_AWAY,
-    UNSENT,
-    UNTOLD,
-    Arrival,
-    Course,
-    Courses,
+    NOT_SENT,
+    REJECTED,
+    UNDETERMINED,
+    Branch,
+    Branches,
+    LegResult,
     decision_text,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -46,28 +46,28 @@ ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
 class LegContext:
     """One leg of one prediction, as its paths through containers, bridges and the host ask it."""
 
-    def __init__(self, view: HostView, name: str, courses: Courses) -> None:
-        """Name is the leg's, see _model/path.py; courses are those of the whole prediction."""
+    def __init__(self, view: HostView, name: str, branches: Branches) -> None:
+        """Name is the leg's, see _model/path.py; branches are those of the whole prediction."""
         self.view = view
         self.name = name
-        self._courses = courses
+        self._branches = branches
 
     def begin(self) -> None:
         """A packet sets out."""
-        self._courses.begin()
+        self._branches.begin()
 
     @property
     def is_request(self) -> bool:
         """Whether it is the first packet's: who answers has just been told who asks."""
         return self.name in (REQUEST, PROXY_REQUEST)
 
-    def fresh(self, course: Course) -> Flight:
+    def fresh(self, branch: Branch) -> Flight:
         """The packet as the host's stack first sees it, with the connection that it belongs to."""
-        flight = course.flight.copy()
+        flight = branch.flight.copy()
         flight.iif = flight.oif = flight.physin = flight.physout = ""
         flight.tracked = True
         flight.connection, flight.reply, flight.state, flight.taken = None, False, CT_INVALID, ()
-        known = course.tracked
+        known = branch.tracked
         if known is not None:
             own = (flight.saddr, flight.sport, flight.daddr, flight.dport)
             # Of who asks itself the echo request and its reply have one tuple but for the type, which is part of it.
@@ -79,66 +79,68 @@ class LegContext:
                 flight.taken = (known.original, known.reply)
         return flight
 
-    def hook(self, name: str, course: Course, flight: Flight) -> Iterator[tuple[Passage, Course]]:
-        """Send it through the rules of a hook: each way out, with the course up to there."""
-        if self._courses.is_known(name, course, flight):
+    def hook(self, name: str, branch: Branch, flight: Flight) -> Iterator[tuple[Passage, Branch]]:
+        """Send it through the rules of a hook: each way out, with the branch up to there."""
+        if self._branches.is_known(name, branch, flight):
             return
         problems = tuple(self.view.problems)
         for passage in self.view.traverser.pass_hook(name, flight):
-            after = course.passed(self.name, flight, passage)
+            after = branch.passed(self.name, flight, passage)
             yield passage, after._replace(doubts=after.doubts + problems) if problems else after
 
     def frame_hook(
-        self, name: str, course: Course, frame: FrameFlight, part: HookPart
-    ) -> Iterator[tuple[Passage, Course]]:
+        self, name: str, branch: Branch, frame: FrameFlight, part: HookPart
+    ) -> Iterator[tuple[Passage, Branch]]:
         """Send a frame on a bridge through a part of the rules of one of its hooks, as hook() does it."""
-        if self._courses.is_known(f"bridge {name} {part.first}", course, frame):
+        if self._branches.is_known(f"bridge {name} {part.first}", branch, frame):
             return
         for passage in self.view.traverser.pass_frame(name, frame, part):
-            flight = course.flight.copy()
+            flight = branch.flight.copy()
             flight.mark = passage.flight.mark
-            after = course.passed(self.name, frame, passage).carrying(flight)
+            after = branch.passed(self.name, frame, passage).carrying(flight)
             yield passage, after
 
-    def ended(self, passage: Passage, course: Course, own_call: str = "") -> tuple[Arrival, ...]:
+    def ended(self, passage: Passage, branch: Branch, own_call: str = "") -> tuple[LegResult, ...]:
         """The end, if the rules ended it; own_call is what the system call of a local sender says to a drop."""
         if passage.verdict == ACCEPT:
             return ()
         reason = decision_text(passage)
-        if passage.verdict == DROP or (passage.verdict == REJECT and own_call and course.flight.protocol != TCP):
-            # Whoever sends a datagram is told at once, before any error that comes back.
-            return (Arrival(LOST, course, reason, error=own_call),)
+        if passage.verdict == DROP or (passage.verdict == REJECT and own_call and branch.flight.protocol != TCP):
+            # Who sends a datagram is told at once, before any error that comes back.
+            return (LegResult(LOST, branch, reason, error=own_call),)
         if passage.verdict == REJECT:
-            return (Arrival(TURNED_AWAY, course, reason, error=passage.reject_with),)
-        return (Arrival(UNTOLD, course, reason),)
+            return (LegResult(REJECTED, branch, reason, error=passage.reject_with),)
+        return (LegResult(UNDETERMINED, branch, reason),)
 
-    def controlled(self, course: Course, stack: Stack, direction: str, *devices: str) -> Optional[Arrival]:
+    def controlled(self, branch: Branch, stack: Stack, direction: str, *devices: str) -> Optional[LegResult]:
         """The end of a packet at devices where it cannot be known whether it passes; None for all others."""
         is_host = stack is self.view.host
         doubt = self.view.frame_rules.doubt(direction, *devices) if is_host else ""
-        doubt = doubt or stack.controls.doubt(course.flight.family, direction, "" if is_host else stack.label, *devices)
-        return self.untold(course, doubt) if doubt else None
+        doubt = doubt or stack.controls.doubt(branch.flight.family, direction, "" if is_host else stack.label, *devices)
+        return self.undetermined(branch, doubt) if doubt else None
 
-    def controlled_loop(self, course: Course, stack: Stack) -> Optional[Arrival]:
+    def controlled_loop(self, branch: Branch, stack: Stack) -> Optional[LegResult]:
         """The same at the loopback, by which a namespace sends to itself."""
-        return self.controlled(course, stack, EGRESS, "lo") or self.controlled(course, stack, INGRESS, "lo")
+        return self.controlled(branch, stack, EGRESS, "lo") or self.controlled(branch, stack, INGRESS, "lo")
 
-    def untold(self, course: Course, what: str) -> Arrival:
+    def undetermined(self, branch: Branch, what: str) -> LegResult:
         """It cannot be known how it goes on."""
-        return Arrival(UNTOLD, course.perhaps(what), f"it is not known {what}")
+        return LegResult(UNDETERMINED, branch.perhaps(what), f"it is not known {what}")
 
-    def unroutable(self, course: Course, decision: Decision, who: str) -> Arrival:
+    def unroutable(self, branch: Branch, decision: Decision, who: str) -> LegResult:
         """The sender's own stack has no way for it."""
         if decision.kind == UNCERTAIN:
-            return self.untold(course, decision.why)
-        flight = course.flight
+            return self.undetermined(branch, decision.why)
+        flight = branch.flight
         text = address_text(flight.family, flight.daddr)
         reason = (
             f"{who} has no route to {text}"
             if decision.kind == "no route"
             else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
         )
-        return Arrival(UNSENT, course.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH")
+        return LegResult(
+            NOT_SENT, branch.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH"
+        )
 
 
 def _is_echo_reply(flight: Flight) -> bool:

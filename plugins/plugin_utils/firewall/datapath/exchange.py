@@ -34,12 +34,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     OUTSIDE,
-    TURNED_AWAY,
-    UNTOLD,
-    Arrival,
-    Course,
-    Courses,
+    REJECTED,
+    UNDETERMINED,
+    Branch,
+    Branches,
     Ending,
+    LegResult,
     ending_of_request,
     is_reset,
 )
@@ -50,11 +50,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.reply_path import (
+    ReplyPath,
     Start,
-    WayBack,
     datagram_source,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ACK,
@@ -73,88 +73,90 @@ _LOOPBACK6 = 1
 class Exchange:
     """One connection. docker-proxy makes a second one, which is an exchange of its own."""
 
-    def __init__(self, talk: Conversation) -> None:
+    def __init__(self, conversation: Conversation) -> None:
         """Take what the two ends can send each other."""
-        self._talk = talk
-        self._view = talk.view
-        self._protocol = talk.protocol
+        self._conversation = conversation
+        self._view = conversation.view
+        self._protocol = conversation.protocol
 
-    def run(self, before: Course) -> list[Ending]:
-        """All ways in which it can end, each with its course; before is what happened until now."""
-        course = before._replace(flight=self._talk.first, tracked=None)
-        return [ending for arrival in self._talk.send(course) for ending in self._reached(arrival)]
+    def run(self, before: Branch) -> list[Ending]:
+        """All ways in which it can end, each with its branch; before is what happened until now."""
+        branch = before._replace(flight=self._conversation.first, tracked=None)
+        return [ending for result in self._conversation.send(branch) for ending in self._reached(result)]
 
-    def _reached(self, arrival: Arrival) -> list[Ending]:
-        if arrival.kind == OUTSIDE:
-            return reached_outside(self._talk, arrival)
-        if arrival.kind == TURNED_AWAY:
-            return self._talk.way_back.send_error(arrival, self._protocol)
-        if arrival.kind != ARRIVED or arrival.stack is None:
-            return [ending_of_request(arrival, self._protocol)]
+    def _reached(self, result: LegResult) -> list[Ending]:
+        if result.disposition == OUTSIDE:
+            return reached_outside(self._conversation, result)
+        if result.disposition == REJECTED:
+            return self._conversation.reply_path.send_error(result, self._protocol)
+        if result.disposition != ARRIVED or result.stack is None:
+            return [ending_of_request(result, self._protocol)]
         if self._protocol == "icmp":
-            settings = arrival.stack.settings
-            if settings.ignores_echo(arrival.course.flight.family):
-                key = settings.echo_key(arrival.course.flight.family)
-                after = arrival.course.note(self._talk.there.name, "socket", "drop", f"{key} is 1")
+            settings = result.stack.settings
+            if settings.ignores_echo(result.branch.flight.family):
+                key = settings.echo_key(result.branch.flight.family)
+                after = result.branch.note(self._conversation.there.name, "socket", "drop", f"{key} is 1")
                 return [
-                    Ending(DROPPED, TIMED_OUT, f"{key} is 1: the {arrival.stack.label} answers no echo requests", after)
+                    Ending(DROPPED, TIMED_OUT, f"{key} is 1: the {result.stack.label} answers no echo requests", after)
                 ]
-            return self._talk.answered(arrival, arrival.stack.label, self._talk.way_back.answer_to(arrival))
-        stack = arrival.stack
+            return self._conversation.answered(
+                result, result.stack.label, self._conversation.reply_path.answer_to(result)
+            )
+        stack = result.stack
         if stack.sockets is None:
-            return [self._talk.unknown(arrival.course, f"which ports {stack.label} listens on")]
-        flight = arrival.course.flight
+            return [self._conversation.unknown(result.branch, f"which ports {stack.label} listens on")]
+        flight = result.branch.flight
         port = flight.dport or 0
-        listener = stack.sockets.find(self._protocol, flight.family, flight.daddr, port, arrival.device)
+        listener = stack.sockets.find(self._protocol, flight.family, flight.daddr, port, result.device)
         if listener is None:
-            return self._turned_away(arrival)
-        return self._host_socket(arrival, listener) if stack is self._view.host else self._served(arrival, listener)
+            return self._refused(result)
+        return self._host_socket(result, listener) if stack is self._view.host else self._served(result, listener)
 
-    def _host_socket(self, arrival: Arrival, listener: Listener) -> list[Ending]:
-        proxy = self._view.holders.proxy_behind(listener)
+    def _host_socket(self, result: LegResult, listener: Listener) -> list[Ending]:
+        proxy = self._view.socket_owners.proxy_behind(listener)
         if proxy is not None:
-            return proxied(self._talk, arrival, listener, proxy, lambda course: self._dial(course, proxy))
+            return proxied(self._conversation, result, listener, proxy, lambda branch: self._dial(branch, proxy))
         if listener.owner == DOCKER_PROXY:
-            return [self._talk.unknown(arrival.course, f"where docker-proxy on port {listener.port} leads")]
-        reason = self._view.holders.only_held(listener)
-        return [self._talk.silent(arrival, reason)] if reason else self._served(arrival, listener)
+            return [self._conversation.unknown(result.branch, f"where docker-proxy on port {listener.port} leads")]
+        reason = self._view.socket_owners.only_held(listener)
+        return [self._conversation.silent(result, reason)] if reason else self._served(result, listener)
 
-    def _served(self, arrival: Arrival, listener: Listener) -> list[Ending]:
+    def _served(self, result: LegResult, listener: Listener) -> list[Ending]:
         """Somebody listens, and answers."""
-        if arrival.stack is None:
+        if result.stack is None:
             raise AssertionError("only what came to a stack can be answered by one")
-        if self._view.is_asleep(arrival.stack):
-            return [self._talk.silent(arrival, f"{arrival.stack.label} is paused, so nobody answers")]
-        reply = self._talk.way_back.answer_to(arrival)
+        if self._view.is_asleep(result.stack):
+            return [self._conversation.silent(result, f"{result.stack.label} is paused, so nobody answers")]
+        reply = self._conversation.reply_path.answer_to(result)
         program = f" ({listener.owner})" if listener.owner else ""
         if self._protocol == "udp":
-            chosen = datagram_source(arrival.stack, listener, reply)
+            chosen = datagram_source(result.stack, listener, reply)
             if chosen != reply.saddr:
-                asked, used = (address_text(reply.family, number) for number in (reply.saddr, chosen))
-                who = f"the program on UDP port {listener.port} of {arrival.stack.label}"
-                return [self._talk.unknown(arrival.course, f"whether {who} answers from {asked}, not {used}")]
-        return self._talk.answered(arrival, arrival.stack.label + program, reply)
+                wanted, used = (address_text(reply.family, number) for number in (reply.saddr, chosen))
+                who = f"the program on UDP port {listener.port} of {result.stack.label}"
+                return [self._conversation.unknown(result.branch, f"whether {who} answers from {wanted}, not {used}")]
+        return self._conversation.answered(result, result.stack.label + program, reply)
 
-    def _turned_away(self, arrival: Arrival) -> list[Ending]:
-        """Nobody listens: TCP sends a reset, UDP an ICMP error, which have to come back, too."""
-        if arrival.stack is None:
+    def _refused(self, result: LegResult) -> list[Ending]:
+        """No one listens: TCP sends a reset, UDP an ICMP error, which have to come back, too."""
+        if result.stack is None:
             raise AssertionError("only what came to a stack can be answered by one")
-        flight = arrival.course.flight
-        where = f"{arrival.stack.label} on {self._protocol} port {flight.dport}"
+        flight = result.branch.flight
+        where = f"{result.stack.label} on {self._protocol} port {flight.dport}"
         reason = f"nobody listens at {where}"
-        if self._has_no_way_for_a_reset(flight, arrival.stack):
-            return [self._talk.silent(arrival, f"{reason}, and a reset for ::1 finds no way but from ::1")]
-        course = arrival.course.note(self._talk.there.name, "socket", "refuse", reason)
-        reply = self._talk.way_back.refusal_of(arrival)
+        if self._has_no_route_for_a_reset(flight, result.stack):
+            return [self._conversation.silent(result, f"{reason}, and a reset for ::1 finds no way but from ::1")]
+        branch = result.branch.note(self._conversation.there.name, "socket", "refuse", reason)
+        reply = self._conversation.reply_path.refusal_of(result)
         endings = []
-        for outcome in self._talk.way_back.send(arrival, course, reply):
-            if isinstance(outcome, Course):
+        for outcome in self._conversation.reply_path.send(result, branch, reply):
+            if isinstance(outcome, Branch):
                 endings.append(Ending(REFUSED, REFUSED, reason, outcome))
             else:
                 endings.append(outcome._replace(reason=f"{reason}, and {outcome.reason}"))
         return endings
 
-    def _has_no_way_for_a_reset(self, flight: Flight, stack: Stack) -> bool:
+    def _has_no_route_for_a_reset(self, flight: Flight, stack: Stack) -> bool:
         """Whether a SYN that came from ::1 to another address of its own host is answered by nothing.
 
         The kernel looks for a way to ::1 by the device that has the address (tcp_v6_send_response(): rt6_need_strict()
@@ -164,17 +166,19 @@ class Exchange:
             return False
         return flight.daddr not in (address.number for address in stack.addresses(6, "lo"))
 
-    def _dial(self, course: Course, proxy: ProxyProcess) -> list[Ending]:
+    def _dial(self, branch: Branch, proxy: ProxyProcess) -> list[Ending]:
         """The connection of docker-proxy to its container."""
         family, address = parse_address(proxy.container_ip)
         host = self._view.host
-        asked = Asked(family, address, 0, "lo", 0, TRANSPORTS[self._protocol], 0, proxy.container_port)
-        source = host.source_for(asked, host.fib.lookup(asked)) or 0
+        query = RouteQuery(family, address, 0, "lo", 0, TRANSPORTS[self._protocol], 0, proxy.container_port)
+        source = host.source_for(query, host.fib.lookup(query)) or 0
         port = self._view.free_port(*self._view.settings.ephemeral_ports())
         flight = Flight(family, TRANSPORTS[self._protocol], source, port, address, proxy.container_port)
         flight.skuid = flight.skgid = ROOT
-        talk = Conversation(self._view, Start(host), flight, self._protocol, self._talk.courses, by_proxy=True)
-        return Exchange(talk).run(course)
+        conversation = Conversation(
+            self._view, Start(host), flight, self._protocol, self._conversation.branches, by_proxy=True
+        )
+        return Exchange(conversation).run(branch)
 
 
 class Conversation:
@@ -186,62 +190,62 @@ class Conversation:
         start: Start,
         first: Flight,
         protocol: str,
-        courses: Courses,
+        branches: Branches,
         *,
         by_proxy: bool = False,
     ) -> None:
-        """Take the first packet; by_proxy only names the legs, courses are those of the whole prediction."""
-        self.courses = courses
+        """Take the first packet; by_proxy only names the legs, branches are those of the whole prediction."""
+        self.branches = branches
         self.view = view
         self.start = start
         self.first = first
         self.protocol = protocol
-        self.there = Leg(view, PROXY_REQUEST if by_proxy else REQUEST, courses)
-        self.way_back = WayBack(view, start, first, Leg(view, PROXY_REPLY if by_proxy else REPLY, courses))
+        self.there = Leg(view, PROXY_REQUEST if by_proxy else REQUEST, branches)
+        self.reply_path = ReplyPath(view, start, first, Leg(view, PROXY_REPLY if by_proxy else REPLY, branches))
 
-    def send(self, course: Course) -> list[Arrival]:
+    def send(self, branch: Branch) -> list[LegResult]:
         """Send a packet from where the connection begins."""
         if self.start.stack is not None:
-            return self.there.from_stack(self.start.stack, course)
-        return self.there.from_wire(self.start.device, course)
+            return self.there.from_stack(self.start.stack, branch)
+        return self.there.from_outside(self.start.device, branch)
 
-    def answered(self, arrival: Arrival, who: str, reply: Flight) -> list[Ending]:
+    def answered(self, result: LegResult, who: str, reply: Flight) -> list[Ending]:
         """Somebody answers: the endings, by what becomes of the answer and of the data that follows."""
         source = address_text(reply.family, reply.daddr)
-        delivered = arrival.course.note(self.there.name, "socket", "deliver", who)
+        delivered = result.branch.note(self.there.name, "socket", "deliver", who)
         return [
             Ending(DELIVERED, ANSWERED, f"{who} answers, and the answer comes back", outcome, who, source)
-            if isinstance(outcome, Course)
+            if isinstance(outcome, Branch)
             else outcome
-            for outcome in self.round_trip(arrival, delivered, reply)
+            for outcome in self.round_trip(result, delivered, reply)
         ]
 
-    def silent(self, arrival: Arrival, reason: str) -> Ending:
-        """It arrived, and nobody answers."""
-        return Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course.note(self.there.name, "socket", "hold", reason))
+    def silent(self, result: LegResult, reason: str) -> Ending:
+        """It arrived, and no one answers."""
+        return Ending(NO_ANSWER, TIMED_OUT, reason, result.branch.note(self.there.name, "socket", "hold", reason))
 
-    def unknown(self, course: Course, what: str) -> Ending:
+    def unknown(self, branch: Branch, what: str) -> Ending:
         """It cannot be known how it ends."""
-        return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", course.perhaps(what))
+        return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", branch.perhaps(what))
 
-    def round_trip(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
-        """The answer's way back, and for TCP that of the data that follows."""
-        for outcome in self.opened(arrival, course, reply):
-            if isinstance(outcome, Course) and self.protocol == "tcp":
-                yield from self.first_back(arrival, outcome, ACK | PSH)
+    def round_trip(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Union[Branch, Ending]]:
+        """The answer's reply path, and for TCP that of the data that follows."""
+        for outcome in self.opened(result, branch, reply):
+            if isinstance(outcome, Branch) and self.protocol == "tcp":
+                yield from self.first_back(result, outcome, ACK | PSH)
             else:
                 yield outcome
 
-    def opened(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
-        """The answer's way back, and for TCP the way of the first data there."""
-        for outcome in self.way_back.send(arrival, course, reply):
-            if not isinstance(outcome, Course):
+    def opened(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Union[Branch, Ending]]:
+        """The answer's reply path, and for TCP the way of the first data there."""
+        for outcome in self.reply_path.send(result, branch, reply):
+            if not isinstance(outcome, Branch):
                 yield from self._sent_again(outcome)
                 continue
             if self.protocol != "tcp":
                 yield outcome
                 continue
-            yield from self.data_there(arrival, outcome)
+            yield from self.data_there(result, outcome)
 
     def _sent_again(self, lost: Ending) -> Iterator[Ending]:
         """An answer to a SYN is lost, so its sender sends it again: what becomes of it is what the sender sees.
@@ -249,52 +253,52 @@ class Conversation:
         Once connection tracking has seen an answer it is of an established connection to rules (resolve_normal_ct()),
         which can refuse it now.
         """
-        connection = lost.course.flight.connection
+        connection = lost.branch.flight.connection
         is_silent = self.protocol == "tcp" and lost.seen in (TIMED_OUT, NO_ANSWER)
         if not is_silent or connection is None or not connection.seen_reply:
             yield lost
             return
-        for end in self.send(lost.course._replace(flight=self.first, tracked=connection)):
-            if end.kind == TURNED_AWAY:
-                for ending in self.way_back.send_error(end, self.protocol):
+        for end in self.send(lost.branch._replace(flight=self.first, tracked=connection)):
+            if end.disposition == REJECTED:
+                for ending in self.reply_path.send_error(end, self.protocol):
                     reason = f"{lost.reason}; the SYN is sent again, and {ending.reason}"
                     yield ending if ending.verdict == UNKNOWN else ending._replace(verdict=lost.verdict, reason=reason)
-            elif end.kind == UNTOLD:
+            elif end.disposition == UNDETERMINED:
                 yield ending_of_request(end, self.protocol)
             else:
-                yield lost._replace(course=lost.course._replace(doubts=end.course.doubts))
+                yield lost._replace(branch=lost.branch._replace(doubts=end.branch.doubts))
 
-    def data_there(self, arrival: Arrival, course: Course) -> Iterator[Union[Course, Ending]]:
+    def data_there(self, result: LegResult, branch: Branch) -> Iterator[Union[Branch, Ending]]:
         """For TCP the first packet with data, of a connection that is established by now."""
         if self.protocol != "tcp":
-            yield course
+            yield branch
             return
         flight = self.first.copy()
         flight.tcp_flags = ACK | PSH
-        for end in self.send(course.carrying(flight)):
-            if (end.kind, end.stack) == (arrival.kind, arrival.stack):
+        for end in self.send(branch.carrying(flight)):
+            if (end.disposition, end.stack) == (result.disposition, result.stack):
                 # It takes the same way again; only what decides is worth showing.
-                yield course._replace(doubts=end.course.doubts, tracked=end.course.tracked)
+                yield branch._replace(doubts=end.branch.doubts, tracked=end.branch.tracked)
                 continue
             yield from self._data_lost(end)
 
-    def first_back(self, arrival: Arrival, course: Course, flags: int) -> Iterator[Union[Course, Ending]]:
+    def first_back(self, result: LegResult, branch: Branch, flags: int) -> Iterator[Union[Branch, Ending]]:
         """What comes back first over an open connection, by its TCP flags.
 
         Data may be what connection tracking sees first (nf_conntrack_tcp_loose), a reset is not.
         """
-        reply = self.way_back.answer_to(arrival)
+        reply = self.reply_path.answer_to(result)
         reply.tcp_flags = flags
-        for outcome in self.way_back.send(arrival, course, reply):
-            if isinstance(outcome, Course):
-                yield course._replace(doubts=outcome.doubts, tracked=outcome.tracked)
+        for outcome in self.reply_path.send(result, branch, reply):
+            if isinstance(outcome, Branch):
+                yield branch._replace(doubts=outcome.doubts, tracked=outcome.tracked)
             else:
                 yield outcome
 
-    def _data_lost(self, end: Arrival) -> Iterator[Ending]:
+    def _data_lost(self, end: LegResult) -> Iterator[Ending]:
         """A reset ends an established connection, other errors do not (tcp_v4_err())."""
-        resets = end.kind == TURNED_AWAY and is_reset(end.error)
-        endings = self.way_back.send_error(end, self.protocol) if resets else [ending_of_request(end, self.protocol)]
+        resets = end.disposition == REJECTED and is_reset(end.error)
+        endings = self.reply_path.send_error(end, self.protocol) if resets else [ending_of_request(end, self.protocol)]
         for ending in endings:
             if ending.verdict == UNKNOWN:
                 yield ending
@@ -304,44 +308,47 @@ class Conversation:
             yield ending._replace(verdict=DROPPED, seen=seen, reason=reason)
 
 
-def reached_outside(talk: Conversation, arrival: Arrival) -> list[Ending]:
-    """Machines outside are taken to answer, if they can know the way back."""
-    flight = arrival.course.flight
+def reached_outside(conversation: Conversation, result: LegResult) -> list[Ending]:
+    """Machines outside are taken to answer, if they can know the reply path."""
+    flight = result.branch.flight
     if is_loopback(flight.family, flight.saddr):
         source = address_text(flight.family, flight.saddr)
         reason = f"it leaves with the source {source}, which machines outside do not believe"
-        return [Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course, source_at_end=source)]
-    if talk.start.stack is not None and not _is_known(talk, flight, arrival.device):
+        return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, source_at_end=source)]
+    if conversation.start.stack is not None and not _is_known(conversation, flight, result.device):
         source = address_text(flight.family, flight.saddr)
         if is_private(flight.family, flight.saddr):
             reason = f"it leaves with the source {source}, which machines outside have no way back to"
-            return [Ending(NO_ANSWER, TIMED_OUT, reason, arrival.course, source_at_end=source)]
-        return [talk.unknown(arrival.course, f"whether machines outside have a way back to {source}")]
-    if talk.start == Start(None, arrival.device) and _is_known(talk, flight, arrival.device):
-        return _between_neighbours(talk, arrival)
-    return talk.answered(arrival, "outside", talk.way_back.answer_to(arrival))
+            return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, source_at_end=source)]
+        return [conversation.unknown(result.branch, f"whether machines outside have a way back to {source}")]
+    if conversation.start == Start(None, result.device) and _is_known(conversation, flight, result.device):
+        return _between_neighbours(conversation, result)
+    return conversation.answered(result, "outside", conversation.reply_path.answer_to(result))
 
 
-def _between_neighbours(talk: Conversation, arrival: Arrival) -> list[Ending]:
+def _between_neighbours(conversation: Conversation, result: LegResult) -> list[Ending]:
     """Sent on to where it came from: the answer goes straight back, past this host."""
-    reply = talk.way_back.answer_to(arrival)
+    reply = conversation.reply_path.answer_to(result)
     source = address_text(reply.family, reply.daddr)
-    course = arrival.course
-    if reply.daddr == talk.first.saddr and (reply.saddr, reply.sport) == (talk.first.daddr, talk.first.dport):
+    branch = result.branch
+    if reply.daddr == conversation.first.saddr and (reply.saddr, reply.sport) == (
+        conversation.first.daddr,
+        conversation.first.dport,
+    ):
         return [
             Ending(DELIVERED, ANSWERED, "outside answers, past this host", outcome, "outside", source)
-            if isinstance(outcome, Course)
+            if isinstance(outcome, Branch)
             else outcome
-            for outcome in talk.data_there(arrival, course)
+            for outcome in conversation.data_there(result, branch)
         ]
-    if talk.view.host.has_address(reply.family, reply.daddr):
-        return talk.answered(arrival, "outside", reply)
-    reason = f"the answer goes straight back on {arrival.device}, past the address translation of this host"
-    return [Ending(NO_ANSWER, TIMED_OUT, reason, course, source_at_end=source)]
+    if conversation.view.host.has_address(reply.family, reply.daddr):
+        return conversation.answered(result, "outside", reply)
+    reason = f"the answer goes straight back on {result.device}, past the address translation of this host"
+    return [Ending(NO_ANSWER, TIMED_OUT, reason, branch, source_at_end=source)]
 
 
-def _is_known(talk: Conversation, flight: Flight, device: str) -> bool:
-    host, source = talk.view.host, flight.saddr
+def _is_known(conversation: Conversation, flight: Flight, device: str) -> bool:
+    host, source = conversation.view.host, flight.saddr
     return host.is_on_link(flight.family, source, device) or host.has_address(flight.family, source)
 
 
@@ -349,45 +356,49 @@ ROOT = 0
 # From this engine on it answers datagrams from the address that was asked (udp_proxy_linux.go).
 _KEEPS_ADDRESS = (28, 0)
 
-Dial = Callable[[Course], list[Ending]]
+Dial = Callable[[Branch], list[Ending]]
 
 
-def proxied(talk: Conversation, arrival: Arrival, listener: Listener, proxy: ProxyProcess, dial: Dial) -> list[Ending]:
+def proxied(
+    conversation: Conversation, result: LegResult, listener: Listener, proxy: ProxyProcess, dial: Dial
+) -> list[Ending]:
     """A connection to docker-proxy; dial is the one that it makes to its container, after a course of events."""
-    course = arrival.course.note(talk.there.name, "proxy", "deliver", f"docker-proxy, process {proxy.pid}")
-    reply = talk.way_back.answer_to(arrival)
+    branch = result.branch.note(conversation.there.name, "proxy", "deliver", f"docker-proxy, process {proxy.pid}")
+    reply = conversation.reply_path.answer_to(result)
     reply.skuid = reply.skgid = ROOT
-    if talk.protocol == "udp":
-        if talk.view.snapshot.engine is None or talk.view.snapshot.engine.release < _KEEPS_ADDRESS:
-            if arrival.stack is None:
+    if conversation.protocol == "udp":
+        if conversation.view.snapshot.engine is None or conversation.view.snapshot.engine.release < _KEEPS_ADDRESS:
+            if result.stack is None:
                 raise AssertionError("only what came to a stack can be answered by one")
-            reply.saddr = datagram_source(arrival.stack, listener, reply)
-        return _relayed(talk, arrival, course, reply, dial(course))
+            reply.saddr = datagram_source(result.stack, listener, reply)
+        return _relayed(conversation, result, branch, reply, dial(branch))
     endings: list[Ending] = []
-    for outcome in talk.opened(arrival, course, reply):
-        if isinstance(outcome, Course):
-            endings += [shown for inner in dial(outcome) for shown in _shown(talk, arrival, outcome, inner)]
+    for outcome in conversation.opened(result, branch, reply):
+        if isinstance(outcome, Branch):
+            endings += [shown for inner in dial(outcome) for shown in _shown(conversation, result, outcome, inner)]
         else:
             endings.append(outcome)
     return endings
 
 
-def _relayed(talk: Conversation, arrival: Arrival, course: Course, reply: Flight, inner: list[Ending]) -> list[Ending]:
+def _relayed(
+    conversation: Conversation, result: LegResult, branch: Branch, reply: Flight, inner: list[Ending]
+) -> list[Ending]:
     """A datagram's answer goes back once the container's came to docker-proxy."""
     endings = []
     for ending in inner:
         if ending.seen != ANSWERED:
             endings.append(ending if ending.verdict == UNKNOWN else ending._replace(seen=TIMED_OUT))
             continue
-        tracked = ending.course._replace(tracked=course.tracked)
+        tracked = ending.branch._replace(tracked=branch.tracked)
         endings += [
-            ending._replace(course=outcome) if isinstance(outcome, Course) else outcome
-            for outcome in talk.way_back.send(arrival, tracked, reply)
+            ending._replace(branch=outcome) if isinstance(outcome, Branch) else outcome
+            for outcome in conversation.reply_path.send(result, tracked, reply)
         ]
     return endings
 
 
-def _shown(talk: Conversation, arrival: Arrival, opened: Course, inner: Ending) -> list[Ending]:
+def _shown(conversation: Conversation, result: LegResult, opened: Branch, inner: Ending) -> list[Ending]:
     """What comes back of docker-proxy's own connection: data, or, where it was refused, the end of the one it accepted.
 
     It closes with the request unread, which is a reset (tcp_close()).
@@ -396,8 +407,8 @@ def _shown(talk: Conversation, arrival: Arrival, opened: Course, inner: Ending) 
     ending = inner._replace(seen=CLOSED) if closes else inner
     if ending.verdict == UNKNOWN or ending.seen not in (ANSWERED, CLOSED):
         return [ending]
-    course = inner.course._replace(tracked=opened.tracked)
+    branch = inner.branch._replace(tracked=opened.tracked)
     return [
-        ending._replace(course=outcome) if isinstance(outcome, Course) else outcome
-        for outcome in talk.first_back(arrival, course, RST | ACK if closes else ACK | PSH)
+        ending._replace(branch=outcome) if isinstance(outcome, Branch) else outcome
+        for outcome in conversation.first_back(result, branch, RST | ACK if closes else ACK | PSH)
     ]

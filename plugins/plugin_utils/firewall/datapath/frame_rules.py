@@ -22,7 +22,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     decision_text,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, End, Port
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
+    Bridge,
+    BridgeNode,
+    Port,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     ARP,
@@ -91,16 +95,16 @@ _SOLICITATION, _ADVERTISEMENT = 135, 136
 _SOLICITED_NODE = 0xFF02_0000_0000_0000_0000_0001_FF00_0000
 
 
-def solicitation(asking: int, asked: int) -> Flight:
+def solicitation(requester: int, target: int) -> Flight:
     """A question of neighbour discovery."""
-    flight = _message(asking, _SOLICITED_NODE | (asked & 0xFFFFFF), _SOLICITATION)
+    flight = _message(requester, _SOLICITED_NODE | (target & 0xFFFFFF), _SOLICITATION)
     flight.pkttype = "multicast"
     return flight
 
 
-def advertisement(asked: int, asking: int) -> Flight:
+def advertisement(target: int, requester: int) -> Flight:
     """The answer."""
-    return _message(asked, asking, _ADVERTISEMENT)
+    return _message(target, requester, _ADVERTISEMENT)
 
 
 def _message(source: int, destination: int, kind: int) -> Flight:
@@ -135,7 +139,12 @@ def ends_of(
 
 
 def stopped_question(
-    traverser: Traverser, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
+    traverser: Traverser,
+    bridge: Bridge,
+    requester: BridgeNode,
+    target: BridgeNode,
+    family: int,
+    numbers: tuple[int, int],
 ) -> Optional[Stopped]:
     """What rules for frames do to the question for a hardware address or its answer; None where both pass.
 
@@ -144,13 +153,13 @@ def stopped_question(
     if not traverser.has_frame_rules:
         return None
     source, wanted = numbers
-    found = _stopped(traverser, bridge, asking, asked, _question(family, source, wanted)) or _stopped(
-        traverser, bridge, asked, asking, _answer(family, source=wanted, wanted=source)
+    found = _stopped(traverser, bridge, requester, target, _question(family, source, wanted)) or _stopped(
+        traverser, bridge, target, requester, _answer(family, source=wanted, wanted=source)
     )
     if found is None:
         return None
     # It can learn it from a question of the other one.
-    other = _stopped(traverser, bridge, asked, asking, _question(family, source=wanted, wanted=source))
+    other = _stopped(traverser, bridge, target, requester, _question(family, source=wanted, wanted=source))
     return found._replace(is_certain=found.is_certain and other is not None and other.is_certain)
 
 
@@ -176,7 +185,9 @@ def _answer(family: int, source: int, wanted: int) -> _Message:
     return _Message(Flight(ARP, 0, source, 0, wanted, 0), operation=ARP_REPLY)
 
 
-def _stopped(traverser: Traverser, bridge: Bridge, sender: End, receiver: End, message: _Message) -> Optional[Stopped]:
+def _stopped(
+    traverser: Traverser, bridge: Bridge, sender: BridgeNode, receiver: BridgeNode, message: _Message
+) -> Optional[Stopped]:
     for hook, ends in _hooks_between(bridge, sender, receiver):
         frame = FrameFlight(message.flight, ends, bridge.name)
         frame.dmac = message.group or frame.dmac
@@ -188,7 +199,7 @@ def _stopped(traverser: Traverser, bridge: Bridge, sender: End, receiver: End, m
     return None
 
 
-def _hooks_between(bridge: Bridge, sender: End, receiver: End) -> Iterator[tuple[str, Ends]]:
+def _hooks_between(bridge: Bridge, sender: BridgeNode, receiver: BridgeNode) -> Iterator[tuple[str, Ends]]:
     port, target = sender.port, receiver.port
     both = ends_of(bridge, port, target, incoming=True, outgoing=True)
     if port is None:
@@ -213,44 +224,44 @@ class Neighbours:
         self._ipsec = ipsec
         self._known: dict[tuple[str, str, int, int], str] = {}
 
-    def obstacle_to_host(self, device: str, port: str, asking: int, asked: int) -> str:
+    def obstacle_to_host(self, device: str, port: str, requester: int, target: int) -> str:
         """What stops that somebody on a link finds an address of the host; empty when nothing does.
 
         port: the bridge port that the question comes in by, where bridge netfilter shows it to the rules.
         """
-        key = (device, port, asking, asked)
+        key = (device, port, requester, target)
         if key not in self._known:
-            self._known[key] = self._obstacle(_IN, solicitation(asking, asked), device, port) or self._obstacle(
-                _OUT, advertisement(asked, asking), device, ""
+            self._known[key] = self._obstacle(_IN, solicitation(requester, target), device, port) or self._obstacle(
+                _OUT, advertisement(target, requester), device, ""
             )
         return self._known[key]
 
-    def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
+    def obstacle_from_host(self, device: str, port: str, requester: int, target: int) -> str:
         """What stops that the host, asking from an address of its own, finds somebody on a link; else empty."""
-        key = (device, port, asking, asked)
+        key = (device, port, requester, target)
         if key not in self._known:
-            self._known[key] = self._obstacle(_OUT, solicitation(asking, asked), device, "") or self._obstacle(
-                _IN, advertisement(asked, asking), device, port
+            self._known[key] = self._obstacle(_OUT, solicitation(requester, target), device, "") or self._obstacle(
+                _IN, advertisement(target, requester), device, port
             )
         return self._known[key]
 
-    def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
+    def obstacle_between(self, bridge: str, ports: tuple[str, str], requester: int, target: int) -> str:
         """What stops that somebody behind the first port of a bridge finds somebody behind the second one.
 
         Only where bridge netfilter shows the frames to the rules.
         """
-        key = (bridge, " ".join(ports), asking, asked)
+        key = (bridge, " ".join(ports), requester, target)
         if key not in self._known:
-            self._known[key] = self._across(solicitation(asking, asked), bridge, ports) or self._across(
-                advertisement(asked, asking), bridge, ports[::-1]
+            self._known[key] = self._across(solicitation(requester, target), bridge, ports) or self._across(
+                advertisement(target, requester), bridge, ports[::-1]
             )
         return self._known[key]
 
     def stopped_as_frames(
-        self, bridge: Bridge, asking: End, asked: End, family: int, numbers: tuple[int, int]
+        self, bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int, numbers: tuple[int, int]
     ) -> Optional[Stopped]:
         """What rules for frames do to a question on a bridge or its answer, of ARP as well; see stopped_question()."""
-        return stopped_question(self._traverser, bridge, asking, asked, family, numbers)
+        return stopped_question(self._traverser, bridge, requester, target, family, numbers)
 
     def _across(self, flight: Flight, bridge: str, ports: tuple[str, str]) -> str:
         flight.iif, flight.physin = bridge, ports[0]

@@ -16,23 +16,23 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
-    ASTRAY,
     LOST,
+    MISROUTED,
+    NOT_SENT,
     OUTSIDE,
-    TURNED_AWAY,
-    UNSENT,
-    Arrival,
-    Course,
+    REJECTED,
+    Branch,
     HostError,
+    LegResult,
     remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import Judgement
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import PolicyEffect
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
-    find_outside,
-    unbelieved,
+    resolve_outside,
+    source_rejected,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
@@ -40,7 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNCERTAIN,
     UNICAST,
     Decision,
-    asked,
+    route_query,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import must_route_again
@@ -64,40 +64,40 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 class HostPath:
     """The host's part of a leg."""
 
-    def __init__(self, leg: LegContext, onto_bridge: Callable[[Course, Bridge, int], list[Arrival]]) -> None:
+    def __init__(self, leg: LegContext, onto_bridge: Callable[[Branch, Bridge, int], list[LegResult]]) -> None:
         """Take the leg that it is part of, and what follows a packet to a neighbour on a bridge."""
         self._leg = leg
         self._onto_bridge = onto_bridge
         self._view = leg.view
 
-    def send(self, course: Course) -> list[Arrival]:
+    def send(self, branch: Branch) -> list[LegResult]:
         """A packet that the host itself sends (__ip_local_out(), ip6_local_out())."""
-        flight = self._leg.fresh(course)
-        return self._output(course, flight, self._outgoing_route(flight))
+        flight = self._leg.fresh(branch)
+        return self._output(branch, flight, self._outgoing_route(flight))
 
-    def send_error(self, course: Course, error: HostError) -> list[Arrival]:
+    def send_error(self, branch: Branch, error: HostError) -> list[LegResult]:
         """An error that the host sends about a packet; it has its connection already."""
-        return self._output(course, error.flight.copy(), self._view.host.fib.lookup(error.asked))
+        return self._output(branch, error.flight.copy(), self._view.host.fib.lookup(error.route_query))
 
-    def _output(self, course: Course, flight: Flight, decision: Decision) -> list[Arrival]:
+    def _output(self, branch: Branch, flight: Flight, decision: Decision) -> list[LegResult]:
         if decision.kind not in (UNICAST, LOCAL):
-            return [self._leg.unroutable(course, decision, "the host")]
+            return [self._leg.unroutable(branch, decision, "the host")]
         flight.oif = _device(decision)
         flight.ttl = self._view.host.first_hops(flight.family, flight.oif)
-        course = self._routed(course.carrying(flight), decision)
-        unsent = unsent_by_ipsec(self._leg, course, flight.oif)
+        branch = self._routed(branch.carrying(flight), decision)
+        unsent = unsent_by_ipsec(self._leg, branch, flight.oif)
         if unsent is not None:
             return [unsent]
-        arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(OUTPUT, course, flight):
-            lost = self._lost_in_translation(course, flight, passage, after)
+        results: list[LegResult] = []
+        for passage, after in self._leg.hook(OUTPUT, branch, flight):
+            lost = self._lost_in_translation(branch, flight, passage, after)
             if lost is not None:
-                arrivals.append(lost)
+                results.append(lost)
                 continue
-            arrivals += self._leg.ended(passage, after, "EPERM") or self._sent(flight, passage, after, decision)
-        return arrivals
+            results += self._leg.ended(passage, after, "EPERM") or self._sent(flight, passage, after, decision)
+        return results
 
-    def _sent(self, flight: Flight, passage: Passage, after: Course, decision: Decision) -> list[Arrival]:
+    def _sent(self, flight: Flight, passage: Passage, after: Branch, decision: Decision) -> list[LegResult]:
         """What OUTPUT let pass; flight: as it came there."""
         if must_route_again(flight, passage):
             return self._send_elsewhere(after)
@@ -113,14 +113,14 @@ class HostPath:
         fib = self._view.host.fib
         unbound = flight.family == 6 and self._leg.is_request and not flight.bound
         if unbound and flight.protocol in (TCP, UDP):
-            found = fib.lookup(asked(flight)._replace(source=0))
+            found = fib.lookup(route_query(flight)._replace(source=0))
             if found.kind in (UNICAST, LOCAL, UNCERTAIN):
                 return found
-        return fib.lookup(asked(flight))
+        return fib.lookup(route_query(flight))
 
     def _lost_in_translation(
-        self, before: Course, flight: Flight, passage: Passage, after: Course
-    ) -> Optional[Arrival]:
+        self, before: Branch, flight: Flight, passage: Passage, after: Branch
+    ) -> Optional[LegResult]:
         """A new destination without a way ends the packet there and then (nf_nat_ipv4_local_fn() of nf_nat_proto.c).
 
         No later chain of OUTPUT sees it, so none rejects it.
@@ -130,80 +130,80 @@ class HostPath:
         decision = self._route_again(passage.flight)
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
         seen = passage._replace(steps=passage.steps[:translated])
-        course = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
-        return self._without_way(course, decision) or kept_by_loopback(self._leg, course, decision)
+        branch = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
+        return self._without_route(branch, decision) or kept_by_loopback(self._leg, branch, decision)
 
-    def receive(self, course: Course, device: str) -> list[Arrival]:
+    def receive(self, branch: Branch, device: str) -> list[LegResult]:
         """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
-        controlled = self._leg.controlled(course, self._view.host, INGRESS, device)
+        controlled = self._leg.controlled(branch, self._view.host, INGRESS, device)
         if controlled is not None:
             return [controlled]
-        flight = self._leg.fresh(course)
+        flight = self._leg.fresh(branch)
         flight.iif = device
         if flight.family == 6 and (is_loopback(6, flight.saddr) or is_loopback(6, flight.daddr)):
-            return [self._dropped(course, "the kernel takes packets with the address ::1 from the loopback alone")]
-        arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(PREROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or self.route(after, device)
-        return arrivals
+            return [self._dropped(branch, "the kernel takes packets with the address ::1 from the loopback alone")]
+        results: list[LegResult] = []
+        for passage, after in self._leg.hook(PREROUTING, branch, flight):
+            results += self._leg.ended(passage, after) or self.route(after, device)
+        return results
 
-    def route(self, course: Course, device: str) -> list[Arrival]:
+    def route(self, branch: Branch, device: str) -> list[LegResult]:
         """After PREROUTING: for the host itself, or to be sent on (ip_route_input_slow(), ip6_route_input())."""
-        flight = course.flight
+        flight = branch.flight
         decision = self.incoming_route(flight, device)
         if decision.kind == UNCERTAIN:
-            return [self._leg.untold(course, decision.why)]
-        unbelievable = unbelieved(self._leg, course, self._view.host, device, decision, "routing")
-        if unbelievable is not None:
-            return [unbelievable]
+            return [self._leg.undetermined(branch, decision.why)]
+        rejected = source_rejected(self._leg, branch, self._view.host, device, decision, "routing")
+        if rejected is not None:
+            return [rejected]
         if decision.kind == LOCAL:
-            return self.deliver(self._routed(course, decision), device)
+            return self.deliver(self._routed(branch, decision), device)
         forwards = self._view.settings.forwards(flight.family, device)
         # Whether it forwards is asked before the error of an IPv4 route is sent, not of an IPv6 one (ip_error(),
         # ip6_pkt_drop()).
         if decision.kind != UNICAST and (forwards or flight.family == 6):
-            return [turned_away(self._leg, course, decision)]
+            return [rejected_by_route(self._leg, branch, decision)]
         if not forwards:
             key = self._view.settings.forwarding_key(flight.family, device)
-            return [self._dropped(course, f"{key} is 0: the host sends nothing on that comes in by {device}")]
-        return self._forward(self._routed(course, decision), device, decision)
+            return [self._dropped(branch, f"{key} is 0: the host sends nothing on that comes in by {device}")]
+        return self._forward(self._routed(branch, decision), device, decision)
 
     def incoming_route(self, flight: Flight, device: str) -> Decision:
         """The route of what came in by a device; to ::1 only one by that device (rt6_need_strict() of ip6_route.h)."""
         only = device if flight.family == 6 and is_loopback(6, flight.daddr) else ""
-        return self._view.host.fib.lookup(asked(flight, device), only)
+        return self._view.host.fib.lookup(route_query(flight, device), only)
 
-    def deliver(self, course: Course, device: str) -> list[Arrival]:
+    def deliver(self, branch: Branch, device: str) -> list[LegResult]:
         """To the host's own sockets (ip_local_deliver())."""
-        flight = course.flight.copy()
+        flight = branch.flight.copy()
         flight.iif, flight.oif = device, ""
-        arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(INPUT, course, flight):
-            arrivals += self._leg.ended(passage, after) or (
+        results: list[LegResult] = []
+        for passage, after in self._leg.hook(INPUT, branch, flight):
+            results += self._leg.ended(passage, after) or (
                 not_delivered(self._leg, after, device)
-                or Arrival(ARRIVED, remembered(after), stack=self._view.host, device=device),
+                or LegResult(ARRIVED, remembered(after), stack=self._view.host, device=device),
             )
-        return arrivals
+        return results
 
-    def leave(self, course: Course, decision: Decision) -> list[Arrival]:
+    def leave(self, branch: Branch, decision: Decision) -> list[LegResult]:
         """POSTROUTING, and out by a device."""
-        own_call = "" if course.flight.iif else "EPERM"
-        arrivals: list[Arrival] = []
-        for passage, after in self._postrouting(course, decision):
-            lost = lost_once_translated(self._leg, course.flight, after, _device(decision))
-            arrivals += self._leg.ended(passage, after, own_call) or (
+        own_call = "" if branch.flight.iif else "EPERM"
+        results: list[LegResult] = []
+        for passage, after in self._postrouting(branch, decision):
+            lost = lost_once_translated(self._leg, branch.flight, after, _device(decision))
+            results += self._leg.ended(passage, after, own_call) or (
                 self._emit(after, decision) if lost is None else [lost]
             )
-        return arrivals
+        return results
 
-    def _send_elsewhere(self, course: Course) -> list[Arrival]:
+    def _send_elsewhere(self, branch: Branch) -> list[LegResult]:
         """OUTPUT changed the destination or the mark (ip_route_me_harder()); a new port alone asks for no route."""
-        flight = course.flight
+        flight = branch.flight
         decision = self._route_again(flight)
-        lost = self._without_way(course, decision)
+        lost = self._without_route(branch, decision)
         if lost is not None:
             return [lost]
-        routed = self._routed(course, decision)
+        routed = self._routed(branch, decision)
         lost = kept_by_loopback(self._leg, routed, decision) or lost_to_ipsec(self._leg, routed, _device(decision))
         if lost is not None:
             return [lost]
@@ -213,84 +213,86 @@ class HostPath:
 
     def _route_again(self, flight: Flight) -> Decision:
         fib = self._view.host.fib
-        return fib.lookup(fib.as_read(asked(flight)))
+        return fib.lookup(fib.as_read(route_query(flight)))
 
-    def _without_way(self, course: Course, decision: Decision) -> Optional[Arrival]:
+    def _without_route(self, branch: Branch, decision: Decision) -> Optional[LegResult]:
         if decision.kind == UNCERTAIN:
-            return self._leg.untold(course, decision.why)
+            return self._leg.undetermined(branch, decision.why)
         if decision.kind in (UNICAST, LOCAL):
             return None
-        flight = course.flight
+        flight = branch.flight
         reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
-        return self._dropped(course, reason, "EHOSTUNREACH")
+        return self._dropped(branch, reason, "EHOSTUNREACH")
 
-    def _leave_as_loopback(self, course: Course, decision: Decision) -> list[Arrival]:
-        """IPv6 has no such setting: it passes POSTROUTING, and whoever gets what still comes from ::1 drops it."""
-        source = address_text(6, course.flight.saddr)
-        arrivals: list[Arrival] = []
-        for passage, after in self._postrouting(course, decision):
+    def _leave_as_loopback(self, branch: Branch, decision: Decision) -> list[LegResult]:
+        """IPv6 has no such setting: it passes POSTROUTING, and who gets what still comes from ::1 drops it."""
+        source = address_text(6, branch.flight.saddr)
+        results: list[LegResult] = []
+        for passage, after in self._postrouting(branch, decision):
             ended = self._leg.ended(passage, after, "EPERM")
             if ended or not is_loopback(6, after.flight.saddr):
-                arrivals += ended or self._emit(after, decision)
+                results += ended or self._emit(after, decision)
             else:
-                arrivals.append(self._dropped(after, f"IPv6 lets nothing from {source} leave the host"))
-        return arrivals
+                results.append(self._dropped(after, f"IPv6 lets nothing from {source} leave the host"))
+        return results
 
-    def _postrouting(self, course: Course, decision: Decision) -> Iterator[tuple[Passage, Course]]:
-        flight = course.flight.copy()
+    def _postrouting(self, branch: Branch, decision: Decision) -> Iterator[tuple[Passage, Branch]]:
+        flight = branch.flight.copy()
         flight.oif = _device(decision)
         if flight.family == 4:
             flight.next_hop = next_hop(flight, decision)
-        return self._leg.hook(POSTROUTING, course, flight)
+        return self._leg.hook(POSTROUTING, branch, flight)
 
-    def _forward(self, course: Course, device: str, decision: Decision) -> list[Arrival]:
-        kept = not_sent_on(self._leg, course, device, decision.device)
+    def _forward(self, branch: Branch, device: str, decision: Decision) -> list[LegResult]:
+        kept = not_sent_on(self._leg, branch, device, decision.device)
         if kept is not None:
             return [kept]
-        flight = course.flight.copy()
+        flight = branch.flight.copy()
         flight.iif, flight.oif = device, decision.device
         if flight.ttl is not None:
             flight.ttl -= 1
             if flight.ttl < 1:
-                return [self._leg.untold(course, f"who hears of it: its TTL runs out on the way to {decision.device}")]
-        arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(FORWARD, course, flight):
-            ended = [ended_astray(self._leg, course, end, decision) for end in self._leg.ended(passage, after)]
-            arrivals += ended or self.leave(after, decision)
-        return arrivals
+                return [
+                    self._leg.undetermined(branch, f"who hears of it: its TTL runs out on the way to {decision.device}")
+                ]
+        results: list[LegResult] = []
+        for passage, after in self._leg.hook(FORWARD, branch, flight):
+            ended = [ended_misrouted(self._leg, branch, end, decision) for end in self._leg.ended(passage, after)]
+            results += ended or self.leave(after, decision)
+        return results
 
-    def _emit(self, course: Course, decision: Decision) -> list[Arrival]:
+    def _emit(self, branch: Branch, decision: Decision) -> list[LegResult]:
         """It has left the IP stack by a device."""
         if decision.kind == LOCAL:
-            return self._loop(course)
-        flight, device = course.flight, decision.device
+            return self._loop(branch)
+        flight, device = branch.flight, decision.device
         bridge = self._view.bridges.get(device)
         if bridge is not None:
-            return self._onto_bridge(course, bridge, next_hop(flight, decision))
-        return onto_wire(self._leg, course, decision, next_hop(flight, decision))
+            return self._onto_bridge(branch, bridge, next_hop(flight, decision))
+        return egress(self._leg, branch, decision, next_hop(flight, decision))
 
-    def _loop(self, course: Course) -> list[Arrival]:
+    def _loop(self, branch: Branch) -> list[LegResult]:
         """To the host itself by the loopback; the route of OUTPUT stays (skb_valid_dst() in ip_rcv_finish_core())."""
-        controlled = self._leg.controlled_loop(course, self._view.host)
+        controlled = self._leg.controlled_loop(branch, self._view.host)
         if controlled is not None:
             return [controlled]
-        flight = course.flight.copy()
+        flight = branch.flight.copy()
         flight.iif, flight.oif = "lo", ""
-        arrivals: list[Arrival] = []
-        for passage, after in self._leg.hook(PREROUTING, course, flight):
-            arrivals += self._leg.ended(passage, after) or self.deliver(after, "lo")
-        return arrivals
+        results: list[LegResult] = []
+        for passage, after in self._leg.hook(PREROUTING, branch, flight):
+            results += self._leg.ended(passage, after) or self.deliver(after, "lo")
+        return results
 
-    def _routed(self, course: Course, decision: Decision) -> Course:
+    def _routed(self, branch: Branch, decision: Decision) -> Branch:
         what = "to the host itself" if decision.kind == LOCAL else f"by {decision.device}"
         if decision.gateway:
             what += f", next hop {decision.gateway}"
-        return course.note(
+        return branch.note(
             self._leg.name, "routing", "route", f"{decision.destination} in table {decision.table}: {what}"
         )
 
-    def _dropped(self, course: Course, reason: str, own_call: str = "") -> Arrival:
-        return Arrival(LOST, course.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
+    def _dropped(self, branch: Branch, reason: str, own_call: str = "") -> LegResult:
+        return LegResult(LOST, branch.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
 
 
 def next_hop(flight: Flight, decision: Decision) -> int:
@@ -309,162 +311,164 @@ _ENOUGH_HOPS = 30
 _NOWHERE = ("dummy", "blackhole", "nlmon", "ifb")
 
 
-def onto_wire(leg: LegContext, course: Course, decision: Decision, neighbour: int) -> list[Arrival]:
+def egress(leg: LegContext, branch: Branch, decision: Decision, neighbour: int) -> list[LegResult]:
     """The ends of a packet that the host sends to a neighbour on a device, for a machine outside as far as is known."""
-    view, flight, device = leg.view, course.flight, decision.device
+    view, flight, device = leg.view, branch.flight, decision.device
     link = view.host.links.get(device)
     kind = link.kind if link else ""
     if kind in _NOWHERE:
         reason = f"{device} is a {kind} device: what is sent there vanishes"
-        return [Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)]
+        return [LegResult(LOST, branch.note(leg.name, "routing", "drop", reason), reason)]
     if kind in _ELSEWHERE and link is not None and link.peer_nsid in view.namespaces:
-        return [leg.untold(course, f"what is behind {device}, a {kind} device without a bridge")]
-    controlled = leg.controlled(course, view.host, EGRESS, device)
+        return [leg.undetermined(branch, f"what is behind {device}, a {kind} device without a bridge")]
+    controlled = leg.controlled(branch, view.host, EGRESS, device)
     if controlled is not None:
         return [controlled]
-    # Who has which hardware address outside cannot be known, so a fixed entry is taken to be right.
-    if view.host.fixed.mac(device, flight.family, neighbour):
-        entry = view.host.fixed.words(device, flight.family, neighbour)
-        return [_sent(leg, course.note(leg.name, "wire", "send", entry), decision, neighbour)]
-    found = find_outside(leg, course, device, neighbour)
+    # Who has which hardware address outside cannot be known, so a static entry is taken to be right.
+    if view.host.static_neighbours.mac(device, flight.family, neighbour):
+        entry = view.host.static_neighbours.words(device, flight.family, neighbour)
+        return [_sent(leg, branch.note(leg.name, "wire", "send", entry), decision, neighbour)]
+    found = resolve_outside(leg, branch, device, neighbour)
     return found.then(lambda known: [_sent(leg, known.note(leg.name, "wire", "send"), decision, neighbour)])
 
 
-def _sent(leg: LegContext, course: Course, decision: Decision, neighbour: int) -> Arrival:
-    flight, sent = course.flight, remembered(course)
+def _sent(leg: LegContext, branch: Branch, decision: Decision, neighbour: int) -> LegResult:
+    flight, sent = branch.flight, remembered(branch)
     by_router = neighbour != flight.daddr
     if by_router and flight.ttl is not None and flight.ttl < _ENOUGH_HOPS:
-        return leg.untold(sent, f"how many routers are on its way: its TTL is {flight.ttl}")
+        return leg.undetermined(sent, f"how many routers are on its way: its TTL is {flight.ttl}")
     if by_router and not leg.is_request and is_loopback(flight.family, flight.saddr):
         source = address_text(flight.family, flight.saddr)
         # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
-        return Arrival(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
-    return astray(leg, sent, decision) or Arrival(OUTSIDE, sent, device=decision.device)
+        return LegResult(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
+    return misrouted(leg, sent, decision) or LegResult(OUTSIDE, sent, device=decision.device)
 
 
-def turned_away(leg: LegContext, course: Course, decision: Decision) -> Arrival:
+def rejected_by_route(leg: LegContext, branch: Branch, decision: Decision) -> LegResult:
     """What came in and has no way on: ip_error() of net/ipv4/route.c and ip6_pkt_drop() of net/ipv6/route.c."""
-    flight = course.flight
+    flight = branch.flight
     text = address_text(flight.family, flight.daddr)
     if decision.kind == NO_ROUTE:
         reason = f"the host has no route to {text}"
     else:
         reason = f"the host's route to {decision.destination or text} is of the kind {decision.kind}"
     if decision.kind == "blackhole":
-        return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason)
+        return LegResult(LOST, branch.note(leg.name, "routing", "drop", reason), reason)
     errors = {"prohibit": "admin-prohibited"}
     if flight.family == 4:
         errors["unreachable"] = "host-unreachable"
     error = errors.get(decision.kind, "net-unreachable" if flight.family == 4 else "no-route")
-    return Arrival(TURNED_AWAY, course.note(leg.name, "routing", decision.kind, reason), reason, error=error)
+    return LegResult(REJECTED, branch.note(leg.name, "routing", decision.kind, reason), reason, error=error)
 
 
-def kept_by_loopback(leg: LegContext, course: Course, decision: Decision) -> Optional[Arrival]:
+def kept_by_loopback(leg: LegContext, branch: Branch, decision: Decision) -> Optional[LegResult]:
     """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
-    flight = course.flight
+    flight = branch.flight
     if flight.family != 4 or decision.kind == LOCAL or not is_loopback(4, flight.saddr):
         return None
     if leg.view.settings.either(decision.device, "route_localnet"):
         return None
     key = sysctl_key(4, decision.device, "route_localnet")
     reason = f"{key} is 0: nothing from {address_text(4, flight.saddr)} leaves by {decision.device}"
-    return Arrival(LOST, course.note(leg.name, "routing", "drop", reason), reason, error="EINVAL")
+    return LegResult(LOST, branch.note(leg.name, "routing", "drop", reason), reason, error="EINVAL")
 
 
-def astray(leg: LegContext, course: Course, decision: Decision) -> Optional[Arrival]:
-    """The end of a packet that was sent out by a device though its destination is at home here; None for all others.
+def misrouted(leg: LegContext, branch: Branch, decision: Decision) -> Optional[LegResult]:
+    """The end of a packet that was sent out by a device though its destination is local here; None for all others.
 
     A route to that very subnet or a part of it says that it is elsewhere, so it is taken for that.
     """
-    reason = _words(leg.view, course, decision)
+    reason = _words(leg.view, branch, decision)
     if not reason:
         return None
-    if _can_come_back(leg.view, course, decision.device):
-        return leg.untold(course, f"whether what {decision.device} leads to sends it back: {reason}")
-    return Arrival(ASTRAY, course.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
+    if _can_come_back(leg.view, branch, decision.device):
+        return leg.undetermined(branch, f"whether what {decision.device} leads to sends it back: {reason}")
+    return LegResult(MISROUTED, branch.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
 
 
-def ended_astray(leg: LegContext, before: Course, end: Arrival, decision: Decision) -> Arrival:
-    """The end that rules made of a packet on its way out, with what brought it there if it was astray.
+def ended_misrouted(leg: LegContext, before: Branch, end: LegResult, decision: Decision) -> LegResult:
+    """The end that rules made of a packet on its way out, with what brought it there if it was misrouted.
 
-    before: the course up to those rules.
+    before: the branch up to those rules.
     """
     words = _words(leg.view, before, decision)
     if not words:
         return end
-    since = end.course.happened[len(before.happened) :]
-    happened = (*before.note(leg.name, "routing", STRAY, words).happened, *since)
-    return end._replace(course=end.course._replace(happened=happened), reason=f"{words}, where {end.reason}")
+    since = end.branch.trace[len(before.trace) :]
+    trace = (*before.note(leg.name, "routing", STRAY, words).trace, *since)
+    return end._replace(branch=end.branch._replace(trace=trace), reason=f"{words}, where {end.reason}")
 
 
-def _words(view: HostView, course: Course, decision: Decision) -> str:
-    """How a packet is sent out by a device though its destination is at home here; empty for all others."""
-    family, number = course.flight.family, course.flight.daddr
-    home = view.homes.of(family, number)
-    if home is None or view.host.is_on_link(family, number, decision.device):
+def _words(view: HostView, branch: Branch, decision: Decision) -> str:
+    """How a packet is sent out by a device though its destination is local here; empty for all others."""
+    family, number = branch.flight.family, branch.flight.daddr
+    subnet = view.local_subnets.of(family, number)
+    if subnet is None or view.host.is_on_link(family, number, decision.device):
         return ""
-    if parse_prefix(decision.destination)[2] >= home.length:
+    if parse_prefix(decision.destination)[2] >= subnet.length:
         return ""
     address = address_text(family, number)
     way = f"the route {decision.destination} in table {decision.table}"
     if view.host.fib.has_custom_rules(family):
         way = f"policy rule {decision.priority}, by {way},"
     towards = f" to {decision.gateway}" if decision.gateway else ""
-    bridge = view.bridges.get(home.bridge)
-    down = f", whose bridge {home.bridge} is down" if bridge is not None and not bridge.link.up else ""
+    bridge = view.bridges.get(subnet.bridge)
+    down = f", whose bridge {subnet.bridge} is down" if bridge is not None and not bridge.link.up else ""
     return (
-        f"{address} is an address of {home.name} of this host{down}, and {way} sends it out by "
+        f"{address} is an address of {subnet.name} of this host{down}, and {way} sends it out by "
         f"{decision.device}{towards}"
     )
 
 
-def _can_come_back(view: HostView, course: Course, device: str) -> bool:
+def _can_come_back(view: HostView, branch: Branch, device: str) -> bool:
     """Whether a router could send it back to this host, and the host would send it home then.
 
     IPv4 believes no packet that comes with an address of its own (fib_validate_source()).
     """
-    flight = course.flight
+    flight = branch.flight
     if flight.family == 4 and view.host.has_address(4, flight.saddr):
         return False
-    again = view.host.fib.lookup(asked(flight, device)._replace(mark=0))
+    again = view.host.fib.lookup(route_query(flight, device)._replace(mark=0))
     return again.device != device
 
 
-def unsent_by_ipsec(leg: LegContext, course: Course, device: str) -> Optional[Arrival]:
+def unsent_by_ipsec(leg: LegContext, branch: Branch, device: str) -> Optional[LegResult]:
     """The end of what the host itself is about to send; the call that asks for its route fails."""
-    found = leg.view.ipsec.sending(course.flight, device)
-    return _end(leg, course, found, UNSENT, "EPERM")
+    found = leg.view.ipsec.sending(branch.flight, device)
+    return _end(leg, branch, found, NOT_SENT, "EPERM")
 
 
-def lost_to_ipsec(leg: LegContext, course: Course, device: str) -> Optional[Arrival]:
+def lost_to_ipsec(leg: LegContext, branch: Branch, device: str) -> Optional[LegResult]:
     """The end of what is about to leave by a device."""
-    own_call = "" if course.flight.iif else "EPERM"
-    return _end(leg, course, leg.view.ipsec.sending(course.flight, device), LOST, own_call)
+    own_call = "" if branch.flight.iif else "EPERM"
+    return _end(leg, branch, leg.view.ipsec.sending(branch.flight, device), LOST, own_call)
 
 
-def lost_once_translated(leg: LegContext, before: Flight, course: Course, device: str) -> Optional[Arrival]:
+def lost_once_translated(leg: LegContext, before: Flight, branch: Branch, device: str) -> Optional[LegResult]:
     """The same of what a hook translated, for only then the policies are asked again."""
-    flight = course.flight
+    flight = branch.flight
     by_port = flight.icmp_type is None and (before.sport, before.dport) != (flight.sport, flight.dport)
     if (before.saddr, before.daddr) == (flight.saddr, flight.daddr) and not by_port:
         return None
-    return lost_to_ipsec(leg, course, device)
+    return lost_to_ipsec(leg, branch, device)
 
 
-def not_sent_on(leg: LegContext, course: Course, device: str, outgoing: str) -> Optional[Arrival]:
+def not_sent_on(leg: LegContext, branch: Branch, device: str, outgoing: str) -> Optional[LegResult]:
     """The end of what came in by a device and would be sent on by another one (ip_forward(), ip6_forward())."""
-    came = _end(leg, course, leg.view.ipsec.forwarding(course.flight, device), LOST, "")
-    return came or _end(leg, course, leg.view.ipsec.sending(course.flight, outgoing), LOST, "")
+    came = _end(leg, branch, leg.view.ipsec.forwarding(branch.flight, device), LOST, "")
+    return came or _end(leg, branch, leg.view.ipsec.sending(branch.flight, outgoing), LOST, "")
 
 
-def not_delivered(leg: LegContext, course: Course, device: str) -> Optional[Arrival]:
+def not_delivered(leg: LegContext, branch: Branch, device: str) -> Optional[LegResult]:
     """The end of what came in by a device and passed INPUT."""
-    return _end(leg, course, leg.view.ipsec.delivering(course.flight, device), LOST, "")
+    return _end(leg, branch, leg.view.ipsec.delivering(branch.flight, device), LOST, "")
 
 
-def _end(leg: LegContext, course: Course, found: Optional[Judgement], kind: str, own_call: str) -> Optional[Arrival]:
+def _end(
+    leg: LegContext, branch: Branch, found: Optional[PolicyEffect], kind: str, own_call: str
+) -> Optional[LegResult]:
     if found is None:
         return None
     if not found.is_certain:
-        return leg.untold(course, found.text)
-    return Arrival(kind, course.note(leg.name, IPSEC, "drop", found.text), found.text, error=own_call)
+        return leg.undetermined(branch, found.text)
+    return LegResult(kind, branch.note(leg.name, IPSEC, "drop", found.text), found.text, error=own_call)

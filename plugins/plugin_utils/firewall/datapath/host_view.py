@@ -32,18 +32,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     TRAFFIC_CONTROL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge, Homes, Port
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
+    Bridge,
+    LocalSubnets,
+    Port,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
     FrameRules,
     Neighbours,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import IpsecPolicies
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings, Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
+    NamespaceSettings,
+    Stack,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
     UNCERTAIN,
     UNICAST,
-    Asked,
+    RouteQuery,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Traverser
@@ -82,7 +89,7 @@ class HostView:
         self.snapshot = snapshot
         self.problems: list[str] = [_unread(snapshot, name) for name in _NEEDED if not snapshot.was_read(name)]
         """What was not read and could change the way of any packet on the host, one sentence each."""
-        self.settings = Settings(snapshot.sysctls)
+        self.settings = NamespaceSettings(snapshot.sysctls)
         self.rule_problems: list[str] = []
         """Those of them that are about the rules."""
         self.book = self._read_rules()
@@ -102,19 +109,19 @@ class HostView:
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
         self.neighbours = Neighbours(self.traverser, self.ipsec)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
-        self.holders = Holders(snapshot.proxies, snapshot.containers)
+        self.socket_owners = SocketOwners(snapshot.proxies, snapshot.containers)
         self.containers: dict[str, Container] = _by_name(snapshot)
         self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
         """Ids of the namespaces of running containers, as links refer to them."""
         self.bridges: dict[str, Bridge] = self._find_bridges()
         foreign = (name for bridge in self.bridges.values() for name in bridge.foreign)
         self.frame_rules = FrameRules(self.book, foreign)
-        self.homes = Homes(self.host, self.bridges, snapshot.networks)
+        self.local_subnets = LocalSubnets(self.host, self.bridges, snapshot.networks)
         self.ports: dict[tuple[int, str], tuple[Bridge, Port]] = {
             (id(port.stack), port.device): (bridge, port) for bridge in self.bridges.values() for port in bridge.ports
         }
         """Where a container's link is plugged in, by its stack and the link's name inside."""
-        self._asleep = {id(stack) for netns, stack in self.inner.items() if self.holders.asleep(netns)}
+        self._asleep = {id(stack) for netns, stack in self.inner.items() if self.socket_owners.asleep(netns)}
 
     @classmethod
     def of(cls, snapshot: HostSnapshot) -> HostView:
@@ -148,7 +155,7 @@ class HostView:
 
     @property
     def stand_ins(self) -> set[Optional[int]]:
-        """The ports that free_port() has given: nobody's in particular."""
+        """The ports that free_port() has given: no one's in particular."""
         return set(self._free_ports.values())
 
     def _read_rules(self) -> RuleBook:
@@ -224,7 +231,7 @@ def _inner_stack(space: ContainerNamespace, name: str) -> Stack:
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     if space.ipsec:
         doubt = doubt or f"container {name} has IPsec policies of its own; see nsenter -n -t PID ip xfrm policy"
-    settings = Settings(space.sysctls)
+    settings = NamespaceSettings(space.sysctls)
     return Stack(
         f"container {name}",
         space.links,
@@ -263,14 +270,14 @@ class HostSurroundings:
         IPv4 asks the local table alone (inet_addr_type_dev_table()), IPv6 all routes, for no packet in particular
         (match_lookup_rt6() of xt_addrtype.c).
         """
-        return self._type(Asked(family, address), device)
+        return self._type(RouteQuery(family, address), device)
 
     def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: Optional[int]) -> Optional[str]:
         """The same; policy rules of IPv6 see the packet (nft_fib6_flowi_init(), __nft_fib6_eval_type())."""
-        return self._type(Asked(flight.family, address, peer, mark=mark, protocol=flight.protocol), device)
+        return self._type(RouteQuery(flight.family, address, peer, mark=mark, protocol=flight.protocol), device)
 
-    def _type(self, asked: Asked, device: str) -> Optional[str]:
-        family, address = asked.family, asked.destination
+    def _type(self, query: RouteQuery, device: str) -> Optional[str]:
+        family, address = query.family, query.destination
         if is_multicast(family, address):
             return "multicast"
         if self._host.is_broadcast(family, address) or (family == 4 and address >> 24 == 0):
@@ -278,7 +285,7 @@ class HostSurroundings:
         kind = self._host.fib.local_kind(family, address, device)
         if family == 4 or kind == LOCAL:
             return kind
-        decision = self._host.fib.lookup(asked)
+        decision = self._host.fib.lookup(query)
         if decision.kind == UNCERTAIN:
             return None
         # A local address that belongs to another device than the one that is asked.
@@ -291,7 +298,7 @@ class HostSurroundings:
 
         It is asked for as one of the host's own, for no protocol (nft_fib_ipv4.c, nft_fib_ipv6.c, ipt_rpfilter.c).
         """
-        decision = self._host.fib.lookup(Asked(family, address, source, mark=mark))
+        decision = self._host.fib.lookup(RouteQuery(family, address, source, mark=mark))
         if decision.kind == UNCERTAIN:
             return None
         is_back = decision.kind == UNICAST and incoming in ("", decision.device)
@@ -323,7 +330,7 @@ DOCKERD = "dockerd"
 _PAUSED = "paused"
 
 
-class Holders:
+class SocketOwners:
     """The programs behind the sockets of a host, and the containers whose programs are stopped."""
 
     def __init__(self, proxies: Sequence[ProxyProcess], containers: Sequence[Container]) -> None:
@@ -350,7 +357,7 @@ class Holders:
         return None
 
     def only_held(self, listener: Listener) -> str:
-        """Why nobody answers on a socket of the host although it is there; empty where somebody does.
+        """Why no one answers on a socket of the host although it is there; empty where somebody does.
 
         Without docker-proxy dockerd holds the port of a binding and never looks at it: engines up to 27 listen, so that
         the kernel makes the connection; 28 listens with a backlog of 0; 29 lets a filter drop what comes.
@@ -360,7 +367,7 @@ class Holders:
         return f"dockerd holds {listener.protocol} port {listener.port} only to keep it; nobody answers there"
 
     def asleep(self, netns: int) -> bool:
-        """Whether all containers in a namespace are paused: the kernel takes connections, and nobody answers."""
+        """Whether all containers in a namespace are paused: the kernel takes connections, and no one answers."""
         return not self._awake.get(netns, True)
 
 

@@ -37,7 +37,7 @@ _TUNNELS = ("xfrm", "vti", "vti6")
 _ALL_BITS = 0xFFFF
 
 
-class Judgement(NamedTuple):
+class PolicyEffect(NamedTuple):
     """That a packet does not simply go on."""
 
     text: str
@@ -45,7 +45,7 @@ class Judgement(NamedTuple):
     is_certain: bool
 
 
-class _Asked(NamedTuple):
+class _PolicyQuery(NamedTuple):
     """What policies are asked with (struct flowi)."""
 
     family: int
@@ -83,19 +83,19 @@ class IpsecPolicies:
                 self._selectors.setdefault((policy.direction, policy.family), []).append(selector)
         self.are_there = bool(found.policies or found.blocked) or not self._read
 
-    def sending(self, flight: Flight, device: str) -> Optional[Judgement]:
+    def sending(self, flight: Flight, device: str) -> Optional[PolicyEffect]:
         """What becomes of a packet that is about to leave by a device; ``lo`` for what the host sends to itself."""
         if not self.are_there or self._is_exempt(flight.family, device, "disable_xfrm"):
             return None
-        return self._judged(OUT, _asked(flight), default_counts=device != "lo")
+        return self._judged(OUT, _policy_query(flight), default_counts=device != "lo")
 
-    def forwarding(self, flight: Flight, device: str) -> Optional[Judgement]:
+    def forwarding(self, flight: Flight, device: str) -> Optional[PolicyEffect]:
         """What becomes of a packet that came in by a device, and is not for the host."""
         if not self.are_there or (flight.family == 4 and self._is_exempt(4, device, "disable_policy")):
             return None
         return self._came_in(FORWARDED, flight, device)
 
-    def delivering(self, flight: Flight, device: str) -> Optional[Judgement]:
+    def delivering(self, flight: Flight, device: str) -> Optional[PolicyEffect]:
         """What becomes of a packet that came in by a device and is for the host."""
         if not self.are_there or self._is_exempt(flight.family, device, "disable_policy"):
             return None
@@ -104,21 +104,21 @@ class IpsecPolicies:
     def _is_exempt(self, family: int, device: str, setting: str) -> bool:
         return any(sysctl_key(family, name, setting) in self._exempt for name in ("all", device))
 
-    def _came_in(self, direction: str, flight: Flight, device: str) -> Optional[Judgement]:
+    def _came_in(self, direction: str, flight: Flight, device: str) -> Optional[PolicyEffect]:
         found = self._judged(direction, _as_it_came(flight), default_counts=True)
         link = self._links.get(device)
         if found is not None and found.is_certain and link is not None and link.kind in _TUNNELS:
-            return Judgement(f"whether what comes by {device} is what IPsec policies want: {found.text}", False)
+            return PolicyEffect(f"whether what comes by {device} is what IPsec policies want: {found.text}", False)
         return found
 
-    def _judged(self, direction: str, asked: _Asked, *, default_counts: bool) -> Optional[Judgement]:
+    def _judged(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> Optional[PolicyEffect]:
         if not self._read:
-            return Judgement("whether an IPsec policy takes it: none could be read", False)
+            return PolicyEffect("whether an IPsec policy takes it: none could be read", False)
         default = _by_default(direction) if default_counts and direction in self._blocked else None
-        first: Optional[Judgement] = None
-        possible: list[Optional[Judgement]] = []
-        for selector in self._selectors.get((direction, asked.family), ()):
-            matches = _matches(selector, asked)
+        first: Optional[PolicyEffect] = None
+        possible: list[Optional[PolicyEffect]] = []
+        for selector in self._selectors.get((direction, query.family), ()):
+            matches = _matches(selector, query)
             if matches is False:
                 continue
             effect = _effect(selector.policy)
@@ -126,26 +126,26 @@ class IpsecPolicies:
                 default = effect
                 break
             possible.append(effect)
-            first = first or Judgement(f"whether {_words(selector.policy)} takes it", False)
+            first = first or PolicyEffect(f"whether {_words(selector.policy)} takes it", False)
         return default if all(effect == default for effect in possible) else first
 
 
-def _effect(policy: IpsecPolicy) -> Optional[Judgement]:
+def _effect(policy: IpsecPolicy) -> Optional[PolicyEffect]:
     if policy.action == BLOCK:
-        return Judgement(f"{_words(policy)} blocks it; see ip -s xfrm policy", True)
+        return PolicyEffect(f"{_words(policy)} blocks it; see ip -s xfrm policy", True)
     if not policy.templates:
         return None
     if policy.direction == OUT:
         what = f"what becomes of it as IPsec, as {_words(policy)} has it"
-        return Judgement(f"{what}; see ip -s xfrm policy and ip xfrm state", False)
+        return PolicyEffect(f"{what}; see ip -s xfrm policy and ip xfrm state", False)
     if all(template.optional for template in policy.templates):
         return None
-    return Judgement(f"{_words(policy)} wants it as IPsec, which it is not; see ip -s xfrm policy", True)
+    return PolicyEffect(f"{_words(policy)} wants it as IPsec, which it is not; see ip -s xfrm policy", True)
 
 
-def _by_default(direction: str) -> Judgement:
+def _by_default(direction: str) -> PolicyEffect:
     what = f"IPsec blocks all of direction {direction} that no policy matches"
-    return Judgement(f"{what}; see ip xfrm policy getdefault", True)
+    return PolicyEffect(f"{what}; see ip xfrm policy getdefault", True)
 
 
 def _words(policy: IpsecPolicy) -> str:
@@ -161,39 +161,39 @@ def _words(policy: IpsecPolicy) -> str:
     return f"the IPsec policy {' '.join(parts)}"
 
 
-def _asked(flight: Flight) -> _Asked:
+def _policy_query(flight: Flight) -> _PolicyQuery:
     ports = (flight.sport, flight.dport) if flight.icmp_type is None else (flight.icmp_type, flight.icmp_code)
     addresses = (flight.saddr, ports[0], flight.daddr, ports[1])
-    return _Asked(flight.family, flight.protocol, *addresses, flight.mark)
+    return _PolicyQuery(flight.family, flight.protocol, *addresses, flight.mark)
 
 
-def _as_it_came(flight: Flight) -> _Asked:
+def _as_it_came(flight: Flight) -> _PolicyQuery:
     """The packet before its own translation, as connection tracking knows it."""
-    asked, connection = _asked(flight), tracked_connection(flight)
+    query, connection = _policy_query(flight), tracked_connection(flight)
     if connection is None:
-        return asked
+        return query
     came = connection.reply if flight.reply else connection.original
     source, source_port, destination, destination_port = came
     by_ports = flight.icmp_type is None
     if connection.snat if flight.reply else connection.dnat:
-        asked = asked._replace(destination=destination)
-        asked = asked._replace(destination_port=destination_port) if by_ports else asked
+        query = query._replace(destination=destination)
+        query = query._replace(destination_port=destination_port) if by_ports else query
     if connection.dnat if flight.reply else connection.snat:
-        asked = asked._replace(source=source)
-        asked = asked._replace(source_port=source_port) if by_ports else asked
-    return asked
+        query = query._replace(source=source)
+        query = query._replace(source_port=source_port) if by_ports else query
+    return query
 
 
-def _matches(selector: _Selector, asked: _Asked) -> Optional[bool]:
+def _matches(selector: _Selector, query: _PolicyQuery) -> Optional[bool]:
     """xfrm_policy_match() and xfrm_selector_match(); None where it cannot be told."""
     policy = selector.policy
     answers: Iterable[Optional[bool]] = (
-        _in_prefix(asked.family, selector.source, asked.source),
-        _in_prefix(asked.family, selector.destination, asked.destination),
-        not policy.protocol or policy.protocol == asked.protocol,
-        _on_port(policy.source_port, policy.source_port_mask, asked.source_port),
-        _on_port(policy.destination_port, policy.destination_port_mask, asked.destination_port),
-        _marked(policy, asked.mark),
+        _in_prefix(query.family, selector.source, query.source),
+        _in_prefix(query.family, selector.destination, query.destination),
+        not policy.protocol or policy.protocol == query.protocol,
+        _on_port(policy.source_port, policy.source_port_mask, query.source_port),
+        _on_port(policy.destination_port, policy.destination_port_mask, query.destination_port),
+        _marked(policy, query.mark),
         # Which device counts differs between directions and kernels.
         None if policy.interface else True,
     )
@@ -218,14 +218,14 @@ def _marked(policy: IpsecPolicy, mark: Optional[int]) -> Optional[bool]:
     return None if mark is None else mark & policy.mask == policy.mark
 
 
-def asked_prefixes(ipsec: Ipsec) -> Iterator[str]:
+def policy_prefixes(ipsec: Ipsec) -> Iterator[str]:
     """The prefixes that policies ask for."""
     for policy in ipsec.policies:
         yield policy.source
         yield policy.destination
 
 
-def asked_ports(ipsec: Ipsec) -> Iterator[int]:
+def policy_ports(ipsec: Ipsec) -> Iterator[int]:
     """The ports that policies ask for."""
     for policy in ipsec.policies:
         if policy.source_port_mask:

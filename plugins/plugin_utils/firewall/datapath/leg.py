@@ -4,10 +4,10 @@
 #
 # Private to the collection: it can change at any time.
 
-"""One leg of a journey: from a namespace or the wire to where the packet comes to rest.
+"""One leg of a path: from a namespace or an uplink to where the packet comes to rest.
 
-It passes containers (container_path), bridges (bridge_path) and the host's own stack (host_path); each hands it on to
-the others through the leg.
+It passes containers, bridges (bridge_forwarding) and the host's own stack (host_path). The leg wires them: each hands a
+packet on to the next, and what they share is the context.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from __future__ import annotations
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
-    Arrival,
-    Course,
-    Courses,
+    Branch,
+    Branches,
     HostError,
+    LegResult,
     united,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
@@ -28,21 +28,21 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
-    find_host,
+    resolve_host,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
     UNICAST,
-    Asked,
+    RouteQuery,
 )
 
 
 class Leg:
-    """Follows one packet; where a condition cannot be decided it follows both courses."""
+    """Follows one packet; where a condition cannot be decided it follows both branches."""
 
-    def __init__(self, view: HostView, name: str, courses: Courses) -> None:
-        """Name is the leg's, see _model/path.py; courses are those of the whole prediction."""
-        self.context = LegContext(view, name, courses)
+    def __init__(self, view: HostView, name: str, branches: Branches) -> None:
+        """Name is the leg's, see _model/path.py; branches are those of the whole prediction."""
+        self.context = LegContext(view, name, branches)
         self._view = view
         self._host = HostPath(self.context, self._onto_bridge)
         self._bridge = BridgePath(self.context, self._host)
@@ -53,39 +53,39 @@ class Leg:
         """See _model/path.py."""
         return self.context.name
 
-    def from_stack(self, stack: Stack, course: Course) -> list[Arrival]:
+    def from_stack(self, stack: Stack, branch: Branch) -> list[LegResult]:
         """A packet that a program (or the kernel) in a namespace sends; it has its source address."""
         self.context.begin()
-        return united(self._host.send(course) if stack is self._view.host else self._container.send(stack, course))
+        return united(self._host.send(branch) if stack is self._view.host else self._container.send(stack, branch))
 
-    def error_from_host(self, course: Course, error: HostError) -> list[Arrival]:
+    def error_from_host(self, branch: Branch, error: HostError) -> list[LegResult]:
         """An error that the host sends about a packet, after a course of events."""
         self.context.begin()
-        return united(self._host.send_error(course, error))
+        return united(self._host.send_error(branch, error))
 
-    def from_wire(self, device: str, course: Course) -> list[Arrival]:
+    def from_outside(self, device: str, branch: Branch) -> list[LegResult]:
         """A packet that comes in by an uplink of the host."""
         self.context.begin()
-        return united(self._from_wire(device, course))
+        return united(self._from_outside(device, branch))
 
-    def _from_wire(self, device: str, course: Course) -> list[Arrival]:
+    def _from_outside(self, device: str, branch: Branch) -> list[LegResult]:
         bridge = self._view.bridges.get(device)
         behind = () if bridge is None else bridge.foreign
-        controlled = self.context.controlled(course, self._view.host, INGRESS, device, *behind)
+        controlled = self.context.controlled(branch, self._view.host, INGRESS, device, *behind)
         if controlled is not None:
             return [controlled]
-        return find_host(self.context, course, device).then(lambda known: self._received(device, known))
+        return resolve_host(self.context, branch, device).then(lambda known: self._received(device, known))
 
-    def _received(self, device: str, course: Course) -> list[Arrival]:
+    def _received(self, device: str, branch: Branch) -> list[LegResult]:
         bridge = self._view.bridges.get(device)
-        came_in = course.note(self.context.name, "wire", "receive")
-        if bridge is not None and bridge.calls[course.flight.family]:
+        came_in = branch.note(self.context.name, "wire", "receive")
+        if bridge is not None and bridge.calls[branch.flight.family]:
             return self._bridge.from_uplink(came_in, bridge)
         return self._host.receive(came_in, device)
 
-    def _onto_bridge(self, course: Course, bridge: Bridge, towards: int) -> list[Arrival]:
+    def _onto_bridge(self, branch: Branch, bridge: Bridge, towards: int) -> list[LegResult]:
         """What the host sends out by a bridge device."""
-        return self._bridge.send(course, bridge, towards)
+        return self._bridge.send(branch, bridge, towards)
 
 
 class ContainerPath:
@@ -96,32 +96,32 @@ class ContainerPath:
         self._leg = leg
         self._bridge = bridge
 
-    def send(self, stack: Stack, course: Course) -> list[Arrival]:
+    def send(self, stack: Stack, branch: Branch) -> list[LegResult]:
         """To itself, or out by one of its links."""
         if stack.doubt:
-            return [self._leg.untold(course, stack.doubt)]
-        flight = course.flight
-        decision = stack.fib.lookup(Asked(flight.family, flight.daddr, flight.saddr))
+            return [self._leg.undetermined(branch, stack.doubt)]
+        flight = branch.flight
+        decision = stack.fib.lookup(RouteQuery(flight.family, flight.daddr, flight.saddr))
         if decision.kind == LOCAL:
-            looped = course.note(self._leg.name, "container", "loop")
-            controlled = self._leg.controlled_loop(course, stack)
-            return [controlled or Arrival(ARRIVED, looped, stack=stack, device="lo")]
+            looped = branch.note(self._leg.name, "container", "loop")
+            controlled = self._leg.controlled_loop(branch, stack)
+            return [controlled or LegResult(ARRIVED, looped, stack=stack, device="lo")]
         if decision.kind != UNICAST:
-            return [self._leg.unroutable(course, decision, stack.label)]
+            return [self._leg.unroutable(branch, decision, stack.label)]
         place = self._leg.view.ports.get((id(stack), decision.device))
         if place is None:
             link = stack.links.get(decision.device)
             kind = (link.kind if link else "") or "device"
             return [
-                self._leg.untold(
-                    course, f"where {decision.device} of {stack.label} leads, a {kind} on no bridge of this host"
+                self._leg.undetermined(
+                    branch, f"where {decision.device} of {stack.label} leads, a {kind} on no bridge of this host"
                 )
             ]
-        controlled = self._leg.controlled(course, stack, EGRESS, decision.device)
+        controlled = self._leg.controlled(branch, stack, EGRESS, decision.device)
         if controlled is not None:
             return [controlled]
         flight = flight.copy()
         flight.iif, flight.oif = "", decision.device
         flight.ttl = stack.first_hops(flight.family, decision.device)
-        sent = course.carrying(flight).note(self._leg.name, "container", "send")
+        sent = branch.carrying(flight).note(self._leg.name, "container", "send")
         return self._bridge.receive(sent, place[0], place[1], next_hop(flight, decision))

@@ -34,9 +34,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
-    Asked,
     Decision,
     Fib,
+    RouteQuery,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
@@ -57,7 +57,7 @@ _REFLECTED = {4: "net.ipv4.fwmark_reflect", 6: "net.ipv6.fwmark_reflect"}
 _ACCEPTED = "net.ipv4.tcp_fwmark_accept"
 
 
-class Settings:
+class NamespaceSettings:
     """Running values of sysctls (Documentation/networking/ip-sysctl.rst, include/linux/inetdevice.h)."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -159,7 +159,7 @@ class Sockets:
             self._by_port.setdefault(key, []).append((listener, family, number))
 
     def find(self, protocol: str, family: int, address: int, port: int, device: str) -> Optional[Listener]:
-        """The one that a packet to this address and port gets, which came in by device; None when nobody waits.
+        """The one that a packet to this address and port gets, which came in by device; None when no one waits.
 
         One that is bound to the address goes before one that takes every address, then one bound to the device.
         """
@@ -182,7 +182,7 @@ class Sockets:
         return best
 
 
-class FixedEntries:
+class StaticNeighbours:
     """Hardware addresses by the link and the address of the neighbour."""
 
     def __init__(self, links: Iterable[Link], entries: Optional[Iterable[Neighbour]]) -> None:
@@ -308,8 +308,8 @@ def _is_harmless(entry: TrafficControl) -> bool:
     return entry.sort == FILTER and entry.actions is not None and _HARMLESS.issuperset(entry.actions)
 
 
-def _words(control: _Control, owner: str, asked: str) -> str:
-    where = _where(control.device, owner, asked)
+def _words(control: _Control, owner: str, queried: str) -> str:
+    where = _where(control.device, owner, queried)
     inside = "nsenter -n -t PID " if owner else ""
     entry = control.entry
     if entry is None:
@@ -325,9 +325,9 @@ def _words(control: _Control, owner: str, asked: str) -> str:
     return f"what a tc filter on {where} ({entry.direction}, {entry.kind}{actions}) does with its frames; see {show}"
 
 
-def _where(device: str, owner: str, asked: str) -> str:
+def _where(device: str, owner: str, queried: str) -> str:
     place = f"{device} of {owner}" if owner else device
-    return place if device == asked else f"{place} below {asked}"
+    return place if device == queried else f"{place} below {queried}"
 
 
 class Address(NamedTuple):
@@ -348,7 +348,7 @@ class Stack:
         rules: Sequence[PolicyRule],
         listeners: Optional[Iterable[Listener]],
         doubt: str = "",
-        settings: Optional[Settings] = None,
+        settings: Optional[NamespaceSettings] = None,
         neighbours: Optional[Sequence[Neighbour]] = (),
         controls: Optional[Sequence[TrafficControl]] = (),
     ) -> None:
@@ -358,9 +358,9 @@ class Stack:
         """
         self.label = label
         self.doubt = doubt
-        self.settings = settings or Settings({})
+        self.settings = settings or NamespaceSettings({})
         self.links = {link.name: link for link in links}
-        self.fixed = FixedEntries(links, neighbours)
+        self.static_neighbours = StaticNeighbours(links, neighbours)
         self.controls = DeviceControls(links, controls)
         self.fib = Fib(routes, rules, links)
         self.sockets = None if listeners is None else Sockets(listeners)
@@ -389,7 +389,7 @@ class Stack:
 
     def link_towards(self, family: int, number: int) -> Optional[Link]:
         """The link by which its own packets for an address leave; None where it has no way there."""
-        return self.links.get(self.fib.lookup(Asked(family, number)).device)
+        return self.links.get(self.fib.lookup(RouteQuery(family, number)).device)
 
     def is_broadcast(self, family: int, number: int) -> bool:
         """Whether an address is the broadcast address of a subnet of its links (fib_add_ifaddr())."""
@@ -404,15 +404,15 @@ class Stack:
         """The TTL, or the hop limit, of what it sends by a device, unless a program or a route names another one."""
         return self.settings.first_hops(family, device)
 
-    def source_for(self, asked: Asked, decision: Decision) -> Optional[int]:
+    def source_for(self, query: RouteQuery, decision: Decision) -> Optional[int]:
         """The source address that the kernel chooses for what the namespace itself sends; None when there is none."""
         if decision.source:
             return parse_address(decision.source)[1]
         if decision.kind == LOCAL:
-            return asked.destination
-        by_router = asked.family == 4 and decision.gateway
-        towards = parse_address(decision.gateway)[1] if by_router else asked.destination
-        return self.select_source(asked.family, towards, decision.device)
+            return query.destination
+        by_router = query.family == 4 and decision.gateway
+        towards = parse_address(decision.gateway)[1] if by_router else query.destination
+        return self.select_source(query.family, towards, decision.device)
 
     def select_source(self, family: int, towards: int, device: str) -> Optional[int]:
         """The address for what leaves by a device; one of another device stands in when it has none.
@@ -431,7 +431,7 @@ class Stack:
                 return next(near, found[0]).number
         return None
 
-    def asks_from(self, family: int, device: str, source: int, neighbour: int) -> int:
+    def solicits_from(self, family: int, device: str, source: int, neighbour: int) -> int:
         """The address from which it asks for a neighbour's hardware address, 0 without one.
 
         That is the source of the packet that waits for it, where it is the stack's own and arp_announce allows it

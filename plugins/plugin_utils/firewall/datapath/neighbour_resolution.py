@@ -26,21 +26,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
+    NEIGHBOUR_UNREACHABLE,
     OUTSIDE,
-    UNFOUND,
-    Arrival,
-    Course,
+    Branch,
+    LegResult,
     remembered,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
     Bridge,
-    End,
+    BridgeNode,
     Obstacle,
     Port,
-    Taker,
+    Receiver,
     floods_to,
-    taker_by_entry,
-    unasked,
+    obstacle_to_solicitation,
+    receiver_by_static_entry,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
@@ -53,8 +53,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNCERTAIN,
     UNICAST,
     UNREACHABLE,
-    Asked,
     Decision,
+    RouteQuery,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
@@ -69,15 +69,15 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 _NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
 
 
-def unbelieved(
-    leg: LegContext, course: Course, stack: Stack, device: str, decision: Decision, place: str
-) -> Optional[Arrival]:
+def source_rejected(
+    leg: LegContext, branch: Branch, stack: Stack, device: str, decision: Decision, place: str
+) -> Optional[LegResult]:
     """The end of a packet whose source a stack does not believe, or perhaps does not; None for all others."""
-    doubt = source_doubt(stack, course.flight, device, decision)
+    doubt = source_doubt(stack, branch.flight, device, decision)
     if doubt:
-        return leg.untold(course, doubt)
-    problem = source_problem(stack, course.flight, device, decision)
-    return Arrival(LOST, course.note(leg.name, place, "drop", problem), problem) if problem else None
+        return leg.undetermined(branch, doubt)
+    problem = source_problem(stack, branch.flight, device, decision)
+    return LegResult(LOST, branch.note(leg.name, place, "drop", problem), problem) if problem else None
 
 
 def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
@@ -102,40 +102,40 @@ def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision
     return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else ""
 
 
-def arp_problem(stack: Stack, device: str, source: int, asked: int) -> str:
+def arp_problem(stack: Stack, device: str, source: int, target: int) -> str:
     """Why a stack does not answer, or perhaps does not, who asks from an address for one of its own (arp_process()).
 
     The kernel routes the question as a packet from the one to the other. Empty where it answers.
     """
-    decision = stack.fib.lookup(Asked(4, asked, source, device))
+    decision = stack.fib.lookup(RouteQuery(4, target, source, device))
     if decision.kind != LOCAL:
-        return decision.why or f"the {stack.label} has no route to {address_text(4, asked)} for who asks"
-    question = Flight(4, 0, source, 0, asked, 0)
+        return decision.why or f"the {stack.label} has no route to {address_text(4, target)} for who asks"
+    question = Flight(4, 0, source, 0, target, 0)
     return (
         source_doubt(stack, question, device, decision)
         or source_problem(stack, question, device, decision)
-        or _ignored(stack, device, source, asked)
-        or _filtered(stack, device, source, asked)
+        or _ignored(stack, device, source, target)
+        or _filtered(stack, device, source, target)
     )
 
 
-def _ignored(stack: Stack, device: str, source: int, asked: int) -> str:
+def _ignored(stack: Stack, device: str, source: int, target: int) -> str:
     """Why arp_ignore keeps a stack from answering (arp_ignore() of net/ipv4/arp.c)."""
     level = stack.settings.larger(device, "arp_ignore")
-    own = [item for item in stack.addresses(4, device) if item.number == asked]
+    own = [item for item in stack.addresses(4, device) if item.number == target]
     if level == 2:
         own = [item for item in own if same_prefix(4, item.number, source, item.length)]
-    if level == 8 or (level in (1, 2) and not own) or (level == 3 and is_loopback(4, asked)):
-        address = address_text(4, asked)
+    if level == 8 or (level in (1, 2) and not own) or (level == 3 and is_loopback(4, target)):
+        address = address_text(4, target)
         return f"arp_ignore of {device} is {level}: the {stack.label} does not answer there for {address}"
     return ""
 
 
-def _filtered(stack: Stack, device: str, source: int, asked: int) -> str:
+def _filtered(stack: Stack, device: str, source: int, target: int) -> str:
     """Why arp_filter keeps a stack from answering: its own packets to who asks leave elsewhere (arp_filter())."""
     if not stack.settings.either(device, "arp_filter"):
         return ""
-    back = stack.fib.lookup(Asked(4, source, asked))
+    back = stack.fib.lookup(RouteQuery(4, source, target))
     if back.kind == UNCERTAIN:
         return back.why
     if back.device == device:
@@ -158,8 +158,8 @@ def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Deci
     mark = flight.mark if stack.settings.either(device, "src_valid_mark") else 0
     incoming = decision.device if decision.kind == UNICAST else "lo"
     source_port, port = flight.ports
-    asked = Asked(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port)
-    return stack.fib.lookup(stack.fib.as_read(asked))
+    query = RouteQuery(4, flight.saddr, flight.daddr, incoming, mark, flight.protocol, port, source_port)
+    return stack.fib.lookup(stack.fib.as_read(query))
 
 
 def _own_source(stack: Stack, flight: Flight) -> str:
@@ -192,31 +192,31 @@ def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision)
 # Kinds of links that stand on another one with a hardware address of their own.
 
 
-def answer_misled(bridge: Bridge, asking: End, asked: End, source: int) -> str:
+def answer_misrouted(bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int) -> str:
     """Why an answer of neighbour discovery does not come to who asks from an address; empty where nothing misleads it.
 
     An advertisement goes to the address that was asked from, as any packet does, and so by the entry for it; answers to
     ARP do not ask the table (ndisc_send_na(), arp_process()).
     """
-    taker = taker_by_entry(bridge, asked, 6, source)
-    if taker is None or (taker.entry and not taker.problem and taker.port is asking.port):
+    receiver = receiver_by_static_entry(bridge, target, 6, source)
+    if receiver is None or (receiver.entry and not receiver.problem and receiver.port is requester.port):
         return ""
-    return taker.problem or taker.doubt or f"{taker.entry}, which it is not"
+    return receiver.problem or receiver.doubt or f"{receiver.entry}, which it is not"
 
 
-def flooded(leg: LegContext, course: Course, bridge: Bridge, port: Port, taker: Taker) -> list[Arrival]:
-    """A frame of a container that nobody takes; its copies for the ports pass FORWARD, where a rule can reject them."""
-    lost = Arrival(LOST, course.note(leg.name, "bridge", MISLED, taker.problem), taker.problem)
-    if not bridge.calls[course.flight.family]:
+def flooded(leg: LegContext, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> list[LegResult]:
+    """A frame of a container that no one takes; its copies for the ports pass FORWARD, where a rule can reject them."""
+    lost = LegResult(LOST, branch.note(leg.name, "bridge", MISLED, receiver.problem), receiver.problem)
+    if not bridge.calls[branch.flight.family]:
         return [lost]
-    rejected: list[Arrival] = []
+    rejected: list[LegResult] = []
     for other in bridge.ports:
         if not floods_to(bridge, port, other):
             continue
-        flight = course.flight.copy()
+        flight = branch.flight.copy()
         flight.iif = flight.oif = bridge.name
         flight.physin, flight.physout = port.link.name, other.link.name
-        for passage, after in leg.hook(FORWARD, course, flight):
+        for passage, after in leg.hook(FORWARD, branch, flight):
             if passage.verdict not in (ACCEPT, DROP):
                 rejected += leg.ended(passage, after)
                 if not passage.doubts:
@@ -224,75 +224,77 @@ def flooded(leg: LegContext, course: Course, bridge: Bridge, port: Port, taker: 
     return [*rejected, lost]
 
 
-def taken_by_another(leg: LegContext, course: Course, port: Port, entry: str) -> Arrival:
-    """At a container that the packet is not for, by a fixed entry."""
-    family, label = course.flight.family, port.stack.label
-    text = address_text(family, course.flight.daddr)
+def received_by_another(leg: LegContext, branch: Branch, port: Port, entry: str) -> LegResult:
+    """At a container that the packet is not for, by a static entry."""
+    family, label = branch.flight.family, port.stack.label
+    text = address_text(family, branch.flight.daddr)
     if port.stack.settings.forwards(family, port.device):
-        return leg.untold(course, f"what {label}, which forwards, does with a packet for {text}: {entry}")
+        return leg.undetermined(branch, f"what {label}, which forwards, does with a packet for {text}: {entry}")
     reason = f"{entry}, which is that of {label}"
-    return Arrival(LOST, course.note(leg.name, "container", MISLED, reason), reason)
+    return LegResult(LOST, branch.note(leg.name, "container", MISLED, reason), reason)
 
 
 NOT_FOUND = "unreachable"
-"""Action of a hop: whoever sends it on asked for its neighbour in vain."""
+"""Action of a hop: who sends it on asked for its neighbour in vain."""
 
 
-def kept(leg: LegContext, course: Course, obstacle: Optional[Obstacle]) -> Optional[Arrival]:
+def dropped_by_bridge(leg: LegContext, branch: Branch, obstacle: Optional[Obstacle]) -> Optional[LegResult]:
     """A frame that the bridge does not let pass, or of which it is not known; None where nothing is in its way."""
     if obstacle is None:
         return None
     if not obstacle.is_certain:
-        return leg.untold(course, f"whether the frame passes: {obstacle.text}")
-    return Arrival(LOST, course.note(leg.name, "bridge", BARRED, obstacle.text), obstacle.text)
+        return leg.undetermined(branch, f"whether the frame passes: {obstacle.text}")
+    return LegResult(LOST, branch.note(leg.name, "bridge", BARRED, obstacle.text), obstacle.text)
 
 
-def unheard(leg: LegContext, course: Course, bridge: Bridge, target: Optional[Port]) -> Optional[Arrival]:
+def solicitation_undetermined(
+    leg: LegContext, branch: Branch, bridge: Bridge, target: Optional[Port]
+) -> Optional[LegResult]:
     """A frame for a port, or the host, of which it is not known whether it hears the question for its hardware address.
 
     None for all others. The frame itself can be stopped before it comes to these devices.
     """
-    family, host = course.flight.family, leg.view.host
+    family, host = branch.flight.family, leg.view.host
     if target is None:
         doubt = host.controls.doubt_about_questions(family, "", bridge.name)
     else:
         doubt = host.controls.doubt_about_questions(family, "", target.link.name)
         doubt = doubt or target.stack.controls.doubt_about_questions(family, target.stack.label, target.device)
-    return leg.untold(course, doubt) if doubt else None
+    return leg.undetermined(branch, doubt) if doubt else None
 
 
-def elsewhere(leg: LegContext, course: Course, bridge: Bridge, towards: int) -> Arrival:
+def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, towards: int) -> LegResult:
     """No container on the bridge has the address."""
     if bridge.ways_out:
-        sent = remembered(course.note(leg.name, "wire", "send"))
-        controlled = leg.controlled(course, leg.view.host, EGRESS, *bridge.ways_out)
-        return controlled or Arrival(OUTSIDE, sent, device=bridge.name)
+        sent = remembered(branch.note(leg.name, "wire", "send"))
+        controlled = leg.controlled(branch, leg.view.host, EGRESS, *bridge.ways_out)
+        return controlled or LegResult(OUTSIDE, sent, device=bridge.name)
     if bridge.foreign:
-        return leg.untold(course, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
-    text = address_text(course.flight.family, towards)
-    return unfound(leg, course, NOT_FOUND, f"nobody on {bridge.name} answers for {text}")
+        return leg.undetermined(branch, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
+    text = address_text(branch.flight.family, towards)
+    return neighbour_unreachable(leg, branch, NOT_FOUND, f"nobody on {bridge.name} answers for {text}")
 
 
-def unfound(leg: LegContext, course: Course, action: str, reason: str) -> Arrival:
-    """Whoever sends it on does not learn the hardware address of its neighbour."""
-    return Arrival(UNFOUND, course.note(leg.name, "bridge", action, reason), reason)
+def neighbour_unreachable(leg: LegContext, branch: Branch, action: str, reason: str) -> LegResult:
+    """Who sends it on does not learn the hardware address of its neighbour."""
+    return LegResult(NEIGHBOUR_UNREACHABLE, branch.note(leg.name, "bridge", action, reason), reason)
 
 
-class Found(NamedTuple):
+class Resolution(NamedTuple):
     """How it goes on for a packet that needs a neighbour."""
 
-    course: Optional[Course]
+    branch: Optional[Branch]
     """On which the neighbour is known; None where it surely is not."""
-    lost: tuple[Arrival, ...] = ()
+    lost: tuple[LegResult, ...] = ()
     """How it ends where it is not known."""
 
-    def with_question(self, who: str, source: int) -> Found:
+    def with_question(self, who: str, source: int) -> Resolution:
         """The same after somebody was asked from an address."""
-        return self if self.course is None else self._replace(course=self.course.learning(who, source))
+        return self if self.branch is None else self._replace(branch=self.branch.learning(who, source))
 
-    def then(self, go_on: Callable[[Course], list[Arrival]]) -> list[Arrival]:
+    def then(self, go_on: Callable[[Branch], list[LegResult]]) -> list[LegResult]:
         """All ends, given what becomes of it where the neighbour is known."""
-        return [*self.lost, *([] if self.course is None else go_on(self.course))]
+        return [*self.lost, *([] if self.branch is None else go_on(self.branch))]
 
 
 class _Stop(NamedTuple):
@@ -301,40 +303,42 @@ class _Stop(NamedTuple):
     action: str = NOT_FOUND
 
 
-def find_on_bridge(leg: LegContext, course: Course, bridge: Bridge, asking: End, asked: End, neighbour: int) -> Found:
-    """One end of a bridge sends to an address of another end, which it has no fixed entry for."""
-    family, who = course.flight.family, asking.stack.label
-    is_told = (who, neighbour) in course.learnt
-    source = asking.stack.asks_from(family, asking.device, course.flight.saddr, neighbour)
+def resolve_on_bridge(
+    leg: LegContext, branch: Branch, bridge: Bridge, requester: BridgeNode, target: BridgeNode, neighbour: int
+) -> Resolution:
+    """One end of a bridge sends to an address of another end, which it has no static entry for."""
+    family, who = branch.flight.family, requester.stack.label
+    is_told = (who, neighbour) in branch.learnt
+    source = requester.stack.solicits_from(family, requester.device, branch.flight.saddr, neighbour)
     # What is kept from all is not kept from the one that is known.
-    stop = None if is_told else _barred(bridge, asking, asked, family)
+    stop = None if is_told else _barred(bridge, requester, target, family)
     stop = stop or _by_frame_rules(
-        leg.view.neighbours.stopped_as_frames(bridge, asking, asked, family, (source, neighbour))
+        leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
     if stop is None and family == 4:
-        stop = _stop(arp_problem(asked.stack, asked.device, source, neighbour))
+        stop = _stop(arp_problem(target.stack, target.device, source, neighbour))
     elif stop is None:
-        stop = _stop(answer_misled(bridge, asking, asked, source)) or _by_rules(
-            leg, bridge, asking, asked, source, neighbour
+        stop = _stop(answer_misrouted(bridge, requester, target, source)) or _by_rules(
+            leg, bridge, requester, target, source, neighbour
         )
     if stop is not None and is_told:
         stop = stop._replace(is_certain=False)
-    return _found(leg, course, stop, who, neighbour).with_question(asked.stack.label, source)
+    return _found(leg, branch, stop, who, neighbour).with_question(target.stack.label, source)
 
 
-def find_outside(leg: LegContext, course: Course, device: str, neighbour: int) -> Found:
-    """The host sends to a machine on an uplink, which it has no fixed entry for."""
-    host, flight = leg.view.host, course.flight
+def resolve_outside(leg: LegContext, branch: Branch, device: str, neighbour: int) -> Resolution:
+    """The host sends to a machine on an uplink, which it has no static entry for."""
+    host, flight = leg.view.host, branch.flight
     if flight.family == 4:
-        return Found(course)
-    source = host.asks_from(6, device, flight.saddr, neighbour)
+        return Resolution(branch)
+    source = host.solicits_from(6, device, flight.saddr, neighbour)
     stop = _stop(_words(leg.view.neighbours.obstacle_from_host(device, "", source, neighbour)))
-    return _found(leg, course, stop, host.label, neighbour)
+    return _found(leg, branch, stop, host.label, neighbour)
 
 
-def find_host(leg: LegContext, course: Course, device: str) -> Found:
+def resolve_host(leg: LegContext, branch: Branch, device: str) -> Resolution:
     """A machine on an uplink sends to the host, for itself or as the way to others."""
-    host, flight = leg.view.host, course.flight
+    host, flight = leg.view.host, branch.flight
     neighbour = _asked_outside(host, flight, device)
     if flight.family == 6:
         stop = _stop(_words(leg.view.neighbours.obstacle_to_host(device, "", flight.saddr, neighbour)))
@@ -343,7 +347,7 @@ def find_host(leg: LegContext, course: Course, device: str) -> Found:
     else:
         # Of what a router hands on it is not known from which address it asks.
         stop = None
-    return _found(leg, course, stop, address_text(flight.family, flight.saddr), neighbour)
+    return _found(leg, branch, stop, address_text(flight.family, flight.saddr), neighbour)
 
 
 def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
@@ -354,19 +358,19 @@ def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
     return own[0].number if own else flight.daddr
 
 
-def _found(leg: LegContext, course: Course, stop: Optional[_Stop], who: str, neighbour: int) -> Found:
+def _found(leg: LegContext, branch: Branch, stop: Optional[_Stop], who: str, neighbour: int) -> Resolution:
     if stop is None:
-        return Found(course)
-    text = address_text(course.flight.family, neighbour)
+        return Resolution(branch)
+    text = address_text(branch.flight.family, neighbour)
     reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
     if stop.is_certain:
-        return Found(None, (unfound(leg, course, stop.action, reason),))
-    perhaps = course.perhaps(f"whether {who} knows the hardware address of {text}: {stop.text}")
-    return Found(perhaps, (unfound(leg, perhaps, stop.action, reason),))
+        return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason),))
+    perhaps = branch.perhaps(f"whether {who} knows the hardware address of {text}: {stop.text}")
+    return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason),))
 
 
-def _barred(bridge: Bridge, asking: End, asked: End, family: int) -> Optional[_Stop]:
-    obstacle = unasked(bridge, asking.port, asked.port, family)
+def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int) -> Optional[_Stop]:
+    obstacle = obstacle_to_solicitation(bridge, requester.port, target.port, family)
     return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BARRED)
 
 
@@ -376,18 +380,20 @@ def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:
     return _Stop(f"the question or its answer is stopped, {stopped.text}", stopped.is_certain)
 
 
-def _by_rules(leg: LegContext, bridge: Bridge, asking: End, asked: End, source: int, neighbour: int) -> Optional[_Stop]:
+def _by_rules(
+    leg: LegContext, bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int, neighbour: int
+) -> Optional[_Stop]:
     """What the host's rules do to neighbour discovery on a bridge."""
     neighbours, shows = leg.view.neighbours, bridge.calls[6]
-    if asking.port is None and asked.port is not None:
-        shown = asked.port.link.name if shows else ""
+    if requester.port is None and target.port is not None:
+        shown = target.port.link.name if shows else ""
         return _stop(_words(neighbours.obstacle_from_host(bridge.name, shown, source, neighbour)))
-    if asking.port is not None and asked.port is None:
-        shown = asking.port.link.name if shows else ""
+    if requester.port is not None and target.port is None:
+        shown = requester.port.link.name if shows else ""
         return _stop(_words(neighbours.obstacle_to_host(bridge.name, shown, source, neighbour)))
-    if asking.port is None or asked.port is None or not shows:
+    if requester.port is None or target.port is None or not shows:
         return None
-    ends = (asking.port.link.name, asked.port.link.name)
+    ends = (requester.port.link.name, target.port.link.name)
     obstacle = neighbours.obstacle_between(bridge.name, ends, source, neighbour)
     if not obstacle:
         return None

@@ -28,11 +28,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, outer_links
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
-    Course,
-    Courses,
+    Branch,
+    Branches,
     Ending,
     Event,
-    TooManyCoursesError,
+    TooManyBranchesError,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.exchange import (
     Conversation,
@@ -45,7 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Stack,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.reply_path import Start
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
@@ -66,14 +66,14 @@ def predict(view: HostView, packet: Packet) -> Path:
 
     Machines outside are taken to send whatever they are asked for to this host, to answer on every port, and to have no
     way back to private addresses other than those of their own network. Programs that listen are taken to answer.
-    Raises BadPacketError for a packet that nobody can send; never for a host that is in disorder.
+    Raises BadPacketError for a packet that no one can send; never for a host that is in disorder.
     """
     endings = _endings(view, packet)
     path = _agreed(endings, view.problems)
     if not endings:
         return path
     nameless = view.stand_ins if packet.source_port is None else set()
-    hops = [_hop(event, nameless) for event in _surest(endings).course.events()]
+    hops = [_hop(event, nameless) for event in _surest(endings).branch.events()]
     return replace(path, hops=hops, decided_at=len(hops) - 1 if hops else None)
 
 
@@ -86,26 +86,26 @@ def _endings(view: HostView, packet: Packet) -> list[Ending]:
     """All ends that the packet can come to; none where there are too many."""
     start, first = departure(view, packet)
     try:
-        talk = Conversation(view, start, first, packet.protocol, Courses())
-        return Exchange(talk).run(Course(first))
-    except TooManyCoursesError:
+        conversation = Conversation(view, start, first, packet.protocol, Branches())
+        return Exchange(conversation).run(Branch(first))
+    except TooManyBranchesError:
         return []
 
 
 def _surest(endings: list[Ending]) -> Ending:
-    return min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.course.doubts)))
+    return min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.branch.doubts)))
 
 
 def _agreed(endings: list[Ending], problems: list[str]) -> Path:
-    """One path of all courses: what they agree on is so, whichever is the real one."""
+    """One path of all branches: what they agree on is so, whichever is the real one."""
     if not endings:
         why = "too many conditions that cannot be decided"
         return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
     endings = _levelled(endings)
     first = _surest(endings)
     known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
-    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.course.doubts))
-    # What was not read of the rules could have ended any course that passed a hook.
+    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.branch.doubts))
+    # What was not read of the rules could have ended any branch that passed a hook.
     if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(doubts):
         sources = {ending.source_at_end for ending in endings}
         source = first.source_at_end if len(sources) == 1 else ""
@@ -236,8 +236,8 @@ def _source(view: HostView, packet: Packet, start: Start, family: int, destinati
     if start.stack is None:
         return _neighbour(view, start.device, family, destination)
     # The kernel chooses the source before the port (ip_route_connect()).
-    asked = Asked(family, destination, 0, "lo", 0, number, packet.source_port or 0, packet.port or 0)
-    return chosen_source(start.stack, asked)
+    query = RouteQuery(family, destination, 0, "lo", 0, number, packet.source_port or 0, packet.port or 0)
+    return chosen_source(start.stack, query)
 
 
 def source_port(view: HostView, packet: Packet, start: Start) -> Optional[int]:
@@ -249,13 +249,13 @@ def source_port(view: HostView, packet: Packet, start: Start) -> Optional[int]:
     return view.free_port(*(view.settings.ephemeral_ports() if start.stack is view.host else EPHEMERAL))
 
 
-def chosen_source(stack: Stack, asked: Asked) -> int:
+def chosen_source(stack: Stack, query: RouteQuery) -> int:
     """The source that a namespace gives its packet; 0 where it has no way to send it at all."""
-    return stack.source_for(asked, stack.fib.lookup(asked)) or 0
+    return stack.source_for(query, stack.fib.lookup(query)) or 0
 
 
 def _neighbour(view: HostView, device: str, family: int, destination: int) -> int:
-    """An address on the uplink's link that is nobody's of this host: of the last ones, which are rarely given out.
+    """An address on the uplink's link that is no one's of this host: of the last ones, which are rarely given out.
 
     Where the uplink has an address of its own alone (as in many clouds) the next router stands in.
     """

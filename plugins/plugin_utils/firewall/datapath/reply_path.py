@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The way back: answers, resets and errors, and whether whoever asked takes them for an answer."""
+"""The reply path: answers, resets and errors, and whether who asked takes them for an answer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     ARRIVED,
     LOST,
     OUTSIDE,
-    TURNED_AWAY,
-    UNTOLD,
-    Arrival,
-    Course,
+    REJECTED,
+    UNDETERMINED,
+    Branch,
     Ending,
+    LegResult,
     ending_of_reply,
     ending_of_request,
     error_about,
@@ -40,7 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     LOCAL,
     UNCERTAIN,
     UNICAST,
-    Asked,
+    RouteQuery,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
@@ -71,8 +71,8 @@ class Start(NamedTuple):
     """Uplink, for outside."""
 
 
-class WayBack:
-    """The way back of one connection."""
+class ReplyPath:
+    """The reply path of one connection."""
 
     def __init__(self, view: HostView, start: Start, first: Flight, leg: Leg) -> None:
         """Take the packet that it answers, as its sender sent it."""
@@ -81,159 +81,159 @@ class WayBack:
         self._first = first
         self._leg = leg
 
-    def answer_to(self, arrival: Arrival) -> Flight:
+    def answer_to(self, result: LegResult) -> Flight:
         """The packet that answers one that arrived."""
-        flight = arrival.course.flight
+        flight = result.branch.flight
         reply = Flight(flight.family, flight.protocol, flight.daddr, flight.dport, flight.saddr, flight.sport)
         if flight.protocol == TCP:
             reply.tcp_flags = SYN | ACK
         if flight.protocol in ECHO_REPLY:
             reply.icmp_type, reply.icmp_code = ECHO_REPLY[flight.protocol], 0
-        reply.mark = self._mark_of_answer(arrival)
+        reply.mark = self._mark_of_answer(result)
         return reply
 
-    def refusal_of(self, arrival: Arrival) -> Flight:
-        """What the kernel sends where nobody listens: a reset, or an ICMP error."""
-        reply = self.answer_to(arrival)
+    def refusal_of(self, result: LegResult) -> Flight:
+        """What the kernel sends where no one listens: a reset, or an ICMP error."""
+        reply = self.answer_to(result)
         if reply.protocol == TCP:
             reply.tcp_flags = RST | ACK
         else:
             # Its ports stay those of the datagram that it quotes, which connection tracking knows it by.
             reply.protocol, reply.icmp_type, reply.icmp_code = _PORT_UNREACHABLE[reply.family]
         reply.skuid = reply.skgid = NO_SOCKET
-        reply.mark = self._mark_without_socket(arrival)
+        reply.mark = self._mark_without_socket(result)
         return reply
 
-    def _mark_of_answer(self, arrival: Arrival) -> Optional[int]:
-        flight = arrival.course.flight
+    def _mark_of_answer(self, result: LegResult) -> Optional[int]:
+        flight = result.branch.flight
         if flight.protocol in ECHO_REPLY:
-            return self._mark_without_socket(arrival)
+            return self._mark_without_socket(result)
         # Marks stay in the namespace that they were made in.
-        is_accepted = flight.protocol == TCP and arrival.stack is self._view.host
+        is_accepted = flight.protocol == TCP and result.stack is self._view.host
         return self._view.settings.mark_of_accepted(flight.mark) if is_accepted else 0
 
-    def _mark_without_socket(self, arrival: Arrival) -> Optional[int]:
-        flight = arrival.course.flight
-        is_host = arrival.stack is self._view.host
+    def _mark_without_socket(self, result: LegResult) -> Optional[int]:
+        flight = result.branch.flight
+        is_host = result.stack is self._view.host
         return self._view.settings.mark_of_reply(flight.family, flight.mark) if is_host else 0
 
-    def send(self, arrival: Arrival, course: Course, reply: Flight) -> Iterator[Union[Course, Ending]]:
-        """Send an answer from where a packet arrived: the course of one that came back, or how it ended."""
-        back = course.carrying(reply)
-        if arrival.stack is not None:
-            arrivals = self._leg.from_stack(arrival.stack, back)
+    def send(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Union[Branch, Ending]]:
+        """Send an answer from where a packet arrived: the branch of one that came back, or how it ended."""
+        back = branch.carrying(reply)
+        if result.stack is not None:
+            results = self._leg.from_stack(result.stack, back)
         else:
-            arrivals = self._leg.from_wire(arrival.device, back)
-        for end in arrivals:
-            if end.kind not in (ARRIVED, OUTSIDE):
+            results = self._leg.from_outside(result.device, back)
+        for end in results:
+            if end.disposition not in (ARRIVED, OUTSIDE):
                 yield from self._not_back(end)
                 continue
-            stray = self._stray(end)
-            if stray:
-                yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {stray}", end.course)
+            mismatch = self._mismatch(end)
+            if mismatch:
+                yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {mismatch}", end.branch)
             else:
-                yield self._by_another_uplink(end) or end.course
+                yield self._by_another_uplink(end) or end.branch
 
-    def _not_back(self, end: Arrival) -> Iterator[Ending]:
-        """An answer that was lost on its way; what says so goes to whoever answers.
+    def _not_back(self, end: LegResult) -> Iterator[Ending]:
+        """An answer that was lost on its way; what says so goes to who answers.
 
-        But an error about a reset goes to where the reset says that it comes from, which is whoever asks
+        But an error about a reset goes to where the reset says that it comes from, which is who asks
         (nf_send_unreach()). It ends what is not connected yet (tcp_v4_err()).
         """
         lost = ending_of_reply(end)
-        flight = end.course.flight
+        flight = end.branch.flight
         # A bridge port sends its reset past all hooks (nf_send_reset()).
-        if end.kind != TURNED_AWAY or not is_reset(end.error) or flight.tcp_flags != SYN | ACK or flight.physin:
+        if end.disposition != REJECTED or not is_reset(end.error) or flight.tcp_flags != SYN | ACK or flight.physin:
             yield lost
             return
         reset = error_about(self._view.host, flight, end.error)
-        for further in self._leg.error_from_host(end.course, reset):
-            if further.kind == UNTOLD:
+        for further in self._leg.error_from_host(end.branch, reset):
+            if further.disposition == UNDETERMINED:
                 yield ending_of_reply(further)
-            elif further.kind != TURNED_AWAY or is_reset(further.error):
-                yield lost._replace(course=lost.course._replace(doubts=further.course.doubts))
+            elif further.disposition != REJECTED or is_reset(further.error):
+                yield lost._replace(branch=lost.branch._replace(doubts=further.branch.doubts))
             else:
-                yield from self._told_of_reset(lost, further)
+                yield from self._reset_about_reset(lost, further)
 
-    def _told_of_reset(self, lost: Ending, turned_away: Arrival) -> Iterator[Ending]:
-        for ending in self.send_error(turned_away, "tcp"):
+    def _reset_about_reset(self, lost: Ending, rejected_by_route: LegResult) -> Iterator[Ending]:
+        for ending in self.send_error(rejected_by_route, "tcp"):
             if ending.verdict == UNKNOWN:
                 yield ending
             elif ending.seen == TIMED_OUT:
-                yield lost._replace(course=lost.course._replace(doubts=ending.course.doubts))
+                yield lost._replace(branch=lost.branch._replace(doubts=ending.branch.doubts))
             else:
                 reason = f"{lost.reason}; the reset for who answers is turned away: {ending.reason}"
                 yield ending._replace(verdict=lost.verdict, reason=reason)
 
-    def _by_another_uplink(self, end: Arrival) -> Optional[Ending]:
+    def _by_another_uplink(self, end: LegResult) -> Optional[Ending]:
         """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""
-        family, number = end.course.flight.family, end.course.flight.daddr
-        if end.kind != OUTSIDE or end.device == self._start.device:
+        family, number = end.branch.flight.family, end.branch.flight.daddr
+        if end.disposition != OUTSIDE or end.device == self._start.device:
             return None
         if self._view.host.is_on_link(family, number, end.device):
             return None
-        asking = address_text(family, number)
+        requester = address_text(family, number)
         return ending_of_reply(
-            self._leg.context.untold(end.course, f"{PASSED_ON} {end.device} hand on what is for {asking}")
+            self._leg.context.undetermined(end.branch, f"{PASSED_ON} {end.device} hand on what is for {requester}")
         )
 
-    def _stray(self, end: Arrival) -> str:
-        """Why an answer is none for whoever asked; empty when it is one."""
-        first, flight = self._first, end.course.flight
-        if (end.kind == OUTSIDE) != (self._start.stack is None) or end.stack is not self._start.stack:
+    def _mismatch(self, end: LegResult) -> str:
+        """Why an answer is none for who asked; empty when it is one."""
+        first, flight = self._first, end.branch.flight
+        if (end.disposition == OUTSIDE) != (self._start.stack is None) or end.stack is not self._start.stack:
             where = end.stack.label if end.stack else f"the wire behind {end.device}"
             return f"it ends at {where}"
         wanted = (first.daddr, first.dport, first.saddr, first.sport)
         if (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted:
             return ""
-        came, asked = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
-        if came == asked:
-            return f"it comes back as a connection of its own, from another port of {asked} than {first.dport}"
-        return f"it comes back past connection tracking, from {came} instead of {asked}"
+        came, expected = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
+        if came == expected:
+            return f"it comes back as a connection of its own, from another port of {expected} than {first.dport}"
+        return f"it comes back past connection tracking, from {came} instead of {expected}"
 
-    def send_error(self, arrival: Arrival, protocol: str) -> list[Ending]:
+    def send_error(self, result: LegResult, protocol: str) -> list[Ending]:
         """The host says no on the way: what it sends has to come back."""
-        ending = ending_of_request(arrival, protocol)
-        if arrival.stack is not None and arrival.stack is self._start.stack:
+        ending = ending_of_request(result, protocol)
+        if result.stack is not None and result.stack is self._start.stack:
             return [ending]
-        flight = arrival.course.flight
-        if flight.physin and is_reset(arrival.error):
+        flight = result.branch.flight
+        if flight.physin and is_reset(result.error):
             # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
             if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
-                kept = self._reset_without_way(arrival) or self._reset_controlled(arrival.course)
+                kept = self._reset_without_route(result) or self._reset_controlled(result.branch)
                 return [ending if kept is None else ending_of_request(kept, protocol)]
             reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
-            return [Ending(DROPPED, TIMED_OUT, reason, arrival.course)]
+            return [Ending(DROPPED, TIMED_OUT, reason, result.branch)]
         endings = []
-        error = error_about(self._view.host, flight, arrival.error)
-        for end in self._leg.error_from_host(arrival.course, error):
-            if end.kind in (ARRIVED, OUTSIDE) and (end.kind == OUTSIDE) == (self._start.stack is None):
-                told = ending._replace(course=end.course._replace(happened=arrival.course.happened))
+        error = error_about(self._view.host, flight, result.error)
+        for end in self._leg.error_from_host(result.branch, error):
+            if end.disposition in (ARRIVED, OUTSIDE) and (end.disposition == OUTSIDE) == (self._start.stack is None):
+                told = ending._replace(branch=end.branch._replace(trace=result.branch.trace))
                 endings.append(self._by_another_uplink(end) or told)
-            elif end.kind == UNTOLD:
+            elif end.disposition == UNDETERMINED:
                 endings.append(ending_of_reply(end))
             else:
                 reason = f"{ending.reason}; what says so is lost: {end.reason or 'it goes elsewhere'}"
-                endings.append(Ending(DROPPED, TIMED_OUT, reason, end.course))
+                endings.append(Ending(DROPPED, TIMED_OUT, reason, end.branch))
         return endings
 
-    def _reset_without_way(self, arrival: Arrival) -> Optional[Arrival]:
+    def _reset_without_route(self, result: LegResult) -> Optional[LegResult]:
         """The end of a reset that the host has no route for: that is asked before it goes out by the bridge port."""
-        course, host = arrival.course, self._view.host
-        decision = host.fib.lookup(error_about(host, course.flight, arrival.error).asked)
+        branch, host = result.branch, self._view.host
+        decision = host.fib.lookup(error_about(host, branch.flight, result.error).route_query)
         if decision.kind == UNCERTAIN:
-            return self._leg.context.untold(course, decision.why)
+            return self._leg.context.undetermined(branch, decision.why)
         if decision.kind in (UNICAST, LOCAL):
             return None
-        reason = f"{arrival.reason}; the host has no way to send the reset"
-        return Arrival(LOST, course.note(self._leg.context.name, "routing", "drop", reason), reason)
+        reason = f"{result.reason}; the host has no way to send the reset"
+        return LegResult(LOST, branch.note(self._leg.context.name, "routing", "drop", reason), reason)
 
-    def _reset_controlled(self, course: Course) -> Optional[Arrival]:
+    def _reset_controlled(self, branch: Branch) -> Optional[LegResult]:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""
-        controlled = self._leg.context.controlled(course, self._view.host, EGRESS, course.flight.physin)
+        controlled = self._leg.context.controlled(branch, self._view.host, EGRESS, branch.flight.physin)
         stack = self._start.stack
         if controlled is None and stack is not None:
-            return self._leg.context.controlled(course, stack, INGRESS, *stack.links)
+            return self._leg.context.controlled(branch, stack, INGRESS, *stack.links)
         return controlled
 
 
@@ -242,7 +242,7 @@ def datagram_source(stack: Stack, listener: Listener, reply: Flight) -> int:
     bound = parse_address(listener.address)[1]
     if bound:
         return bound
-    asked = Asked(reply.family, reply.daddr, 0, "lo", 0, UDP, reply.sport, reply.dport)
-    decision = stack.fib.lookup(asked)
-    chosen = stack.source_for(asked, decision)
+    query = RouteQuery(reply.family, reply.daddr, 0, "lo", 0, UDP, reply.sport, reply.dport)
+    decision = stack.fib.lookup(query)
+    chosen = stack.source_for(query, decision)
     return reply.saddr if chosen is None else chosen

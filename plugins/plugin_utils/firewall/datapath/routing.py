@@ -28,7 +28,7 @@ _INITIAL = {
 }
 
 
-class Asked(NamedTuple):
+class RouteQuery(NamedTuple):
     """What the kernel asks routes with (struct flowi)."""
 
     family: int
@@ -43,9 +43,9 @@ class Asked(NamedTuple):
     port: Optional[int] = 0
 
 
-def asked(flight: Flight, incoming: str = "lo") -> Asked:
+def route_query(flight: Flight, incoming: str = "lo") -> RouteQuery:
     """What a packet asks the host's routes."""
-    return Asked(
+    return RouteQuery(
         flight.family,
         flight.daddr,
         flight.saddr,
@@ -56,13 +56,13 @@ def asked(flight: Flight, incoming: str = "lo") -> Asked:
     )
 
 
-def asked_inside(flight: Flight, incoming: str) -> Asked:
+def container_route_query(flight: Flight, incoming: str) -> RouteQuery:
     """What it asks the routes of a container: marks stay in the namespace that they were made in."""
     ports = flight.ports
-    return Asked(flight.family, flight.daddr, flight.saddr, incoming, 0, flight.protocol, *ports)
+    return RouteQuery(flight.family, flight.daddr, flight.saddr, incoming, 0, flight.protocol, *ports)
 
 
-class Step(NamedTuple):
+class RuleAction(NamedTuple):
     """One rule that applies."""
 
     action: str
@@ -73,7 +73,7 @@ class Step(NamedTuple):
     """Set when it cannot be told whether the rule applies."""
 
 
-class Policy:
+class PolicyDatabase:
     """The rules of one family."""
 
     def __init__(self, family: int, rules: Sequence[PolicyRule], *, has_vrf: bool) -> None:
@@ -84,10 +84,10 @@ class Policy:
         initial = set(_INITIAL[family])
         self.custom = any(not _plain(rule) or (rule.priority, rule.table) not in initial for rule in self._rules)
         self.reads_packets = any(_needs_packet(rule) for rule in self._rules)
-        """Whether the kernel looks into a packet for its protocol and ports where nobody else says them."""
-        self._plain = [Step("lookup", rule.table, priority=rule.priority) for rule in self._rules]
+        """Whether the kernel looks into a packet for its protocol and ports where no one else says them."""
+        self._plain = [RuleAction("lookup", rule.table, priority=rule.priority) for rule in self._rules]
 
-    def steps(self, asked: Asked) -> Iterator[Step]:
+    def steps(self, query: RouteQuery) -> Iterator[RuleAction]:
         """The rules that apply to a packet, in order."""
         if not self.custom:
             yield from self._plain
@@ -96,9 +96,9 @@ class Policy:
         for rule in self._rules:
             if rule.priority < wanted:
                 continue
-            applies = _applies(rule, asked)
+            applies = _applies(rule, query)
             if applies is None:
-                yield Step(
+                yield RuleAction(
                     "",
                     why=f"whether policy rule {rule.priority} applies ({', '.join(rule.other) or 'its mark or port'})",
                 )
@@ -109,7 +109,7 @@ class Policy:
                 wanted = rule.goto
                 continue
             suppressed = -1 if rule.suppress_prefix_length is None else rule.suppress_prefix_length
-            yield Step(rule.action, rule.table, suppressed, rule.priority)
+            yield RuleAction(rule.action, rule.table, suppressed, rule.priority)
 
 
 def _needs_packet(rule: PolicyRule) -> bool:
@@ -121,18 +121,18 @@ def _plain(rule: PolicyRule) -> bool:
     return rule == PolicyRule(rule.priority, rule.family, table=rule.table)
 
 
-def _applies(rule: PolicyRule, asked: Asked) -> Optional[bool]:
+def _applies(rule: PolicyRule, query: RouteQuery) -> Optional[bool]:
     """fib_rule_match() of net/core/fib_rules.c and fib4_rule_match() of net/ipv4/fib_rules.c."""
     answers = [
-        not rule.incoming or rule.incoming == asked.incoming,
+        not rule.incoming or rule.incoming == query.incoming,
         # Sockets that are bound to a device are not predicted, so nothing is asked with an outgoing one.
         not rule.outgoing,
-        _in_prefix(rule.source, asked.family, asked.source),
-        _in_prefix(rule.destination, asked.family, asked.destination),
-        _marked(rule, asked.mark),
-        not rule.protocol or rule.protocol == asked.protocol,
-        _in_ports(rule.source_ports, asked.source_port),
-        _in_ports(rule.destination_ports, asked.port),
+        _in_prefix(rule.source, query.family, query.source),
+        _in_prefix(rule.destination, query.family, query.destination),
+        _marked(rule, query.mark),
+        not rule.protocol or rule.protocol == query.protocol,
+        _in_ports(rule.source_ports, query.source_port),
+        _in_ports(rule.destination_ports, query.port),
         None if rule.other else True,
     ]
     if False in answers:
@@ -225,7 +225,7 @@ class Fib:
         self._names = {link.index: link.name for link in listed}
         self._indices = {link.name: link.index for link in listed}
         has_vrf = any(link.kind == "vrf" for link in listed)
-        self._policies = {family: Policy(family, rules, has_vrf=has_vrf) for family in BITS}
+        self._policies = {family: PolicyDatabase(family, rules, has_vrf=has_vrf) for family in BITS}
         self._tables: dict[tuple[int, int], _Table] = {}
         for route in routes:
             if route.usable:
@@ -241,13 +241,13 @@ class Fib:
         """Whether there are policy rules beyond those that every namespace begins with."""
         return self._policies[family].custom
 
-    def as_read(self, asked: Asked) -> Asked:
+    def as_read(self, query: RouteQuery) -> RouteQuery:
         """What the kernel asks with when it has nothing but a packet (fib4_rules_early_flow_dissect()).
 
         Without a policy rule that makes it look there for protocol and ports, it asks with none.
         """
         return (
-            asked if self._policies[asked.family].reads_packets else asked._replace(protocol=0, source_port=0, port=0)
+            query if self._policies[query.family].reads_packets else query._replace(protocol=0, source_port=0, port=0)
         )
 
     def _asked_table(self, family: int, table: int) -> int:
@@ -259,15 +259,15 @@ class Fib:
         joined = family == 4 and table == MAIN_TABLE and not self._policies[family].custom
         return LOCAL_TABLE if joined else table
 
-    def lookup(self, asked: Asked, device: str = "") -> Decision:
+    def lookup(self, query: RouteQuery, device: str = "") -> Decision:
         """The route for a packet; with a device only by that one (a bound socket, the check of a source)."""
-        policy = self._policies[asked.family]
-        key = (device, *(asked if policy.custom else (asked.family, asked.destination)))
+        policy = self._policies[query.family]
+        key = (device, *(query if policy.custom else (query.family, query.destination)))
         found = self._cache.get(key)
         if found is None:
             if len(self._cache) >= _CACHED:
                 self._cache.clear()
-            found = self._cache[key] = self._lookup(policy, asked, device)
+            found = self._cache[key] = self._lookup(policy, query, device)
         return found
 
     def local_kind(self, family: int, address: int, device: str = "") -> str:
@@ -290,16 +290,16 @@ class Fib:
             return UNICAST
         return route.kind
 
-    def _lookup(self, policy: Policy, asked: Asked, device: str) -> Decision:
+    def _lookup(self, policy: PolicyDatabase, query: RouteQuery, device: str) -> Decision:
         index = self._indices.get(device, -1) if device else None
-        for step in policy.steps(asked):
+        for step in policy.steps(query):
             if step.why:
                 return Decision(UNCERTAIN, why=step.why)
             if step.action != "lookup":
                 # A rule of this action says ENETUNREACH, a route of this kind EHOSTUNREACH (fib4_rule_action()).
                 return Decision(NO_ROUTE if step.action == UNREACHABLE else step.action)
-            table = self._tables.get((asked.family, step.table))
-            found = table.find(asked.destination, index) if table else None
+            table = self._tables.get((query.family, step.table))
+            found = table.find(query.destination, index) if table else None
             if found is None or found[1].kind == THROW:
                 continue
             length, route = found

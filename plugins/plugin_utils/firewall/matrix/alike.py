@@ -26,10 +26,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import (
-    asked_ports,
-    asked_prefixes,
+    policy_ports,
+    policy_prefixes,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import NamespaceSettings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Attachment,
@@ -131,11 +131,11 @@ class PlaceForms:
             self._add_prefix(rule.source, catalogue)
             self._add_prefix(rule.destination, catalogue)
         self._exempt = {key.split(".")[3].replace("/", ".") for key in snapshot.ipsec.exempt}
-        for prefix in asked_prefixes(snapshot.ipsec):
+        for prefix in policy_prefixes(snapshot.ipsec):
             # A network's own subnet, too: with it the network is like no other one.
             network = ipaddress.ip_network(prefix, strict=False)
             self._partition.add_range(ADDRESS, int(network[0]), int(network[-1]))
-        for port in asked_ports(snapshot.ipsec):
+        for port in policy_ports(snapshot.ipsec):
             self._partition.add_range(PORT, port, port)
 
     def net(self, net: Net) -> Hashable:
@@ -281,7 +281,7 @@ class Classes:
         self._proxies: dict[tuple[str, int], list[ProxyProcess]] = {}
         for proxy in snapshot.proxies:
             self._proxies.setdefault((proxy.protocol, proxy.host_port), []).append(proxy)
-        first, last = Settings(snapshot.sysctls).ephemeral_ports()
+        first, last = NamespaceSettings(snapshot.sysctls).ephemeral_ports()
         self._ephemeral = range(first, last + 1)
         self._numbers: dict[Hashable, int] = {}
         self._plain_ports: dict[int, Hashable] = {}

@@ -207,7 +207,7 @@ def test_arp_announce_chooses_the_address_that_a_host_asks_from(value: str, is_t
     stack = HostView.of(host.snapshot()).host
     uplink = stack.addresses(4, "eth0")[0].number
     gateway = stack.addresses(4, DEVICE)[0].number
-    asked_from = stack.asks_from(4, DEVICE, uplink, gateway + 1)
+    asked_from = stack.solicits_from(4, DEVICE, uplink, gateway + 1)
     assert asked_from == (uplink if is_told else gateway)
 
 

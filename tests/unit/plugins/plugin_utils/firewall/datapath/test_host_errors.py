@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import error_about
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Settings, Stack
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
+    NamespaceSettings,
+    Stack,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ICMP,
@@ -47,7 +50,7 @@ def number(text: str) -> int:
 
 def host(*routes: Route, **settings: str) -> Stack:
     values = {key.replace("_", ".", 2): value for key, value in settings.items()}
-    return Stack("host", LINKS, [*ROUTES, *routes], [], None, settings=Settings(values))
+    return Stack("host", LINKS, [*ROUTES, *routes], [], None, settings=NamespaceSettings(values))
 
 
 @pytest.mark.parametrize(
@@ -82,15 +85,15 @@ def test_a_frame_that_a_bridge_port_has_translated_counts_as_come_in_where_it_le
     ("family", "error", "asked"),
     [
         # The route chooses the source of an error of IPv4, and ports and protocol choose none for its resets.
-        (4, ADMIN, Asked(4, number(CLIENT[4]), mark=7, protocol=ICMP)),
-        (6, ADMIN, Asked(6, number(CLIENT[6]), number("2001:db8:1::10"), mark=7, protocol=ICMPV6)),
-        (4, "tcp reset", Asked(4, number(CLIENT[4]), number(SERVER[4]), mark=7)),
-        (6, "tcp reset", Asked(6, number(CLIENT[6]), number(SERVER[6]), "lo", 7, TCP, 80, 40000)),
+        (4, ADMIN, RouteQuery(4, number(CLIENT[4]), mark=7, protocol=ICMP)),
+        (6, ADMIN, RouteQuery(6, number(CLIENT[6]), number("2001:db8:1::10"), mark=7, protocol=ICMPV6)),
+        (4, "tcp reset", RouteQuery(4, number(CLIENT[4]), number(SERVER[4]), mark=7)),
+        (6, "tcp reset", RouteQuery(6, number(CLIENT[6]), number(SERVER[6]), "lo", 7, TCP, 80, 40000)),
     ],
 )
-def test_what_the_route_of_an_error_is_asked_with(family: int, error: str, asked: Asked) -> None:
+def test_what_the_route_of_an_error_is_asked_with(family: int, error: str, asked: RouteQuery) -> None:
     stack = host(DEFAULT, net_ipv4_fwmark_reflect="1", net_ipv6_fwmark_reflect="1")
-    assert error_about(stack, packet(family), error).asked == asked
+    assert error_about(stack, packet(family), error).route_query == asked
 
 
 @pytest.mark.parametrize(("value", "mark"), [("0", 0), ("1", 7)])

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked, Decision, Fib
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    Decision,
+    Fib,
+    RouteQuery,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 LINKS = [Link(1, "lo"), Link(2, "eth0"), Link(3, "eth1")]
@@ -26,7 +30,7 @@ DEFAULTS = [PolicyRule(priority, 4, table=table) for priority, table in ((0, 255
 
 def find(destination: str, rules: list[PolicyRule] | None = None, **asked: Any) -> Decision:
     fib = Fib(ROUTES, sorted([*DEFAULTS, *(rules or [])], key=lambda rule: rule.priority), LINKS)
-    return fib.lookup(Asked(4, parse_address(destination)[1])._replace(**asked))
+    return fib.lookup(RouteQuery(4, parse_address(destination)[1])._replace(**asked))
 
 
 @pytest.mark.parametrize(
@@ -101,9 +105,9 @@ def test_a_mark_that_is_not_known_leaves_it_open_whether_a_rule_applies() -> Non
 
 def test_route_by_several_ways_is_uncertain() -> None:
     fib = Fib([Route("0.0.0.0/0", 254, interfaces=[2, 3])], [], LINKS)
-    assert fib.lookup(Asked(4, 1)).kind == "uncertain"
+    assert fib.lookup(RouteQuery(4, 1)).kind == "uncertain"
 
 
 def test_route_that_is_down_does_not_count() -> None:
     fib = Fib([replace(route, usable=route.metric != 10) for route in ROUTES], [], LINKS)
-    assert fib.lookup(Asked(4, parse_address("198.51.100.1")[1])).device == "eth1"
+    assert fib.lookup(RouteQuery(4, parse_address("198.51.100.1")[1])).device == "eth1"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import Asked
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text, parse_address
 
 # The kernel lists an IPv6 address that was added later before the earlier ones.
@@ -52,7 +52,7 @@ STACK = Stack("host", LINKS, ROUTES, [], None)
 )
 def test_the_source_is_the_one_that_the_kernel_chooses(destination: str, source: str) -> None:
     family, number = parse_address(destination)
-    asked = Asked(family, number)
+    asked = RouteQuery(family, number)
     found = STACK.source_for(asked, STACK.fib.lookup(asked))
     assert found is not None
     assert address_text(family, found) == source
@@ -60,5 +60,5 @@ def test_the_source_is_the_one_that_the_kernel_chooses(destination: str, source:
 
 def test_without_any_address_there_is_no_source() -> None:
     bare = Stack("host", [Link(3, "eth1", up=True)], ROUTES, [], None)
-    asked = Asked(6, parse_address("2001:db8:9::9")[1])
+    asked = RouteQuery(6, parse_address("2001:db8:9::9")[1])
     assert bare.source_for(asked, bare.fib.lookup(asked)) is None
