@@ -92,6 +92,8 @@ def _is_local(host: str, *, six: bool) -> bool:
 
 TIME_LIMIT = 20
 """Seconds to wait for each answer: a dockerd that hangs must not hang the audit."""
+MOST_HANGING = 2
+"""Containers whose answers are waited for in vain; about those behind them the engine is not asked."""
 MOST_OF_A_CONTAINER = 1 << 21
 """Bytes of an answer about one container: strangers choose its labels. It has some 10 KiB."""
 PART_OF_A_CONTAINER = 1 << 16
@@ -124,11 +126,11 @@ def fetch(docker_host: str) -> Answers:
     With a dockerd that does not run this would start it where systemd holds its socket (docker.socket): be sure that it
     runs. Raises UnreadableError.
     """
-    with asking(docker_host, TIME_LIMIT) as engine:
+    with asking(docker_host, TIME_LIMIT) as engine, asking(docker_host, TIME_LIMIT / 2) as of_containers:
         version = engine.get("/version")
         api = _api(version)
         info, networks = engine.get(f"{api}/info"), _list(engine.get(f"{api}/networks"))
-        containers, gaps = _inspect(engine, api, _list(engine.get(f"{api}/containers/json?all=1")))
+        containers, gaps = _inspect(of_containers, api, _list(engine.get(f"{api}/containers/json?all=1")))
         return Answers(version, info, networks, containers, gaps)
 
 
@@ -148,7 +150,11 @@ def _inspect(
     found: list[dict[str, Any]] = []
     gaps: list[Gap] = []
     left = MOST_IN_COMMON
+    hanging = 0
     for item in listed:
+        if hanging == MOST_HANGING:
+            gaps.append(_gap(item, f"the engine was not asked about it, since it left {hanging} such questions open"))
+            continue
         most = min(MOST_OF_A_CONTAINER, PART_OF_A_CONTAINER + left)
         try:
             found.append(engine.get(f"{api}/containers/{quote(item['Id'], safe='')}/json", most))
@@ -158,6 +164,10 @@ def _inspect(
                 gaps.append(_gap(item, f"the engine refused to tell of it: {error}"))
         except NotHttpError as error:
             gaps.append(_gap(item, f"what the engine says of it cannot be read: {error}"))
+        except socket.timeout:
+            # dockerd keeps a lock for each container, which can be held for ever.
+            hanging += 1
+            gaps.append(_gap(item, "the engine did not answer in time when it was asked about it"))
     return found, gaps
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,33 @@ def test_one_container_takes_away_nothing_but_itself(tmp_path: Path, second: Ans
     assert {"a", "c"} <= {item["Id"] for item in found.containers}
     assert [gap.name for gap in found.gaps] == (["second"] if words else [])
     assert all(words in gap.reason for gap in found.gaps)
+
+
+def test_containers_that_the_engine_hangs_at_cost_themselves_and_a_bounded_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_api, "TIME_LIMIT", 1)
+    ended = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        ended.wait(SECONDS)
+        yield b""
+
+    names = ["first", "stuck", "between", "held", "last"]
+    said = {f"/containers/{name}/json": answer_of({"Id": name}) for name in names}
+    said |= dict.fromkeys(["/containers/stuck/json", "/containers/held/json"], Answer(raw=nothing))
+    said["/containers/json"] = answer_of([{"Id": name, "Names": [f"/{name}"]} for name in names])
+    said |= {"/version": answer_of({"ApiVersion": "1.47"}), "/info": answer_of({}), "/networks": answer_of([])}
+    server = EngineServer(tmp_path / "docker.sock", said)
+    server.start()
+    try:
+        found = engine_api.fetch(f"unix://{tmp_path}/docker.sock")
+    finally:
+        ended.set()
+        server.close()
+    assert [item["Id"] for item in found.containers] == ["first", "between"]
+    assert [gap.name for gap in found.gaps] == ["stuck", "held", "last"]
+    assert ["did not answer" in gap.reason for gap in found.gaps] == [True, True, False]
 
 
 def test_many_large_ones_leave_room_for_small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
