@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import apart
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import require_sense_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
@@ -61,7 +61,7 @@ def judge_within(
         # As it may be shown and written: fit to be JSON, and with secrets masked.
         tell(encodable(mask_data(judge(said))))
 
-    told = apart(work, seconds, MEMORY)
+    told = run_in_child(work, seconds, MEMORY)
     if not told.items:
         raise LimitError(told.problem, told.defects)
     (answer,) = told.items

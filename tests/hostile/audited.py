@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import leaving
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
@@ -106,18 +106,18 @@ def audit_world(world: World, root: Path, spaces: dict[int, Space]) -> Outcome:
     _load_all()
     own = next(inode for inode, space in spaces.items() if space is world.spaces[HOST])
 
-    def there(work: Callable[[Tell], None], seconds: float) -> Told:
+    def there(work: Callable[[HandOver], None], seconds: float) -> ChildResult:
         """Have the work done on that host, in the process that is there for it."""
 
-        def work_there(tell: Tell) -> None:
+        def work_there(tell: HandOver) -> None:
             FakeKernel(spaces, own).install()
             os.chroot(root)
             os.chdir("/")
             work(tell)
 
-        return child_process.apart(work_there, seconds)
+        return child_process.run_in_child(work_there, seconds)
 
-    setattr(read, "apart", there)  # noqa: B010 (it is imported there, and no part of it)
+    setattr(read, "run_in_child", there)  # noqa: B010 (it is imported there, and no part of it)
     engine_api.TIME_LIMIT = READING_LIMIT / 2  # type: ignore[assignment]
     netlink.TIME_LIMIT = READING_LIMIT / 4
     outcome = Outcome()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
-    Inside,
+    NamespaceReadings,
     read_container_namespaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
@@ -55,7 +55,7 @@ def place() -> Iterator[Callable[[str], int]]:
         process.wait()
 
 
-def read(pids: dict[str, int]) -> tuple[Inside, dict[str, ContainerNamespace]]:
+def read(pids: dict[str, int]) -> tuple[NamespaceReadings, dict[str, ContainerNamespace]]:
     """What is read of the namespaces, and those that were, by the names given to them."""
     inodes = {name: os.stat(f"/proc/{pid}/ns/net").st_ino for name, pid in pids.items()}
     inside = read_container_namespaces(

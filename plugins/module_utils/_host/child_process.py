@@ -8,7 +8,7 @@
 
 What hangs in the kernel (a file of a dead NFS server, a FUSE without an answer) can neither be interrupted nor killed,
 and a process that has such a thread never ends for whoever waits for it. So the work that can hang must be somebody
-else's child's: it tells what it has found as it finds it, and is left where it hangs.
+else's child's: it hands over what it has found as it finds it, and is left where it hangs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any, Callable, NoReturn, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
 
-Tell = Callable[[Any], None]
+HandOver = Callable[[Any], None]
 """Hands an object over to the parent. From any thread."""
 
 _LENGTH = struct.Struct("=Q")
@@ -40,31 +40,31 @@ _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
 # The kernel ends this one first where memory runs out (proc(5)).
 _OOM_SCORE = "1000"
-# Seconds for a child that has told all to end.
+# Seconds for a child that has handed over all to end.
 _PATIENCE = 1.0
 _PAUSE = 0.002
 
 
 @dataclass
-class Told:
-    """What a child has told."""
+class ChildResult:
+    """What a child handed over."""
 
     items: list[Any] = field(default_factory=list)
     problem: str = ""
-    """Why it told no more, in words that follow a name; empty where the work was done."""
+    """Why it handed over no more, in words that follow a name; empty where the work was done."""
     defects: list[Defect] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class _End:
-    """The last that a child tells."""
+class _Ended:
+    """The last that a child hands over."""
 
     defects: list[Defect] = field(default_factory=list)
     problem: str = ""
 
 
-def apart(work: Callable[[Tell], None], seconds: float, memory: Optional[int] = None) -> Told:
-    """Have work done in a child of this process, and return what it told within so many seconds.
+def run_in_child(work: Callable[[HandOver], None], seconds: float, memory: Optional[int] = None) -> ChildResult:
+    """Have work done in a child of this process, and return what it handed over within so many seconds.
 
     memory: bytes that the child may take besides those that this process has. It has no standard streams and none of
     this process's files, so that nobody waits for it who waits for those. It dies with this process. Raises OSError
@@ -85,24 +85,24 @@ def apart(work: Callable[[Tell], None], seconds: float, memory: Optional[int] = 
         return _listen(reading, until, seconds)
     finally:
         os.close(reading)
-        _let_go(child)
+        _end_child(child)
 
 
-def _be_child(work: Callable[[Tell], None], writing: int, memory: Optional[int]) -> NoReturn:
+def _be_child(work: Callable[[HandOver], None], writing: int, memory: Optional[int]) -> NoReturn:
     """Do the work and end, whatever becomes of it: nothing of the parent's may go on here."""
     try:
-        _become_nobody(writing)
-        teller = _Teller(writing)
+        _isolate(writing)
+        sender = _Sender(writing)
         try:
             if memory is not None:
                 _limit_memory(memory)
-            work(teller.tell)
+            work(sender.send)
         except MemoryError:
-            teller.tell(_End(problem="it takes more memory than it may have"))
+            sender.send(_Ended(problem="it takes more memory than it may have"))
         except Exception as error:  # noqa: BLE001 (the parent reports it)
-            teller.tell(_End([defect_of("reading the host", error)]))
+            sender.send(_Ended([defect_of("reading the host", error)]))
         else:
-            teller.tell(_End())
+            sender.send(_Ended())
     finally:
         # Without waiting for threads, as sys.exit() does.
         os._exit(0)
@@ -117,7 +117,7 @@ def _limit_memory(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def _become_nobody(writing: int) -> None:
+def _isolate(writing: int) -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # Of glibc alone: memory of its own for each thread costs more time than threads ever wait for each other.
@@ -137,14 +137,14 @@ def _become_nobody(writing: int) -> None:
                 os.close(int(name))
 
 
-class _Teller:
+class _Sender:
     """Writes to the parent."""
 
     def __init__(self, writing: int) -> None:
         self._writing = writing
         self._one_at_a_time = threading.Lock()
 
-    def tell(self, item: Any) -> None:
+    def send(self, item: Any) -> None:
         """Hand an object over."""
         content = pickle.dumps(item, protocol=pickle.HIGHEST_PROTOCOL)
         with self._one_at_a_time:
@@ -154,27 +154,27 @@ class _Teller:
                     left = left[os.write(self._writing, left) :]
 
 
-def _listen(reading: int, until: float, seconds: float) -> Told:
-    told = Told()
+def _listen(reading: int, until: float, seconds: float) -> ChildResult:
+    result = ChildResult()
     received = bytearray()
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     while True:
         left = until - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
-            told.problem = f"the deadline of {seconds:g} seconds passed"
-            return told
+            result.problem = f"the deadline of {seconds:g} seconds passed"
+            return result
         part = os.read(reading, _PIECE)
         if not part:
-            told.problem = "the process that did it was ended, perhaps since memory ran out"
-            return told
+            result.problem = "the process that did it was ended, perhaps since memory ran out"
+            return result
         received += part
         for item in _whole(received):
-            if isinstance(item, _End):
-                told.defects = item.defects
-                told.problem = str(item.defects[0]) if item.defects else item.problem
-                return told
-            told.items.append(item)
+            if isinstance(item, _Ended):
+                result.defects = item.defects
+                result.problem = str(item.defects[0]) if item.defects else item.problem
+                return result
+            result.items.append(item)
 
 
 def _whole(received: bytearray) -> list[Any]:
@@ -192,9 +192,9 @@ def _whole(received: bytearray) -> list[Any]:
     return found
 
 
-def _let_go(child: int) -> None:
+def _end_child(child: int) -> None:
     """Have the child end; where the kernel does not let it, it is left to init."""
-    # One that has told all is ending already.
+    # One that has handed over all is ending already.
     if not _has_ended(child):
         os.kill(child, signal.SIGKILL)
         _has_ended(child)

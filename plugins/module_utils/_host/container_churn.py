@@ -36,7 +36,7 @@ _RESTLESS = "containers started or ended each time that the host was read"
 
 
 @dataclass(frozen=True)
-class Motion:
+class Churn:
     """What moved while a host was read."""
 
     containers: frozenset[str] = frozenset()
@@ -52,13 +52,13 @@ class Motion:
         return bool(self.everything or self.containers or self.links)
 
 
-def motion_of(snapshot: HostSnapshot, since: float, until: float, noticed: Optional[list[Link]]) -> Motion:
+def churn_of(snapshot: HostSnapshot, since: float, until: float, noticed: Optional[list[Link]]) -> Churn:
     """Return what moved during a reading between these times, in seconds since the epoch.
 
     noticed is what the kernel gave notice of since then, None where that is not complete.
     """
     veths = [link for link in noticed or [] if link.kind == "veth"]
-    return Motion(
+    return Churn(
         frozenset(item.id for item in snapshot.containers if _changed(item, since, until)),
         frozenset(link.index for link in veths),
         frozenset(link.peer_nsid for link in veths if link.peer_nsid is not None),
@@ -88,7 +88,7 @@ def started_at(container: Container) -> float:
     return second + float(found[2] or 0)
 
 
-def without_moving(snapshot: HostSnapshot, moved: Motion) -> HostSnapshot:
+def without_moved(snapshot: HostSnapshot, moved: Churn) -> HostSnapshot:
     """The snapshot, marked as restless, with the containers that moved as ones whose namespace was not read."""
     behind = {link.peer_nsid for link in snapshot.links if link.index in moved.links} | moved.namespaces
 

@@ -74,7 +74,7 @@ _TOO_LONG = "an entry of its lists is too long for the kernel to tell (a route w
 
 
 @dataclass(frozen=True)
-class Inside:
+class NamespaceReadings:
     """What was found in the namespaces of containers."""
 
     namespaces: list[ContainerNamespace] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Inside:
     defects: list[Defect] = field(default_factory=list)
 
 
-def read_container_namespaces(containers: list[Container]) -> Inside:
+def read_container_namespaces(containers: list[Container]) -> NamespaceReadings:
     """Return the namespaces of running containers, each once, that of the host left out.
 
     containers have their namespaces' inode numbers. One that ends meanwhile is left out, one in which something cannot
@@ -106,7 +106,7 @@ def read_container_namespaces(containers: list[Container]) -> Inside:
         for item in containers
         if item.netns in reader.problems and item.pid is not None
     ]
-    return Inside(reader.found, gaps, reader.defects)
+    return NamespaceReadings(reader.found, gaps, reader.defects)
 
 
 class _Reader:

@@ -16,7 +16,11 @@ from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told, apart
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import (
+    ChildResult,
+    HandOver,
+    run_in_child,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import (
     SECONDS,
     Run,
@@ -25,13 +29,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
+    Churn,
     LinkNotices,
-    Motion,
-    motion_of,
-    without_moving,
+    churn_of,
+    without_moved,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
-    Inside,
+    NamespaceReadings,
     read_container_namespaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
@@ -58,9 +62,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import (
     Fields,
-    Ledger,
     Part,
     Reading,
+    SourceReadings,
     merged,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
@@ -111,24 +115,24 @@ def read_snapshot(
     was starting: what the kernel showed can be what the dockerd before it left.
     """
     began = time.monotonic()
-    wish = _Wish(run, docker_host, config_path, seconds)
-    told = apart(lambda tell: _read_repeatedly(wish, tell), seconds + _GRACE)
+    request = _Request(run, docker_host, config_path, seconds)
+    result = run_in_child(lambda hand_over: _read_repeatedly(request, hand_over), seconds + _GRACE)
     parts: list[Part] = []
-    moved = Motion()
-    for item in told.items:
-        if isinstance(item, _Again):
+    moved = Churn()
+    for item in result.items:
+        if isinstance(item, _StartOver):
             parts = []
         elif isinstance(item, Part):
             parts.append(item)
         else:
             moved = item
-    taken = _snapshot(wish, [*parts, *_missing(parts, told)])
-    taken = replace(taken, defects=[*taken.defects, *told.defects], seconds=round(time.monotonic() - began, 6))
-    return without_moving(taken, moved) if moved else taken
+    taken = _snapshot(request, [*parts, *_missing(parts, result)])
+    taken = replace(taken, defects=[*taken.defects, *result.defects], seconds=round(time.monotonic() - began, 6))
+    return without_moved(taken, moved) if moved else taken
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Request:
     """What read_snapshot() was given."""
 
     run: Run
@@ -138,46 +142,46 @@ class _Wish:
 
 
 @dataclass(frozen=True)
-class _Again:
-    """What was told so far counts no longer."""
+class _StartOver:
+    """What was handed over so far counts no longer."""
 
 
-def _missing(parts: list[Part], told: Told) -> list[Part]:
-    """The sources of which a child that ended too early told nothing."""
+def _missing(parts: list[Part], result: ChildResult) -> list[Part]:
+    """The sources of which a child that ended too early handed over nothing."""
     known = {part.name for part in parts}
-    kind = DEFECT if told.defects else DEADLINE
-    source = model.Source(False, kind, f"not read: {told.problem}")
+    kind = DEFECT if result.defects else DEADLINE
+    source = model.Source(False, kind, f"not read: {result.problem}")
     return [Part(name, source) for name in model.SOURCES if name not in known]
 
 
-def _snapshot(wish: _Wish, parts: list[Part]) -> model.HostSnapshot:
+def _snapshot(request: _Request, parts: list[Part]) -> model.HostSnapshot:
     return model.HostSnapshot(
         hostname=os.uname().nodename,
         taken_at=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         kernel=os.uname().release,
-        docker_host=wish.docker_host,
+        docker_host=request.docker_host,
         **merged(parts),
     )
 
 
-def _read_repeatedly(wish: _Wish, tell: Tell) -> None:
-    """Read until nothing moves, and tell each part as it comes, and at the end what moved all the same."""
-    until = time.monotonic() + wish.seconds
-    with deadline(wish.seconds - min(_MARGIN, wish.seconds / 10)), LinkNotices() as notices:
+def _read_repeatedly(request: _Request, hand_over: HandOver) -> None:
+    """Read until nothing moves, and hand over each part as it comes, and at the end what moved all the same."""
+    until = time.monotonic() + request.seconds
+    with deadline(request.seconds - min(_MARGIN, request.seconds / 10)), LinkNotices() as notices:
         for attempt in range(_ATTEMPTS):
             began, since = time.monotonic(), time.time()
-            ledger = Ledger(until, wish.seconds, tell)
-            _read(wish, ledger)
-            ledger.close()
-            taken = _snapshot(wish, ledger.parts)
-            moved = motion_of(taken, since, time.time(), notices.arrived())
+            readings = SourceReadings(until, request.seconds, hand_over)
+            _read(request, readings)
+            readings.close()
+            taken = _snapshot(request, readings.parts)
+            moved = churn_of(taken, since, time.time(), notices.arrived())
             if not moved and not _came_up(taken):
                 return
             # Another reading takes as long as this one did.
             if attempt == _ATTEMPTS - 1 or until - time.monotonic() < 2 * (time.monotonic() - began):
-                tell(moved)
+                hand_over(moved)
                 return
-            tell(_Again())
+            hand_over(_StartOver())
 
 
 @dataclass(frozen=True)
@@ -190,23 +194,23 @@ class _Running:
     daemon: Optional[DaemonProcess] = None
 
 
-def _running(wish: _Wish) -> _Running:
+def _running(request: _Request) -> _Running:
     processes = procfs.processes()
-    dockerds = find_dockerds(processes, wish.docker_host, wish.run)
+    dockerds = find_dockerds(processes, request.docker_host, request.run)
     dockerd = dockerds.serving
     return _Running(processes, dockerds, dockerd, describe_daemon(dockerd) if dockerd else None)
 
 
-def _read(wish: _Wish, ledger: Ledger) -> None:
+def _read(request: _Request, readings: SourceReadings) -> None:
     # What others need as well; of its own it is no source.
-    found = ledger.take("", lambda: _running(wish), lambda value: {"daemon": value.daemon})
+    found = readings.take("", lambda: _running(request), lambda value: {"daemon": value.daemon})
 
     def running() -> _Running:
         return found.get(_Running())
 
     def beside(name: str, read: Callable[[], T], fields: Optional[Callable[[T], Fields]] = None) -> Reading[T]:
         """Read what belongs to the network namespace that dockerd is in."""
-        return ledger.take(name, lambda: _beside(running().daemon, read), fields or (lambda value: {name: value}))
+        return readings.take(name, lambda: _beside(running().daemon, read), fields or (lambda value: {name: value}))
 
     def hidden() -> bool:
         seen = running()
@@ -216,36 +220,36 @@ def _read(wish: _Wish, ledger: Ledger) -> None:
         return {link.index: link.name for link in links.get([])}
 
     # The programs that show the rules are waited for while everything else is read.
-    ledger.begin(
+    readings.begin(
         model.RULESET,
-        lambda: _beside(running().daemon, lambda: read_ruleset(wish.run)),
+        lambda: _beside(running().daemon, lambda: read_ruleset(request.run)),
         lambda value: {"ruleset": value},
     )
-    service: Reading[Optional[ServiceUnit]] = ledger.take(
-        model.SERVICE, lambda: read_service(wish.run, running().dockerd), lambda value: {"service": value}
+    service: Reading[Optional[ServiceUnit]] = readings.take(
+        model.SERVICE, lambda: read_service(request.run, running().dockerd), lambda value: {"service": value}
     )
-    ledger.take(model.PROCESSES, lambda: _proxies(found.need(), hidden=hidden()), lambda value: {"proxies": value})
+    readings.take(model.PROCESSES, lambda: _proxies(found.need(), hidden=hidden()), lambda value: {"proxies": value})
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     links = beside(model.LINKS, read_links)
-    declared = ledger.take(model.ENGINE, lambda: _declared(wish, found, service, hidden), _fields_of_declared)
-    placed = ledger.take(model.NAMESPACES, lambda: _placed(declared, links), lambda value: {"containers": value})
-    beside(model.CONTAINER_NAMESPACES, lambda: read_container_namespaces(placed.need()), _fields_of_inside)
+    declared = readings.take(model.ENGINE, lambda: _declared(request, found, service, hidden), _fields_of_declared)
+    placed = readings.take(model.NAMESPACES, lambda: _placed(declared, links), lambda value: {"containers": value})
+    beside(model.CONTAINER_NAMESPACES, lambda: read_container_namespaces(placed.need()), _fields_of_namespaces)
     beside(model.ROUTES, read_routes)
     beside(model.POLICY_RULES, read_policy_rules)
     beside(model.NEIGHBOURS, read_neighbours)
     beside(model.TRAFFIC_CONTROL, read_traffic_control)
     beside(model.IPSEC, read_ipsec)
     beside(model.LISTENERS, lambda: read_listeners(names()))
-    ledger.take(model.NAMESERVERS, read_nameservers, lambda value: {"nameservers": value})
+    readings.take(model.NAMESERVERS, read_nameservers, lambda value: {"nameservers": value})
     beside(model.SYSCTL, read_sysctls, lambda value: {"sysctls": value})
-    ledger.take(model.BOOT, read_boot, lambda value: {"boot": value})
-    ledger.take(
+    readings.take(model.BOOT, read_boot, lambda value: {"boot": value})
+    readings.take(
         model.DAEMON_CONFIG,
-        lambda: _config(wish, running(), service.get(None)),
+        lambda: _config(request, running(), service.get(None)),
         lambda value: {"daemon_config": value},
     )
     beside(model.CONNTRACK, read_conntrack)
-    beside(model.MANAGED_LINKS, lambda: read_managed_links(wish.run, running().processes, names()))
+    beside(model.MANAGED_LINKS, lambda: read_managed_links(request.run, running().processes, names()))
 
 
 def _fields_of_declared(value: Declared) -> Fields:
@@ -257,24 +261,26 @@ def _fields_of_declared(value: Declared) -> Fields:
     }
 
 
-def _fields_of_inside(value: Inside) -> Fields:
+def _fields_of_namespaces(value: NamespaceReadings) -> Fields:
     return {"container_namespaces": value.namespaces, "gaps": value.gaps, "defects": value.defects}
 
 
 def _declared(
-    wish: _Wish, found: Reading[_Running], service: Reading[Optional[ServiceUnit]], hidden: Callable[[], bool]
+    request: _Request, found: Reading[_Running], service: Reading[Optional[ServiceUnit]], hidden: Callable[[], bool]
 ) -> Declared:
     try:
         seen = found.need()
     except UnreadableError as error:
         raise UnreadableError(error.kind, f"whether a dockerd runs is not known: {error.reason}") from error
-    return read_declared(wish.docker_host, service.get(None), seen.dockerds, runs=seen.dockerd is not None or hidden())
+    return read_declared(
+        request.docker_host, service.get(None), seen.dockerds, runs=seen.dockerd is not None or hidden()
+    )
 
 
-def _config(wish: _Wish, seen: _Running, service: Optional[ServiceUnit]) -> DaemonConfig:
+def _config(request: _Request, seen: _Running, service: Optional[ServiceUnit]) -> DaemonConfig:
     daemon = seen.daemon
-    path = wish.config_path or find_config_path(seen.dockerd, service.argv if service else [])
-    named_by = daemon.uid if daemon and daemon.uid and not wish.config_path else procfs.ROOT
+    path = request.config_path or find_config_path(seen.dockerd, service.argv if service else [])
+    named_by = daemon.uid if daemon and daemon.uid and not request.config_path else procfs.ROOT
     return read_daemon_config(path, named_by)
 
 

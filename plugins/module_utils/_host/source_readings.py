@@ -79,15 +79,15 @@ class Reading(Generic[T]):
         return self._found[0]
 
 
-class Ledger:
+class SourceReadings:
     """Begins readings and collects what comes of them until the time is over."""
 
-    def __init__(self, until: float, seconds: float, tell: Callable[[Part], None]) -> None:
-        """Take the end, by time.monotonic(), of how many seconds, and who is told of each part as it comes."""
+    def __init__(self, until: float, seconds: float, hand_over: Callable[[Part], None]) -> None:
+        """Take the end, by time.monotonic(), of how many seconds, and what takes each part as it comes."""
         self.parts: list[Part] = []
         self._until = until
         self._seconds = seconds
-        self._tell = tell
+        self._hand_over = hand_over
         self._open: dict[threading.Thread, Reading[Any]] = {}
         self._closed = False
         self._one_at_a_time = threading.Lock()
@@ -150,7 +150,7 @@ class Ledger:
 
     def _note(self, part: Part) -> None:
         self.parts.append(part)
-        self._tell(part)
+        self._hand_over(part)
 
 
 def _doing(name: str, place: str) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, apart
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import HandOver, run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
 
 ROOT = Path(__file__).parents[5]
@@ -40,14 +40,14 @@ def stuck_folder(folder: Path) -> Iterator[Path]:
 
 
 def test_all_that_is_told_comes_in_order_and_from_any_thread() -> None:
-    def work(tell: Tell) -> None:
+    def work(tell: HandOver) -> None:
         tell({"big": "x" * 3_000_000})
         thread = threading.Thread(target=tell, args=("from a thread",))
         thread.start()
         thread.join()
         tell(os.getpid())
 
-    told = apart(work, SECONDS)
+    told = run_in_child(work, SECONDS)
     assert (told.problem, told.defects) == ("", [])
     assert [len(told.items[0]["big"]), told.items[1]] == [3_000_000, "from a thread"]
     assert told.items[2] != os.getpid()
@@ -63,14 +63,14 @@ def held() -> list[str]:
 
 
 def test_the_child_holds_nothing_of_ours_and_goes_first_when_memory_runs_out(capfd: pytest.CaptureFixture[str]) -> None:
-    def work(tell: Tell) -> None:
+    def work(tell: HandOver) -> None:
         os.write(1, b"not for whoever called")
         tell(held())
         tell(Path("/proc/self/oom_score_adj").read_text())
 
     reading, writing = os.pipe()
     before = len(held())
-    told = apart(work, SECONDS)
+    told = run_in_child(work, SECONDS)
     assert before >= 2
     os.close(reading)
     os.close(writing)
@@ -80,29 +80,29 @@ def test_the_child_holds_nothing_of_ours_and_goes_first_when_memory_runs_out(cap
 
 
 def test_what_was_told_before_an_error_or_an_end_counts() -> None:
-    def broken(tell: Tell) -> None:
+    def broken(tell: HandOver) -> None:
         tell(1)
         raise ZeroDivisionError("text\nof it")
 
-    told = apart(broken, SECONDS)
+    told = run_in_child(broken, SECONDS)
     assert told.items == [1]
     assert [item.error for item in told.defects] == ["ZeroDivisionError: text\\x0aof it"]
 
-    def killed(tell: Tell) -> None:
+    def killed(tell: HandOver) -> None:
         tell(1)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    told = apart(killed, SECONDS)
+    told = run_in_child(killed, SECONDS)
     assert (told.items, told.problem) == ([1], "the process that did it was ended, perhaps since memory ran out")
 
 
 def test_one_that_does_not_end_is_ended() -> None:
-    def work(tell: Tell) -> None:
+    def work(tell: HandOver) -> None:
         tell(os.getpid())
         signal.pause()
 
     began = time.monotonic()
-    told = apart(work, 0.5)
+    told = run_in_child(work, 0.5)
     assert told.problem == "the deadline of 0.5 seconds passed"
     assert time.monotonic() - began < SECONDS
     assert not Path(f"/proc/{told.items[0]}").exists()

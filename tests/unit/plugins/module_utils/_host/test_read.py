@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, service
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Motion
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Churn
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import Ledger
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import SourceReadings
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     load_snapshot,
 )
@@ -78,7 +78,7 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
 ) -> None:
     left = iter(states)
 
-    def reading(dummy: Any, ledger: Ledger) -> None:
+    def reading(dummy: Any, ledger: SourceReadings) -> None:
         assert HOST.service is not None
         service = replace(HOST.service, active=next(left))
         ledger.take("service", lambda: service, lambda value: {"service": value})
@@ -89,7 +89,7 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
             raise OSError("no answer")
 
     monkeypatch.setattr(read, "_read", reading)
-    monkeypatch.setattr(read, "motion_of", lambda *dummy: Motion())
+    monkeypatch.setattr(read, "churn_of", lambda *dummy: Churn())
     taken = read_snapshot(nothing)
     assert taken.service is not None
     assert taken.service.active == read_at

@@ -10,12 +10,12 @@ from typing import Optional
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, read
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Tell, Told
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
-    Motion,
-    motion_of,
+    Churn,
+    churn_of,
     started_at,
-    without_moving,
+    without_moved,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
@@ -44,7 +44,7 @@ def first(host: HostSnapshot, **changed: object) -> HostSnapshot:
 
 
 def test_nothing_moves_on_a_quiet_host(host: HostSnapshot) -> None:
-    assert not motion_of(host, BEGAN, ENDED, [])
+    assert not churn_of(host, BEGAN, ENDED, [])
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_nothing_moves_on_a_quiet_host(host: HostSnapshot) -> None:
     ],
 )
 def test_what_was_started_meanwhile_has_moved(host: HostSnapshot, text: str, *, moves: bool) -> None:
-    moved = motion_of(first(host, started_at=text), BEGAN, ENDED, [])
+    moved = churn_of(first(host, started_at=text), BEGAN, ENDED, [])
     assert moved.containers == (frozenset([host.containers[0].id]) if moves else frozenset())
 
 
@@ -74,27 +74,27 @@ def test_a_process_that_ended_or_was_another_has_moved(
     host: HostSnapshot, monkeypatch: pytest.MonkeyPatch, now: Optional[int]
 ) -> None:
     monkeypatch.setattr(procfs, "namespace", lambda *dummy: now)
-    assert motion_of(host, BEGAN, ENDED, []).containers == {item.id for item in host.containers}
+    assert churn_of(host, BEGAN, ENDED, []).containers == {item.id for item in host.containers}
 
 
 def test_what_was_not_looked_into_does_not_move(host: HostSnapshot) -> None:
-    assert not motion_of(first(host, netns=None, started_at="2026-11-28T12:00:01Z"), BEGAN, ENDED, [])
-    assert not motion_of(first(host, pid=None), BEGAN, ENDED, [])
+    assert not churn_of(first(host, netns=None, started_at="2026-11-28T12:00:01Z"), BEGAN, ENDED, [])
+    assert not churn_of(first(host, pid=None), BEGAN, ENDED, [])
 
 
 def test_a_veth_that_came_went_or_changed_has_moved(host: HostSnapshot) -> None:
-    moved = motion_of(host, BEGAN, ENDED, [BRIDGE, VETH])
+    moved = churn_of(host, BEGAN, ENDED, [BRIDGE, VETH])
     assert (moved.links, moved.namespaces) == (frozenset([7]), frozenset([3]))
 
 
 def test_a_bridge_that_comes_or_lights_up_is_no_container(host: HostSnapshot) -> None:
-    assert not motion_of(host, BEGAN, ENDED, [BRIDGE])
+    assert not churn_of(host, BEGAN, ENDED, [BRIDGE])
 
 
 def test_more_notices_than_were_kept_can_be_of_anybody(host: HostSnapshot) -> None:
-    moved = motion_of(host, BEGAN, ENDED, None)
+    moved = churn_of(host, BEGAN, ENDED, None)
     assert moved
-    assert {item.netns for item in without_moving(host, moved).containers} == {None}
+    assert {item.netns for item in without_moved(host, moved).containers} == {None}
 
 
 def test_containers_that_moved_are_not_looked_into(host: HostSnapshot) -> None:
@@ -102,11 +102,11 @@ def test_containers_that_moved_are_not_looked_into(host: HostSnapshot) -> None:
     ends = {link.peer_nsid: link.index for link in host.links if link.kind == "veth"}
     assert one.nsid is not None
     for moved in (
-        Motion(containers=frozenset([one.id])),
-        Motion(links=frozenset([ends[one.nsid]])),
-        Motion(namespaces=frozenset([one.nsid])),
+        Churn(containers=frozenset([one.id])),
+        Churn(links=frozenset([ends[one.nsid]])),
+        Churn(namespaces=frozenset([one.nsid])),
     ):
-        found = without_moving(host, moved)
+        found = without_moved(host, moved)
         assert [item.netns for item in found.containers] == [None, two.netns, three.netns]
         assert [space.inode for space in found.container_namespaces] == [two.netns, three.netns]
         assert found.container_churn
@@ -116,9 +116,9 @@ def nothing(argv: list[str]) -> tuple[int, str, str]:
     return 127, "", f"{argv[0]}: not found"
 
 
-def at_home(work: Callable[[Tell], None], dummy_seconds: float) -> Told:
+def at_home(work: Callable[[HandOver], None], dummy_seconds: float) -> ChildResult:
     """The work of a child, where the test can see it."""
-    told = Told()
+    told = ChildResult()
     work(told.items.append)
     return told
 
@@ -152,7 +152,7 @@ def test_a_host_is_read_again_until_it_keeps_still_three_times_at_most(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lists: list[list[Link]], left: int, *, restless: bool
 ) -> None:
     coming = iter(lists)
-    monkeypatch.setattr(read, "apart", at_home)
+    monkeypatch.setattr(read, "run_in_child", at_home)
     monkeypatch.setattr(read, "LinkNotices", lambda: Notices(coming))
     snapshot = read.read_snapshot(nothing, docker_host=f"unix://{tmp_path}/docker.sock")
     assert bool(snapshot.container_churn) is restless
