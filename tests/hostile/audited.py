@@ -1,7 +1,7 @@
 """One audit from the readers to the reports, in a process that is there for nothing else.
 
-What an audit takes from a host goes the whole way: it is read, judged, sent through Ansible's own encoder and decoder,
-weighed on the controller, and written as every report.
+What an audit takes from a host goes the whole way: it is read, sent through Ansible's own encoder and decoder, judged
+and weighed on the controller, and written as every report.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from xml.etree import ElementTree
 from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import leaving
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import judge_within, read_snapshot_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of, weighed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
@@ -43,6 +43,7 @@ ADDRESS_SPACE = 3 << 30
 """Bytes: what ends a process that would hurt the machine. The cap itself is held against what it really had."""
 READING_LIMIT = 4.0
 """Seconds for the reading of a host, in place of the minute or so that a real one is given."""
+JUDGING_LIMIT = 60.0
 _PROFILE = "legacy"
 # What a terminal acts on, and half a character.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -170,16 +171,17 @@ def warm(snapshot: HostSnapshot) -> None:
 
 
 def _answer(snapshot: HostSnapshot) -> dict[str, Any]:
-    """What the module returns."""
-    found = {"changed": False, "msg": no_engine(snapshot), **judged(AuditContext(snapshot, Settings()), "summary")}
-    plain: dict[str, Any] = leaving(found)
-    return plain
+    """What a host sends, through Ansible's own encoder and decoder, and judged as the action plugin does it."""
+    sent = _over_the_wire({"changed": False, WIRE: pack(snapshot.to_json())})
+    return judge_within(JUDGING_LIMIT, sent[WIRE], read_snapshot_text, _judge)
+
+
+def _judge(snapshot: HostSnapshot) -> dict[str, Any]:
+    return judged(AuditContext(snapshot, Settings()), "summary")
 
 
 def _follow(answer: dict[str, Any], outcome: Outcome) -> None:
-    """Take an answer all the way to the reports."""
-    with outcome.phase("wire"):
-        answer = _over_the_wire(answer)
+    """Take what was judged all the way to the reports."""
     with outcome.phase("reports"):
         _report(answer, outcome)
     outcome.sources = {name: "" if item["read"] else item["reason"] for name, item in answer["sources"].items()}

@@ -200,7 +200,10 @@ def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any],
 def _switching_off(snapshot: HostSnapshot, default: Network) -> Remediation:
     """A module call where nothing is on that network, and dockerd's next start can take the key."""
     attached = [
-        item.name for item in snapshot.containers if any(end.network_id == default.id for end in item.endpoints)
+        item.name
+        for item in snapshot.containers
+        # Each start of dockerd makes it anew under another id, which a stopped container has not heard of.
+        if any(end.network_id == default.id or end.network == default.name for end in item.endpoints)
     ]
     if attached:
         return Remediation(

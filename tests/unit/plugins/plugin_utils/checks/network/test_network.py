@@ -70,6 +70,18 @@ def test_two_containers_that_reach_each_other_prove_it() -> None:
     assert "what belongs together among one, two and gives it a network" in finding.remediation.text
 
 
+def test_a_stopped_container_is_attached_by_the_network_s_name() -> None:
+    """The id that it was given is that of an earlier start of dockerd."""
+    assert (found := only(live("true").snapshot(), "network.icc").remediation) is not None
+    assert found.module == "daemon_config"
+    snapshot = live("true").container("web", networks=("bridge",), pid=0).snapshot()
+    web = snapshot.containers[0]
+    stale = [replace(end, network_id="0" * 64) for end in web.endpoints]
+    snapshot = replace(snapshot, containers=[replace(web, pid=0, endpoints=stale)])
+    assert (found := only(snapshot, "network.icc").remediation) is not None
+    assert found.module is None
+
+
 def test_rules_that_do_not_see_bridged_packets_keep_nobody_apart() -> None:
     host = default_host("one", "two", icc=False, option="false", bridge_netfilter=False)
     finding = only(host.snapshot(), "network.icc")
