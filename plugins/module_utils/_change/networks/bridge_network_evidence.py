@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What was read of a host after its bridge networks were changed, for the controller to prove them by."""
+"""What was read of a host after its bridge networks were changed, for the controller to prove them by. Pure."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""A container's endpoint on a network: what must be asked of the engine to have it again.
+"""A container's endpoint on a network, and the record of a network made anew: what to ask of the engine again. Pure.
 
 What the engine keeps of an endpoint, and what becomes of it when the container is disconnected and connected again
 (seen on Docker Engine 20.10.5, 20.10.24, 26.1.5 and 28.5.2):
