@@ -175,6 +175,20 @@ path:
       description: Who answers, empty if nobody does.
       type: str
       sample: container web
+    responder:
+      description: The same for programs, null if nobody answers.
+      type: dict
+      contains:
+        kind:
+          description: V(container), V(host) or V(outside).
+          type: str
+        name:
+          description: The container's name; empty for others.
+          type: str
+        program:
+          description: The program that listens, where it is known.
+          type: str
+      sample: {"kind": "container", "name": "web", "program": "nginx"}
     source_at_end:
       description: Source address that the one who answers sees.
       type: str

@@ -255,6 +255,10 @@ class Ruleset:
     needs: list[RuleNeed] = field(default_factory=list)
     """What rules of inet tables ask of family and protocol: nft leaves some of it out of ``nft_json``."""
 
+    def has_nft_table(self, name: str) -> bool:
+        """Whether the kernel listed a table of nftables of that name, of any family."""
+        return any(table.partition(" ")[2] == name for table in self.nft_tables or ())
+
 
 @dataclass(frozen=True)
 class Listener:

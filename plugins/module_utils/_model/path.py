@@ -77,6 +77,21 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class Responder:
+    """Who answers a packet."""
+
+    kind: str
+    """``host``, ``container`` or ``outside``, as of an origin."""
+    name: str = ""
+    """Of the container."""
+    program: str = ""
+    """The one that listens, where it is known."""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.kind, self.name, f"({self.program})" if self.program else "")))
+
+
+@dataclass(frozen=True)
 class Path:
     """The whole journey. The last hop of the leg that ended it is what decided."""
 
@@ -90,18 +105,25 @@ class Path:
     """One sentence: what decided."""
     hops: list[Hop] = field(default_factory=list)
     answered_by: str = ""
-    """``container NAME``, ``host`` (with the program where it is known) or ``outside``; empty if nobody was reached."""
+    """The responder in words: ``container NAME``, ``host`` (with the program where it is known) or ``outside``."""
     source_at_end: str = ""
     """Source address that the one who answers sees; empty when nobody was reached or it is not known."""
     doubts: list[str] = field(default_factory=list)
     """For ``unknown``: each thing that would have to be known, with the rule it stands in."""
     decided_at: Optional[int] = None
     """Index of the deciding hop in ``hops``; None when there is none."""
+    responder: Optional[Responder] = None
+    """Who that is that answers; None if nobody was reached."""
 
     @property
     def because(self) -> str:
         """What decided, or all that it hangs on where that is not known."""
         return "; ".join(self.doubts) or self.reason
+
+    @property
+    def answering_container(self) -> str:
+        """Name of the container that answers; empty where none does."""
+        return self.responder.name if self.responder is not None else ""
 
     @property
     def arrives(self) -> bool:

@@ -414,7 +414,7 @@ def _beside(answer: Answer) -> Iterator[tuple[Namespace, TargetPort, Network]]:
 
 
 def _is_connected(answer: Answer) -> bool:
-    return answer.path.verdict == DELIVERED and answer.path.answered_by.startswith("container ")
+    return answer.path.verdict == DELIVERED and bool(answer.path.answering_container)
 
 
 def _failure(

@@ -102,7 +102,7 @@ def _leaves_by_parent(context: AuditContext, packet: Packet) -> bool:
 
 def _came(context: AuditContext, answer: Answer) -> bool:
     """Whether the request came into the container, whatever became of the answer."""
-    if answer.path.answered_by.startswith("container "):
+    if answer.path.answering_container:
         return True
     door = reached(context.path(answer.packet), (answer.packet.destination,), answer.packet.port)
     return door is not None and door.action in ("deliver", "hold")

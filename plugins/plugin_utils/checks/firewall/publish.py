@@ -298,7 +298,7 @@ def _packet(address: str, port: RoutedPort) -> Packet:
 def _is_led(context: AuditContext, item: Container, port: RoutedPort, path: Path, addresses: tuple[str, ...]) -> bool:
     """Whether it comes to the container, or is kept off on purpose."""
     if path.verdict == DELIVERED:
-        return path.answered_by.startswith(f"container {item.name}")
+        return path.answering_container == item.name
     door = reached(path, addresses, port.container_port)
     refused = door is not None and door.action != "deliver"
     return refused or (path.verdict != UNKNOWN and bool(context.purposes.kept_off(path)))

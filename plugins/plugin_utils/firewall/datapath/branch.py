@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
+    Responder,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
@@ -297,7 +298,7 @@ class Ending(NamedTuple):
     seen: str
     reason: str
     branch: Branch
-    answered_by: str = ""
+    responder: Optional[Responder] = None
     source_at_end: str = ""
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Callable, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, HOST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
@@ -30,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
+    Responder,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
@@ -70,6 +72,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
 _LOOPBACK6 = 1
 
 
+_MACHINE_OUTSIDE = Responder("outside")
+
+
 class Exchange:
     """One connection. docker-proxy makes a second one, which is an exchange of its own."""
 
@@ -100,7 +105,7 @@ class Exchange:
                     Ending(DROPPED, TIMED_OUT, f"{key} is 1: the {result.stack.label} answers no echo requests", after)
                 ]
             return self._conversation.answered(
-                result, result.stack.label, self._conversation.reply_path.answer_to(result)
+                result, _responder(result.stack), self._conversation.reply_path.answer_to(result)
             )
         stack = result.stack
         if stack.sockets is None:
@@ -128,14 +133,13 @@ class Exchange:
         if self._view.is_asleep(result.stack):
             return [self._conversation.silent(result, f"{result.stack.label} is paused, so nobody answers")]
         reply = self._conversation.reply_path.answer_to(result)
-        program = f" ({listener.owner})" if listener.owner else ""
         if self._protocol == "udp":
             chosen = datagram_source(result.stack, listener, reply)
             if chosen != reply.saddr:
                 wanted, used = (address_text(reply.family, number) for number in (reply.saddr, chosen))
                 who = f"the program on UDP port {listener.port} of {result.stack.label}"
                 return [self._conversation.unknown(result.branch, f"whether {who} answers from {wanted}, not {used}")]
-        return self._conversation.answered(result, result.stack.label + program, reply)
+        return self._conversation.answered(result, _responder(result.stack, listener.owner), reply)
 
     def _refused(self, result: LegResult) -> list[Ending]:
         """No one listens: TCP sends a reset, UDP an ICMP error, which have to come back, too."""
@@ -181,6 +185,10 @@ class Exchange:
         return Exchange(conversation).run(branch)
 
 
+def _responder(stack: Stack, program: str = "") -> Responder:
+    return Responder(CONTAINER if stack.container else HOST, stack.container, program)
+
+
 class Conversation:
     """What the two ends of one connection send each other."""
 
@@ -209,10 +217,10 @@ class Conversation:
             return self.there.from_stack(self.start.stack, branch)
         return self.there.from_outside(self.start.device, branch)
 
-    def answered(self, result: LegResult, who: str, reply: Flight) -> list[Ending]:
+    def answered(self, result: LegResult, who: Responder, reply: Flight) -> list[Ending]:
         """Somebody answers: the endings, by what becomes of the answer and of the data that follows."""
         source = address_text(reply.family, reply.daddr)
-        delivered = result.branch.note(self.there.name, "socket", "deliver", who)
+        delivered = result.branch.note(self.there.name, "socket", "deliver", str(who))
         return [
             Ending(DELIVERED, ANSWERED, f"{who} answers, and the answer comes back", outcome, who, source)
             if isinstance(outcome, Branch)
@@ -323,7 +331,7 @@ def reached_outside(conversation: Conversation, result: LegResult) -> list[Endin
         return [conversation.unknown(result.branch, f"whether machines outside have a way back to {source}")]
     if conversation.start == Start(None, result.device) and _is_known(conversation, flight, result.device):
         return _between_neighbours(conversation, result)
-    return conversation.answered(result, "outside", conversation.reply_path.answer_to(result))
+    return conversation.answered(result, _MACHINE_OUTSIDE, conversation.reply_path.answer_to(result))
 
 
 def _between_neighbours(conversation: Conversation, result: LegResult) -> list[Ending]:
@@ -336,13 +344,13 @@ def _between_neighbours(conversation: Conversation, result: LegResult) -> list[E
         conversation.first.dport,
     ):
         return [
-            Ending(DELIVERED, ANSWERED, "outside answers, past this host", outcome, "outside", source)
+            Ending(DELIVERED, ANSWERED, "outside answers, past this host", outcome, _MACHINE_OUTSIDE, source)
             if isinstance(outcome, Branch)
             else outcome
             for outcome in conversation.data_there(result, branch)
         ]
     if conversation.view.host.has_address(reply.family, reply.daddr):
-        return conversation.answered(result, "outside", reply)
+        return conversation.answered(result, _MACHINE_OUTSIDE, reply)
     reason = f"the answer goes straight back on {result.device}, past the address translation of this host"
     return [Ending(NO_ANSWER, TIMED_OUT, reason, branch, source_at_end=source)]
 

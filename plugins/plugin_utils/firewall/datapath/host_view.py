@@ -144,7 +144,7 @@ class HostView:
         """Stands in for the namespace of a running container that was not read."""
         why = "was not read" if container.netns is not None else "is not known"
         reason = f"what is inside container {container.name}, whose network namespace {why}"
-        return Stack(f"container {container.name}", [], [], [], None, reason)
+        return Stack(f"container {container.name}", [], [], [], None, reason, container=container.name)
 
     def free_port(self, first: int, last: int) -> Optional[int]:
         """A source port that stands for all of a range; None when rules tell them apart."""
@@ -242,6 +242,7 @@ def _inner_stack(space: ContainerNamespace, name: str) -> Stack:
         settings,
         space.neighbours,
         space.traffic_control,
+        container=name,
     )
 
 

@@ -351,12 +351,15 @@ class Stack:
         settings: Optional[NamespaceSettings] = None,
         neighbours: Optional[Sequence[Neighbour]] = (),
         controls: Optional[Sequence[TrafficControl]] = (),
+        *,
+        container: str = "",
     ) -> None:
         """Take what was read of it; listeners, neighbours and controls are None when they were not read.
 
-        doubt: what else is not known of it.
+        doubt: what else is not known of it; container: one that is in it, none for the host.
         """
         self.label = label
+        self.container = container
         self.doubt = doubt
         self.settings = settings or NamespaceSettings({})
         self.links = {link.name: link for link in links}

@@ -103,13 +103,14 @@ def _agreed(endings: list[Ending], problems: list[str]) -> Path:
         return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
     endings = _levelled(endings)
     first = _surest(endings)
-    known = {(ending.verdict, ending.seen, ending.answered_by) for ending in endings}
+    known = {(ending.verdict, ending.seen, ending.responder) for ending in endings}
     doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.branch.doubts))
     # What was not read of the rules could have ended any branch that passed a hook.
     if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(doubts):
         sources = {ending.source_at_end for ending in endings}
         source = first.source_at_end if len(sources) == 1 else ""
-        return Path(first.verdict, first.seen, first.reason, [], first.answered_by, source)
+        words = str(first.responder or "")
+        return Path(first.verdict, first.seen, first.reason, [], words, source, responder=first.responder)
     seen = {ending.seen for ending in endings} if not problems else set()
     reason = f"it depends on {doubts[0]}" if doubts else first.reason
     return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, doubts=doubts)

@@ -391,9 +391,9 @@ class Answer:
     def instead(self) -> str:
         """Who answers in place of the one that was asked; empty where that one does, or nobody."""
         target = [] if self.target is None else self.target.namespace.containers
-        meant = [f"{CONTAINER} {container.name}" for container in target] or [OUTSIDE]
-        who = self.path.answered_by
-        return "" if who.partition(" (")[0] in ("", *meant) else who
+        meant = [(CONTAINER, container.name) for container in target] or [(OUTSIDE, "")]
+        who = self.path.responder
+        return "" if who is None or (who.kind, who.name) in meant else str(who)
 
     @property
     def ports(self) -> Iterator[TargetPort]:

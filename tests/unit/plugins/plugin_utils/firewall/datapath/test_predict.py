@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Origin,
     Packet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path, Responder
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     LISTENERS,
@@ -397,6 +397,7 @@ def test_hosts_own_service_is_named_with_its_program() -> None:
     host = small_host()
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=22)
     assert (path.answered_by, path.seen) == ("host (sshd)", "answered")
+    assert (path.responder, path.answering_container) == (Responder("host", "", "sshd"), "")
     host.listeners.append(Listener("tcp", "127.0.0.1", 631, owner="cupsd"))
     assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=631).seen == "answered"
     assert ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=631).seen == "refused"
