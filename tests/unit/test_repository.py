@@ -55,7 +55,8 @@ def load(relative: str) -> t.Any:
     return yaml.safe_load((ROOT / relative).read_text(encoding="utf-8"))
 
 
-def imported_modules(path: Path) -> set[str]:
+@functools.cache
+def imported_modules(path: Path) -> frozenset[str]:
     """Return the names of all modules that a file imports, at any depth."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -64,7 +65,7 @@ def imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def test_version_is_the_newest_release_or_has_fragments() -> None:
@@ -224,12 +225,13 @@ def file_of(module: str) -> Path | None:
     return path if module.startswith("ansible_collections.dockernet.baseline.") and path.is_file() else None
 
 
-def touching(path: Path) -> list[str]:
+@functools.cache
+def touching(path: Path) -> tuple[str, ...]:
     """Return what of a file can touch a host: modules that it imports, files that it opens."""
     tops = {module.partition(".")[0] for module in imported_modules(path)}
     calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     opens = any(isinstance(call, ast.Name) and call.id in ("open", "exec", "eval", "__import__") for call in calls)
-    return [f"{path.relative_to(ROOT)}: {what}" for what in sorted(tops & IMPURE) + ["open"] * opens]
+    return tuple(f"{path.relative_to(ROOT)}: {what}" for what in sorted(tops & IMPURE) + ["open"] * opens)
 
 
 @pytest.mark.parametrize("name", PLANS)
