@@ -266,5 +266,13 @@ def has_name(module: str, name: str) -> bool:
     return re.search(defined, text, re.MULTILINE) is not None
 
 
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:module_utils|plugin_utils|plugins|tests|docs)/[^`*]+)`", text))
+    paths = [name if name.startswith(("plugins", "tests", "docs")) else f"plugins/{name}" for name in named]
+    assert len(paths) > 20
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+
+
 def test_no_empty_package_files() -> None:
     assert list(PLUGINS.rglob("__init__.py")) == []
