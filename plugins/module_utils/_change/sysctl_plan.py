@@ -23,10 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import (
-    boot_value,
-    parse_sysctl_file,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 
 FOLDER = "/etc/sysctl.d"
 # The first of these names that is read late enough to win is taken; the loaders sort by name (sysctl.d(5)).

@@ -16,7 +16,7 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import from_os_error
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import parse_sysctl_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
 
 # sysctl.d(5): of files with one name the first in this order counts. /lib is /usr/lib on hosts with a merged /usr.
 DIRECTORIES = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d")

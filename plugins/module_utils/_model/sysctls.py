@@ -6,7 +6,7 @@
 
 """Names of the kernel's settings, and which value one will have after boot, from the files that are read then.
 
-Source: sysctl.d(5) and systemd's src/sysctl/sysctl.c. procps' sysctl(8) reads the same syntax.
+Source: sysctl.d(5) and systemd's src/sysctl/sysctl.c.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ import re
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    BootSysctls,
-    SysctlAssignment,
-    SysctlFile,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import canonical_key
 
 
 def sysctl_key(version: int, interface: str, name: str) -> str:
@@ -39,39 +36,6 @@ class BootValue:
     """None when no file sets it: the kernel's own default, or what other programs write later."""
     path: str = ""
     line: int = 0
-
-
-def canonical_key(text: str) -> str:
-    """Return a key in dotted form, dots inside an interface name as slashes (``net.ipv4.conf.eth0/100.forwarding``).
-
-    Which of the two signs comes first decides which of them separates, see sysctl.d(5).
-    """
-    separator = re.search(r"[./]", text)
-    if separator is None or separator.group() == ".":
-        return text
-    return text.translate(str.maketrans("./", "/."))
-
-
-def parse_sysctl_file(text: str, path: str) -> SysctlFile:
-    """Parse the text of a sysctl.d file.
-
-    A leading ``-`` only says that a failure does not matter and is dropped; the form ``-KEY`` without a value, which
-    keeps KEY out of patterns, keeps its ``-``.
-    """
-    assignments = []
-    for number, raw in enumerate(text.split("\n"), start=1):
-        line = raw.strip()
-        if not line or line[0] in "#;":
-            continue
-        name, equals, value = line.partition("=")
-        name = name.strip()
-        excluded = name.startswith("-") and not equals
-        key = canonical_key(name.lstrip("-").strip())
-        if excluded:
-            assignments.append(SysctlAssignment(f"-{key}", "", number))
-        elif equals and key:
-            assignments.append(SysctlAssignment(key, value.strip(), number))
-    return SysctlFile(path, assignments)
 
 
 def boot_value(boot: BootSysctls, key: str) -> BootValue:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import (
-    BootValue,
-    boot_value,
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import (
     canonical_key,
     parse_sysctl_file,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import BootValue, boot_value
 
 FORWARD = "net.ipv4.ip_forward"
 ALL = "net.ipv4.conf.all.forwarding"

@@ -28,7 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value, parse_sysctl_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from hypothesis import given
 from hypothesis import strategies as st
 

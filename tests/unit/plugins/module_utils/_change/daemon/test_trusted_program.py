@@ -9,14 +9,14 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import doubt_about
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import rehearsal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.rehearsal import doubt_about
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program of root's, whoever runs the test."""
-    monkeypatch.setattr(command, "_ROOT", tmp_path.stat().st_uid)
+    monkeypatch.setattr(rehearsal, "_ROOT", tmp_path.stat().st_uid)
     real = os.lstat
 
     def lstat(path: str) -> os.stat_result:

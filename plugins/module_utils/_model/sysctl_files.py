@@ -1,0 +1,46 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Files of kernel settings as sysctl.d(5) has them; procps' sysctl(8) reads the same syntax."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import SysctlAssignment, SysctlFile
+
+
+def canonical_key(text: str) -> str:
+    """Return a key in dotted form, dots inside an interface name as slashes (``net.ipv4.conf.eth0/100.forwarding``).
+
+    Which of the two signs comes first decides which of them separates, see sysctl.d(5).
+    """
+    separator = re.search(r"[./]", text)
+    if separator is None or separator.group() == ".":
+        return text
+    return text.translate(str.maketrans("./", "/."))
+
+
+def parse_sysctl_file(text: str, path: str) -> SysctlFile:
+    """Parse the text of a sysctl.d file.
+
+    A leading ``-`` only says that a failure does not matter and is dropped; the form ``-KEY`` without a value, which
+    keeps KEY out of patterns, keeps its ``-``.
+    """
+    assignments = []
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.strip()
+        if not line or line[0] in "#;":
+            continue
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        excluded = name.startswith("-") and not equals
+        key = canonical_key(name.lstrip("-").strip())
+        if excluded:
+            assignments.append(SysctlAssignment(f"-{key}", "", number))
+        elif equals and key:
+            assignments.append(SysctlAssignment(key, value.strip(), number))
+    return SysctlFile(path, assignments)
