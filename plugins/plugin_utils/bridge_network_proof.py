@@ -47,7 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import Purposes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.synthetic_containers import (
     Pair,
-    with_stand_ins,
+    with_synthetic_containers,
 )
 
 _TRANSLATING = ("nat", "nat-unprotected")
@@ -84,7 +84,7 @@ class Effects:
     def __init__(self, snapshot: HostSnapshot, networks: list[dict[str, Any]]) -> None:
         """Take the host, and the networks as the engine shows them."""
         blocks = {bridge_of(item): [net.subnet for v in (4, 6) for net in subnets_of(item, v)] for item in networks}
-        self._snapshot, self._pairs = with_stand_ins(snapshot, blocks)
+        self._snapshot, self._pairs = with_synthetic_containers(snapshot, blocks)
         self._view = HostView.of(self._snapshot)
         self._purposes = Purposes(self._view.book, snapshot.engine)
 

@@ -19,24 +19,24 @@ UNREACHABLE = "unreachable"
 NO_ANSWER = "no answer"
 UNKNOWN = "unknown"
 
-# What whoever asks would see, in the words of a connection attempt.
+# What the sender would see, in the words of a connection attempt.
 ANSWERED = "answered"
 TIMED_OUT = "timed out"
 CLOSED = "closed"
 
-STRAY = "stray"
-"""Action of a hop: it left the host for an address that is at home on it."""
+MISROUTED_STEP = "misrouted"
+"""Action of a hop: it left the host for an address that is local on it."""
 
-MISLED = "misled"
-"""Action of a hop: a fixed entry of a neighbour table gave it the hardware address of nobody, or of somebody else."""
+WRONG_NEIGHBOUR = "wrong_neighbour"
+"""Action of a hop: a static entry of a neighbour table gave it the hardware address of no one, or of another."""
 
-BARRED = "barred"
+BLOCKED_BY_BRIDGE = "blocked_by_bridge"
 """Action of a hop: a setting or a table of a bridge kept back the frame, or the question who its receiver is."""
 
 IPSEC = "ipsec"
 """Place of a hop: an IPsec policy of the host kept the packet."""
 
-# Legs of a journey.
+# Legs of a path.
 REQUEST = "request"
 REPLY = "reply"
 PROXY_REQUEST = "proxy request"
@@ -93,13 +93,13 @@ class Responder:
 
 @dataclass(frozen=True)
 class Path:
-    """The whole journey. The last hop of the leg that ended it is what decided."""
+    """The whole path. The last hop of the leg that ended it is what decided."""
 
     verdict: str
     """``delivered``, ``dropped``, ``refused``, ``unreachable``, ``no answer`` (it arrived, the answer is lost) or
     ``unknown``."""
     seen: str
-    """What the one who asks sees: ``answered``, ``refused``, ``closed``, ``timed out``, ``unreachable``, ``no answer``
+    """What the sender sees: ``answered``, ``refused``, ``closed``, ``timed out``, ``unreachable``, ``no answer``
     (one of the last two, as somebody remembers a neighbour or does not), or unknown."""
     reason: str
     """One sentence: what decided."""

@@ -38,7 +38,7 @@ class Connection:
         self.seen_reply = False
 
     def copy(self) -> Connection:
-        """An independent one, for when a journey splits."""
+        """An independent one, for when a prediction splits."""
         other = Connection.__new__(Connection)
         # One by one: a loop over the names takes several times as long, and this is done for each hook of each packet.
         other.protocol = self.protocol
@@ -127,7 +127,7 @@ class Flight:
         return (self.sport, self.dport) if self.icmp_type is None else (0, 0)
 
     def copy(self) -> Flight:
-        """An independent one, its connection included, for when a journey splits."""
+        """An independent one, its connection included, for when a prediction splits."""
         other = Flight.__new__(Flight)
         other.bound = self.bound
         other.daddr = self.daddr

@@ -44,7 +44,7 @@ class Pair(NamedTuple):
     """Of each of them, by subnet; a subnet in which no two addresses are free is left out."""
 
 
-def with_stand_ins(
+def with_synthetic_containers(
     snapshot: HostSnapshot, bridges: Mapping[str, Sequence[Block]]
 ) -> tuple[HostSnapshot, dict[str, Pair]]:
     """The host with two more containers on each bridge, and these by bridge; bridges says which subnets they are on.

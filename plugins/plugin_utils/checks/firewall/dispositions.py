@@ -18,15 +18,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
-    BARRED,
+    BLOCKED_BY_BRIDGE,
     IPSEC,
-    MISLED,
+    MISROUTED_STEP,
     PROXY_REPLY,
     PROXY_REQUEST,
     REPLY,
     REQUEST,
-    STRAY,
     UNKNOWN,
+    WRONG_NEIGHBOUR,
     Hop,
     Path,
 )
@@ -64,20 +64,20 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
 def remediation_of(path: Path) -> Remediation:
     """What to do about the rule or setting that ended a packet."""
     hop = None if path.decided_at is None else path.hops[path.decided_at]
-    if any(passed.action == STRAY for passed in path.hops):
+    if any(passed.action == MISROUTED_STEP for passed in path.hops):
         return Remediation(
             "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
             "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
             "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
             "down or without an address: a restart of dockerd makes it anew"
         )
-    if hop is not None and hop.action == MISLED:
+    if hop is not None and hop.action == WRONG_NEIGHBOUR:
         return Remediation(
             "The neighbour entry that is named was made by hand or by a program, and holds until it is deleted: "
             "ip neigh del ADDRESS dev DEVICE; one of a container inside of it (nsenter -n -t PID), or restart the "
             "container. The kernel then asks who has the address. Find out what made the entry"
         )
-    if hop is not None and hop.action == BARRED:
+    if hop is not None and hop.action == BLOCKED_BY_BRIDGE:
         return Remediation(
             "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
             "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import MISLED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import WRONG_NEIGHBOUR
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     LOST,
@@ -101,7 +101,7 @@ class BridgePath:
         if receiver.doubt:
             return [self._leg.undetermined(branch, receiver.doubt)]
         if receiver.port is None:
-            note = branch.note(self._leg.name, "bridge", MISLED, receiver.problem)
+            note = branch.note(self._leg.name, "bridge", WRONG_NEIGHBOUR, receiver.problem)
             return [LegResult(LOST, note, receiver.problem)]
         return self._out(branch, bridge, receiver.port, receiver.entry)
 

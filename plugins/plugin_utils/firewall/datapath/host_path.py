@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, STRAY
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, MISROUTED_STEP
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
@@ -383,7 +383,7 @@ def misrouted(leg: LegContext, branch: Branch, decision: Decision) -> Optional[L
         return None
     if _can_come_back(leg.view, branch, decision.device):
         return leg.undetermined(branch, f"whether what {decision.device} leads to sends it back: {reason}")
-    return LegResult(MISROUTED, branch.note(leg.name, "wire", STRAY, reason), reason, device=decision.device)
+    return LegResult(MISROUTED, branch.note(leg.name, "wire", MISROUTED_STEP, reason), reason, device=decision.device)
 
 
 def ended_misrouted(leg: LegContext, before: Branch, end: LegResult, decision: Decision) -> LegResult:
@@ -395,7 +395,7 @@ def ended_misrouted(leg: LegContext, before: Branch, end: LegResult, decision: D
     if not words:
         return end
     since = end.branch.trace[len(before.trace) :]
-    trace = (*before.note(leg.name, "routing", STRAY, words).trace, *since)
+    trace = (*before.note(leg.name, "routing", MISROUTED_STEP, words).trace, *since)
     return end._replace(branch=end.branch._replace(trace=trace), reason=f"{words}, where {end.reason}")
 
 

@@ -154,7 +154,7 @@ class HostView:
         return self._free_ports[key]
 
     @property
-    def stand_ins(self) -> set[Optional[int]]:
+    def synthetic_ports(self) -> set[Optional[int]]:
         """The ports that free_port() has given: no one's in particular."""
         return set(self._free_ports.values())
 

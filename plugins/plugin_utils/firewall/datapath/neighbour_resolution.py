@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED, MISLED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE, WRONG_NEIGHBOUR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
@@ -206,7 +206,7 @@ def answer_misrouted(bridge: Bridge, requester: BridgeNode, target: BridgeNode, 
 
 def flooded(leg: LegContext, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> list[LegResult]:
     """A frame of a container that no one takes; its copies for the ports pass FORWARD, where a rule can reject them."""
-    lost = LegResult(LOST, branch.note(leg.name, "bridge", MISLED, receiver.problem), receiver.problem)
+    lost = LegResult(LOST, branch.note(leg.name, "bridge", WRONG_NEIGHBOUR, receiver.problem), receiver.problem)
     if not bridge.calls[branch.flight.family]:
         return [lost]
     rejected: list[LegResult] = []
@@ -231,7 +231,7 @@ def received_by_another(leg: LegContext, branch: Branch, port: Port, entry: str)
     if port.stack.settings.forwards(family, port.device):
         return leg.undetermined(branch, f"what {label}, which forwards, does with a packet for {text}: {entry}")
     reason = f"{entry}, which is that of {label}"
-    return LegResult(LOST, branch.note(leg.name, "container", MISLED, reason), reason)
+    return LegResult(LOST, branch.note(leg.name, "container", WRONG_NEIGHBOUR, reason), reason)
 
 
 NOT_FOUND = "unreachable"
@@ -244,7 +244,7 @@ def dropped_by_bridge(leg: LegContext, branch: Branch, obstacle: Optional[Obstac
         return None
     if not obstacle.is_certain:
         return leg.undetermined(branch, f"whether the frame passes: {obstacle.text}")
-    return LegResult(LOST, branch.note(leg.name, "bridge", BARRED, obstacle.text), obstacle.text)
+    return LegResult(LOST, branch.note(leg.name, "bridge", BLOCKED_BY_BRIDGE, obstacle.text), obstacle.text)
 
 
 def solicitation_undetermined(
@@ -371,7 +371,7 @@ def _found(leg: LegContext, branch: Branch, stop: Optional[_Stop], who: str, nei
 
 def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int) -> Optional[_Stop]:
     obstacle = obstacle_to_solicitation(bridge, requester.port, target.port, family)
-    return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BARRED)
+    return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BLOCKED_BY_BRIDGE)
 
 
 def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:

@@ -72,7 +72,7 @@ def predict(view: HostView, packet: Packet) -> Path:
     path = _agreed(endings, view.problems)
     if not endings:
         return path
-    nameless = view.stand_ins if packet.source_port is None else set()
+    nameless = view.synthetic_ports if packet.source_port is None else set()
     hops = [_hop(event, nameless) for event in _surest(endings).branch.events()]
     return replace(path, hops=hops, decided_at=len(hops) - 1 if hops else None)
 

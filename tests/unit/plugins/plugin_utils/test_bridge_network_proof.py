@@ -22,7 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import Effects, Judgement, prove
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.synthetic_containers import with_stand_ins
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.synthetic_containers import (
+    with_synthetic_containers,
+)
 
 from tests.unit.docker_host import DockerHost
 from tests.unit.recorded_host import NAMES, RECORDINGS, recorded_host
@@ -234,7 +236,9 @@ def test_they_take_addresses_that_nobody_has() -> None:
     one.container("web", [bridge])
     small = ip_network("172.18.0.0/29")
     one.links.append(Link(90, "small", "bridge", up=True, addresses=["172.30.0.1/30"]))
-    seen, pairs = with_stand_ins(one.snapshot(), {bridge.device: [small], "small": [ip_network("172.30.0.0/30")]})
+    seen, pairs = with_synthetic_containers(
+        one.snapshot(), {bridge.device: [small], "small": [ip_network("172.30.0.0/30")]}
+    )
     assert pairs[bridge.device].addresses == {small: ("172.18.0.6", "172.18.0.5")}
     assert pairs["small"].addresses == {}
     assert len({item.netns for item in seen.containers}) == len(seen.containers) == 5

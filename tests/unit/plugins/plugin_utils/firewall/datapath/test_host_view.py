@@ -1,13 +1,37 @@
-"""What rules learn of the host: types of addresses, the device of the way back, the address to masquerade by."""
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host as rules and packets ask it: types of addresses, routes, own addresses, ports that stand for all."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostSurroundings
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import (
+    HostSurroundings,
+    HostView,
+    port_for_all,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text, parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    Chain,
+    InElements,
+    InRanges,
+    Match,
+    OneOf,
+    Rule,
+    RuleBook,
+    Test,
+    Verdict,
+)
+
+from tests.unit.docker_host import DockerHost
 
 LINKS = [
     Link(1, "lo", up=True, addresses=["127.0.0.1/8", "::1/128"]),
@@ -164,3 +188,74 @@ def test_the_way_back_goes_by_the_mark_where_a_rule_asks_with_it(mark: int | Non
     ]
     host = HostSurroundings(Stack("host", LINKS, ROUTES, rules, None))
     assert host.device_towards(4, parse_address("192.0.2.77")[1], 0, "eth0", mark) == device
+
+
+RANGE = (1000, 1999)
+
+
+def book(field: str, test: Test, kind: str = "filter") -> RuleBook:
+    """A base chain that jumps to one with a rule that asks for field."""
+    jump = Rule(1, (Verdict("jump", "more"),), "")
+    base = Chain("nft", "ip", "t", "base", (jump,), hook="prerouting", kind=kind)
+    more = Chain("nft", "ip", "t", "more", (Rule(1, (Match((field,), test), Verdict("drop")), ""),))
+    return RuleBook({chain.key: chain for chain in (base, more)})
+
+
+@pytest.mark.parametrize(
+    ("test", "port"),
+    [
+        (InRanges(((0, 999),)), 1999),
+        (InRanges(((500, 5000),)), 1999),
+        (InRanges(((1500, 5000),)), None),
+        (InRanges(((1999, 1999),)), 1998),
+        (OneOf(frozenset({1999, 1998, 80})), 1997),
+        (InElements((((1500, 1600),),), frozenset()), None),
+        (InElements((), frozenset({(1999,)})), 1998),
+    ],
+)
+@pytest.mark.parametrize("field", ["sport", "dport", "ct_orig_sport"])
+def test_ranges_tell_ports_apart_single_ports_are_avoided(field: str, test: Test, port: int | None) -> None:
+    assert port_for_all(book(field, test), *RANGE) == port
+
+
+def test_destination_ports_of_address_translation_concern_no_answer() -> None:
+    split = InRanges(((1500, 1600),))
+    assert port_for_all(book("dport", split, kind="nat"), *RANGE) == 1999
+    assert port_for_all(book("sport", split, kind="nat"), *RANGE) is None
+
+
+NAMES = {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2, "ip nat DOCKER_POSTROUTING": 2}
+
+
+@pytest.mark.parametrize(
+    ("tables", "chains", "known"),
+    [
+        ([], {}, True),
+        (["ip nat"], NAMES, True),
+        (["ip nat"], {"ip nat": 10}, True),
+        # Once more for each restart of dockerd under live-restore.
+        (["ip nat"], {name: 3 * count for name, count in NAMES.items()}, True),
+        (["ip nat"], {"ip nat": 22}, True),
+        (["ip docker-dns"], {"ip docker-dns dns-dnat": 2, "ip docker-dns dns-snat": 2}, True),
+        # dockerd went from one backend of iptables to the other.
+        (["ip nat", "ip nat"], {**NAMES, "ip nat": 10}, True),
+        (["ip nat", "ip nat"], {**NAMES, "ip nat": 11}, False),
+        (["ip nat", "ip nat"], {**NAMES, "ip nat PREROUTING": 1, "ip nat": 10}, False),
+        # Snapshots of releases that counted no rules.
+        (["ip nat"], {}, True),
+        (["ip filter"], {}, False),
+        (["ip nat"], {**NAMES, "ip nat PREROUTING": 1}, False),
+        (["ip nat"], {**NAMES, "ip nat OUTPUT": 2}, False),
+        (["ip nat"], {"ip nat": 11}, False),
+        (["ip nat", "ip nat2"], {**NAMES, "ip nat2 c": 1}, False),
+        (["ip filter"], {"ip filter INPUT": 0}, False),
+    ],
+)
+def test_rules_of_others_are_a_doubt(tables: list[str], chains: dict[str, int], known: bool) -> None:
+    host = DockerHost()
+    container = host.container("web", [host.network()], listen=[("tcp", 80)])
+    host.container_namespaces[0] = replace(host.container_namespaces[0], tables=tables, chains=chains)
+    address = str(container.endpoints[0].address)
+    path = predict(HostView.of(host.snapshot()), Packet(Origin("host"), address, "tcp", 80))
+    assert (path.verdict, path.seen) == (("delivered", "answered") if known else ("unknown", path.seen))
+    assert known or "container web has rules of its own" in path.reason

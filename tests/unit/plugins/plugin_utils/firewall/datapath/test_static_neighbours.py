@@ -65,7 +65,7 @@ def test_what_the_host_sends_to_the_hardware_address_of_nobody_is_lost(host: Doc
         path = ask(host, origin, destination, port)
         assert (path.verdict, path.seen, path.reason) == ("dropped", "timed out", WRONG_ON_HOST)
         assert path.decided_at is not None
-        assert path.hops[path.decided_at].action == "misled"
+        assert path.hops[path.decided_at].action == "wrong_neighbour"
     answer = ask(host, Origin(CONTAINER, "web"), ELSEWHERE, 443)
     assert (answer.verdict, answer.reason) == ("no answer", f"the answer is lost: {WRONG_ON_HOST}")
     assert seen(host, Origin(CONTAINER, "other"), WEB) == "answered"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packets that pass devices on which something that is not evaluated can keep them."""
+"""What a namespace has of its own: sockets, and what tc(8) and XDP do at its devices."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     QDISC,
     ROOT,
     Link,
+    Listener,
     TrafficControl,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
@@ -30,8 +31,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import DeviceControls
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
+    DeviceControls,
+    Sockets,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
 
@@ -277,3 +282,45 @@ def test_an_uplink_that_is_a_bridge_is_concerned_by_its_ports(host: DockerHost) 
         assert ask(host, PUBLISHED).verdict == "unknown"
     host.traffic_control[:] = [keeping(5, INGRESS, IPV6)]
     assert ask(host, PUBLISHED).seen == "answered"
+
+
+ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("listeners", "destination", "device", "owner"),
+    [
+        ([Listener("tcp", ANY4, 80, owner="any")], "192.0.2.1", "eth0", "any"),
+        (
+            [Listener("tcp", ANY4, 80, owner="any"), Listener("tcp", "192.0.2.1", 80, owner="own")],
+            "192.0.2.1",
+            "eth0",
+            "own",
+        ),
+        ([Listener("tcp", "127.0.0.1", 80, owner="lo")], "192.0.2.1", "eth0", ""),
+        ([Listener("tcp", ANY6, 80, owner="dual")], "192.0.2.1", "eth0", "dual"),
+        (
+            [Listener("tcp", ANY6, 80, owner="dual"), Listener("tcp", ANY4, 80, owner="four")],
+            "192.0.2.1",
+            "eth0",
+            "four",
+        ),
+        ([Listener("tcp", ANY6, 80, only_ipv6=True, owner="six")], "192.0.2.1", "eth0", ""),
+        ([Listener("tcp", ANY6, 80, only_ipv6=True, owner="six")], "2001:db8::1", "eth0", "six"),
+        ([Listener("tcp", ANY4, 80, owner="four")], "2001:db8::1", "eth0", ""),
+        ([Listener("tcp", "::ffff:192.0.2.1", 80, owner="mapped")], "192.0.2.1", "eth0", "mapped"),
+        ([Listener("tcp", ANY4, 80, device="eth1", owner="bound")], "192.0.2.1", "eth0", ""),
+        (
+            [Listener("tcp", ANY4, 80, owner="any"), Listener("tcp", ANY4, 80, device="eth1", owner="bound")],
+            "192.0.2.1",
+            "eth1",
+            "bound",
+        ),
+        ([Listener("udp", ANY4, 80, owner="udp")], "192.0.2.1", "eth0", ""),
+        ([Listener("tcp", ANY4, 81, owner="other")], "192.0.2.1", "eth0", ""),
+    ],
+)
+def test_most_specific_listener(listeners: list[Listener], destination: str, device: str, owner: str) -> None:
+    for order in (listeners, listeners[::-1]):
+        found = Sockets(order).find("tcp", *parse_address(destination), 80, device)
+        assert (found.owner if found else "") == owner

@@ -61,7 +61,7 @@ def test_what_docker_proxy_sends_its_container_is_caught_by_a_rule_for_the_netwo
     path = ask(caught(with_web(), FROM_NETWORK), Origin(HOST), "127.0.0.1", 8080)
     assert (path.verdict, path.seen, path.answered_by, path.reason) == ("unreachable", "unknown", "", CAUGHT)
     assert path.decided_at is not None
-    assert (path.hops[path.decided_at].leg, path.hops[path.decided_at].action) == ("proxy request", "stray")
+    assert (path.hops[path.decided_at].leg, path.hops[path.decided_at].action) == ("proxy request", "misrouted")
     assert ending_of(path) == f"unreachable: {CAUGHT}"
 
 
@@ -152,6 +152,6 @@ def test_a_packet_that_forward_ends_on_a_way_that_leads_astray_has_that_way_as_i
     assert path.reason.endswith(
         "sends it out by eth0 to 192.0.2.1, where the policy of ip filter, chain FORWARD drops it"
     )
-    assert [hop.action for hop in path.hops].count("stray") == 1
+    assert [hop.action for hop in path.hops].count("misrouted") == 1
     assert path.decided_at is not None
     assert path.hops[path.decided_at].chain == "FORWARD"

@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Origin,
     Packet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BARRED, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE, Path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
@@ -149,7 +149,7 @@ def test_what_is_said_of_it(host: DockerHost) -> None:
     state = f"the bridge port {PORT} is in the state blocking"
     assert path.reason == f"host does not learn the hardware address of {WEB}: {state}"
     assert path.decided_at is not None
-    assert path.hops[path.decided_at].action == BARRED
+    assert path.hops[path.decided_at].action == BLOCKED_BY_BRIDGE
     settle(host)
     change(host, BESIDE, forwarding=[ForwardingEntry(mac_of(WEB), "sticky")])
     entry = f"its forwarding database has a sticky entry that leads {mac_of(WEB)} to {BESIDE}"
