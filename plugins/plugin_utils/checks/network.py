@@ -423,7 +423,11 @@ def _failure(
     """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name), destination=port.address, port=port.port)
     path = context.path(packet)
-    return Failure(network, packet, path, path.because) if _is_fault(context, path, port) else None
+    return (
+        Failure(network, packet, path, path.because, path.verdict == UNKNOWN)
+        if _is_fault(context, path, port)
+        else None
+    )
 
 
 def _is_fault(context: AuditContext, path: Path, port: TargetPort) -> bool:

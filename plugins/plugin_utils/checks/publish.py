@@ -72,7 +72,7 @@ def _by_container_port(container: Container) -> list[list[PublishedPort]]:
 
 def _places_of(ports: list[PublishedPort]) -> str:
     """Where they are published, for people: ``0.0.0.0:80 and [::]:80``."""
-    return " and ".join(str(port).partition("->")[0] for port in ports)
+    return " and ".join(socket_name(port.host_ip, port.host_port) for port in ports)
 
 
 def _counted(snapshot: HostSnapshot) -> dict[str, int]:

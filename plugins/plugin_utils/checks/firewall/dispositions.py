@@ -25,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     PROXY_REQUEST,
     REPLY,
     REQUEST,
-    UNKNOWN,
     WRONG_NEIGHBOUR,
     Hop,
     Path,
@@ -41,7 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers
 
 _NAMED = 5
-_FIREWALLD = " firewalld"
+_FIREWALLD = "firewalld"
 
 
 def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
@@ -91,7 +90,7 @@ def remediation_of(path: Path) -> Remediation:
             "the network's packets as they are (a passthrough connection; ip xfrm policy add ... action allow)"
         )
     by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
-    if hop is not None and by_rule and hop.table.endswith(_FIREWALLD):
+    if hop is not None and by_rule and hop.table.rpartition(" ")[2] == _FIREWALLD:
         # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.
         return Remediation(
             "firewalld rejects it, which it does where a bridge of Docker's is in no zone: restart dockerd, which puts "
@@ -149,13 +148,10 @@ class Failure:
     path: Path
     reason: str
     """Why not, or what it depends on."""
+    undetermined: bool
+    """Whether it is merely not known that they get there."""
     members: dict[str, None] = field(default_factory=dict)
     """Whose packets they are."""
-
-    @property
-    def undetermined(self) -> bool:
-        """Whether it is merely not known that they get there."""
-        return self.path.verdict == UNKNOWN and self.reason == self.path.because
 
 
 @dataclass(frozen=True)

@@ -302,30 +302,34 @@ def _networks(context: AuditContext, family: int) -> list[Network]:
 
 def _flushed_failed(context: AuditContext, missing: dict[int, _Missing], evidence: dict[str, Any]) -> list[Verdict]:
     """One for the host where what serves all is missing, else one for each network."""
-    shared = [f"IPv{family}: {text}" for family, item in missing.items() for text in item.shared]
+    shared = [(family, text) for family, item in missing.items() for text in item.shared]
     if shared:
         names = " and ".join(f"IPv{family}" for family, item in missing.items() if item.shared)
         whole = all(not item.present for item in missing.values() if item.shared)
         some = "All" if whole else "Some"
-        texts = [text.partition(": ")[2] for text in shared]
+        texts = [text for dummy, text in shared]
         summary = f"{some} of dockerd's chains and jumps for {names} are gone: {listed(texts, 1)}"
         host = resources.host(context.snapshot)
-        return [failed(host, summary, {**evidence, "missing": shared}, _FLUSHED_IMPACT, _REMEDIATION)]
+        return [failed(host, summary, {**evidence, "missing": _by_family(shared)}, _FLUSHED_IMPACT, _REMEDIATION)]
     by_bridge = {network.bridge: network for network in context.snapshot.networks}
-    lost: dict[str, list[str]] = {}
+    lost: dict[str, list[tuple[int, str]]] = {}
     for family, item in missing.items():
         for bridge, texts in item.by_bridge.items():
-            lost.setdefault(bridge, []).extend(f"IPv{family}: {text}" for text in texts)
+            lost.setdefault(bridge, []).extend((family, text) for text in texts)
     return [
         failed(
             resources.network(by_bridge[bridge]),
-            f"Rules of dockerd for network {by_bridge[bridge].name} ({bridge}) are gone: {texts[0].partition(': ')[2]}",
-            {**evidence, "missing": texts},
+            f"Rules of dockerd for network {by_bridge[bridge].name} ({bridge}) are gone: {parts[0][1]}",
+            {**evidence, "missing": _by_family(parts)},
             _FLUSHED_IMPACT,
             _REMEDIATION,
         )
-        for bridge, texts in lost.items()
+        for bridge, parts in lost.items()
     ]
+
+
+def _by_family(parts: list[tuple[int, str]]) -> list[str]:
+    return [f"IPv{family}: {text}" for family, text in parts]
 
 
 def _cut_off(host: Resource, chain: Chain) -> Verdict:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
@@ -42,12 +42,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 )
 
 _NAMED = 5
+_TRANSLATED_MODES = ("nat", "nat-unprotected")
 _WORDS = Wording(
     who="containers",
     number="number of containers",
     deed="reach the outside",
     impact="What they ask of other machines gets no answer: updates, name servers, services they depend on.",
 )
+
+
+class _Fault(NamedTuple):
+    reason: str
+    undetermined: bool
+    """Whether it is merely not known that packets get there."""
 
 
 def _judge(context: AuditContext) -> list[Verdict]:
@@ -87,7 +94,7 @@ def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
         if answer.source.kind != CONTAINER or answer.targets.kind != BEYOND:
             continue
         for namespace, network in _leaving(answer):
-            if not _wrong(context, answer.packet, answer.path, namespace, network):
+            if _fault(context, answer.packet, answer.path, namespace, network) is None:
                 good += 1
                 continue
             key = (network.id, answer.key)
@@ -101,7 +108,8 @@ def _failure(context: AuditContext, answer: Answer, namespace: Namespace, networ
     """Told by a packet of the container's own, which fares like that of its class."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name))
     path = context.path(packet)
-    return Failure(network, packet, path, _wrong(context, packet, path, namespace, network))
+    fault = _fault(context, packet, path, namespace, network) or _Fault("", undetermined=False)
+    return Failure(network, packet, path, fault.reason, fault.undetermined)
 
 
 def _leaving(answer: Answer) -> Iterator[tuple[Namespace, Network]]:
@@ -133,24 +141,27 @@ def _is_gateway_for(attachment: Attachment, family: int) -> bool:
     )
 
 
-def _wrong(context: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network) -> str:
-    """Why a container does not reach the outside as it is meant to; empty where it does."""
+def _fault(
+    context: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network
+) -> Optional[_Fault]:
+    """Why a container does not reach the outside as it is meant to; None where it does."""
     family = family_of(packet.destination)
     masquerades = _masquerades(context, network, family)
     if path.verdict == DELIVERED and not (masquerades and path.source_at_end in namespace.addresses):
-        return ""
+        return None
     whole = context.path(packet)
     if masquerades and whole.sent_as and whole.sent_as == whole.first_source:
-        return f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
+        reason = f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
+        return _Fault(reason, undetermined=False)
     if whole.sent_as and not masquerades:
-        return ""
-    return path.because
+        return None
+    return _Fault(path.because, path.verdict == UNKNOWN)
 
 
 def _masquerades(context: AuditContext, network: Network, family: int) -> bool:
     """Whether dockerd is to masquerade what leaves a network."""
-    targets = network.masquerades and network.gateway_mode(family).startswith("nat")
-    return targets and context.rule_making[family].value is not False
+    wanted = network.masquerades and network.gateway_mode(family) in _TRANSLATED_MODES
+    return wanted and context.rule_making[family].value is not False
 
 
 EGRESS = Check(

@@ -36,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     remediation_of,
     unfollowed,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
@@ -68,14 +69,14 @@ class _Outcome:
     target: TargetPort
     texts: dict[str, dict[str, None]] = field(default_factory=dict)
     """By how they ended, where they were sent to and why."""
-    lost: list[Path] = field(default_factory=list)
-    """Of those that did not get there."""
+    lost: list[tuple[str, Path]] = field(default_factory=list)
+    """The packets that did not get there, with the sockets that they were sent to."""
 
-    def add(self, fate: str, text: str) -> None:
-        self.texts.setdefault(fate, {})[text] = None
+    def add(self, disposition: str, text: str) -> None:
+        self.texts.setdefault(disposition, {})[text] = None
 
-    def told(self, fate: str) -> list[str]:
-        return list(self.texts.get(fate, ()))
+    def told(self, disposition: str) -> list[str]:
+        return list(self.texts.get(disposition, ()))
 
 
 class _Judge:
@@ -105,7 +106,7 @@ class _Judge:
         return answer.at in own and answer.targets.host_ip in (*ANYWHERE.values(), answer.at)
 
     def _add(self, answer: Answer, ports: Iterable[TargetPort]) -> None:
-        fate, reason = self._fate(answer)
+        disposition, reason = self._disposition(answer)
         who = "this host" if answer.source.kind == HOST else f"outside by {answer.source.uplink}"
         example = answer.targets.first
         for target in ports:
@@ -113,12 +114,12 @@ class _Judge:
             like = "" if target.label == example.label else f" (as told for {example.label}, which is treated alike)"
             key = (target.namespace.name, target.port, target.protocol)
             outcome = self.outcomes.setdefault(key, _Outcome(target))
-            at = f"[{answer.at}]" if ":" in answer.at else answer.at
-            outcome.add(fate, f"{at}:{target.host_port} from {who}: {reason}{like}")
-            if fate == _LOST:
-                outcome.lost.append(self._context.path(answer.packet))
+            socket = socket_name(answer.at, target.host_port)
+            outcome.add(disposition, f"{socket} from {who}: {reason}{like}")
+            if disposition == _LOST:
+                outcome.lost.append((socket, self._context.path(answer.packet)))
 
-    def _fate(self, answer: Answer) -> tuple[str, str]:
+    def _disposition(self, answer: Answer) -> tuple[str, str]:
         """The same for all ports of the answer, told by the one that its packet is for."""
         path, namespace = answer.path, answer.targets.first.namespace
         if path.verdict == UNKNOWN:
@@ -176,8 +177,9 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
         summary = (
             f"Port {target.port}/{target.protocol} of {target.namespace.name} is published, and not reached: {lost[0]}"
         )
-        impact = f"Whoever connects to {lost[0].partition(' ')[0]} does not get to {target.namespace.name}."
-        return [failed(resource, summary, evidence, impact, remediation_of(outcome.lost[0]))]
+        socket, path = outcome.lost[0]
+        impact = f"Whoever connects to {socket} does not get to {target.namespace.name}."
+        return [failed(resource, summary, evidence, impact, remediation_of(path))]
     return [unknown(resource, text, {"bindings": _bindings(target)}) for text in untold[:1]]
 
 
@@ -306,8 +308,7 @@ def _is_led(context: AuditContext, item: Container, port: RoutedPort, path: Path
 
 def _texts(paths: dict[str, Path], port: RoutedPort) -> Iterator[str]:
     for address, path in paths.items():
-        at = f"[{address}]" if ":" in address else address
-        yield f"{at}:{port.container_port} from outside: {path.reason}"
+        yield f"{socket_name(address, port.container_port)} from outside: {path.reason}"
 
 
 _NAMED = 3
