@@ -22,6 +22,7 @@ from typing import Any
 MASK = "********"
 # A secret of a few characters is part of texts that are none.
 _LONG_ENOUGH = 6
+_PASSES = 4
 _PROXIES = ("--http-proxy", "--https-proxy")
 _WORD_BEFORE = re.compile(r"[\w.-]{1,256}\Z")
 
@@ -100,6 +101,16 @@ def is_secret(name: str) -> bool:
 
 def mask_text(text: str) -> str:
     """Return text with every secret in it masked that is known by its name or its shape."""
+    # What one mask takes away may have kept another from being seen.
+    for dummy in range(_PASSES):
+        masked = _mask_once(text)
+        if masked == text:
+            break
+        text = masked
+    return text
+
+
+def _mask_once(text: str) -> str:
     lowered = text.lower()
     if "-----begin" in lowered:
         text = _PRIVATE_KEY.sub(MASK, text)
