@@ -579,17 +579,17 @@ reachability:
         - "  answered    web:80/tcp (published on 0.0.0.0:8080) at 192.0.2.10"
     summary:
       description:
-        - For each source and kind of destination, and for containers how they stand to each other, how many classes of
+        - For each origin and kind of destination, and for containers how they stand to each other, how many classes of
           ports at kinds of addresses end in which way.
       type: list
       elements: dict
       sample:
-        - {"source": "outside, by eth0", "destination": "published_port", "relation": "", "seen": {"answered": 2}}
+        - {"origin": "outside, by eth0", "destination": "published_port", "relation": "", "seen": {"answered": 2}}
     problems:
       description: What was not read, so that nothing could be told.
       type: list
       elements: str
-    sources:
+    origins:
       description: Origins that are treated alike, with O(reachability=full).
       type: list
       elements: dict
@@ -601,7 +601,7 @@ reachability:
       elements: dict
     cells:
       description:
-        - What becomes of a packet from a source to a destination, with O(reachability=full). C(source) and
+        - What becomes of a packet from an origin to a destination, with O(reachability=full). C(origin) and
           C(destination) are indices, C(relation) says how containers stand to each other, C(verdict), C(seen) and
           C(reason) how it ends, C(instead) who answers in place of the one that is asked, C(example) is a packet to ask
           P(dockernet.baseline.packet_trace#module) about.

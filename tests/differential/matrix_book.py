@@ -23,7 +23,7 @@ class Book:
         self._addresses = {item.text: item for item in addresses}
         self._cells: dict[tuple[int, int, str], list[dict[str, Any]]] = {}
         for cell in full["cells"]:
-            self._cells.setdefault((cell["source"], cell["destination"], cell["relation"]), []).append(cell)
+            self._cells.setdefault((cell["origin"], cell["destination"], cell["relation"]), []).append(cell)
 
     def cells(self, question: Question) -> list[dict[str, Any]]:
         """The cells that speak of a question: more than one where the matrix does not name what tells them apart."""
@@ -38,7 +38,7 @@ class Book:
         origin = question.origin
         return [
             number
-            for number, source in enumerate(self._full["sources"])
+            for number, source in enumerate(self._full["origins"])
             if source["kind"] == origin.kind
             and (origin.kind != CONTAINER or origin.name in source["members"])
             and (origin.kind != OUTSIDE or source["name"].endswith(f" {origin.name}"))

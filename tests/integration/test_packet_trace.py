@@ -69,7 +69,7 @@ def test_the_matrix_says_of_each_class_what_a_real_connection_meets(fresh_host: 
         answers = vantage(fresh_host, lab, origin).probe(targets)
         for cell, answer in zip(cells, answers, strict=True):
             assert answer.outcome == cell["seen"], cell
-    assert {"twin", "other"} in [set(item["members"]) & {"twin", "other"} for item in result["sources"]]
+    assert {"twin", "other"} in [set(item["members"]) & {"twin", "other"} for item in result["origins"]]
     exposed = {(item["kind"], port) for item in result["exposures"] for port in item["ports"]}
     assert ("denied_by_host", "twin:80/tcp") in exposed
     assert not {port for kind, port in exposed if port == "web:80/tcp"}

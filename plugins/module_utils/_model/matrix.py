@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Who reaches what on a host: sources by destinations, those that are treated alike taken together."""
+"""Who reaches what on a host: origins by destinations, those that are treated alike taken together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PUBLISHED = "published_port"
 INNER_PORT = "container_port"
 BEYOND = "outside"
 
-# How a source and a destination stand to each other.
+# How an origin and a destination stand to each other.
 ITSELF = "itself"
 SAME_NETWORK = "same_network"
 OTHER_NETWORK = "other_network"
@@ -30,7 +30,7 @@ EXPOSURES = (NOT_PUBLISHED, LOOPBACK_LEAK, DENIED_BY_HOST)
 
 
 @dataclass(frozen=True)
-class Source:
+class OriginGroup:
     """Origins that the host treats alike."""
 
     kind: str
@@ -60,14 +60,14 @@ class Destination:
 
 @dataclass(frozen=True)
 class Cell:
-    """What becomes of the packets of one source to one destination."""
+    """What becomes of the packets of one origin to one destination."""
 
-    source: int
-    """Index in Matrix.sources."""
+    origin: int
+    """Index in Matrix.origins."""
     destination: int
     """Index in Matrix.destinations."""
     relation: str
-    """``itself``, ``same_network``, ``other_network``; empty where the source is no container."""
+    """``itself``, ``same_network``, ``other_network``; empty where the origin is no container."""
     verdict: str
     seen: str
     reason: str
@@ -98,14 +98,14 @@ class Exposure:
 class Matrix:
     """All of a host."""
 
-    sources: list[Source] = field(default_factory=list)
+    origins: list[OriginGroup] = field(default_factory=list)
     destinations: list[Destination] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     exposures: list[Exposure] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """What was not read, so that nothing or not all could be told."""
 
-    def cell(self, source: int, destination: int, relation: str = "") -> Optional[Cell]:
+    def cell(self, origin: int, destination: int, relation: str = "") -> Optional[Cell]:
         """The cell at a place, None if there is none."""
-        wanted = (source, destination, relation)
-        return next((item for item in self.cells if (item.source, item.destination, item.relation) == wanted), None)
+        wanted = (origin, destination, relation)
+        return next((item for item in self.cells if (item.origin, item.destination, item.relation) == wanted), None)

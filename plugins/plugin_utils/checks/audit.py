@@ -43,10 +43,10 @@ def judged(context: AuditContext, detail: str) -> dict[str, Any]:
     """
     snapshot = context.snapshot
     watch = _Watch()
-    targets = detail != NONE and not no_engine(snapshot)
+    is_wanted = detail != NONE and not no_engine(snapshot)
     findings = watch.take("checks", lambda: run_checks(context))
     facts = watch.take("facts", lambda: facts_of(context))
-    reached = watch.take("reachability", lambda: _reachability(context, detail)) if targets else None
+    reached = watch.take("reachability", lambda: _reachability(context, detail)) if is_wanted else None
     return {
         "msg": no_engine(snapshot),
         "host": _host(snapshot),

@@ -73,11 +73,11 @@ def _judge(context: AuditContext) -> list[Verdict]:
     if not _is_inhabited(snapshot):
         return [not_applicable(host, "No running container is on an internal network")]
     answers = context.answers
-    target = 0
+    questions = 0
     gaps: dict[tuple[str, bool, bool], _Gap] = {}
     for answer in answers.answers:
         for net, leads_out, namespaces, ports in _through_the_wall(answer):
-            target += 1
+            questions += 1
             packet = _packet(answer, namespaces, ports)
             # Only the way of a packet tells how far it came; what is not known of it is known without.
             path = answer.path if answer.path.verdict == UNKNOWN else context.path(packet)
@@ -95,11 +95,11 @@ def _judge(context: AuditContext) -> list[Verdict]:
     found += [*unfollowed(answers, host, WAYS_OUT, BETWEEN, FROM_OUTSIDE), *unread_inside(snapshot)]
     if found:
         return found
-    if not target:
+    if not questions:
         reason = "No running container is on internal networks alone, or listens on one of them"
         return [not_applicable(host, reason)]
     summary = "Internal networks are closed: nothing leaves them, and nobody else comes in"
-    return [passed(host, summary, {"questions through their walls": target, "that came through": 0})]
+    return [passed(host, summary, {"questions through their walls": questions, "that came through": 0})]
 
 
 def _is_inhabited(snapshot: HostSnapshot) -> bool:

@@ -367,25 +367,25 @@ _WORDS = Wording(
 
 def _judge_connectivity(context: AuditContext) -> list[Verdict]:
     host = resources.host(context.snapshot)
-    target, failures = _followed(context)
+    ports, failures = _followed(context)
     doubts = [*unfollowed(context.answers, host, BETWEEN), *unread_inside(context.snapshot)]
     found = [*verdicts_by_network(failures, _WORDS), *doubts]
     if found:
         return found
-    if not target:
+    if not ports:
         return [not_applicable(host, "No container listens on a network that lets another one ask")]
-    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": target})]
+    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": ports})]
 
 
 def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
     """How many ports were asked, and what went wrong."""
-    target = 0
+    count = 0
     failures: dict[tuple[str, QuestionKey], Optional[Failure]] = {}
     for answer in context.answers.answers:
         if answer.source.kind != CONTAINER or answer.targets.kind != INNER_PORT or answer.relation != SAME_NETWORK:
             continue
         for namespace, port, network in _beside(answer):
-            target += 1
+            count += 1
             if _is_connected(answer):
                 continue
             key = (network.id, answer.key)
@@ -394,7 +394,7 @@ def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
             failure = failures[key]
             if failure is not None:
                 failure.members[f"{namespace.name} to {port.label}"] = None
-    return target, [failure for failure in failures.values() if failure is not None]
+    return count, [failure for failure in failures.values() if failure is not None]
 
 
 def _beside(answer: Answer) -> Iterator[tuple[Namespace, TargetPort, Network]]:

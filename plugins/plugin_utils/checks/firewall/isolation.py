@@ -63,14 +63,14 @@ def _judge(context: AuditContext) -> list[Verdict]:
     snapshot, answers = context.snapshot, context.answers
     host = resources.host(snapshot)
     opened: dict[tuple[str, bool], _Open] = {}
-    target = 0
+    questions = 0
     aside: dict[str, None] = {}
     for answer in answers.answers:
         if answer.source.kind == CONTAINER and answer.targets.kind == INNER_PORT and answer.relation == OTHER_NETWORK:
             if answer.path.verdict == UNKNOWN and _leaves_by_parent(context, answer.packet):
                 aside.update(dict.fromkeys(_names(answer.namespaces)))
                 continue
-            target += 1
+            questions += 1
             if answer.path.verdict == UNKNOWN or _came(context, answer):
                 _note(context, opened, answer)
     found = [
@@ -79,9 +79,9 @@ def _judge(context: AuditContext) -> list[Verdict]:
     found += [*unfollowed(answers, host, BETWEEN), *unread_inside(snapshot)]
     if found:
         return found
-    if not target:
+    if not questions:
         return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
-    evidence: dict[str, Any] = {"questions from containers to ports on other networks": target, "answered": 0}
+    evidence: dict[str, Any] = {"questions from containers to ports on other networks": questions, "answered": 0}
     if aside:
         evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = listed(
             list(aside), _NAMED

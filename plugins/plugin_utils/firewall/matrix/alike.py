@@ -420,9 +420,9 @@ class Classes:
 
     def _concerns_port(self, reference: Reference, protocol: str, ports: set[Optional[int]]) -> bool:
         facts = self._catalogue.facts(reference)
-        target = [value for kind, value in facts.keys.values() if kind == PORT]
-        targets = facts.protocols
-        return all(value in ports for value in target) and (not targets or TRANSPORTS.get(protocol) in targets)
+        numbers = [value for kind, value in facts.keys.values() if kind == PORT]
+        protocols = facts.protocols
+        return all(value in ports for value in numbers) and (not protocols or TRANSPORTS.get(protocol) in protocols)
 
     def _number(self, of: Hashable) -> int:
         return self._numbers.setdefault(of, len(self._numbers))

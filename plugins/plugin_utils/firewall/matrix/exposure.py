@@ -74,12 +74,12 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
         source, targets, packet = answer.source, answer.targets, answer.packet
         if source.kind != OUTSIDE or answer.path.verdict != DELIVERED or answer.instead:
             continue
-        target = list(answer.ports)
-        judged = _published(view, answer) if targets.kind == PUBLISHED else _inner(target, packet)
+        reached = list(answer.ports)
+        judged = _published(view, answer) if targets.kind == PUBLISHED else _inner(reached, packet)
         if answer.at and not is_loopback(packet.destination):
-            open_at.setdefault(_reached_ports(answer, target), []).append(answer.at)
+            open_at.setdefault(_reached_ports(answer, reached), []).append(answer.at)
         for kind, ports, reason in judged:
-            exposed = Exposed(kind, source.uplink, tuple(target if ports is None else ports), reason, packet)
+            exposed = Exposed(kind, source.uplink, tuple(reached if ports is None else ports), reason, packet)
             key = (kind, _reached_ports(answer, exposed.ports))
             found.setdefault(key, exposed)
             at.setdefault(key, []).extend([answer.at] if answer.at else [])

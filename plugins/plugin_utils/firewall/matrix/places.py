@@ -250,12 +250,12 @@ def listening_ports(places: Places) -> Iterator[TargetPort]:
     for namespace in places.namespaces:
         if namespace.space is None:
             continue
-        targets = dict.fromkeys(
+        listened = dict.fromkeys(
             (item.protocol, item.port)
             for item in namespace.space.listeners
             if not ipaddress.ip_address(item.address).is_loopback
         )
-        for protocol, port in targets:
+        for protocol, port in listened:
             for address in namespace.addresses:
                 yield TargetPort(namespace, protocol, port, 0, "", address)
 

@@ -390,8 +390,8 @@ class Answer:
     @property
     def instead(self) -> str:
         """Who answers in place of the one that was asked; empty where that one does, or nobody."""
-        target = [] if self.target is None else self.target.namespace.containers
-        meant = [(CONTAINER, container.name) for container in target] or [(OUTSIDE, "")]
+        containers = [] if self.target is None else self.target.namespace.containers
+        meant = [(CONTAINER, container.name) for container in containers] or [(OUTSIDE, "")]
         who = self.path.responder
         return "" if who is None or (who.kind, who.name) in meant else str(who)
 

@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Destination,
     Exposure,
     Matrix,
-    Source,
+    OriginGroup,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
@@ -66,29 +66,29 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
         how = (relation, path.verdict, path.seen)
         cell = Cell(key.source, places[place], *how, path.reason, answer.packet, answer.instead)
         cells.setdefault((key.source, places[place], *how, answer.instead), cell)
-    sources = [_source(origins) for origins in answers.sources]
+    groups = [_origin_group(origins) for origins in answers.sources]
     exposures = [
         Exposure(item.kind, item.uplink, item.labels, item.reason, item.example, list(item.at), list(item.not_at))
         for item in exposed
     ]
     problems = [text for text in (*answers.problems, answers.missing(*PARTS)) if text]
-    return Matrix(sources, destinations, list(cells.values()), exposures, problems)
+    return Matrix(groups, destinations, list(cells.values()), exposures, problems)
 
 
-def _source(origins: OriginClass) -> Source:
+def _origin_group(origins: OriginClass) -> OriginGroup:
     members = [container.name for container in origins.containers]
     if origins.kind == CONTAINER:
-        return Source(origins.kind, listed(members, 1), members)
+        return OriginGroup(origins.kind, listed(members, 1), members)
     if origins.kind == OUTSIDE:
-        return Source(origins.kind, f"outside, by {origins.uplink}")
-    return Source(origins.kind, "host", members)
+        return OriginGroup(origins.kind, f"outside, by {origins.uplink}")
+    return OriginGroup(origins.kind, "host", members)
 
 
 def _destination(targets: TargetClass, key: QuestionKey) -> Destination:
     if targets.kind == BEYOND:
         return Destination(targets.kind, f"machines outside (IPv{targets.family})", "", targets.protocol)
-    target = dict.fromkeys((item.label, item.host_port) for ports in targets.ports.values() for item in ports)
-    members, host_ports = [label for label, dummy in target], [port for dummy, port in target]
+    named = dict.fromkeys((item.label, item.host_port) for ports in targets.ports.values() for item in ports)
+    members, host_ports = [label for label, dummy in named], [port for dummy, port in named]
     if targets.kind == INNER_PORT:
         return Destination(targets.kind, listed(members, 1), _own_address(targets), targets.protocol, members)
     name = f"{listed(members, 1)} (published on {_binding(targets.host_ip, host_ports)})"
@@ -97,10 +97,10 @@ def _destination(targets: TargetClass, key: QuestionKey) -> Destination:
 
 def _own_address(targets: TargetClass) -> str:
     """The address of one container, or which one of all it is."""
-    target = [item for ports in targets.ports.values() for item in ports]
-    if len(target) == 1:
-        return target[0].address
-    several = (item.net for item in target if len(item.namespace.attachments) > 1)
+    members = [item for ports in targets.ports.values() for item in ports]
+    if len(members) == 1:
+        return members[0].address
+    several = (item.net for item in members if len(item.namespace.attachments) > 1)
     nets = dict.fromkeys(net.network.name for net in several if net is not None)
     return f"their own IPv{targets.family} address" + (f" on {listed(list(nets), 1)}" if nets else "")
 
@@ -176,12 +176,12 @@ class _Row:
 def listing_of(matrix: Matrix) -> list[str]:
     """Lines of text, no more than MOST_LINES, the last one counting what was left out."""
     lines: list[str] = []
-    for number, source in enumerate(matrix.sources):
-        cells = [cell for cell in matrix.cells if cell.source == number]
-        if source.kind == OUTSIDE:
+    for number, origin in enumerate(matrix.origins):
+        cells = [cell for cell in matrix.cells if cell.origin == number]
+        if origin.kind == OUTSIDE:
             cells = _of_interest_outside(matrix, cells)
         if cells:
-            lines += [safe(f"from {source.name}"), *(row.text for row in _rows(matrix, cells))]
+            lines += [safe(f"from {origin.name}"), *(row.text for row in _rows(matrix, cells))]
     if len(lines) <= MOST_LINES:
         return lines
     return [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} lines more"]
@@ -250,19 +250,19 @@ def reachability_of(matrix: Matrix, detail: str) -> dict[str, Any]:
     }
     if detail == FULL:
         whole = to_plain(matrix)
-        result.update({name: whole[name] for name in ("sources", "destinations", "cells")})
+        result.update({name: whole[name] for name in ("origins", "destinations", "cells")})
     return result
 
 
 def _summary(matrix: Matrix) -> list[dict[str, Any]]:
-    """For each source and kind of destination, how many classes of ports end in which way."""
+    """For each origin and kind of destination, how many classes of ports end in which way."""
     rows: dict[tuple[int, str, str], dict[str, int]] = {}
     for cell in matrix.cells:
-        row = rows.setdefault((cell.source, matrix.destinations[cell.destination].kind, cell.relation), {})
+        row = rows.setdefault((cell.origin, matrix.destinations[cell.destination].kind, cell.relation), {})
         row[cell.seen] = row.get(cell.seen, 0) + 1
     return [
-        {"source": matrix.sources[source].name, "destination": kind, "relation": relation, "seen": counts}
-        for (source, kind, relation), counts in rows.items()
+        {"origin": matrix.origins[origin].name, "destination": kind, "relation": relation, "seen": counts}
+        for (origin, kind, relation), counts in rows.items()
     ]
 
 

@@ -234,10 +234,10 @@ class Catalogue:
 
     def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
         """Whether a rule is for a container's address, or for a port that is translated to one."""
-        target = set(facts.keys.values())
-        if any(kind == PORT for kind, dummy in target):
-            target |= facts.mentions - facts.conditions
-        return any(net.number in self._singles.get(value, ()) for value in target)
+        mentioned = set(facts.keys.values())
+        if any(kind == PORT for kind, dummy in mentioned):
+            mentioned |= facts.mentions - facts.conditions
+        return any(net.number in self._singles.get(value, ()) for value in mentioned)
 
     def facts(self, reference: Reference) -> RuleFacts:
         """What a reference says."""

@@ -50,13 +50,13 @@ def test_more_containers_and_networks_of_the_same_kind_add_no_cells(layout: int,
     small = matrix(big_host(3, 12, layout=layout, proxy=proxy))
     large = matrix(big_host(9, 90, layout=layout, proxy=proxy))
     assert len(large.cells) == len(small.cells)
-    assert sorted(len(item.members) for item in large.sources) == [0, 0, 90]
+    assert sorted(len(item.members) for item in large.origins) == [0, 0, 90]
 
 
 def test_containers_reach_their_own_network_and_no_other_one() -> None:
     found = matrix(big_host(3, 12))
     (place,) = [index for index, item in enumerate(found.destinations) if item.kind == INNER_PORT]
-    (source,) = [index for index, item in enumerate(found.sources) if item.kind == "container"]
+    (source,) = [index for index, item in enumerate(found.origins) if item.kind == "container"]
     seen = {relation: found.cell(source, place, relation) for relation in (ITSELF, SAME_NETWORK, OTHER_NETWORK)}
     assert {relation: cell and cell.seen for relation, cell in seen.items()} == {
         ITSELF: "answered",
@@ -79,7 +79,7 @@ def test_containers_ask_at_an_address_that_stands_on_the_loopback_device() -> No
         for link in host.links
     ]
     found = matrix(host)
-    at = {found.destinations[cell.destination].at for cell in found.cells if found.sources[cell.source].members}
+    at = {found.destinations[cell.destination].at for cell in found.cells if found.origins[cell.origin].members}
     assert "192.0.2.77" in at
     assert "127.0.0.1" not in at
 
@@ -110,7 +110,7 @@ def test_somebody_else_who_answers_is_named_and_is_no_exposure_of_the_container(
     host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp -j REDIRECT --to-ports 2222"]
     host.listeners.append(Listener("tcp", WILDCARD, 2222, owner="sshd"))
     found = matrix(host)
-    from_outside = [cell for cell in found.cells if found.sources[cell.source].kind == "outside"]
+    from_outside = [cell for cell in found.cells if found.origins[cell.origin].kind == "outside"]
     assert {(cell.seen, cell.instead) for cell in from_outside} == {("answered", "host (sshd)")}
     assert found.exposures == []
     assert any(line.endswith(": host (sshd) answers instead") for line in listing_of(found))
@@ -120,7 +120,7 @@ def test_a_container_with_a_rule_of_its_own_is_in_no_class_with_others() -> None
     host = big_host(2, 10)
     address = host.containers[3].endpoints[0].address
     host.own_rules["filter", "DOCKER-USER"] = [f"-s {address}/32 -j DROP"]
-    found = [item.members for item in matrix(host).sources if item.kind == "container"]
+    found = [item.members for item in matrix(host).origins if item.kind == "container"]
     assert ["app3"] in found
     assert sorted(map(len, found)) == [1, 9]
 
@@ -213,11 +213,11 @@ def test_of_too_many_questions_those_of_containers_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = matrix(big_host(2, 4))
-    target = sum(cell.source < 2 for cell in whole.cells)
-    monkeypatch.setattr(questions, "MOST_QUESTIONS", target)
+    expected = sum(cell.origin < 2 for cell in whole.cells)
+    monkeypatch.setattr(questions, "MOST_QUESTIONS", expected)
     part = matrix(big_host(2, 4))
-    assert {part.sources[cell.source].kind for cell in part.cells} == {"outside", "host"}
-    assert len(part.cells) == target
+    assert {part.origins[cell.origin].kind for cell in part.cells} == {"outside", "host"}
+    assert len(part.cells) == expected
     (problem,) = part.problems
     assert problem.startswith("not all packets from containers to machines outside and from containers to ports were ")
 

@@ -10,7 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Cell,
     Destination,
     Matrix,
-    Source,
+    OriginGroup,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
@@ -42,12 +42,12 @@ def test_addresses_at_which_the_same_is_seen_share_a_line() -> None:
 
 def test_every_source_and_every_ending_is_in_it() -> None:
     lines = listing_of(FOUND)
-    assert [line for line in lines if not line.startswith(" ")] == [f"from {item.name}" for item in FOUND.sources]
-    for number, source in enumerate(FOUND.sources):
+    assert [line for line in lines if not line.startswith(" ")] == [f"from {item.name}" for item in FOUND.origins]
+    for number, source in enumerate(FOUND.origins):
         start = lines.index(f"from {source.name}") + 1
         end = next((place for place in range(start, len(lines)) if lines[place].startswith("from ")), len(lines))
         told = {line[2:13].strip() for line in lines[start:end]}
-        assert told == {cell.seen for cell in FOUND.cells if cell.source == number}
+        assert told == {cell.seen for cell in FOUND.cells if cell.origin == number}
 
 
 def cell(destination: int, seen: str, reason: str = "") -> Cell:
@@ -59,7 +59,7 @@ def port(name: str, at: str, kind: str = PUBLISHED) -> Destination:
 
 
 def listed(destinations: list[Destination], cells: list[Cell], kind: str = "host") -> list[str]:
-    return listing_of(Matrix([Source(kind, "somebody")], destinations, cells))[1:]
+    return listing_of(Matrix([OriginGroup(kind, "somebody")], destinations, cells))[1:]
 
 
 def test_ports_that_end_alike_share_a_line() -> None:
@@ -95,7 +95,7 @@ def test_what_machines_outside_see_at_loopback_addresses_is_told_where_it_is_a_l
 def test_hostile_names_and_reasons_stay_on_their_line(text: str) -> None:
     cells = [replace(cell, reason=text, seen="timed out") for cell in FOUND.cells]
     hostile = Matrix(
-        [replace(item, name=text) for item in FOUND.sources],
+        [replace(item, name=text) for item in FOUND.origins],
         [replace(item, name=text) for item in FOUND.destinations],
         cells,
     )
@@ -107,6 +107,6 @@ def test_hostile_names_and_reasons_stay_on_their_line(text: str) -> None:
 def test_endless_matrices_are_cut_and_the_rest_is_counted() -> None:
     destinations = [port(f"port {number}", f"192.0.2.{number}") for number in range(500)]
     cells = [cell(number, "answered") for number in range(500)]
-    lines = listing_of(Matrix(FOUND.sources[:1], destinations, cells))
+    lines = listing_of(Matrix(FOUND.origins[:1], destinations, cells))
     assert len(lines) == MOST_LINES
     assert lines[-1] == "... and 302 lines more"
