@@ -6,7 +6,8 @@
 
 """What an engine does and has by its release: the table to ask instead of comparing versions in several places.
 
-Keys of daemon.json have one of their own (daemon_key_table). Each column names where the fact is from: moby at the tag
+What many ask has a column, what one place asks a line of its own below. Keys of daemon.json have a table of their own
+(daemon_key_table). Each column names where the fact is from: moby at the tag
 of the release that brought it (daemon/libnetwork/drivers/bridge, cmd/dockerd, daemon/config), or a real host.
 """
 
@@ -55,6 +56,40 @@ _TABLE = (
     Capabilities((28, 0, 1), FORWARD_CHAIN, True, True, True),
     Capabilities((29, 0, 0), INTERNAL_CHAIN, True, True, True),
 )
+
+
+Release = tuple[int, int]
+
+REHEARSES_CONFIGURATION: Release = (23, 0)
+"""dockerd --validate."""
+KEEPS_AUTO_REMOVE: Release = (25, 0)
+"""Before, a start removes containers with --rm that live-restore kept (moby #46308; seen on 20.10.24)."""
+FORGETS_MAC: Release = (25, 0)
+"""A MAC address is taken only when a container is created."""
+GATEWAY_MODES: dict[str, Release] = {"nat": (0, 0), "routed": (27, 0), "nat-unprotected": (28, 0), "isolated": (28, 0)}
+"""What brought each gateway mode to both families; nat is what older engines do anyway, without an option for it."""
+HAS_GATEWAY_MODES: Release = (27, 0)
+IPV6_POOLS: Release = (27, 0)
+"""The engine has IPv6 pools of its own (unique local addresses)."""
+NEEDS_BRIDGE_NETFILTER: Release = (27, 4)
+"""dockerd does not start without docker-proxy where br_netfilter is missing (moby #48676)."""
+LOWEST_FREE_NAME: Release = (28, 0)
+"""The lowest number that is free names a link inside a container; before, it counts on."""
+PROXY_KEEPS_ADDRESS: Release = (28, 0)
+"""docker-proxy answers datagrams from the address that was asked (udp_proxy_linux.go)."""
+TRUSTED_INTERFACES: Release = (28, 2)
+CROSSES_NETWORKS: Release = (29, 0)
+"""One bridge network reaches what another one publishes without docker-proxy (moby #49981)."""
+
+
+def has(engine: Optional[Engine], since: Release) -> bool:
+    """Whether an engine is of the release that brought something, or of a later one; not where none is known."""
+    return engine is not None and reaches(engine.release, since)
+
+
+def reaches(release: Release, since: Release) -> bool:
+    """The same of a release."""
+    return release >= since
 
 
 def capabilities_of(engine: Optional[Engine]) -> Capabilities:

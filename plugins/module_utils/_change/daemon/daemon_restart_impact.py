@@ -25,21 +25,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    CROSSES_NETWORKS,
+    KEEPS_AUTO_REMOVE,
+    NEEDS_BRIDGE_NETFILTER,
+    NFTABLES,
+    has,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY, proxy_default
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
 
-# Before this release a start removes containers with --rm that live-restore kept (moby #46308; seen on 20.10.24).
-KEEPS_AUTO_REMOVE = (25, 0)
 # Where dockerd keeps, and looks for, what it knows of its containers.
 MOVES_STATE = frozenset(
     {"containerd", "containerd-namespace", "data-root", "exec-root", "graph", "storage-driver", "userns-remap"}
 )
-# From this release on dockerd does not start without docker-proxy where br_netfilter is missing (moby #48676).
-NEEDS_BRIDGE_NETFILTER = (27, 4)
-# From this release on one bridge network reaches what another one publishes without docker-proxy (moby #49981).
-CROSSES_NETWORKS = (29, 0)
 BACKEND = "firewall-backend"
 
 
@@ -151,7 +151,7 @@ def _fate(container: Container) -> str:
 
 
 def _removes_kept(snapshot: HostSnapshot) -> bool:
-    return snapshot.engine is None or snapshot.engine.release < KEEPS_AUTO_REMOVE
+    return not has(snapshot.engine, KEEPS_AUTO_REMOVE)
 
 
 def _kills_shims(snapshot: HostSnapshot, traits: ServiceTraits) -> bool:
@@ -186,7 +186,7 @@ def refuse_impossible(snapshot: HostSnapshot, *, bridge_netfilter: bool) -> None
     bridge_netfilter: whether the kernel has the module, loaded or to be loaded.
     """
     engine = snapshot.engine
-    if engine is not None and engine.release >= NEEDS_BRIDGE_NETFILTER and not bridge_netfilter:
+    if engine is not None and has(engine, NEEDS_BRIDGE_NETFILTER) and not bridge_netfilter:
         raise Refusal(
             f"docker-proxy was not switched off: Docker Engine {engine.version} does not start without it on a kernel "
             "without br_netfilter, and this one has no such module (in a container, load it on the machine below)"
@@ -212,7 +212,7 @@ def proxy_warnings(snapshot: HostSnapshot, kept: list[Container], *, enabled: bo
 
 def _other_networks(snapshot: HostSnapshot) -> Iterator[Disruption]:
     """Publishers that a container of another bridge network may reach by an address of the host, and then does not."""
-    if snapshot.engine is not None and snapshot.engine.release >= CROSSES_NETWORKS:
+    if has(snapshot.engine, CROSSES_NETWORKS):
         return
     joined: dict[str, set[str]] = {}
     for item in attachments(snapshot):
@@ -245,7 +245,7 @@ def _turned_off(snapshot: HostSnapshot) -> Iterator[str]:
             "without docker-proxy, containers of a network that forbids traffic between its containers reach each "
             f"other's published ports no more: {', '.join(sorted(closed & publishing))}"
         )
-    old = snapshot.engine is not None and snapshot.engine.release < NEEDS_BRIDGE_NETFILTER
+    old = snapshot.engine is not None and not has(snapshot.engine, NEEDS_BRIDGE_NETFILTER)
     if old and snapshot.sysctls.get("net.bridge.bridge-nf-call-iptables") == "0":
         yield (
             "net.bridge.bridge-nf-call-iptables is 0: without docker-proxy, containers of one network reach each "

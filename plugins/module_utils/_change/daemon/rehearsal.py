@@ -21,9 +21,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
     run_command,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    REHEARSES_CONFIGURATION,
+    reaches,
+)
 
-# The first release with dockerd --validate.
-FIRST_RELEASE = (23, 0)
 _REMAP = "userns-remap"
 _ROOT = 0
 _BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -33,7 +35,7 @@ _MOST_LINKS = 40
 
 def is_rehearsed(text: str, release: tuple[int, int]) -> bool:
     """Whether an engine of that release can be asked about text at all."""
-    return release >= FIRST_RELEASE and not is_blank(text)
+    return reaches(release, REHEARSES_CONFIGURATION) and not is_blank(text)
 
 
 def obstacle_to_rehearsal(unit: list[str]) -> str:

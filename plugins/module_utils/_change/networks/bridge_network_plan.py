@@ -49,7 +49,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    GATEWAY_MODES,
+    HAS_GATEWAY_MODES,
+    IPV6_POOLS,
+    TRUSTED_INTERFACES,
+    capabilities_of,
+    has,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -64,12 +71,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
-# The release that brought each gateway mode to both families; nat is what older engines do anyway.
-_MODE_SINCE = {"nat": (0, 0), "routed": (27, 0), "nat-unprotected": (28, 0), "isolated": (28, 0)}
-_MODES_SINCE = (27, 0)
-_TRUSTED_SINCE = (28, 2)
-# From here on the engine has IPv6 pools of its own (unique local addresses).
-_IPV6_POOLS_SINCE = (27, 0)
 _ADVERTISED = 9  # RTPROT_RA, linux/rtnetlink.h
 CREATED = "created"
 RECREATED = "recreated"
@@ -453,17 +454,17 @@ def check_list(requests: list[NetworkRequest]) -> None:
 def _check_engine(request: NetworkRequest, engine: Engine) -> None:
     """Refuse what came with a later engine."""
     for version, mode in request.gateway_modes.items():
-        if engine.release < _MODE_SINCE[mode]:
-            raise _too_old(f"{request.place}.gateway_mode_ipv{version}", mode, _MODE_SINCE[mode], engine)
-    if request.trusted_interfaces and engine.release < _TRUSTED_SINCE:
+        if not has(engine, GATEWAY_MODES[mode]):
+            raise _too_old(f"{request.place}.gateway_mode_ipv{version}", mode, GATEWAY_MODES[mode], engine)
+    if request.trusted_interfaces and not has(engine, TRUSTED_INTERFACES):
         raise _too_old(
-            f"{request.place}.trusted_interfaces", ", ".join(request.trusted_interfaces), _TRUSTED_SINCE, engine
+            f"{request.place}.trusted_interfaces", ", ".join(request.trusted_interfaces), TRUSTED_INTERFACES, engine
         )
 
 
 def _for_engine(request: NetworkRequest, engine: Engine) -> NetworkRequest:
     """The request without what an older engine does in any case and has no option for."""
-    if engine.release >= _MODES_SINCE:
+    if has(engine, HAS_GATEWAY_MODES):
         return request
     # _check_engine() has let nothing but nat through.
     return NetworkRequest(**{**vars(request), "gateway_modes": {}})
@@ -473,7 +474,7 @@ def _check_new(
     request: NetworkRequest, body: dict[str, Any], snapshot: HostSnapshot, engine: Engine, *, bridge_netfilter: bool
 ) -> None:
     """Refuse a network that would be made (with body) and not work, or whose making would hurt the host."""
-    if body.get("EnableIPv6") and not _has_ipv6_subnet(body) and engine.release < _IPV6_POOLS_SINCE:
+    if body.get("EnableIPv6") and not _has_ipv6_subnet(body) and not has(engine, IPV6_POOLS):
         raise Refusal(
             f"nothing was changed: {request.place}.ipv6: Docker Engine {engine.version} has no IPv6 pools of its own, "
             "as 27.0 and later have; name an IPv6 subnet in subnets, or an IPv6 base in pools"

@@ -34,13 +34,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    FORGETS_MAC,
+    LOWEST_FREE_NAME,
+    reaches,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-LOWEST_FREE_NAME = (28, 0)
-"""From this engine on the lowest number that is free names a link inside a container; before, it counts on."""
-# From 25 on the engine takes a MAC address only when a container is created.
-_FORGETS_MAC = (25, 0)
 # Sysctls of one interface: they are set when a container starts, and go with the interface.
 _OF_INTERFACE = re.compile(r"^net[./]ipv[46][./](?:conf|neigh)[./](?!(?:all|default)[./])([^./]+)[./]")
 # What people type of an id is hardly ever shorter, and what is shorter may be a name.
@@ -203,7 +204,7 @@ def _rank(interface: str) -> tuple[str, int]:
 
 def _later(item: Affected, host: RecreationContext) -> list[EndpointState] | None:
     """The container's other endpoints to reconnect after this one, to keep the order; None where that cannot be."""
-    if host.release >= LOWEST_FREE_NAME or not item.endpoint.runs:
+    if reaches(host.release, LOWEST_FREE_NAME) or not item.endpoint.runs:
         return []
     if not item.siblings:
         return []
@@ -423,7 +424,7 @@ def _feels(item: Affected, own: list[EndpointState], disordered: set[str], relea
     found = [f"is cut off from network {networks} for a moment and runs on; what it talks to there may notice"]
     for new in own:
         found += _addresses(item, new)
-    if release < LOWEST_FREE_NAME and endpoint.interface:
+    if not reaches(release, LOWEST_FREE_NAME) and endpoint.interface:
         names = ", ".join(new.interface for new in own if new.interface)
         found.append(
             f"its {names} goes by a higher number from then on, until it is next started (this engine counts on)"
@@ -481,7 +482,7 @@ def _host_ports(bindings: list[dict[str, Any]] | None) -> set[str]:
 def _loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
     configured = (item.data.get("Config") or {}).get("MacAddress") or ""
     mode = item.host_config.get("NetworkMode") or ""
-    if release < _FORGETS_MAC or not configured or mode != item.endpoint.network:
+    if not reaches(release, FORGETS_MAC) or not configured or mode != item.endpoint.network:
         return []
     until = " when it is next started" if item.runs else ""
     return [

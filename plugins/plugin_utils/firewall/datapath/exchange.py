@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Callable, Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import PROXY_KEEPS_ADDRESS, has
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, HOST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -361,8 +362,6 @@ def _is_known(conversation: Conversation, flight: Flight, device: str) -> bool:
 
 
 ROOT = 0
-# From this engine on it answers datagrams from the address that was asked (udp_proxy_linux.go).
-_KEEPS_ADDRESS = (28, 0)
 
 Dial = Callable[[Branch], list[Ending]]
 
@@ -375,7 +374,7 @@ def proxied(
     reply = conversation.reply_path.answer_to(result)
     reply.skuid = reply.skgid = ROOT
     if conversation.protocol == "udp":
-        if conversation.view.snapshot.engine is None or conversation.view.snapshot.engine.release < _KEEPS_ADDRESS:
+        if not has(conversation.view.snapshot.engine, PROXY_KEEPS_ADDRESS):
             if result.stack is None:
                 raise AssertionError("only what came to a stack can be answered by one")
             reply.saddr = datagram_source(result.stack, listener, reply)
