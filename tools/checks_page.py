@@ -70,7 +70,7 @@ def _section(check: Check) -> str:
 
 
 def _modules(check: Check) -> str:
-    return ", ".join(f"`{name}`" for name in check.remediated_by) or "a human"
+    return ", ".join(f"`{name}`" for name in check.remediated_by) or "decide by hand"
 
 
 def _cis(numbers: dict[str, str]) -> str:

@@ -22,7 +22,7 @@ attributes:
       - Returns what differs, before and after, when in diff mode.
   idempotent:
     description:
-      - A second run with the same options, on a host that nobody changed in between, reports no change.
+      - A second run with the same options, on a host that no one changed in between, reports no change.
   platform:
     description:
       - The operating systems that this works on.

@@ -16,7 +16,7 @@ description:
     between, into lines of text. A table says what was wrong and what became of it, then follows what was done and what
     was refused, and the last line sums up.
   - Characters that a terminal would act on (control characters, bidirectional overrides, zero-width characters) are
-    shown as escapes, whoever chose the names on the host.
+    shown as escapes, no matter who chose the names on the host.
 options:
   _input:
     description: The findings before.
@@ -34,7 +34,7 @@ options:
     type: dict
     default: {}
   waiting:
-    description: Checks whose repair nobody asked for, as P(dockernet.baseline.repair_plan#filter) returns them.
+    description: Checks whose repair no one asked for, as P(dockernet.baseline.repair_plan#filter) returns them.
     type: dict
     default: {}
   check_mode:

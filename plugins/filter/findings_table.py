@@ -13,9 +13,9 @@ version_added: 1.0.0
 short_description: Lay out the findings of an audit for a person to read
 description:
   - Turns the findings that M(dockernet.baseline.docker_netcheck) returns into lines of text, a line a finding, grouped
-    by severity, then what was waived, what could not be judged, what mends it, and a line that counts all outcomes.
+    by severity, then what was waived, what could not be judged, what repairs it, and a line that counts all outcomes.
   - Characters that a terminal would act on (control characters, bidirectional overrides, zero-width characters) are
-    shown as escapes, whoever chose the names on the host.
+    shown as escapes, no matter who chose the names on the host.
 options:
   _input:
     description: The findings.

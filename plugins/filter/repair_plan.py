@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: repair_plan
 author: dockernet.baseline contributors (@dockernet)
 version_added: 1.0.0
-short_description: The modules that mend what an audit found
+short_description: The modules that repair what an audit found
 description:
-  - Takes the findings of M(dockernet.baseline.docker_netcheck) and returns which modules of this collection mend what
+  - Takes the findings of M(dockernet.baseline.docker_netcheck) and returns which modules of this collection repair what
     failed, each once, with the options of all findings that name it taken together.
   - Waived findings are left alone. All keys of C(daemon.json) go to M(dockernet.baseline.daemon_config), those of
     docker-proxy among them, so that one restart will do.
@@ -53,7 +53,7 @@ options:
     default: [ipv4, ipv6]
   also:
     description:
-      - Checks to repair besides, of V(daemon.pending), V(firewall.disabled) and V(network.ipv6-unfiltered). What mends
+      - Checks to repair besides, of V(daemon.pending), V(firewall.disabled) and V(network.ipv6-unfiltered). To repair
         them brings into force what somebody may have held back on purpose.
       - Or V(network.icc), which the profiles V(cis) and V(strict) repair by themselves.
     type: list
@@ -76,7 +76,7 @@ EXAMPLES = r"""
   dockernet.baseline.docker_netcheck:
   register: audit
 
-- name: Show what would mend the host
+- name: Show what would repair the host
   ansible.builtin.debug:
     msg: "{{ audit.findings | dockernet.baseline.repair_plan(proxy_in_force=audit.facts.proxy.in_force) }}"
 """

@@ -98,7 +98,7 @@ options:
         description:
           - JMESPath over the C(resource) of the finding; the waiver covers those of which it is true. Without it, it
             covers all.
-          - Whoever may start a container sets its C(labels) and its C(image). Choose by C(name), C(networks) or
+          - Anyone who may start a container sets its C(labels) and its C(image). Choose by C(name), C(networks) or
             C(published), and by O(waivers[].hosts), where others start containers; see O(refuse_waivers_by).
           - It takes the Python library C(jmespath) on the controller.
         type: str
@@ -163,7 +163,7 @@ options:
     choices: [save, audit]
   snapshot_path:
     description:
-      - A file on the host with all that is read of it, as JSON that nobody but the user who runs this can read. Its
+      - A file on the host with all that is read of it, as JSON that no one but the user who runs this can read. Its
         directory must exist. What stands there already is replaced, with its owner and mode.
       - Passwords in proxy addresses and the like are masked in it.
     type: path
@@ -347,8 +347,8 @@ findings:
           elements: str
         labels:
           description:
-            - Of the container or network, with C(name) and C(value) each. Whoever starts a container chooses the names,
-              so they are no keys here; O(waivers[].selector) has them as C(labels.NAME) all the same.
+            - Of the container or network, with C(name) and C(value) each. The one who starts a container chooses the
+              names, so they are no keys here; O(waivers[].selector) has them as C(labels.NAME) all the same.
           type: list
           elements: dict
           sample: [{"name": "team", "value": "shop"}]
@@ -372,7 +372,7 @@ findings:
       description: What it means for those who use the host; empty when nothing is wrong.
       type: str
     remediation:
-      description: How it is mended; null when there is nothing to mend.
+      description: How it is repaired; null when there is nothing to repair.
       type: dict
       contains:
         text:

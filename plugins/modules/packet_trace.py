@@ -172,11 +172,11 @@ path:
       description: Index of the hop that decided, null where none did.
       type: int
     answered_by:
-      description: Who answers, empty if nobody does.
+      description: Who answers, empty if no one does.
       type: str
       sample: container web
     responder:
-      description: The same for programs, null if nobody answers.
+      description: The same for programs, null if no one answers.
       type: dict
       contains:
         kind:

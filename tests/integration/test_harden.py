@@ -133,8 +133,8 @@ def test_forwarding_that_dockerd_sees_to_is_left_to_it(fresh_host: Host, lab: La
     assert host.run("iptables -S FORWARD").out.startswith("-P FORWARD DROP")
     # What somebody turns off is turned on again, and no more than that.
     host.set_sysctl("net.ipv4.ip_forward", "0")
-    mended = changes(harden(lab, host))["ip_forward"]
-    assert mended["actions"] == ["set net.ipv4.ip_forward from 0 to 1"]
+    repaired = changes(harden(lab, host))["ip_forward"]
+    assert repaired["actions"] == ["set net.ipv4.ip_forward from 0 to 1"]
     assert host.run("find /etc/sysctl.d /etc/systemd/system | sort").out == written
 
 
@@ -402,7 +402,7 @@ def test_a_missing_library_is_none_to_the_audit_and_installed_by_the_playbook(
     seen = run(lab, host, AUDIT)
     assert seen.rc == 0, seen.out
     assert {name for name, item in audits(seen)[0]["sources"].items() if not item["read"]} == set()
-    # What is broken is mended without the library, as long as nothing about a link is.
+    # What is broken is repaired without the library, as long as nothing about a link is.
     host.set_sysctl("net.ipv4.conf.docker0.forwarding", "0")
     hardened = harden(lab, host)
     assert "ip_forward" in changes(hardened)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a finding names as its remediation mends it: the module is run with just these arguments."""
+"""What a finding names as its remediation repairs it: the module is run with just these arguments."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_remediations_that_are_named_mend_what_failed(fresh_host: Host) -> N
         step(host)
     # With nftables it is for people to close, and no module is named.
     theirs = {"forwarding.open-router"} if uses_nftables(host) else set()
-    mends(host, [check for check in MENDED if check not in theirs])
+    repairs(host, [check for check in MENDED if check not in theirs])
     left = failing(host, MENDED)
     assert {item.check for item in left} == theirs
     assert remediations(left) == []
@@ -62,7 +62,7 @@ def test_what_waits_for_dockerd_is_brought_into_force(fresh_host: Host) -> None:
     pools = [{"base": "10.200.0.0/16", "size": 24}]
     configure(fresh_host, labels=["site=lab"], default_address_pools=pools)
     daemon.other_flags_at_the_next_start(fresh_host)
-    mends(fresh_host, ("daemon.pending",))
+    repairs(fresh_host, ("daemon.pending",))
 
 
 @pytest.mark.kinds("debian11", "debian13-docker28")
@@ -73,10 +73,10 @@ def test_what_dockerd_is_told_mends_its_networks(fresh_host: Host) -> None:
     fresh_host.restart_docker()
     network.without_ipv6_rules(fresh_host)
     fresh_host.deploy(Scenario([DUAL]))
-    mends(fresh_host, ("network.icc", "network.ipv6-unfiltered"))
+    repairs(fresh_host, ("network.icc", "network.ipv6-unfiltered"))
 
 
-def mends(host: Host, checks: Sequence[str]) -> None:
+def repairs(host: Host, checks: Sequence[str]) -> None:
     """All of these checks fail on the host, and pass once their remediations were run."""
     before = failing(host, checks)
     assert {item.check for item in before} == set(checks), shown(before)

@@ -1,4 +1,4 @@
-"""Named ways to break a host. Host.reset() mends all of them."""
+"""Named ways to break a host. Host.reset() repairs all of them."""
 
 from __future__ import annotations
 

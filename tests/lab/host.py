@@ -139,7 +139,7 @@ class Host(Vantage):
         scenario.deploy(self, wanted)
 
     def break_(self, name: str) -> None:
-        """Break the host in the named way (`python -m tests.lab breaks` lists them); reset() mends it."""
+        """Break the host in the named way (`python -m tests.lab breaks` lists them); reset() repairs it."""
         breaks.apply(self, name)
 
     def journal(self, unit: str = "docker.service", lines: int = 30) -> str:

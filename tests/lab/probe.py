@@ -4,7 +4,7 @@ Reads a JSON list of [protocol, address, port, seconds] from standard input, tri
 of [outcome, detail, body] in the same order. Outcomes:
 
     answered     bytes came back
-    refused      a reset, or an ICMP port unreachable: nobody listens there
+    refused      a reset, or an ICMP port unreachable: nothing listens there
     closed       the connection was made, then ended without a byte (docker-proxy before a dead server)
     timed out    nothing came back in time
     unreachable  no route, or an ICMP error, or the local firewall refused to send

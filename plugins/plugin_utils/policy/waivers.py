@@ -300,7 +300,7 @@ def apply_waivers(
             for number in numbers:
                 covered.setdefault(number, waiver.decision)
         if state == REFUSED:
-            problem = f"it chooses by {' and '.join(waiver.refused)}, which whoever starts a container sets"
+            problem = f"it chooses by {' and '.join(waiver.refused)}, which anyone who starts a container sets"
         uses.append(
             WaiverUse(
                 waiver.check,

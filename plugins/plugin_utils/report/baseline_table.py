@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Before and after a hardening run: what was wrong, what became of it, and what is left to a human."""
+"""Before and after a hardening run: what was wrong, what became of it, and what is left to decide by hand."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Run:
     """By the short name of the module."""
     check_mode: bool = False
     waiting: Mapping[str, str] = field(default_factory=dict)
-    """Checks whose repair nobody asked for, with the variable that does."""
+    """Checks whose repair no one asked for, with the variable that does."""
 
     @property
     def last(self) -> Sequence[Finding]:
@@ -93,7 +93,7 @@ class Run:
 # What became of a row.
 REPAIRED = "repaired"
 NOT_DONE = "not done"
-HUMAN = "for a human"
+BY_HAND = "to decide by hand"
 NOTE = "to note"
 NOT_JUDGED = "unknown"
 
@@ -212,9 +212,9 @@ def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
     if is_note(finding):
         return NOTE, finding.summary
     if finding.check in run.waiting:
-        return HUMAN, f"waits for {run.waiting[finding.check]}"
+        return BY_HAND, f"waits for {run.waiting[finding.check]}"
     if repair is None or repair.outcome == NOT_RUN:
-        return HUMAN, "for a human, see below"
+        return BY_HAND, "decide by hand, see below"
     reasons = {
         CHANGED: f"{repair.module} made changes that did not repair it",
         UNCHANGED: f"not done: {repair.module} found nothing to change",
@@ -283,17 +283,17 @@ def _actions(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
         ("Would be done:" if run.check_mode else "Done:", done),
         ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
         ("Could not be judged:", not_judged(sorted(run.last, key=rank))),
-        ("For a human:", _for_humans(rows)),
+        ("To decide by hand:", _by_hand(rows)),
         ("Waived, and left as it is:", _waived(run.last)),
         ("To know:", warned),
     ]
 
 
-def _for_humans(rows: Iterable[Row]) -> list[str]:
+def _by_hand(rows: Iterable[Row]) -> list[str]:
     """What no module repairs: what is so, and what to do; said once where that is the same for several resources."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        if row.verdict == HUMAN:
+        if row.verdict == BY_HAND:
             advice = row.finding.remediation.text if row.finding.remediation else ""
             groups.setdefault((row.finding.check, advice), []).append(row.finding.summary)
     return [f"{check}: {_listed(summaries, '; ')}. {advice}".strip() for (check, advice), summaries in groups.items()]
@@ -328,7 +328,7 @@ def _summary(run: Run, rows: Sequence[Row]) -> str:
     parts = [
         f"{count[REPAIRED]} {would}repaired",
         f"{count[NOT_DONE]} not done",
-        f"{count[HUMAN]} for a human",
+        f"{count[BY_HAND]} to decide by hand",
         f"{count[NOT_JUDGED]} unknown",
         f"{count[NOTE]} to note",
         *([f"{waived} waived"] if waived else []),

@@ -50,7 +50,7 @@ class LostRemediationError(ValueError):
 
 @dataclass(frozen=True)
 class HardeningChoices:
-    """What whoever hardens the host has to say about it."""
+    """What is said about it for hardening the host."""
 
     userland_proxy: str = KEEP
     live_restore: bool = False
@@ -182,7 +182,7 @@ def _proxy_state(
 ) -> Optional[str]:
     """What docker-proxy is to become; None where nothing about it is repaired.
 
-    Where either state will do, only what does not switch docker-proxy is repaired; a switch that waits is for a human.
+    Where either state will do, only what does not switch docker-proxy is repaired; one that waits is decided by hand.
     """
     states = {option.get("state") for option in options}
     if choices.userland_proxy != KEEP:

@@ -6,8 +6,9 @@
 
 """Plain text for terminals: hostile characters made harmless, lines no wider than asked for.
 
-Names, labels and file contents of a host are chosen by whoever may start a container there. Printed as they are, they
-could move the cursor, recolour a verdict or, by bidirectional overrides (Unicode annex 9), show words in another order.
+Names, labels and file contents of a host are chosen by anyone who may start a container there. Printed as they are,
+they could move the cursor, recolour a verdict or, by bidirectional overrides (Unicode annex 9), show words in another
+order.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ def test_waivers_by_what_starters_of_containers_set_can_be_refused(selector: str
     assert (uses[0].state == "refused") == bool(refused)
     if refused:
         assert not [item for item in result if item.waiver]
-        assert uses[0].problem == f"it chooses by {refused}, which whoever starts a container sets"
+        assert uses[0].problem == f"it chooses by {refused}, which anyone who starts a container sets"
 
 
 def test_a_refused_waiver_does_not_hide_one_that_is_bound_to_the_host() -> None:

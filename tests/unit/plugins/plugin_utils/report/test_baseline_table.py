@@ -1,4 +1,4 @@
-"""The table before and after tells apart what was repaired, refused, failed, left to a human, and only would be."""
+"""The table before and after tells apart what was repaired, refused, failed, left to decide, and only would be."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_repair_shows_before_and_after() -> None:
     lines = baseline_table(Run([finding("fail")], [finding("pass", remediation=None)], done), 120)
     assert " ".join(rows(lines)[0].split()) == "hairpin.missing high container web FAIL pass repaired by bridge_hairpin"
     assert "* bridge_hairpin: turned hairpin on for veth1" in lines
-    assert lines[-1] == "1 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
+    assert lines[-1] == "1 repaired, 0 not done, 0 to decide by hand, 0 unknown, 0 to note, 1 pass."
 
 
 def test_check_mode_says_would() -> None:
@@ -50,7 +50,7 @@ def test_check_mode_says_would() -> None:
     lines = baseline_table(Run([finding("fail")], None, done, check_mode=True), 120)
     assert "would pass  would be repaired by bridge_hairpin" in rows(lines)[0]
     assert "Would be done:" in lines
-    assert lines[-1] == "1 would be repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 0 pass."
+    assert lines[-1] == "1 would be repaired, 0 not done, 0 to decide by hand, 0 unknown, 0 to note, 0 pass."
 
 
 @pytest.mark.parametrize("hairpin", [{"changed": False}, {"skipped": True}])
@@ -72,7 +72,7 @@ def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
     for check_mode in (True, False):
         lines = baseline_table(Run(before, None, done, check_mode, waiting), 140)
         assert "waits for harden_live_restore: enable" in rows(lines)[0]
-        assert "1 for a human" in lines[-1]
+        assert "1 to decide by hand" in lines[-1]
 
 
 def test_what_is_waived_is_named_apart_and_counted() -> None:
@@ -84,7 +84,7 @@ def test_what_is_waived_is_named_apart_and_counted() -> None:
     assert rows(lines) == []
     where = lines.index("Waived, and left as it is:")
     assert lines[where + 1] == "* hairpin.missing, until 2099-12-31 by netops: known (container web, container db)"
-    assert lines[-1] == "0 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 2 waived, 0 pass."
+    assert lines[-1] == "0 repaired, 0 not done, 0 to decide by hand, 0 unknown, 0 to note, 2 waived, 0 pass."
 
 
 def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
@@ -131,7 +131,7 @@ def test_a_failure_is_no_refusal() -> None:
     [
         ({"changed": False}, "not done: bridge_hairpin found nothing to change"),
         ({"changed": True}, "bridge_hairpin made changes that did not repair it"),
-        ({"skipped": True, "changed": False}, "for a human, see below"),
+        ({"skipped": True, "changed": False}, "decide by hand, see below"),
     ],
 )
 def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words: str) -> None:
@@ -143,9 +143,9 @@ def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words
 def test_what_no_module_repairs_is_for_a_human() -> None:
     before = [finding("fail", "mode.host", remediation=Remediation("Decide whether it needs the host's network."))]
     lines = baseline_table(Run(before, None, {}), 140)
-    assert "for a human, see below" in rows(lines)[0]
+    assert "decide by hand, see below" in rows(lines)[0]
     assert "* mode.host: web: fail. Decide whether it needs the host's network." in lines
-    assert lines[-1].startswith("0 repaired, 0 not done, 1 for a human")
+    assert lines[-1].startswith("0 repaired, 0 not done, 1 to decide by hand")
 
 
 def test_what_could_not_be_judged_says_why() -> None:
@@ -158,7 +158,7 @@ def test_what_could_not_be_judged_says_why() -> None:
 def test_a_repair_that_cannot_be_proved_is_unknown() -> None:
     done = repairs(bridge_hairpin={"changed": True})
     lines = baseline_table(Run([finding("fail")], [finding("unknown")], done), 120)
-    assert lines[-1].startswith("0 repaired, 0 not done, 0 for a human, 1 unknown")
+    assert lines[-1].startswith("0 repaired, 0 not done, 0 to decide by hand, 1 unknown")
 
 
 def host(outcome: str) -> Finding:
@@ -227,7 +227,7 @@ def test_resources_with_the_same_fate_share_a_row() -> None:
 
 def test_a_good_host_takes_one_line() -> None:
     assert baseline_table(Run([finding("pass")], None, {}), 120) == [
-        "0 repaired, 0 not done, 0 for a human, 0 unknown, 0 to note, 1 pass."
+        "0 repaired, 0 not done, 0 to decide by hand, 0 unknown, 0 to note, 1 pass."
     ]
 
 
@@ -256,4 +256,4 @@ def test_what_is_only_information_is_a_note() -> None:
     note = Finding("proxy.memory", "fail", "info", Resource("daemon", "dockerd"), "2 processes, 3 MiB in all")
     lines = baseline_table(Run([note], None, {}), 120)
     assert " ".join(rows(lines)[0].split()) == "proxy.memory info daemon dockerd note note 2 processes, 3 MiB in all"
-    assert lines[-1] == "0 repaired, 0 not done, 0 for a human, 0 unknown, 1 to note, 0 pass."
+    assert lines[-1] == "0 repaired, 0 not done, 0 to decide by hand, 0 unknown, 1 to note, 0 pass."

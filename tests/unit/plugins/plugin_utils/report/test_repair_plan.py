@@ -1,4 +1,4 @@
-"""Which modules mend what failed: each once, and nothing that nobody asked for."""
+"""Which modules repair what failed: each once, and nothing that no one asked for."""
 
 from __future__ import annotations
 
