@@ -110,9 +110,6 @@ BREAKS: dict[str, Break] = {
     ],
     "port of db attached to another bridge": _port("db", "ip link set PORT master front0"),
     "mtu of eth0 too small for nothing": _sh("ip link set eth0 mtu 1200"),
-    "wrong neighbour entry for db": lambda host: host.run(
-        f"ip neigh replace {host.container('db').address('back')} lladdr 02:00:00:00:00:01 dev back0 nud permanent"
-    ),
     "wrong neighbour entry for the router": _sh(
         "ip neigh replace $(ip route show default | cut -d' ' -f3) lladdr 02:00:00:00:00:01 dev eth0 nud permanent"
     ),
@@ -129,9 +126,6 @@ BREAKS: dict[str, Break] = {
     "db with a blackhole route": _inside("db", "ip route add blackhole 203.0.113.0/24"),
     "db with strict rp_filter and a route for the internet elsewhere": _inside(
         "db", "ip rule add from all lookup 5 pref 5", "ip route add unreachable 203.0.113.0/24 table 5"
-    ),
-    "web with wrong neighbour entry for its gateway": _inside(
-        "web", "ip neigh replace 10.88.1.1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent"
     ),
     # rules of docker
     "chain DOCKER of filter emptied": _chain_emptied("filter", "DOCKER"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws fixed entries of neighbour tables, right ones and wrong ones, for the hosts of reachability_hosts.py."""
+"""Draws static entries of neighbour tables for the hosts of reachability_hosts.py: right ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tests.lab.host import Host
 Draw = random.Random
 SHARE = 0.2
 """Of the hosts that have any."""
-NOBODY = "02:00:00:00:00:99"
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,14 @@ def fixed_entries(draw: Draw, ends: list[End]) -> list[tuple[str, str]]:
 
 def _of_host(draw: Draw, ends: list[End]) -> str:
     end, family = draw.choice(ends), draw.choice([4, 4, 6])
-    macs = [end.mac, end.mac, NOBODY, NOBODY, NOBODY, _of(end.bridge), other_on_bridge(draw, ends, end).mac]
-    return _entry(draw, end.addresses[family], draw.choice(macs), end.bridge)
+    return _entry(draw, end.addresses[family], end.mac, end.bridge)
 
 
 def _of_container(draw: Draw, ends: list[End]) -> str:
     end, family = draw.choice(ends), draw.choice([4, 4, 6])
-    other, third = other_on_bridge(draw, ends, end), other_on_bridge(draw, ends, end)
+    other = other_on_bridge(draw, ends, end)
     neighbours = [(end.gateways[family], _of(end.bridge)), (other.addresses[family], other.mac)]
-    neighbour, right = draw.choice(neighbours)
-    mac = draw.choice([right, right, NOBODY, NOBODY, NOBODY, _of(end.bridge), third.mac])
+    neighbour, mac = draw.choice(neighbours)
     inside = f"nsenter -n -t {pid_of(end)}"
     own = end.addresses[4] or end.addresses[6]
     device = f"$({inside} ip -o address show to {own} | cut -d ' ' -f 2)"

@@ -27,9 +27,6 @@ CLOSED = "closed"
 MISROUTED_STEP = "misrouted"
 """Action of a hop: it left the host for an address that is local on it."""
 
-WRONG_NEIGHBOUR = "wrong_neighbour"
-"""Action of a hop: a static entry of a neighbour table gave it the hardware address of no one, or of another."""
-
 BLOCKED_BY_BRIDGE = "blocked_by_bridge"
 """Action of a hop: a setting or a table of a bridge kept back the frame, or the question who its receiver is."""
 

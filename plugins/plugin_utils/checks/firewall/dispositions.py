@@ -25,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     PROXY_REQUEST,
     REPLY,
     REQUEST,
-    WRONG_NEIGHBOUR,
     Hop,
     Path,
 )
@@ -69,12 +68,6 @@ def remediation_of(path: Path) -> Remediation:
             "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
             "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
             "down or without an address: a restart of dockerd makes it anew"
-        )
-    if hop is not None and hop.action == WRONG_NEIGHBOUR:
-        return Remediation(
-            "The neighbour entry that is named was made by hand or by a program, and holds until it is deleted: "
-            "ip neigh del ADDRESS dev DEVICE; one of a container inside of it (nsenter -n -t PID), or restart the "
-            "container. The kernel then asks who has the address. Find out what made the entry"
         )
     if hop is not None and hop.action == BLOCKED_BY_BRIDGE:
         return Remediation(

@@ -162,12 +162,6 @@ def obstacle_to_solicitation(
     return answer if question is None or (answer is not None and answer.is_certain) else question
 
 
-def floods_to(bridge: Bridge, incoming: Port, outgoing: Port) -> bool:
-    """Whether what no one is known to take goes out by a port as well."""
-    kept = {_NO_FLOODING, _ANSWERS_ITSELF} & set(outgoing.link.settings)
-    return not (kept or any(_of_any(bridge, incoming, outgoing)))
-
-
 def _of_frame(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
     yield from _of_any(bridge, incoming, outgoing)
     yield from _of_entry(bridge, incoming, outgoing)
@@ -312,25 +306,18 @@ def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[LocalSubnet]:
                     yield LocalSubnet(family, address.number, address.length, f"bridge {name}", name)
 
 
-_UPON = ("macvlan", "macvtap", "bridge", "bond", "vlan")
-
-
 class Receiver(NamedTuple):
     """Who takes a frame on a bridge."""
 
     port: Optional[Port] = None
-    """None for the host, and for no one."""
-    entry: str = ""
-    """The static entry by which it is the receiver; empty for one who was asked for."""
-    problem: str = ""
-    """Why no one takes it."""
+    """None for the host, and where it is not known."""
     doubt: str = ""
     """What would have to be known of the one who takes it."""
 
     @property
     def is_host(self) -> bool:
         """Whether the host takes it."""
-        return self.port is None and not self.problem and not self.doubt
+        return self.port is None and not self.doubt
 
 
 class BridgeNode(NamedTuple):
@@ -348,7 +335,10 @@ class BridgeNode(NamedTuple):
 
 
 def receiver_by_static_entry(bridge: Bridge, sender: BridgeNode, family: int, neighbour: int) -> Optional[Receiver]:
-    """Who takes a frame for a neighbour by a static entry of its sender; None where the sender asks for it."""
+    """Who takes a frame for a neighbour by a static entry of its sender; None where the sender asks for it.
+
+    Where the entry does not have the hardware address of the neighbour it is left open what becomes of the frame.
+    """
     if not sender.stack.static_neighbours.read:
         text = address_text(family, neighbour)
         return Receiver(
@@ -357,24 +347,13 @@ def receiver_by_static_entry(bridge: Bridge, sender: BridgeNode, family: int, ne
     mac = sender.stack.static_neighbours.mac(sender.device, family, neighbour)
     if not mac:
         return None
-    entry = sender.entry(family, neighbour)
     # Of the host's own hardware addresses its stack takes that of the bridge, and that of the port it comes in by.
     if sender.port is not None and mac in (bridge.link.mac, sender.port.link.mac):
-        return Receiver(entry=entry)
-    if mac == bridge.link.mac:
-        return Receiver(entry=entry, problem=f"{entry}, which is the host's own")
-    owners = [port for port in bridge.ports if port.mac == mac]
-    if len(owners) == 1:
-        return Receiver(owners[0], entry)
-    if owners or any(_stands_upon(port, mac) for port in bridge.ports):
-        return Receiver(doubt=f"who takes what is for {mac}: {entry}")
-    if not bridge.foreign:
-        return Receiver(entry=entry, problem=f"{entry}, which nobody on {bridge.name} has")
-    if bridge.port_of(family, neighbour) is None:
+        return Receiver()
+    owner = bridge.port_of(family, neighbour)
+    if owner is not None and owner.mac == mac:
+        return Receiver(owner)
+    if owner is None and bridge.foreign:
         # A machine that is not looked into, and may well have it.
         return None
-    return Receiver(doubt=f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}: {entry}")
-
-
-def _stands_upon(port: Port, mac: str) -> bool:
-    return any(link.mac == mac and link.kind in _UPON for link in port.stack.links.values())
+    return Receiver(doubt=f"who takes what is for {mac}: {sender.entry(family, neighbour)}; see ip neigh show")

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import WRONG_NEIGHBOUR
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     LOST,
@@ -40,10 +39,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     NOT_FOUND,
     dropped_by_bridge,
-    flooded,
     neighbour_unreachable,
     not_attached,
-    received_by_another,
     resolve_on_bridge,
     solicitation_undetermined,
     source_rejected,
@@ -90,27 +87,20 @@ class BridgePath:
         host, port = self._host_on(bridge), bridge.port_of(flight.family, towards)
         receiver = receiver_by_static_entry(bridge, host, flight.family, towards)
         if receiver is not None:
-            return self._sent_by_entry(branch, bridge, receiver)
+            if receiver.port is None:
+                return [self._leg.undetermined(branch, receiver.doubt)]
+            return self._out(branch, bridge, receiver.port)
         if port is None:
             return [not_attached(self._leg, branch, bridge, towards)]
         found = resolve_on_bridge(self._leg, branch, bridge, host, BridgeNode(port.stack, port.device, port), towards)
         return found.then(lambda known: self._out(known, bridge, port))
 
-    def _sent_by_entry(self, branch: Branch, bridge: Bridge, receiver: Receiver) -> list[LegResult]:
-        """The host sends a frame to the hardware address of a static entry."""
-        if receiver.doubt:
-            return [self._leg.undetermined(branch, receiver.doubt)]
-        if receiver.port is None:
-            note = branch.note(self._leg.name, "bridge", WRONG_NEIGHBOUR, receiver.problem)
-            return [LegResult(LOST, note, receiver.problem)]
-        return self._out(branch, bridge, receiver.port, receiver.entry)
-
-    def _out(self, branch: Branch, bridge: Bridge, port: Port, entry: str = "") -> list[LegResult]:
+    def _out(self, branch: Branch, bridge: Bridge, port: Port) -> list[LegResult]:
         """A frame of the host, out by a port."""
         lost = dropped_by_bridge(self._leg, branch, in_the_way(bridge, None, port))
         if lost is not None:
             return [lost]
-        return _from_host(self._leg, branch, bridge, port).then(lambda passed: [self._into(passed, port, entry)])
+        return _from_host(self._leg, branch, bridge, port).then(lambda passed: [self._into(passed, port)])
 
     def _host_on(self, bridge: Bridge) -> BridgeNode:
         return BridgeNode(self._view.host, bridge.name)
@@ -151,8 +141,9 @@ class BridgePath:
         came_in = _from_port(self._leg, branch, bridge, port, receiver.port, part)
         if bridge.calls[family]:
             return came_in.then(lambda passed: self._shown(passed, bridge, port, receiver))
-        if not receiver.is_host:
-            return came_in.then(lambda passed: self._switch(passed, bridge, port, receiver))
+        target = receiver.port
+        if target is not None:
+            return came_in.then(lambda passed: self._switch(passed, bridge, port, target))
         return came_in.then(
             lambda passed: _to_host(self._leg, passed, bridge, port).then(
                 lambda up: self._host.receive(up, bridge.name)
@@ -199,9 +190,9 @@ class BridgePath:
         """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
         flight = branch.flight
         if flight.daddr == destination:
-            if receiver.is_host:
+            if receiver.port is None:
                 return self._up_from(branch, bridge, port)
-            return self._switch(branch, bridge, port, receiver)
+            return self._switch(branch, bridge, port, receiver.port)
         decision = self._host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
             return [self._leg.undetermined(branch, decision.why)]
@@ -224,21 +215,18 @@ class BridgePath:
         family = branch.flight.family
         receiver = receiver_by_static_entry(bridge, self._host_on(bridge), family, towards)
         if receiver is not None:
-            if receiver.doubt:
+            if receiver.port is None:
                 return [self._leg.undetermined(branch, receiver.doubt)]
-            return self._switch(branch, bridge, port, receiver)
-        port_of = bridge.port_of(family, towards)
-        if port_of is None:
+            return self._switch(branch, bridge, port, receiver.port)
+        neighbour = bridge.port_of(family, towards)
+        if neighbour is None:
             return [not_attached(self._leg, branch, bridge, towards)]
-        node = BridgeNode(port_of.stack, port_of.device, port_of)
+        node = BridgeNode(neighbour.stack, neighbour.device, neighbour)
         found = resolve_on_bridge(self._leg, branch, bridge, self._host_on(bridge), node, towards)
-        return found.then(lambda known: self._switch(known, bridge, port, Receiver(port_of)))
+        return found.then(lambda known: self._switch(known, bridge, port, neighbour))
 
-    def _switch(self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> list[LegResult]:
+    def _switch(self, branch: Branch, bridge: Bridge, port: Port, target: Port) -> list[LegResult]:
         """From one port to another."""
-        target = receiver.port
-        if target is None:
-            return flooded(self._leg, branch, bridge, port, receiver)
         lost = dropped_by_bridge(self._leg, branch, in_the_way(bridge, port, target))
         if lost is not None:
             return [lost]
@@ -247,33 +235,33 @@ class BridgePath:
         switched = branch.carrying(flight).note(self._leg.name, "bridge", "switch")
         if not bridge.calls[flight.family]:
             return _across(self._leg, switched, bridge, port, target, ALL).then(
-                lambda passed: [self._into(passed, target, receiver.entry)]
+                lambda passed: [self._into(passed, target)]
             )
         flight.physin, flight.physout = port.link.name, target.link.name
         return _across(self._leg, switched, bridge, port, target, _BEFORE_FORWARD).then(
-            lambda passed: self._forwarded(passed, bridge, port, target, receiver.entry)
+            lambda passed: self._forwarded(passed, bridge, port, target)
         )
 
-    def _forwarded(self, branch: Branch, bridge: Bridge, port: Port, target: Port, entry: str) -> list[LegResult]:
+    def _forwarded(self, branch: Branch, bridge: Bridge, port: Port, target: Port) -> list[LegResult]:
         """FORWARD of IP, as bridge netfilter has it."""
         results: list[LegResult] = []
         for passage, after in self._leg.hook(FORWARD, branch, branch.flight):
             results += self._leg.ended(passage, after) or _across(
                 self._leg, after, bridge, port, target, _AFTER_FORWARD
-            ).then(partial(self._last, target=target, entry=entry))
+            ).then(partial(self._last, target=target))
         return results
 
-    def _last(self, branch: Branch, target: Port, entry: str) -> list[LegResult]:
+    def _last(self, branch: Branch, target: Port) -> list[LegResult]:
         flight = branch.flight.copy()
         # br_nf_post_routing() names no device that it came in by.
         flight.iif, flight.skuid, flight.skgid = "", NO_SOCKET, NO_SOCKET
         results: list[LegResult] = []
         for passage, after in self._leg.hook(POSTROUTING, branch, flight):
-            results += self._leg.ended(passage, after) or (self._into(after, target, entry),)
+            results += self._leg.ended(passage, after) or (self._into(after, target),)
         return results
 
-    def _into(self, branch: Branch, port: Port, entry: str = "") -> LegResult:
-        """Through a port into a container; entry: the static one that led it there."""
+    def _into(self, branch: Branch, port: Port) -> LegResult:
+        """Through a port into a container."""
         flight = branch.flight
         controlled = self._leg.controlled(branch, self._view.host, EGRESS, port.link.name) or self._leg.controlled(
             branch, port.stack, INGRESS, port.device
@@ -285,8 +273,6 @@ class BridgePath:
             return self._leg.undetermined(branch, doubt)
         noted = remembered(branch)
         if not port.stack.has_address(flight.family, flight.daddr):
-            if entry:
-                return received_by_another(self._leg, noted, port, entry)
             text = address_text(flight.family, flight.daddr)
             return self._leg.undetermined(
                 noted, f"what {port.stack.label} does with a packet for {text}, which is not its own"

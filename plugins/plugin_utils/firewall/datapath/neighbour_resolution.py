@@ -8,9 +8,7 @@
 
 Who is asked learns that of who asks, from the question, and confirms it some seconds later by a question of its own to
 that one alone. Where a question or its answer is stopped, it hangs on what the kernel remembers whether the packet goes
-on, so that both is followed. A permanent entry of the neighbour table is used without asking. A bridge sends what is
-for a hardware address that it does not know out by all ports (br_flood()), and every stack drops what is not for its
-own (eth_type_trans(), ip_rcv_core()).
+on, so that both is followed. A permanent entry of the neighbour table is used without asking.
 
 Sources are checked by net/ipv4/route.c (ip_route_input_slow()) and net/ipv4/fib_frontend.c (fib_validate_source());
 IPv6 has no such check.
@@ -22,7 +20,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE, WRONG_NEIGHBOUR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
@@ -37,8 +35,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     BridgeNode,
     Obstacle,
     Port,
-    Receiver,
-    floods_to,
     obstacle_to_solicitation,
     receiver_by_static_entry,
 )
@@ -63,7 +59,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
     is_multicast,
     same_prefix,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import ACCEPT, DROP, FORWARD
 
 # fib_lookup() fails with each of them, so that rp_filter alone decides (last_resort in __fib_validate_source()).
 _NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
@@ -189,9 +184,6 @@ def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision)
     return ""
 
 
-# Kinds of links that stand on another one with a hardware address of their own.
-
-
 def answer_misrouted(bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int) -> str:
     """Why an answer of neighbour discovery does not come to who asks from an address; empty where nothing misleads it.
 
@@ -199,39 +191,9 @@ def answer_misrouted(bridge: Bridge, requester: BridgeNode, target: BridgeNode, 
     ARP do not ask the table (ndisc_send_na(), arp_process()).
     """
     receiver = receiver_by_static_entry(bridge, target, 6, source)
-    if receiver is None or (receiver.entry and not receiver.problem and receiver.port is requester.port):
+    if receiver is None or (receiver.port is requester.port and not receiver.doubt):
         return ""
-    return receiver.problem or receiver.doubt or f"{receiver.entry}, which it is not"
-
-
-def flooded(leg: LegContext, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> list[LegResult]:
-    """A frame of a container that no one takes; its copies for the ports pass FORWARD, where a rule can reject them."""
-    lost = LegResult(LOST, branch.note(leg.name, "bridge", WRONG_NEIGHBOUR, receiver.problem), receiver.problem)
-    if not bridge.calls[branch.flight.family]:
-        return [lost]
-    rejected: list[LegResult] = []
-    for other in bridge.ports:
-        if not floods_to(bridge, port, other):
-            continue
-        flight = branch.flight.copy()
-        flight.iif = flight.oif = bridge.name
-        flight.physin, flight.physout = port.link.name, other.link.name
-        for passage, after in leg.hook(FORWARD, branch, flight):
-            if passage.verdict not in (ACCEPT, DROP):
-                rejected += leg.ended(passage, after)
-                if not passage.doubts:
-                    return rejected
-    return [*rejected, lost]
-
-
-def received_by_another(leg: LegContext, branch: Branch, port: Port, entry: str) -> LegResult:
-    """At a container that the packet is not for, by a static entry."""
-    family, label = branch.flight.family, port.stack.label
-    text = address_text(family, branch.flight.daddr)
-    if port.stack.settings.forwards(family, port.device):
-        return leg.undetermined(branch, f"what {label}, which forwards, does with a packet for {text}: {entry}")
-    reason = f"{entry}, which is that of {label}"
-    return LegResult(LOST, branch.note(leg.name, "container", WRONG_NEIGHBOUR, reason), reason)
+    return receiver.doubt or f"{target.entry(6, source)}, which it is not"
 
 
 NOT_FOUND = "unreachable"

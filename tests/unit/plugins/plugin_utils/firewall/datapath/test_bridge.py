@@ -165,21 +165,6 @@ def test_frames_that_nobody_asks_for_are_lost_as_well(host: DockerHost) -> None:
     assert seen(host)[:2] == [A, A]
 
 
-def test_frames_for_nobody_are_not_flooded_by_ports_that_take_none() -> None:
-    """A rule rejects the copy that is for one port."""
-    host = DockerHost()
-    bridge = host.network()
-    host.container("web", [bridge], listen=[("tcp", 80)])
-    host.container("other", [bridge])
-    host.own_rules[("filter", "FORWARD")] = [f"-m physdev --physdev-out {PORT} -j REJECT"]
-    other = host.container_namespaces[1]
-    host.container_namespaces[1] = replace(other, neighbours=[Neighbour(WEB, 2, "02:00:00:00:00:99")])
-    assert ask(host, Origin(CONTAINER, "other"), WEB, 80).seen == "refused"
-    for setting in ("flood off", "state blocking", "proxy_arp on"):
-        settle(host, setting)
-        assert ask(host, Origin(CONTAINER, "other"), WEB, 80).seen == T
-
-
 def test_a_port_that_is_turned_to_by_translation_is_asked_for(host: DockerHost) -> None:
     """With bridge netfilter such a frame stays on its bridge."""
     host = DockerHost(proxy=False)
