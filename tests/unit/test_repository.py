@@ -274,5 +274,44 @@ def test_the_map_of_the_code_names_what_is_there() -> None:
     assert sorted(path for path in paths if not (ROOT / path).exists()) == []
 
 
+def consents_of(path: Path) -> set[tuple[str, str]]:
+    """Return the options, with the values that consent, that refusals in a file name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    named = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "consents"]
+    shared = {node.id for value in named for node in ast.walk(value) if isinstance(node, ast.Name)}
+    named += [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and {getattr(target, "id", "") for target in node.targets} & shared
+    ]
+    inside = {child for value in named for child in ast.walk(value)}
+    found = [
+        ast.literal_eval(ast.Dict(*pairs)) for pairs in map(literal_pairs, (item for item in dicts if item in inside))
+    ]
+    return {pair for consents in found for pair in consents.items()}
+
+
+def literal_pairs(node: ast.Dict) -> tuple[list[ast.expr | None], list[ast.expr]]:
+    """Return the keys and values of a display of a dict, without the dicts that it takes in."""
+    pairs = [(key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None]
+    return [key for key, dummy in pairs], [value for dummy, value in pairs]
+
+
+def test_what_a_refusal_says_would_allow_it_is_an_option_with_that_value() -> None:
+    files = [name for name in PLUGIN_FILES if "/_change/" in name]
+    named = {pair for name in files for pair in consents_of(ROOT / name)}
+    choices: set[tuple[str, str]] = set()
+    for path in (PLUGINS / "modules").glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DOCUMENTATION":
+                options = yaml.safe_load(ast.literal_eval(node.value)).get("options") or {}
+                choices |= {
+                    (option, str(value)) for option, text in options.items() for value in text.get("choices", [])
+                }
+    assert len(named) >= 8
+    assert named - choices == set()
+
+
 def test_no_empty_package_files() -> None:
     assert list(PLUGINS.rglob("__init__.py")) == []
