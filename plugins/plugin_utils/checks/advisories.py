@@ -6,7 +6,7 @@
 
 """Published weaknesses of dockerd's networking: which releases have them, when they matter, and whether they do here.
 
-Sources: the advisories (GHSA) of moby, and the release notes of the releases that remediated them.
+Sources: the advisories (GHSA) of moby, and the release notes of the releases that fixed them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _TABLE_OF_FIREWALLD = re.compile(r'"table":\s*\{[^}]*"name":\s*"firewalld"')
 
 @dataclass(frozen=True)
 class Condition:
-    """Whether what a weakness takes is there; None where that could not be told."""
+    """Whether what a weakness takes is there; None where that is not known."""
 
     met: Optional[bool]
     shown: str
@@ -59,12 +59,12 @@ class Advisory:
     """From the first release that has it up to, but for it, the one that has it no more."""
     what: str
     """What it lets happen."""
-    mended_in: str
+    fixed_in: str
     condition: Callable[[HostSnapshot], Condition]
 
     def concerns(self, release: Release) -> bool:
         """Whether a release has it."""
-        return any(first <= release < mended for first, mended in self.ranges)
+        return any(first <= release < fixed for first, fixed in self.ranges)
 
 
 def _firewalld(snapshot: HostSnapshot) -> Condition:
@@ -202,26 +202,26 @@ def _judge(context: AuditContext) -> list[Verdict]:
         return verdicts
     evidence = {"version": engine.version, **{item.id: condition.shown for item, condition in concerned}}
     ids = ", ".join(item.id for item, dummy in concerned)
-    words = f"has {ids}, and what that takes is not there" if concerned else "has none of the known weaknesses"
+    words = f"has {ids}, whose conditions are not met" if concerned else "has none of the known weaknesses"
     return [passed(resources.daemon(), f"Engine {engine.version} {words}", evidence)]
 
 
 def _met(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
     return failed(
         resources.advisory(item.id),
-        f"Engine {engine.version} is among the releases with {item.id}, and what that takes is there",
-        {"version": engine.version, "mended in": item.mended_in, "condition": condition.shown},
+        f"Engine {engine.version} has {item.id}, and its condition is met",
+        {"version": engine.version, "fixed in": item.fixed_in, "condition": condition.shown},
         item.what,
         Remediation(
-            f"Upgrade to a release that mended it ({item.mended_in}). A distribution can have mended it in its own "
+            f"Upgrade to a release that fixes it ({item.fixed_in}). A distribution can have fixed it in its own "
             "package without a new release: its changelog says; if so, waive this"
         ),
     )
 
 
 def _undetermined(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
-    reason = f"engine {engine.version} is among the releases with {item.id}, and it could not be told {condition.shown}"
-    return unknown(resources.advisory(item.id), reason, {"version": engine.version, "mended in": item.mended_in})
+    reason = f"engine {engine.version} is among the releases with {item.id}, and it is not known {condition.shown}"
+    return unknown(resources.advisory(item.id), reason, {"version": engine.version, "fixed in": item.fixed_in})
 
 
 ADVISORY = Check(

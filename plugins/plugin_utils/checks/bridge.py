@@ -67,7 +67,7 @@ def _judge_netfilter(context: AuditContext) -> list[Verdict]:
     unseen_closed = _unseen(snapshot, closed, links)
     unseen_published = _unseen(snapshot, publishing, links)
     if proxy.value is None and unseen_published and not unseen_closed:
-        return [unknown(resource, f"whether docker-proxy is in force could not be told: {proxy.evidence}", evidence)]
+        return [unknown(resource, f"it is not known whether docker-proxy is in force: {proxy.evidence}", evidence)]
     unseen_published = unseen_published if proxy.value is False else []
     if unseen_closed or unseen_published:
         return [_netfilter_failed(snapshot, unseen_closed, unseen_published, evidence)]
@@ -128,7 +128,7 @@ NETFILTER = Check(
     severity=HIGH,
     title="Rules see what passes between containers of one network, where they must",
     rationale=(
-        "A bridge passes packets between its ports past the rules of iptables unless the kernel is told otherwise. "
+        "A bridge passes packets between its ports past the rules of iptables unless the kernel is set otherwise. "
         "Forbidden traffic between containers (icc) and published ports without docker-proxy depend on that."
     ),
     needs=(ENGINE, LINKS, SYSCTL),
@@ -188,7 +188,7 @@ def _judge_bridge_localnet(
     is_own = settings[sysctl_key(4, bridge, "route_localnet")] == "1"
     left_over = proxy.value is True and is_own
     if path.verdict == DROPPED and proxy.value is None and is_own:
-        return unknown(resource, f"whether docker-proxy is in force could not be told: {proxy.evidence}", evidence)
+        return unknown(resource, f"it is not known whether docker-proxy is in force: {proxy.evidence}", evidence)
     if path.verdict == DROPPED and not left_over:
         return None
     why = "though docker-proxy is in force and nothing needs it" if left_over else "and no rule guards it"
@@ -220,9 +220,7 @@ def _localnet_remediation(settings: dict[str, Any], proxy: ProxyState) -> Remedi
             "drop what comes in for 127.0.0.0/8 by any other interface than lo in PREROUTING of the table raw"
         )
     if proxy.value is None:
-        return Remediation(
-            f"A human decides, since whether docker-proxy is in force could not be told: {proxy.evidence}"
-        )
+        return Remediation(f"A human decides, since it is not known whether docker-proxy is in force: {proxy.evidence}")
     if proxy.value:
         text = "Turn it off on the bridges: with docker-proxy nothing needs it"
     else:
@@ -235,7 +233,7 @@ ROUTE_LOCALNET = Check(
     severity=MEDIUM,
     title="Containers do not reach the host's loopback",
     rationale=(
-        "Services on 127.0.0.1 rely on nobody else reaching it. The setting that lets ports published on 127.0.0.1 "
+        "Services on 127.0.0.1 rely on no other host reaching it. The setting that lets ports published on 127.0.0.1 "
         "work without docker-proxy takes that away, and stays when docker-proxy is back."
     ),
     needs=(ENGINE, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET),
@@ -310,7 +308,7 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
 
 def _link_failed(network: Network, summary: str, evidence: dict[str, Any], remediation: Remediation) -> Verdict:
     impact = (
-        f"Containers of network {network.name} reach nothing beyond it, nobody reaches their published ports, and "
+        f"Containers of network {network.name} reach nothing beyond it, no client reaches their published ports, and "
         "without the bridge itself they do not reach each other."
     )
     return failed(resources.network(network), summary, evidence, impact, remediation)

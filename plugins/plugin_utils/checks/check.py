@@ -25,7 +25,7 @@ NETWORKS = "networks"
 
 @dataclass(frozen=True)
 class Parameter:
-    """Something that a check is told, such as a limit."""
+    """A setting of a check, such as a limit."""
 
     name: str
     kind: str

@@ -43,7 +43,9 @@ def _judge(context: AuditContext) -> list[Verdict]:
     reasons = _reasons(snapshot, set(ways))
     verdicts = [_stale(way, flows, reasons[way]) for way, flows in ways.items() if reasons[way]]
     if not verdicts and not tracked.complete:
-        reason = f"of the translated flows of UDP only the first {len(tracked.flows)} were read, and they are well"
+        reason = (
+            f"of the translated flows of UDP only the first {len(tracked.flows)} were read, and none of them is stale"
+        )
         return [unknown(resources.host(snapshot), reason)]
     words = "No flow of UDP is delivered to a container that is gone"
     return verdicts or [passed(resources.host(snapshot), words, {"translated flows": len(tracked.flows)})]

@@ -83,7 +83,7 @@ class AuditContext:
         """
         try:
             return work()
-        except Exception as error:  # noqa: BLE001 (what nobody foresaw has no type)
+        except Exception as error:  # noqa: BLE001 (an unforeseen error has no type)
             self.defects.append(defect_of(part, error))
             return otherwise(self.defects[-1])
 
@@ -94,7 +94,7 @@ class AuditContext:
 
     @cached_property
     def rule_making(self) -> dict[int, RuleMaking]:
-        """Whether the running dockerd was told to make rules for IPv4 (4) and IPv6 (6)."""
+        """Whether the running dockerd is configured to make rules for IPv4 (4) and IPv6 (6)."""
         return {family: rule_making(self.snapshot, family) for family in (4, 6)}
 
     @cached_property
@@ -128,7 +128,7 @@ class AuditContext:
         return matrix_of(self._answers, [] if self._answers.problems else self.exposed)
 
     def path(self, packet: Packet) -> Path:
-        """Where a packet goes. Raises BadPacketError for one that nobody can send."""
+        """Where a packet goes. Raises BadPacketError for one that cannot be sent."""
         if packet not in self._paths:
             self._paths[packet] = predict(self.view, packet)
         return self._paths[packet]

@@ -92,7 +92,7 @@ def _judge_config(context: AuditContext) -> list[Verdict]:
         return [_problem(snapshot, problem, release[0]) for problem in problems]
     doubts = _doubts(config, release, flags)
     if doubts:
-        return [unknown(resource, f"its text is well, but {'; and '.join(doubts)}", {"keys": sorted(config.values)})]
+        return [unknown(resource, f"its text is valid, but {'; and '.join(doubts)}", {"keys": sorted(config.values)})]
     return [
         passed(resource, f"dockerd can read {config.path}, and knows what is in it", {"keys": sorted(config.values)})
     ]
@@ -326,7 +326,7 @@ def _of_flags(snapshot: HostSnapshot, flags: dict[str, Any]) -> list[Verdict]:
 
 
 _IMPACT = (
-    "The next start of dockerd, by an upgrade or a reboot, changes this when nobody expects it; until then the host "
+    "The next start of dockerd, by an upgrade or a reboot, changes this unexpectedly; until then the host "
     "does not do what its configuration says."
 )
 
@@ -440,7 +440,7 @@ def _judge_permissions(context: AuditContext) -> list[Verdict]:
             resource,
             f"{config.path} {' and '.join(faults)}",
             evidence,
-            "Whoever can write it decides what dockerd, which is root, runs and opens at its next start; and it can "
+            "A user who can write it decides what dockerd, which is root, runs and opens at its next start; and it can "
             "hold secrets (proxies, log-opts).",
             Remediation(f"chown {owner}:{owner} {place}; chmod 0644 {place}"),
         )
@@ -497,7 +497,7 @@ def _judge_live_restore(context: AuditContext) -> list[Verdict]:
 
 
 def _configured_live_restore(snapshot: HostSnapshot, evidence: dict[str, Any]) -> bool | None:
-    """Whether the next start will have it, None where that cannot be told; adds what was read to evidence."""
+    """Whether the next start will have it, None where that is not known; adds what was read to evidence."""
     config = snapshot.daemon_config
     if config is None or next_flags(snapshot) is None or any(item.accepted_from is None for item in config.problems):
         return None
@@ -621,7 +621,7 @@ def _explained(snapshot: HostSnapshot, values: dict[str, Any]) -> set[int]:
 
 
 def _tcp_port(host: str) -> int | None:
-    """Port of an address that dockerd is told to listen at (``-H``); None where that is no TCP."""
+    """Port of an address that dockerd is configured to listen at (``-H``); None where that is no TCP."""
     if "://" not in host:
         # tcp is what dockerd takes it for (moby opts/hosts.go).
         host = f"tcp://{host}"
@@ -642,7 +642,7 @@ def _open(evidence: dict[str, Any], sockets: list[Listener]) -> Verdict:
     )
     return failed(
         resources.daemon(),
-        f"The Engine API is at {places} and asks nobody for a certificate",
+        f"The Engine API is at {places} and asks no client for a certificate",
         evidence,
         f"{who} is root on this host: it can run a container that mounts / .",
         Remediation(
@@ -665,7 +665,7 @@ TCP = Check(
     severity=HIGH,
     title="The Engine API is not on TCP without TLS verification",
     rationale=(
-        "Who may use the API is root. Encryption alone (tls) keeps nobody out: only tlsverify asks clients for a "
+        "A client of the API is root. Encryption alone (tls) keeps no client out: only tlsverify asks clients for a "
         "certificate. The sockets of the running dockerd count, not the file."
     ),
     needs=(ENGINE, PROCESSES, LISTENERS, DAEMON_CONFIG),

@@ -6,7 +6,7 @@
 
 """What an operator asks of a host by hand, answered from the snapshot. Plain data, ready for JSON.
 
-None means that it could not be told.
+None means that it is not known.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 
 
 def facts_of(context: AuditContext) -> dict[str, Any]:
-    """All facts by topic, None for one that an error of this collection keeps from being told."""
+    """All facts by topic, None for one that an error of this collection makes unknown."""
     return {
         topic: context.attempt(f"facts about {topic}", partial(tell, context.snapshot), lambda dummy: None)
         for topic, tell in _TOPICS.items()

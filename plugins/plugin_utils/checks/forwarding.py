@@ -73,7 +73,7 @@ _IPV4_SYSCTL = "net.ipv4.ip_forward"
 _NEXT = "default"
 _CUT_OFF = (
     "The kernel drops what containers send beyond this host, and what comes from outside for a published port: "
-    "containers reach nothing but the host and their own network, and nobody on other machines reaches them."
+    "containers reach nothing but the host and their own network, and no other machine reaches them."
 )
 
 
@@ -125,7 +125,7 @@ def _closed_default() -> Verdict:
     summary = f"{key} is 0, though {_IPV4_SYSCTL} is 1: the bridge of the next network will not forward"
     impact = (
         "Networks that exist are not concerned. Containers of a network that is made from now on reach nothing but "
-        "the host and each other, until somebody opens its bridge."
+        "the host and each other, until its bridge is opened."
     )
     return failed(resources.interface(_NEXT), summary, {_IPV4_SYSCTL: "1", key: "0"}, impact, _ipv4_remediation())
 
@@ -186,7 +186,7 @@ IPV6 = Check(
     title="The kernel forwards IPv6 where networks have it",
     rationale=(
         "A network with IPv6 subnets is no use beyond the host while the kernel does not forward IPv6. dockerd turns "
-        "it on for such a network once; whoever turns it off later is not noticed."
+        "it on for such a network once, and does not notice when it is turned off later."
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_ipv6,
@@ -196,14 +196,14 @@ IPV6 = Check(
 
 _KNOBS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 _OBSTACLES = {
-    LEFT_ALONE: "After boot nothing forwards: dockerd is told to leave it alone (ip-forward: false), so containers "
-    "have no network beyond this host.",
+    LEFT_ALONE: "After boot nothing forwards: dockerd is configured to leave it alone (ip-forward: false), so "
+    "containers have no network beyond this host.",
     NFTABLES: "After boot dockerd does not start: with the nftables backend it wants {name} on and does not turn it on "
     "itself.",
-    NOT_STARTED: "After boot nothing forwards until somebody starts dockerd, which boot does not.",
+    NOT_STARTED: "After boot nothing forwards until dockerd is started, which boot does not do.",
     NO_DOCKERD: "After boot nothing forwards: there is no dockerd here that turns {name} on when it starts.",
     NO_NETWORK: "After boot nothing forwards: dockerd turns {name} on for networks that have it alone.",
-    UNTOLD: "What dockerd does about {name} when it starts could not be told.",
+    UNTOLD: "It is not known what dockerd does about {name} when it starts.",
 }
 
 
@@ -223,7 +223,7 @@ class _Kept:
 
     @property
     def is_kept(self) -> bool:
-        """A file that says 0 is mended by dockerd, until somebody applies the files again: that counts as lost."""
+        """A file that says 0 is overruled by dockerd until the files are applied again: that counts as lost."""
         if self.boot.value is None:
             return self.obstacle is None
         return self.boot.value != "0" and self.running != "0"
@@ -253,7 +253,7 @@ def _judge_persistent(context: AuditContext) -> list[Verdict]:
     if lost:
         return [_lost(snapshot, lost, evidence)]
     if any(item.is_untold for item in kept):
-        reason = "no file sets it at boot, and what dockerd is told for its next start could not be read"
+        reason = "no file sets it at boot, and dockerd's configuration for its next start could not be read"
         return [unknown(resource, reason, evidence)]
     said = " and ".join(f"{item.name} {_by_whom(item)}" for item in kept)
     return [passed(resource, f"The next boot turns {said}", evidence)]
@@ -295,11 +295,11 @@ def _difference(item: _Kept) -> str:
 
 def _impact(snapshot: HostSnapshot, item: _Kept) -> str:
     if item.running == "0" and item.boot.value not in (None, "0"):
-        return "Containers have no network beyond this host until it boots again, or until somebody turns it on."
+        return "Containers have no network beyond this host until it boots again, or until forwarding is turned on."
     after_boot = _what_dockerd_does(snapshot, item)
     if item.boot.value is None:
         return after_boot
-    return f"{after_boot} Whoever applies these files later ('sysctl --system') turns it off."
+    return f"{after_boot} Applying these files later ('sysctl --system') turns it off."
 
 
 def _shown(files: BootSysctls, boot: BootValue) -> dict[str, Any]:
@@ -333,8 +333,8 @@ PERSISTENT = Check(
     severity=MEDIUM,
     title="The next boot brings forwarding back",
     rationale=(
-        "dockerd turns forwarding on when it starts, unless it filters with nftables, is told not to, or boot does not "
-        "start it. A file that turns forwarding off wins whenever somebody applies it, as sysctl --system does."
+        "dockerd turns forwarding on when it starts, unless it filters with nftables, is configured not to, or boot "
+        "does not start it. A file that turns forwarding off wins whenever it is applied, as sysctl --system does."
     ),
     needs=(ENGINE, SYSCTL, BOOT),
     judge=_judge_persistent,
@@ -342,7 +342,7 @@ PERSISTENT = Check(
 )
 
 
-# Discard (RFC 863): no rule of a working network is about it, so it fares as all do that nobody thought of.
+# Discard (RFC 863): no rule of a working network is about it, so it fares as any packet without a rule.
 _PORT = 9
 _UNICAST = "unicast"
 _TRANSLATES = ("dnat", "snat", "masquerade", "netmap", "redirect")
@@ -396,7 +396,7 @@ class _UplinkPair:
 
 @dataclass(frozen=True)
 class _Neighbour:
-    """Somebody on an outer interface."""
+    """A machine on an uplink."""
 
     interface: str
     version: int
@@ -404,7 +404,7 @@ class _Neighbour:
 
 
 def _neighbours(context: AuditContext, version: int) -> list[_Neighbour]:
-    """Somebody on each outer interface that leads to anybody by an IP version."""
+    """A neighbour on each uplink that leads to any by an IP version."""
     routed: dict[int, list[str]] = {}
     for route in context.snapshot.routes:
         if route.kind == _UNICAST:
@@ -412,12 +412,12 @@ def _neighbours(context: AuditContext, version: int) -> list[_Neighbour]:
                 routed.setdefault(index, []).append(route.destination)
     found = []
     for link in outer_links(context.snapshot, version):
-        address = _somebody(context, version, [*link.addresses, *routed.get(link.index, [])])
+        address = _neighbour_address(context, version, [*link.addresses, *routed.get(link.index, [])])
         found += [_Neighbour(link.name, version, address)] if address else []
     return found
 
 
-def _somebody(context: AuditContext, version: int, subnets: list[str]) -> Optional[str]:
+def _neighbour_address(context: AuditContext, version: int, subnets: list[str]) -> Optional[str]:
     """The first address in one of the subnets that is none of the host's."""
     is_own = context.view.host.has_address
     for text in subnets:
@@ -464,7 +464,7 @@ def _judge_router(context: AuditContext) -> list[Verdict]:
         doubts = {str(way): way.path.doubts for way in doubted[:_SHOWN]}
         return [unknown(resource, f"{doubted[0].path.reason}, {doubted[0]}", doubts)]
     evidence = {str(way): way.path.reason for way in asked[:_SHOWN]}
-    return [passed(resource, "The host routes for nobody between its outer interfaces", evidence)]
+    return [passed(resource, "Between its uplinks the host forwards only what rules name", evidence)]
 
 
 def _open(snapshot: HostSnapshot, found: list[_UplinkPair]) -> Verdict:
@@ -474,7 +474,7 @@ def _open(snapshot: HostSnapshot, found: list[_UplinkPair]) -> Verdict:
     rules = list(dict.fromkeys(rule for way in found for rule in way.rules))
     evidence: dict[str, Any] = {str(way): _shown_path(way) for way in found[:_SHOWN]}
     impact = (
-        "Whoever is on one of these networks and names this host as gateway reaches the other one, past whatever "
+        "A machine on one of these networks that names this host as gateway reaches the other one, past whatever "
         "else separates the two. Forwarding that is on before dockerd starts is the usual cause: dockerd then leaves "
         "the policy of the chain FORWARD at ACCEPT."
     )
@@ -505,7 +505,7 @@ def _router_remediation(snapshot: HostSnapshot, found: list[_UplinkPair], rules:
 OPEN_ROUTER = Check(
     id="forwarding.open-router",
     severity=HIGH,
-    title="The host routes for nobody but its containers and whom rules name",
+    title="The host forwards only for its containers and as rules name it",
     rationale=(
         "Containers need forwarding, and forwarding makes a router of the host, for everybody and between all of its "
         "interfaces, unless the rules at the hook forward close it again."

@@ -163,7 +163,7 @@ def _stale(item: Attachment, proof: str) -> Verdict:
 
 
 def _mode_unknown(snapshot: HostSnapshot, reason: str) -> Verdict:
-    return unknown(resources.host(snapshot), f"whether docker-proxy is in force could not be told: {reason}")
+    return unknown(resources.host(snapshot), f"it is not known whether docker-proxy is in force: {reason}")
 
 
 MISSING = Check(

@@ -98,7 +98,7 @@ def _judge(context: AuditContext) -> list[Verdict]:
     if not questions:
         reason = "No running container is on internal networks alone, or listens on one of them"
         return [not_applicable(host, reason)]
-    summary = "Internal networks are closed: nothing leaves them, and nobody else comes in"
+    summary = "Internal networks are closed: nothing leaves them, and nothing else comes in"
     return [passed(host, summary, {"questions through their walls": questions, "that came through": 0})]
 
 
@@ -191,10 +191,10 @@ def _verdict(gap: _Gap) -> Verdict:
         resource,
         summary,
         evidence,
-        "An internal network is made for containers that must not talk to anybody else: what they hold can leave by "
+        "An internal network is made for containers that must not talk to others: what they hold can leave by "
         "this way, or others come to it that were never meant to.",
         Remediation(
-            "Where a rule of somebody's own lets the packets pass before Docker's drop them, take it out or narrow it. "
+            "Where another rule lets the packets pass before Docker's drop them, remove or narrow it. "
             "The nftables backend of Engine 29 accepts what is for a published port before it drops what an internal "
             "network sends: publish on an address of the host in place of 0.0.0.0, or give the internal network no "
             "gateway (--opt com.docker.network.bridge.gateway_mode_ipv4=isolated, and gateway_mode_ipv6), or drop it "
@@ -208,7 +208,7 @@ INTERNAL_OPEN = Check(
     severity=HIGH,
     title="Internal networks are closed",
     rationale=(
-        "Containers of an internal network are to talk to each other and to nobody else. They have no default route, "
+        "Containers of an internal network are to talk to each other only. They have no default route, "
         "but they have a gateway that answers, and rules alone decide what it does with the rest. So packets are "
         "followed from them to machines outside, to other networks and to published ports at every address of the "
         "host, and from all of these to them. The host itself may reach them, and be reached at its own services."

@@ -118,7 +118,8 @@ CONTAINER = Check(
     severity=INFO,
     title="No container shares the network namespace of another",
     rationale=(
-        "Who shares a namespace shares addresses, ports and the loopback; and loses all when the other one restarts."
+        "Containers that share a namespace share addresses, ports and the loopback; one loses all"
+        " when the other restarts."
     ),
     needs=_NEEDS,
     judge=_judging(
@@ -136,15 +137,13 @@ NONE = Check(
     id="mode.none",
     severity=INFO,
     title="No container is without network",
-    rationale=(
-        "A container without network is well isolated; whoever looks for a fault should know that it is meant so."
-    ),
+    rationale=("A container without network is well isolated; when looking for a fault, know that it is meant so."),
     needs=_NEEDS,
     judge=_judging(
         _Kind(
             "none",
             "No running container is without network",
-            "It reaches nothing and nobody reaches it.",
+            "It reaches nothing, and nothing reaches it.",
             "Nothing, if it is meant so",
         )
     ),

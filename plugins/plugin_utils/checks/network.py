@@ -160,7 +160,7 @@ def _judge_icc(context: AuditContext) -> list[Verdict]:
 
 
 def _severity(users: list[Container]) -> str:
-    """Who is alone there has nobody to be kept apart from."""
+    """A single container there has no other to be kept apart from."""
     return MEDIUM if len(users) > 1 else INFO
 
 
@@ -178,7 +178,7 @@ def _packet_between(users: list[Container], network: Network) -> Optional[Packet
 
 def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any], *, switched_on: bool) -> Verdict:
     impact = (
-        "All containers that were given no network share this one. Whoever takes over one of them reaches every port "
+        "All containers that were given no network share this one. An attacker in one of them reaches every port "
         "of the others, published or not."
     )
     where = f"the default network {default.name} ({default.bridge})"
@@ -335,7 +335,7 @@ def _failed(container: Container, texts: list[str]) -> Verdict:
         resources.container(container),
         summary,
         evidence,
-        f"Whoever asks for {container.name} where the engine says it is gets no answer, or somebody else's.",
+        f"Clients that ask for {container.name} where the engine says it is get no answer, or another container's.",
         Remediation(
             f"A human decides. docker network disconnect and connect, or a restart of {container.name}, makes its link "
             "anew; find out what takes links and addresses of containers away (a network manager, a script)"
@@ -361,7 +361,7 @@ _WORDS = Wording(
     who="from and to",
     number="number of ports",
     deed="reach each other",
-    impact="They were put on one network to talk to each other, and what they ask gets no answer.",
+    impact="They were put on one network to talk to each other, and get no answer.",
 )
 
 
@@ -420,7 +420,7 @@ def _is_connected(answer: Answer) -> bool:
 def _failure(
     context: AuditContext, answer: Answer, namespace: Namespace, port: TargetPort, network: Network
 ) -> Optional[Failure]:
-    """Told by a packet of these two, which fares like that of its class; None where nobody is to blame."""
+    """Told by a packet of these two, which fares like that of its class; None where it is no fault."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name), destination=port.address, port=port.port)
     path = context.path(packet)
     return (
@@ -463,7 +463,7 @@ def _judge_ipv6_unfiltered(context: AuditContext) -> list[Verdict]:
         return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv6")]
     context.require_whole_view()
     evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
-    # Rules that are there although dockerd was told to make none are left from before.
+    # Rules that are there although dockerd is configured to make none are left from before.
     if chains_of_docker(context.view.book, 6) and context.rule_making[6].value is not False:
         return [passed(resources.host(snapshot), "dockerd makes rules for IPv6", evidence)]
     found = [verdict for network in networks for verdict in _judge_network(context, network)]
@@ -524,8 +524,9 @@ def _unfiltered(context: AuditContext, network: Network, evidence: dict[str, Any
         resources.network(network),
         f"Network {network.name} has IPv6, and dockerd makes no rules for it: {why}",
         evidence,
-        "Every port of its containers is open to whoever has a route to them, published or not, from other networks of "
-        "this host as well. What they send outside keeps its own address, so it gets no answers where that is private.",
+        "Every port of its containers is open to all machines with a route to them, published or not, from other "
+        "networks of this host as well. What they send outside keeps its own address, so it gets no answers"
+        " where that is private.",
         remediation,
     )
 
@@ -566,7 +567,7 @@ def _in_the_clear(network: Network) -> Verdict:
         f"The overlay network {network.name} is not encrypted",
         {"options": network.options},
         "What containers on different nodes send each other crosses the network between the nodes as plain VXLAN (UDP "
-        "4789): whoever is on it reads and forges it.",
+        "4789): every machine on it can read and forge it.",
         Remediation(
             "A human decides whether that network can be trusted. Encryption is chosen when a network is made: docker "
             f"network create --driver overlay --opt {_OPTION}. Let UDP 4789 and protocol 50 (ESP) pass between nodes"

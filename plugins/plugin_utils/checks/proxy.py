@@ -53,7 +53,7 @@ def _judge_enabled(context: AuditContext) -> list[Verdict]:
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
-        return [unknown(resources.daemon(), f"whether docker-proxy is in force could not be told: {proxy.evidence}")]
+        return [unknown(resources.daemon(), f"it is not known whether docker-proxy is in force: {proxy.evidence}")]
     state = "on" if proxy.value else "off"
     wanted = "off" if settings.userland_proxy == DISABLED else "on"
     if state == wanted:
@@ -102,13 +102,13 @@ def _judge_pending(context: AuditContext) -> list[Verdict]:
     configured, force = proxy_configured(snapshot), proxy_in_force(snapshot)
     evidence = {"in force": force.evidence, "configured": _configured_by(snapshot)}
     if force.value is None:
-        reason = f"whether docker-proxy is in force could not be told: {force.evidence}"
+        reason = f"it is not known whether docker-proxy is in force: {force.evidence}"
         return [unknown(resources.daemon(), reason, evidence)]
     if configured is None:
         return [
             unknown(
                 resources.daemon(),
-                f"what the next start will have could not be told: {_configured_by(snapshot)}",
+                f"it is not known what the next start will have: {_configured_by(snapshot)}",
                 evidence,
             )
         ]
@@ -117,7 +117,7 @@ def _judge_pending(context: AuditContext) -> list[Verdict]:
         return [passed(resources.daemon(), f"docker-proxy is {state[configured]}, as configured", evidence)]
     summary = f"docker-proxy is configured {state[configured]} and not in force so: it is {state[force.value]}"
     impact = (
-        f"The next restart of dockerd, whoever makes it, turns docker-proxy {state[configured]} and with it changes "
+        f"The next restart of dockerd turns docker-proxy {state[configured]} and with it changes "
         "which paths to published ports work."
     )
     remediation = Remediation(
@@ -150,7 +150,7 @@ PENDING = Check(
     id="proxy.pending",
     severity=MEDIUM,
     title="docker-proxy is in force as it is configured",
-    rationale="A setting that waits for a restart takes effect when nobody looks: with an upgrade, or a reboot.",
+    rationale="A setting that waits for a restart takes effect unnoticed: with an upgrade, or a reboot.",
     needs=(ENGINE, DAEMON_CONFIG, SERVICE),
     judge=_judge_pending,
     remediated_by=("userland_proxy",),
@@ -176,7 +176,7 @@ def _judge_orphan(context: AuditContext) -> list[Verdict]:
 
 
 def _targets(snapshot: HostSnapshot) -> Iterator[tuple[_Binding, set[str]]]:
-    """Where the published ports of running containers lead, by what docker-proxy is told of them."""
+    """Where the published ports of running containers lead, by what docker-proxy is given of them."""
     for container in running(snapshot):
         addresses = {text for item in container.endpoints for text in (item.address, item.address6) if text}
         for port in container.published:
@@ -213,7 +213,7 @@ def _judge_process(snapshot: HostSnapshot, proxy: ProxyProcess, targets: dict[_B
             f"docker-proxy (process {proxy.pid}) leads from {outside} to {inside}, and {what}",
             evidence,
             "It holds the port, so that no container can publish it (port is already allocated, address already in "
-            "use), and whoever connects waits for an address that may belong to another container by now.",
+            "use), and clients wait for an address that may belong to another container by now.",
             Remediation(
                 f"End it (kill {proxy.pid}) when nothing of value runs through it. If dockerd still does not give the "
                 "port away, restart dockerd with live-restore in force"
@@ -297,8 +297,9 @@ def _judge_container(
             f"{container.name} publishes {number}/{protocol} on {', '.join(places)}, and neither docker-proxy nor "
             "dockerd holds it",
             {"published on": places, "listening on the host": False},
-            "Who is led there by no rule of the kernel is refused: the host itself at 127.0.0.1 and ::1, containers of "
-            "the same network, IPv6 clients of a container without IPv6. Any program can take the port meanwhile.",
+            "Clients that no rule of the kernel leads there are refused: the host itself at 127.0.0.1 and ::1, "
+            "containers of the same network, IPv6 clients of a container without IPv6. Any program can"
+            " take the port meanwhile.",
             Remediation(f"Restart the container ({container.name}), so that dockerd opens its ports anew"),
         )
         for (number, protocol), places in missing.items()

@@ -109,8 +109,8 @@ def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
         resources.host_port(socket_name(_ANYWHERE, number), protocol),
         f"A swarm service publishes {number}/{protocol} on all addresses of every node of the swarm",
         {f"rule of {_CHAIN}": rule},
-        "Whoever reaches any address of any node reaches the service. Rules of a host firewall for incoming traffic "
-        "(ufw, chain INPUT) do not stop what is forwarded to it.",
+        "Every machine that reaches any address of any node reaches the service. Rules of a host firewall for incoming "
+        "traffic (ufw, chain INPUT) do not stop what is forwarded to it.",
         Remediation(
             "A human decides who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
             "mode host on the nodes that should answer"
@@ -144,8 +144,8 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
     port = f"{ports[0].container_port}/{ports[0].protocol}"
     summary = f"{container.name} publishes {port} on all addresses: {_places_of(wide)}"
     impact = (
-        "Whoever reaches any address of this host reaches the service. Rules of a host firewall for incoming traffic "
-        "(ufw, chain INPUT) do not stop what is forwarded to the container."
+        "Every machine that reaches any address of this host reaches the service. Rules of a host firewall for "
+        "incoming traffic (ufw, chain INPUT) do not stop what is forwarded to the container."
     )
     remediation = Remediation(
         "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
@@ -193,7 +193,7 @@ def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -
         f"{_places_of(ports)}",
         {"bindings": [str(item) for item in ports], BELOW: limit},
         "Clients take what answers on such a port for a service that root of this host has set up. dockerd opens it "
-        "for whoever may start a container.",
+        "for every user who may start a container.",
         Remediation(
             f"A human decides whether the service belongs there, as a web server may on 80 and 443. Else publish on a "
             f"port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
@@ -267,18 +267,18 @@ def _unanswered(
     evidence["sockets inside"] = [f"{item.address} {item.port}/{item.protocol}" for item in listeners]
     if listeners:
         why = f"the program inside listens on {listeners[0].address} alone, which published ports do not lead to"
-        text = f"Have the program in {container.name} listen on all its addresses, or publish the port no more"
+        text = f"Have the program in {container.name} listen on all its addresses, or no longer publish the port"
     else:
         why = "nothing inside listens on it"
         text = (
-            f"A human decides: publish {number}/{protocol} of {container.name} no more, correct the number, or start "
+            f"A human decides: no longer publish {number}/{protocol} of {container.name}, correct the number, or start "
             "what should listen there"
         )
     return failed(
         resources.port(container, number, protocol),
         f"{container.name} publishes {number}/{protocol} on {_places_of(ports)}, and {why}",
         evidence,
-        "Whoever asks there gets nothing. Whatever is started in the container on that port later is at once open to "
+        "Clients get no answer there. Whatever is started in the container on that port later is at once open to "
         "all who reach the host.",
         Remediation(text),
     )
@@ -484,8 +484,8 @@ def _reached(engine: Optional[Engine], port: _OpenPort) -> Verdict:
         port.resource,
         f"{port.resource.name} is not published, and reached {ways}",
         {"published": [str(item) for item in port.container.published], **port.ways},
-        "Whoever is on the same network, or has a route to the container's subnet by this host, uses the service as if "
-        "it were published. Nobody sees that in docker ps.",
+        "Machines on the same network, or with a route to the container's subnet by this host, use the service as if "
+        "it were published. docker ps does not show it.",
         Remediation(f"A human decides whether it may be so. {_way_to_close(engine)}"),
     )
 
@@ -500,7 +500,7 @@ def _way_to_close(engine: Optional[Engine]) -> str:
     return (
         "Engines of this release drop such packets, unless allow-direct-routing, the gateway mode nat-unprotected, a "
         "trusted interface or DOCKER_INSECURE_NO_IPTABLES_RAW lets them in, or those rules were flushed, which a "
-        f"restart of dockerd mends. To close it besides, filter in {place}"
+        f"restart of dockerd remediates. To close it besides, filter in {place}"
     )
 
 

@@ -200,7 +200,7 @@ def _resource(snapshot: HostSnapshot, kind: str, name: str) -> Resource:
     return Resource(kind, name, name if kind == CONTAINER else "")
 
 
-# Whoever needs no more judges what one answer of the daemon says.
+# A check that needs no more judges one answer of the daemon.
 _OF_ONE_MOMENT = frozenset({ENGINE, SERVICE, DAEMON_CONFIG, BOOT})
 
 

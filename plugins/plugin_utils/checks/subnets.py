@@ -69,7 +69,7 @@ def _judge_overlap(context: AuditContext) -> list[Verdict]:
 
 
 def _others(network: Network, space: AddressSpace) -> list[str]:
-    """Who else has addresses of a network, in words. A route to nowhere takes them from nobody."""
+    """Who else has addresses of a network, in words. A route to nowhere takes no addresses."""
     found: list[Taken] = [
         other
         for own in of_network(network)
@@ -153,7 +153,7 @@ def _used_up(left: dict[AddressPool, int], least: int, evidence: dict[str, Any])
                     "When none is left, no network can be made that names no subnet: docker compose up fails with "
                     '"could not find an available, non-overlapping IPv4 address pool".',
                     Remediation(
-                        "A human decides. Remove networks that nobody uses (docker network ls --filter dangling=true "
+                        "A human decides. Remove networks that are not used (docker network ls --filter dangling=true "
                         "lists them), or give dockerd more and smaller pools (default-address-pools of daemon.json, "
                         "module daemon_config)"
                     ),
@@ -184,9 +184,9 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
 POOLS = Check(
     id="network.pools",
     severity=MEDIUM,
-    title="The address pools have subnets left, and hold nobody else's addresses",
+    title="The address pools have subnets left, and overlap no other addresses",
     rationale=(
-        "dockerd has 31 subnets unless it was told otherwise: 172.17.0.0/16 to 172.31.0.0/16, and 192.168.0.0/16 in "
+        "dockerd has 31 subnets unless configured otherwise: 172.17.0.0/16 to 172.31.0.0/16, and 192.168.0.0/16 in "
         "/20. Each Compose project takes one, and many companies use the same ranges."
     ),
     needs=(ENGINE, LINKS, ROUTES, NAMESERVERS),

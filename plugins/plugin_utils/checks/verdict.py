@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 
 
 class NotJudgedError(Exception):
-    """Raised where a check asks for what cannot be told; the message is the reason of its unknown."""
+    """Raised where a check asks for what is not known; the message is the reason of its unknown."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def failed(
     remediation: Remediation,
     severity: str = "",
 ) -> Verdict:
-    """Something is wrong, with what it means and how it is mended; severity: where it is not the check's."""
+    """Something is wrong, with what it means and its remediation; severity: where it is not the check's."""
     return Verdict(FAIL, resource, summary, evidence, impact, remediation, severity)
 
 

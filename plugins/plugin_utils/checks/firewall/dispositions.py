@@ -78,7 +78,7 @@ def remediation_of(path: Path) -> Remediation:
     if hop is not None and hop.place == IPSEC:
         return Remediation(
             "An IPsec policy of the host keeps it, past all rules: ip -s xfrm policy shows it with its counters. "
-            "Whoever manages IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
+            "The manager of IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
             "out of it there: narrow its selector, or add a policy ahead of it (a lower priority number) that passes "
             "the network's packets as they are (a passthrough connection; ip xfrm policy add ... action allow)"
         )
@@ -105,7 +105,7 @@ def remediation_of(path: Path) -> Remediation:
         )
     return Remediation(
         "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
-        "writes them anew; where a rule of somebody else's is in the way, its owner decides"
+        "writes them anew; where another rule is in the way, its owner decides"
     )
 
 

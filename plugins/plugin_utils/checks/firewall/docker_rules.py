@@ -269,8 +269,8 @@ def _judge_flushed(context: AuditContext) -> list[Verdict]:
             reasons.append(f"dockerd makes no rules for IPv{family}: {told.evidence}")
         elif wanted is None and not there:
             doubts.append(
-                f"there are no rules of dockerd for IPv{family}, and whether it was told to make any is not known: "
-                f"{told.evidence}"
+                f"there are no rules of dockerd for IPv{family}, and it is not known whether it is configured to make "
+                f"any: {told.evidence}"
             )
         else:
             bridges = [network.bridge or "" for network in networks]
@@ -337,7 +337,7 @@ def _cut_off(host: Resource, chain: Chain) -> Verdict:
         host,
         f"Nothing leads to {chain.name} of table {chain.table_name}: its {len(chain.rules)} rules are not in force",
         {"rules": [rule.text for rule in chain.rules[:_SHOWN]]},
-        "Whoever wrote them believes that they filter what goes to and from containers.",
+        "Their author expects them to filter what goes to and from containers; they filter nothing.",
         Remediation(
             "A human puts the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
             "for IPv6). dockerd does so when a network is made, and before Docker Engine 28 not when it starts"
@@ -448,8 +448,8 @@ def _addresses(snapshot: HostSnapshot) -> set[str]:
 
 
 _STALE_IMPACT = (
-    "The rules take packets that are no longer meant for anybody. When the address or the name is given out again, "
-    "they hold for whoever gets it: a port of another container is then open, or closed, without a reason that is "
+    "The rules take packets for containers that are gone. When the address or the name is given out again, "
+    "they hold for its new owner: a port of another container is then open, or closed, without a reason that is "
     "to be seen."
 )
 
@@ -566,7 +566,7 @@ def _off(context: AuditContext, off: dict[int, RuleMaking], there: dict[int, int
     old = f" Rules for {' and '.join(left)} that are there are left from before, and change no more." if left else ""
     impact = (
         "Nothing keeps networks apart or hides ports that are not published; published ports are served by "
-        f"docker-proxy alone, and containers reach the outside only if somebody else masquerades.{old}"
+        f"docker-proxy alone, and containers reach the outside only if another program masquerades.{old}"
     )
     return failed(
         resources.daemon(),
@@ -608,7 +608,7 @@ DISABLED = Check(
     title="dockerd makes the rules that its networks need",
     rationale=(
         "With iptables or ip6tables off, a network has neither isolation nor masquerading, and every port of every "
-        "container is open to whoever can route to it. IPv6 counts only where there is an IPv6 network."
+        "container is open to every machine that can route to it. IPv6 counts only where there is an IPv6 network."
     ),
     needs=(ENGINE, RULESET, DAEMON_CONFIG, PROCESSES),
     judge=_judge_disabled,

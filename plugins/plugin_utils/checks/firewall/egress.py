@@ -47,7 +47,7 @@ _WORDS = Wording(
     who="containers",
     number="number of containers",
     deed="reach the outside",
-    impact="What they ask of other machines gets no answer: updates, name servers, services they depend on.",
+    impact="They get no answer from other machines: updates, name servers, services they depend on.",
 )
 
 

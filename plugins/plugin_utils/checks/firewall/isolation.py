@@ -156,7 +156,7 @@ def _verdict(item: _Open) -> Verdict:
         "A container that was put on a network of its own is open to all others on this host, and so is what it trusts "
         "its network to keep away.",
         Remediation(
-            "Where dockerd's rules are missing, restart it; where a rule of somebody else's lets the packets pass "
+            "Where dockerd's rules are missing, restart it; where another rule lets the packets pass "
             "before Docker's drop them, take it out. Containers that are to talk belong on a network that they share"
         ),
     )

@@ -56,7 +56,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     Answer,
 )
 
-_LED, _LOST, _UNDETERMINED, _MEANT = "led", "lost", "untold", "meant"
+_LED, _LOST, _UNDETERMINED, _MEANT = "reached", "lost", "undetermined", "intended"
 
 _Port = tuple[str, int, str]
 """Name of the container, port inside, protocol."""
@@ -111,7 +111,7 @@ class _Judge:
         example = answer.targets.first
         for target in ports:
             self._asked.add(target)
-            like = "" if target.label == example.label else f" (as told for {example.label}, which is treated alike)"
+            like = "" if target.label == example.label else f" (as for {example.label}, which is treated alike)"
             key = (target.namespace.name, target.port, target.protocol)
             outcome = self.outcomes.setdefault(key, _Outcome(target))
             socket = socket_name(answer.at, target.host_port)
@@ -178,7 +178,7 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
             f"Port {target.port}/{target.protocol} of {target.namespace.name} is published, and not reached: {lost[0]}"
         )
         socket, path = outcome.lost[0]
-        impact = f"Whoever connects to {socket} does not get to {target.namespace.name}."
+        impact = f"Clients of {socket} do not get to {target.namespace.name}."
         return [failed(resource, summary, evidence, impact, remediation_of(path))]
     return [unknown(resource, text, {"bindings": _bindings(target)}) for text in untold[:1]]
 
@@ -223,7 +223,7 @@ def _absent(resource: Resource, item: Container, port: PublishedPort) -> Verdict
         f"Port {port.container_port}/{port.protocol} of {item.name} is published on {port.host_ip}, "
         "which is no address of this host",
         {"binding": str(port)},
-        f"Nobody reaches {item.name} there: packets for {port.host_ip} do not come to this host, or are sent on.",
+        f"No client reaches {item.name} there: packets for {port.host_ip} do not come to this host, or are sent on.",
         Remediation(
             f"Give the host the address {port.host_ip} again, or publish the port on one that it has. Where hosts take "
             "turns at the address, this is so on all but one of them: waive it there"
@@ -370,7 +370,7 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Optional[Engine])
         f"{target.label} is open to machines outside by {', '.join(uplinks)} at {listed(at, _NAMED)} though the host's "
         f"own rules deny it: {exposed.reason}{besides}",
         evidence,
-        "Whoever set up that firewall believes the port to be closed. Docker translates the address before chain INPUT "
+        "The host's firewall is set up to close the port. Docker translates the address before chain INPUT "
         "is asked, so that rule never sees the packet.",
         Remediation(
             "A human decides who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "

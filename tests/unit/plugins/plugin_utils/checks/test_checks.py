@@ -78,7 +78,7 @@ def test_hairpin_is_unknown_where_the_mode_is() -> None:
     for check in ("hairpin.missing", "hairpin.stale"):
         finding = only(host, check)
         assert finding.outcome == "unknown"
-        assert "docker-proxy is in force could not be told" in finding.summary
+        assert "not known whether docker-proxy is in force" in finding.summary
 
 
 # ---- docker-proxy ----------------------------------------------------------------------------------------------------

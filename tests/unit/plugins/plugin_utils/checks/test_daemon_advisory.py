@@ -48,7 +48,7 @@ def test_firewalld_makes_the_loss_of_isolation_matter(ruleset: Ruleset) -> None:
     finding = judge("26.1.5", ruleset=ruleset)["CVE-2025-54410"]
     assert (finding.outcome, finding.severity) == ("fail", "high")
     assert "26.1.5" in finding.summary
-    assert finding.evidence["mended in"] == "25.0.13, 28.0.0"
+    assert finding.evidence["fixed in"] == "25.0.13, 28.0.0"
 
 
 def test_an_old_release_alone_is_no_finding() -> None:

@@ -127,7 +127,7 @@ def test_forwarding_that_nothing_turns_on_is_not_persistent() -> None:
     finding = only(replace(snapshot, service=unit), "forwarding.persistent")
     assert finding.outcome == "fail"
     assert "nothing turns it on at boot" in finding.summary
-    assert "until somebody starts dockerd" in finding.impact
+    assert "until dockerd is started" in finding.impact
 
 
 def test_a_configuration_that_was_not_read_leaves_open_what_dockerd_does() -> None:
@@ -151,7 +151,7 @@ def test_a_later_file_that_overrides_is_named_with_its_line() -> None:
     [
         ({"firewall_driver": "nftables"}, b"{}", "", "dockerd does not start"),
         ({}, b'{"firewall-backend": "nftables"}', "", "dockerd does not start"),
-        ({}, b'{"ip-forward": false}', "", "told to leave it alone"),
+        ({}, b'{"ip-forward": false}', "", "configured to leave it alone"),
         ({"firewall_driver": "iptables+firewalld"}, b"{}", OFF, "FORWARD to DROP"),
         ({}, b'{"ip-forward-no-drop": true}', OFF, "until dockerd starts and turns it on."),
         ({}, b'{"iptables": false}', OFF, "until dockerd starts and turns it on."),
