@@ -1,54 +1,34 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws settings of bridge ports and entries of forwarding databases for the hosts of reachability_hosts.py.
+"""Draws states of bridge ports for the hosts of reachability_hosts.py.
 
 VLANs are left out: not every kernel that this runs on can filter them.
 """
 
 from __future__ import annotations
 
-from tests.differential.reachability_neighbours import Draw, End, other_on_bridge, pid_of
+from tests.differential.reachability_neighbours import Draw, End, pid_of
 
 SHARE = 0.12
 """Of the hosts that have any."""
 # In the words of bridge(8). Of the states all but "disabled" (0) are left out, since without a spanning tree the kernel
 # ends them by itself (br_make_forwarding(), br_forward_delay_timer_expired()); what leaves it open whether a frame
 # passes is drawn less.
-_SETTINGS = [
-    "state 0",
-    "state 0",
-    "state 0",
-    "learning off",
-    "flood off",
-    "learning off flood off",
-    "learning off flood off",
-    "mcast_flood off",
-    "bcast_flood off",
-]
-_KINDS = ["static", "static sticky", "static sticky", "permanent"]
 
 
 def bridge_settings(draw: Draw, ends: list[End]) -> list[tuple[str, str]]:
     """Some of them, as steps of a HostCase."""
     if not ends or draw.random() >= SHARE:
         return []
-    return [draw.choice([_setting, _setting, _entry])(draw, ends) for dummy in range(draw.choice([1, 1, 2]))]
+    return [_blocked(draw.choice(ends)) for dummy in range(draw.choice([1, 1, 2]))]
 
 
-def _setting(draw: Draw, ends: list[End]) -> tuple[str, str]:
-    end, settings = draw.choice(ends), draw.choice(_SETTINGS)
-    # What was learnt before would hold for minutes. A change to the port itself would enable it again.
+def _blocked(end: End) -> tuple[str, str]:
+    # What was learnt before would hold for minutes.
     flush = f"ip link set {end.bridge} type bridge fdb_flush"
-    script = f"{_port_of(end)}\nbridge link set dev $port {settings}\n{flush}\n"
-    return f"bridge link set dev PORT-OF-{end.container}-ON-{end.bridge} {settings}", script
-
-
-def _entry(draw: Draw, ends: list[End]) -> tuple[str, str]:
-    end, kind = draw.choice(ends), draw.choice(_KINDS)
-    at = draw.choice([end, other_on_bridge(draw, ends, end)])
-    script = f"{_port_of(at)}\nbridge fdb replace {end.mac} dev $port master {kind}\n"
-    return f"bridge fdb replace {end.mac} dev PORT-OF-{at.container}-ON-{at.bridge} master {kind}", script
+    script = f"{_port_of(end)}\nbridge link set dev $port state 0\n{flush}\n"
+    return f"bridge link set dev PORT-OF-{end.container}-ON-{end.bridge} state 0", script
 
 
 def _port_of(end: End) -> str:

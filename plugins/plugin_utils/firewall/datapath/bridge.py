@@ -6,9 +6,8 @@
 
 """What a packet meets on a bridge: its ports, which addresses are behind them, and what keeps a frame from crossing.
 
-That is settings of its ports, VLANs, and its forwarding database. The kernel's side of it: br_handle_frame() and
-br_handle_frame_finish() of net/bridge/br_input.c, br_dev_xmit() of br_device.c, br_flood() and should_deliver() of
-br_forward.c, br_fdb_update() of br_fdb.c, br_vlan.c. An end of a bridge is a port, or None for the host itself.
+That is states of its ports, isolation, hairpin mode and VLANs (br_handle_frame() of net/bridge/br_input.c,
+should_deliver() of br_forward.c, br_vlan.c). An end of a bridge is a port, or None for the host itself.
 
 With the subnets that are on this host alone, so that no machine outside has an address of theirs.
 """
@@ -19,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BridgeSetting, Link, PortVlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PortVlan
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
@@ -122,15 +121,6 @@ def separated(incoming: Port, outgoing: Port) -> str:
     return ""
 
 
-_NO_FLOODING = BridgeSetting("flood", "off")
-_ANSWERS_ITSELF = BridgeSetting("proxy_arp", "on")
-# By IP version, what keeps questions for its hardware address from an end: ARP is broadcast, those of IPv6 multicast.
-_NO_QUESTIONS = {4: BridgeSetting("bcast_flood", "off"), 6: BridgeSetting("mcast_flood", "off")}
-_LOCKED = BridgeSetting("locked", "on")
-_NO_LEARNING = BridgeSetting("learning", "off")
-_NO_MEMORY = BridgeSetting("ageing_time", "0")
-
-
 class Obstacle(NamedTuple):
     """What is in the way of a frame, or may be."""
 
@@ -140,87 +130,43 @@ class Obstacle(NamedTuple):
 
 
 def in_the_way(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Optional[Obstacle]:
-    """What keeps a frame for one hardware address from going from one end of a bridge to another."""
+    """What keeps a frame for one hardware address from going from one end of a bridge to another, or may keep it."""
     if bridge.is_plain and incoming is not outgoing:
         return None
-    return next(_of_frame(bridge, incoming, outgoing), None)
+    return next(_obstacles(bridge, incoming, outgoing), None)
 
 
-def obstacle_to_solicitation(
-    bridge: Bridge, requester: Optional[Port], target: Optional[Port], family: int
-) -> Optional[Obstacle]:
-    """What keeps an end from learning the hardware address of another: the question is for all, the answer for it."""
+def obstacle_to_solicitation(bridge: Bridge, requester: Optional[Port], target: Optional[Port]) -> Optional[Obstacle]:
+    """What keeps an end from learning the hardware address of another: on the way of the question, or of the answer."""
     if bridge.is_plain and requester is not target:
         return None
-    answer = in_the_way(bridge, target, requester)
-    question = next(_of_question(bridge, requester, target, family), None)
-    if question is not None and not question.is_certain:
-        # It can learn it from a question of the other one.
-        other = next(_of_question(bridge, requester=target, target=requester, family=family), None)
-        if other is not None:
-            return answer or question._replace(is_certain=True)
-    return answer if question is None or (answer is not None and answer.is_certain) else question
+    found = [*_obstacles(bridge, target, requester), *_obstacles(bridge, requester, target)]
+    return next((item for item in found if item.is_certain), found[0] if found else None)
 
 
-def _of_frame(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
-    yield from _of_any(bridge, incoming, outgoing)
-    yield from _of_entry(bridge, incoming, outgoing)
-    if outgoing is None or _entry(bridge, incoming, outgoing.mac) is not None or _learns(bridge, outgoing.link):
-        return
-    kept = next((item for item in (_NO_FLOODING, _ANSWERS_ITSELF) if item in outgoing.link.settings), None)
-    if kept:
-        what = f"{kept} of the bridge port {outgoing.link.name}"
-        yield Obstacle(f"{what}: the bridge sends it only what is for whom it has learnt there, and learns nobody")
-
-
-def _of_question(bridge: Bridge, requester: Optional[Port], target: Optional[Port], family: int) -> Iterator[Obstacle]:
-    yield from _of_any(bridge, requester, target)
-    if target is None:
-        return
-    unheard = [_ANSWERS_ITSELF]
-    if requester is not None:
-        unheard.append(_NO_QUESTIONS[family])
-    for setting in unheard:
-        if setting in target.link.settings:
-            what = f"{setting} of the bridge port {target.link.name}"
-            yield Obstacle(f"{what} keeps the question from it", is_certain=False)
-
-
-def _of_any(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
-    for port in (incoming, outgoing):
-        state = "" if port is None else _state(port.link)
-        if port is not None and state:
+def _obstacles(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+    """States of ports, isolation and hairpin mode are followed; what else was set by hand leaves it open."""
+    ports = [port for port in (incoming, outgoing) if port is not None]
+    for port in ports:
+        state = _state(port.link)
+        if state:
             yield Obstacle(f"the bridge port {port.link.name} is in the state {state}")
-    if incoming is not None:
-        if _LOCKED in incoming.link.settings:
-            yield from _of_lock(bridge, incoming)
-        if outgoing is not None:
-            text = separated(incoming, outgoing)
-            if text:
-                yield Obstacle(text)
+    if incoming is not None and outgoing is not None:
+        text = separated(incoming, outgoing)
+        if text:
+            yield Obstacle(text)
+    for port in ports:
+        for setting in port.link.settings:
+            if setting.name != "state":
+                yield Obstacle(
+                    f"{setting} of the bridge port {port.link.name}; see bridge -d link show", is_certain=False
+                )
+    entry = _entry(bridge, incoming, bridge.link.mac if outgoing is None else outgoing.mac)
+    is_right = outgoing is not None and entry is not None and entry.port is outgoing.link and entry.kind != "permanent"
+    if entry is not None and not is_right:
+        yield Obstacle(f"{entry.words}; see bridge fdb show", is_certain=False)
     if bridge.link.vlan_filtering:
         yield from _of_vlans(bridge, incoming, outgoing)
-
-
-def _of_lock(bridge: Bridge, port: Port) -> Iterator[Obstacle]:
-    entry = _entry(bridge, port, port.mac)
-    what = f"the bridge port {port.link.name} is locked"
-    if entry is None:
-        yield Obstacle(f"{what}, and whether the bridge knows {port.mac} there hangs on the moment", is_certain=False)
-    elif entry.port is not port.link or entry.kind == "permanent":
-        yield Obstacle(f"{what}, and the bridge does not know {port.mac} there: {entry.words}")
-
-
-def _of_entry(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
-    mac = bridge.link.mac if outgoing is None else outgoing.mac
-    entry = _entry(bridge, incoming, mac)
-    if entry is None:
-        return
-    if outgoing is not None and entry.port is outgoing.link:
-        if entry.kind == "permanent" and incoming is not None:
-            yield Obstacle(f"the host takes what is for {mac} from other ports: {entry.words}")
-    elif outgoing is None or entry.kind != "static" or not _learns(bridge, outgoing.link):
-        yield Obstacle(f"what is for {mac} goes elsewhere: {entry.words}")
 
 
 def _entry(bridge: Bridge, incoming: Optional[Port], mac: str) -> Optional[Entry]:
@@ -246,10 +192,6 @@ def _pvid(link: Link) -> PortVlan:
 
 def _state(link: Link) -> str:
     return next((item.value for item in link.settings if item.name == "state"), "")
-
-
-def _learns(bridge: Bridge, link: Link) -> bool:
-    return _NO_LEARNING not in link.settings and _NO_MEMORY not in bridge.link.settings
 
 
 class LocalSubnet(NamedTuple):

@@ -273,7 +273,7 @@ def resolve_on_bridge(
     is_told = (who, neighbour) in branch.learnt
     source = requester.stack.solicits_from(family, requester.device, branch.flight.saddr, neighbour)
     # What is kept from all is not kept from the one that is known.
-    stop = None if is_told else _barred(bridge, requester, target, family)
+    stop = None if is_told else _barred(bridge, requester, target)
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
@@ -331,8 +331,8 @@ def _found(leg: LegContext, branch: Branch, stop: Optional[_Stop], who: str, nei
     return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason),))
 
 
-def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int) -> Optional[_Stop]:
-    obstacle = obstacle_to_solicitation(bridge, requester.port, target.port, family)
+def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode) -> Optional[_Stop]:
+    obstacle = obstacle_to_solicitation(bridge, requester.port, target.port)
     return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BLOCKED_BY_BRIDGE)
 
 
