@@ -74,7 +74,7 @@ _value:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
@@ -87,9 +87,9 @@ Findings = Sequence[dict[str, Any]]
 
 def baseline_table(
     before: Findings,
-    after: Optional[Findings] = None,
-    repairs: Optional[Mapping[str, Mapping[str, Any]]] = None,
-    waiting: Optional[Mapping[str, str]] = None,
+    after: Findings | None = None,
+    repairs: Mapping[str, Mapping[str, Any]] | None = None,
+    waiting: Mapping[str, str] | None = None,
     *,
     check_mode: bool = False,
     width: int = 120,

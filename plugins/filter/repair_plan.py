@@ -91,7 +91,7 @@ _value:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
@@ -107,12 +107,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_p
 def repair_plan(
     findings: Sequence[Mapping[str, Any]],
     userland_proxy: str = "keep",
-    daemon_config: Optional[Mapping[str, Any]] = None,
+    daemon_config: Mapping[str, Any] | None = None,
     families: Sequence[str] = ("ipv4", "ipv6"),
     also: Sequence[str] = (),
     profile: str = "default",
     *,
-    proxy_in_force: Optional[bool] = None,
+    proxy_in_force: bool | None = None,
     live_restore: bool = False,
     forwarding_by_file: bool = False,
     running: bool = False,

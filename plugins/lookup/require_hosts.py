@@ -38,7 +38,7 @@ _raw:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleLookupError
@@ -50,7 +50,7 @@ from ansible.plugins.lookup import LookupBase
 class LookupModule(LookupBase):
     """What Ansible asks a lookup plugin's file for."""
 
-    def run(self, terms: Sequence[str], variables: Optional[Mapping[str, Any]] = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: Sequence[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the patterns; raise AnsibleLookupError for one that leaves a play without hosts."""
         known = variables or {}
         loader = self._loader

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
@@ -46,7 +46,7 @@ _TABLE_OF_FIREWALLD = re.compile(r'"table":\s*\{[^}]*"name":\s*"firewalld"')
 class Condition:
     """Whether what a weakness takes is there; None where that is not known."""
 
-    met: Optional[bool]
+    met: bool | None
     shown: str
 
 

@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Any, Callable, Optional, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
@@ -107,7 +107,7 @@ class _Watch:
     """Measures the phases of an audit."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, Optional[float]] = {}
+        self.seconds: dict[str, float | None] = {}
 
     def take(self, phase: str, work: Callable[[], T]) -> T:
         """Return what work returns, and note how long it took."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import NETWORKD, Link, ManagedLink
@@ -89,7 +89,7 @@ def _unseen(snapshot: HostSnapshot, networks: list[Network], links: dict[str, Li
     ]
 
 
-def _by_itself(link: Optional[Link], version: int) -> bool:
+def _by_itself(link: Link | None, version: int) -> bool:
     """Whether the bridge has the setting for itself."""
     return link is not None and bool(link.calls_iptables if version == 4 else link.calls_ip6tables)
 
@@ -114,7 +114,7 @@ def _netfilter_failed(
     return failed(resources.host(snapshot), summary, evidence, " ".join(impacts), _netfilter_remediation(values))
 
 
-def _netfilter_remediation(values: dict[str, Optional[str]]) -> Remediation:
+def _netfilter_remediation(values: dict[str, str | None]) -> Remediation:
     if None in values.values():
         return Remediation(
             "A human decides. The kernel module br_netfilter is not loaded: modprobe br_netfilter, and its name in a "
@@ -172,7 +172,7 @@ def _judge_localnet(context: AuditContext) -> list[Verdict]:
 
 def _judge_bridge_localnet(
     context: AuditContext, bridge: str, network: str, settings: dict[str, Any], proxy: ProxyState
-) -> Optional[Verdict]:
+) -> Verdict | None:
     """The verdict on a bridge that routes 127.0.0.0/8, None when it is as it should be."""
     resource = resources.interface(bridge)
     path = _path(context, bridge)
@@ -196,7 +196,7 @@ def _judge_bridge_localnet(
     return failed(resource, summary, evidence, _impact(network, path), _localnet_remediation(settings, proxy))
 
 
-def _path(context: AuditContext, bridge: str) -> Optional[Path]:
+def _path(context: AuditContext, bridge: str) -> Path | None:
     """What becomes of a packet for the loopback that comes in by a bridge."""
     try:
         return context.path(Packet(Origin(OUTSIDE, bridge), _LOOPBACK, "tcp", _PORT))
@@ -434,14 +434,14 @@ def _endpoints(snapshot: HostSnapshot) -> dict[str, list[tuple[Attachment, int]]
     return found
 
 
-def _widest(context: AuditContext, network: Network, endpoints: list[tuple[Attachment, int]]) -> Optional[_Widest]:
+def _widest(context: AuditContext, network: Network, endpoints: list[tuple[Attachment, int]]) -> _Widest | None:
     mtu = max(size for dummy, size in endpoints)
     containers = [item.container.name for item, size in endpoints if size == mtu]
     links = [link for version in (4, 6) for link in [_uplink(context, version, endpoints[0][0])] if link is not None]
     return _Widest(network, mtu, containers, min(links, key=lambda link: link.mtu)) if links else None
 
 
-def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Optional[Link]:
+def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Link | None:
     """The link that the host sends an endpoint's packets to the outside by; None without a way."""
     address = endpoint.endpoint.address if version == 4 else endpoint.endpoint.address6
     if not address:

@@ -12,8 +12,9 @@ host, so the same snapshot always gives the same verdicts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict
@@ -33,8 +34,8 @@ class Parameter:
     default: Any
     text: str
     """What it is for, with its unit."""
-    least: Optional[int] = None
-    most: Optional[int] = None
+    least: int | None = None
+    most: int | None = None
     choices: tuple[str, ...] = ()
     """The words that may be among ``names``; empty for any."""
 

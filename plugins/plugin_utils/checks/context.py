@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import RuleMaking, rule_making

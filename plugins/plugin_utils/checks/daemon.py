@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem, DaemonConfig
@@ -300,7 +300,7 @@ def _is_untold(key: str, shown: Any) -> bool:
 
 def _wanted(snapshot: HostSnapshot, key: str) -> Any:
     release = snapshot.engine.release if snapshot.engine else (0, 0)
-    value: Optional[Any] = next_values(snapshot).get(key)
+    value: Any | None = next_values(snapshot).get(key)
     return default_of(key, release) if value is None else value
 
 

@@ -11,8 +11,9 @@ None means that it is not known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Callable, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -38,7 +39,7 @@ def facts_of(context: AuditContext) -> dict[str, Any]:
     }
 
 
-def engine_of(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
+def engine_of(snapshot: HostSnapshot) -> dict[str, Any] | None:
     """The engine as it reports itself, and its process; None where it did not answer."""
     engine = snapshot.engine
     if engine is None:
@@ -57,11 +58,11 @@ def engine_of(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
     }
 
 
-def _networks(snapshot: HostSnapshot) -> Optional[list[dict[str, Any]]]:
+def _networks(snapshot: HostSnapshot) -> list[dict[str, Any]] | None:
     return [_network(network) for network in snapshot.networks] if snapshot.was_read(ENGINE) else None
 
 
-def _default_network(snapshot: HostSnapshot) -> Optional[dict[str, Any]]:
+def _default_network(snapshot: HostSnapshot) -> dict[str, Any] | None:
     return next((_network(network) for network in snapshot.networks if network.is_default_bridge), None)
 
 
@@ -81,7 +82,7 @@ def _shared_namespaces(snapshot: HostSnapshot) -> list[list[str]]:
     return [[item.name for item in group] for group in sharers(snapshot)]
 
 
-def _containers(snapshot: HostSnapshot) -> Optional[list[dict[str, Any]]]:
+def _containers(snapshot: HostSnapshot) -> list[dict[str, Any]] | None:
     if not snapshot.was_read(ENGINE):
         return None
     found = modes(snapshot)
@@ -161,7 +162,7 @@ def _forwarding_of(snapshot: HostSnapshot, family: str) -> dict[str, Any]:
     }
 
 
-def _switch(value: Optional[str]) -> Optional[bool]:
+def _switch(value: str | None) -> bool | None:
     return None if value is None else value != "0"
 
 

@@ -16,9 +16,10 @@ single interfaces only say whether the host behaves as a router there, towards r
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     LEFT_ALONE,
@@ -214,7 +215,7 @@ class _Kept:
     version: int
     running: str
     boot: BootValue
-    obstacle: Optional[str]
+    obstacle: str | None
     """Why dockerd does not turn it on at its start (forwarding_at_boot); None where it does."""
 
     @property
@@ -417,7 +418,7 @@ def _neighbours(context: AuditContext, version: int) -> list[_Neighbour]:
     return found
 
 
-def _neighbour_address(context: AuditContext, version: int, subnets: list[str]) -> Optional[str]:
+def _neighbour_address(context: AuditContext, version: int, subnets: list[str]) -> str | None:
     """The first address in one of the subnets that is none of the host's."""
     is_own = context.view.host.has_address
     for text in subnets:
@@ -435,7 +436,7 @@ def _uplink_pairs(context: AuditContext, known: list[_Neighbour]) -> list[_Uplin
     """What becomes of a packet from one to another of the neighbours, which are of one IP version."""
     hub = next((item for item in known if item.interface == default_device(context.snapshot, item.version)), known[0])
     star = [pair for item in known if item is not hub for pair in ((hub, item), (item, hub))]
-    return [_uplink_pair(context, start, end) for start, end in dict.fromkeys([*star, *zip(known, known[1:])])]
+    return [_uplink_pair(context, start, end) for start, end in dict.fromkeys([*star, *itertools.pairwise(known)])]
 
 
 def _uplink_pair(context: AuditContext, start: _Neighbour, end: _Neighbour) -> _UplinkPair:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import OTHER_NETWORK
@@ -142,7 +141,7 @@ def _by_net(ports: Iterable[TargetPort]) -> Iterator[tuple[Net, list[TargetPort]
     yield from found.values()
 
 
-def _confines(namespace: Namespace) -> Optional[Net]:
+def _confines(namespace: Namespace) -> Net | None:
     """The network of containers that are on internal bridge networks alone; None for all others."""
     inside = {
         attachment.net.network.id: attachment.net

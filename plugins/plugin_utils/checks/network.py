@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT, next_flags
@@ -164,11 +164,11 @@ def _severity(users: list[Container]) -> str:
     return MEDIUM if len(users) > 1 else INFO
 
 
-def _address(container: Container, network: Network) -> Optional[str]:
+def _address(container: Container, network: Network) -> str | None:
     return next((end.address for end in container.endpoints if end.network_id == network.id and end.address), None)
 
 
-def _packet_between(users: list[Container], network: Network) -> Optional[Packet]:
+def _packet_between(users: list[Container], network: Network) -> Packet | None:
     """From one container on a network to another one, None where there is but one."""
     for other in users[1:]:
         if other.netns != users[0].netns:
@@ -257,7 +257,7 @@ ICC = Check(
 )
 
 
-_Peers = dict[tuple[Optional[int], Optional[int]], Link]
+_Peers = dict[tuple[int | None, int | None], Link]
 """Links of the host by the namespace and the index of their other end."""
 
 
@@ -380,7 +380,7 @@ def _judge_connectivity(context: AuditContext) -> list[Verdict]:
 def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
     """How many ports were asked, and what went wrong."""
     count = 0
-    failures: dict[tuple[str, QuestionKey], Optional[Failure]] = {}
+    failures: dict[tuple[str, QuestionKey], Failure | None] = {}
     for answer in context.answers.answers:
         if answer.source.kind != CONTAINER or answer.targets.kind != INNER_PORT or answer.relation != SAME_NETWORK:
             continue
@@ -419,7 +419,7 @@ def _is_connected(answer: Answer) -> bool:
 
 def _failure(
     context: AuditContext, answer: Answer, namespace: Namespace, port: TargetPort, network: Network
-) -> Optional[Failure]:
+) -> Failure | None:
     """Told by a packet of these two, which fares like that of its class; None where it is no fault."""
     packet = replace(answer.packet, origin=Origin(CONTAINER, namespace.name), destination=port.address, port=port.port)
     path = context.path(packet)
@@ -488,7 +488,7 @@ def _judge_network(context: AuditContext, network: Network) -> list[Verdict]:
     return [_unfiltered(context, network, evidence)]
 
 
-def _packet_from_outside(context: AuditContext, network: Network) -> Optional[Packet]:
+def _packet_from_outside(context: AuditContext, network: Network) -> Packet | None:
     addresses = (
         end.address6
         for container in running(context.snapshot)
@@ -499,7 +499,7 @@ def _packet_from_outside(context: AuditContext, network: Network) -> Optional[Pa
     return None if address is None else Packet(Origin(OUTSIDE), address, "tcp", ANY_PORT)
 
 
-def _path(context: AuditContext, packet: Packet) -> Optional[Path]:
+def _path(context: AuditContext, packet: Packet) -> Path | None:
     """None where the host has no IPv6 address that others could route by; its neighbours still can, by link-local."""
     try:
         return context.path(packet)

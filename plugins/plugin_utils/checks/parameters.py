@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     INTEGER,

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
@@ -478,7 +478,7 @@ def _unread(snapshot: HostSnapshot, containers: list[Container]) -> list[Verdict
     ]
 
 
-def _reached(engine: Optional[Engine], port: _OpenPort) -> Verdict:
+def _reached(engine: Engine | None, port: _OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
@@ -490,7 +490,7 @@ def _reached(engine: Optional[Engine], port: _OpenPort) -> Verdict:
     )
 
 
-def _way_to_close(engine: Optional[Engine]) -> str:
+def _way_to_close(engine: Engine | None) -> str:
     place = place_of_own_rules(engine)
     if layout_of(engine) == ISOLATION:
         return (

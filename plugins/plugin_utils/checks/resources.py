@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def bound_address(port: PublishedPort) -> Address:

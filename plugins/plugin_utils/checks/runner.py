@@ -14,7 +14,6 @@ is in its namespace, so that one which cannot be read costs that container its v
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN
@@ -128,7 +127,7 @@ _OF_THE_HOST = frozenset(
 _OF_DOCKERD = frozenset({"daemon", "proxy", "hairpin"})
 
 
-def _not_of_docker(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
+def _not_of_docker(check: Check, snapshot: HostSnapshot) -> Verdict | None:
     """The verdict of a check where Podman imitates the Engine API; None for a Docker Engine.
 
     Its containers have networks, too, which can be open or broken: those are not judged, which is no pass.
@@ -143,7 +142,7 @@ def _not_of_docker(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
     return unknown(resources.host(snapshot), reason, evidence)
 
 
-def _in_another_namespace(check: Check, snapshot: HostSnapshot) -> Optional[Verdict]:
+def _in_another_namespace(check: Check, snapshot: HostSnapshot) -> Verdict | None:
     """The verdict of a check that needs what a rootless engine has in a namespace of its own; None for others."""
     engine = snapshot.engine
     if engine is None or not engine.rootless:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
@@ -34,7 +34,7 @@ class Verdict:
     summary: str
     evidence: dict[str, Any] = field(default_factory=dict)
     impact: str = ""
-    remediation: Optional[Remediation] = None
+    remediation: Remediation | None = None
     severity: str = ""
     """Where it is not the check's."""
 

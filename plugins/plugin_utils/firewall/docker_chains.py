@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
@@ -99,7 +98,7 @@ _ASKING = (REQUEST, PROXY_REQUEST)
 class Purposes:
     """Tells rules of people from those of dockerd, on one host."""
 
-    def __init__(self, book: RuleBook, engine: Optional[Engine]) -> None:
+    def __init__(self, book: RuleBook, engine: Engine | None) -> None:
         """Find the chains that people fill."""
         self._native = layout_of(engine) == NFTABLES
         self._places: set[Place] = places_of_people(book)
@@ -128,7 +127,7 @@ class Purposes:
         return bool(hop.rule) and (own or (hop.table, hop.chain) in self._places)
 
 
-def _ended_by(path: Path) -> Optional[Hop]:
+def _ended_by(path: Path) -> Hop | None:
     """The rule or policy that ended a packet, as a hop; None where it was none."""
     hop = None if path.decided_at is None else path.hops[path.decided_at]
     return hop if hop is not None and hop.chain and hop.action in ("drop", "reject") else None

@@ -11,12 +11,12 @@ Rules of the family bridge see it as a frame: between ports, with hardware addre
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Protocol
+from typing import NamedTuple, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import SYN, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import CT_NEW, Chain, Rule
 
-ConnectionTuple = tuple[int, Optional[int], int, Optional[int]]
+ConnectionTuple = tuple[int, int | None, int, int | None]
 """Source, source port, destination, destination port; a port that is not known is None, and so are those of ICMP."""
 
 
@@ -30,7 +30,7 @@ class Connection:
         self.protocol = protocol
         self.original = original
         self.reply: ConnectionTuple = (destination, port, source, source_port)
-        self.mark: Optional[int] = 0
+        self.mark: int | None = 0
         self.dnat = False
         self.snat = False
         self.dnat_decided = False
@@ -85,7 +85,7 @@ class Flight:
     )
 
     def __init__(
-        self, family: int, protocol: int, saddr: int, sport: Optional[int], daddr: int, dport: Optional[int]
+        self, family: int, protocol: int, saddr: int, sport: int | None, daddr: int, dport: int | None
     ) -> None:
         self.family = family
         self.protocol = protocol
@@ -95,22 +95,22 @@ class Flight:
         self.dport = dport
         self.bound = False
         """Whether its sender chose the source itself, and not the route."""
-        self.icmp_type: Optional[int] = None
-        self.icmp_code: Optional[int] = None
-        self.tcp_flags: Optional[int] = SYN if protocol == TCP else 0
+        self.icmp_type: int | None = None
+        self.icmp_code: int | None = None
+        self.tcp_flags: int | None = SYN if protocol == TCP else 0
         self.iif = ""
         self.oif = ""
         self.next_hop = 0
         """Neighbour of IPv4 that a route leads to, in POSTROUTING; 0 for what no route was asked for."""
         self.physin = ""
         self.physout = ""
-        self.mark: Optional[int] = 0
-        self.ttl: Optional[int] = None
+        self.mark: int | None = 0
+        self.ttl: int | None = None
         """Of IPv6 the hop limit."""
         self.pkttype = "host"
-        self.skuid: Optional[int] = None
-        self.skgid: Optional[int] = None
-        self.connection: Optional[Connection] = None
+        self.skuid: int | None = None
+        self.skgid: int | None = None
+        self.connection: Connection | None = None
         """None before connection tracking has seen it, and for what is not tracked."""
         self.state = CT_NEW
         """CT_NEW, CT_ESTABLISHED, CT_INVALID or CT_UNTRACKED, once tracked."""
@@ -122,7 +122,7 @@ class Flight:
         """Those of other connections of its protocol, which its own must not have (nf_conntrack_tuple_taken())."""
 
     @property
-    def ports(self) -> tuple[Optional[int], Optional[int]]:
+    def ports(self) -> tuple[int | None, int | None]:
         """Of the source and the destination, as routes are asked with them: ICMP has none (proto_ports_offset())."""
         return (self.sport, self.dport) if self.icmp_type is None else (0, 0)
 
@@ -162,16 +162,16 @@ class Step(NamedTuple):
     """One thing that happened in a hook, kept small: it becomes a Hop only when somebody wants to read the path."""
 
     hook: str
-    chain: Optional[Chain]
+    chain: Chain | None
     """None for what connection tracking did by itself: the translation of a connection that is known already, and the
     end of one that has the tuple of another."""
-    rule: Optional[Rule]
+    rule: Rule | None
     """None for a chain's policy."""
     action: str
     saddr: int
-    sport: Optional[int]
+    sport: int | None
     daddr: int
-    dport: Optional[int]
+    dport: int | None
 
 
 class Passage(NamedTuple):
@@ -189,21 +189,19 @@ class Passage(NamedTuple):
 class Surroundings(Protocol):
     """What rules ask of the host around them. None is what cannot be told."""
 
-    def address_type(self, family: int, address: int, device: str) -> Optional[str]:
+    def address_type(self, family: int, address: int, device: str) -> str | None:
         """Type of the route to an address (``local``, ``unicast``...); with a device, asked of that device only."""
 
-    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: Optional[int]) -> Optional[str]:
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: int | None) -> str | None:
         """The same as ``fib`` of nftables asks for it; peer: the packet's other address."""
 
-    def device_towards(
-        self, family: int, address: int, source: int, incoming: str, mark: Optional[int]
-    ) -> Optional[str]:
+    def device_towards(self, family: int, address: int, source: int, incoming: str, mark: int | None) -> str | None:
         """Device that the route from a source to an address leads to; empty without one, or if it is not incoming."""
 
-    def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
+    def own_address(self, family: int, device: str, towards: int) -> int | None:
         """The address that MASQUERADE takes on a device; towards: the next hop, of IPv6 the destination."""
 
-    def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
+    def first_address(self, family: int, device: str, asking: int) -> int | None:
         """The address that REDIRECT takes on the device that a packet came in by; asking: its source."""
 
 
@@ -220,9 +218,9 @@ class Ends(NamedTuple):
 
     incoming: str
     outgoing: str
-    source: Optional[str]
+    source: str | None
     """Hardware addresses; None for what is not known."""
-    destination: Optional[str]
+    destination: str | None
 
 
 class FrameFlight(Flight):
@@ -240,7 +238,7 @@ class FrameFlight(Flight):
         self.smac, self.dmac = ends.source, ends.destination
         self.ibr = bridge if ends.incoming else ""
         self.obr = bridge if ends.outgoing else ""
-        self.arp_operation: Optional[int] = None
+        self.arp_operation: int | None = None
 
     def copy(self) -> FrameFlight:
         """An independent one."""

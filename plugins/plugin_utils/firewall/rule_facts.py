@@ -19,7 +19,7 @@ import random
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     AnyOf,
@@ -57,9 +57,9 @@ KINDS: dict[str, str] = {
 }
 """What the fields hold whose values belong to containers and networks; the others are the same for all of them."""
 
-Value = Union[int, str, bool]
+Value = int | str | bool
 
-Mention = tuple[str, Union[Value, tuple[int, int]]]
+Mention = tuple[str, Value | tuple[int, int]]
 """A kind (``address``, ``device``, ``port``, ``range`` of addresses, ``chain``) and a value."""
 Names = Mapping[Mention, str]
 
@@ -119,7 +119,7 @@ def matches_of(statement: Statement) -> Iterator[Match]:
         yield from statement.matches
 
 
-def single_of(fields: tuple[str, ...], test: Test) -> Union[Mention, None]:
+def single_of(fields: tuple[str, ...], test: Test) -> Mention | None:
     """The one value, or the one range of addresses, that a test asks for; None if it asks for something else."""
     kind = KINDS.get(fields[0], "") if len(fields) == 1 else ""
     if not kind:
@@ -160,7 +160,7 @@ def _statement_form(statement: Statement, names: Names) -> Hashable:
     return statement
 
 
-def form_of_result(result: Union[Verdict, Nat, SetMark], names: Names) -> Hashable:
+def form_of_result(result: Verdict | Nat | SetMark, names: Names) -> Hashable:
     """What a rule or an entry does, with names in place of values."""
     if isinstance(result, Verdict):
         return (result.kind, names.get((CHAIN, result.target), result.target), result.reject_with)
@@ -183,8 +183,8 @@ def form_of_test(fields: tuple[str, ...], test: Test, names: Names) -> Hashable:
     return names.get(single, single)
 
 
-AnyMap = Union[VerdictMap, NatMap, MarkMap]
-Result = Union[Verdict, Nat, SetMark]
+AnyMap = VerdictMap | NatMap | MarkMap
+Result = Verdict | Nat | SetMark
 
 
 class MapFacts:

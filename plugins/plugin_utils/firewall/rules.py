@@ -18,7 +18,6 @@ condition on it is then neither true nor false.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Union
 
 # Fields. ct_state and ct_status carry bits, see below.
 FIELDS = (
@@ -103,7 +102,7 @@ CT_STATUS_DNAT = 32
 class OneOf:
     """The value is one of these; the only test that an index can be built on. Prefixes of full length are this, too."""
 
-    values: frozenset[Union[int, str, bool]]
+    values: frozenset[int | str | bool]
 
 
 @dataclass(frozen=True)
@@ -143,8 +142,8 @@ class NameStarts:
 class InElements:
     """For concatenations: the tuple of values lies in one element, each part between its two ends (names: the same)."""
 
-    elements: tuple[tuple[tuple[Union[int, str], Union[int, str]], ...], ...]
-    exact: frozenset[tuple[Union[int, str], ...]]
+    elements: tuple[tuple[tuple[int | str, int | str], ...], ...]
+    exact: frozenset[tuple[int | str, ...]]
     """Those elements whose parts are all single values, for a quick answer; they are not in ``elements``."""
 
     def __hash__(self) -> int:
@@ -159,7 +158,7 @@ class Undecidable:
     why: str
 
 
-Test = Union[OneOf, InRanges, Masked, AnyBit, NameStarts, InElements, Undecidable]
+Test = OneOf | InRanges | Masked | AnyBit | NameStarts | InElements | Undecidable
 
 
 # Hooks, in the words of nft.
@@ -254,7 +253,7 @@ class MarkMap:
 class SetHops:
     """Another TTL for IPv4, or hop limit for IPv6."""
 
-    fixed: Optional[int] = None
+    fixed: int | None = None
     """The new one; None where it depends on the old one."""
     added: int = 0
     """What is added to the old one; below 0 for what is taken off."""
@@ -270,9 +269,9 @@ class Nat:
     """Translation of source or destination for the connection, decided by its first packet."""
 
     kind: str
-    addresses: Optional[tuple[int, int]] = None
+    addresses: tuple[int, int] | None = None
     """First and last; None for masquerade and redirect, and where only the port changes."""
-    ports: Optional[tuple[int, int]] = None
+    ports: tuple[int, int] | None = None
     """First and last; None where the port stays if it can."""
     random_port: bool = False
 
@@ -293,7 +292,7 @@ class Unpredictable:
     why: str
 
 
-Statement = Union[Match, AnyOf, Verdict, VerdictMap, SetMark, MarkMap, SetHops, Notrack, Nat, NatMap, Unpredictable]
+Statement = Match | AnyOf | Verdict | VerdictMap | SetMark | MarkMap | SetHops | Notrack | Nat | NatMap | Unpredictable
 
 
 @dataclass(frozen=True)
@@ -305,7 +304,7 @@ class Rule:
     statements: tuple[Statement, ...]
     text: str
     """As the program shows it that made it: a line of iptables-save, or nft's own words as far as they are known."""
-    handle: Optional[int] = None
+    handle: int | None = None
     comment: str = ""
 
 

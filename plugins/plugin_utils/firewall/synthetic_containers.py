@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     Source,
 )
 
-Block = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Block = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LINK = 2
 _TRIED = 4096

@@ -14,6 +14,7 @@ So the time that a hundred waivers take hardly grows with the number of findings
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import re
 import sys
@@ -132,7 +133,9 @@ def _hold_against_functions(text: str, tree: Any) -> None:
 def _call(text: str, name: str) -> int:
     """Where a function is called; the tree does not say."""
     tokens = list(lexer.Lexer().tokenize(text))
-    places = [one["start"] for one, two in zip(tokens, tokens[1:]) if one["value"] == name and two["type"] == "lparen"]
+    places = [
+        one["start"] for one, two in itertools.pairwise(tokens) if one["value"] == name and two["type"] == "lparen"
+    ]
     return int(places[0])
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, UNKNOWN, Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
@@ -76,7 +76,7 @@ class Run:
     """A hardening run."""
 
     before: Sequence[Finding]
-    after: Optional[Sequence[Finding]]
+    after: Sequence[Finding] | None
     """None when there was no second audit: nothing was changed, or only would have been."""
     repairs: Mapping[str, Repair]
     """By the short name of the module."""
@@ -116,7 +116,7 @@ def rows_of(run: Run) -> list[Row]:
     return sorted((_row(run, *pair) for pair in _pairs(run)), key=lambda row: rank(row.finding))
 
 
-def _pairs(run: Run) -> Iterable[tuple[Optional[Finding], Optional[Finding]]]:
+def _pairs(run: Run) -> Iterable[tuple[Finding | None, Finding | None]]:
     """Findings of the two audits about the same thing, of which at least one is not good.
 
     A check names the resources that it complains about, or else gives one finding for all of them. So what is named in
@@ -150,7 +150,7 @@ def _blind(finding: Finding) -> bool:
     return finding.outcome == UNKNOWN and finding.resource.kind in ("host", "daemon")
 
 
-def _blindness(check: str, findings: Iterable[Finding]) -> Optional[Finding]:
+def _blindness(check: str, findings: Iterable[Finding]) -> Finding | None:
     return next((finding for finding in findings if finding.check == check and _blind(finding)), None)
 
 
@@ -158,7 +158,7 @@ def _complaints(check: str, findings: Iterable[Finding]) -> bool:
     return any(finding.check == check and _notable(finding) for finding in findings)
 
 
-def _row(run: Run, before: Optional[Finding], after: Optional[Finding]) -> Row:
+def _row(run: Run, before: Finding | None, after: Finding | None) -> Row:
     if before is None or (_blind(before) and after is not None and _notable(after)):
         if after is None:
             raise ValueError("a row needs a finding from before or after")
@@ -175,7 +175,7 @@ def _unnamed(check: str, findings: Iterable[Finding], without: str) -> str:
     return _WELL if any(finding.check == check for finding in findings) else without
 
 
-def _development(run: Run, before: Finding, after: Optional[Finding], now: str) -> tuple[str, str, str]:
+def _development(run: Run, before: Finding, after: Finding | None, now: str) -> tuple[str, str, str]:
     """Return how it is now, what became of it, and what was done."""
     repair = _repair_of(run, before)
     if run.check_mode and before.outcome == FAIL and repair is not None and repair.outcome == CHANGED:
@@ -191,14 +191,14 @@ def _development(run: Run, before: Finding, after: Optional[Finding], now: str) 
     return now, REPAIRED, "repaired with the rest" if changed else "better since the first audit"
 
 
-def _repaired_along(run: Run, repair: Optional[Repair]) -> str:
+def _repaired_along(run: Run, repair: Repair | None) -> str:
     """The module that does the work of another one, which finds nothing to do or is not run for it; "" for none."""
     if repair is None or repair.module != BRIDGE_HAIRPIN or repair.outcome not in (UNCHANGED, NOT_RUN):
         return ""
     return next((other.module for other in run.repairs.values() if other.outcome == CHANGED and other.follows), "")
 
 
-def _repair_of(run: Run, finding: Finding) -> Optional[Repair]:
+def _repair_of(run: Run, finding: Finding) -> Repair | None:
     if finding.remediation is None or finding.remediation.module is None or finding.check in run.waiting:
         return None
     return run.repairs.get(RUN_BY.get(finding.remediation.module, finding.remediation.module))

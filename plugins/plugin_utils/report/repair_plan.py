@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, ENABLED, KEEP
@@ -79,7 +79,7 @@ class RepairPlan:
 
 
 def repair_plan(
-    findings: Iterable[Finding], choices: HardeningChoices, *, proxy_in_force: Optional[bool], running: bool = False
+    findings: Iterable[Finding], choices: HardeningChoices, *, proxy_in_force: bool | None, running: bool = False
 ) -> RepairPlan:
     """Plan the repair of all that failed and was not waived.
 
@@ -141,9 +141,7 @@ def _asked_for(check: str, choices: HardeningChoices) -> bool:
     return check in choices.also or (check not in ON_REQUEST and (choices.posture or check not in POSTURE))
 
 
-def _what_it_waits_for(
-    check: str, remediation: Remediation, proxy_state: Optional[str], choices: HardeningChoices
-) -> str:
+def _what_it_waits_for(check: str, remediation: Remediation, proxy_state: str | None, choices: HardeningChoices) -> str:
     """What has to be said for the remediation to be run; empty where it is run, or none of ours."""
     if remediation.module is not None and not _asked_for(check, choices):
         return f"harden_also_repair: [{check}]"
@@ -178,8 +176,8 @@ def _forwarding(options: Sequence[Mapping[str, Any]], choices: HardeningChoices)
 
 
 def _proxy_state(
-    options: Iterable[Mapping[str, Any]], choices: HardeningChoices, *, in_force: Optional[bool]
-) -> Optional[str]:
+    options: Iterable[Mapping[str, Any]], choices: HardeningChoices, *, in_force: bool | None
+) -> str | None:
     """What docker-proxy is to become; None where nothing about it is repaired.
 
     Where either state will do, only what does not switch docker-proxy is repaired; one that waits is decided by hand.
@@ -191,9 +189,7 @@ def _proxy_state(
     return kept if kept in states else None
 
 
-def _daemon(
-    options: Sequence[Mapping[str, Any]], proxy_state: Optional[str], choices: HardeningChoices
-) -> dict[str, Any]:
+def _daemon(options: Sequence[Mapping[str, Any]], proxy_state: str | None, choices: HardeningChoices) -> dict[str, Any]:
     """All keys together, so that one restart will do. On is docker-proxy's default, and needs no key."""
     united = _united(options)
     config = {key: value for key, value in united.get("config", {}).items() if key != _LIVE_RESTORE_KEY}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
@@ -42,7 +41,7 @@ _NAMED = 5
 _FIREWALLD = "firewalld"
 
 
-def reached(path: Path, addresses: tuple[str, ...], port: int) -> Optional[Hop]:
+def reached(path: Path, addresses: tuple[str, ...], port: int) -> Hop | None:
     """The hop at which a request came to a port of a container; None if it did not."""
     sockets = {f"[{text}]:{port}" if ":" in text else f"{text}:{port}" for text in addresses}
     return next(
@@ -188,7 +187,7 @@ def _verdict(failures: list[Failure], words: Wording) -> Verdict:
     )
 
 
-def place_of_own_rules(engine: Optional[Engine]) -> str:
+def place_of_own_rules(engine: Engine | None) -> str:
     """The end of a sentence: dockerd leaves a chain to people with iptables, and none with nftables.
 
     Docker's documentation of both: packet-filtering-firewalls, firewall-nftables.
@@ -198,6 +197,6 @@ def place_of_own_rules(engine: Optional[Engine]) -> str:
     return "DOCKER-USER"
 
 
-def match_of_published_port(engine: Optional[Engine]) -> str:
+def match_of_published_port(engine: Engine | None) -> str:
     """What matches, in such a place, the port of the host that a packet was sent to."""
     return "ct original proto-dst" if layout_of(engine) == NFTABLES else "-m conntrack --ctorigdstport"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
@@ -121,7 +121,7 @@ def _leaving(answer: Answer) -> Iterator[tuple[Namespace, Network]]:
             yield namespace, attachment.net.network
 
 
-def _egress_link(namespace: Namespace, family: int) -> Optional[Attachment]:
+def _egress_link(namespace: Namespace, family: int) -> Attachment | None:
     """The link by which a container is to reach the outside; None where that is no bridge network's affair."""
     if namespace.space is None:
         return None
@@ -141,9 +141,7 @@ def _is_gateway_for(attachment: Attachment, family: int) -> bool:
     )
 
 
-def _fault(
-    context: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network
-) -> Optional[_Fault]:
+def _fault(context: AuditContext, packet: Packet, path: Path, namespace: Namespace, network: Network) -> _Fault | None:
     """Why a container does not reach the outside as it is meant to; None where it does."""
     family = family_of(packet.destination)
     masquerades = _masquerades(context, network, family)

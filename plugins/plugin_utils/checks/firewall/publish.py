@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
@@ -272,7 +271,7 @@ def _addresses(context: AuditContext, item: Container, port: RoutedPort) -> dict
     return found
 
 
-def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses: list[str]) -> Optional[Verdict]:
+def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses: list[str]) -> Verdict | None:
     """On one port, by packets to its addresses of one family: it is published on one of them alone."""
     resource = resources.port(item, port.container_port, port.protocol)
     if port.protocol not in TRANSPORTS:
@@ -352,7 +351,7 @@ def _undetermined(outside: list[Answer], known: Collection[str]) -> list[Verdict
     return list(found.values())
 
 
-def _failed(members: list[tuple[TargetPort, Exposed]], engine: Optional[Engine]) -> Verdict:
+def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) -> Verdict:
     target, exposed = members[0]
     uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
     at = list(dict.fromkeys(text for dummy, item in members for text in item.at))

@@ -12,7 +12,7 @@ A prediction splits where a condition cannot be decided; branches that differ on
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DROPPED,
@@ -69,13 +69,13 @@ class Event(NamedTuple):
     action: str
     family: int
     saddr: int
-    sport: Optional[int]
+    sport: int | None
     daddr: int
-    dport: Optional[int]
+    dport: int | None
     incoming: str
     outgoing: str
-    chain: Optional[Chain] = None
-    rule: Optional[Rule] = None
+    chain: Chain | None = None
+    rule: Rule | None = None
     note: str = ""
 
 
@@ -111,10 +111,10 @@ class Branch(NamedTuple):
     """One possible course of events, up to now."""
 
     flight: Flight
-    trace: tuple[Union[Event, Passed], ...] = ()
+    trace: tuple[Event | Passed, ...] = ()
     doubts: tuple[str, ...] = ()
     """What was assumed on it, each with its rule."""
-    tracked: Optional[Connection] = None
+    tracked: Connection | None = None
     """What the host's connection tracking keeps of the packets before this one."""
     learnt: tuple[tuple[str, int], ...] = ()
     """Who (the label of a stack) was just told by a question from which address where its sender is."""
@@ -176,7 +176,7 @@ class LegResult(NamedTuple):
     branch: Branch
     reason: str = ""
     """One sentence, where it did not arrive."""
-    stack: Optional[Stack] = None
+    stack: Stack | None = None
     """Namespace that it arrived in; for ``rejected`` that of a sender whose own stack says so."""
     device: str = ""
     """Device that it arrived by, or left by."""
@@ -259,13 +259,13 @@ def _key(result: LegResult) -> tuple[Any, ...]:
     )
 
 
-def _mark(result: LegResult) -> Optional[int]:
+def _mark(result: LegResult) -> int | None:
     """The mark that what the host sends in reply can have; others stay behind in the namespace that is left."""
     arrived = result.disposition == ARRIVED and result.stack is not None and result.stack.settings.keeps_marks
     return result.branch.flight.mark if arrived or result.disposition == REJECTED else 0
 
 
-def _connection_key(connection: Optional[Connection]) -> tuple[Any, ...]:
+def _connection_key(connection: Connection | None) -> tuple[Any, ...]:
     return () if connection is None else connection_key(connection)
 
 
@@ -298,7 +298,7 @@ class Ending(NamedTuple):
     seen: str
     reason: str
     branch: Branch
-    responder: Optional[Responder] = None
+    responder: Responder | None = None
     source_at_end: str = ""
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PortVlan
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -100,14 +100,14 @@ class Bridge:
         for item in link.forwarding:
             self._entries[(item.mac, item.vlan)] = Entry(link, item.mac, item.kind)
 
-    def entry_of(self, mac: str, vlan: int) -> Optional[Entry]:
+    def entry_of(self, mac: str, vlan: int) -> Entry | None:
         """The entry of its forwarding database about a hardware address, unless it learnt it by itself.
 
         vlan: the VLAN that is asked in, 0 where the bridge keeps none apart.
         """
         return self._entries.get((mac, vlan))
 
-    def port_of(self, family: int, address: int) -> Optional[Port]:
+    def port_of(self, family: int, address: int) -> Port | None:
         """The port behind which somebody answers for an address (ARP, neighbour discovery)."""
         return self._ports_by_address.get((family, address))
 
@@ -129,14 +129,14 @@ class Obstacle(NamedTuple):
     """Whether the frame is lost; not where it depends on what the bridge or a neighbour knows at the moment."""
 
 
-def in_the_way(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Optional[Obstacle]:
+def in_the_way(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Obstacle | None:
     """What keeps a frame for one hardware address from going from one end of a bridge to another, or may keep it."""
     if bridge.is_plain and incoming is not outgoing:
         return None
     return next(_obstacles(bridge, incoming, outgoing), None)
 
 
-def obstacle_to_solicitation(bridge: Bridge, requester: Optional[Port], target: Optional[Port]) -> Optional[Obstacle]:
+def obstacle_to_solicitation(bridge: Bridge, requester: Port | None, target: Port | None) -> Obstacle | None:
     """What keeps an end from learning the hardware address of another: on the way of the question, or of the answer."""
     if bridge.is_plain and requester is not target:
         return None
@@ -144,7 +144,7 @@ def obstacle_to_solicitation(bridge: Bridge, requester: Optional[Port], target: 
     return next((item for item in found if item.is_certain), found[0] if found else None)
 
 
-def _obstacles(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Iterator[Obstacle]:
     """States of ports, isolation and hairpin mode are followed; what else was set by hand leaves it open."""
     ports = [port for port in (incoming, outgoing) if port is not None]
     for port in ports:
@@ -169,13 +169,13 @@ def _obstacles(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port
         yield from _of_vlans(bridge, incoming, outgoing)
 
 
-def _entry(bridge: Bridge, incoming: Optional[Port], mac: str) -> Optional[Entry]:
+def _entry(bridge: Bridge, incoming: Port | None, mac: str) -> Entry | None:
     """What the bridge finds for a hardware address, in the VLAN of what comes in by an end."""
     came_in = bridge.link if incoming is None else incoming.link
     return bridge.entry_of(mac, _pvid(came_in).first if bridge.link.vlan_filtering else 0)
 
 
-def _of_vlans(bridge: Bridge, incoming: Optional[Port], outgoing: Optional[Port]) -> Iterator[Obstacle]:
+def _of_vlans(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Iterator[Obstacle]:
     came_in, goes_out = (bridge.link if port is None else port.link for port in (incoming, outgoing))
     vlan = _pvid(came_in).first
     if vlan and any(item.untagged and item.first <= vlan <= item.last for item in goes_out.vlans or ()):
@@ -221,7 +221,7 @@ class LocalSubnets:
         found = [*_of_networks(named.values()), *_of_bridges(host, inner)]
         self._subnets = sorted(found, key=lambda subnet: -subnet.length)
 
-    def of(self, family: int, number: int) -> Optional[LocalSubnet]:
+    def of(self, family: int, number: int) -> LocalSubnet | None:
         """The smallest one that has an address; None for an address of others."""
         return next(
             (
@@ -251,7 +251,7 @@ def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[LocalSubnet]:
 class Receiver(NamedTuple):
     """Who takes a frame on a bridge."""
 
-    port: Optional[Port] = None
+    port: Port | None = None
     """None for the host, and where it is not known."""
     doubt: str = ""
     """What would have to be known of the one who takes it."""
@@ -267,7 +267,7 @@ class BridgeNode(NamedTuple):
 
     stack: Stack
     device: str
-    port: Optional[Port] = None
+    port: Port | None = None
     """None for the host."""
 
     def entry(self, family: int, neighbour: int) -> str:
@@ -276,7 +276,7 @@ class BridgeNode(NamedTuple):
         return self.stack.static_neighbours.words(self.device, family, neighbour, owner)
 
 
-def receiver_by_static_entry(bridge: Bridge, sender: BridgeNode, family: int, neighbour: int) -> Optional[Receiver]:
+def receiver_by_static_entry(bridge: Bridge, sender: BridgeNode, family: int, neighbour: int) -> Receiver | None:
     """Who takes a frame for a neighbour by a static entry of its sender; None where the sender asks for it.
 
     Where the entry does not have the hardware address of the neighbour it is left open what becomes of the frame.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
@@ -161,7 +160,7 @@ class BridgePath:
             ).then(partial(self._bridged, bridge=bridge, port=port, receiver=receiver, destination=flight.daddr))
         return results
 
-    def _not_received(self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> Optional[LegResult]:
+    def _not_received(self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> LegResult | None:
         if receiver.doubt:
             return self._leg.undetermined(branch, receiver.doubt)
         return dropped_by_bridge(self._leg, branch, in_the_way(bridge, port, None)) if receiver.is_host else None
@@ -283,7 +282,7 @@ class BridgePath:
 
 
 def _from_port(
-    leg: LegContext, branch: Branch, bridge: Bridge, port: Port, target: Optional[Port], part: HookPart
+    leg: LegContext, branch: Branch, bridge: Bridge, port: Port, target: Port | None, part: HookPart
 ) -> _Passing:
     """PREROUTING of a frame that came in by a port; target: None for the host."""
     return _Passing(leg, branch, bridge, [(PREROUTING, ends_of(bridge, port, target, incoming=True), part)])

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
@@ -112,14 +111,14 @@ class LegContext:
             return (LegResult(REJECTED, branch, reason, error=passage.reject_with),)
         return (LegResult(UNDETERMINED, branch, reason),)
 
-    def controlled(self, branch: Branch, stack: Stack, direction: str, *devices: str) -> Optional[LegResult]:
+    def controlled(self, branch: Branch, stack: Stack, direction: str, *devices: str) -> LegResult | None:
         """The end of a packet at devices where it cannot be known whether it passes; None for all others."""
         is_host = stack is self.view.host
         doubt = self.view.frame_rules.doubt(direction, *devices) if is_host else ""
         doubt = doubt or stack.controls.doubt(branch.flight.family, direction, "" if is_host else stack.label, *devices)
         return self.undetermined(branch, doubt) if doubt else None
 
-    def controlled_loop(self, branch: Branch, stack: Stack) -> Optional[LegResult]:
+    def controlled_loop(self, branch: Branch, stack: Stack) -> LegResult | None:
         """The same at the loopback, by which a namespace sends to itself."""
         return self.controlled(branch, stack, EGRESS, "lo") or self.controlled(branch, stack, INGRESS, "lo")
 

@@ -12,8 +12,7 @@ machine outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Callable, Union
+from collections.abc import Callable, Iterator
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import PROXY_KEEPS_ADDRESS, has
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
@@ -237,7 +236,7 @@ class Conversation:
         """It cannot be known how it ends."""
         return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", branch.perhaps(what))
 
-    def round_trip(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Union[Branch, Ending]]:
+    def round_trip(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Branch | Ending]:
         """The answer's reply path, and for TCP that of the data that follows."""
         for outcome in self.opened(result, branch, reply):
             if isinstance(outcome, Branch) and self.protocol == "tcp":
@@ -245,7 +244,7 @@ class Conversation:
             else:
                 yield outcome
 
-    def opened(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Union[Branch, Ending]]:
+    def opened(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Branch | Ending]:
         """The answer's reply path, and for TCP the way of the first data there."""
         for outcome in self.reply_path.send(result, branch, reply):
             if not isinstance(outcome, Branch):
@@ -277,7 +276,7 @@ class Conversation:
             else:
                 yield lost._replace(branch=lost.branch._replace(doubts=end.branch.doubts))
 
-    def data_there(self, result: LegResult, branch: Branch) -> Iterator[Union[Branch, Ending]]:
+    def data_there(self, result: LegResult, branch: Branch) -> Iterator[Branch | Ending]:
         """For TCP the first packet with data, of a connection that is established by now."""
         if self.protocol != "tcp":
             yield branch
@@ -291,7 +290,7 @@ class Conversation:
                 continue
             yield from self._data_lost(end)
 
-    def first_back(self, result: LegResult, branch: Branch, flags: int) -> Iterator[Union[Branch, Ending]]:
+    def first_back(self, result: LegResult, branch: Branch, flags: int) -> Iterator[Branch | Ending]:
         """What comes back first over an open connection, by its TCP flags.
 
         Data may be what connection tracking sees first (nf_conntrack_tcp_loose), a reset is not.

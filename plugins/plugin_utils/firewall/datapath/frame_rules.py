@@ -16,7 +16,7 @@ Messages of neighbour discovery (RFC 4861) pass the rules of the host as any pac
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
@@ -127,7 +127,7 @@ class Stopped(NamedTuple):
 
 
 def ends_of(
-    bridge: Bridge, port: Optional[Port], target: Optional[Port], *, incoming: bool = False, outgoing: bool = False
+    bridge: Bridge, port: Port | None, target: Port | None, *, incoming: bool = False, outgoing: bool = False
 ) -> Ends:
     """What a frame is between; port and target: those that it comes in by and goes out by, None for the host."""
     return Ends(
@@ -145,7 +145,7 @@ def stopped_question(
     target: BridgeNode,
     family: int,
     numbers: tuple[int, int],
-) -> Optional[Stopped]:
+) -> Stopped | None:
     """What rules for frames do to the question for a hardware address or its answer; None where both pass.
 
     numbers: the address that is asked from, and the one that is asked for.
@@ -169,7 +169,7 @@ class _Message(NamedTuple):
     flight: Flight
     group: str = ""
     """Hardware address of a question, which is for many."""
-    operation: Optional[int] = None
+    operation: int | None = None
     """Of ARP."""
 
 
@@ -187,7 +187,7 @@ def _answer(family: int, source: int, wanted: int) -> _Message:
 
 def _stopped(
     traverser: Traverser, bridge: Bridge, sender: BridgeNode, receiver: BridgeNode, message: _Message
-) -> Optional[Stopped]:
+) -> Stopped | None:
     for hook, ends in _hooks_between(bridge, sender, receiver):
         frame = FrameFlight(message.flight, ends, bridge.name)
         frame.dmac = message.group or frame.dmac
@@ -259,7 +259,7 @@ class Neighbours:
 
     def stopped_as_frames(
         self, bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int, numbers: tuple[int, int]
-    ) -> Optional[Stopped]:
+    ) -> Stopped | None:
         """What rules for frames do to a question on a bridge or its answer, of ARP as well; see stopped_question()."""
         return stopped_question(self._traverser, bridge, requester, target, family, numbers)
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, MISROUTED_STEP
@@ -118,9 +117,7 @@ class HostPath:
                 return found
         return fib.lookup(route_query(flight))
 
-    def _lost_in_translation(
-        self, before: Branch, flight: Flight, passage: Passage, after: Branch
-    ) -> Optional[LegResult]:
+    def _lost_in_translation(self, before: Branch, flight: Flight, passage: Passage, after: Branch) -> LegResult | None:
         """A new destination without a way ends the packet there and then (nf_nat_ipv4_local_fn() of nf_nat_proto.c).
 
         No later chain of OUTPUT sees it, so none rejects it.
@@ -215,7 +212,7 @@ class HostPath:
         fib = self._view.host.fib
         return fib.lookup(fib.as_read(route_query(flight)))
 
-    def _without_route(self, branch: Branch, decision: Decision) -> Optional[LegResult]:
+    def _without_route(self, branch: Branch, decision: Decision) -> LegResult | None:
         if decision.kind == UNCERTAIN:
             return self._leg.undetermined(branch, decision.why)
         if decision.kind in (UNICAST, LOCAL):
@@ -361,7 +358,7 @@ def rejected_by_route(leg: LegContext, branch: Branch, decision: Decision) -> Le
     return LegResult(REJECTED, branch.note(leg.name, "routing", decision.kind, reason), reason, error=error)
 
 
-def kept_by_loopback(leg: LegContext, branch: Branch, decision: Decision) -> Optional[LegResult]:
+def kept_by_loopback(leg: LegContext, branch: Branch, decision: Decision) -> LegResult | None:
     """A loopback address as its source keeps it from leaving (__mkroute_output() of net/ipv4/route.c)."""
     flight = branch.flight
     if flight.family != 4 or decision.kind == LOCAL or not is_loopback(4, flight.saddr):
@@ -373,7 +370,7 @@ def kept_by_loopback(leg: LegContext, branch: Branch, decision: Decision) -> Opt
     return LegResult(LOST, branch.note(leg.name, "routing", "drop", reason), reason, error="EINVAL")
 
 
-def misrouted(leg: LegContext, branch: Branch, decision: Decision) -> Optional[LegResult]:
+def misrouted(leg: LegContext, branch: Branch, decision: Decision) -> LegResult | None:
     """The end of a packet that was sent out by a device though its destination is local here; None for all others.
 
     A route to that very subnet or a part of it says that it is elsewhere, so it is taken for that.
@@ -432,19 +429,19 @@ def _can_come_back(view: HostView, branch: Branch, device: str) -> bool:
     return again.device != device
 
 
-def unsent_by_ipsec(leg: LegContext, branch: Branch, device: str) -> Optional[LegResult]:
+def unsent_by_ipsec(leg: LegContext, branch: Branch, device: str) -> LegResult | None:
     """The end of what the host itself is about to send; the call that asks for its route fails."""
     found = leg.view.ipsec.sending(branch.flight, device)
     return _end(leg, branch, found, NOT_SENT, "EPERM")
 
 
-def lost_to_ipsec(leg: LegContext, branch: Branch, device: str) -> Optional[LegResult]:
+def lost_to_ipsec(leg: LegContext, branch: Branch, device: str) -> LegResult | None:
     """The end of what is about to leave by a device."""
     own_call = "" if branch.flight.iif else "EPERM"
     return _end(leg, branch, leg.view.ipsec.sending(branch.flight, device), LOST, own_call)
 
 
-def lost_once_translated(leg: LegContext, before: Flight, branch: Branch, device: str) -> Optional[LegResult]:
+def lost_once_translated(leg: LegContext, before: Flight, branch: Branch, device: str) -> LegResult | None:
     """The same of what a hook translated, for only then the policies are asked again."""
     flight = branch.flight
     by_port = flight.icmp_type is None and (before.sport, before.dport) != (flight.sport, flight.dport)
@@ -453,20 +450,18 @@ def lost_once_translated(leg: LegContext, before: Flight, branch: Branch, device
     return lost_to_ipsec(leg, branch, device)
 
 
-def not_sent_on(leg: LegContext, branch: Branch, device: str, outgoing: str) -> Optional[LegResult]:
+def not_sent_on(leg: LegContext, branch: Branch, device: str, outgoing: str) -> LegResult | None:
     """The end of what came in by a device and would be sent on by another one (ip_forward(), ip6_forward())."""
     came = _end(leg, branch, leg.view.ipsec.forwarding(branch.flight, device), LOST, "")
     return came or _end(leg, branch, leg.view.ipsec.sending(branch.flight, outgoing), LOST, "")
 
 
-def not_delivered(leg: LegContext, branch: Branch, device: str) -> Optional[LegResult]:
+def not_delivered(leg: LegContext, branch: Branch, device: str) -> LegResult | None:
     """The end of what came in by a device and passed INPUT."""
     return _end(leg, branch, leg.view.ipsec.delivering(branch.flight, device), LOST, "")
 
 
-def _end(
-    leg: LegContext, branch: Branch, found: Optional[PolicyEffect], kind: str, own_call: str
-) -> Optional[LegResult]:
+def _end(leg: LegContext, branch: Branch, found: PolicyEffect | None, kind: str, own_call: str) -> LegResult | None:
     if found is None:
         return None
     if not found.is_certain:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -94,7 +93,7 @@ class HostView:
         """Those of them that are about the rules."""
         self.book = self._read_rules()
         self.problems.extend(self.rule_problems)
-        self._free_ports: dict[tuple[int, int], Optional[int]] = {}
+        self._free_ports: dict[tuple[int, int], int | None] = {}
         self.host = Stack(
             "host",
             snapshot.links,
@@ -128,7 +127,7 @@ class HostView:
         """Make a snapshot ready. What could not be read or parsed does not fail: it is in ``problems``."""
         return cls(snapshot)
 
-    def stack_of(self, container: Container) -> Optional[Stack]:
+    def stack_of(self, container: Container) -> Stack | None:
         """The namespace of a running container; None when it was not read."""
         if container.netns is None:
             return None
@@ -146,7 +145,7 @@ class HostView:
         reason = f"what is inside container {container.name}, whose network namespace {why}"
         return Stack(f"container {container.name}", [], [], [], None, reason, container=container.name)
 
-    def free_port(self, first: int, last: int) -> Optional[int]:
+    def free_port(self, first: int, last: int) -> int | None:
         """A source port that stands for all of a range; None when rules tell them apart."""
         key = (first, last)
         if key not in self._free_ports:
@@ -154,7 +153,7 @@ class HostView:
         return self._free_ports[key]
 
     @property
-    def synthetic_ports(self) -> set[Optional[int]]:
+    def synthetic_ports(self) -> set[int | None]:
         """The ports that free_port() has given: no one's in particular."""
         return set(self._free_ports.values())
 
@@ -252,7 +251,7 @@ def _by_name(snapshot: HostSnapshot) -> dict[str, Container]:
     return {container.name: container for container in snapshot.containers}
 
 
-def _by_index(stack: Optional[Stack], index: Optional[int]) -> Optional[Link]:
+def _by_index(stack: Stack | None, index: int | None) -> Link | None:
     if stack is None:
         return None
     return next((link for link in stack.links.values() if link.index == index), None)
@@ -265,7 +264,7 @@ class HostSurroundings:
         """Take the host's stack."""
         self._host = host
 
-    def address_type(self, family: int, address: int, device: str) -> Optional[str]:
+    def address_type(self, family: int, address: int, device: str) -> str | None:
         """Type of the route to an address; with a device, asked of that device only.
 
         IPv4 asks the local table alone (inet_addr_type_dev_table()), IPv6 all routes, for no packet in particular
@@ -273,11 +272,11 @@ class HostSurroundings:
         """
         return self._type(RouteQuery(family, address), device)
 
-    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: Optional[int]) -> Optional[str]:
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: int | None) -> str | None:
         """The same; policy rules of IPv6 see the packet (nft_fib6_flowi_init(), __nft_fib6_eval_type())."""
         return self._type(RouteQuery(flight.family, address, peer, mark=mark, protocol=flight.protocol), device)
 
-    def _type(self, query: RouteQuery, device: str) -> Optional[str]:
+    def _type(self, query: RouteQuery, device: str) -> str | None:
         family, address = query.family, query.destination
         if is_multicast(family, address):
             return "multicast"
@@ -292,9 +291,7 @@ class HostSurroundings:
         # A local address that belongs to another device than the one that is asked.
         return UNICAST if decision.kind == LOCAL else decision.kind.replace("no route", "unreachable")
 
-    def device_towards(
-        self, family: int, address: int, source: int, incoming: str, mark: Optional[int]
-    ) -> Optional[str]:
+    def device_towards(self, family: int, address: int, source: int, incoming: str, mark: int | None) -> str | None:
         """Device that the route to an address leads to, empty without one, or if it is not the one it came in by.
 
         It is asked for as one of the host's own, for no protocol (nft_fib_ipv4.c, nft_fib_ipv6.c, ipt_rpfilter.c).
@@ -305,7 +302,7 @@ class HostSurroundings:
         is_back = decision.kind == UNICAST and incoming in ("", decision.device)
         return decision.device if is_back else ""
 
-    def own_address(self, family: int, device: str, towards: int) -> Optional[int]:
+    def own_address(self, family: int, device: str, towards: int) -> int | None:
         """The address that MASQUERADE takes on a device (nf_nat_masquerade.c); towards: next hop, of IPv6 destination.
 
         For what goes to an address of the host itself IPv6 takes that very address (RFC 6724, rule 1).
@@ -314,7 +311,7 @@ class HostSurroundings:
             return towards
         return self._host.select_source(family, towards, device)
 
-    def first_address(self, family: int, device: str, asking: int) -> Optional[int]:
+    def first_address(self, family: int, device: str, asking: int) -> int | None:
         """The address that REDIRECT takes on a device (nf_nat_redirect.c): its first, for IPv6 of the asker's scope."""
         own = self._host.addresses(family, device)
         wanted = (item.number for item in own if _is_near(family, item.number) == _is_near(family, asking))
@@ -346,7 +343,7 @@ class SocketOwners:
             if item.running and item.netns is not None:
                 self._awake[item.netns] = self._awake.get(item.netns, False) or item.status != _PAUSED
 
-    def proxy_behind(self, listener: Listener) -> Optional[ProxyProcess]:
+    def proxy_behind(self, listener: Listener) -> ProxyProcess | None:
         """The docker-proxy that serves a socket of the host; None when no such process does."""
         if listener.pid is not None and listener.pid in self._by_pid:
             return self._by_pid[listener.pid]
@@ -376,7 +373,7 @@ class SocketOwners:
 _PORTS = ("sport", "dport", "ct_orig_sport", "ct_orig_dport", "ct_reply_sport", "ct_reply_dport")
 
 
-def port_for_all(book: RuleBook, first: int, last: int) -> Optional[int]:
+def port_for_all(book: RuleBook, first: int, last: int) -> int | None:
     """A port of a range that every rule treats as it treats the others; None when a rule tells parts of it apart.
 
     Rules that name a single port of it are no reason for doubt: a sender hardly ever chooses just that one.

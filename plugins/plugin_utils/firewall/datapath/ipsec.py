@@ -16,7 +16,7 @@ IPsec depends on its state and on another machine, so that nothing is claimed of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BLOCK,
@@ -51,10 +51,10 @@ class _PolicyQuery(NamedTuple):
     family: int
     protocol: int
     source: int
-    source_port: Optional[int]
+    source_port: int | None
     destination: int
-    destination_port: Optional[int]
-    mark: Optional[int]
+    destination_port: int | None
+    mark: int | None
 
 
 class _Selector(NamedTuple):
@@ -68,7 +68,7 @@ class _Selector(NamedTuple):
 class IpsecPolicies:
     """The IPsec policies of the host."""
 
-    def __init__(self, ipsec: Optional[Ipsec], links: Mapping[str, Link]) -> None:
+    def __init__(self, ipsec: Ipsec | None, links: Mapping[str, Link]) -> None:
         """Take what was read, None when it was not; and the host's links by name."""
         self._read = ipsec is not None
         found = ipsec or Ipsec()
@@ -83,19 +83,19 @@ class IpsecPolicies:
                 self._selectors.setdefault((policy.direction, policy.family), []).append(selector)
         self.are_there = bool(found.policies or found.blocked) or not self._read
 
-    def sending(self, flight: Flight, device: str) -> Optional[PolicyEffect]:
+    def sending(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that is about to leave by a device; ``lo`` for what the host sends to itself."""
         if not self.are_there or self._is_exempt(flight.family, device, "disable_xfrm"):
             return None
         return self._judged(OUT, _policy_query(flight), default_counts=device != "lo")
 
-    def forwarding(self, flight: Flight, device: str) -> Optional[PolicyEffect]:
+    def forwarding(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that came in by a device, and is not for the host."""
         if not self.are_there or (flight.family == 4 and self._is_exempt(4, device, "disable_policy")):
             return None
         return self._came_in(FORWARDED, flight, device)
 
-    def delivering(self, flight: Flight, device: str) -> Optional[PolicyEffect]:
+    def delivering(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that came in by a device and is for the host."""
         if not self.are_there or self._is_exempt(flight.family, device, "disable_policy"):
             return None
@@ -104,19 +104,19 @@ class IpsecPolicies:
     def _is_exempt(self, family: int, device: str, setting: str) -> bool:
         return any(sysctl_key(family, name, setting) in self._exempt for name in ("all", device))
 
-    def _came_in(self, direction: str, flight: Flight, device: str) -> Optional[PolicyEffect]:
+    def _came_in(self, direction: str, flight: Flight, device: str) -> PolicyEffect | None:
         found = self._judged(direction, _as_it_came(flight), default_counts=True)
         link = self._links.get(device)
         if found is not None and found.is_certain and link is not None and link.kind in _TUNNELS:
             return PolicyEffect(f"whether what comes by {device} is what IPsec policies want: {found.text}", False)
         return found
 
-    def _judged(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> Optional[PolicyEffect]:
+    def _judged(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> PolicyEffect | None:
         if not self._read:
             return PolicyEffect("whether an IPsec policy takes it: none could be read", False)
         default = _by_default(direction) if default_counts and direction in self._blocked else None
-        first: Optional[PolicyEffect] = None
-        possible: list[Optional[PolicyEffect]] = []
+        first: PolicyEffect | None = None
+        possible: list[PolicyEffect | None] = []
         for selector in self._selectors.get((direction, query.family), ()):
             matches = _matches(selector, query)
             if matches is False:
@@ -130,7 +130,7 @@ class IpsecPolicies:
         return default if all(effect == default for effect in possible) else first
 
 
-def _effect(policy: IpsecPolicy) -> Optional[PolicyEffect]:
+def _effect(policy: IpsecPolicy) -> PolicyEffect | None:
     if policy.action == BLOCK:
         return PolicyEffect(f"{_words(policy)} blocks it; see ip -s xfrm policy", True)
     if not policy.templates:
@@ -184,10 +184,10 @@ def _as_it_came(flight: Flight) -> _PolicyQuery:
     return query
 
 
-def _matches(selector: _Selector, query: _PolicyQuery) -> Optional[bool]:
+def _matches(selector: _Selector, query: _PolicyQuery) -> bool | None:
     """xfrm_policy_match() and xfrm_selector_match(); None where it cannot be told."""
     policy = selector.policy
-    answers: Iterable[Optional[bool]] = (
+    answers: Iterable[bool | None] = (
         _in_prefix(query.family, selector.source, query.source),
         _in_prefix(query.family, selector.destination, query.destination),
         not policy.protocol or policy.protocol == query.protocol,
@@ -206,13 +206,13 @@ def _in_prefix(family: int, prefix: tuple[int, int], address: int) -> bool:
     return length == 0 or same_prefix(family, number, address, length)
 
 
-def _on_port(wanted: int, mask: int, port: Optional[int]) -> Optional[bool]:
+def _on_port(wanted: int, mask: int, port: int | None) -> bool | None:
     if not mask:
         return True
     return None if port is None or mask != _ALL_BITS else port == wanted
 
 
-def _marked(policy: IpsecPolicy, mark: Optional[int]) -> Optional[bool]:
+def _marked(policy: IpsecPolicy, mark: int | None) -> bool | None:
     if not policy.mask:
         return True
     return None if mark is None else mark & policy.mask == policy.mark

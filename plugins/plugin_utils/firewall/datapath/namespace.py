@@ -14,7 +14,7 @@ what cannot keep a frame is let pass.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     CONTINUE,
@@ -116,11 +116,11 @@ class NamespaceSettings:
         """Whether anything that is sent in reply has the mark of what it replies to."""
         return any(self.number(key) for key in (_REFLECTED[4], _REFLECTED[6], _ACCEPTED))
 
-    def mark_of_reply(self, family: int, mark: Optional[int]) -> Optional[int]:
+    def mark_of_reply(self, family: int, mark: int | None) -> int | None:
         """Mark of what no socket sends, for that of the packet it replies to (IP4_REPLY_MARK(), IP6_REPLY_MARK())."""
         return mark if self.number(_REFLECTED[family]) else 0
 
-    def mark_of_accepted(self, mark: Optional[int]) -> Optional[int]:
+    def mark_of_accepted(self, mark: int | None) -> int | None:
         """Mark of an accepted TCP connection of any family, for that of its SYN (inet_request_mark())."""
         return mark if self.number(_ACCEPTED) else 0
 
@@ -141,7 +141,7 @@ class NamespaceSettings:
             known = self._pairs[device, name] = pair
         return known
 
-    def _number(self, key: str) -> Optional[int]:
+    def _number(self, key: str) -> int | None:
         try:
             return int(self._values[key])
         except (KeyError, ValueError):
@@ -158,7 +158,7 @@ class Sockets:
             key = (listener.protocol, listener.port)
             self._by_port.setdefault(key, []).append((listener, family, number))
 
-    def find(self, protocol: str, family: int, address: int, port: int, device: str) -> Optional[Listener]:
+    def find(self, protocol: str, family: int, address: int, port: int, device: str) -> Listener | None:
         """The one that a packet to this address and port gets, which came in by device; None when no one waits.
 
         One that is bound to the address goes before one that takes every address, then one bound to the device.
@@ -185,7 +185,7 @@ class Sockets:
 class StaticNeighbours:
     """Hardware addresses by the link and the address of the neighbour."""
 
-    def __init__(self, links: Iterable[Link], entries: Optional[Iterable[Neighbour]]) -> None:
+    def __init__(self, links: Iterable[Link], entries: Iterable[Neighbour] | None) -> None:
         """Take what was read; entries is None when they were not."""
         names = {link.index: link.name for link in links}
         self.read = entries is not None
@@ -222,14 +222,14 @@ _PAIRS = ("veth", "netkit", "vxcan")
 class _Control(NamedTuple):
     device: str
     """Where it is, which can be below the device that is asked about."""
-    entry: Optional[TrafficControl]
+    entry: TrafficControl | None
     """None for an XDP program."""
 
 
 class DeviceControls:
     """Says of which devices of a namespace it cannot be known whether they let a packet pass."""
 
-    def __init__(self, links: Sequence[Link], entries: Optional[Iterable[TrafficControl]]) -> None:
+    def __init__(self, links: Sequence[Link], entries: Iterable[TrafficControl] | None) -> None:
         """Take what was read; entries is None when they were not."""
         self._read = entries is not None
         self._found: dict[tuple[str, str, int], _Control] = {}
@@ -266,7 +266,7 @@ class DeviceControls:
         return next((_words(self._found[key], owner, key[0]) for key in keys if key in self._found), "")
 
     def _add(
-        self, above: _Above, link: Link, direction: str, families: tuple[int, ...], entry: Optional[TrafficControl]
+        self, above: _Above, link: Link, direction: str, families: tuple[int, ...], entry: TrafficControl | None
     ) -> None:
         control = _Control(link.name, entry)
         for family in families:
@@ -346,11 +346,11 @@ class Stack:
         links: Sequence[Link],
         routes: Iterable[Route],
         rules: Sequence[PolicyRule],
-        listeners: Optional[Iterable[Listener]],
+        listeners: Iterable[Listener] | None,
         doubt: str = "",
-        settings: Optional[NamespaceSettings] = None,
-        neighbours: Optional[Sequence[Neighbour]] = (),
-        controls: Optional[Sequence[TrafficControl]] = (),
+        settings: NamespaceSettings | None = None,
+        neighbours: Sequence[Neighbour] | None = (),
+        controls: Sequence[TrafficControl] | None = (),
         *,
         container: str = "",
     ) -> None:
@@ -390,7 +390,7 @@ class Stack:
         """Whether it takes packets for this address."""
         return self.fib.local_kind(family, number) == LOCAL
 
-    def link_towards(self, family: int, number: int) -> Optional[Link]:
+    def link_towards(self, family: int, number: int) -> Link | None:
         """The link by which its own packets for an address leave; None where it has no way there."""
         return self.links.get(self.fib.lookup(RouteQuery(family, number)).device)
 
@@ -407,7 +407,7 @@ class Stack:
         """The TTL, or the hop limit, of what it sends by a device, unless a program or a route names another one."""
         return self.settings.first_hops(family, device)
 
-    def source_for(self, query: RouteQuery, decision: Decision) -> Optional[int]:
+    def source_for(self, query: RouteQuery, decision: Decision) -> int | None:
         """The source address that the kernel chooses for what the namespace itself sends; None when there is none."""
         if decision.source:
             return parse_address(decision.source)[1]
@@ -417,7 +417,7 @@ class Stack:
         towards = parse_address(decision.gateway)[1] if by_router else query.destination
         return self.select_source(query.family, towards, decision.device)
 
-    def select_source(self, family: int, towards: int, device: str) -> Optional[int]:
+    def select_source(self, family: int, towards: int, device: str) -> int | None:
         """The address for what leaves by a device; one of another device stands in when it has none.
 
         IPv4 looks for one on the subnet of the next hop (inet_select_addr()), IPv6 at the destination alone
@@ -465,7 +465,7 @@ class Stack:
         return [item for item in found if not is_link_local(family, item.number)]
 
 
-def _best6(addresses: list[Address], destination: int) -> Optional[int]:
+def _best6(addresses: list[Address], destination: int) -> int | None:
     """RFC 6724: the same label (of which only that of unique local addresses matters here), then the longest prefix.
 
     No more than the prefix of the address counts (ipv6_get_saddr_eval()); of equal ones the first is chosen.

@@ -17,7 +17,7 @@ IPv6 has no such check.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE
@@ -66,7 +66,7 @@ _NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
 
 def source_rejected(
     leg: LegContext, branch: Branch, stack: Stack, device: str, decision: Decision, place: str
-) -> Optional[LegResult]:
+) -> LegResult | None:
     """The end of a packet whose source a stack does not believe, or perhaps does not; None for all others."""
     doubt = source_doubt(stack, branch.flight, device, decision)
     if doubt:
@@ -200,7 +200,7 @@ NOT_FOUND = "unreachable"
 """Action of a hop: who sends it on asked for its neighbour in vain."""
 
 
-def dropped_by_bridge(leg: LegContext, branch: Branch, obstacle: Optional[Obstacle]) -> Optional[LegResult]:
+def dropped_by_bridge(leg: LegContext, branch: Branch, obstacle: Obstacle | None) -> LegResult | None:
     """A frame that the bridge does not let pass, or of which it is not known; None where nothing is in its way."""
     if obstacle is None:
         return None
@@ -209,9 +209,7 @@ def dropped_by_bridge(leg: LegContext, branch: Branch, obstacle: Optional[Obstac
     return LegResult(LOST, branch.note(leg.name, "bridge", BLOCKED_BY_BRIDGE, obstacle.text), obstacle.text)
 
 
-def solicitation_undetermined(
-    leg: LegContext, branch: Branch, bridge: Bridge, target: Optional[Port]
-) -> Optional[LegResult]:
+def solicitation_undetermined(leg: LegContext, branch: Branch, bridge: Bridge, target: Port | None) -> LegResult | None:
     """A frame for a port, or the host, of which it is not known whether it hears the question for its hardware address.
 
     None for all others. The frame itself can be stopped before it comes to these devices.
@@ -245,7 +243,7 @@ def neighbour_unreachable(leg: LegContext, branch: Branch, action: str, reason: 
 class Resolution(NamedTuple):
     """How it goes on for a packet that needs a neighbour."""
 
-    branch: Optional[Branch]
+    branch: Branch | None
     """On which the neighbour is known; None where it surely is not."""
     lost: tuple[LegResult, ...] = ()
     """How it ends where it is not known."""
@@ -320,7 +318,7 @@ def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
     return own[0].number if own else flight.daddr
 
 
-def _found(leg: LegContext, branch: Branch, stop: Optional[_Stop], who: str, neighbour: int) -> Resolution:
+def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighbour: int) -> Resolution:
     if stop is None:
         return Resolution(branch)
     text = address_text(branch.flight.family, neighbour)
@@ -331,12 +329,12 @@ def _found(leg: LegContext, branch: Branch, stop: Optional[_Stop], who: str, nei
     return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason),))
 
 
-def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode) -> Optional[_Stop]:
+def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode) -> _Stop | None:
     obstacle = obstacle_to_solicitation(bridge, requester.port, target.port)
     return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BLOCKED_BY_BRIDGE)
 
 
-def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:
+def _by_frame_rules(stopped: Stopped | None) -> _Stop | None:
     if stopped is None:
         return None
     return _Stop(f"the question or its answer is stopped, {stopped.text}", stopped.is_certain)
@@ -344,7 +342,7 @@ def _by_frame_rules(stopped: Optional[Stopped]) -> Optional[_Stop]:
 
 def _by_rules(
     leg: LegContext, bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int, neighbour: int
-) -> Optional[_Stop]:
+) -> _Stop | None:
     """What the host's rules do to neighbour discovery on a bridge."""
     neighbours, shows = leg.view.neighbours, bridge.calls[6]
     if requester.port is None and target.port is not None:
@@ -364,7 +362,7 @@ def _by_rules(
     return _Stop(_words(obstacle), is_certain)
 
 
-def _stop(text: str) -> Optional[_Stop]:
+def _stop(text: str) -> _Stop | None:
     return _Stop(text) if text else None
 
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     CONTAINER,
@@ -126,7 +125,7 @@ def _levelled(endings: list[Ending]) -> list[Ending]:
     return [ending._replace(seen=NO_ANSWER, verdict=verdict if ends_before else ending.verdict) for ending in endings]
 
 
-def _hop(event: Event, nameless: set[Optional[int]]) -> Hop:
+def _hop(event: Event, nameless: set[int | None]) -> Hop:
     chain, rule = event.chain, event.rule
     return Hop(
         event.leg,
@@ -145,7 +144,7 @@ def _hop(event: Event, nameless: set[Optional[int]]) -> Hop:
     )
 
 
-def _endpoint(family: int, address: int, port: Optional[int]) -> str:
+def _endpoint(family: int, address: int, port: int | None) -> str:
     text = address_text(family, address)
     if not port:
         return text
@@ -241,7 +240,7 @@ def _source(view: HostView, packet: Packet, start: Start, family: int, destinati
     return chosen_source(start.stack, query)
 
 
-def source_port(view: HostView, packet: Packet, start: Start) -> Optional[int]:
+def source_port(view: HostView, packet: Packet, start: Start) -> int | None:
     """The one that is asked for, or one that stands for all that the origin could choose."""
     if packet.source_port is not None:
         return packet.source_port

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
@@ -49,7 +49,7 @@ class Question:
     """An address, ``host``, ``outside``, a container, or a published port as ``CONTAINER:PORT/PROTOCOL``."""
     protocol: str = ""
     """Empty for that of ``to``, or ``tcp``."""
-    port: Optional[int] = None
+    port: int | None = None
     source: str = ""
 
 
@@ -230,7 +230,7 @@ class Target(NamedTuple):
     address: str
     """Empty where a name was written."""
     name: str
-    port: Optional[int] = None
+    port: int | None = None
     protocol: str = ""
 
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -65,7 +65,7 @@ PASSED_ON = "whether machines behind"
 class Start(NamedTuple):
     """Where a connection begins."""
 
-    stack: Optional[Stack]
+    stack: Stack | None
     """None for outside."""
     device: str = ""
     """Uplink, for outside."""
@@ -104,7 +104,7 @@ class ReplyPath:
         reply.mark = self._mark_without_socket(result)
         return reply
 
-    def _mark_of_answer(self, result: LegResult) -> Optional[int]:
+    def _mark_of_answer(self, result: LegResult) -> int | None:
         flight = result.branch.flight
         if flight.protocol in ECHO_REPLY:
             return self._mark_without_socket(result)
@@ -112,12 +112,12 @@ class ReplyPath:
         is_accepted = flight.protocol == TCP and result.stack is self._view.host
         return self._view.settings.mark_of_accepted(flight.mark) if is_accepted else 0
 
-    def _mark_without_socket(self, result: LegResult) -> Optional[int]:
+    def _mark_without_socket(self, result: LegResult) -> int | None:
         flight = result.branch.flight
         is_host = result.stack is self._view.host
         return self._view.settings.mark_of_reply(flight.family, flight.mark) if is_host else 0
 
-    def send(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Union[Branch, Ending]]:
+    def send(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Branch | Ending]:
         """Send an answer from where a packet arrived: the branch of one that came back, or how it ended."""
         back = branch.carrying(reply)
         if result.stack is not None:
@@ -165,7 +165,7 @@ class ReplyPath:
                 reason = f"{lost.reason}; the reset for who answers is turned away: {ending.reason}"
                 yield ending._replace(verdict=lost.verdict, reason=reason)
 
-    def _by_another_uplink(self, end: LegResult) -> Optional[Ending]:
+    def _by_another_uplink(self, end: LegResult) -> Ending | None:
         """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""
         family, number = end.branch.flight.family, end.branch.flight.daddr
         if end.disposition != OUTSIDE or end.device == self._start.device:
@@ -217,7 +217,7 @@ class ReplyPath:
                 endings.append(Ending(DROPPED, TIMED_OUT, reason, end.branch))
         return endings
 
-    def _reset_without_route(self, result: LegResult) -> Optional[LegResult]:
+    def _reset_without_route(self, result: LegResult) -> LegResult | None:
         """The end of a reset that the host has no route for: that is asked before it goes out by the bridge port."""
         branch, host = result.branch, self._view.host
         decision = host.fib.lookup(error_about(host, branch.flight, result.error).route_query)
@@ -228,7 +228,7 @@ class ReplyPath:
         reason = f"{result.reason}; the host has no way to send the reset"
         return LegResult(LOST, branch.note(self._leg.context.name, "routing", "drop", reason), reason)
 
-    def _reset_controlled(self, branch: Branch) -> Optional[LegResult]:
+    def _reset_controlled(self, branch: Branch) -> LegResult | None:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""
         controlled = self._leg.context.controlled(branch, self._view.host, EGRESS, branch.flight.physin)
         stack = self._start.stack

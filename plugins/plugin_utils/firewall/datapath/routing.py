@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_TABLE,
@@ -37,10 +37,10 @@ class RouteQuery(NamedTuple):
     """0 while it is not chosen yet: no rule with a source applies then."""
     incoming: str = "lo"
     """``lo`` for what the namespace itself sends."""
-    mark: Optional[int] = 0
+    mark: int | None = 0
     protocol: int = 0
-    source_port: Optional[int] = 0
-    port: Optional[int] = 0
+    source_port: int | None = 0
+    port: int | None = 0
 
 
 def route_query(flight: Flight, incoming: str = "lo") -> RouteQuery:
@@ -121,7 +121,7 @@ def _plain(rule: PolicyRule) -> bool:
     return rule == PolicyRule(rule.priority, rule.family, table=rule.table)
 
 
-def _applies(rule: PolicyRule, query: RouteQuery) -> Optional[bool]:
+def _applies(rule: PolicyRule, query: RouteQuery) -> bool | None:
     """fib_rule_match() of net/core/fib_rules.c and fib4_rule_match() of net/ipv4/fib_rules.c."""
     answers = [
         not rule.incoming or rule.incoming == query.incoming,
@@ -147,13 +147,13 @@ def _in_prefix(prefix: str, family: int, address: int) -> bool:
     return length == 0 or (address ^ number) >> (BITS[family] - length) == 0
 
 
-def _marked(rule: PolicyRule, mark: Optional[int]) -> Optional[bool]:
+def _marked(rule: PolicyRule, mark: int | None) -> bool | None:
     if not rule.mask:
         return True
     return None if mark is None else (mark ^ rule.mark) & rule.mask == 0
 
 
-def _in_ports(ports: Optional[list[int]], port: Optional[int]) -> Optional[bool]:
+def _in_ports(ports: list[int] | None, port: int | None) -> bool | None:
     if not ports:
         return True
     return None if port is None else ports[0] <= port <= ports[-1]
@@ -207,7 +207,7 @@ class _Table:
                 routes.sort(key=lambda route: (-route.table, route.metric))
         self._lengths = sorted(self._by_length.items(), reverse=True)
 
-    def find(self, destination: int, index: Optional[int]) -> Optional[tuple[int, Route]]:
+    def find(self, destination: int, index: int | None) -> tuple[int, Route] | None:
         """The best route with its prefix length, with an index only of those that lead to that link."""
         for length, entries in self._lengths:
             for route in entries.get(destination >> (self._bits - length), ()):

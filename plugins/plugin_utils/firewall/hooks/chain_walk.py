@@ -13,7 +13,8 @@ kernel's side of it.
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Optional, Union
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     Connection,
@@ -139,9 +140,9 @@ class Frame(NamedTuple):
     programs: tuple[Program, ...]
     place: int
     """Of the next one."""
-    caller: Optional[Frame]
+    caller: Frame | None
     """Where to go on after the last of them."""
-    outer: Optional[Frame]
+    outer: Frame | None
     """Where ``return`` leads; another place than ``caller`` only in the rest of a rule."""
     depth: int
 
@@ -165,7 +166,7 @@ def rest_of(here: Frame, program: Program) -> Frame:
     return Frame(here.ready, program.rest, 0, here, here.outer, here.depth) if program.rest else here
 
 
-def frame_key(frame: Optional[Frame]) -> tuple[int, ...]:
+def frame_key(frame: Frame | None) -> tuple[int, ...]:
     """The same for the same place as long as the rules are kept."""
     key: list[int] = []
     while frame is not None:
@@ -201,8 +202,8 @@ class TooMany(Exception):
     """What it would take to follow a packet goes beyond a limit; the message says which."""
 
 
-Decision = Union[Verdict, Nat, SetMark, Unpredictable, None]
-Result = Union[Frame, list[Passage]]
+Decision = Verdict | Nat | SetMark | Unpredictable | None
+Result = Frame | list[Passage]
 """Where to go on, or the ways out of the base chain."""
 
 
@@ -241,11 +242,11 @@ class Walk:
         forks: list[Fork] = []
         while True:
             ready, programs, place, caller, outer, depth = frame
-            result: Optional[Result] = None
+            result: Result | None = None
             while result is None and place < len(programs):
                 program = programs[place]
                 place += 1
-                answer: Optional[bool] = True
+                answer: bool | None = True
                 for condition in program.conditions:
                     answer = condition(flight)
                     if answer is not True:
@@ -264,7 +265,7 @@ class Walk:
 
     def _fork(
         self, here: Frame, program: Program, flight: Flight, steps: list[Step], forks: list[Fork]
-    ) -> Optional[list[Passage]]:
+    ) -> list[Passage] | None:
         """Follow the way on which the conditions hold; on the other one the next rule is up, unless it is known."""
         doubt = open_condition(program, flight)
         if doubt is None:

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from operator import attrgetter, itemgetter
-from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Surroundings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import ABSENT, reader
@@ -64,8 +65,8 @@ class Lookup(Generic[Result]):
     def __init__(self, fields: tuple[str, ...], entries: tuple[tuple[Test, Result], ...], around: Surroundings) -> None:
         self._readers = tuple(reader(field, around) for field in fields)
         self._exact: dict[tuple[Any, ...], Result] = {}
-        self._others: list[tuple[Callable[[tuple[Any, ...]], Optional[bool]], Result]] = []
-        self._searched: dict[tuple[Any, ...], tuple[Optional[Result], ...]] = {}
+        self._others: list[tuple[Callable[[tuple[Any, ...]], bool | None], Result]] = []
+        self._searched: dict[tuple[Any, ...], tuple[Result | None, ...]] = {}
         for test, result in entries:
             exact = _exact_values(test)
             for values in exact:
@@ -73,7 +74,7 @@ class Lookup(Generic[Result]):
             if not exact or (isinstance(test, InElements) and test.elements):
                 self._others.append((_tuple_checker(test), result))
 
-    def find(self, flight: Flight) -> tuple[Optional[Result], ...]:
+    def find(self, flight: Flight) -> tuple[Result | None, ...]:
         """What it can yield, None for no entry; more than one only where it cannot be told."""
         values = tuple(read(flight) for read in self._readers)
         if ABSENT in values:
@@ -87,8 +88,8 @@ class Lookup(Generic[Result]):
             known = self._searched[values] = self._search(values)
         return known
 
-    def _search(self, values: tuple[Any, ...]) -> tuple[Optional[Result], ...]:
-        found: dict[Optional[Result], None] = {}
+    def _search(self, values: tuple[Any, ...]) -> tuple[Result | None, ...]:
+        found: dict[Result | None, None] = {}
         if None in values:
             for exact, result in self._exact.items():
                 if all(value is None or value == part for value, part in zip(values, exact)):
@@ -111,7 +112,7 @@ def _exact_values(test: Test) -> frozenset[tuple[Any, ...]]:
     return frozenset()
 
 
-def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
+def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], bool | None]:
     if isinstance(test, Undecidable):
         return lambda dummy: None
     if isinstance(test, InElements):
@@ -120,10 +121,10 @@ def _tuple_checker(test: Test) -> Callable[[tuple[Any, ...]], Optional[bool]]:
     return lambda values: None if values[0] is None else check(values[0])
 
 
-Change = Union[SetMark, SetHops, Notrack]
-AnyLookup = Union[Lookup[Verdict], Lookup[Nat], Lookup[SetMark]]
-Terminal = Union[Verdict, Nat, AnyLookup, Unpredictable]
-_Piece = tuple[list[Union[Match, AnyOf]], list[Change], Optional[Terminal]]
+Change = SetMark | SetHops | Notrack
+AnyLookup = Lookup[Verdict] | Lookup[Nat] | Lookup[SetMark]
+Terminal = Verdict | Nat | AnyLookup | Unpredictable
+_Piece = tuple[list[Match | AnyOf], list[Change], Terminal | None]
 
 
 class Program(NamedTuple):
@@ -133,10 +134,10 @@ class Program(NamedTuple):
     """Of the rule in its chain, from 0."""
     rule: Rule
     conditions: tuple[Condition, ...]
-    matches: tuple[Union[Match, AnyOf], ...]
+    matches: tuple[Match | AnyOf, ...]
     """What the conditions were made of."""
     changes: tuple[Change, ...]
-    terminal: Optional[Terminal]
+    terminal: Terminal | None
     rest: tuple[Program, ...]
     """What follows when all conditions hold and nothing ended the rule, at most one; a map without an entry ends it."""
 
@@ -146,12 +147,12 @@ class Compiler:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self._conditions: dict[Union[Match, AnyOf], Condition] = {}
+        self._conditions: dict[Match | AnyOf, Condition] = {}
         self._lookups: dict[tuple[tuple[str, ...], int], AnyLookup] = {}
 
-    def rule(self, place: int, rule: Rule) -> Optional[Program]:
+    def rule(self, place: int, rule: Rule) -> Program | None:
         """A rule as a program; None for one that neither decides nor changes anything."""
-        program: Optional[Program] = None
+        program: Program | None = None
         for matches, changes, terminal in reversed(self._pieces(rule.statements)):
             if changes or terminal is not None or program is not None:
                 conditions = tuple(self._condition(match) for match in matches)
@@ -162,7 +163,7 @@ class Compiler:
     def _pieces(self, statements: tuple[Statement, ...]) -> list[_Piece]:
         """A rule in pieces of conditions, changes and a decision; what can never be reached is left out."""
         pieces: list[_Piece] = []
-        matches: list[Union[Match, AnyOf]] = []
+        matches: list[Match | AnyOf] = []
         changes: list[Change] = []
         for statement in statements:
             if isinstance(statement, (Match, AnyOf)):
@@ -182,15 +183,13 @@ class Compiler:
                     return pieces
         return [*pieces, (matches, changes, None)]
 
-    def _condition(self, match: Union[Match, AnyOf]) -> Condition:
+    def _condition(self, match: Match | AnyOf) -> Condition:
         known = self._conditions.get(match)
         if known is None:
             known = self._conditions[match] = condition(match, self._around)
         return known
 
-    def _terminal(
-        self, statement: Union[Verdict, VerdictMap, MarkMap, Nat, NatMap, Unpredictable]
-    ) -> Optional[Terminal]:
+    def _terminal(self, statement: Verdict | VerdictMap | MarkMap | Nat | NatMap | Unpredictable) -> Terminal | None:
         if isinstance(statement, Verdict):
             return None if statement.kind == CONTINUE else statement
         if isinstance(statement, (Nat, Unpredictable)):
@@ -203,7 +202,7 @@ class Compiler:
         return known
 
 
-def _lookup(statement: Union[VerdictMap, MarkMap, NatMap], around: Surroundings) -> AnyLookup:
+def _lookup(statement: VerdictMap | MarkMap | NatMap, around: Surroundings) -> AnyLookup:
     if isinstance(statement, VerdictMap):
         return Lookup(statement.fields, statement.entries, around)
     if isinstance(statement, MarkMap):
@@ -211,7 +210,7 @@ def _lookup(statement: Union[VerdictMap, MarkMap, NatMap], around: Surroundings)
     return Lookup(statement.fields, statement.entries, around)
 
 
-def open_condition(program: Program, flight: Flight) -> Optional[str]:
+def open_condition(program: Program, flight: Flight) -> str | None:
     """The text of the first condition that cannot be told; None where another one does not hold."""
     texts: list[str] = []
     for condition_of, match in zip(program.conditions, program.matches):
@@ -241,7 +240,7 @@ Programs = tuple[Program, ...]
 Finder = Callable[[Flight], Programs]
 Members = list[tuple[Program, Match]]
 """Rules of a group, each with its condition on the group's field."""
-Bucket = Union[Programs, Finder]
+Bucket = Programs | Finder
 
 _place = attrgetter("place")
 
@@ -290,7 +289,7 @@ class _Mixture:
         return known[1]
 
 
-def _best_group(programs: Programs, fields: frozenset[str], room: int) -> Optional[tuple[Finder, set[int]]]:
+def _best_group(programs: Programs, fields: frozenset[str], room: int) -> tuple[Finder, set[int]] | None:
     """The group that spares a packet most rules, with the places of its rules."""
     groups: dict[tuple[str, type], dict[int, tuple[Program, Match]]] = defaultdict(dict)
     for program in programs:
@@ -351,7 +350,7 @@ def _by_value(members: Members, field: str, left: frozenset[str], room: int) -> 
     return _finder(field, members, lambda value: buckets.get(value, ()))
 
 
-def _by_range(members: Members, field: str, left: frozenset[str], room: int) -> Optional[Finder]:
+def _by_range(members: Members, field: str, left: frozenset[str], room: int) -> Finder | None:
     ranges = [
         (first, last, _without(program, match))
         for program, match in members
@@ -410,7 +409,7 @@ class ReadyTable:
         """Take in a chain as it was parsed."""
         self._chains[chain.name] = chain
 
-    def find(self, name: str) -> Optional[ReadyChain]:
+    def find(self, name: str) -> ReadyChain | None:
         """The chain of that name, None if there is none."""
         ready = self._ready.get(name)
         if ready is None and name in self._chains:

@@ -12,8 +12,6 @@ get_unique_tuple, nf_nat_packet).
 
 from __future__ import annotations
 
-from typing import Optional
-
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     Connection,
     Flight,
@@ -184,7 +182,7 @@ def possible_addresses(nat: Nat, flight: Flight, hook: str, around: Surroundings
     return list(range(first, last + 1))
 
 
-def _own(address: Optional[int], device: str) -> int:
+def _own(address: int | None, device: str) -> int:
     if address is None:
         raise CannotTell(f"the address of {device or 'the device'} is not known")
     return address
@@ -211,7 +209,7 @@ def setup(flight: Flight, hook: str, nat: Nat, address: int) -> None:
     apply_known(flight, hook)
 
 
-def _source_port(port: Optional[int], nat: Nat) -> Optional[int]:
+def _source_port(port: int | None, nat: Nat) -> int | None:
     """It stays if it can; out of a range that does not hold it the kernel takes one at random.
 
     So it does instead of one that is taken, if it may (nf_nat_l4proto_unique_tuple).
@@ -227,7 +225,7 @@ def _is_one_port(nat: Nat) -> bool:
     return nat.ports is not None and nat.ports[0] == nat.ports[1]
 
 
-def _destination_port(port: Optional[int], nat: Nat) -> Optional[int]:
+def _destination_port(port: int | None, nat: Nat) -> int | None:
     """The first of a range that does not hold it (nf_nat_l4proto_unique_tuple starts there for destinations)."""
     if nat.ports is None:
         return port

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Callable, Optional
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     FRAME_FIELDS,
@@ -75,7 +76,7 @@ _TUPLES = {
 }
 
 
-def tracked_connection(flight: Flight) -> Optional[Connection]:
+def tracked_connection(flight: Flight) -> Connection | None:
     """The connection as rules see it: none before connection tracking at priority -200, none for invalid packets."""
     return None if flight.state == CT_INVALID else flight.connection
 
@@ -180,7 +181,7 @@ _READERS: dict[str, Reader] = {
 }
 
 
-def _device_back(flight: Flight, around: Surroundings, mark: Optional[int]) -> Optional[str]:
+def _device_back(flight: Flight, around: Surroundings, mark: int | None) -> str | None:
     """Of what comes in by the loopback it is that device, whatever the routes say (nft_fib_is_loopback())."""
     if flight.iif == "lo":
         return "lo"
@@ -207,7 +208,7 @@ def set_mark(change: SetMark, flight: Flight) -> bool:
     return True
 
 
-def _masked(mark: Optional[int], mask: int) -> Optional[int]:
+def _masked(mark: int | None, mask: int) -> int | None:
     if mask == 0:
         return 0
     return None if mark is None else mark & mask

@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import accumulate, chain
 from operator import itemgetter
-from typing import Any, Callable, Optional, Union
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Surroundings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import (
@@ -37,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Undecidable,
 )
 
-Condition = Callable[[Flight], Optional[bool]]
+Condition = Callable[[Flight], bool | None]
 
 
 def checker(test: Test) -> Callable[[Any], bool]:
@@ -76,14 +77,14 @@ def _range_checker(ranges: tuple[tuple[int, int], ...]) -> Callable[[Any], bool]
     return check
 
 
-def elements_checker(test: InElements) -> Callable[[tuple[Any, ...]], Optional[bool]]:
+def elements_checker(test: InElements) -> Callable[[tuple[Any, ...]], bool | None]:
     """How a tuple of values, some of them unknown, is tested for lying in one of the elements."""
     elements = sorted(test.elements, key=itemgetter(0))
     starts = [element[0][0] for element in elements]
     # The furthest end of the first parts up to each element: before it nothing is left that a value could be in.
     reach = list(accumulate((element[0][1] for element in elements), max))
 
-    def check(values: tuple[Any, ...]) -> Optional[bool]:
+    def check(values: tuple[Any, ...]) -> bool | None:
         if None in values:
             exact = (tuple((part, part) for part in element) for element in test.exact)
             return None if any(_could_be(element, values) for element in chain(elements, exact)) else False
@@ -107,7 +108,7 @@ def _could_be(element: tuple[tuple[Any, Any], ...], values: tuple[Any, ...]) -> 
     return all(value is None or first <= value <= last for (first, last), value in zip(element, values))
 
 
-def condition(statement: Union[Match, AnyOf], around: Surroundings) -> Condition:
+def condition(statement: Match | AnyOf, around: Surroundings) -> Condition:
     """A condition as a function. A field that the packet has not makes it false, negated or not, as in the kernel."""
     if isinstance(statement, AnyOf):
         return _any_condition([condition(match, around) for match in statement.matches], statement)
@@ -130,7 +131,7 @@ def _plain_condition(field: str, match: Match, around: Surroundings) -> Conditio
             return lambda flight: not check(read(flight))
         return lambda flight: check(read(flight))
 
-    def judge(flight: Flight) -> Optional[bool]:
+    def judge(flight: Flight) -> bool | None:
         value = read(flight)
         if value is None:
             return None
@@ -143,7 +144,7 @@ def _state_condition(bits: int, match: Match) -> Condition:
     """``--ctstate`` counts SNAT and DNAT among the states (xt_conntrack), which nft never asks for."""
     negated = match.negated
 
-    def judge(flight: Flight) -> Optional[bool]:
+    def judge(flight: Flight) -> bool | None:
         state = flight.state
         connection = tracked_connection(flight)
         if connection is not None:
@@ -157,7 +158,7 @@ def _status_condition(match: Match, around: Surroundings) -> Condition:
     """Three-valued where it hangs on the bit that is not known."""
     read, check, negated = reader("ct_status", around), checker(match.test), match.negated
 
-    def judge(flight: Flight) -> Optional[bool]:
+    def judge(flight: Flight) -> bool | None:
         value = read(flight)
         if value is ABSENT:
             return False
@@ -173,7 +174,7 @@ def _elements_condition(test: InElements, match: Match, around: Surroundings) ->
     readers = tuple(reader(field, around) for field in match.fields)
     negated, check = match.negated, elements_checker(test)
 
-    def judge(flight: Flight) -> Optional[bool]:
+    def judge(flight: Flight) -> bool | None:
         values = tuple(read(flight) for read in readers)
         if ABSENT in values:
             return False
@@ -184,7 +185,7 @@ def _elements_condition(test: InElements, match: Match, around: Surroundings) ->
 
 
 def _any_condition(conditions: list[Condition], statement: AnyOf) -> Condition:
-    def judge(flight: Flight) -> Optional[bool]:
+    def judge(flight: Flight) -> bool | None:
         answers = [judge_one(flight) for judge_one in conditions]
         if True in answers:
             return not statement.negated

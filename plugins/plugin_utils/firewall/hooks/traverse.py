@@ -12,10 +12,10 @@ Base chains run by priority; connection tracking comes at -200 (nf_conntrack_pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, permutations
 from operator import attrgetter, itemgetter
-from typing import Callable, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     Flight,

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPS, ICMPV6
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.matches import (
@@ -109,7 +109,7 @@ def _add(sets: dict[str, IpSet], line: str, words: list[str], number: int) -> No
     raise RulesetError(f"ipset save, line {number}: {line[:60]!r} adds to no set that was created before")
 
 
-_Part = tuple[Union[int, str], Union[int, str]]
+_Part = tuple[int | str, int | str]
 """First and last of what one field can hold."""
 Ways = list[tuple[tuple[str, ...], tuple[_Part, ...]]]
 """What one part of an element asks: fields and their values; one of several ways has to fit."""
@@ -272,7 +272,7 @@ def _match(fields: tuple[str, ...], rows: Iterable[tuple[_Part, ...]]) -> Match:
 
 
 def _rows(
-    elements: list[Element], of: IpSet, shared: Optional[Mapping[_Part, list[_Part]]], *, outcome: bool
+    elements: list[Element], of: IpSet, shared: Mapping[_Part, list[_Part]] | None, *, outcome: bool
 ) -> list[tuple[_Part, ...]]:
     """What the fields must hold for that outcome; ``shared``: where each network has the longest prefix of the set."""
     if shared is None and all(element.matches for element in elements):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ACK, FIN, PSH, RST, SYN, URG
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save_format import (
@@ -53,7 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Undecidable,
 )
 
-Condition = Union[Match, AnyOf]
+Condition = Match | AnyOf
 
 
 class GivenOption(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.ipsets import IpSets
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.matches import (
@@ -284,7 +284,7 @@ class _SaveReader:
         self._family = family
         self._backend = backend
         self._rules = RuleReader(family, sets)
-        self._table: Optional[_OpenTable] = None
+        self._table: _OpenTable | None = None
 
     def read(self, line: str, words: list[str]) -> None:
         """Take a line and its words. Raises ValueError with what is wrong with it."""

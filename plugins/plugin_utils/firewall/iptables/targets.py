@@ -12,8 +12,7 @@ no statement at all; one that can, in a way which is not modelled, is unpredicta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Callable, Optional
+from collections.abc import Callable, Sequence
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.save_format import (
     ALL_BITS,
@@ -97,7 +96,7 @@ class Options:
             else:
                 last.append(word)
 
-    def value(self, name: str) -> Optional[str]:
+    def value(self, name: str) -> str | None:
         """The value of an option, None where it does not stand there."""
         found = self.values.get(name)
         return found[0] if found else None
@@ -107,7 +106,7 @@ class Options:
         return name in self.values
 
 
-def _reject(options: Options, family: int) -> Optional[Statement]:
+def _reject(options: Options, family: int) -> Statement | None:
     said = options.value("--reject-with") or ("icmp-port-unreachable" if family == 4 else "icmp6-port-unreachable")
     if said not in _REJECTIONS:
         return Unpredictable(f"REJECT --reject-with {said[:60]}")
@@ -131,8 +130,8 @@ def _split_destination(text: str, family: int) -> tuple[str, str]:
     return text, ""
 
 
-def _translation(kind: str, option: str) -> Callable[[Options, int], Optional[Statement]]:
-    def read(options: Options, family: int) -> Optional[Statement]:
+def _translation(kind: str, option: str) -> Callable[[Options, int], Statement | None]:
+    def read(options: Options, family: int) -> Statement | None:
         values = options.values.get(option, [])
         if len(values) > 1:
             return Unpredictable(f"{kind} to several ranges")
@@ -149,8 +148,8 @@ def _translation(kind: str, option: str) -> Callable[[Options, int], Optional[St
     return read
 
 
-def _ports_only(kind: str) -> Callable[[Options, int], Optional[Statement]]:
-    def read(options: Options, _family: int) -> Optional[Statement]:
+def _ports_only(kind: str) -> Callable[[Options, int], Statement | None]:
+    def read(options: Options, _family: int) -> Statement | None:
         ports = options.value("--to-ports")
         return Nat(
             kind,
@@ -162,11 +161,11 @@ def _ports_only(kind: str) -> Callable[[Options, int], Optional[Statement]]:
     return read
 
 
-def _netmap(options: Options, family: int) -> Optional[Statement]:
+def _netmap(options: Options, family: int) -> Statement | None:
     return Nat(NETMAP, network_range(options.value("--to") or "", family))
 
 
-def _mark(options: Options, _family: int) -> Optional[Statement]:
+def _mark(options: Options, _family: int) -> Statement | None:
     for option, read in _MARKINGS.items():
         value = options.value(option)
         if value is not None:
@@ -185,7 +184,7 @@ _MARKINGS: dict[str, Callable[[int, int], tuple[int, int]]] = {
 }
 
 
-def _connection_mark(options: Options, family: int) -> Optional[Statement]:
+def _connection_mark(options: Options, family: int) -> Statement | None:
     """xt_CONNMARK.c: connmark_tg_shift()."""
     if options.have("--left-shift-mark") or options.have("--right-shift-mark"):
         return Unpredictable("CONNMARK with a shift")
@@ -200,7 +199,7 @@ def _connection_mark(options: Options, family: int) -> Optional[Statement]:
     return SetMark("ct_mark", marked.keep, marked.flip) if isinstance(marked, SetMark) else marked
 
 
-def _connection_tracking(options: Options, _family: int) -> Optional[Statement]:
+def _connection_tracking(options: Options, _family: int) -> Statement | None:
     if options.have("--notrack"):
         return Notrack()
     if any(option.startswith("--zone") for option in options.values):
@@ -208,8 +207,8 @@ def _connection_tracking(options: Options, _family: int) -> Optional[Statement]:
     return None
 
 
-def _hops(kind: str, prefix: str) -> Callable[[Options, int], Optional[Statement]]:
-    def read(options: Options, _family: int) -> Optional[Statement]:
+def _hops(kind: str, prefix: str) -> Callable[[Options, int], Statement | None]:
+    def read(options: Options, _family: int) -> Statement | None:
         fixed, more, less = (options.value(f"--{prefix}-{word}") for word in ("set", "inc", "dec"))
         if fixed is not None:
             return SetHops(number(fixed, 255))
@@ -220,12 +219,12 @@ def _hops(kind: str, prefix: str) -> Callable[[Options, int], Optional[Statement
     return read
 
 
-def _set(options: Options, _family: int) -> Optional[Statement]:
+def _set(options: Options, _family: int) -> Statement | None:
     """Adding to a set is for packets to come: a rule that asks for such a set is undecidable, see ipset_save."""
     return Unpredictable("SET --map-set") if options.have("--map-set") else None
 
 
-TARGETS: dict[str, Callable[[Options, int], Optional[Statement]]] = {
+TARGETS: dict[str, Callable[[Options, int], Statement | None]] = {
     "ACCEPT": lambda _options, _family: Verdict(ACCEPT),
     "DROP": lambda _options, _family: Verdict(DROP),
     "RETURN": lambda _options, _family: Verdict(RETURN),
@@ -245,7 +244,7 @@ TARGETS: dict[str, Callable[[Options, int], Optional[Statement]]] = {
 }
 
 
-def read_target(name: str, words: Sequence[str], family: int) -> Optional[Statement]:
+def read_target(name: str, words: Sequence[str], family: int) -> Statement | None:
     """What a target with its options does; None when it decides and changes nothing that counts.
 
     Raises ValueError for a value that is not one.

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Hashable, Iterable
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -197,7 +196,7 @@ class PlaceForms:
             self._control(namespace, space),
         )
 
-    def _control(self, namespace: Namespace, space: ContainerNamespace) -> Optional[int]:
+    def _control(self, namespace: Namespace, space: ContainerNamespace) -> int | None:
         """One whose frames something can keep is like no other one."""
         is_controlled = (
             bool(space.traffic_control)
@@ -327,7 +326,7 @@ class Classes:
 
     # ---- what a class is made of
 
-    def _references(self, namespace: Namespace, protocol: str, port: int, host_port: Optional[int]) -> Hashable:
+    def _references(self, namespace: Namespace, protocol: str, port: int, host_port: int | None) -> Hashable:
         names: dict[Mention, str] = {**namespace.names, (PORT, port): "@inner"}
         if host_port is not None:
             names[(PORT, host_port)] = "@published"
@@ -400,7 +399,7 @@ class Classes:
         own = tuple(self._catalogue.shared_before(reference, attachment.net) for attachment in namespace.attachments)
         return (self._rule(reference, names, None), own, reference.position if tied else None)
 
-    def _rule(self, reference: Reference, names: dict[Mention, str], net: Optional[Net]) -> Hashable:
+    def _rule(self, reference: Reference, names: dict[Mention, str], net: Net | None) -> Hashable:
         label, common, shared = self._catalogue.standing(reference)
         if net is not None:
             names = {**names, **self._catalogue.chain_names.get(net.number, {})}
@@ -418,7 +417,7 @@ class Classes:
         port = keys.get("dport")
         return keys.get("saddr") not in namespace.names and (port is None or port[1] in self._ephemeral)
 
-    def _concerns_port(self, reference: Reference, protocol: str, ports: set[Optional[int]]) -> bool:
+    def _concerns_port(self, reference: Reference, protocol: str, ports: set[int | None]) -> bool:
         facts = self._catalogue.facts(reference)
         numbers = [value for kind, value in facts.keys.values() if kind == PORT]
         protocols = facts.protocols

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
@@ -98,7 +97,7 @@ def _reached_ports(answer: Answer, ports: Iterable[TargetPort]) -> _Ports:
     return answer.source.uplink, answer.targets.family, tuple(dict.fromkeys(item.label for item in ports))
 
 
-def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[TargetPort]], str]]:
+def _published(view: HostView, answer: Answer) -> list[tuple[str, list[TargetPort] | None, str]]:
     """How a published port that machines outside reach is exposed."""
     host_ip, packet = answer.targets.host_ip, answer.packet
     if is_loopback(host_ip):
@@ -109,10 +108,10 @@ def _published(view: HostView, answer: Answer) -> list[tuple[str, Optional[list[
     return [(DENIED_BY_HOST, None, reason)] if reason else []
 
 
-def _inner(target: list[TargetPort], packet: Packet) -> list[tuple[str, Optional[list[TargetPort]], str]]:
+def _inner(target: list[TargetPort], packet: Packet) -> list[tuple[str, list[TargetPort] | None, str]]:
     """How ports are exposed that machines outside reach at the container's own address."""
     reason = f"a machine that sends packets for {packet.destination} to this host reaches it"
-    found: list[tuple[str, Optional[list[TargetPort]], str]] = []
+    found: list[tuple[str, list[TargetPort] | None, str]] = []
     for kind in (NOT_PUBLISHED, LOOPBACK_LEAK):
         ports = [item for item in target if exposure_if_reached(item) == kind]
         if ports:

@@ -15,7 +15,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
     Mention,
 )
 
-Interface = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Namespace:
 
     number: int
     containers: list[Container]
-    space: Optional[ContainerNamespace]
+    space: ContainerNamespace | None
     """None when it was not read."""
     attachments: tuple[Attachment, ...] = ()
     addresses: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ def _ports(snapshot: HostSnapshot, nets: list[Net]) -> dict[tuple[int, int], tup
 def _namespace(
     number: int,
     members: list[Container],
-    space: Optional[ContainerNamespace],
+    space: ContainerNamespace | None,
     ports: dict[tuple[int, int], tuple[Net, Link]],
 ) -> Namespace:
     if space is None:
@@ -223,7 +223,7 @@ class TargetPort(NamedTuple):
     """The container's, for one that is asked there."""
 
     @property
-    def net(self) -> Optional[Net]:
+    def net(self) -> Net | None:
         """The network on which the container has the address that is asked; None for a port at the host's."""
         return next(
             (attachment.net for attachment in self.namespace.attachments if self.address in attachment.addresses), None
@@ -265,7 +265,7 @@ class HostAddress(NamedTuple):
 
     text: str
     device: str
-    net: Optional[Net]
+    net: Net | None
     """Of a gateway."""
 
 
@@ -281,7 +281,7 @@ def host_addresses(snapshot: HostSnapshot, places: Places) -> list[HostAddress]:
     ]
 
 
-def _addresses(link: Link) -> list[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:
+def _addresses(link: Link) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     return [ipaddress.ip_interface(text).ip for text in link.addresses]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
@@ -113,7 +113,7 @@ class Inquiry(NamedTuple):
 
     key: QuestionKey
     packet: Packet
-    target: Optional[TargetPort]
+    target: TargetPort | None
     """The port that it asks for; None for the outside."""
 
 
@@ -136,7 +136,7 @@ class Plan:
         self._classes = Classes(snapshot, self.places, catalogue)
         self._relations = Relations(self.places, catalogue)
         self.addresses = host_addresses(snapshot, self.places)
-        self._addresses_for: dict[tuple[str, bool], list[Optional[HostAddress]]] = {}
+        self._addresses_for: dict[tuple[str, bool], list[HostAddress | None]] = {}
         self.origins: list[OriginClass] = [OriginClass(OUTSIDE, link.name) for link in outer_links(snapshot, 4, 6)]
         self._outside = {(link.name, family) for family in (4, 6) for link in outer_links(snapshot, family)}
         self.origins.append(OriginClass(HOST, on_host=self.places.on_host))
@@ -173,7 +173,7 @@ class Plan:
         return FROM_OUTSIDE if kind == OUTSIDE else FROM_HOST
 
     def key(
-        self, namespace: Optional[Namespace], source: int, target: TargetPort, address: Optional[HostAddress]
+        self, namespace: Namespace | None, source: int, target: TargetPort, address: HostAddress | None
     ) -> QuestionKey:
         """The key of a packet; namespace: the container that asks, address: None for one asked at the container."""
         nets = () if namespace is None else namespace.nets
@@ -188,7 +188,7 @@ class Plan:
         """Index of the source that a namespace belongs to."""
         return self._source_of[namespace.number]
 
-    def addresses_for(self, target: TargetPort, source: OriginClass) -> list[Optional[HostAddress]]:
+    def addresses_for(self, target: TargetPort, source: OriginClass) -> list[HostAddress | None]:
         """Where a port is asked: a published one at addresses of the host, others at the container."""
         if not target.host_port:
             return [None]
@@ -263,7 +263,7 @@ class Plan:
             self._targets_of[target] = found[label]
             self.targets[found[label]].ports.setdefault(target.namespace.nets, []).append(target)
 
-    def _at(self, nets: Nets, target: TargetPort, address: Optional[HostAddress]) -> tuple[str, Hashable]:
+    def _at(self, nets: Nets, target: TargetPort, address: HostAddress | None) -> tuple[str, Hashable]:
         if address is None:
             return ("", None)
         if address.net is None or target.host_ip == address.text:
@@ -307,7 +307,7 @@ class Plan:
         for namespace, target in pairs.values():
             yield from self._at_addresses(source, origins, namespace, target)
 
-    def _own_port(self, source: int, targets: TargetClass) -> Optional[tuple[Namespace, TargetPort]]:
+    def _own_port(self, source: int, targets: TargetClass) -> tuple[Namespace, TargetPort] | None:
         for ports in targets.ports.values():
             for target in ports:
                 if self.source_of(target.namespace) == source:
@@ -315,7 +315,7 @@ class Plan:
         return None
 
     def _at_addresses(
-        self, source: int, origins: OriginClass, namespace: Optional[Namespace], target: TargetPort
+        self, source: int, origins: OriginClass, namespace: Namespace | None, target: TargetPort
     ) -> Iterator[Inquiry]:
         done: set[QuestionKey] = set()
         for address in self.addresses_for(target, origins):
@@ -325,18 +325,18 @@ class Plan:
                 yield Inquiry(key, self.packet(origins, namespace, target, address), target)
 
     def packet(
-        self, origins: OriginClass, namespace: Optional[Namespace], target: TargetPort, address: Optional[HostAddress]
+        self, origins: OriginClass, namespace: Namespace | None, target: TargetPort, address: HostAddress | None
     ) -> Packet:
         """The packet itself."""
         destination, port = (target.address, target.port) if address is None else (address.text, target.host_port)
         return Packet(self._origin(origins, namespace), destination, target.protocol, port)
 
     @staticmethod
-    def _origin(origins: OriginClass, namespace: Optional[Namespace]) -> Origin:
+    def _origin(origins: OriginClass, namespace: Namespace | None) -> Origin:
         return Origin(origins.kind, namespace.name if namespace is not None else origins.uplink)
 
 
-def _different(namespaces: list[Namespace], ports: list[TargetPort]) -> Optional[tuple[Namespace, TargetPort]]:
+def _different(namespaces: list[Namespace], ports: list[TargetPort]) -> tuple[Namespace, TargetPort] | None:
     """One that asks and another one's port, None if there is but one container in both."""
     for target in ports[:2]:
         for namespace in namespaces[:2]:
@@ -362,7 +362,7 @@ class Answer:
     plan: Plan
     key: QuestionKey
     packet: Packet
-    target: Optional[TargetPort]
+    target: TargetPort | None
     """The port that the packet asks for; None for the outside."""
     path: Path
     """Without its hops: predict() tells them for the packet."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Net, Places
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
@@ -59,7 +59,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 
 NOTHING = "nothing"
 
-Effect = Optional[Hashable]
+Effect = Hashable | None
 """What a rule does to a packet that meets it; None where that is more than one thing."""
 
 
@@ -160,7 +160,7 @@ class ReferencedMaps:
         return facts, reference.entry - first
 
 
-Way = tuple[str, Optional[int]]
+Way = tuple[str, int | None]
 """A chain that rules lead to, with the network that they ask for; None for not just one."""
 
 COMMON = 0
@@ -182,7 +182,7 @@ class _Standing:
     """A chain with, for each of its rules, how many of the higher levels stand before it."""
 
     chain: Chain
-    owner: Optional[Net] = None
+    owner: Net | None = None
     """The network that the chain is for, where all ways into it ask for that network."""
     levels: list[int] = field(default_factory=list)
     nets: dict[int, frozenset[int]] = field(default_factory=dict)
@@ -206,7 +206,7 @@ class Catalogue:
         self._facts: dict[tuple[int, int], RuleFacts] = {}
         self._maps = ReferencedMaps()
         self._ways_in: dict[MapFacts, set[Way]] = {}
-        self._owners: dict[tuple[str, str, str, str], set[Optional[int]]] = {}
+        self._owners: dict[tuple[str, str, str, str], set[int | None]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
         self._effects = RuleEffects(book)
@@ -263,7 +263,7 @@ class Catalogue:
         """The level of the rule that a reference is to."""
         return self._standings[reference.chain].levels[reference.position]
 
-    def owner(self, reference: Reference) -> Optional[Net]:
+    def owner(self, reference: Reference) -> Net | None:
         """The network that the rule's chain is for, None for chains of all."""
         return self._standings[reference.chain].owner
 

@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.operands import (
     Operand,
@@ -55,17 +55,17 @@ class NamedSets:
     def __init__(self, expressions: list[tuple[str, str, object]]) -> None:
         """``expressions``: family, table and statements of each rule, for which sets they ask."""
         self._expressions = expressions
-        self._looked_up: Optional[set[tuple[str, str, str]]] = None
+        self._looked_up: set[tuple[str, str, str]] | None = None
         self._elements: dict[tuple[str, str, str], list[object]] = {}
-        self._tests: dict[tuple[tuple[str, str, str], tuple[OperandPart, ...]], Optional[list[Test]]] = {}
-        self._results: dict[tuple[int, Hashable], tuple[Pairs, Optional[Entries[Any]]]] = {}
-        self._entries: dict[tuple[tuple[str, str, str], tuple[OperandPart, ...]], Optional[Pairs]] = {}
+        self._tests: dict[tuple[tuple[str, str, str], tuple[OperandPart, ...]], list[Test] | None] = {}
+        self._results: dict[tuple[int, Hashable], tuple[Pairs, Entries[Any] | None]] = {}
+        self._entries: dict[tuple[tuple[str, str, str], tuple[OperandPart, ...]], Pairs | None] = {}
 
     def add(self, family: str, table: str, name: str, elements: list[object]) -> None:
         """Take up a set or a map; elements of a map are pairs."""
         self._elements[family, table, name] = elements
 
-    def elements(self, family: str, table: str, name: str) -> Optional[list[object]]:
+    def elements(self, family: str, table: str, name: str) -> list[object] | None:
         """The elements as they stand in the document; None for a set that is not there."""
         return self._elements.get((family, table, name))
 
@@ -79,7 +79,7 @@ class NamedSets:
             }
         return (family, table, name) in self._looked_up
 
-    def tests(self, family: str, table: str, name: str, operand: Operand) -> Optional[list[Test]]:
+    def tests(self, family: str, table: str, name: str, operand: Operand) -> list[Test] | None:
         """Tests of which one holds when the operand's value is in the set; None where one element is not understood."""
         key = ((family, table, name), operand.parts)
         if key not in self._tests:
@@ -87,7 +87,7 @@ class NamedSets:
             self._tests[key] = None if elements is None else tests_for(operand, elements)
         return self._tests[key]
 
-    def entries(self, family: str, table: str, name: str, operand: Operand) -> Optional[Pairs]:
+    def entries(self, family: str, table: str, name: str, operand: Operand) -> Pairs | None:
         """The pairs of a map with their keys as tests; None where one is not understood.
 
         Each time the same tuple, so that whoever makes something of it can remember it by its identity.
@@ -99,8 +99,8 @@ class NamedSets:
         return self._entries[key]
 
     def results(
-        self, pairs: Pairs, use: Hashable, result_of: Callable[[object], Optional[Result]]
-    ) -> Optional[Entries[Result]]:
+        self, pairs: Pairs, use: Hashable, result_of: Callable[[object], Result | None]
+    ) -> Entries[Result] | None:
         """The pairs with what a rule makes of them, the same tuple for the same use; None where one makes nothing."""
         # The pairs are kept, so that no other tuple can get their identity.
         known = self._results.get((id(pairs), use))
@@ -125,13 +125,13 @@ def _names_in(node: object) -> Iterator[str]:
                 yield from _names_in(item)
 
 
-def tests_for(operand: Operand, elements: list[object]) -> Optional[list[Test]]:
+def tests_for(operand: Operand, elements: list[object]) -> list[Test] | None:
     """Tests of which one holds when the operand's value is among the elements; None where one is not understood."""
     if len(operand.parts) > 1:
         test = _concatenation(operand, elements)
         return None if test is None else [test]
     part = operand.parts[0]
-    spans: list[Union[Span, Beginning]] = []
+    spans: list[Span | Beginning] = []
     for element in elements:
         span = span_of(part.datatype, element)
         if span is None:
@@ -140,7 +140,7 @@ def tests_for(operand: Operand, elements: list[object]) -> Optional[list[Test]]:
     return part_tests(part, spans)
 
 
-def part_tests(part: OperandPart, spans: list[Union[Span, Beginning]]) -> Optional[list[Test]]:
+def part_tests(part: OperandPart, spans: list[Span | Beginning]) -> list[Test] | None:
     """Tests of which one holds when the part's value, masked as it asks, lies in one of these."""
     numbers = [int(span.first) for span in spans if isinstance(span, Span) and span.single and part.datatype.width]
     if part.mask is not None:
@@ -157,9 +157,9 @@ def _is_bit(number: int) -> bool:
     return number > 0 and number & (number - 1) == 0
 
 
-def _concatenation(operand: Operand, elements: list[object]) -> Optional[InElements]:
-    ranges: list[tuple[tuple[Union[int, str], Union[int, str]], ...]] = []
-    exact: set[tuple[Union[int, str], ...]] = set()
+def _concatenation(operand: Operand, elements: list[object]) -> InElements | None:
+    ranges: list[tuple[tuple[int | str, int | str], ...]] = []
+    exact: set[tuple[int | str, ...]] = set()
     for element in elements:
         spans = _element_spans(operand, element)
         if spans is None:
@@ -171,7 +171,7 @@ def _concatenation(operand: Operand, elements: list[object]) -> Optional[InEleme
     return InElements(tuple(ranges), frozenset(exact))
 
 
-def _element_spans(operand: Operand, element: object) -> Optional[list[Span]]:
+def _element_spans(operand: Operand, element: object) -> list[Span] | None:
     if isinstance(element, dict) and isinstance(element.get("elem"), dict):
         element = element["elem"].get("val")
     if element == "*":
@@ -194,7 +194,7 @@ def _everything(part: OperandPart) -> Span:
     return Span(0, part.datatype.highest) if part.datatype.width else Span("", _HIGHEST_NAME)
 
 
-def entries_of(operand: Operand, elements: list[object]) -> Optional[Pairs]:
+def entries_of(operand: Operand, elements: list[object]) -> Pairs | None:
     """A map's pairs with the key as a test, the one for everything else last; None where one is not understood."""
     entries: list[tuple[Test, object]] = []
     for pair in sorted(elements, key=_is_catchall):
@@ -247,7 +247,7 @@ def match_statements(body: dict[str, object], table: Table, text: str) -> list[S
     return [*needs_in(table.family, operand.needs), condition]
 
 
-def _condition(operand: Operand, op: str, right: object, table: Table, text: str) -> Optional[Statement]:
+def _condition(operand: Operand, op: str, right: object, table: Table, text: str) -> Statement | None:
     negated = op in ("!=", "!")
     elements = set_elements(right, table)
     if elements is not None:
@@ -268,7 +268,7 @@ def one_of_tests(operand: Operand, tests: list[Test], text: str, *, negated: boo
     return AnyOf(tuple(Match(operand.fields, test) for test in tests), negated, text)
 
 
-def set_elements(node: object, table: Table) -> Optional[list[object]]:
+def set_elements(node: object, table: Table) -> list[object] | None:
     """The elements of a set or a map that stands in a rule or is named by it; None if this is none, or is unknown."""
     if isinstance(node, str) and node.startswith("@"):
         return table.sets.elements(table.family, table.name, node[1:])
@@ -278,13 +278,13 @@ def set_elements(node: object, table: Table) -> Optional[list[object]]:
     return None
 
 
-def _set_tests(operand: Operand, right: object, elements: list[object], table: Table) -> Optional[list[Test]]:
+def _set_tests(operand: Operand, right: object, elements: list[object], table: Table) -> list[Test] | None:
     if isinstance(right, str):
         return table.sets.tests(table.family, table.name, right[1:], operand)
     return tests_for(operand, elements)
 
 
-def _value_tests(part: OperandPart, op: str, right: object) -> Optional[list[Test]]:
+def _value_tests(part: OperandPart, op: str, right: object) -> list[Test] | None:
     if part.field == "fragment":
         # No packet that is asked about is a fragment: the offset is 0, and there is no fragment header.
         return [OneOf(frozenset({False}))] if right in (0, False) and op in ("==", "!=") else None
@@ -315,7 +315,7 @@ def _compared(op: str, value: int, highest: int) -> Test:
     return InRanges(((first, last),)) if first <= last else OneOf(frozenset())
 
 
-def map_entries(key: object, data: object, table: Table) -> Optional[tuple[Operand, Pairs]]:
+def map_entries(key: object, data: object, table: Table) -> tuple[Operand, Pairs] | None:
     """What is looked up, and the pairs of a map with their keys as tests; None where one is not understood."""
     operand = operand_in(table.family, key)
     elements = set_elements(data, table)

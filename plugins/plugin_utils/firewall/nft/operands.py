@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import ARP, FRAME_FIELDS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import NUMBERS
@@ -54,7 +54,7 @@ class OperandPart(NamedTuple):
 
     field: str
     datatype: Datatype
-    mask: Optional[int] = None
+    mask: int | None = None
 
 
 class Operand(NamedTuple):
@@ -165,7 +165,7 @@ _FIB_TYPES = {
 }
 
 
-def operand_of(node: object) -> Optional[Operand]:
+def operand_of(node: object) -> Operand | None:
     """What an expression looks at; None where no field of values.FIELDS says it."""
     if not isinstance(node, dict) or len(node) != 1:
         return None
@@ -189,7 +189,7 @@ def operand_of(node: object) -> Optional[Operand]:
     return None
 
 
-def _payload(body: dict[str, object]) -> Optional[Operand]:
+def _payload(body: dict[str, object]) -> Operand | None:
     if "base" in body:
         place = (body.get("base"), body.get("offset"), body.get("len"))
         return next((operand for known, operand in _RAW if known == place), None)
@@ -204,7 +204,7 @@ _RAW = (
 )
 
 
-def _masked(body: object) -> Optional[Operand]:
+def _masked(body: object) -> Operand | None:
     if not isinstance(body, list) or len(body) != 2:
         return None
     if body[0] == {"payload": {"protocol": "ip", "field": "frag-off"}} and body[1] == 0x1FFF:
@@ -219,7 +219,7 @@ def _masked(body: object) -> Optional[Operand]:
     return Operand((part._replace(mask=mask),), inner.needs)
 
 
-def _concatenated(body: object) -> Optional[Operand]:
+def _concatenated(body: object) -> Operand | None:
     if not isinstance(body, list):
         return None
     parts: list[OperandPart] = []
@@ -235,7 +235,7 @@ def _concatenated(body: object) -> Optional[Operand]:
     return Operand(tuple(parts), tuple(needs)) if parts else None
 
 
-def _ct(body: dict[str, object]) -> Optional[Operand]:
+def _ct(body: dict[str, object]) -> Operand | None:
     key = str(body.get("key"))
     direction = _CT_DIRECTION.get(str(body.get("dir")))
     part = _CT.get(key)
@@ -256,7 +256,7 @@ def _ct(body: dict[str, object]) -> Optional[Operand]:
     return Operand((OperandPart(field, datatype),), (_TRACKED, need))
 
 
-def _fib(body: dict[str, object]) -> Optional[Operand]:
+def _fib(body: dict[str, object]) -> Operand | None:
     flags = body.get("flags")
     asked = flags if isinstance(flags, list) else [flags]
     key: tuple[str, ...] = tuple(sorted((str(flag) for flag in asked if flag != "mark"), key=_by_address_first))
@@ -279,7 +279,7 @@ _OF_FRAMES = frozenset(
 """What is known of a frame on a bridge. Whether it has a connection there hangs on the kernel."""
 
 
-def operand_in(family: str, node: object) -> Optional[Operand]:
+def operand_in(family: str, node: object) -> Operand | None:
     """The same in a table of a family."""
     operand = operand_of(node)
     if operand is None or family != "bridge":
@@ -297,7 +297,7 @@ def needs_in(family: str, needs: tuple[Match, ...]) -> tuple[Match, ...]:
     return tuple(need for need in needs if need != certain)
 
 
-def family_need(family: Union[str, None]) -> tuple[Match, ...]:
+def family_need(family: str | None) -> tuple[Match, ...]:
     """What ``dnat ip to``, ``snat ip6 to`` and the kinds of reject ask for."""
     return {"ip": (_IPV4,), "ip6": (_IPV6,)}.get(family or "", ())
 

@@ -18,7 +18,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.matches import NamedSets, Table
@@ -54,11 +53,11 @@ class Needs:
     """What the kernel says that rules ask, by table and handle."""
 
     def __init__(self, needs: Iterable[RuleNeed] = ()) -> None:
-        self._needs: dict[tuple[str, Optional[int]], list[RuleNeed]] = {}
+        self._needs: dict[tuple[str, int | None], list[RuleNeed]] = {}
         for need in needs:
             self._needs.setdefault((need.table, need.handle), []).append(need)
 
-    def unsaid(self, table: str, handle: Optional[int], statements: Sequence[Statement]) -> list[tuple[int, Match]]:
+    def unsaid(self, table: str, handle: int | None, statements: Sequence[Statement]) -> list[tuple[int, Match]]:
         """Conditions of a rule that are not among its statements, and how many changes stand before each."""
         found: list[tuple[int, Match]] = []
         for need in self._needs.get((table, handle), ()):

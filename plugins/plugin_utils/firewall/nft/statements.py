@@ -12,7 +12,7 @@ Verdicts, address translation, and what changes a packet or is kept with it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.nft.matches import (
     Table,
@@ -66,7 +66,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     VerdictMap,
 )
 
-Ends = Optional[tuple[int, int]]
+Ends = tuple[int, int] | None
 
 
 def nat_statements(kind: str, body: dict[str, object], table: Table, text: str) -> list[Statement]:
@@ -78,7 +78,7 @@ def nat_statements(kind: str, body: dict[str, object], table: Table, text: str) 
     family = str(body.get("family", table.family))
     address, port = body.get("addr"), body.get("port")
     needs = needs_in(table.family, family_need(family if address is not None else ""))
-    statements: Optional[list[Statement]]
+    statements: list[Statement] | None
     if _is_map(address) or _is_map(port):
         statements = _mapped(kind, address, port, family, table, random_port=random_port)
     else:
@@ -97,7 +97,7 @@ def _is_map(node: object) -> bool:
 
 def _mapped(
     kind: str, address: object, port: object, family: str, table: Table, *, random_port: bool
-) -> Optional[list[Statement]]:
+) -> list[Statement] | None:
     if _is_map(address) and _is_map(port):
         return None
     node = address if _is_map(address) else port
@@ -107,7 +107,7 @@ def _mapped(
         return None
     operand, pairs = found
 
-    def nat_of(data: object) -> Optional[Nat]:
+    def nat_of(data: object) -> Nat | None:
         value = data["elem"].get("val") if isinstance(data, dict) and isinstance(data.get("elem"), dict) else data
         if _is_map(port):
             return _nat(kind, address, value, family, random_port=random_port)
@@ -122,7 +122,7 @@ def _mapped(
     return None if entries is None else [*needs_in(table.family, operand.needs), NatMap(kind, operand.fields, entries)]
 
 
-def _nat(kind: str, address: object, port: object, family: str, *, random_port: bool) -> Optional[Nat]:
+def _nat(kind: str, address: object, port: object, family: str, *, random_port: bool) -> Nat | None:
     addresses = ports = None
     if address is not None:
         addresses = _addresses(family, address)
@@ -191,14 +191,14 @@ def _needs_of_key(key: object, table: Table) -> list[Statement]:
     return [*needs_in(table.family, family_need(family))]
 
 
-def _change(field: str, node: object) -> Optional[SetMark]:
+def _change(field: str, node: object) -> SetMark | None:
     value = _value(node)
     if value is None:
         return None
     return SetMark(field, value.keep, value.flip, "" if value.field in ("", field) else value.field)
 
 
-def _looked_up(field: str, body: dict[str, object], table: Table) -> Optional[list[Statement]]:
+def _looked_up(field: str, body: dict[str, object], table: Table) -> list[Statement] | None:
     found = map_entries(body.get("key"), body.get("data"), table)
     if found is None:
         return None
@@ -225,7 +225,7 @@ def _is_harmless(key: object) -> bool:
     return str(kind) == "tcp option"
 
 
-def _value(node: object) -> Optional[_Mark]:
+def _value(node: object) -> _Mark | None:
     """The new mark as a function of an old one, as the kernel computes it (nft_bitwise: (old & mask) ^ xor)."""
     number = number_of(MARK, node)
     if number is not None:
@@ -241,7 +241,7 @@ def _value(node: object) -> Optional[_Mark]:
     return _Mark(operand.fields[0], _ALL, 0)
 
 
-def _combined(kind: str, body: object) -> Optional[_Mark]:
+def _combined(kind: str, body: object) -> _Mark | None:
     if not isinstance(body, list) or len(body) < 2:
         return None
     result = _value(body[0])
@@ -314,7 +314,7 @@ def statements_of(node: object, at: StatementContext) -> list[Statement]:
     return [Unpredictable(at.text)] if read is None else read(str(kind), body if isinstance(body, dict) else {}, at)
 
 
-def verdict_of(node: object) -> Optional[Verdict]:
+def verdict_of(node: object) -> Verdict | None:
     """A verdict, as it stands in a rule or in a verdict map."""
     if not isinstance(node, dict) or len(node) != 1:
         return None

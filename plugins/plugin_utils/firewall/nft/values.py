@@ -14,7 +14,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ACK,
@@ -139,8 +139,8 @@ _LONGEST_NUMBER = 40
 class Span(NamedTuple):
     """All values between two, both included; for names both are the same."""
 
-    first: Union[int, str]
-    last: Union[int, str]
+    first: int | str
+    last: int | str
 
     @property
     def single(self) -> bool:
@@ -167,7 +167,7 @@ class Datatype:
     """Whether values are sets of bits, and names stand for one of them."""
     wildcards: bool = False
     """Whether a name that ends in ``*`` stands for all that begin so."""
-    aliases: Mapping[Union[bool, int, str], str] = field(default_factory=dict)
+    aliases: Mapping[bool | int | str, str] = field(default_factory=dict)
     """Names that are written in another way as well."""
 
     @property
@@ -200,7 +200,7 @@ WORD = Datatype(0)
 PACKET_TYPE = Datatype(0, aliases={"unicast": "host"})
 
 
-def number_of(datatype: Datatype, node: object) -> Optional[int]:
+def number_of(datatype: Datatype, node: object) -> int | None:
     """The number that is written; None for what is not understood."""
     if isinstance(node, int) and not isinstance(node, bool):
         return node if 0 <= node <= datatype.highest else None
@@ -213,7 +213,7 @@ def number_of(datatype: Datatype, node: object) -> Optional[int]:
     return None
 
 
-def _number_of_text(datatype: Datatype, text: str) -> Optional[int]:
+def _number_of_text(datatype: Datatype, text: str) -> int | None:
     if datatype.address_family:
         try:
             return int.from_bytes(socket.inet_pton(socket.AddressFamily(datatype.address_family), text), "big")
@@ -231,7 +231,7 @@ def _number_of_text(datatype: Datatype, text: str) -> Optional[int]:
     return value if 0 <= value <= datatype.highest else None
 
 
-def _all_bits(datatype: Datatype, parts: list[object]) -> Optional[int]:
+def _all_bits(datatype: Datatype, parts: list[object]) -> int | None:
     bits = 0
     for part in parts:
         value = number_of(datatype, part)
@@ -241,7 +241,7 @@ def _all_bits(datatype: Datatype, parts: list[object]) -> Optional[int]:
     return bits
 
 
-def span_of(datatype: Datatype, node: object) -> Union[Span, Beginning, None]:
+def span_of(datatype: Datatype, node: object) -> Span | Beginning | None:
     """What a right side or an element of a set stands for; None for what is not understood.
 
     An element's wrapper (timeout, counter, comment) is taken off; ``*`` as an element is everything.
@@ -262,7 +262,7 @@ def span_of(datatype: Datatype, node: object) -> Union[Span, Beginning, None]:
     return None if value is None else Span(value, value)
 
 
-def _range(datatype: Datatype, ends: object) -> Optional[Span]:
+def _range(datatype: Datatype, ends: object) -> Span | None:
     if not (datatype.width and isinstance(ends, list) and len(ends) == 2):
         return None
     first, last = number_of(datatype, ends[0]), number_of(datatype, ends[1])
@@ -271,7 +271,7 @@ def _range(datatype: Datatype, ends: object) -> Optional[Span]:
     return Span(first, last)
 
 
-def _prefix(datatype: Datatype, node: object) -> Optional[Span]:
+def _prefix(datatype: Datatype, node: object) -> Span | None:
     if not isinstance(node, dict):
         return None
     length = node.get("len")
@@ -282,7 +282,7 @@ def _prefix(datatype: Datatype, node: object) -> Optional[Span]:
     return Span(address & ~rest, address | rest)
 
 
-def _name(datatype: Datatype, node: object) -> Union[Span, Beginning, None]:
+def _name(datatype: Datatype, node: object) -> Span | Beginning | None:
     if isinstance(node, (bool, str)) and node in datatype.aliases:
         node = datatype.aliases[node]
     elif isinstance(node, int) and not isinstance(node, bool):
@@ -299,7 +299,7 @@ def _name(datatype: Datatype, node: object) -> Union[Span, Beginning, None]:
     return Span(node, node)
 
 
-def tests_of(spans: list[Union[Span, Beginning]]) -> list[Test]:
+def tests_of(spans: list[Span | Beginning]) -> list[Test]:
     """The fewest tests of which one holds exactly for the values in any of these."""
     tests: list[Test] = []
     names = [span for span in spans if isinstance(span, Span) and isinstance(span.first, str)]
