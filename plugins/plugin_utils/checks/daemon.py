@@ -286,14 +286,14 @@ def _judge_pending(context: AuditContext) -> list[Verdict]:
         "compared": sorted(settings.keys() - _OWN_CHECKS),
         "changed since dockerd started": changed_since_start(snapshot),
     }
-    untold = [key for key in config.values if _is_untold(key, settings.keys())]
-    if untold and changed_since_start(snapshot) is not False:
-        reason = f"{config.path} was changed after dockerd started, and nothing shows whether it is in force: {untold}"
+    unshown = [key for key in config.values if _is_unshown(key, settings.keys())]
+    if unshown and changed_since_start(snapshot) is not False:
+        reason = f"{config.path} was changed after dockerd started, and nothing shows whether it is in force: {unshown}"
         return [unknown(resources.daemon(), reason.replace("'", ""), evidence)]
     return [passed(resources.daemon(), "What is configured is in force, as far as the daemon shows it", evidence)]
 
 
-def _is_untold(key: str, shown: Any) -> bool:
+def _is_unshown(key: str, shown: Any) -> bool:
     """Whether a key concerns networks and nothing shows its value in force."""
     return key not in _OWN_CHECKS and key not in shown and key in KEYS and KEYS[key].scope in _OF_NETWORKS
 
@@ -576,8 +576,8 @@ def _judge_tcp(context: AuditContext) -> list[Verdict]:
     if snapshot.daemon is None:
         return [unknown(resources.daemon(), "dockerd was not seen running")]
     values = start_values(snapshot)
-    told = values.get("hosts")
-    hosts = [str(host) for host in told] if told and isinstance(told, list) else ["unix:///var/run/docker.sock"]
+    given = values.get("hosts")
+    hosts = [str(host) for host in given] if given and isinstance(given, list) else ["unix:///var/run/docker.sock"]
     open_ports = _listening(snapshot)
     wanted = {port for port in map(_tcp_port, hosts) if port}
     sockets = [item for item in open_ports if item.port in wanted]

@@ -508,15 +508,15 @@ def _path(context: AuditContext, packet: Packet) -> Path | None:
 
 
 def _unfiltered(context: AuditContext, network: Network, evidence: dict[str, Any]) -> Verdict:
-    told = context.rule_making[6]
-    evidence[_IPV6_KEY] = told.evidence
-    if told.value is False:
-        default = "" if told.by != DEFAULT else ", as engines before 27.0 have it by default"
-        why, remediation = f"{_IPV6_KEY} is off{default}", let_dockerd_make_rules(context, {6: told})
-    elif told.value is None and told.configured is False:
+    making = context.rule_making[6]
+    evidence[_IPV6_KEY] = making.evidence
+    if making.value is False:
+        default = "" if making.by != DEFAULT else ", as engines before 27.0 have it by default"
+        why, remediation = f"{_IPV6_KEY} is off{default}", let_dockerd_make_rules(context, {6: making})
+    elif making.value is None and making.configured is False:
         # The next start settles it, so a restart alone would leave it as it is.
         why = f"its chains are not there, and with {_IPV6_KEY} off, as it is configured, they will not come"
-        remediation = let_dockerd_make_rules(context, {6: told})
+        remediation = let_dockerd_make_rules(context, {6: making})
     else:
         why = "its chains are gone, or never came"
         remediation = Remediation("Restart dockerd, which makes them anew (with live-restore, containers keep running)")

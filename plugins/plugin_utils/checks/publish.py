@@ -330,7 +330,7 @@ def _without_uplink(context: AuditContext) -> list[Verdict]:
     return [not_applicable(resources.host(context.snapshot), "This host has no interface by which others could ask it")]
 
 
-def _exposed_ports(context: AuditContext, kind: str, told: Callable[[_OpenPort], Verdict]) -> list[Verdict]:
+def _exposed_ports(context: AuditContext, kind: str, verdict_of: Callable[[_OpenPort], Verdict]) -> list[Verdict]:
     """What is told of each port that is exposed in a way, see _model.matrix; unknown for those that perhaps are.
 
     Raises NotJudgedError.
@@ -338,7 +338,7 @@ def _exposed_ports(context: AuditContext, kind: str, told: Callable[[_OpenPort],
     found = _open_ports(context, kind)
     doubtful = {place: verdict for place, verdict in _undecided(context, kind).items() if place not in found}
     doubts = unfollowed(context.answers, resources.host(context.snapshot), FROM_OUTSIDE)
-    return [*map(told, found.values()), *doubtful.values(), *doubts]
+    return [*map(verdict_of, found.values()), *doubtful.values(), *doubts]
 
 
 def _open_ports(context: AuditContext, kind: str) -> dict[_PortKey, _OpenPort]:

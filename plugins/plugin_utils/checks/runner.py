@@ -170,10 +170,10 @@ def _with_gaps(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) ->
     reasons: dict[tuple[str, str], list[str]] = {}
     for gap in gaps:
         reasons.setdefault((gap.kind, gap.name), []).append(gap.reason)
-    told = [_doubted(check, gaps, reasons, item) for item in verdicts if item.outcome in (FAIL, UNKNOWN)]
-    known = {key for item in told for key in _keys(item)}
+    kept = [_doubted(check, gaps, reasons, item) for item in verdicts if item.outcome in (FAIL, UNKNOWN)]
+    known = {key for item in kept for key in _keys(item)}
     more = [unknown(_resource(snapshot, *key), "; ".join(texts)) for key, texts in reasons.items() if key not in known]
-    return [*told, *more]
+    return [*kept, *more]
 
 
 def _keys(verdict: Verdict) -> tuple[tuple[str, str], tuple[str, str]]:

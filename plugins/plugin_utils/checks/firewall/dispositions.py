@@ -121,9 +121,9 @@ def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
     """
     host = snapshot.daemon.netns if snapshot.daemon is not None else None
     known = {host, *(space.inode for space in snapshot.container_namespaces)}
-    told = {gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES}
+    reported = {gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES}
     missing = [item for item in running(snapshot) if item.netns is None or item.netns not in known]
-    unread = [item.name for item in missing if item.name not in told]
+    unread = [item.name for item in missing if item.name not in reported]
     if not unread:
         return []
     reason = f"the network namespace of {listed(unread, _NAMED)} was not read"
@@ -169,12 +169,12 @@ def verdicts_by_network(failures: Iterable[Failure], words: Wording) -> list[Ver
 
 def _verdict(failures: list[Failure], words: Wording) -> Verdict:
     sure = [item for item in failures if not item.undetermined]
-    told = sure or failures
-    members = list(dict.fromkeys(name for item in told for name in item.members))
+    reported = sure or failures
+    members = list(dict.fromkeys(name for item in reported for name in item.members))
     who = listed(members, _NAMED)
-    network, reason = told[0].network, told[0].reason
+    network, reason = reported[0].network, reported[0].reason
     resource = resources.network(network)
-    packets = {str(item.packet): item.reason for item in told[:_NAMED]}
+    packets = {str(item.packet): item.reason for item in reported[:_NAMED]}
     evidence = {words.who: who, words.number: len(members), "packets": packets}
     if not sure:
         return unknown(resource, f"whether containers of {network.name} {words.deed} depends: {reason}", evidence)
@@ -183,7 +183,7 @@ def _verdict(failures: list[Failure], words: Wording) -> Verdict:
         f"Containers of {network.name} do not {words.deed} ({who}): {reason}",
         evidence,
         words.impact,
-        remediation_of(told[0].path),
+        remediation_of(reported[0].path),
     )
 
 

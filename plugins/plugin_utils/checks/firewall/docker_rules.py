@@ -261,16 +261,16 @@ def _judge_flushed(context: AuditContext) -> list[Verdict]:
         networks = _networks(context, family)
         if family == 6 and not networks:
             continue
-        told = context.rule_making[family]
+        making = context.rule_making[family]
         # Where the file was changed since the start, a restart makes rules all the same, if it says so.
-        wanted = told.configured if told.value is None else told.value
+        wanted = making.configured if making.value is None else making.value
         there = bool(chains_of_docker(context.view.book, family))
-        if wanted is False and (told.value is False or not there):
-            reasons.append(f"dockerd makes no rules for IPv{family}: {told.evidence}")
+        if wanted is False and (making.value is False or not there):
+            reasons.append(f"dockerd makes no rules for IPv{family}: {making.evidence}")
         elif wanted is None and not there:
             doubts.append(
                 f"there are no rules of dockerd for IPv{family}, and it is not known whether it is configured to make "
-                f"any: {told.evidence}"
+                f"any: {making.evidence}"
             )
         else:
             bridges = [network.bridge or "" for network in networks]
@@ -544,15 +544,15 @@ def _judge_disabled(context: AuditContext) -> list[Verdict]:
     families = [family for family in (4, 6) if outward_networks(snapshot, family)]
     if not families:
         return [not_applicable(resources.daemon(), "There is no bridge network that leads out of the host")]
-    told = {family: context.rule_making[family] for family in families}
+    making = {family: context.rule_making[family] for family in families}
     there = {family: len(chains_of_docker(context.view.book, family)) for family in families}
-    evidence = {KEYS[family]: item.evidence for family, item in told.items()}
+    evidence = {KEYS[family]: item.evidence for family, item in making.items()}
     evidence.update({f"chains of dockerd for {_FAMILY_NAMES[family]}": str(number) for family, number in there.items()})
-    off = {family: item for family, item in told.items() if item.value is False}
+    off = {family: item for family, item in making.items() if item.value is False}
     if off:
         return [_off(context, off, there, evidence)]
     # Where the file was changed since, rules that are there say enough.
-    doubts = [item.evidence for family, item in told.items() if item.value is None and not there[family]]
+    doubts = [item.evidence for family, item in making.items() if item.value is None and not there[family]]
     if doubts:
         doubts += context.view.rule_problems
         return [unknown(resources.daemon(), "; ".join(doubts), evidence)]

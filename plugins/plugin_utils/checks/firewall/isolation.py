@@ -109,13 +109,13 @@ def _came(context: AuditContext, answer: Answer) -> bool:
 
 
 def _note(context: AuditContext, opened: dict[tuple[str, bool], _Open], answer: Answer) -> None:
-    untold = answer.path.verdict == UNKNOWN
+    undetermined = answer.path.verdict == UNKNOWN
     for namespaces, ports in answer.pairs():
         for target in ports:
             net = target.net
             if net is None or _is_meant(net.network, family_of(target.address)):
                 continue
-            key = (net.network.id, untold)
+            key = (net.network.id, undetermined)
             if key not in opened:
                 opened[key] = _opened(context, answer, namespaces[0], target, net.network)
             item = opened[key]

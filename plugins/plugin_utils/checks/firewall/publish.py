@@ -74,7 +74,7 @@ class _Outcome:
     def add(self, disposition: str, text: str) -> None:
         self.texts.setdefault(disposition, {})[text] = None
 
-    def told(self, disposition: str) -> list[str]:
+    def texts_of(self, disposition: str) -> list[str]:
         return list(self.texts.get(disposition, ()))
 
 
@@ -152,15 +152,15 @@ def _judge_publish(context: AuditContext) -> list[Verdict]:
     outcomes = _Judge(context).outcomes
     found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
     doubts = unfollowed(context.answers, host, FROM_OUTSIDE, FROM_HOST)
-    told = {verdict.resource for verdict in found}
+    judged = {verdict.resource for verdict in found}
     unheard = [verdict for item in running(snapshot) for verdict in _unasked(context, item, outcomes)]
     # Where packets were left out, that a port was not asked has that reason.
-    found += [item for item in _routed_ports(context) if item.resource not in told]
-    found += [item for item in unheard if item.resource not in told and (item.outcome == FAIL or not doubts)]
+    found += [item for item in _routed_ports(context) if item.resource not in judged]
+    found += [item for item in unheard if item.resource not in judged and (item.outcome == FAIL or not doubts)]
     found += doubts
     if found:
         return found
-    kept_off = [text for outcome in outcomes.values() for text in outcome.told(_MEANT)]
+    kept_off = [text for outcome in outcomes.values() for text in outcome.texts_of(_MEANT)]
     evidence = {"published ports": bindings, "kept off on purpose": kept_off[:5]}
     if not kept_off:
         del evidence["kept off on purpose"]
@@ -170,7 +170,7 @@ def _judge_publish(context: AuditContext) -> list[Verdict]:
 def _verdicts(outcome: _Outcome) -> list[Verdict]:
     target = outcome.target
     resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
-    lost, untold = outcome.told(_LOST), outcome.told(_UNDETERMINED)
+    lost, undetermined = outcome.texts_of(_LOST), outcome.texts_of(_UNDETERMINED)
     evidence = {"bindings": _bindings(target), "does not lead there": lost}
     if lost:
         summary = (
@@ -179,7 +179,7 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
         socket, path = outcome.lost[0]
         impact = f"Clients of {socket} do not get to {target.namespace.name}."
         return [failed(resource, summary, evidence, impact, remediation_of(path))]
-    return [unknown(resource, text, {"bindings": _bindings(target)}) for text in untold[:1]]
+    return [unknown(resource, text, {"bindings": _bindings(target)}) for text in undetermined[:1]]
 
 
 def _bindings(target: TargetPort) -> list[str]:
@@ -282,9 +282,9 @@ def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses:
         return unknown(resource, f"{port}: {error}")
     if any(_is_led(context, item, port, path, tuple(addresses)) for path in paths.values()):
         return None
-    untold = [path.because for path in paths.values() if path.verdict == UNKNOWN]
-    if untold:
-        return unknown(resource, untold[0])
+    undetermined = [path.because for path in paths.values() if path.verdict == UNKNOWN]
+    if undetermined:
+        return unknown(resource, undetermined[0])
     lost = list(_texts(paths, port))
     summary = f"Port {port} of {item.name} is published by routing, and not reached: {lost[0]}"
     impact = f"Machines outside that route to the network of {item.name} do not get to it."
