@@ -256,10 +256,10 @@ class Conversation:
             yield from self.data_there(result, outcome)
 
     def _sent_again(self, lost: Ending) -> Iterator[Ending]:
-        """An answer to a SYN is lost, so its sender sends it again: what becomes of it is what the sender sees.
+        """An answer to a SYN is lost, so its sender sends it again.
 
         Once connection tracking has seen an answer it is of an established connection to rules (resolve_normal_ct()),
-        which can refuse it now.
+        which can refuse it now: what is seen of that is left open.
         """
         connection = lost.branch.flight.connection
         is_silent = self.protocol == "tcp" and lost.seen in (TIMED_OUT, NO_ANSWER)
@@ -268,9 +268,7 @@ class Conversation:
             return
         for end in self.send(lost.branch._replace(flight=self.first, tracked=connection)):
             if end.disposition == REJECTED:
-                for ending in self.reply_path.send_error(end, self.protocol):
-                    reason = f"{lost.reason}; the SYN is sent again, and {ending.reason}"
-                    yield ending if ending.verdict == UNKNOWN else ending._replace(verdict=lost.verdict, reason=reason)
+                yield self.unknown(end.branch, f"what is seen of the SYN that is sent again: {end.reason}")
             elif end.disposition == UNDETERMINED:
                 yield ending_of_request(end, self.protocol)
             else:

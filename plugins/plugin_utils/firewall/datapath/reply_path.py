@@ -16,7 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     DROPPED,
     NO_ANSWER,
     TIMED_OUT,
-    UNKNOWN,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
@@ -153,17 +152,8 @@ class ReplyPath:
             elif further.disposition != REJECTED or is_reset(further.error):
                 yield lost._replace(branch=lost.branch._replace(doubts=further.branch.doubts))
             else:
-                yield from self._reset_about_reset(lost, further)
-
-    def _reset_about_reset(self, lost: Ending, rejected_by_route: LegResult) -> Iterator[Ending]:
-        for ending in self.send_error(rejected_by_route, "tcp"):
-            if ending.verdict == UNKNOWN:
-                yield ending
-            elif ending.seen == TIMED_OUT:
-                yield lost._replace(branch=lost.branch._replace(doubts=ending.branch.doubts))
-            else:
-                reason = f"{lost.reason}; the reset for who answers is turned away: {ending.reason}"
-                yield ending._replace(verdict=lost.verdict, reason=reason)
+                what = f"what is seen of the reset for who answers, which is rejected: {further.reason}"
+                yield ending_of_reply(self._leg.context.undetermined(further.branch, what))
 
     def _by_another_uplink(self, end: LegResult) -> Ending | None:
         """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""
