@@ -18,7 +18,7 @@ from functools import lru_cache
 
 BITS = {4: 32, 6: 128}
 
-# What nobody on the Internet has a route to: RFC 1918, 6598, 3927, 4193 and 4291.
+# What no one on the Internet has a route to: RFC 1918, 6598, 3927, 4193 and 4291.
 _PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")

@@ -44,7 +44,7 @@ def ending_of(path: Path) -> str:
         # Nothing is known of machines outside but that the packet leaves for one, and that its answer would come back.
         who = "a machine outside, if there is one," if who == OUTSIDE else f"{who},"
         return f"answered by {who} which sees {path.source_at_end}" if path.source_at_end else f"answered by {who[:-1]}"
-    # What whoever asks sees of a packet that surely does not arrive can be open.
+    # What the sender sees of a packet that surely does not arrive can be open.
     seen = path.verdict if path.seen == UNKNOWN else path.seen
     return f"{seen} ({path.verdict}): {path.reason}" if path.verdict != seen else f"{seen}: {path.reason}"
 

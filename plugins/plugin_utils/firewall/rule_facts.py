@@ -269,7 +269,7 @@ class Partition:
         self._sorted: dict[str, tuple[list[int], list[int]]] = {}
 
     def add(self, fields: tuple[str, ...], test: Test) -> None:
-        """Take a test in. Comparisons with a single value are for whoever calls to look at."""
+        """Take a test in. Comparisons with a single value are for the caller to look at."""
         kinds = [KINDS.get(field, "") for field in fields]
         if not any(kinds) or (fields, test) in self._seen:
             return
