@@ -136,7 +136,6 @@ _KERNEL = [
     _sysctl("net/ipv4/conf/DEVICE/rp_filter=1"),
     _sysctl("net/ipv4/conf/all/rp_filter=1"),
     _sysctl("net/ipv4/conf/all/rp_filter=2"),
-    _sysctl("net/ipv4/conf/DEVICE/arp_ignore=8"),
     _sysctl("net/ipv4/conf/all/arp_ignore=1"),
     _sysctl("net/ipv4/conf/all/arp_announce=2"),
     _sysctl("net/ipv4/conf/all/src_valid_mark=1"),
