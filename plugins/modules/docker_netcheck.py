@@ -379,7 +379,7 @@ findings:
           description: In words.
           type: str
         module:
-          description: The module of this collection that does it; null where a human must decide.
+          description: The module of this collection that does it; null where it is decided by hand.
           type: str
           sample: bridge_hairpin
         args:

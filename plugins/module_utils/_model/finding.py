@@ -48,7 +48,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Remediation:
-    """How to mend it: a module of this collection with arguments, or words for a human who must decide."""
+    """How to remediate it: a module of this collection with arguments, or what to decide and do by hand."""
 
     text: str
     module: Optional[str] = None

@@ -117,7 +117,7 @@ def _netfilter_failed(
 def _netfilter_remediation(values: dict[str, str | None]) -> Remediation:
     if None in values.values():
         return Remediation(
-            "A human decides. The kernel module br_netfilter is not loaded: modprobe br_netfilter, and its name in a "
+            "The kernel module br_netfilter is not loaded: modprobe br_netfilter, and its name in a "
             "file of /etc/modules-load.d for boot. What passes any other bridge of the host then meets the rules, too"
         )
     return Remediation(f"Set {', '.join(values)} to 1, now and for the next boot", "bridge_hairpin", {"state": "auto"})
@@ -216,11 +216,11 @@ def _impact(network: str, path: Path) -> str:
 def _localnet_remediation(settings: dict[str, Any], proxy: ProxyState) -> Remediation:
     if settings[_FOR_ALL] == "1" and proxy.value is not False:
         return Remediation(
-            f"A human decides. {_FOR_ALL} is 1, which is not dockerd's doing (kube-proxy sets it): set it to 0, or "
+            f"{_FOR_ALL} is 1, which is not dockerd's doing (kube-proxy sets it): set it to 0, or "
             "drop what comes in for 127.0.0.0/8 by any other interface than lo in PREROUTING of the table raw"
         )
     if proxy.value is None:
-        return Remediation(f"A human decides, since it is not known whether docker-proxy is in force: {proxy.evidence}")
+        return Remediation(f"Decide by hand, since it is not known whether docker-proxy is in force: {proxy.evidence}")
     if proxy.value:
         text = "Turn it off on the bridges: with docker-proxy nothing needs it"
     else:
@@ -243,7 +243,7 @@ ROUTE_LOCALNET = Check(
 
 
 _ANEW = (
-    "A human decides. dockerd makes the bridge again when it starts (systemctl restart docker; containers stop "
+    "dockerd makes the bridge again when it starts (systemctl restart docker; containers stop "
     "unless live-restore is in force), and containers of the network join it when they are started again"
 )
 
@@ -275,16 +275,14 @@ def _judge_bridge_link(network: Network, link: Link | None) -> list[Verdict]:
         return [_link_failed(network, summary, {**evidence, "kind": link.kind}, Remediation(_ANEW))]
     if not link.up:
         summary = f"{link.name}, the bridge of network {network.name}, is down"
-        remediation = Remediation(
-            f"A human decides. To bring it up: ip link set {link.name} up; find out who took it down"
-        )
+        remediation = Remediation(f"To bring it up: ip link set {link.name} up; find out who took it down")
         return [_link_failed(network, summary, evidence, remediation)]
     missing = [wanted for subnet in network.subnets for wanted in _missing(network, subnet, link)]
     if not missing:
         return []
     summary = f"{link.name}, the bridge of network {network.name}, lacks its address {', '.join(missing)}"
     commands = "; ".join(f"ip address add {wanted} dev {link.name}" for wanted in missing)
-    remediation = Remediation(f"A human decides. To put it back: {commands}; find out who took it away")
+    remediation = Remediation(f"To put it back: {commands}; find out who took it away")
     return [_link_failed(network, summary, {**evidence, "missing": missing}, remediation)]
 
 
@@ -366,11 +364,11 @@ def _managed(item: ManagedLink, what: str) -> Verdict:
 def _managed_remediation(item: ManagedLink) -> Remediation:
     if item.manager == NETWORKD:
         return Remediation(
-            "A human decides. Narrow the [Match] section of the file that takes it, or put a file before it in "
+            "Narrow the [Match] section of the file that takes it, or put a file before it in "
             "/etc/systemd/network with [Match] Name=docker0 br-* veth* and [Link] Unmanaged=yes; then networkctl reload"
         )
     return Remediation(
-        "A human decides. Put [keyfile] unmanaged-devices=interface-name:docker0;interface-name:br-*;"
+        "Put [keyfile] unmanaged-devices=interface-name:docker0;interface-name:br-*;"
         "interface-name:veth* into a file of /etc/NetworkManager/conf.d; then nmcli general reload"
     )
 
@@ -474,7 +472,7 @@ def _mtu_remediation(item: _Widest) -> Remediation:
     size = item.uplink.mtu
     if item.network.is_default_bridge:
         return Remediation(
-            f"A human decides. Set mtu to {size} in daemon.json and restart dockerd; it holds for containers that are "
+            f"Set mtu to {size} in daemon.json and restart dockerd; it holds for containers that are "
             "started after that, and not while live-restore keeps some running"
         )
     text = f"Make the network anew with an MTU of {size} bytes, which takes its containers off it for a moment"
@@ -518,7 +516,7 @@ def _judge_capacity(context: AuditContext) -> list[Verdict]:
 def _full(network: Network, count: int) -> Verdict:
     summary = f"Bridge {network.bridge} of network {network.name} has {count} of {MOST} ports"
     impact = f"Once all {MOST} are taken, no further container of network {network.name} starts."
-    remediation = Remediation("A human decides. Spread the containers over several networks")
+    remediation = Remediation("Spread the containers over several networks")
     return failed(resources.network(network), summary, {f"ports of {network.bridge}": count}, impact, remediation)
 
 

@@ -58,7 +58,7 @@ class Check:
     cis: dict[str, str] = field(default_factory=dict)
     """Number of the item in the CIS Docker Benchmark, by the benchmark's version; empty where there is no such item."""
     remediated_by: tuple[str, ...] = ()
-    """Modules of this collection that its remediations may name; empty where a human decides."""
+    """Modules of this collection that its remediations may name; empty where it is decided by hand."""
     parameters: tuple[Parameter, ...] = ()
     max_severity: str = ""
     """The severity of the gravest of its findings, where some count for more than the others."""

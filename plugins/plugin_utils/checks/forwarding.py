@@ -117,7 +117,7 @@ def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
         f"Published ports cannot be reached through {name}, and containers get no answers through it. If nothing of "
         "theirs should pass there, leave it so."
     )
-    remediation = Remediation(f"A human decides. To open it: module ip_forward with interfaces: [{name}]")
+    remediation = Remediation(f"To open it: module ip_forward with interfaces: [{name}]")
     return failed(resource, summary, evidence, impact, remediation)
 
 
@@ -489,10 +489,10 @@ def _shown_path(way: _UplinkPair) -> str:
 def _router_remediation(snapshot: HostSnapshot, found: list[_UplinkPair], rules: list[str]) -> Remediation:
     driver = (snapshot.engine.firewall_driver or "") if snapshot.engine else ""
     if rules:
-        return Remediation(f"A human decides. Replace the rule that lets everything through: {'; '.join(rules)}")
+        return Remediation(f"Replace the rule that lets everything through: {'; '.join(rules)}")
     if driver.startswith("nftables") or "firewalld" in driver:
         return Remediation(
-            "A human decides. Let a chain of the host's own firewall at the hook forward drop what comes in by one "
+            "Let a chain of the host's own firewall at the hook forward drop what comes in by one "
             f"outer interface and leaves by another ({driver} decides here, not the policy of FORWARD)"
         )
     args: dict[str, Any] = {"state": "present", "families": sorted({f"ipv{way.version}" for way in found})}
@@ -601,7 +601,7 @@ def _strict(name: str, names: list[str], evidence: dict[str, str]) -> Verdict:
         "neither from the host nor from published ports. Nothing is logged unless log_martians is on."
     )
     remediation = Remediation(
-        f"A human decides. Where routes are not symmetric, set net.ipv4.conf.{name}.rp_filter to 2 (loose, RFC 3704); "
+        f"Where routes are not symmetric, set net.ipv4.conf.{name}.rp_filter to 2 (loose, RFC 3704); "
         "the larger of this and net.ipv4.conf.all.rp_filter holds"
     )
     return failed(resources.interface(name), summary, dict(evidence), impact, remediation)

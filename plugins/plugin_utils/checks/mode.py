@@ -107,7 +107,7 @@ HOST = Check(
             "It reaches every service that the host keeps on its loopback addresses, sees all interfaces and their "
             "traffic, and opens ports of the host without publishing them; isolation between networks does not hold "
             "it.",
-            "A human decides whether it needs the host's network. If not: a network of its own, with the ports it "
+            "Decide whether it needs the host's network. If not: a network of its own, with the ports it "
             "serves published",
         )
     ),

@@ -106,7 +106,7 @@ def _on_default_bridge(container: Container, default: Network) -> Verdict:
         "find each other by address only: it has no names."
     )
     remediation = Remediation(
-        f"A human decides what {container.name} must reach. Make a network of its own and start it there (docker run "
+        f"Decide what {container.name} must reach. Make a network of its own and start it there (docker run "
         "--network, networks: in Compose), or connect and disconnect it while it runs"
     )
     return failed(resources.container(container), summary, evidence, impact, remediation)
@@ -207,7 +207,7 @@ def _switching_off(snapshot: HostSnapshot, default: Network) -> Remediation:
     ]
     if attached:
         return Remediation(
-            f"A human decides what belongs together among {listed(sorted(attached), _NAMED)} and gives it a network of "
+            f"Decide what belongs together among {listed(sorted(attached), _NAMED)} and give it a network of "
             f'its own. Then write "{_ICC_KEY}": false into daemon.json; it takes effect when dockerd starts while no '
             "container runs"
         )
@@ -234,9 +234,7 @@ def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, A
         },
         f"With {_NET_RAW} it sends frames of its own making, ARP answers say, which the rules of icc do not see: it "
         "can pass for the gateway or for another container (moby issue 36355).",
-        Remediation(
-            f"A human decides whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"
-        ),
+        Remediation(f"Decide whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"),
     )
 
 
@@ -337,7 +335,7 @@ def _failed(container: Container, texts: list[str]) -> Verdict:
         evidence,
         f"Clients that ask for {container.name} where the engine says it is get no answer, or another container's.",
         Remediation(
-            f"A human decides. docker network disconnect and connect, or a restart of {container.name}, makes its link "
+            f"docker network disconnect and connect, or a restart of {container.name}, makes its link "
             "anew; find out what takes links and addresses of containers away (a network manager, a script)"
         ),
     )
@@ -569,7 +567,7 @@ def _in_the_clear(network: Network) -> Verdict:
         "What containers on different nodes send each other crosses the network between the nodes as plain VXLAN (UDP "
         "4789): every machine on it can read and forge it.",
         Remediation(
-            "A human decides whether that network can be trusted. Encryption is chosen when a network is made: docker "
+            "Decide whether that network can be trusted. Encryption is chosen when a network is made: docker "
             f"network create --driver overlay --opt {_OPTION}. Let UDP 4789 and protocol 50 (ESP) pass between nodes"
         ),
     )

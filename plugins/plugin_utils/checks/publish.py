@@ -112,7 +112,7 @@ def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
         "Every machine that reaches any address of any node reaches the service. Rules of a host firewall for incoming "
         "traffic (ufw, chain INPUT) do not stop what is forwarded to it.",
         Remediation(
-            "A human decides who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
+            "Decide who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
             "mode host on the nodes that should answer"
         ),
     )
@@ -148,7 +148,7 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
         "incoming traffic (ufw, chain INPUT) do not stop what is forwarded to the container."
     )
     remediation = Remediation(
-        "A human decides who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
+        "Decide who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
         "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
         f"for others), or filter in {place}"
     )
@@ -195,7 +195,7 @@ def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -
         "Clients take what answers on such a port for a service that root of this host has set up. dockerd opens it "
         "for every user who may start a container.",
         Remediation(
-            f"A human decides whether the service belongs there, as a web server may on 80 and 443. Else publish on a "
+            f"Decide whether the service belongs there, as a web server may on 80 and 443. Else publish on a "
             f"port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
         ),
     )
@@ -271,7 +271,7 @@ def _unanswered(
     else:
         why = "nothing inside listens on it"
         text = (
-            f"A human decides: no longer publish {number}/{protocol} of {container.name}, correct the number, or start "
+            f"Decide: no longer publish {number}/{protocol} of {container.name}, correct the number, or start "
             "what should listen there"
         )
     return failed(
@@ -486,7 +486,7 @@ def _reached(engine: Engine | None, port: _OpenPort) -> Verdict:
         {"published": [str(item) for item in port.container.published], **port.ways},
         "Machines on the same network, or with a route to the container's subnet by this host, use the service as if "
         "it were published. docker ps does not show it.",
-        Remediation(f"A human decides whether it may be so. {_way_to_close(engine)}"),
+        Remediation(f"Decide whether it may be so. {_way_to_close(engine)}"),
     )
 
 

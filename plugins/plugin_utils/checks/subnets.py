@@ -92,7 +92,7 @@ def _overlaps(network: Network, others: list[str]) -> Verdict:
         {f"subnet of {network.name}": own, "overlaps with": others},
         "The kernel sends packets for the shared addresses one way only, to the more specific route: this host and its "
         f"containers lose those machines on the other way, or the containers of {network.name} lose their network.",
-        Remediation(f"A human decides which of the two has to move. To move the Docker network, {change}"),
+        Remediation(f"Decide which of the two has to move. To move the Docker network, {change}"),
     )
 
 
@@ -153,7 +153,7 @@ def _used_up(left: dict[AddressPool, int], least: int, evidence: dict[str, Any])
                     "When none is left, no network can be made that names no subnet: docker compose up fails with "
                     '"could not find an available, non-overlapping IPv4 address pool".',
                     Remediation(
-                        "A human decides. Remove networks that are not used (docker network ls --filter dangling=true "
+                        "Remove networks that are not used (docker network ls --filter dangling=true "
                         "lists them), or give dockerd more and smaller pools (default-address-pools of daemon.json, "
                         "module daemon_config)"
                     ),
@@ -174,7 +174,7 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
             "dockerd keeps clear of on-link routes alone. One of the next networks takes the addresses of that route, "
             "and this host loses what is behind it.",
             Remediation(
-                "A human decides which ranges are free here: set default-address-pools in daemon.json to some that no "
+                "Decide which ranges are free here: set default-address-pools in daemon.json to some that no "
                 "route needs (module daemon_config; for networks made from then on)"
             ),
         )

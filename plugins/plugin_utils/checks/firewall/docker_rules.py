@@ -339,7 +339,7 @@ def _cut_off(host: Resource, chain: Chain) -> Verdict:
         {"rules": [rule.text for rule in chain.rules[:_SHOWN]]},
         "Their author expects them to filter what goes to and from containers; they filter nothing.",
         Remediation(
-            "A human puts the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
+            "Put the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
             "for IPv6). dockerd does so when a network is made, and before Docker Engine 28 not when it starts"
         ),
     )
@@ -517,8 +517,8 @@ def _mixed_failed(context: AuditContext, both: list[str], evidence: dict[str, li
         "Every packet passes both. dockerd keeps one set up to date; the other one drops and translates by what was "
         "true once, so that ports and networks fail for no reason that dockerd's own rules show.",
         Remediation(
-            "A human decides which of the two is in use (update-alternatives --display iptables), flushes Docker's "
-            "chains in the other (iptables-legacy -F, -X, or iptables-nft), and restarts dockerd"
+            "Decide which of the two is in use (update-alternatives --display iptables), flush Docker's "
+            "chains in the other (iptables-legacy -F, -X, or iptables-nft), and restart dockerd"
         ),
     )
 
@@ -581,9 +581,7 @@ def let_dockerd_make_rules(context: AuditContext, off: dict[int, RuleMaking]) ->
     """How dockerd is told to make rules for these families, 4 and 6, again."""
     keys = " and ".join(KEYS[family] for family in off)
     if any(item.by == FLAG for item in off.values()):
-        return Remediation(
-            f"A human decides: take the flag out of the unit that starts dockerd ({keys}), then restart it"
-        )
+        return Remediation(f"Decide: take the flag out of the unit that starts dockerd ({keys}), then restart it")
     text = (
         f"Let dockerd make rules ({keys}); it takes a restart of dockerd. From then on ports that are not published "
         "are closed, and what containers send is masqueraded"

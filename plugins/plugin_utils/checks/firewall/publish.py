@@ -372,7 +372,7 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) ->
         "The host's firewall is set up to close the port. Docker translates the address before chain INPUT "
         "is asked, so that rule never sees the packet.",
         Remediation(
-            "A human decides who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
+            "Decide who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
             f"or put the rule into {place_of_own_rules(engine)}, where the original port is matched by "
             f"{match_of_published_port(engine)}"
         ),

@@ -171,7 +171,7 @@ def test_who_reaches_what_comes_in_the_detail_that_is_asked_for(run: Any) -> Non
     host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
     assert run(host, reachability="none")["reachability"] is None
     assert set(run(host)["reachability"]) == {"exposures", "listing", "summary", "problems"}
-    assert set(run(host, reachability="full")["reachability"]) >= {"sources", "destinations", "cells"}
+    assert set(run(host, reachability="full")["reachability"]) >= {"origins", "destinations", "cells"}
 
 
 def test_without_an_engine_nothing_is_reached(run: Any) -> None:

@@ -84,7 +84,7 @@ def test_a_bridge_can_have_the_setting_for_itself() -> None:
     assert only(with_link(host, front or "", calls_iptables=True).snapshot(), "bridge.netfilter").outcome == "pass"
 
 
-def test_a_module_that_is_not_loaded_is_for_a_human() -> None:
+def test_a_module_that_is_not_loaded_is_decided_by_hand() -> None:
     host = without_icc()
     del host.sysctls[NETFILTER]
     finding = only(host.snapshot(), "bridge.netfilter")
@@ -288,7 +288,7 @@ def test_inside_is_what_counts() -> None:
     assert only(sized(1500, 1420, inside=1400), "bridge.mtu").outcome == "pass"
 
 
-def test_the_default_bridge_is_for_a_human() -> None:
+def test_the_default_bridge_is_decided_by_hand() -> None:
     snapshot = sized(1500, 1420)
     options = {"com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.name": FRONT}
     networks = [replace(item, options=options) if item.name == "front" else item for item in snapshot.networks]

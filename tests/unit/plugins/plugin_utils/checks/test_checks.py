@@ -269,7 +269,7 @@ def test_live_restore_is_what_the_daemon_says() -> None:
     )
 
 
-def test_live_restore_that_a_flag_turns_off_is_for_a_human() -> None:
+def test_live_restore_that_a_flag_turns_off_is_decided_by_hand() -> None:
     """In the file as well, dockerd would not start."""
     host = SyntheticHost(engine={}, argv=["dockerd", "--live-restore=false"]).daemon_json(b"{}")
     finding = only(host, "daemon.live-restore")

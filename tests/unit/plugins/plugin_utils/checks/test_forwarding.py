@@ -65,7 +65,7 @@ def test_one_closed_bridge_is_found_though_ip_forward_is_1() -> None:
     assert finding.remediation.module == "ip_forward"
 
 
-def test_a_closed_uplink_is_for_a_human() -> None:
+def test_a_closed_uplink_is_decided_by_hand() -> None:
     host = SyntheticHost().link(Link(90, "eth0.100", "vlan", up=True, addresses=["198.51.100.1/24"]))
     finding = only(closed(host, "eth0.100").snapshot(), "forwarding.ipv4")
     assert finding.resource.name == "eth0.100"
@@ -311,7 +311,7 @@ def test_what_is_translated_on_purpose_is_wanted_one_way() -> None:
     assert "from lan1 to eth0" not in finding.summary
 
 
-def test_a_rule_about_nobody_is_no_wish_and_for_a_human() -> None:
+def test_a_rule_about_nobody_is_no_wish_is_decided_by_hand() -> None:
     host = two_uplinks("DROP", own_rules={("filter", "FORWARD"): ["-j ACCEPT"]})
     finding = only(routed(host), "forwarding.open-router")
     assert finding.outcome == "fail"
@@ -321,7 +321,7 @@ def test_a_rule_about_nobody_is_no_wish_and_for_a_human() -> None:
 
 
 @pytest.mark.parametrize("driver", ["nftables", "iptables+firewalld"])
-def test_where_the_policy_is_not_the_place_a_human_mends_it(driver: str) -> None:
+def test_where_the_policy_is_not_the_place_it_is_decided_by_hand(driver: str) -> None:
     snapshot = routed(two_uplinks())
     assert snapshot.engine is not None
     snapshot = replace(snapshot, engine=replace(snapshot.engine, firewall_driver=driver))

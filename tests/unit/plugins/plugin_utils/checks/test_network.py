@@ -67,7 +67,7 @@ def test_two_containers_that_reach_each_other_prove_it() -> None:
     assert any(key.startswith("container one to 172.18.0.") for key in finding.evidence)
     assert finding.remediation is not None
     assert finding.remediation.module is None
-    assert "what belongs together among one, two and gives it a network" in finding.remediation.text
+    assert "what belongs together among one, two and give it a network" in finding.remediation.text
 
 
 def test_a_stopped_container_is_attached_by_the_network_s_name() -> None:
@@ -137,7 +137,7 @@ def test_on_and_unused_can_be_switched_off_by_a_module() -> None:
     assert "next boot" in finding.remediation.text
 
 
-def test_a_flag_is_for_a_human() -> None:
+def test_a_flag_is_decided_by_hand() -> None:
     host = live("true")
     host.argv = ["/usr/sbin/dockerd", "--icc=true"]
     finding = only(host.snapshot(), "network.icc")

@@ -140,7 +140,7 @@ def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words
     assert lines[-1].startswith("0 repaired")
 
 
-def test_what_no_module_repairs_is_for_a_human() -> None:
+def test_what_no_module_repairs_is_decided_by_hand() -> None:
     before = [finding("fail", "mode.host", remediation=Remediation("Decide whether it needs the host's network."))]
     lines = baseline_table(Run(before, None, {}), 140)
     assert "decide by hand, see below" in rows(lines)[0]

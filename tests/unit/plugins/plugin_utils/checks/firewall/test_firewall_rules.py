@@ -233,7 +233,7 @@ def test_a_file_that_turned_them_off_is_found_whatever_is_left(left: bool) -> No
     assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["iptables"]})
 
 
-def test_a_flag_that_turned_them_off_is_for_a_human() -> None:
+def test_a_flag_that_turned_them_off_is_decided_by_hand() -> None:
     finding = only(with_flag(with_config(big_host(1, 1).snapshot()), "--iptables=false"), "firewall.disabled")
     assert finding.outcome == "fail"
     assert finding.remediation is not None
