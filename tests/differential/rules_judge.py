@@ -68,18 +68,18 @@ class Outcome:
 class _Known(Neighbours):
     """Neighbours as the lab makes them: for ever known, whatever rules do to their discovery."""
 
-    def obstacle_to_host(self, device: str, port: str, asking: int, asked: int) -> str:
+    def obstacle_to_host(self, device: str, port: str, requester: int, target: int) -> str:
         return ""
 
-    def obstacle_from_host(self, device: str, port: str, asking: int, asked: int) -> str:
+    def obstacle_from_host(self, device: str, port: str, requester: int, target: int) -> str:
         return ""
 
     def stopped_as_frames(
-        self, bridge: Bridge, asking: BridgeNode, asked: BridgeNode, family: int, numbers: tuple[int, int]
+        self, bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int, numbers: tuple[int, int]
     ) -> None:
         return None
 
-    def obstacle_between(self, bridge: str, ports: tuple[str, str], asking: int, asked: int) -> str:
+    def obstacle_between(self, bridge: str, ports: tuple[str, str], requester: int, target: int) -> str:
         return ""
 
 

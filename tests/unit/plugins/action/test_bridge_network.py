@@ -25,13 +25,13 @@ UNDONE = {"changed": True, "msg": ""}
 class Host:
     """Answers first with what was read after a change, then with how the undo went."""
 
-    def __init__(self, *, outcome: str, rules: str | None = None, undo: dict[str, Any] = UNDONE) -> None:
+    def __init__(self, *, outcome: str, rules: str | None = None, undo: dict[str, Any] | None = None) -> None:
         one, network = made_up()
         self.subnet = one.networks[0].subnet
         seen = told(one.snapshot()) if rules is None else with_rules(one, rules)
         self.name = network["Name"]
         self.packed = pack(Evidence(seen, [NetworkNow(outcome, network)]).to_json())
-        self.undo = undo
+        self.undo = undo or UNDONE
         self.undone: list[list[str]] = []
 
     def __call__(self, module_args: dict[str, Any] | None = None, **dummy_more: Any) -> dict[str, Any]:
