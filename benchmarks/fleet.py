@@ -26,24 +26,11 @@ ROUNDS = 3
 
 def inventory_of(host: Host) -> Path:
     """An inventory in which that host has forty names."""
-    own = yaml.safe_load(host.identity.inventory.read_text(encoding="utf-8"))
-    variables = _variables(own, host.name)
-    names = {f"{host.name}-{number:02}": variables for number in range(HOSTS)}
+    own = yaml.safe_load(host.identity.inventory.read_text(encoding="utf-8"))["lab"]
+    names = {f"{host.name}-{number:02}": own["hosts"][host.name] for number in range(HOSTS)}
     path = host.identity.inventory.with_name("fleet.yml")
-    path.write_text(yaml.safe_dump({"all": {"vars": own["all"].get("vars", {}), "hosts": names}}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"lab": {"vars": own["vars"], "hosts": names}}), encoding="utf-8")
     return path
-
-
-def _variables(group: dict[str, object], name: str) -> dict[str, object]:
-    """Those of a host, wherever it stands in an inventory."""
-    for key, value in group.items():
-        if key == name and isinstance(value, dict):
-            return value
-        if isinstance(value, dict):
-            found = _variables(value, name)
-            if found:
-                return found
-    return {}
 
 
 def main() -> None:
