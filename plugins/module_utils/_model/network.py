@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass, field
 from typing import Optional
@@ -92,6 +93,17 @@ class Endpoint:
     mac: Optional[str] = None
 
 
+# Asked for each port by each question, of a few addresses.
+@functools.lru_cache(maxsize=1024)
+def _canonical(host_ip: str) -> str:
+    try:
+        address = ipaddress.ip_address(host_ip.strip("[]") or ANYWHERE[4])
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
 @dataclass(frozen=True)
 class PublishedPort:
     """One binding of a container's port to an address and port of the host."""
@@ -108,12 +120,7 @@ class PublishedPort:
 
         Empty for what is no address.
         """
-        try:
-            address = ipaddress.ip_address(self.host_ip.strip("[]") or ANYWHERE[4])
-        except ValueError:
-            return ""
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        return str(mapped or address)
+        return _canonical(self.host_ip)
 
     def __str__(self) -> str:
         host = f"[{self.host_ip}]" if ":" in self.host_ip else self.host_ip
