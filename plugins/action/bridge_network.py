@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     RECREATED,
     REMOVED,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import require_sense_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import prove
@@ -88,7 +88,7 @@ class ActionModule(ActionBase):
 
 def _read(text: str) -> Evidence:
     evidence = load_evidence(text)
-    require_sense_of(evidence.snapshot)
+    require_plausible(evidence.snapshot)
     return evidence
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import require_sense_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
@@ -74,7 +74,7 @@ def judge_within(
 def read_snapshot_text(text: str) -> HostSnapshot:
     """Return the snapshot in a JSON document. Raises ValueError, also where it says what cannot be so of a host."""
     snapshot = load_snapshot(text)
-    require_sense_of(snapshot)
+    require_plausible(snapshot)
     return snapshot
 
 

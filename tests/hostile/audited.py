@@ -125,6 +125,7 @@ def audit_world(world: World, root: Path, spaces: dict[int, Space]) -> Outcome:
     with contextlib.suppress(Exception):
         with outcome.phase("reading"):
             snapshot = read.read_snapshot(world.run, seconds=READING_LIMIT)
+        outcome.memory = _peak(outcome, resource.RUSAGE_SELF) + _peak(outcome, resource.RUSAGE_CHILDREN)
         began = time.process_time()
         with outcome.phase("judging"):
             answer = _answer(snapshot)
@@ -157,11 +158,13 @@ def audit_saved(load: Callable[[], HostSnapshot]) -> Outcome:
 
 
 def _measured(outcome: Outcome) -> Outcome:
-    # The reading is the work of a process of its own.
-    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    peaks = (resource.getrusage(one).ru_maxrss * 1024 for one in whose)
-    outcome.memory = sum(max(0, peak - outcome.begun_with) for peak in peaks)
+    # Reading and judging are the work of one child each, and no machine does both.
+    outcome.memory = max(outcome.memory, _peak(outcome, resource.RUSAGE_CHILDREN))
     return outcome
+
+
+def _peak(outcome: Outcome, whose: int) -> int:
+    return max(0, resource.getrusage(whose).ru_maxrss * 1024 - outcome.begun_with)
 
 
 def warm(snapshot: HostSnapshot) -> None:

@@ -33,6 +33,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables 
     nftables_is_there,
     read_chains_with_effect,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import (
+    ImplausibleError,
+    require_plausible,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import policy_rules_of, routes_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_reception
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import traffic_control_of
@@ -130,7 +134,11 @@ class _Reader:
             return
         allowance = Allowance(_OWN_PART, _MOST_OF_ONE, self._common)
         try:
-            self.found.append(_read(inode, allowance, with_nftables=self._with_nftables))
+            namespace = _read(inode, allowance, with_nftables=self._with_nftables)
+            require_plausible(namespace)
+            self.found.append(namespace)
+        except ImplausibleError as error:
+            self.problems[inode] = f"what was read there cannot be so: {error}"
         except OSError as error:
             self.problems[inode] = _TOO_LONG if error.errno == errno.EMSGSIZE else error.strerror or str(error)
         except UnreadableError as error:

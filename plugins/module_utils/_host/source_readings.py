@@ -18,8 +18,13 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Generic, Optional, TypeVar
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import (
+    ImplausibleError,
+    require_plausible_fields,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     DEADLINE,
+    ERROR,
     UnreadableError,
     from_os_error,
 )
@@ -131,9 +136,12 @@ class SourceReadings:
         given: Fields = {}
         try:
             value = read()
-            given = fields(value)
-            found = [value]
+            told = fields(value)
+            require_plausible_fields(told)
+            given, found = told, [value]
             source = model.Source(True)
+        except ImplausibleError as error:
+            source = model.Source(False, ERROR, f"what was read cannot be so: {error}")
         except UnreadableError as error:
             source = model.Source(False, error.kind, error.reason)
         except OSError as error:

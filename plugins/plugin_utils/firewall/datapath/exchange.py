@@ -186,7 +186,8 @@ class Exchange:
 
 
 def _responder(stack: Stack, program: str = "") -> Responder:
-    return Responder(CONTAINER if stack.container else HOST, stack.container, program)
+    kind = HOST if stack.container is None else CONTAINER
+    return Responder(kind, stack.container or "", program)
 
 
 class Conversation:

@@ -352,11 +352,11 @@ class Stack:
         neighbours: Sequence[Neighbour] | None = (),
         controls: Sequence[TrafficControl] | None = (),
         *,
-        container: str = "",
+        container: str | None = None,
     ) -> None:
         """Take what was read of it; listeners, neighbours and controls are None when they were not read.
 
-        doubt: what else is not known of it; container: one that is in it, none for the host.
+        doubt: what else is not known of it; container: the name of one that is in it, None for the host.
         """
         self.label = label
         self.container = container

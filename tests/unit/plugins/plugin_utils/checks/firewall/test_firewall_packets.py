@@ -410,6 +410,14 @@ def test_a_port_that_leads_to_another_container_is_found() -> None:
     assert "container app1 answers instead" in finding.summary
 
 
+def test_a_container_without_a_name_is_not_taken_for_the_host() -> None:
+    host = DockerHost()
+    bridge = host.network()
+    for number, name in enumerate(("", "web")):
+        host.container(name, [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080 + number)], [("tcp", 80)])
+    assert {finding.outcome for finding in judge(host, "firewall.publish")} == {"pass"}
+
+
 def test_a_port_on_loopback_is_asked_from_the_host_alone() -> None:
     host = web("127.0.0.1")
     host.own_rules["filter", "FORWARD"] = ["-i eth0 -j DROP"]
