@@ -42,6 +42,14 @@ options:
       - The same by the names of their bridges on the host, such as C(docker0). With O(networks) both count.
     type: list
     elements: str
+  ports:
+    description:
+      - V(auto) turns hairpin on or off on ports that differ from O(state).
+      - V(keep) leaves ports as they are, where they are to be made anew anyway, by a restart of dockerd that restarts
+        containers say.
+    type: str
+    choices: [auto, keep]
+    default: auto
   bridge_netfilter:
     description:
       - What to do about C(net.bridge.bridge-nf-call-iptables), and C(net.bridge.bridge-nf-call-ip6tables) for networks
@@ -154,6 +162,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
             "networks": {"type": "list", "elements": "str"},
             "bridges": {"type": "list", "elements": "str"},
+            "ports": {"type": "str", "choices": ["auto", "keep"], "default": "auto"},
             "bridge_netfilter": {"type": "str", "choices": ["auto", "keep"], "default": "auto"},
             "loopback_guard": {"type": "str", "choices": ["auto", "keep"], "default": "auto"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
@@ -166,6 +175,7 @@ def main() -> None:
         state=options["state"],
         networks=options["networks"],
         bridges=options["bridges"],
+        ports=options["ports"] == "auto",
         netfilter=options["bridge_netfilter"] == "auto",
         guard=options["loopback_guard"] == "auto",
         disruption_allowed=options["on_disruption"] == "allow",

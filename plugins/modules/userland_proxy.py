@@ -121,6 +121,7 @@ follows:
     - What is brought into line with docker-proxy along, so that M(dockernet.baseline.bridge_hairpin) will find it done,
       V(ports) (the hairpin mode of containers that run on) and V(loopback) (the routing of 127.0.0.0/8 by bridges, and
       its guard).
+    - V(new_ports) where no container runs on over a restart, so that dockerd makes all ports anew as it wants them.
   returned: success
   type: list
   elements: str

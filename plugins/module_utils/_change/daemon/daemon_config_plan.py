@@ -108,7 +108,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
 
-PORTS, LOOPBACK = "ports", "loopback"
+PORTS, LOOPBACK, NEW_PORTS = "ports", "loopback", "new_ports"
 """What a change of daemon.json may bring into line with docker-proxy along: hairpin of ports, the routing of 127/8."""
 WRITE, RELOAD, RESTART = "write", "reload", "restart"
 _WAITS = "a start of dockerd that finds containers running ignores it; it waits for one that finds none"
@@ -419,6 +419,8 @@ def _plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan
     guard = _guard(context, enabled=enabled) if switched else GuardPlan()
     actions = file_actions(config.path, config.text, final) + _service_actions(context, felt, carried, ignored)
     keys = _outcomes(context, final, RESTART, ignored)
+    # Where no container runs on, dockerd makes all ports anew, as it wants them.
+    follows = [*([LOOPBACK, PORTS] if switched else []), *([] if felt.kept else [NEW_PORTS])]
     outline = Outline(
         actions + port_actions(ports) + sysctl_actions(sysctls) + guard.actions,
         file_diff(config.path, config.text, final) + port_diff(ports) + sysctl_diff(sysctls) + guard.diffs,
@@ -430,7 +432,7 @@ def _plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan
             *(proxy_warnings(snapshot, felt.kept, enabled=enabled) if switched else []),
             *guard.warnings,
         ],
-        results={"settings": keys, "follows": [LOOPBACK, PORTS] if switched else []},
+        results={"settings": keys, "follows": follows},
     )
     fallback, fallback_name = _fallback(context, carried)
     return DaemonPlan(

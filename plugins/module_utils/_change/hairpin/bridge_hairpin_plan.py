@@ -102,6 +102,8 @@ class HairpinRequest:
     networks: list[str] | None = None
     bridges: list[str] | None = None
     """With both None: all bridges of Docker; else the networks and bridges that are named in either."""
+    ports: bool = True
+    """Whether the mode of ports is to be as wanted."""
     netfilter: bool = True
     """Whether bridged packets are to be shown to iptables where hairpin is wanted."""
     guard: bool = True
@@ -134,7 +136,7 @@ def plan_hairpin(
     wanted = _wanted(snapshot, request.state)
     ids = {network.id for network in networks}
     chosen = [item for item in attachments(snapshot) if item.network.id in ids]
-    ports = port_changes(chosen, wanted=wanted)
+    ports = port_changes(chosen, wanted=wanted) if request.ports else []
     netfilter = plan_netfilter(snapshot, networks, wanted=wanted) if request.netfilter and networks else NetfilterPlan()
     if netfilter.disruptions and not request.disruption_allowed:
         raise Refusal(

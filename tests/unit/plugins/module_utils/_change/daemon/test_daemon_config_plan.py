@@ -139,6 +139,8 @@ def test_with_consent_they_are_listed() -> None:
     found = plan(HOST, OFF, consent=DISRUPT)
     assert [item.container for item in found.outline.disruptions] == ["web"]
     assert (does(found), found.kept, found.ports) == ([RESTART], [], [])
+    assert "new_ports" in found.outline.results["follows"]
+    assert "new_ports" not in plan(SAFE, OFF, LIVE).outline.results["follows"]
 
 
 def test_no_container_runs() -> None:

@@ -39,6 +39,12 @@ def test_auto_on_a_port_left_from_before() -> None:
     assert modes(replace(HOST, links=links), "auto") == {"veth1": False}
 
 
+def test_ports_can_be_left_to_what_makes_them_anew() -> None:
+    links = [HOST.links[0], replace(HOST.links[1], hairpin=True)]
+    plan = plan_hairpin(replace(HOST, links=links), HairpinRequest("auto", ports=False))
+    assert (plan.ports, plan.outline.actions) == ([], [])
+
+
 def test_an_unknown_mode_is_not_guessed() -> None:
     silent = replace(HOST, proxies=[], ruleset=None)
     with pytest.raises(Refusal, match="state: enabled or state: disabled"):
