@@ -220,6 +220,10 @@ class BridgePath:
         neighbour = bridge.port_of(family, towards)
         if neighbour is None:
             return [not_attached(self._leg, branch, bridge, towards)]
+        # The host asks for it before FORWARD sees the frame (br_nf_pre_routing_finish_bridge()).
+        undetermined = solicitation_undetermined(self._leg, branch, bridge, neighbour)
+        if undetermined is not None:
+            return [undetermined]
         node = BridgeNode(neighbour.stack, neighbour.device, neighbour)
         found = resolve_on_bridge(self._leg, branch, bridge, self._host_on(bridge), node, towards)
         return found.then(lambda known: self._switch(known, bridge, port, neighbour))

@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     PolicyRule,
     Route,
     Ruleset,
+    TrafficControl,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
@@ -32,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text, parse_address
 
-from tests.unit.docker_host import WILDCARD, Bridge, DockerHost
+from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
 
 BRIDGE = Bridge(0)
 DEVICE = BRIDGE.device
@@ -200,6 +201,20 @@ def test_settings_of_arp(setting: str, value: str, cause: str) -> None:
     path = ask(host.snapshot(), PEER, "203.0.113.9", 80)
     assert path.verdict == ("unknown" if cause else "delivered"), path.reason
     assert cause in path.because
+
+
+def test_a_frame_that_is_turned_to_a_neighbour_needs_its_answer_before_forward() -> None:
+    """What web sends is kept by a queueing discipline: whether the host knows it decides what the sender hears."""
+    host = host_with_web()
+    host.own_rules["filter", "FORWARD"] = [f"-i {DEVICE} -o {DEVICE} -j DROP"]
+    snapshot = host.snapshot()
+    assert ask(snapshot, PEER, ADDRESS).seen == "timed out"
+    inner = [
+        replace(space, traffic_control=[TrafficControl(2, "root", "qdisc", "tbf")]) if number == 0 else space
+        for number, space in enumerate(snapshot.container_namespaces)
+    ]
+    path = ask(replace(snapshot, container_namespaces=inner), PEER, ADDRESS)
+    assert (path.verdict, path.seen) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize(("value", "is_told"), [("0", True), ("1", False), ("2", False)])
