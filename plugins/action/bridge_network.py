@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         except NoAnswerError as error:
             raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
         except LimitError as error:
-            self._display.warning(f"Whether packets fare on these networks as wanted is not known: {error}")
+            self._display.warning(f"Whether these networks treat packets as wanted is not known: {error}")
             return answer
         broken = [item for item in networks if item["problems"] and item["outcome"] != KEPT]
         for item in networks:

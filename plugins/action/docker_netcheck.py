@@ -26,15 +26,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.paramete
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,
+    is_answer,
     judge_within,
     read_snapshot_text,
+    seconds_of,
     unjudged,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import warning_of, weighed
 
 MODULE = "dockernet.baseline.docker_netcheck"
-_WITHOUT_ANSWER = ("failed", "unreachable", "skipped")
 
 
 class ActionModule(ActionBase):
@@ -46,10 +47,11 @@ class ActionModule(ActionBase):
         """Return the result of the task. Raises AnsibleActionFail for options that are wrong."""
         super().run(tmp, task_vars)
         options, policy = self._options()
+        seconds = seconds_of(options)
         # They go as they came: paths are the host's.
         to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=to_read, task_vars=task_vars)
-        if any(answer.get(word) for word in _WITHOUT_ANSWER):
+        if not is_answer(answer):
             return answer
         packed = answer.pop(WIRE, None)
         if options["snapshot"] == SAVE:
@@ -57,7 +59,7 @@ class ActionModule(ActionBase):
         else:
             judge = _audit(policy, options["reachability"], str((task_vars or {})["inventory_hostname"]))
         try:
-            found = judge_within(options["judge_timeout"], packed, read_snapshot_text, judge)
+            found = judge_within(seconds, packed, read_snapshot_text, judge)
         except NoAnswerError as error:
             raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
         except LimitError as error:
@@ -68,8 +70,6 @@ class ActionModule(ActionBase):
 
     def _options(self) -> tuple[dict[str, Any], Policy]:
         dummy_validation, options = cast(Any, self).validate_argument_spec(AUDIT_SPEC, required_by=REQUIRED_BY)
-        if options["judge_timeout"] < 1:
-            raise AnsibleActionFail(f"judge_timeout: it takes a second at least, found {options['judge_timeout']}")
         try:
             return options, read_policy(options)
         except WrongValueError as error:

@@ -33,12 +33,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_t
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,
+    is_answer,
     judge_within,
     read_snapshot_text,
+    seconds_of,
 )
 
 MODULE = "dockernet.baseline.packet_trace"
-_WITHOUT_ANSWER = ("failed", "unreachable", "skipped")
 _OPTIONS = {"origin": "from", "destination": "to"}
 
 
@@ -51,19 +52,16 @@ class ActionModule(ActionBase):
         """Return the result of the task. Raises AnsibleActionFail for options that are wrong."""
         super().run(tmp, task_vars)
         dummy_validation, wanted = cast(Any, self).validate_argument_spec(TRACE_SPEC)
-        if wanted["judge_timeout"] < 1:
-            raise AnsibleActionFail(f"judge_timeout: it takes a second at least, found {wanted['judge_timeout']}")
+        seconds = seconds_of(wanted)
         question = Question(
             wanted["from"], wanted["to"], wanted["protocol"] or "", wanted["port"], wanted["source"] or ""
         )
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, task_vars=task_vars)
-        if any(answer.get(word) for word in _WITHOUT_ANSWER):
+        if not is_answer(answer):
             return answer
         packed = answer.pop(WIRE, None)
         try:
-            found = judge_within(
-                wanted["judge_timeout"], packed, read_snapshot_text, lambda snapshot: _followed(snapshot, question)
-            )
+            found = judge_within(seconds, packed, read_snapshot_text, lambda snapshot: _followed(snapshot, question))
         except NoAnswerError as error:
             raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
         except LimitError as error:

@@ -28,7 +28,7 @@ description:
     DOCKER-USER say, is no fault of the network.
   - When a network of the list cannot be made, or the kernel does not have it as it should, those before it stay as they
     are then, those after it are not begun, and the message names them. Packets are followed when all are made, and only
-    networks on which they do not fare as wanted are taken back. What was there before is recorded in
+    networks that do not treat them as wanted are taken back. What was there before is recorded in
     C(/var/lib/dockernet-baseline/journal.jsonl).
   - Should a run be killed while it makes a network anew, the next one finds that in the record and only puts that
     network back with its containers as they were, whatever it was called for.
@@ -176,7 +176,7 @@ options:
   undo:
     description:
       - Names of networks that the newest run made and that are to be taken back. The half of this module on the
-        controller asks for that, where packets do not fare on them as wanted.
+        controller asks for that, where they do not treat packets as wanted.
     type: list
     elements: str
     default: []

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
@@ -29,6 +30,22 @@ T = TypeVar("T")
 
 MEMORY = 1 << 30
 """Bytes that judging one host may take, besides those of the process that it is part of."""
+
+
+_WITHOUT_ANSWER = ("failed", "unreachable", "skipped")
+
+
+def is_answer(result: Mapping[str, Any]) -> bool:
+    """Whether a module on a host ended as it should, so that there is something to judge."""
+    return not any(result.get(word) for word in _WITHOUT_ANSWER)
+
+
+def seconds_of(options: Mapping[str, Any]) -> int:
+    """The seconds that a task gives to judging. Raises AnsibleActionFail for less than one."""
+    seconds: int = options["judge_timeout"]
+    if seconds < 1:
+        raise AnsibleActionFail(f"judge_timeout: it takes a second at least, found {seconds}")
+    return seconds
 
 
 class NoAnswerError(ValueError):
