@@ -20,9 +20,10 @@ import stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
+MODULE_UTILS = PLUGINS / "module_utils"
 COLLECTION = "ansible_collections.dockernet.baseline.plugins"
 
-OF_READERS, OF_CHANGES = (70, 145_000), (90, 280_000)
+OF_READERS, OF_CHANGES = (50, 132_000), (90, 270_000)
 BUDGETS = {"docker_netcheck": OF_READERS, "packet_trace": OF_READERS, "audit_report": (1, 5_000)}
 """Files and bytes that a module may send to a host."""
 
@@ -127,12 +128,14 @@ def test_readme_lists_modules() -> None:
 
 
 def test_plugins_state_their_licence() -> None:
-    assert [name for name in PLUGIN_FILES if not states_its_licence(ROOT / name)] == []
+    texts = [path.relative_to(ROOT).as_posix() for path in PLUGINS.rglob("*.yml")]
+    assert [name for name in [*PLUGIN_FILES, *texts] if not states_its_licence(ROOT / name)] == []
 
 
 def states_its_licence(path: Path) -> bool:
     head = path.read_text(encoding="utf-8").splitlines()[:6]
-    named = any("GNU General Public License v3.0+" in line for line in head)
+    # What goes to hosts says it in one line; ansible-test asks modules, the others say it to people, for the words.
+    named = MODULE_UTILS in path.parents or any("GNU General Public License v3.0+" in line for line in head)
     return named and "# SPDX-License-Identifier: GPL-3.0-or-later" in head
 
 
@@ -302,13 +305,9 @@ def test_what_a_refusal_says_would_allow_it_is_an_option_with_that_value() -> No
     files = [name for name in PLUGIN_FILES if "/_change/" in name]
     named = {pair for name in files for pair in consents_of(ROOT / name)}
     choices: set[tuple[str, str]] = set()
-    for path in (PLUGINS / "modules").glob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DOCUMENTATION":
-                options = yaml.safe_load(ast.literal_eval(node.value)).get("options") or {}
-                choices |= {
-                    (option, str(value)) for option, text in options.items() for value in text.get("choices", [])
-                }
+    for name in MODULES:
+        options = load(f"plugins/modules/{name}.yml")["DOCUMENTATION"].get("options") or {}
+        choices |= {(option, str(value)) for option, text in options.items() for value in text.get("choices", [])}
     assert len(named) >= 8
     assert named - choices == set()
 

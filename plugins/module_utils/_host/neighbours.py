@@ -1,8 +1,5 @@
 # Copyright (c) 2026, dockernet.baseline contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-#
-# Private to the collection: it can change at any time.
 
 """Neighbour tables of a namespace: the entries that the kernel never asks for again, by one rtnetlink dump."""
 

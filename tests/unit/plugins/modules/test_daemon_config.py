@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible_collections.dockernet.baseline.plugins.module_utils._model import daemon_key_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import DEFAULT_BRIDGE, KEYS
-from ansible_collections.dockernet.baseline.plugins.modules.daemon_config import DOCUMENTATION
+
+PLUGINS = Path(daemon_key_table.__file__).parents[2]
+DOCUMENTATION: dict[str, t.Any] = yaml.safe_load(
+    (PLUGINS / "modules" / "daemon_config.yml").read_text(encoding="utf-8")
+)["DOCUMENTATION"]
 
 
 def note(beginning: str) -> str:
     """The entry of the notes that begins so."""
-    return DOCUMENTATION.partition(f"  - {beginning}")[2].partition("\n  - ")[0]
+    return next(str(text) for text in DOCUMENTATION["notes"] if str(text).startswith(beginning))
 
 
 def test_the_keys_that_are_reloaded_are_named() -> None:
