@@ -164,8 +164,8 @@ def _is_translated(network: dict[str, Any], version: int) -> bool:
 
 def _translated(network: dict[str, Any], subnet: CIDR, path: Path) -> Judgement:
     """Packets get another source address, and should not. A rule for everything is somebody else's affair."""
-    hops = [hop for hop in path.hops if hop.leg == REQUEST and hop.action in ("snat", "masquerade")]
-    rule, chain = (hops[-1].rule, hops[-1].chain) if hops else ("", "")
+    steps = [step for step in path.steps if step.leg == REQUEST and step.action in ("snat", "masquerade")]
+    rule, chain = (steps[-1].rule, steps[-1].chain) if steps else ("", "")
     text = f"{subnet} is masqueraded, which it must not be, by: {rule or f'a rule of chain {chain}'}"
     own = any(name in f"{rule} {chain}" for name in (str(subnet), bridge_of(network)))
     return Judgement([text]) if own else Judgement(remarks=[text])

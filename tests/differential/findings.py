@@ -124,8 +124,8 @@ def compare(name: str, patient: Patient) -> Case:
         path = context.path(probe.packet)
         # Who has a container's address out there is nobody's knowledge.
         known = path.answered_by != "outside" or probe.kind == EGRESS
-        if known and path.verdict != UNTOLD and (path.seen == ANSWERED) != (seen[probe] == ANSWERED):
-            case.wrong.append(f"{probe}: really {seen[probe]}, foretold {path.verdict}, {path.seen}: {path.reason}")
+        if known and path.verdict != UNTOLD and (path.observed == ANSWERED) != (seen[probe] == ANSWERED):
+            case.wrong.append(f"{probe}: really {seen[probe]}, foretold {path.verdict}, {path.observed}: {path.reason}")
     return case
 
 

@@ -88,7 +88,7 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     wrong = []
     for question, outcome in tried:
         cells = book.cells(question)
-        seen = {cell["seen"] for cell in cells}
+        seen = {cell["observed"] for cell in cells}
         if any(cell["verdict"] == UNKNOWN for cell in cells):
             found.unknown += 1
             apart.add(question.member)
@@ -99,7 +99,7 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     for question, outcome in trying.again(wrong):
         cells = book.cells(question)
         if not _agree(question, cells, outcome) and not _is_for_nobody(context, question, outcome):
-            words = ", ".join(f"{cell['seen']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
+            words = ", ".join(f"{cell['observed']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
     found.complaints += _exposures(full["exposures"], tried, everybody, apart)
@@ -115,15 +115,15 @@ def _agree(question: Question, cells: Sequence[Mapping[str, Any]], outcome: Outc
 def _says(question: Question, cell: Mapping[str, Any], outcome: Outcome) -> bool:
     """Whether a cell says what happened. In the lab nobody outside has an address of a container."""
     lost = (TIMED_OUT, UNREACHABLE)
-    if cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["seen"] in lost):
+    if cell["instead"] == OUTSIDE or (question.is_elsewhere and cell["observed"] in lost):
         return outcome.seen in lost
-    if cell["seen"] == NO_ANSWER:
+    if cell["observed"] == NO_ANSWER:
         # docker-proxy closes what it accepted once its own connection has failed.
         return outcome.seen in (*lost, CLOSED)
-    if cell["verdict"] != UNKNOWN and cell["seen"] == UNKNOWN:
+    if cell["verdict"] != UNKNOWN and cell["observed"] == UNKNOWN:
         # It surely does not arrive, and nothing is said of what whoever asks is told.
         return outcome.seen != ANSWERED
-    return cell["seen"] in (outcome.seen, UNKNOWN)
+    return cell["observed"] in (outcome.seen, UNKNOWN)
 
 
 def _is_for_nobody(context: AuditContext, question: Question, outcome: Outcome) -> bool:
@@ -142,7 +142,7 @@ def _tells_apart(context: AuditContext, question: Question, outsider: Outsider) 
     except BadPacketError:
         return True
     denied_to = {bool(denied_by_host(context.view, item)) for item in packets}
-    return len({(way.verdict, way.seen) for way in ways}) > 1 or len(denied_to) > 1
+    return len({(way.verdict, way.observed) for way in ways}) > 1 or len(denied_to) > 1
 
 
 # ---- exposures

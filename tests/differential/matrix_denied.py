@@ -71,7 +71,7 @@ def _key(question: Question) -> tuple[str, str, int]:
 def _is_lost_elsewhere(view: HostView, question: Question) -> bool:
     """Whether something else than INPUT keeps a program of the host from being heard: its answer is lost, say."""
     path = predict(view, Packet(question.origin, question.address, question.protocol, question.port))
-    return path.decided_at is not None and path.verdict != DELIVERED and path.hops[path.decided_at].place != "input"
+    return path.decided_at is not None and path.verdict != DELIVERED and path.steps[path.decided_at].place != "input"
 
 
 def _is_open(question: Question) -> bool:

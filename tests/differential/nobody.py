@@ -16,12 +16,12 @@ def leaves_for_nobody(path: Path) -> bool:
 
     The one that stands for the internet holds whole ranges, some of those among them.
     """
-    sent = [hop for hop in path.hops if (hop.leg, hop.place, hop.action) == (REQUEST, "wire", "send")]
+    sent = [step for step in path.steps if (step.leg, step.place, step.action) == (REQUEST, "wire", "send")]
     return any(
-        hop.destination.lstrip("[").startswith(LAB_RANGES if hop.outgoing == DEVICE else OWN_RANGES) for hop in sent
+        step.destination.lstrip("[").startswith(LAB_RANGES if step.outgoing == DEVICE else OWN_RANGES) for step in sent
     )
 
 
 def is_lost_by_another_uplink(path: Path) -> bool:
     """Whether all that is not known of a path is if machines hand its answer on: those of the lab do not."""
-    return bool(path.doubts) and all(doubt.startswith(PASSED_ON) for doubt in path.doubts)
+    return bool(path.undetermined) and all(doubt.startswith(PASSED_ON) for doubt in path.undetermined)

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
-    Hop,
+    PathStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -70,13 +70,13 @@ class Comparison:
         return self.path.verdict == UNKNOWN and not is_lost_by_another_uplink(self.path)
 
     def __str__(self) -> str:
-        doubts = "".join(f"\n    doubt: {doubt}" for doubt in self.path.doubts)
+        doubts = "".join(f"\n    doubt: {doubt}" for doubt in self.path.undetermined)
         predicted = f"predicted: {self.path.verdict}, {self.path.reason}"
         return f"  {self.probe.packet}\n    {self.complaint}\n    {predicted}{doubts}"
 
     def listing(self) -> str:
-        """All of it, with every hop."""
-        return str(self) + "".join(f"\n    {_hop_words(hop)}" for hop in self.path.hops)
+        """All of it, with every step."""
+        return str(self) + "".join(f"\n    {_step_words(step)}" for step in self.path.steps)
 
 
 @dataclass
@@ -172,26 +172,26 @@ def complaint(path: PacketPath, outcome: Outcome, containers: Sequence[Place]) -
         return "" if is_lost else f"seen: predicted to be answered by another uplink, observed {outcome.seen!r}"
     if path.verdict == UNKNOWN:
         return ""
-    if path.seen == UNKNOWN:
+    if path.observed == UNKNOWN:
         # It surely does not arrive; what routers outside say of it is their own affair.
         return f"predicted not to arrive, observed {outcome.seen!r} {outcome.body}" if outcome.seen == ANSWERED else ""
     if leaves_for_nobody(path) and outcome.seen in (TIMED_OUT, UNREACHABLE):
         return ""
-    if path.seen == NO_ANSWER:
+    if path.observed == NO_ANSWER:
         # Of docker-proxy's own connection the one who asks sees the end, once that has failed.
-        has_proxy = any(hop.leg == PROXY_REQUEST for hop in path.hops)
+        has_proxy = any(step.leg == PROXY_REQUEST for step in path.steps)
         comes_to_nothing = (TIMED_OUT, UNREACHABLE, CLOSED) if has_proxy else (TIMED_OUT, UNREACHABLE)
         return "" if outcome.seen in comes_to_nothing else f"seen: predicted no answer, observed {outcome.seen!r}"
-    if path.seen != outcome.seen:
-        return f"seen: predicted {path.seen!r}, observed {outcome.seen!r} {outcome.detail} {outcome.body}".strip()
-    if path.seen != ANSWERED or not outcome.body:
+    if path.observed != outcome.seen:
+        return f"seen: predicted {path.observed!r}, observed {outcome.seen!r} {outcome.detail} {outcome.body}".strip()
+    if path.observed != ANSWERED or not outcome.body:
         return ""
     name, source = answer_of(outcome.body)
     who = {"internet": "outside", "outside": "outside", "host": "host"}.get(name, f"container {name}")
     if not _is(path.answered_by, who, containers):
         return f"answered by: predicted {path.answered_by!r}, observed {who!r}"
-    if path.source_at_end and path.source_at_end != source:
-        return f"source seen by {who}: predicted {path.source_at_end}, observed {source}"
+    if path.translated_source and path.translated_source != source:
+        return f"source seen by {who}: predicted {path.translated_source}, observed {source}"
     return ""
 
 
@@ -201,10 +201,10 @@ def _is(predicted: str, observed: str, containers: Sequence[Place]) -> bool:
     return predicted.partition(" (")[0] == observed or predicted in shared
 
 
-def _hop_words(hop: Hop) -> str:
-    where = " ".join(filter(None, (hop.leg, hop.place, hop.table, hop.chain)))
-    devices = f"{hop.incoming or '-'}>{hop.outgoing or '-'}"
-    return f"{where}: {hop.action} [{hop.source} to {hop.destination} {devices}] {hop.rule} {hop.note}"
+def _step_words(step: PathStep) -> str:
+    where = " ".join(filter(None, (step.leg, step.place, step.table, step.chain)))
+    devices = f"{step.incoming or '-'}>{step.outgoing or '-'}"
+    return f"{where}: {step.action} [{step.source} to {step.destination} {devices}] {step.rule} {step.note}"
 
 
 def _failing_file(case: HostCase) -> Path:

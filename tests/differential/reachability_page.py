@@ -76,7 +76,7 @@ def _seen(reports: Sequence[Report]) -> list[tuple[str, int]]:
 
 def _reasons(reports: Sequence[Report]) -> list[tuple[str, int]]:
     unknown = [entry.path for report in reports for entry in report.unknown]
-    return Counter((path.doubts or [path.reason])[0] for path in unknown).most_common(REASONS)
+    return Counter((path.undetermined or [path.reason])[0] for path in unknown).most_common(REASONS)
 
 
 def _table(reports: Sequence[Report]) -> str:

@@ -46,7 +46,7 @@ class Totals:
     def add(self, comparison: Comparison) -> None:
         self.comparisons += 1
         if comparison.is_unknown:
-            self.doubts[(comparison.path.doubts or [comparison.path.reason])[0]] += 1
+            self.doubts[(comparison.path.undetermined or [comparison.path.reason])[0]] += 1
         else:
             self.words[comparison.observed.word] += 1
 

@@ -49,7 +49,7 @@ class Comparison:
     @property
     def is_unknown(self) -> bool:
         """Whether the end, or the source that whoever answers sees, could not be told."""
-        return self.path.verdict == UNKNOWN or (bool(self.path.answered_by) and not self.path.source_at_end)
+        return self.path.verdict == UNKNOWN or (bool(self.path.answered_by) and not self.path.translated_source)
 
     def __str__(self) -> str:
         head = "\n".join(f"  * {complaint}" for complaint in self.complaints)
@@ -104,13 +104,15 @@ def _compare(view: HostView, probe: Probe, observed: Observation) -> Comparison:
     path = predict(view, packet)
     if path.verdict == UNKNOWN:
         return Comparison(probe, packet, observed, path)
-    complaints = [] if _alike(probe, path, observed.word) else [f"predicted {path.seen!r}, observed {observed.word!r}"]
+    complaints = (
+        [] if _alike(probe, path, observed.word) else [f"predicted {path.observed!r}, observed {observed.word!r}"]
+    )
     if observed.sighting is None:
         if probe.protocol == "udp" and path.verdict == NO_ANSWER and path.answered_by:
             complaints.append("it should have arrived")
     elif path.verdict in (DROPPED, UNREACHABLE):
         complaints.append("it arrived")
-    elif path.seen == ANSWERED == observed.word:
+    elif path.observed == ANSWERED == observed.word:
         complaints += _at_the_end(path, observed.sighting)
     return Comparison(probe, packet, observed, path, tuple(complaints))
 
@@ -120,14 +122,14 @@ def _alike(probe: Probe, path: Path, word: str) -> bool:
     # (ping_v6_sendmsg() of net/ipv6/ping.c).
     if probe.protocol == "icmp" and probe.family == 6 and probe.machine == ROUTER and path.verdict == DROPPED:
         return word != ANSWERED
-    return word in (TIMED_OUT, UNREACHABLE) if path.seen == NO_ANSWER else path.seen == word
+    return word in (TIMED_OUT, UNREACHABLE) if path.observed == NO_ANSWER else path.observed == word
 
 
 def _at_the_end(path: Path, sighting: Sighting) -> list[str]:
     """Who answered, and the source that he saw."""
     complaints = []
-    if path.source_at_end and path.source_at_end != sighting.source:
-        complaints.append(f"predicted source {path.source_at_end!r}, seen {sighting.source!r}")
+    if path.translated_source and path.translated_source != sighting.source:
+        complaints.append(f"predicted source {path.translated_source!r}, seen {sighting.source!r}")
     who = {ROUTER: "host", CLIENT: "outside", SERVER: "outside"}.get(sighting.machine, f"container {sighting.machine}")
     if path.answered_by.partition(" (")[0] != who and not path.answered_by.startswith(f"{who} "):
         complaints.append(f"predicted an answer by {path.answered_by!r}, it came from {sighting.machine}")

@@ -72,8 +72,8 @@ def compare(host: Host, lab: Lab) -> list[str]:
     found = []
     for packet, place, address, port in packets:
         path = predict(view, packet)
-        seen = place.tcp(address, port, enough("answered" if path.seen == "answered" else "timed out"))
-        expected = ("timed out", "unreachable") if path.seen == "no answer" else (path.seen,)
+        seen = place.tcp(address, port, enough("answered" if path.observed == "answered" else "timed out"))
+        expected = ("timed out", "unreachable") if path.observed == "no answer" else (path.observed,)
         assert path.verdict == "unknown" or seen in expected, (str(packet), path.reason, seen)
         found.append(path.verdict)
     return found

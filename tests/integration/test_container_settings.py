@@ -48,7 +48,7 @@ def test_a_container_that_checks_where_packets_come_from(fresh_host: Host, lab: 
     for name in ("strict", "loose"):
         for network in SUBNETS:
             address = fresh_host.container(name).address(network)
-            predicted = predict(view, Packet(Origin("outside"), address, "tcp", 80)).seen
+            predicted = predict(view, Packet(Origin("outside"), address, "tcp", 80)).observed
             seen[name, network] = lab.outside.tcp(address, 80, enough(predicted))
             assert predicted == seen[name, network]
     # The default route of a container in two networks leads to one of them; what comes in by the other is not believed.
@@ -57,4 +57,4 @@ def test_a_container_that_checks_where_packets_come_from(fresh_host: Host, lab: 
     address = fresh_host.container("mute").address("front")
     path = predict(view, Packet(Origin("host"), address, "icmp"))
     assert fresh_host.run(["ping", "-c", "1", "-W", "1", address], check=False).rc == 1
-    assert (path.seen, path.reason.split(":")[0]) == ("timed out", "net.ipv4.icmp_echo_ignore_all is 1")
+    assert (path.observed, path.reason.split(":")[0]) == ("timed out", "net.ipv4.icmp_echo_ignore_all is 1")

@@ -63,7 +63,7 @@ class Question:
 
     def is_answered(self, host: Host) -> bool:
         """By both."""
-        return (self.predicted(host).seen, self.observed(host)) == (ANSWERED, ANSWERED)
+        return (self.predicted(host).observed, self.observed(host)) == (ANSWERED, ANSWERED)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_who_is_asked_by_way_of_the_host_has_to_find_who_asked(host: Host) -> No
     question = Question(host.container("c2"), Origin(CONTAINER, "c2"), host.address6)
     host.run(OWN_ACCEPT)
     path = question.predicted(host)
-    assert (path.verdict, path.seen) == (NO_ANSWER, NO_ANSWER)
+    assert (path.verdict, path.observed) == (NO_ANSWER, NO_ANSWER)
     assert "container c1 does not learn the hardware address of fd88:7::" in path.reason
     assert question.observed(host, PATIENCE) in NOTHING_COMES
     for kind in DISCOVERY:
@@ -121,7 +121,7 @@ def test_nobody_answers_who_asks_from_the_loopback(host: Host) -> None:
     assert question.is_answered(host)
     host.run("iptables -t nat -D POSTROUTING -o apart0 -m addrtype --src-type LOCAL -j MASQUERADE")
     path = question.predicted(host)
-    assert path.seen == NO_ANSWER
+    assert path.observed == NO_ANSWER
     assert "martian source 127.0.0.1" in path.reason
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
@@ -132,7 +132,7 @@ def test_a_policy_rule_keeps_the_host_from_answering_questions(host: Host, lab: 
     host.set_sysctl("net.ipv4.conf.apart0.rp_filter", "1")
     host.run(f"ip rule add from {SUBNET} blackhole")
     path = question.predicted(host)
-    assert path.seen == NO_ANSWER
+    assert path.observed == NO_ANSWER
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 

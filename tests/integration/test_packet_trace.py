@@ -47,12 +47,12 @@ def test_a_prediction_names_the_way_and_is_what_real_packets_meet(fresh_host: Ho
     for options, seen in QUESTIONS:
         result = ansible_module(fresh_host, TRACE, options)
         packet, path = result["packet"], result["path"]
-        assert path["seen"] == seen, result["listing"]
+        assert path["observed"] == seen, result["listing"]
         assert (
             vantage(fresh_host, lab, packet["origin"]).tcp(packet["destination"], packet["port"], enough(seen)) == seen
         )
         assert result["changed"] is False
-        assert path["hops"][path["decided_at"]]["action"]
+        assert path["steps"][path["decided_at"]]["action"]
         assert result["diagram"].startswith("flowchart TD")
 
 
@@ -64,11 +64,11 @@ def test_the_matrix_says_of_each_class_what_a_real_connection_meets(fresh_host: 
     assert result["problems"] == []
     for origin, cells in by_origin(result["cells"], fresh_host.address):
         targets = [
-            ("tcp", item["example"]["destination"], item["example"]["port"], enough(item["seen"])) for item in cells
+            ("tcp", item["example"]["destination"], item["example"]["port"], enough(item["observed"])) for item in cells
         ]
         answers = vantage(fresh_host, lab, origin).probe(targets)
         for cell, answer in zip(cells, answers, strict=True):
-            assert answer.outcome == cell["seen"], cell
+            assert answer.outcome == cell["observed"], cell
     assert {"twin", "other"} in [set(item["members"]) & {"twin", "other"} for item in result["origins"]]
     exposed = {(item["kind"], port) for item in result["exposures"] for port in item["ports"]}
     assert ("denied_by_host", "twin:80/tcp") in exposed
@@ -76,7 +76,7 @@ def test_the_matrix_says_of_each_class_what_a_real_connection_meets(fresh_host: 
     trace = ansible_module(
         fresh_host, TRACE, {"from": "outside", "to": "twin:80/tcp", "snapshot_path": SAVED}, check=True
     )
-    assert trace["path"]["seen"] == "answered"
+    assert trace["path"]["observed"] == "answered"
 
 
 def by_origin(cells: list[dict[str, Any]], address: str) -> list[tuple[dict[str, str], list[dict[str, Any]]]]:

@@ -156,7 +156,7 @@ def test_a_port_of_a_network_that_routes_is_open_on_purpose(host: Host, lab: Lab
     assert seen_outside(lab, host, (address, 80), (address, 81)) == ["answered", "timed out"]
     assert found(host, "publish.direct-access") == found(host, "firewall.publish") == set()
     trace = ansible_module(host, "dockernet.baseline.packet_trace", {"from": "outside", "to": "site:80/tcp"})
-    assert (trace["packet"]["destination"], trace["path"]["seen"]) == (address, "answered")
+    assert (trace["packet"]["destination"], trace["path"]["observed"]) == (address, "answered")
 
 
 @pytest.mark.kinds("debian13-docker28")

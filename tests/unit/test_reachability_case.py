@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
 
 from tests.differential import reachability_page
 from tests.differential.far_machine import OWN_RANGES
@@ -29,7 +29,7 @@ def probe(destination: str = "198.18.1.13") -> Probe:
 
 
 def path(seen: str, who: str = "", source: str = "", verdict: str = "delivered") -> PacketPath:
-    return PacketPath(verdict, seen, "because", answered_by=who, source_at_end=source)
+    return PacketPath(verdict, seen, "because", answered_by=who, translated_source=source)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_outcome_name_and_source_count(predicted: PacketPath, seen: str, body: s
 
 @pytest.mark.parametrize(("seen", "agrees"), [("timed out", True), ("unreachable", True), ("refused", False)])
 def test_what_leaves_for_a_machine_that_is_beyond_the_other_uplink_is_lost(seen: str, agrees: bool) -> None:
-    left = Hop("request", "wire", "send", "198.18.1.13", f"{OWN_RANGES[0]}12.9:80", outgoing="eth0")
+    left = PathStep("request", "wire", "send", "198.18.1.13", f"{OWN_RANGES[0]}12.9:80", outgoing="eth0")
     for predicted in (path("answered", "outside"), path("timed out", verdict="no answer")):
-        assert (complaint(replace(predicted, hops=[left]), Outcome(seen), PLACES) == "") is agrees
+        assert (complaint(replace(predicted, steps=[left]), Outcome(seen), PLACES) == "") is agrees
 
 
 def test_what_leaves_for_an_address_of_a_container_is_not_forgiven() -> None:
-    left = Hop("request", "wire", "send", "198.18.1.13", f"{SUBNETS}.1.2:80", outgoing="eth0")
-    assert complaint(replace(path("answered", "outside"), hops=[left]), Outcome("timed out"), PLACES)
+    left = PathStep("request", "wire", "send", "198.18.1.13", f"{SUBNETS}.1.2:80", outgoing="eth0")
+    assert complaint(replace(path("answered", "outside"), steps=[left]), Outcome("timed out"), PLACES)
 
 
 def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Cell:
     relation: str
     """``itself``, ``same_network``, ``other_network``; empty where the origin is no container."""
     verdict: str
-    seen: str
+    observed: str
     reason: str
     """Of the example."""
     example: Packet

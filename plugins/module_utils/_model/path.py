@@ -22,13 +22,13 @@ TIMED_OUT = "timed out"
 CLOSED = "closed"
 
 MISROUTED_STEP = "misrouted"
-"""Action of a hop: it left the host for an address that is local on it."""
+"""Action of a step: it left the host for an address that is local on it."""
 
 BLOCKED_BY_BRIDGE = "blocked_by_bridge"
-"""Action of a hop: a setting or a table of a bridge kept back the frame, or the question who its receiver is."""
+"""Action of a step: a setting or a table of a bridge kept back the frame, or the question who its receiver is."""
 
 IPSEC = "ipsec"
-"""Place of a hop: an IPsec policy of the host kept the packet."""
+"""Place of a step: an IPsec policy of the host kept the packet."""
 
 # Legs of a path.
 REQUEST = "request"
@@ -38,7 +38,7 @@ PROXY_REPLY = "proxy reply"
 
 
 @dataclass(frozen=True)
-class Hop:
+class PathStep:
     """One thing that happened to a packet."""
 
     leg: str
@@ -87,32 +87,32 @@ class Responder:
 
 @dataclass(frozen=True)
 class Path:
-    """The whole path. The last hop of the leg that ended it is what decided."""
+    """The whole path. The last step of the leg that ended it is what decided."""
 
     verdict: str
     """``delivered``, ``dropped``, ``refused``, ``unreachable``, ``no answer`` (it arrived, the answer is lost) or
     ``unknown``."""
-    seen: str
+    observed: str
     """What the sender sees: ``answered``, ``refused``, ``closed``, ``timed out``, ``unreachable``, ``no answer``
     (one of the last two, as somebody remembers a neighbour or does not), or unknown."""
     reason: str
     """One sentence: what decided."""
-    hops: list[Hop] = field(default_factory=list)
+    steps: list[PathStep] = field(default_factory=list)
     answered_by: str = ""
     """The responder in words: ``container NAME``, ``host`` (with the program where it is known) or ``outside``."""
-    source_at_end: str = ""
+    translated_source: str = ""
     """Source address that the one who answers sees; empty when nobody was reached or it is not known."""
-    doubts: list[str] = field(default_factory=list)
+    undetermined: list[str] = field(default_factory=list)
     """For ``unknown``: each thing that would have to be known, with the rule it stands in."""
     decided_at: Optional[int] = None
-    """Index of the deciding hop in ``hops``; None when there is none."""
+    """Index of the deciding step in ``steps``; None when there is none."""
     responder: Optional[Responder] = None
     """Who that is that answers; None if nobody was reached."""
 
     @property
     def because(self) -> str:
         """What decided, or all that it hangs on where that is not known."""
-        return "; ".join(self.doubts) or self.reason
+        return "; ".join(self.undetermined) or self.reason
 
     @property
     def answering_container(self) -> str:
@@ -122,17 +122,17 @@ class Path:
     @property
     def arrives(self) -> bool:
         """Whether the request comes to a socket or to where there is none, whatever becomes of the answer."""
-        return any(hop.leg == REQUEST and hop.place == "socket" for hop in self.hops)
+        return any(step.leg == REQUEST and step.place == "socket" for step in self.steps)
 
     @property
     def first_source(self) -> str:
         """The source address with which the packet set out."""
-        return _address(self.hops[0].source) if self.hops else ""
+        return _address(self.steps[0].source) if self.steps else ""
 
     @property
     def sent_as(self) -> str:
         """The source address with which the request left the host; empty if it did not."""
-        sent = [hop for hop in self.hops if hop.leg == REQUEST and hop.place == "wire" and hop.action == "send"]
+        sent = [step for step in self.steps if step.leg == REQUEST and step.place == "wire" and step.action == "send"]
         return _address(sent[-1].source) if sent else ""
 
 

@@ -178,7 +178,7 @@ def _judge_bridge_localnet(
     path = _path(context, bridge)
     if path is None or path.verdict == UNKNOWN:
         reason = path.reason if path is not None else f"{bridge} has no subnet to send a packet from"
-        doubts = {"doubts": path.doubts if path is not None else [], **settings}
+        doubts = {"undetermined": path.undetermined if path is not None else [], **settings}
         return unknown(resource, f"whether {_LOOPBACK} is reached through {bridge}: {reason}", doubts)
     evidence = {
         **settings,

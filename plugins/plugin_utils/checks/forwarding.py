@@ -39,8 +39,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     NO_ANSWER,
     REQUEST,
     UNKNOWN,
-    Hop,
     Path,
+    PathStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
@@ -374,25 +374,25 @@ class _UplinkPair:
     @property
     def rules(self) -> list[str]:
         """The rules that let everything through."""
-        return [hop.rule for hop in self._accepted if hop.rule]
+        return [step.rule for step in self._accepted if step.rule]
 
     @property
-    def _asked(self) -> list[Hop]:
-        return [hop for hop in self.path.hops if hop.leg == REQUEST]
+    def _asked(self) -> list[PathStep]:
+        return [step for step in self.path.steps if step.leg == REQUEST]
 
     @property
     def _left_by(self) -> str:
-        sent = [hop.outgoing for hop in self._asked if (hop.place, hop.action) == ("wire", "send")]
+        sent = [step.outgoing for step in self._asked if (step.place, step.action) == ("wire", "send")]
         return sent[-1] if sent else ""
 
     @property
-    def _accepted(self) -> list[Hop]:
-        return [hop for hop in self._asked if (hop.place, hop.action) == ("forward", "accept")]
+    def _accepted(self) -> list[PathStep]:
+        return [step for step in self._asked if (step.place, step.action) == ("forward", "accept")]
 
     @property
     def _is_wanted(self) -> bool:
-        translated = any(hop.rule and hop.action in _TRANSLATES for hop in self._asked)
-        return translated or any(_ABOUT.search(hop.rule) for hop in self._accepted)
+        translated = any(step.rule and step.action in _TRANSLATES for step in self._asked)
+        return translated or any(_ABOUT.search(step.rule) for step in self._accepted)
 
 
 @dataclass(frozen=True)
@@ -462,7 +462,7 @@ def _judge_router(context: AuditContext) -> list[Verdict]:
         return [_open(snapshot, found)]
     doubted = [way for way in asked if way.path.verdict == UNKNOWN]
     if doubted:
-        doubts = {str(way): way.path.doubts for way in doubted[:_SHOWN]}
+        doubts = {str(way): way.path.undetermined for way in doubted[:_SHOWN]}
         return [unknown(resource, f"{doubted[0].path.reason}, {doubted[0]}", doubts)]
     evidence = {str(way): way.path.reason for way in asked[:_SHOWN]}
     return [passed(resource, "Between its uplinks the host forwards only what rules name", evidence)]

@@ -146,7 +146,9 @@ def _judge_icc(context: AuditContext) -> list[Verdict]:
     if path is not None:
         evidence[str(packet)] = f"{path.verdict}: {path.reason}"
         if path.verdict == UNKNOWN:
-            reason = f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.doubts)}"
+            reason = (
+                f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.undetermined)}"
+            )
             return [unknown(resources.network(default), reason, evidence)]
     if switched_on if path is None else path.arrives:
         return [replace(_allowed(snapshot, default, evidence, switched_on=switched_on), severity=_severity(users))]
@@ -479,7 +481,9 @@ def _judge_network(context: AuditContext, network: Network) -> list[Verdict]:
         evidence[str(packet)] = f"{path.verdict}: {path.reason}"
         if path.verdict == UNKNOWN:
             return [
-                unknown(resource, f"whether others keep packets away depends on {'; '.join(path.doubts)}", evidence)
+                unknown(
+                    resource, f"whether others keep packets away depends on {'; '.join(path.undetermined)}", evidence
+                )
             ]
         if not path.arrives:
             return []

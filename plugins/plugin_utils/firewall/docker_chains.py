@@ -12,7 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Hop, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    PROXY_REQUEST,
+    REQUEST,
+    Path,
+    PathStep,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import Maps, RuleFacts, facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     RETURN,
@@ -31,7 +36,7 @@ INGRESS_CHAIN = "DOCKER-INGRESS"
 """Made by swarm, and leads into a namespace that is no container's."""
 
 Place = tuple[str, str]
-"""Family and table as Hop.table shows them, and the chain."""
+"""Family and table as PathStep.table shows them, and the chain."""
 
 
 def chains_of_docker(book: RuleBook, family: int) -> list[Chain]:
@@ -110,24 +115,24 @@ class Purposes:
         of nftables, they have tables of their own. Nobody lets a request pass and ends its answer on purpose: a rule
         such as ``-i eth0 -j DROP`` ends what comes back to containers, too.
         """
-        hop = _ended_by(path)
-        return path.reason if hop is not None and hop.leg in _ASKING and self._is_of_people(hop) else ""
+        step = _ended_by(path)
+        return path.reason if step is not None and step.leg in _ASKING and self._is_of_people(step) else ""
 
     def let_down(self, path: Path) -> bool:
         """Whether a policy or a rule of dockerd's own ended a packet: nothing of dockerd's had accepted it."""
-        hop = _ended_by(path)
-        if hop is None or self._is_of_people(hop):
+        step = _ended_by(path)
+        if step is None or self._is_of_people(step):
             return False
-        return not hop.rule or hop.chain.startswith("DOCKER") or hop.table.endswith(f" {NATIVE_TABLE}")
+        return not step.rule or step.chain.startswith("DOCKER") or step.table.endswith(f" {NATIVE_TABLE}")
 
-    def _is_of_people(self, hop: Hop) -> bool:
-        if hop.place == "input":
+    def _is_of_people(self, step: PathStep) -> bool:
+        if step.place == "input":
             return True
-        own = self._native and not hop.table.endswith(f" {NATIVE_TABLE}")
-        return bool(hop.rule) and (own or (hop.table, hop.chain) in self._places)
+        own = self._native and not step.table.endswith(f" {NATIVE_TABLE}")
+        return bool(step.rule) and (own or (step.table, step.chain) in self._places)
 
 
-def _ended_by(path: Path) -> Hop | None:
-    """The rule or policy that ended a packet, as a hop; None where it was none."""
-    hop = None if path.decided_at is None else path.hops[path.decided_at]
-    return hop if hop is not None and hop.chain and hop.action in ("drop", "reject") else None
+def _ended_by(path: Path) -> PathStep | None:
+    """The rule or policy that ended a packet, as a step; None where it was none."""
+    step = None if path.decided_at is None else path.steps[path.decided_at]
+    return step if step is not None and step.chain and step.action in ("drop", "reject") else None

@@ -159,12 +159,13 @@ class Flight:
 
 
 class Step(NamedTuple):
-    """One thing that happened in a hook, kept small: it becomes a Hop only when somebody wants to read the path."""
+    """One thing that happened to a packet, kept small: predict() makes a PathStep of it for a path that is shown."""
 
-    hook: str
+    place: str
+    """A hook, or another place of PathStep."""
     chain: Chain | None
-    """None for what connection tracking did by itself: the translation of a connection that is known already, and the
-    end of one that has the tuple of another."""
+    """None outside of rules, and for what connection tracking did by itself: the translation of a connection that is
+    known already, and the end of one that has the tuple of another."""
     rule: Rule | None
     """None for a chain's policy."""
     action: str
@@ -172,6 +173,7 @@ class Step(NamedTuple):
     sport: int | None
     daddr: int
     dport: int | None
+    note: str = ""
 
 
 class Passage(NamedTuple):
@@ -181,7 +183,7 @@ class Passage(NamedTuple):
     """``accept``, ``drop``, ``reject``, or ``unpredictable``."""
     flight: Flight
     steps: tuple[Step, ...]
-    doubts: tuple[str, ...]
+    undetermined: tuple[str, ...]
     """What was assumed on this way: each condition that could not be decided, with its rule."""
     reject_with: str = ""
 

@@ -19,8 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     ANSWERED,
     DELIVERED,
     UNKNOWN,
-    Hop,
     Path,
+    PathStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
@@ -39,80 +39,84 @@ def ending_of(path: Path) -> str:
     """How a path ends, in the words of the one who asks, with the reason."""
     if path.verdict == UNKNOWN:
         return f"unknown: {path.because}"
-    if path.seen == ANSWERED:
+    if path.observed == ANSWERED:
         who = path.answered_by or "somebody"
         # Nothing is known of machines outside but that the packet leaves for one, and that its answer would come back.
         who = "a machine outside, if there is one," if who == OUTSIDE else f"{who},"
-        return f"answered by {who} which sees {path.source_at_end}" if path.source_at_end else f"answered by {who[:-1]}"
+        return (
+            f"answered by {who} which sees {path.translated_source}"
+            if path.translated_source
+            else f"answered by {who[:-1]}"
+        )
     # What the sender sees of a packet that surely does not arrive can be open.
-    seen = path.verdict if path.seen == UNKNOWN else path.seen
+    seen = path.verdict if path.observed == UNKNOWN else path.observed
     return f"{seen} ({path.verdict}): {path.reason}" if path.verdict != seen else f"{seen}: {path.reason}"
 
 
 def listing_of(packet: Packet, path: Path) -> str:
-    """Every hop with its addresses, rule and place, leg by leg; the one that decided is marked with an arrow."""
+    """Every step with its addresses, rule and place, leg by leg; the one that decided is marked with an arrow."""
     lines = [line_of(packet, path)]
-    if path.seen == ANSWERED:
+    if path.observed == ANSWERED:
         lines.append(safe(f"    {path.reason}"))
     leg = ""
     before = ("", "")
     shown = _without_idle_jumps(path)
     for index in shown:
-        hop = path.hops[index]
-        if hop.leg != leg:
-            leg = hop.leg
+        step = path.steps[index]
+        if step.leg != leg:
+            leg = step.leg
             lines += ["", f"{safe(leg)}:"]
             before = ("", "")
-        lines += _hop_lines(hop, before, "=>" if index == path.decided_at else "  ")
-        before = (hop.source, hop.destination)
-    if path.doubts:
-        lines += ["", "not known:", *(f"  * {_short(doubt)}" for doubt in path.doubts)]
+        lines += _step_lines(step, before, "=>" if index == path.decided_at else "  ")
+        before = (step.source, step.destination)
+    if path.undetermined:
+        lines += ["", "not known:", *(f"  * {_short(doubt)}" for doubt in path.undetermined)]
     return "\n".join(lines)
 
 
 def _without_idle_jumps(path: Path) -> list[int]:
     """Hops in their order, by index, without those into chains that the packet came back from as it was."""
     shown: list[int] = []
-    for index, hop in enumerate(path.hops):
+    for index, step in enumerate(path.steps):
         idle = len(shown)
         for place in range(len(shown) - 1, -1, -1):
-            earlier = path.hops[shown[place]]
-            if earlier.action not in _MERE_PASSAGE or _hook_of(earlier) != _hook_of(hop):
+            earlier = path.steps[shown[place]]
+            if earlier.action not in _MERE_PASSAGE or _hook_of(earlier) != _hook_of(step):
                 break
-            if earlier.chain == hop.chain:
+            if earlier.chain == step.chain:
                 idle = place
         shown = [*shown[:idle], index]
     return shown
 
 
-def _hook_of(hop: Hop) -> tuple[str, str, str]:
-    return (hop.leg, hop.place, hop.table)
+def _hook_of(step: PathStep) -> tuple[str, str, str]:
+    return (step.leg, step.place, step.table)
 
 
-def _hop_lines(hop: Hop, before: tuple[str, str], marker: str) -> list[str]:
-    """A hop's lines; addresses are written where they are not what they were before."""
-    addresses = f"{hop.source} > {hop.destination}" if (hop.source, hop.destination) != before else ""
-    first = f"{marker} {hop.place:<12} {hop.action:<11} {devices_of(hop):<24} {addresses}"
-    where = place_of(hop)
-    details = [text for text in (f"{where}: {hop.rule}" if hop.rule else where, hop.note) if text]
+def _step_lines(step: PathStep, before: tuple[str, str], marker: str) -> list[str]:
+    """A step's lines; addresses are written where they are not what they were before."""
+    addresses = f"{step.source} > {step.destination}" if (step.source, step.destination) != before else ""
+    first = f"{marker} {step.place:<12} {step.action:<11} {devices_of(step):<24} {addresses}"
+    where = place_of(step)
+    details = [text for text in (f"{where}: {step.rule}" if step.rule else where, step.note) if text]
     return [safe(first).rstrip(), *(f"{_INDENT}{_short(text)}" for text in details)]
 
 
-def devices_of(hop: Hop) -> str:
-    """The devices of a hop as ``in -> out``, as far as it has them."""
-    if not hop.incoming and not hop.outgoing:
+def devices_of(step: PathStep) -> str:
+    """The devices of a step as ``in -> out``, as far as it has them."""
+    if not step.incoming and not step.outgoing:
         return ""
-    return f"{hop.incoming or '*'} -> {hop.outgoing or '*'}"
+    return f"{step.incoming or '*'} -> {step.outgoing or '*'}"
 
 
-def place_of(hop: Hop) -> str:
-    """Table, chain and place of the rule; empty for a hop that is in no chain."""
-    if not hop.chain:
+def place_of(step: PathStep) -> str:
+    """Table, chain and place of the rule; empty for a step that is in no chain."""
+    if not step.chain:
         return ""
-    by_policy = not hop.rule and hop.action in ("drop", "reject")
-    rule = " policy" if by_policy else "" if hop.number is None else f" rule {hop.number}"
-    handle = "" if hop.handle is None else f" (handle {hop.handle})"
-    return f"{hop.table} {hop.chain}{rule}{handle}"
+    by_policy = not step.rule and step.action in ("drop", "reject")
+    rule = " policy" if by_policy else "" if step.number is None else f" rule {step.number}"
+    handle = "" if step.handle is None else f" (handle {step.handle})"
+    return f"{step.table} {step.chain}{rule}{handle}"
 
 
 def _short(text: str) -> str:
@@ -139,15 +143,15 @@ def diagram_of(packet: Packet, path: Path) -> str:
     lines = ["flowchart TD", f"  start([{_label([str(packet)])}])"]
     previous, addresses, count = "start", "", 0
     edges: list[str] = []
-    positions = list(enumerate(path.hops))
-    for number, (leg, hops) in enumerate(groupby(positions, key=lambda item: item[1].leg)):
+    positions = list(enumerate(path.steps))
+    for number, (leg, steps) in enumerate(groupby(positions, key=lambda item: item[1].leg)):
         lines.append(f"  subgraph leg{number} [{_label([leg])}]")
-        for place, group in groupby(hops, key=lambda item: item[1].place):
+        for place, group in groupby(steps, key=lambda item: item[1].place):
             station = list(group)
             name = f"n{count}"
             count += 1
-            lines.append(f"    {name}[{_label(_station(place, [hop for dummy_index, hop in station]))}]")
-            if any(index == path.decided_at for index, dummy_hop in station):
+            lines.append(f"    {name}[{_label(_station(place, [step for dummy_index, step in station]))}]")
+            if any(index == path.decided_at for index, dummy_step in station):
                 lines.append(f"    class {name} {_style(path)}")
             first = station[0][1]
             edges.append(_edge(previous, name, _leaving(previous, first), addresses))
@@ -160,8 +164,8 @@ def diagram_of(packet: Packet, path: Path) -> str:
     return "\n".join([*lines, *edges, *(f"  {style}" for style in _STYLES)])
 
 
-def _leaving(previous: str, hop: Hop) -> str:
-    return f"{hop.source} > {hop.destination}" if previous == "start" else ""
+def _leaving(previous: str, step: PathStep) -> str:
+    return f"{step.source} > {step.destination}" if previous == "start" else ""
 
 
 def _edge(start: str, end: str, first: str, addresses: str) -> str:
@@ -169,19 +173,19 @@ def _edge(start: str, end: str, first: str, addresses: str) -> str:
     return f"  {start} -->|{_label([text])}| {end}" if text else f"  {start} --> {end}"
 
 
-def _station(place: str, hops: list[Hop]) -> list[str]:
+def _station(place: str, steps: list[PathStep]) -> list[str]:
     """Lines of a station: its name, then what was done there that changed or decided something."""
-    telling = [hop for hop in hops if hop.action not in _PASSING] or hops[-1:]
-    lines = [_line(hop) for hop in telling]
+    telling = [step for step in steps if step.action not in _PASSING] or steps[-1:]
+    lines = [_line(step) for step in telling]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"and {len(lines) - _MOST_LINES} more"]
     return [place.upper() if place in _HOOKS else place, *lines]
 
 
-def _line(hop: Hop) -> str:
+def _line(step: PathStep) -> str:
     """What was done, by which rule or why."""
-    done = " ".join(filter(None, (hop.action, place_of(hop))))
-    why = hop.note or hop.rule
+    done = " ".join(filter(None, (step.action, place_of(step))))
+    why = step.note or step.rule
     return f"{done}: {why}" if why else done
 
 

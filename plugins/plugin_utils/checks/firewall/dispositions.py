@@ -24,8 +24,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     PROXY_REQUEST,
     REPLY,
     REQUEST,
-    Hop,
     Path,
+    PathStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -41,18 +41,18 @@ _NAMED = 5
 _FIREWALLD = "firewalld"
 
 
-def reached(path: Path, addresses: tuple[str, ...], port: int) -> Hop | None:
-    """The hop at which a request came to a port of a container; None if it did not."""
+def reached(path: Path, addresses: tuple[str, ...], port: int) -> PathStep | None:
+    """The step at which a request came to a port of a container; None if it did not."""
     sockets = {f"[{text}]:{port}" if ":" in text else f"{text}:{port}" for text in addresses}
     return next(
         (
-            hop
-            for hop in path.hops
-            if hop.leg in (REQUEST, PROXY_REQUEST)
-            and hop.place == "socket"
-            and hop.destination in sockets
+            step
+            for step in path.steps
+            if step.leg in (REQUEST, PROXY_REQUEST)
+            and step.place == "socket"
+            and step.destination in sockets
             # Without its bridge, a container's address is looked for outside.
-            and hop.note != OUTSIDE
+            and step.note != OUTSIDE
         ),
         None,
     )
@@ -60,41 +60,41 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> Hop | None:
 
 def remediation_of(path: Path) -> Remediation:
     """What to do about the rule or setting that ended a packet."""
-    hop = None if path.decided_at is None else path.hops[path.decided_at]
-    if any(passed.action == MISROUTED_STEP for passed in path.hops):
+    step = None if path.decided_at is None else path.steps[path.decided_at]
+    if any(passed.action == MISROUTED_STEP for passed in path.steps):
         return Remediation(
             "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
             "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
             "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
             "down or without an address: a restart of dockerd makes it anew"
         )
-    if hop is not None and hop.action == BLOCKED_BY_BRIDGE:
+    if step is not None and step.action == BLOCKED_BY_BRIDGE:
         return Remediation(
             "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
             "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "
             "own settings and VLANs stay. Find out what set it"
         )
-    if hop is not None and hop.place == IPSEC:
+    if step is not None and step.place == IPSEC:
         return Remediation(
             "An IPsec policy of the host keeps it, past all rules: ip -s xfrm policy shows it with its counters. "
             "The manager of IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
             "out of it there: narrow its selector, or add a policy ahead of it (a lower priority number) that passes "
             "the network's packets as they are (a passthrough connection; ip xfrm policy add ... action allow)"
         )
-    by_rule = hop is not None and hop.action in ("drop", "reject") and bool(hop.rule)
-    if hop is not None and by_rule and hop.table.rpartition(" ")[2] == _FIREWALLD:
+    by_rule = step is not None and step.action in ("drop", "reject") and bool(step.rule)
+    if step is not None and by_rule and step.table.rpartition(" ")[2] == _FIREWALLD:
         # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.
         return Remediation(
             "firewalld rejects it, which it does where a bridge of Docker's is in no zone: restart dockerd, which puts "
             "its bridges into the zone docker, or do it by hand (firewall-cmd --zone=docker --add-interface=BRIDGE)"
         )
-    if hop is not None and by_rule and hop.leg in (REPLY, PROXY_REPLY):
+    if step is not None and by_rule and step.leg in (REPLY, PROXY_REPLY):
         return Remediation(
             "The rule that is named ends the answers. Ahead of it, let pass what belongs to a connection that was "
             "accepted: -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN, or ct state established,related accept in "
             "a table of nftables"
         )
-    if hop is not None and hop.action == "drop" and not hop.rule and hop.chain == "FORWARD":
+    if step is not None and step.action == "drop" and not step.rule and step.chain == "FORWARD":
         # dockerd that changes to nftables leaves the policy that it set with iptables (moby iptabler/cleaner.go).
         return Remediation(
             "Where dockerd uses iptables, its rules accept ahead of that policy: a restart of dockerd writes anew what "

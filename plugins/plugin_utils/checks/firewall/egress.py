@@ -145,7 +145,7 @@ def _fault(context: AuditContext, packet: Packet, path: Path, namespace: Namespa
     """Why a container does not reach the outside as it is meant to; None where it does."""
     family = family_of(packet.destination)
     masquerades = _masquerades(context, network, family)
-    if path.verdict == DELIVERED and not (masquerades and path.source_at_end in namespace.addresses):
+    if path.verdict == DELIVERED and not (masquerades and path.translated_source in namespace.addresses):
         return None
     whole = context.path(packet)
     if masquerades and whole.sent_as and whole.sent_as == whole.first_source:

@@ -11,7 +11,6 @@ A prediction splits where a condition cannot be decided; branches that differ on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -45,11 +44,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     CT_RELATED,
     DROP,
     REJECT,
-    Chain,
-    Rule,
 )
 
-# Where a leg ends.
 # Dispositions: how a leg ends.
 ARRIVED = "arrived"  # in a network namespace that has its destination address
 OUTSIDE = "outside"  # sent out by an uplink, to a machine that is not this host
@@ -61,26 +57,8 @@ NOT_SENT = "not sent"  # the sender's own namespace refuses it
 UNDETERMINED = "undetermined"
 
 
-class Event(NamedTuple):
-    """One thing that happened, kept small: it becomes a Hop only when somebody wants to read the path."""
-
-    leg: str
-    place: str
-    action: str
-    family: int
-    saddr: int
-    sport: int | None
-    daddr: int
-    dport: int | None
-    incoming: str
-    outgoing: str
-    chain: Chain | None = None
-    rule: Rule | None = None
-    note: str = ""
-
-
-class Passed(NamedTuple):
-    """What the rules of a hook did, kept as they told it: to make events of it takes long where many are followed."""
+class StepGroup(NamedTuple):
+    """Steps of a leg one after the other, with the devices that the packet had before them."""
 
     leg: str
     family: int
@@ -88,31 +66,13 @@ class Passed(NamedTuple):
     outgoing: str
     steps: tuple[Step, ...]
 
-    def events(self) -> Iterator[Event]:
-        """One for each step."""
-        for hook, chain, rule, action, saddr, sport, daddr, dport in self.steps:
-            yield Event(
-                self.leg,
-                hook,
-                action,
-                self.family,
-                saddr,
-                sport,
-                daddr,
-                dport,
-                self.incoming,
-                self.outgoing,
-                chain,
-                rule,
-            )
-
 
 class Branch(NamedTuple):
     """One possible course of events, up to now."""
 
     flight: Flight
-    trace: tuple[Event | Passed, ...] = ()
-    doubts: tuple[str, ...] = ()
+    trace: tuple[StepGroup, ...] = ()
+    undetermined: tuple[str, ...] = ()
     """What was assumed on it, each with its rule."""
     tracked: Connection | None = None
     """What the host's connection tracking keeps of the packets before this one."""
@@ -120,36 +80,22 @@ class Branch(NamedTuple):
     """Who (the label of a stack) was just told by a question from which address where its sender is."""
 
     def note(self, leg: str, place: str, action: str, note: str = "") -> Branch:
-        """The same with one more event."""
+        """The same with one more step."""
         flight = self.flight
-        event = Event(
-            leg,
-            place,
-            action,
-            flight.family,
-            flight.saddr,
-            flight.sport,
-            flight.daddr,
-            flight.dport,
-            flight.iif,
-            flight.oif,
-            None,
-            None,
-            note,
-        )
-        return Branch(flight, (*self.trace, event), self.doubts, self.tracked, self.learnt)
+        step = Step(place, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport, note)
+        group = StepGroup(leg, flight.family, flight.iif, flight.oif, (step,))
+        return Branch(flight, (*self.trace, group), self.undetermined, self.tracked, self.learnt)
 
     # Not _replace(), which takes several times as long: these are for each hook of each packet.
 
     def carrying(self, flight: Flight) -> Branch:
         """The same with another packet, or with the packet as something changed it."""
-        return Branch(flight, self.trace, self.doubts, self.tracked, self.learnt)
+        return Branch(flight, self.trace, self.undetermined, self.tracked, self.learnt)
 
     def passed(self, leg: str, before: Flight, passage: Passage) -> Branch:
         """Through a hook; before: the packet as it came there."""
-        passed = Passed(leg, before.family, before.iif, before.oif, passage.steps)
-        trace = (*self.trace, passed)
-        return Branch(passage.flight, trace, self.doubts + passage.doubts, self.tracked, self.learnt)
+        trace = (*self.trace, StepGroup(leg, before.family, before.iif, before.oif, passage.steps))
+        return Branch(passage.flight, trace, self.undetermined + passage.undetermined, self.tracked, self.learnt)
 
     def learning(self, who: str, address: int) -> Branch:
         """The same after somebody was asked by the neighbour with that address."""
@@ -158,15 +104,7 @@ class Branch(NamedTuple):
 
     def perhaps(self, doubt: str) -> Branch:
         """The same with one more assumption."""
-        return self._replace(doubts=(*self.doubts, doubt))
-
-    def events(self) -> Iterator[Event]:
-        """All that happened, one by one."""
-        for item in self.trace:
-            if isinstance(item, Event):
-                yield item
-            else:
-                yield from item.events()
+        return self._replace(undetermined=(*self.undetermined, doubt))
 
 
 class LegResult(NamedTuple):
@@ -219,7 +157,7 @@ class Branches:
         self._left -= 1
         if self._left < 0:
             raise TooManyBranchesError
-        if not branch.doubts:
+        if not branch.undetermined:
             return False
         key = (hook, flight.iif, flight.oif, flight.physin, flight.physout, flight_key(flight))
         known = key in self._seen
@@ -238,8 +176,8 @@ def united(results: list[LegResult]) -> list[LegResult]:
 
 
 def _one_of(group: list[LegResult]) -> LegResult:
-    doubts = tuple(dict.fromkeys(doubt for result in group for doubt in result.branch.doubts))
-    return group[0]._replace(branch=group[0].branch._replace(doubts=doubts))
+    undetermined = tuple(dict.fromkeys(doubt for result in group for doubt in result.branch.undetermined))
+    return group[0]._replace(branch=group[0].branch._replace(undetermined=undetermined))
 
 
 def _key(result: LegResult) -> tuple[Any, ...]:
@@ -295,11 +233,11 @@ class Ending(NamedTuple):
     """See _model/path.py for the words."""
 
     verdict: str
-    seen: str
+    observed: str
     reason: str
     branch: Branch
     responder: Responder | None = None
-    source_at_end: str = ""
+    translated_source: str = ""
 
 
 def ending_of_request(result: LegResult, protocol: str) -> Ending:
@@ -337,9 +275,9 @@ def decision_text(passage: Passage) -> str:
     """The rule or policy that ended a packet's way in a hook."""
     last = next((step for step in reversed(passage.steps) if step.chain is not None), None)
     if passage.verdict not in _WORDS:
-        return "it cannot be told what happens" + (f": {passage.doubts[-1]}" if passage.doubts else "")
+        return "it cannot be told what happens" + (f": {passage.undetermined[-1]}" if passage.undetermined else "")
     if last is None or last.chain is None:
-        return f"the {passage.steps[-1].hook if passage.steps else 'ruleset'} hook {_WORDS[passage.verdict]} it"
+        return f"the {passage.steps[-1].place if passage.steps else 'ruleset'} hook {_WORDS[passage.verdict]} it"
     place = f"{last.chain.table_name}, chain {last.chain.name}"
     if last.rule is None:
         return f"the policy of {place} {_WORDS[passage.verdict]} it"

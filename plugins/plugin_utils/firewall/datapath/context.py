@@ -85,7 +85,7 @@ class LegContext:
         problems = tuple(self.view.problems)
         for passage in self.view.traverser.pass_hook(name, flight):
             after = branch.passed(self.name, flight, passage)
-            yield passage, after._replace(doubts=after.doubts + problems) if problems else after
+            yield passage, after._replace(undetermined=after.undetermined + problems) if problems else after
 
     def frame_hook(
         self, name: str, branch: Branch, frame: FrameFlight, part: HookPart

@@ -263,7 +263,7 @@ class Conversation:
         which can refuse it now: what is seen of that is left open.
         """
         connection = lost.branch.flight.connection
-        is_silent = self.protocol == "tcp" and lost.seen in (TIMED_OUT, NO_ANSWER)
+        is_silent = self.protocol == "tcp" and lost.observed in (TIMED_OUT, NO_ANSWER)
         if not is_silent or connection is None or not connection.seen_reply:
             yield lost
             return
@@ -273,7 +273,7 @@ class Conversation:
             elif end.disposition == UNDETERMINED:
                 yield ending_of_request(end, self.protocol)
             else:
-                yield lost._replace(branch=lost.branch._replace(doubts=end.branch.doubts))
+                yield lost._replace(branch=lost.branch._replace(undetermined=end.branch.undetermined))
 
     def data_there(self, result: LegResult, branch: Branch) -> Iterator[Branch | Ending]:
         """For TCP the first packet with data, of a connection that is established by now."""
@@ -285,7 +285,7 @@ class Conversation:
         for end in self.send(branch.carrying(flight)):
             if (end.disposition, end.stack) == (result.disposition, result.stack):
                 # It takes the same way again; only what decides is worth showing.
-                yield branch._replace(doubts=end.branch.doubts, tracked=end.branch.tracked)
+                yield branch._replace(undetermined=end.branch.undetermined, tracked=end.branch.tracked)
                 continue
             yield from self._data_lost(end)
 
@@ -298,7 +298,7 @@ class Conversation:
         reply.tcp_flags = flags
         for outcome in self.reply_path.send(result, branch, reply):
             if isinstance(outcome, Branch):
-                yield branch._replace(doubts=outcome.doubts, tracked=outcome.tracked)
+                yield branch._replace(undetermined=outcome.undetermined, tracked=outcome.tracked)
             else:
                 yield outcome
 
@@ -310,9 +310,9 @@ class Conversation:
             if ending.verdict == UNKNOWN:
                 yield ending
                 continue
-            seen = CLOSED if resets and ending.seen == REFUSED else TIMED_OUT
+            seen = CLOSED if resets and ending.observed == REFUSED else TIMED_OUT
             reason = f"the connection is made, then its data is lost: {ending.reason}"
-            yield ending._replace(verdict=DROPPED, seen=seen, reason=reason)
+            yield ending._replace(verdict=DROPPED, observed=seen, reason=reason)
 
 
 def reached_outside(conversation: Conversation, result: LegResult) -> list[Ending]:
@@ -321,12 +321,12 @@ def reached_outside(conversation: Conversation, result: LegResult) -> list[Endin
     if is_loopback(flight.family, flight.saddr):
         source = address_text(flight.family, flight.saddr)
         reason = f"it leaves with the source {source}, which machines outside do not believe"
-        return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, source_at_end=source)]
+        return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, translated_source=source)]
     if conversation.start.stack is not None and not _is_known(conversation, flight, result.device):
         source = address_text(flight.family, flight.saddr)
         if is_private(flight.family, flight.saddr):
             reason = f"it leaves with the source {source}, which machines outside have no way back to"
-            return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, source_at_end=source)]
+            return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, translated_source=source)]
         return [conversation.unknown(result.branch, f"whether machines outside have a way back to {source}")]
     if conversation.start == Start(None, result.device) and _is_known(conversation, flight, result.device):
         return _between_neighbours(conversation, result)
@@ -351,7 +351,7 @@ def _between_neighbours(conversation: Conversation, result: LegResult) -> list[E
     if conversation.view.host.has_address(reply.family, reply.daddr):
         return conversation.answered(result, _MACHINE_OUTSIDE, reply)
     reason = f"the answer goes straight back on {result.device}, past the address translation of this host"
-    return [Ending(NO_ANSWER, TIMED_OUT, reason, branch, source_at_end=source)]
+    return [Ending(NO_ANSWER, TIMED_OUT, reason, branch, translated_source=source)]
 
 
 def _is_known(conversation: Conversation, flight: Flight, device: str) -> bool:
@@ -392,8 +392,8 @@ def _relayed(
     """A datagram's answer goes back once the container's came to docker-proxy."""
     endings = []
     for ending in inner:
-        if ending.seen != ANSWERED:
-            endings.append(ending if ending.verdict == UNKNOWN else ending._replace(seen=TIMED_OUT))
+        if ending.observed != ANSWERED:
+            endings.append(ending if ending.verdict == UNKNOWN else ending._replace(observed=TIMED_OUT))
             continue
         tracked = ending.branch._replace(tracked=branch.tracked)
         endings += [
@@ -408,9 +408,9 @@ def _shown(conversation: Conversation, result: LegResult, opened: Branch, inner:
 
     It closes with the request unread, which is a reset (tcp_close()).
     """
-    closes = inner.seen in (REFUSED, UNREACHABLE)
-    ending = inner._replace(seen=CLOSED) if closes else inner
-    if ending.verdict == UNKNOWN or ending.seen not in (ANSWERED, CLOSED):
+    closes = inner.observed in (REFUSED, UNREACHABLE)
+    ending = inner._replace(observed=CLOSED) if closes else inner
+    if ending.verdict == UNKNOWN or ending.observed not in (ANSWERED, CLOSED):
         return [ending]
     branch = inner.branch._replace(tracked=opened.tracked)
     return [

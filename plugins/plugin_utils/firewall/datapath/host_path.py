@@ -127,7 +127,7 @@ class HostPath:
         decision = self._route_again(passage.flight)
         translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
         seen = passage._replace(steps=passage.steps[:translated])
-        branch = before.passed(self._leg.name, flight, seen)._replace(doubts=after.doubts)
+        branch = before.passed(self._leg.name, flight, seen)._replace(undetermined=after.undetermined)
         return self._without_route(branch, decision) or kept_by_loopback(self._leg, branch, decision)
 
     def receive(self, branch: Branch, device: str) -> list[LegResult]:

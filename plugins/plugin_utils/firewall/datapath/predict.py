@@ -22,15 +22,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
-    Hop,
     Path,
+    PathStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, outer_links
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     Branch,
     Branches,
     Ending,
-    Event,
+    StepGroup,
     TooManyBranchesError,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.exchange import (
@@ -45,7 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.reply_path import Start
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Step
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
     ICMP,
@@ -72,12 +72,13 @@ def predict(view: HostView, packet: Packet) -> Path:
     if not endings:
         return path
     nameless = view.synthetic_ports if packet.source_port is None else set()
-    hops = [_hop(event, nameless) for event in _surest(endings).branch.events()]
-    return replace(path, hops=hops, decided_at=len(hops) - 1 if hops else None)
+    trace = _surest(endings).branch.trace
+    steps = [_path_step(group, step, nameless) for group in trace for step in group.steps]
+    return replace(path, steps=steps, decided_at=len(steps) - 1 if steps else None)
 
 
 def end_of(view: HostView, packet: Packet) -> Path:
-    """What predict() says without the hops, which take time when very many packets are followed."""
+    """What predict() says without the steps, which take time when very many packets are followed."""
     return _agreed(_endings(view, packet), view.problems)
 
 
@@ -92,55 +93,57 @@ def _endings(view: HostView, packet: Packet) -> list[Ending]:
 
 
 def _surest(endings: list[Ending]) -> Ending:
-    return min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.branch.doubts)))
+    return min(endings, key=lambda ending: (ending.verdict == UNKNOWN, len(ending.branch.undetermined)))
 
 
 def _agreed(endings: list[Ending], problems: list[str]) -> Path:
     """One path of all branches: what they agree on is so, whichever is the real one."""
     if not endings:
         why = "too many conditions that cannot be decided"
-        return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", doubts=[why])
+        return Path(UNKNOWN, UNKNOWN, f"it depends on {why}", undetermined=[why])
     endings = _levelled(endings)
     first = _surest(endings)
-    known = {(ending.verdict, ending.seen, ending.responder) for ending in endings}
-    doubts = list(dict.fromkeys(doubt for ending in endings for doubt in ending.branch.doubts))
+    known = {(ending.verdict, ending.observed, ending.responder) for ending in endings}
+    undetermined = list(dict.fromkeys(doubt for ending in endings for doubt in ending.branch.undetermined))
     # What was not read of the rules could have ended any branch that passed a hook.
-    if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(doubts):
-        sources = {ending.source_at_end for ending in endings}
-        source = first.source_at_end if len(sources) == 1 else ""
+    if len(known) == 1 and first.verdict != UNKNOWN and not set(problems).intersection(undetermined):
+        sources = {ending.translated_source for ending in endings}
+        source = first.translated_source if len(sources) == 1 else ""
         words = str(first.responder or "")
-        return Path(first.verdict, first.seen, first.reason, [], words, source, responder=first.responder)
-    seen = {ending.seen for ending in endings} if not problems else set()
-    reason = f"it depends on {doubts[0]}" if doubts else first.reason
-    return Path(UNKNOWN, first.seen if len(seen) == 1 else UNKNOWN, reason, doubts=doubts)
+        return Path(first.verdict, first.observed, first.reason, [], words, source, responder=first.responder)
+    seen = {ending.observed for ending in endings} if not problems else set()
+    reason = f"it depends on {undetermined[0]}" if undetermined else first.reason
+    return Path(UNKNOWN, first.observed if len(seen) == 1 else UNKNOWN, reason, undetermined=undetermined)
 
 
 def _levelled(endings: list[Ending]) -> list[Ending]:
     """Without what only tells silence from an error, where that hangs on whom somebody remembers as its neighbour."""
-    seen = {ending.seen for ending in endings}
+    seen = {ending.observed for ending in endings}
     if NO_ANSWER not in seen or not seen <= {NO_ANSWER, TIMED_OUT, UNREACHABLE}:
         return endings
     ends_before = {ending.verdict for ending in endings} <= {DROPPED, UNREACHABLE}
     verdict = _surest(endings).verdict
-    return [ending._replace(seen=NO_ANSWER, verdict=verdict if ends_before else ending.verdict) for ending in endings]
+    return [
+        ending._replace(observed=NO_ANSWER, verdict=verdict if ends_before else ending.verdict) for ending in endings
+    ]
 
 
-def _hop(event: Event, nameless: set[int | None]) -> Hop:
-    chain, rule = event.chain, event.rule
-    return Hop(
-        event.leg,
-        event.place,
-        event.action,
-        _endpoint(event.family, event.saddr, None if event.sport in nameless else event.sport),
-        _endpoint(event.family, event.daddr, None if event.dport in nameless else event.dport),
-        event.incoming,
-        event.outgoing,
+def _path_step(group: StepGroup, step: Step, nameless: set[int | None]) -> PathStep:
+    chain, rule = step.chain, step.rule
+    return PathStep(
+        group.leg,
+        step.place,
+        step.action,
+        _endpoint(group.family, step.saddr, None if step.sport in nameless else step.sport),
+        _endpoint(group.family, step.daddr, None if step.dport in nameless else step.dport),
+        group.incoming,
+        group.outgoing,
         chain.table_name if chain else "",
         chain.name if chain else "",
         rule.text if rule else "",
         rule.number if rule else None,
         rule.handle if rule else None,
-        event.note,
+        step.note,
     )
 
 

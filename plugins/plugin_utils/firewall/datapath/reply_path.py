@@ -150,7 +150,7 @@ class ReplyPath:
             if further.disposition == UNDETERMINED:
                 yield ending_of_reply(further)
             elif further.disposition != REJECTED or is_reset(further.error):
-                yield lost._replace(branch=lost.branch._replace(doubts=further.branch.doubts))
+                yield lost._replace(branch=lost.branch._replace(undetermined=further.branch.undetermined))
             else:
                 what = f"what is seen of the reset for who answers, which is rejected: {further.reason}"
                 yield ending_of_reply(self._leg.context.undetermined(further.branch, what))

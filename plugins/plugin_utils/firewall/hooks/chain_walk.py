@@ -93,12 +93,12 @@ def outcome(passage: Passage) -> tuple[Any, ...]:
     return (passage.verdict,)
 
 
-def behind(steps: tuple[Step, ...], doubts: tuple[str, ...], passage: Passage) -> Passage:
+def behind(steps: tuple[Step, ...], undetermined: tuple[str, ...], passage: Passage) -> Passage:
     """The same passage with what happened before it."""
-    if not steps and not doubts:
+    if not steps and not undetermined:
         return passage
     verdict, flight, own_steps, own_doubts, reject_with = passage
-    return Passage(verdict, flight, steps + own_steps, doubts + own_doubts, reject_with)
+    return Passage(verdict, flight, steps + own_steps, undetermined + own_doubts, reject_with)
 
 
 def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:
@@ -109,7 +109,7 @@ def merge(ways: list[list[Passage]], doubt: str) -> list[Passage]:
 
 
 def group(passages: list[Passage]) -> list[Passage]:
-    """One passage for each outcome, with all doubts that lead to it."""
+    """One passage for each outcome, with all that is undetermined on the ways to it."""
     return passages if len(passages) == 1 else _grouped(passages, ())
 
 
@@ -119,16 +119,18 @@ def conclude(passages: list[Passage]) -> list[Passage]:
         return passages
     ends = group(passages)
     if len(ends) == 1 and ends[0].verdict != UNPREDICTABLE:
-        return [ends[0]._replace(doubts=())]
+        return [ends[0]._replace(undetermined=())]
     return ends
 
 
-def _grouped(passages: list[Passage], doubts: tuple[str, ...]) -> list[Passage]:
+def _grouped(passages: list[Passage], undetermined: tuple[str, ...]) -> list[Passage]:
     groups: dict[tuple[Any, ...], list[Passage]] = {}
     for passage in passages:
         groups.setdefault(outcome(passage), []).append(passage)
     return [
-        group[0]._replace(doubts=tuple(dict.fromkeys((*doubts, *(doubt for one in group for doubt in one.doubts)))))
+        group[0]._replace(
+            undetermined=tuple(dict.fromkeys((*undetermined, *(doubt for one in group for doubt in one.undetermined))))
+        )
         for group in groups.values()
     ]
 

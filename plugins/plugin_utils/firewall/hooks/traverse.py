@@ -133,18 +133,18 @@ class AnyOrder:
 def one_by_one(stages: Sequence[Stage], flight: Flight, goes_on: GoesOn) -> list[Passage]:
     """Through each, as long as it goes on; ways that come to the next one alike are one way."""
     steps: tuple[Step, ...] = ()
-    doubts: tuple[str, ...] = ()
+    undetermined: tuple[str, ...] = ()
     for place, stage in enumerate(stages, 1):
         outcomes = stage.run(flight)
         if len(outcomes) != 1:
-            return _several(stages[place:], [behind(steps, doubts, one) for one in outcomes], goes_on)
+            return _several(stages[place:], [behind(steps, undetermined, one) for one in outcomes], goes_on)
         (only,) = outcomes
         steps += only.steps
-        doubts += only.doubts
+        undetermined += only.undetermined
         flight = only.flight
         if not goes_on(only):
-            return [Passage(only.verdict, flight, steps, doubts, only.reject_with)]
-    return [Passage(ACCEPT, flight, steps, doubts)]
+            return [Passage(only.verdict, flight, steps, undetermined, only.reject_with)]
+    return [Passage(ACCEPT, flight, steps, undetermined)]
 
 
 def _several(stages: Sequence[Stage], ways: list[Passage], goes_on: GoesOn) -> list[Passage]:
@@ -160,7 +160,7 @@ def _several(stages: Sequence[Stage], ways: list[Passage], goes_on: GoesOn) -> l
         stage = next(to_come, None)
         if stage is None:
             return conclude(under_way + ended)
-        ways = [behind(one.steps, one.doubts, after) for one in under_way for after in stage.run(one.flight)]
+        ways = [behind(one.steps, one.undetermined, after) for one in under_way for after in stage.run(one.flight)]
 
 
 def is_accepted(passage: Passage) -> bool:

@@ -63,7 +63,7 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
             places[place] = len(destinations)
             destinations.append(_destination(answer.targets, key))
         relation = answer.relation
-        how = (relation, path.verdict, path.seen)
+        how = (relation, path.verdict, path.observed)
         cell = Cell(key.source, places[place], *how, path.reason, answer.packet, answer.instead)
         cells.setdefault((key.source, places[place], *how, answer.instead), cell)
     groups = [_origin_group(origins) for origins in answers.sources]
@@ -129,7 +129,7 @@ class _Row:
     destinations: list[Destination]
     places: list[str]
     relation: str
-    seen: str
+    observed: str
     instead: str
     reasons: list[str]
 
@@ -138,8 +138,8 @@ class _Row:
         """The same for rows that can share a line. Reasons are alike that differ in a number or an address."""
         first = self.destinations[0]
         places = () if first.kind == INNER_PORT else tuple(self.places)
-        reason = "" if self.seen == ANSWERED else _NUMBER.sub("", self.reasons[0].partition(": ")[0])
-        return (first.kind, _published_on(first), places, self.relation, self.seen, self.instead, reason)
+        reason = "" if self.observed == ANSWERED else _NUMBER.sub("", self.reasons[0].partition(": ")[0])
+        return (first.kind, _published_on(first), places, self.relation, self.observed, self.instead, reason)
 
     def add(self, other: _Row) -> None:
         """Take in a row of the same key."""
@@ -155,7 +155,7 @@ class _Row:
             places = ["their own addresses"]
         at = f" at {', '.join(places)}" if places else ""
         whose = f" ({_RELATIONS[self.relation]})" if self.relation else ""
-        return safe(f"  {self.seen:<{_WIDTH}} {self._names()}{at}{whose}{self._reason()}")
+        return safe(f"  {self.observed:<{_WIDTH}} {self._names()}{at}{whose}{self._reason()}")
 
     def _names(self) -> str:
         first = self.destinations[0]
@@ -166,7 +166,7 @@ class _Row:
         return listed(members, _NAMED) + _published_on(first)
 
     def _reason(self) -> str:
-        if self.seen == ANSWERED:
+        if self.observed == ANSWERED:
             text = f": {self.instead} answers instead" if self.instead else ""
         else:
             text = f": {'for example, ' if len(set(self.reasons)) > 1 else ''}{self.reasons[0]}"
@@ -193,13 +193,13 @@ def _of_interest_outside(matrix: Matrix, cells: list[Cell]) -> list[Cell]:
     elsewhere = {
         matrix.destinations[cell.destination].name
         for cell in cells
-        if cell.seen == ANSWERED and cell.destination not in apart
+        if cell.observed == ANSWERED and cell.destination not in apart
     }
     return [
         cell
         for cell in cells
         if cell.destination not in apart
-        or (cell.seen == ANSWERED and matrix.destinations[cell.destination].name not in elsewhere)
+        or (cell.observed == ANSWERED and matrix.destinations[cell.destination].name not in elsewhere)
     ]
 
 
@@ -212,7 +212,7 @@ def _rows(matrix: Matrix, cells: list[Cell]) -> list[_Row]:
     found: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in cells:
         # What is seen of a packet that surely does not arrive can be open.
-        seen = cell.verdict if cell.seen == UNKNOWN else cell.seen
+        seen = cell.verdict if cell.observed == UNKNOWN else cell.observed
         key = (matrix.destinations[cell.destination].name, cell.relation, seen, cell.instead)
         found.setdefault(key, []).append(cell)
     rows: dict[tuple[object, ...], _Row] = {}
@@ -259,9 +259,9 @@ def _summary(matrix: Matrix) -> list[dict[str, Any]]:
     rows: dict[tuple[int, str, str], dict[str, int]] = {}
     for cell in matrix.cells:
         row = rows.setdefault((cell.origin, matrix.destinations[cell.destination].kind, cell.relation), {})
-        row[cell.seen] = row.get(cell.seen, 0) + 1
+        row[cell.observed] = row.get(cell.observed, 0) + 1
     return [
-        {"origin": matrix.origins[origin].name, "destination": kind, "relation": relation, "seen": counts}
+        {"origin": matrix.origins[origin].name, "destination": kind, "relation": relation, "observed": counts}
         for (origin, kind, relation), counts in rows.items()
     ]
 

@@ -36,7 +36,7 @@ def test_it_returns_the_packet_and_its_path_as_data_line_listing_and_diagram(run
     assert result["msg"].startswith(f"outside to {HOST_ADDRESS}:8080/tcp: ")
     assert result["listing"].splitlines()[0] == result["msg"]
     assert result["diagram"].startswith("flowchart TD\n")
-    assert set(result["path"]) >= {"verdict", "seen", "reason", "hops", "decided_at", "doubts"}
+    assert set(result["path"]) >= {"verdict", "observed", "reason", "steps", "decided_at", "undetermined"}
 
 
 def test_check_mode_says_the_same(run: Any) -> None:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import (
     diagram_of,
     line_of,
@@ -18,7 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugins.plugin_utils.firewall.paths import DELIVERED, DROPPED, HOPS, OPEN, PACKET, with_text
+from tests.unit.plugins.plugin_utils.firewall.paths import DELIVERED, DROPPED, OPEN, PACKET, STEPS, with_text
 
 UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -45,39 +45,39 @@ def test_a_listing_marks_the_hop_that_decided_and_only_that() -> None:
 def test_a_listing_has_every_hop_every_leg_and_each_change_of_address_once() -> None:
     text = listing_of(PACKET, DELIVERED)
     assert [line for line in text.splitlines() if line in ("request:", "reply:")] == ["request:", "reply:"]
-    assert all(hop.rule in text for hop in HOPS[:4])
+    assert all(step.rule in text for step in STEPS[:4])
     assert text.count("198.51.100.7:40000 > 192.0.2.10:8080") == 1
     assert text.count("198.51.100.7:40000 > 10.88.1.2:80") == 1
 
 
-def hop(action: str, chain: str, rule: str = "", place: str = "forward") -> Hop:
-    return Hop("request", place, action, "192.0.2.9", "172.18.0.2", "eth0", "br0", "ip filter", chain, rule)
+def step(action: str, chain: str, rule: str = "", place: str = "forward") -> PathStep:
+    return PathStep("request", place, action, "192.0.2.9", "172.18.0.2", "eth0", "br0", "ip filter", chain, rule)
 
 
 def test_chains_that_a_packet_came_back_from_as_it_was_are_left_out() -> None:
-    hops = [
-        hop("jump", "FORWARD", "-j DOCKER-USER"),
-        hop("jump", "FORWARD", "-j DOCKER-FORWARD"),
-        hop("jump", "DOCKER-FORWARD", "-j STAGE-1"),
-        hop("jump", "STAGE-1", "-j STAGE-2"),
-        hop("return", "STAGE-2", "-j RETURN"),
-        hop("mark", "DOCKER-FORWARD", "-j MARK --set-mark 1"),
-        hop("jump", "DOCKER-FORWARD", "-j DOCKER"),
-        hop("accept", "DOCKER", "-j ACCEPT"),
+    steps = [
+        step("jump", "FORWARD", "-j DOCKER-USER"),
+        step("jump", "FORWARD", "-j DOCKER-FORWARD"),
+        step("jump", "DOCKER-FORWARD", "-j STAGE-1"),
+        step("jump", "STAGE-1", "-j STAGE-2"),
+        step("return", "STAGE-2", "-j RETURN"),
+        step("mark", "DOCKER-FORWARD", "-j MARK --set-mark 1"),
+        step("jump", "DOCKER-FORWARD", "-j DOCKER"),
+        step("accept", "DOCKER", "-j ACCEPT"),
     ]
-    lines = listing_of(PACKET, replace(DROPPED, hops=hops, decided_at=7)).splitlines()
+    lines = listing_of(PACKET, replace(DROPPED, steps=steps, decided_at=7)).splitlines()
     rules = [line.partition(": -j ")[2] for line in lines if ": -j " in line]
     assert rules == ["DOCKER-FORWARD", "MARK --set-mark 1", "DOCKER", "ACCEPT"]
     assert lines[-2].startswith("=>")
 
 
 def test_a_policy_is_told_as_one() -> None:
-    path = replace(DROPPED, hops=[hop("drop", "FORWARD")], decided_at=0)
+    path = replace(DROPPED, steps=[step("drop", "FORWARD")], decided_at=0)
     assert listing_of(PACKET, path).splitlines()[-1].strip() == "ip filter FORWARD policy"
 
 
 def test_nobody_knows_who_is_outside() -> None:
-    path = replace(DELIVERED, answered_by="outside", source_at_end="192.0.2.10")
+    path = replace(DELIVERED, answered_by="outside", translated_source="192.0.2.10")
     assert line_of(PACKET, path).endswith(": answered by a machine outside, if there is one, which sees 192.0.2.10")
 
 

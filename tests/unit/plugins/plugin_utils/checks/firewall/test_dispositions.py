@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Hop, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path, PathStep
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import remediation_of
 
 
@@ -18,8 +18,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     ],
 )
 def test_the_remediation_is_for_what_ended_the_packet(leg: str, action: str, table: str, rule: str, said: str) -> None:
-    hop = Hop(leg, "forward", action, "192.0.2.1", "172.18.0.2", table=table, chain="FORWARD", rule=rule)
-    assert said in remediation_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
+    step = PathStep(leg, "forward", action, "192.0.2.1", "172.18.0.2", table=table, chain="FORWARD", rule=rule)
+    assert said in remediation_of(Path("dropped", "timed out", "it is dropped", [step], decided_at=0)).text
 
 
 def test_a_packet_that_nothing_in_particular_ended_has_a_remediation_too() -> None:
@@ -27,7 +27,7 @@ def test_a_packet_that_nothing_in_particular_ended_has_a_remediation_too() -> No
 
 
 def test_what_no_chain_decided_is_a_setting() -> None:
-    hop = Hop("request", "routing", "drop", "192.0.2.1", "172.18.0.2")
+    step = PathStep("request", "routing", "drop", "192.0.2.1", "172.18.0.2")
     assert (
-        "its owner decides" in remediation_of(Path("dropped", "timed out", "it is dropped", [hop], decided_at=0)).text
+        "its owner decides" in remediation_of(Path("dropped", "timed out", "it is dropped", [step], decided_at=0)).text
     )

@@ -70,7 +70,7 @@ def ask(host: DockerHost, origin: Origin, destination: str, port: int) -> Path:
 
 def seen(host: DockerHost) -> list[str]:
     view = HostView.of(host.snapshot())
-    return [predict(view, Packet(origin, address, "tcp", port)).seen for origin, address, port in QUESTIONS]
+    return [predict(view, Packet(origin, address, "tcp", port)).observed for origin, address, port in QUESTIONS]
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_what_is_said_of_it(host: DockerHost) -> None:
     state = f"the bridge port {PORT} is in the state blocking"
     assert path.reason == f"host does not learn the hardware address of {WEB}: {state}"
     assert path.decided_at is not None
-    assert path.hops[path.decided_at].action == BLOCKED_BY_BRIDGE
+    assert path.steps[path.decided_at].action == BLOCKED_BY_BRIDGE
     settle(host)
     change(host, BESIDE, forwarding=[ForwardingEntry(mac_of(WEB), "sticky")])
     entry = f"its forwarding database has a sticky entry that leads {mac_of(WEB)} to {BESIDE}"
-    assert any(f"{entry}; see bridge fdb show" in doubt for doubt in ask(host, Origin(HOST), WEB, 80).doubts)
+    assert any(f"{entry}; see bridge fdb show" in doubt for doubt in ask(host, Origin(HOST), WEB, 80).undetermined)
 
 
 def test_frames_that_nobody_asks_for_are_lost_as_well(host: DockerHost) -> None:
@@ -149,9 +149,9 @@ def test_a_port_that_is_turned_to_by_translation_is_asked_for(host: DockerHost) 
     host.container("web", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
     host.container("other", [bridge])
     question = (Origin(CONTAINER, "other"), ADDRESS, 8080)
-    assert ask(host, *question).seen == A
+    assert ask(host, *question).observed == A
     settle(host, "state blocking")
-    assert ask(host, *question).seen == U
+    assert ask(host, *question).observed == U
 
 
 # ---- VLANs -----------------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_vlans_that_were_not_read_are_not_known(host: DockerHost) -> None:
 
 def test_what_is_said_of_vlans(host: DockerHost) -> None:
     filtering(host, [PLAIN], [PortVlan(10, 10, pvid=True, untagged=True)], [PLAIN])
-    doubt, *dummy = ask(host, Origin(HOST), WEB, 80).doubts
+    doubt, *dummy = ask(host, Origin(HOST), WEB, 80).undetermined
     assert (
         f"{BRIDGE.device} filters VLANs: {PORT} takes frames without a tag for VLAN 10, and {BRIDGE.device} " in doubt
     )

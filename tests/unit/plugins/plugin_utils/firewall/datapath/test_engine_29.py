@@ -39,4 +39,4 @@ def views() -> dict[str, HostView]:
 @pytest.mark.parametrize(("name", "row", "seen"), ROWS)
 def test_observed_outcomes_are_predicted(name: str, row: str, seen: str, views: dict[str, HostView]) -> None:
     path = predict(views[name], question(row, observed(name)))
-    assert (path.seen, path.doubts) == (seen, []), path.reason
+    assert (path.observed, path.undetermined) == (seen, []), path.reason

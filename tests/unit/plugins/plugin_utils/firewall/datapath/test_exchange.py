@@ -19,7 +19,7 @@ def asked(rule: str, protocol: str = "tcp") -> tuple[str, str]:
     host.container("web", [host.network()], [PublishedPort(protocol, 80, WILDCARD, 8080)], [listens])
     host.own_rules["filter", "FORWARD"] = [rule]
     path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, protocol, 8080))
-    return path.verdict, path.seen
+    return path.verdict, path.observed
 
 
 @pytest.mark.parametrize("reject_with", ["tcp-reset", "icmp-port-unreachable", "icmp-host-unreachable"])
@@ -66,13 +66,13 @@ def asked_outside(in_forward: str, *in_output: str) -> Path:
 )
 def test_what_is_seen_of_a_rejected_reset_of_an_answer_is_left_open(rule: str, seen: str) -> None:
     path = asked_outside(_RESETS_ANSWERS, rule)
-    assert (path.verdict, path.seen) == (UNKNOWN if seen == UNKNOWN else NO_ANSWER, seen)
+    assert (path.verdict, path.observed) == (UNKNOWN if seen == UNKNOWN else NO_ANSWER, seen)
 
 
 def test_an_error_about_the_reset_of_data_is_a_passing_one() -> None:
     data = "-i eth0 -p tcp -m tcp ! --tcp-flags SYN,ACK SYN,ACK -j REJECT --reject-with tcp-reset"
     path = asked_outside(data, "-p tcp -m tcp --tcp-flags RST RST -j REJECT --reject-with icmp-net-unreachable")
-    assert (path.verdict, path.seen) == (NO_ANSWER, "timed out")
+    assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")
 
 
 def test_the_reset_of_an_answer_by_a_bridge_port_passes_no_rule() -> None:
@@ -81,4 +81,4 @@ def test_the_reset_of_an_answer_by_a_bridge_port_passes_no_rule() -> None:
     host.own_rules["filter", "FORWARD"] = ["-o eth0 -p tcp -j REJECT --reject-with tcp-reset"]
     host.own_rules["filter", "OUTPUT"] = ["-p tcp -j REJECT --reject-with icmp-net-unreachable"]
     path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 8080))
-    assert (path.verdict, path.seen) == (NO_ANSWER, "timed out")
+    assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")

@@ -177,7 +177,7 @@ def test_jumps_and_policies() -> None:
 def test_without_arp_nobody_is_found() -> None:
     arp = asks(payload("ether", "type"), "arp")
     found = path(BETWEEN, table("forward", [arp, DROP]))
-    assert (found.verdict, found.seen) == ("unreachable", "no answer")
+    assert (found.verdict, found.observed) == ("unreachable", "no answer")
     assert "the question or its answer is stopped, rule 1 of bridge mine" in found.reason
     # What is dropped in one direction only can be learnt from the other one.
     one_way = [asks(meta("iifname"), port_of("peer")), asks(payload("arp", "operation"), "request"), DROP]

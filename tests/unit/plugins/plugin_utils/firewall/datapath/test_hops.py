@@ -60,7 +60,7 @@ def test_a_namespace_can_begin_with_another_one() -> None:
 
 def test_nobody_knows_it_of_answers_from_outside() -> None:
     found = path(EGRESS, ("mangle", "FORWARD", "-m ttl --ttl-eq 64 -j DROP"))
-    assert (found.verdict, found.hops[-1].leg) == ("unknown", "reply")
+    assert (found.verdict, found.steps[-1].leg) == ("unknown", "reply")
 
 
 def test_nobody_knows_it_of_what_comes_from_outside() -> None:

@@ -59,9 +59,9 @@ TO_NETWORK = PolicyRule(100, 4, destination="172.18.0.0/20")
 
 def test_what_docker_proxy_sends_its_container_is_caught_by_a_rule_for_the_network() -> None:
     path = ask(caught(with_web(), FROM_NETWORK), Origin(HOST), "127.0.0.1", 8080)
-    assert (path.verdict, path.seen, path.answered_by, path.reason) == ("unreachable", "unknown", "", CAUGHT)
+    assert (path.verdict, path.observed, path.answered_by, path.reason) == ("unreachable", "unknown", "", CAUGHT)
     assert path.decided_at is not None
-    assert (path.hops[path.decided_at].leg, path.hops[path.decided_at].action) == ("proxy request", "misrouted")
+    assert (path.steps[path.decided_at].leg, path.steps[path.decided_at].action) == ("proxy request", "misrouted")
     assert ending_of(path) == f"unreachable: {CAUGHT}"
 
 
@@ -69,7 +69,7 @@ def test_what_docker_proxy_sends_its_container_is_caught_by_a_rule_for_the_netwo
 def test_what_is_translated_to_a_container_is_caught_on_its_way_there(proxy: bool) -> None:
     """It would only go round: a router that sends it back sends it by the same rule."""
     path = ask(caught(with_web(proxy=proxy), TO_NETWORK), Origin(OUTSIDE), ADDRESS, 8080)
-    assert (path.verdict, path.seen, path.reason) == ("unreachable", "unknown", CAUGHT)
+    assert (path.verdict, path.observed, path.reason) == ("unreachable", "unknown", CAUGHT)
 
 
 def test_the_rest_of_a_network_that_is_routed_on_its_own_is_answered_outside() -> None:
@@ -79,7 +79,7 @@ def test_the_rest_of_a_network_that_is_routed_on_its_own_is_answered_outside() -
 
 def test_an_answer_that_is_caught_on_its_way_home_is_lost_for_that() -> None:
     path = ask(caught(with_web(), TO_NETWORK), Origin(CONTAINER, "web"), ELSEWHERE, 443)
-    assert (path.verdict, path.seen, path.reason) == ("no answer", "timed out", f"the answer is lost: {CAUGHT}")
+    assert (path.verdict, path.observed, path.reason) == ("no answer", "timed out", f"the answer is lost: {CAUGHT}")
 
 
 def test_what_a_router_could_send_back_and_the_host_would_take_home_is_unknown() -> None:
@@ -89,7 +89,7 @@ def test_what_a_router_could_send_back_and_the_host_would_take_home_is_unknown()
     by_device = PolicyRule(100, 4, incoming=host.networks[1].device)
     path = ask(caught(host, by_device), Origin(CONTAINER, "asker"), WEB, 80)
     assert path.verdict == "unknown"
-    assert path.doubts == [f"whether what eth0 leads to sends it back: {CAUGHT}"]
+    assert path.undetermined == [f"whether what eth0 leads to sends it back: {CAUGHT}"]
     del host.own_rules["nat", "POSTROUTING"]
     assert ask(caught(host, by_device), Origin(CONTAINER, "asker"), WEB, 80).reason == CAUGHT
 
@@ -146,12 +146,12 @@ def test_a_packet_that_forward_ends_on_a_way_that_leads_astray_has_that_way_as_i
     else:
         snapshot = caught(host, TO_NETWORK)
     path = ask(snapshot, Origin(OUTSIDE), ADDRESS, 8080)
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     whose = f", whose bridge {bridge} is down," if down else ", and policy rule 100,"
     assert path.reason.startswith(f"{WEB} is an address of network net0 of this host{whose}")
     assert path.reason.endswith(
         "sends it out by eth0 to 192.0.2.1, where the policy of ip filter, chain FORWARD drops it"
     )
-    assert [hop.action for hop in path.hops].count("misrouted") == 1
+    assert [hop.action for hop in path.steps].count("misrouted") == 1
     assert path.decided_at is not None
-    assert path.hops[path.decided_at].chain == "FORWARD"
+    assert path.steps[path.decided_at].chain == "FORWARD"

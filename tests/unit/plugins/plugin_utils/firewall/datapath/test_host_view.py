@@ -257,5 +257,5 @@ def test_rules_of_others_are_a_doubt(tables: list[str], chains: dict[str, int], 
     host.container_namespaces[0] = replace(host.container_namespaces[0], tables=tables, chains=chains)
     address = str(container.endpoints[0].address)
     path = predict(HostView.of(host.snapshot()), Packet(Origin("host"), address, "tcp", 80))
-    assert (path.verdict, path.seen) == (("delivered", "answered") if known else ("unknown", path.seen))
+    assert (path.verdict, path.observed) == (("delivered", "answered") if known else ("unknown", path.observed))
     assert known or "container web has rules of its own" in path.reason

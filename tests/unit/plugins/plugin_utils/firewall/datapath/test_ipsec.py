@@ -49,22 +49,22 @@ def test_without_policies_nothing_is_in_the_way() -> None:
 @pytest.mark.parametrize("direction", ["out", "fwd"])
 def test_what_is_blocked_ahead_of_forward_never_meets_its_rules(direction: str) -> None:
     found = path(EGRESS, IpsecPolicy(direction, 4, OWN, ANY, "block"))
-    assert (found.verdict, found.seen) == ("dropped", "timed out")
+    assert (found.verdict, found.observed) == ("dropped", "timed out")
     assert found.reason.startswith(f"the IPsec policy src {OWN} dst {ANY} dir {direction} priority 0 action block")
-    assert found.hops[-1].place == "ipsec"
-    assert not [hop for hop in found.hops if hop.place == "forward"]
+    assert found.steps[-1].place == "ipsec"
+    assert not [hop for hop in found.steps if hop.place == "forward"]
 
 
 def test_what_is_masqueraded_meets_policies_for_the_hosts_address() -> None:
     found = path(EGRESS, IpsecPolicy("out", 4, f"{ADDRESS}/32", ANY, "block"))
     assert found.verdict == "dropped"
-    assert [hop.place for hop in found.hops][-2:] == ["postrouting", "ipsec"]
+    assert [hop.place for hop in found.steps][-2:] == ["postrouting", "ipsec"]
 
 
 def test_answers_are_asked_for_as_they_came() -> None:
     assert path(EGRESS, IpsecPolicy("fwd", 4, ANY, OWN, "block")).verdict == "delivered"
     found = path(EGRESS, IpsecPolicy("fwd", 4, ANY, f"{ADDRESS}/32", "block"))
-    assert (found.verdict, found.seen) == ("no answer", "timed out")
+    assert (found.verdict, found.observed) == ("no answer", "timed out")
     assert path(PUBLISHED, IpsecPolicy("fwd", 4, ANY, f"{ADDRESS}/32", "block")).verdict == "dropped"
     by_port = IpsecPolicy("fwd", 4, ANY, ANY, "block", protocol=6, destination_port=80, destination_port_mask=0xFFFF)
     assert path(PUBLISHED, by_port).verdict == "delivered"
@@ -73,13 +73,13 @@ def test_answers_are_asked_for_as_they_came() -> None:
 
 def test_the_host_itself_is_told_at_once() -> None:
     found = path(FROM_HOST, IpsecPolicy("out", 4, ANY, OWN, "block"))
-    assert (found.verdict, found.seen) == ("unreachable", "unreachable")
-    assert not [hop for hop in found.hops if hop.place == "output"]
+    assert (found.verdict, found.observed) == ("unreachable", "unreachable")
+    assert not [hop for hop in found.steps if hop.place == "output"]
 
 
 def test_what_a_tunnel_takes_is_open() -> None:
     found = path(EGRESS, IpsecPolicy("out", 4, ANY, "203.0.113.0/24", templates=TUNNEL))
-    assert (found.verdict, found.seen) == ("unknown", "unknown")
+    assert (found.verdict, found.observed) == ("unknown", "unknown")
     assert "see ip -s xfrm policy and ip xfrm state" in found.because
 
 

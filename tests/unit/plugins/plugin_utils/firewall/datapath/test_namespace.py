@@ -87,11 +87,11 @@ def test_a_filter_of_the_host_leaves_open_what_passes_it(host: DockerHost, where
     look = f"tc filter show dev {where} {direction}"
     for question in (PUBLISHED, OUT):
         path = ask(host, question)
-        assert (path.verdict, path.seen) == ("unknown", "unknown")
-        assert path.doubts == [
+        assert (path.verdict, path.observed) == ("unknown", "unknown")
+        assert path.undetermined == [
             f"what a tc filter on {where} ({direction}, u32, action mirred) does with its frames; see {look}"
         ]
-    assert ask(host, BESIDE).seen == "answered"
+    assert ask(host, BESIDE).observed == "answered"
 
 
 @pytest.mark.parametrize("direction", [INGRESS, EGRESS])
@@ -100,14 +100,14 @@ def test_a_filter_inside_a_container_leaves_open_what_passes_it(host: DockerHost
     look = f"nsenter -n -t PID tc filter show dev eth0 {direction}"
     where = f"eth0 of container web ({direction}, u32, action mirred)"
     for question in (PUBLISHED, OUT, FROM_HOST):
-        assert ask(host, question).doubts == [f"what a tc filter on {where} does with its frames; see {look}"]
-    assert ask(host, BESIDE).seen == "answered"
+        assert ask(host, question).undetermined == [f"what a tc filter on {where} does with its frames; see {look}"]
+    assert ask(host, BESIDE).observed == "answered"
 
 
 def test_the_bridge_device_sees_only_what_is_the_hosts(host: DockerHost) -> None:
     """What it switches from port to port passes it by."""
     host.traffic_control += [keeping(BRIDGE.index, INGRESS), keeping(BRIDGE.index, EGRESS)]
-    assert ask(host, BESIDE).seen == "answered"
+    assert ask(host, BESIDE).observed == "answered"
     assert ask(host, (Origin(CONTAINER, "other"), BRIDGE.address(0), 22)).verdict == "unknown"
 
 
@@ -130,7 +130,7 @@ def test_ingress_of_an_uplink_comes_before_all_rules(host: DockerHost) -> None:
 
 def test_the_loopback_of_the_host_and_of_containers(host: DockerHost) -> None:
     to_itself = (Origin(HOST), "127.0.0.1", 22), (Origin(CONTAINER, "other"), "127.0.0.1", 80)
-    assert [ask(host, question).seen for question in to_itself] == ["answered", "answered"]
+    assert [ask(host, question).observed for question in to_itself] == ["answered", "answered"]
     for direction in (INGRESS, EGRESS):
         host.traffic_control[:] = [keeping(LO, direction)]
         inside(host, 1, keeping(LO, direction))
@@ -161,13 +161,13 @@ def test_the_loopback_of_the_host_and_of_containers(host: DockerHost) -> None:
 def test_what_can_keep_frames_is_named(host: DockerHost, entry: TrafficControl, words: str) -> None:
     host.traffic_control.append(entry)
     path = ask(host, PUBLISHED)
-    assert (path.verdict, path.doubts) == ("unknown", [words])
+    assert (path.verdict, path.undetermined) == ("unknown", [words])
     assert path.reason == f"it depends on {words}"
 
 
 def test_an_xdp_program_is_named(host: DockerHost) -> None:
     host.links[1] = replace(host.links[1], xdp=True)
-    assert ask(host, PUBLISHED).doubts == [
+    assert ask(host, PUBLISHED).undetermined == [
         "what an XDP program on eth0 does with its frames; see ip -d link show dev eth0"
     ]
 
@@ -182,13 +182,13 @@ def test_filters_that_let_everything_pass_change_nothing(host: DockerHost, direc
     host.traffic_control += entries
     inside(host, 0, TrafficControl(INSIDE, direction, FILTER, "u32", IPV4, actions))
     assert [ask(host, question) for question in (PUBLISHED, OUT)] == before
-    assert {path.seen for path in before} == {"answered"}
+    assert {path.observed for path in before} == {"answered"}
 
 
 def test_filters_for_frames_of_another_family_change_nothing(host: DockerHost) -> None:
     """One for ARP keeps the kernel from finding its neighbours."""
     host.traffic_control.append(keeping(UPLINK, INGRESS, IPV6))
-    assert ask(host, PUBLISHED).seen == "answered"
+    assert ask(host, PUBLISHED).observed == "answered"
     host.traffic_control[0] = keeping(UPLINK, INGRESS, ARP)
     assert ask(host, PUBLISHED).verdict == "unknown"
 
@@ -214,10 +214,10 @@ def test_who_is_not_asked_for_is_not_found_whatever_rules_do(host: DockerHost) -
 def test_what_was_refused_is_open_and_what_an_older_release_did_not_read_is_not_there(host: DockerHost) -> None:
     snapshot = host.snapshot()
     refused = {**snapshot.sources, "traffic_control": Source(read=False, kind="denied")}
-    (doubt,) = ask(replace(snapshot, sources=refused), PUBLISHED).doubts
+    (doubt,) = ask(replace(snapshot, sources=refused), PUBLISHED).undetermined
     assert doubt == "whether a tc filter or a queueing discipline is in the way on eth0: none could be read"
     older = {name: source for name, source in snapshot.sources.items() if name != "traffic_control"}
-    assert ask(replace(snapshot, sources=older), PUBLISHED).seen == "answered"
+    assert ask(replace(snapshot, sources=older), PUBLISHED).observed == "answered"
 
 
 def test_the_reset_that_a_bridge_port_sends_passes_its_egress(host: DockerHost) -> None:
@@ -226,7 +226,7 @@ def test_the_reset_that_a_bridge_port_sends_passes_its_egress(host: DockerHost) 
     ]
     if host.sysctls["net.bridge.bridge-nf-call-iptables"] == "0":
         return
-    assert ask(host, BESIDE).seen == "refused"
+    assert ask(host, BESIDE).observed == "refused"
     host.traffic_control.append(keeping(100_010, EGRESS))
     assert ask(host, BESIDE).verdict == "unknown"
     host.traffic_control.clear()
@@ -281,7 +281,7 @@ def test_an_uplink_that_is_a_bridge_is_concerned_by_its_ports(host: DockerHost) 
         host.traffic_control[:] = [keeping(5, direction)]
         assert ask(host, PUBLISHED).verdict == "unknown"
     host.traffic_control[:] = [keeping(5, INGRESS, IPV6)]
-    assert ask(host, PUBLISHED).seen == "answered"
+    assert ask(host, PUBLISHED).observed == "answered"
 
 
 ANY4, ANY6 = "0.0.0.0", "::"  # noqa: S104

@@ -116,13 +116,13 @@ PEER, FROM_OUTSIDE, HOST_ITSELF = Origin(CONTAINER, "peer"), Origin(OUTSIDE, "et
 def test_without_such_rules_all_are_answered() -> None:
     snapshot = dual()
     for origin in (PEER, FROM_OUTSIDE):
-        assert ask(snapshot, origin).seen == "answered"
-    assert ask(snapshot, HOST_ITSELF, WEB6, 80).seen == "answered"
+        assert ask(snapshot, origin).observed == "answered"
+    assert ask(snapshot, HOST_ITSELF, WEB6, 80).observed == "answered"
 
 
 def test_a_hairpin_answer_has_to_find_who_asked_the_host() -> None:
     path = ask(dual([OWN_ACCEPT, ICC_OFF]), PEER)
-    assert (path.verdict, path.seen) == ("no answer", "no answer")
+    assert (path.verdict, path.observed) == ("no answer", "no answer")
     assert path.reason.startswith(f"the answer is lost: container web does not learn the hardware address of {PEER6}")
     # Who asks straight is found in vain before.
     assert ask(dual([OWN_ACCEPT, ICC_OFF]), PEER, WEB6, 80).verdict == "unreachable"
@@ -131,7 +131,7 @@ def test_a_hairpin_answer_has_to_find_who_asked_the_host() -> None:
 def test_a_hairpin_answer_arrives_where_discovery_and_answers_pass() -> None:
     lets = [kept("FORWARD", kind, "ACCEPT") for kind in (SOLICITATION, ADVERTISEMENT)]
     back = f"-A FORWARD -i {DEVICE} -o {DEVICE} -p tcp -m tcp --sport 80 -j ACCEPT"
-    assert ask(dual([OWN_ACCEPT, back, *lets, ICC_OFF]), PEER).seen == "answered"
+    assert ask(dual([OWN_ACCEPT, back, *lets, ICC_OFF]), PEER).observed == "answered"
 
 
 @pytest.mark.parametrize(("chain", "kind"), [("INPUT", SOLICITATION), ("OUTPUT", ADVERTISEMENT)])
@@ -152,24 +152,24 @@ def test_who_was_asked_knows_who_asked_until_it_asks_itself() -> None:
 
 def test_a_packet_that_would_be_lost_all_the_same_has_no_answer_for_sure() -> None:
     path = ask(dual([kept("INPUT", SOLICITATION), "-A FORWARD -j DROP"]), PEER, "2001:db8:1::9", 80)
-    assert (path.verdict, path.seen) == ("unreachable", "no answer")
+    assert (path.verdict, path.observed) == ("unreachable", "no answer")
 
 
 def test_nobody_answers_arp_from_the_loopback() -> None:
     host = host_with_web()
-    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1").seen == "answered"
+    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1").observed == "answered"
     rule = f"-A POSTROUTING -o {DEVICE} -m addrtype --src-type LOCAL -j MASQUERADE\n"
     snapshot = host.snapshot()
     assert snapshot.ruleset is not None
     saves = {name: text.replace(rule, "") for name, text in snapshot.ruleset.save.items()}
     path = ask(replace(snapshot, ruleset=Ruleset(saves)), HOST_ITSELF, "127.0.0.1")
-    assert (path.verdict, path.seen) == ("unreachable", "no answer")
+    assert (path.verdict, path.observed) == ("unreachable", "no answer")
     assert "martian source 127.0.0.1" in path.reason
     # With a fixed entry it is sent, and dropped by who gets it.
     known = replace(
         snapshot, ruleset=Ruleset(saves), neighbours=[Neighbour("172.18.0.2", BRIDGE.index, "02:42:ac:12:00:02")]
     )
-    assert ask(known, HOST_ITSELF, "127.0.0.1").seen == "timed out"
+    assert ask(known, HOST_ITSELF, "127.0.0.1").observed == "timed out"
 
 
 @pytest.mark.parametrize(("strictness", "seen"), [("0", "timed out"), ("1", "no answer"), ("2", "no answer")])
@@ -179,8 +179,8 @@ def test_a_policy_rule_keeps_the_host_from_answering_arp(strictness: str, seen: 
     snapshot = host.snapshot()
     rules = [PolicyRule(100, 4, action="blackhole", source=BRIDGE.subnet), *snapshot.policy_rules]
     rules.sort(key=lambda rule: rule.priority)
-    assert ask(snapshot, PEER, "203.0.113.9", 80).seen == "answered"
-    assert ask(replace(snapshot, policy_rules=rules), PEER, "203.0.113.9", 80).seen == seen
+    assert ask(snapshot, PEER, "203.0.113.9", 80).observed == "answered"
+    assert ask(replace(snapshot, policy_rules=rules), PEER, "203.0.113.9", 80).observed == seen
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ def test_a_frame_that_is_turned_to_a_neighbour_needs_its_answer_before_forward()
     host = host_with_web()
     host.own_rules["filter", "FORWARD"] = [f"-i {DEVICE} -o {DEVICE} -j DROP"]
     snapshot = host.snapshot()
-    assert ask(snapshot, PEER, ADDRESS).seen == "timed out"
+    assert ask(snapshot, PEER, ADDRESS).observed == "timed out"
     inner = [
         replace(space, traffic_control=[TrafficControl(2, "root", "qdisc", "tbf")]) if number == 0 else space
         for number, space in enumerate(snapshot.container_namespaces)
     ]
     path = ask(replace(snapshot, container_namespaces=inner), PEER, ADDRESS)
-    assert (path.verdict, path.seen) == ("unknown", "unknown")
+    assert (path.verdict, path.observed) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize(("value", "is_told"), [("0", True), ("1", False), ("2", False)])
@@ -234,7 +234,7 @@ def test_a_reset_by_a_bridge_port_needs_a_route_all_the_same(kind: str, seen: st
     """A route in the table of local addresses comes before that of the bridge."""
     snapshot = dual(["-A INPUT -p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"])
     routes = [*snapshot.routes, *([Route("::/0", 255, kind)] if kind else [])]
-    assert ask(replace(snapshot, routes=routes), PEER, GATEWAY6, 7000).seen == seen
+    assert ask(replace(snapshot, routes=routes), PEER, GATEWAY6, 7000).observed == seen
 
 
 # The kernel lists an IPv6 address that was added later before the earlier ones.

@@ -83,14 +83,14 @@ def test_published_port_as_measured_on_real_engines(
     layout: int, origin: Origin, proxy: bool, seen: str, source: str
 ) -> None:
     path = ask(small_host(layout=layout, proxy=proxy).snapshot(), origin, ADDRESS)
-    assert (path.seen, path.source_at_end) == (seen, source), path.reason
-    assert path.doubts == []
+    assert (path.observed, path.translated_source) == (seen, source), path.reason
+    assert path.undetermined == []
 
 
 def test_answer_that_is_switched_past_connection_tracking_is_lost() -> None:
     host = small_host(proxy=False, bridge_netfilter=False)
     path = ask(host.snapshot(), container("peer"), ADDRESS)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
     assert "past connection tracking" in path.reason
 
 
@@ -98,16 +98,16 @@ def test_container_reaches_its_own_port_only_with_hairpin() -> None:
     host = small_host(proxy=False)
     host.links = [replace(link, hairpin=False) if link.kind == "veth" else link for link in host.links]
     path = ask(host.snapshot(), container("web"), ADDRESS)
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     assert "hairpin" in path.reason
 
 
 def test_loopback_needs_route_localnet_without_proxy() -> None:
     host = small_host(proxy=False)
-    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1").seen == "answered"
+    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1").observed == "answered"
     host.sysctls[f"net.ipv4.conf.{host.networks[0].device}.route_localnet"] = "0"
     path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1")
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     assert "route_localnet" in path.reason
 
 
@@ -115,7 +115,7 @@ def test_neighbour_reaches_loopback_of_the_host_only_with_route_localnet() -> No
     host = small_host()
     assert "martian destination 127.0.0.1" in ask(host.snapshot(), NEIGHBOUR, "127.0.0.1", port=22).reason
     host.sysctls["net.ipv4.conf.eth0.route_localnet"] = "1"
-    assert ask(host.snapshot(), NEIGHBOUR, "127.0.0.1", port=22).seen == "answered"
+    assert ask(host.snapshot(), NEIGHBOUR, "127.0.0.1", port=22).observed == "answered"
 
 
 def test_translation_comes_before_the_check_of_loopback_addresses() -> None:
@@ -124,7 +124,7 @@ def test_translation_comes_before_the_check_of_loopback_addresses() -> None:
     for layout, seen in ((27, "answered"), (28, "timed out")):
         host = DockerHost(layout=layout)
         host.container("web", [host.network()], [published], [("tcp", 80)])
-        assert ask(host.snapshot(), NEIGHBOUR, "127.0.0.1").seen == seen
+        assert ask(host.snapshot(), NEIGHBOUR, "127.0.0.1").observed == seen
 
 
 def test_isolated_ports_do_not_find_each_other() -> None:
@@ -133,7 +133,7 @@ def test_isolated_ports_do_not_find_each_other() -> None:
     host.container("web", [bridge], listen=[("tcp", 80)], isolated=True)
     host.container("peer", [bridge], isolated=True)
     path = ask(host.snapshot(), container("peer"), bridge.address(1), port=80)
-    assert (path.verdict, path.seen) == ("unreachable", "no answer")
+    assert (path.verdict, path.observed) == ("unreachable", "no answer")
 
 
 def test_icc_off_counts_only_with_bridge_netfilter() -> None:
@@ -142,7 +142,7 @@ def test_icc_off_counts_only_with_bridge_netfilter() -> None:
         bridge = host.network(icc=False)
         host.container("web", [bridge], listen=[("tcp", 80)])
         host.container("peer", [bridge])
-        assert ask(host.snapshot(), container("peer"), bridge.address(1), port=80).seen == seen
+        assert ask(host.snapshot(), container("peer"), bridge.address(1), port=80).observed == seen
 
 
 @pytest.mark.parametrize(("state", "seen"), [("ESTABLISHED", "timed out"), ("INVALID", "answered")])
@@ -150,37 +150,37 @@ def test_echo_of_the_host_to_itself(state: str, seen: str) -> None:
     """Request and reply have the same addresses and identifier: only the type tells them apart."""
     host = small_host()
     host.own_rules["filter", "OUTPUT"] = [f"-o lo -m conntrack --ctstate {state} -j DROP"]
-    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", "icmp").seen == seen
+    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", "icmp").observed == seen
 
 
 @pytest.mark.parametrize(("protocol", "seen"), [("tcp", "refused"), ("udp", "refused"), ("icmp", "answered")])
 def test_container_on_whose_port_nobody_listens(protocol: str, seen: str) -> None:
     host = small_host()
     path = ask(host.snapshot(), container("peer"), web_of(host), protocol, 81)
-    assert path.seen == seen
+    assert path.observed == seen
 
 
 def test_proxy_closes_the_connection_when_nobody_listens_behind_it() -> None:
     host = DockerHost()
     host.container("web", [host.network()], [EVERYWHERE])
     path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1")
-    assert (path.verdict, path.seen) == ("refused", "closed")
-    assert any(hop.leg == "proxy request" for hop in path.hops)
+    assert (path.verdict, path.observed) == ("refused", "closed")
+    assert any(hop.leg == "proxy request" for hop in path.steps)
 
 
 def test_dockerd_holds_a_port_without_answering() -> None:
     host = small_host(proxy=False)
     snapshot = replace(host.snapshot(), ruleset=Ruleset())
     path = ask(snapshot, NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
     assert "dockerd" in path.reason
 
 
 def test_datagram_is_answered_from_another_address_by_an_old_proxy() -> None:
     old, new = small_host(layout=27), small_host(layout=28)
     path = ask(old.snapshot(), container("peer"), ADDRESS, "udp", 5353)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
-    assert ask(new.snapshot(), container("peer"), ADDRESS, "udp", 5353).seen == "answered"
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
+    assert ask(new.snapshot(), container("peer"), ADDRESS, "udp", 5353).observed == "answered"
 
 
 @pytest.mark.parametrize(
@@ -196,11 +196,11 @@ def test_an_answer_of_its_own_cannot_have_the_address_that_was_asked(target: str
     host = small_host(layout=27)
     host.own_rules["nat", "POSTROUTING"] = [f"-p udp -m udp --sport 5353 -j {target}"]
     path = ask(host.snapshot(), container("peer"), ADDRESS, "udp", 5353)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
     assert reason in path.reason
     # A question that is not tracked has no connection that would be in the way.
     host.own_rules["raw", "PREROUTING"] = ["-p udp -m udp --dport 5353 -j CT --notrack"]
-    assert ask(host.snapshot(), container("peer"), ADDRESS, "udp", 5353).seen == "answered"
+    assert ask(host.snapshot(), container("peer"), ADDRESS, "udp", 5353).observed == "answered"
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,9 @@ def test_what_a_rule_in_docker_user_looks_like_from_outside(rule: str, protocol:
     host = small_host()
     host.own_rules["filter", "DOCKER-USER"] = [f"-i eth0 {rule}"]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS, protocol, 8080 if protocol == "tcp" else 5353)
-    assert path.seen == seen
+    assert path.observed == seen
     assert "DOCKER-USER" in path.reason
-    assert path.hops[path.decided_at or 0].chain == "DOCKER-USER"
+    assert path.steps[path.decided_at or 0].chain == "DOCKER-USER"
 
 
 def test_rejection_that_cannot_come_back_is_not_seen() -> None:
@@ -230,7 +230,7 @@ def test_rejection_that_cannot_come_back_is_not_seen() -> None:
     host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -j REJECT --reject-with icmp-port-unreachable"]
     host.own_rules["filter", "OUTPUT"] = ["-p icmp -j DROP"]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
-    assert path.seen == "timed out"
+    assert path.observed == "timed out"
     assert "OUTPUT" in path.reason
 
 
@@ -238,14 +238,14 @@ def test_rejection_that_cannot_come_back_is_not_seen() -> None:
 def test_what_the_host_itself_sees_of_its_own_output_chain(protocol: str, seen: str) -> None:
     host = small_host()
     host.own_rules["filter", "OUTPUT"] = ["-d 203.0.113.0/24 -j DROP"]
-    assert ask(host.snapshot(), HOST_ITSELF, "203.0.113.9", protocol, 53).seen == seen
+    assert ask(host.snapshot(), HOST_ITSELF, "203.0.113.9", protocol, 53).observed == seen
 
 
 def test_connection_whose_data_is_dropped() -> None:
     host = small_host()
     host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -m conntrack --ctstate ESTABLISHED -j DROP"]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     assert "its data is lost" in path.reason
 
 
@@ -253,19 +253,19 @@ def test_answer_that_a_rule_drops() -> None:
     host = small_host()
     host.own_rules["filter", "DOCKER-USER"] = ["-o eth0 -p tcp --sport 80 -j DROP".replace("--sport", "-m tcp --sport")]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
-    assert path.hops[path.decided_at or 0].leg == "reply"
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
+    assert path.steps[path.decided_at or 0].leg == "reply"
 
 
 def test_container_to_the_outside_is_masqueraded_or_gets_no_answer() -> None:
     host = small_host()
-    assert ask(host.snapshot(), container("web"), "203.0.113.9", port=443).source_at_end == ADDRESS
+    assert ask(host.snapshot(), container("web"), "203.0.113.9", port=443).translated_source == ADDRESS
     vault = host.network(internal=True)
     host.container("secret", [vault])
     assert ask(host.snapshot(), container("secret"), "203.0.113.9", port=443).verdict == "dropped"
     host.own_rules["nat", "POSTROUTING"] = ["-j ACCEPT"]
     path = ask(host.snapshot(), container("web"), "203.0.113.9", port=443)
-    assert (path.verdict, path.source_at_end) == ("no answer", web_of(host))
+    assert (path.verdict, path.translated_source) == ("no answer", web_of(host))
 
 
 def test_forwarding_is_asked_of_the_device_that_a_packet_comes_in_by() -> None:
@@ -275,7 +275,7 @@ def test_forwarding_is_asked_of_the_device_that_a_packet_comes_in_by() -> None:
     assert (path.verdict, path.reason.partition(":")[0]) == ("dropped", "net.ipv4.conf.eth0.forwarding is 0")
     # Only what comes in by eth0 is concerned, but the answer to a container does.
     path = ask(host.snapshot(), container("web"), "203.0.113.9", port=443)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
 
 
 def test_source_that_has_its_way_back_elsewhere_is_dropped_by_strict_reverse_path_filter() -> None:
@@ -284,7 +284,7 @@ def test_source_that_has_its_way_back_elsewhere_is_dropped_by_strict_reverse_pat
     question = Packet(Origin(OUTSIDE, "eth1"), ADDRESS, "tcp", 8080, source="192.0.2.77")
     for value, seen in (("0", "answered"), ("2", "answered"), ("1", "timed out")):
         host.sysctls["net.ipv4.conf.all.rp_filter"] = value
-        assert predict(HostView.of(host.snapshot()), question).seen == seen, value
+        assert predict(HostView.of(host.snapshot()), question).observed == seen, value
 
 
 def test_source_that_is_the_hosts_own_is_martian() -> None:
@@ -298,11 +298,11 @@ def test_marks_and_policy_rules_choose_the_way() -> None:
     snapshot = host.snapshot()
     rules = [PolicyRule(100, 4, "blackhole", mark=7, mask=0xFF), *snapshot.policy_rules]
     snapshot = replace(snapshot, policy_rules=sorted(rules, key=lambda rule: rule.priority))
-    assert ask(snapshot, NEIGHBOUR, ADDRESS).seen == "answered"
+    assert ask(snapshot, NEIGHBOUR, ADDRESS).observed == "answered"
     host.own_rules["mangle", "PREROUTING"] = ["-i eth0 -j MARK --set-xmark 0x7/0xffffffff"]
     marked = replace(host.snapshot(), policy_rules=snapshot.policy_rules)
     path = ask(marked, NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     assert "blackhole" in path.reason
 
 
@@ -313,8 +313,8 @@ def test_routes_that_lead_nowhere(kind: str, seen: str) -> None:
     host = small_host()
     snapshot = host.snapshot()
     snapshot = replace(snapshot, routes=[*snapshot.routes, Route("203.0.113.0/24", 254, kind)])
-    assert ask(snapshot, container("web"), "203.0.113.9", port=443).seen == seen
-    assert ask(snapshot, HOST_ITSELF, "203.0.113.9", port=443).seen == "unreachable"
+    assert ask(snapshot, container("web"), "203.0.113.9", port=443).observed == seen
+    assert ask(snapshot, HOST_ITSELF, "203.0.113.9", port=443).observed == "unreachable"
 
 
 def test_condition_that_cannot_be_decided_makes_only_that_unknown_which_it_could_change() -> None:
@@ -323,8 +323,8 @@ def test_condition_that_cannot_be_decided_makes_only_that_unknown_which_it_could
         "-i eth0 -m recent --rcheck --name bad --mask 255.255.255.255 --rsource -j DROP"
     ]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.seen) == ("unknown", "unknown")
-    assert any("recent" in doubt for doubt in path.doubts)
+    assert (path.verdict, path.observed) == ("unknown", "unknown")
+    assert any("recent" in doubt for doubt in path.undetermined)
     assert ask(host.snapshot(), container("peer"), web_of(host), port=80).verdict == "delivered"
 
 
@@ -335,17 +335,17 @@ def test_same_end_on_all_courses_is_no_doubt() -> None:
         "-i eth0 -j DROP",
     ]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.seen, path.doubts) == ("dropped", "timed out", [])
+    assert (path.verdict, path.observed, path.undetermined) == ("dropped", "timed out", [])
 
 
 def test_ports_that_the_kernel_chooses_from_leave_no_doubt_unless_a_rule_tells_them_apart() -> None:
     host = small_host()
     host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -p tcp -m tcp --sport 0:1023 -j DROP"]
-    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).seen == "answered"
+    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).observed == "answered"
     host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -p tcp -m tcp --sport 40000:50000 -j DROP"]
     assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).verdict == "unknown"
     known = Packet(NEIGHBOUR, ADDRESS, "tcp", 8080, source_port=40001)
-    assert predict(HostView.of(host.snapshot()), known).seen == "timed out"
+    assert predict(HostView.of(host.snapshot()), known).observed == "timed out"
 
 
 @pytest.mark.parametrize("source", [CONTAINER_NAMESPACES, LISTENERS, RULESET])
@@ -356,7 +356,7 @@ def test_what_was_not_read_is_not_guessed(source: str) -> None:
     origin = container("peer") if source == CONTAINER_NAMESPACES else HOST_ITSELF
     path = ask(snapshot, origin, "127.0.0.1" if source != CONTAINER_NAMESPACES else ADDRESS)
     assert path.verdict == "unknown"
-    assert path.doubts
+    assert path.undetermined
 
 
 @pytest.mark.parametrize(
@@ -390,17 +390,17 @@ def test_container_without_a_network_has_no_way() -> None:
     host = small_host()
     host.container("lonely", [])
     path = ask(host.snapshot(), container("lonely"), ADDRESS)
-    assert (path.verdict, path.seen) == ("unreachable", "unreachable")
+    assert (path.verdict, path.observed) == ("unreachable", "unreachable")
 
 
 def test_hosts_own_service_is_named_with_its_program() -> None:
     host = small_host()
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=22)
-    assert (path.answered_by, path.seen) == ("host (sshd)", "answered")
+    assert (path.answered_by, path.observed) == ("host (sshd)", "answered")
     assert (path.responder, path.answering_container) == (Responder("host", "", "sshd"), "")
     host.listeners.append(Listener("tcp", "127.0.0.1", 631, owner="cupsd"))
-    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=631).seen == "answered"
-    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=631).seen == "refused"
+    assert ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=631).observed == "answered"
+    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=631).observed == "refused"
 
 
 def test_address_that_nobody_on_a_bridge_has() -> None:
@@ -408,15 +408,15 @@ def test_address_that_nobody_on_a_bridge_has() -> None:
     absent = host.networks[0].address(77)
     for protocol in ("tcp", "udp"):
         path = ask(host.snapshot(), HOST_ITSELF, absent, protocol, 80)
-        assert (path.verdict, path.seen) == ("unreachable", "no answer")
+        assert (path.verdict, path.observed) == ("unreachable", "no answer")
 
 
 def test_outside_machine_sent_back_to_its_own_link_is_answered_past_the_host() -> None:
     host = small_host(forward_policy="ACCEPT")
-    assert ask(host.snapshot(), NEIGHBOUR, "192.0.2.50", port=80).seen == "answered"
+    assert ask(host.snapshot(), NEIGHBOUR, "192.0.2.50", port=80).observed == "answered"
     host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp --dport 81 -j DNAT --to-destination 192.0.2.50:80"]
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS, port=81)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
 
 
 def test_paused_container_answers_nothing_but_ping() -> None:
@@ -425,20 +425,20 @@ def test_paused_container_answers_nothing_but_ping() -> None:
     snapshot = replace(snapshot, containers=paused)
     address = "172.18.0.2"
     assert ask(snapshot, container("peer"), address, port=80).verdict == "no answer"
-    assert ask(snapshot, container("peer"), address, "icmp").seen == "answered"
+    assert ask(snapshot, container("peer"), address, "icmp").observed == "answered"
 
 
 def test_bridge_that_is_down_leads_nowhere() -> None:
     host = small_host()
     host.links = [replace(link, up=link.kind != "bridge") for link in host.links]
     path = ask(host.snapshot(), container("peer"), web_of(host), port=80)
-    assert (path.seen, "is down" in path.reason) == ("no answer", True)
+    assert (path.observed, "is down" in path.reason) == ("no answer", True)
 
 
 def test_uplink_with_a_single_address_is_asked_from_the_next_router() -> None:
     host = small_host()
     host.links = [replace(link, addresses=[f"{ADDRESS}/32"]) if link.name == "eth0" else link for link in host.links]
-    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).source_at_end == "192.0.2.1"
+    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).translated_source == "192.0.2.1"
 
 
 def test_machine_outside_does_not_believe_a_source_of_the_loopback() -> None:
@@ -446,7 +446,7 @@ def test_machine_outside_does_not_believe_a_source_of_the_loopback() -> None:
     host.own_rules["nat", "OUTPUT"] = ["-p tcp -m tcp --dport 9 -j DNAT --to-destination 192.0.2.50:9"]
     host.sysctls["net.ipv4.conf.eth0.route_localnet"] = "1"
     path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=9)
-    assert (path.verdict, path.seen, path.source_at_end) == ("no answer", "timed out", "127.0.0.1")
+    assert (path.verdict, path.observed, path.translated_source) == ("no answer", "timed out", "127.0.0.1")
 
 
 @pytest.mark.parametrize(("bits", "seen"), [(3, "answered"), (8, "unknown")])
@@ -460,5 +460,5 @@ def test_many_open_conditions_are_followed_together_or_not_at_all(bits: int, see
     for chain in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"):
         host.own_rules["mangle", chain] = rules
     path = ask(host.snapshot(), container("peer"), ADDRESS)
-    assert path.seen == seen
-    assert bool(path.doubts) == (seen == "unknown")
+    assert path.observed == seen
+    assert bool(path.undetermined) == (seen == "unknown")

@@ -86,6 +86,6 @@ def test_prediction_is_made_in_words_that_are_known(seed: int) -> None:
         except BadPacketError:
             continue
         assert path.verdict in VERDICTS, packet
-        assert path.seen in SEEN, packet
+        assert path.observed in SEEN, packet
         assert path.reason, packet
-        assert bool(path.doubts) == (path.verdict == words.UNKNOWN), packet
+        assert bool(path.undetermined) == (path.verdict == words.UNKNOWN), packet

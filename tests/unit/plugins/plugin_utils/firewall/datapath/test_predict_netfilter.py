@@ -58,7 +58,7 @@ def test_a_bridged_frame_has_no_incoming_device_in_postrouting(op: str, seen: st
     assert snapshot.ruleset is not None
     rules = dataclasses.replace(snapshot.ruleset, save={}, nft_json=json.dumps({"nftables": document}))
     web = host.networks[0].address(1)
-    assert ask(dataclasses.replace(snapshot, ruleset=rules), CONTAINER, web, 80).seen == seen
+    assert ask(dataclasses.replace(snapshot, ruleset=rules), CONTAINER, web, 80).observed == seen
 
 
 @pytest.mark.parametrize(("notrack", "seen"), [(True, "timed out"), (False, "refused")])
@@ -67,7 +67,7 @@ def test_the_error_for_a_closed_udp_port_can_be_left_untracked(notrack: bool, se
     host = host_with_web()
     host.own_rules["raw", "OUTPUT"] = ["-p icmp -j CT --notrack"] if notrack else []
     host.own_rules["filter", "OUTPUT"] = ["-p icmp -m conntrack --ctstate UNTRACKED -j DROP"]
-    assert ask(host, OUTSIDE, ADDRESS, 9, "udp").seen == seen
+    assert ask(host, OUTSIDE, ADDRESS, 9, "udp").observed == seen
 
 
 @pytest.mark.parametrize(("translated", "seen"), [(True, "timed out"), (False, "refused")])
@@ -75,7 +75,7 @@ def test_a_bridge_port_sends_its_reset_past_the_translation(translated: bool, se
     host = host_with_web()
     host.own_rules["filter", "DOCKER-USER"] = ["-p tcp -m tcp --dport 80 -j REJECT --reject-with tcp-reset"]
     path = ask(host, CONTAINER, ADDRESS, 8080) if translated else ask(host, CONTAINER, host.networks[0].address(1), 80)
-    assert path.seen == seen
+    assert path.observed == seen
     assert ("past connection tracking" in path.reason) is translated
 
 
@@ -92,7 +92,7 @@ def test_output_tells_the_sender_of_what_it_has_just_translated(port: int, targe
     """It is routed anew before the filter sees it (nf_nat_ipv4_local_fn), so the error has a source."""
     host = host_with_web()
     host.own_rules["filter", "OUTPUT"] = [f"-p tcp -m tcp --dport {80 if port == 8080 else port} -j {target}"]
-    assert ask(host, HOST, ADDRESS, port).seen == seen
+    assert ask(host, HOST, ADDRESS, port).observed == seen
 
 
 @pytest.mark.parametrize(("allowed", "seen"), [("0", "timed out"), ("1", "unreachable")])
@@ -102,7 +102,7 @@ def test_a_loopback_address_that_cannot_leave_is_lost_before_a_later_chain_rejec
     host.own_rules["nat", "OUTPUT"] = ["-p tcp -m tcp --dport 2222 -j DNAT --to-destination 192.0.2.254"]
     host.own_rules["filter", "OUTPUT"] = ["-p tcp -j REJECT --reject-with icmp-host-unreachable"]
     path = ask(host, HOST, "127.0.0.1", 2222)
-    assert path.seen == seen
+    assert path.observed == seen
     assert ("route_localnet is 0" in path.reason) is (allowed == "0")
 
 
@@ -149,16 +149,16 @@ def with_ipv6(host: DockerHost, *nat: str) -> HostSnapshot:
 
 def test_ipv6_reaches_a_container_from_its_network_and_from_outside() -> None:
     snapshot = with_ipv6(host_with_web())
-    assert ask(snapshot, CONTAINER, WEB6, 80).seen == "answered"
-    assert ask(snapshot, OUTSIDE, WEB6, 80).seen == "answered"
+    assert ask(snapshot, CONTAINER, WEB6, 80).observed == "answered"
+    assert ask(snapshot, OUTSIDE, WEB6, 80).observed == "answered"
 
 
 def test_a_frame_translated_to_where_no_route_leads_is_lost_without_a_word() -> None:
     """br_nf_pre_routing_finish_ipv6() frees it; a packet that is routed is answered by an error instead."""
     dnat = "PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 2001:db8:1::1"
     snapshot = with_ipv6(host_with_web(), dnat)
-    assert ask(snapshot, CONTAINER, WEB6, 80).seen == "timed out"
-    assert ask(snapshot, OUTSIDE, WEB6, 80).seen == "unreachable"
+    assert ask(snapshot, CONTAINER, WEB6, 80).observed == "timed out"
+    assert ask(snapshot, OUTSIDE, WEB6, 80).observed == "unreachable"
 
 
 OUT_OF_THE_HOST = "OUTPUT -d ::1/128 -p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00::2]:80"
@@ -166,14 +166,14 @@ OUT_OF_THE_HOST = "OUTPUT -d ::1/128 -p tcp -m tcp --dport 8080 -j DNAT --to-des
 
 def test_what_is_translated_to_leave_with_the_source_1_is_lost() -> None:
     path = ask(with_ipv6(host_with_web(), OUT_OF_THE_HOST), HOST, "::1", 8080)
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     assert "nothing from ::1" in path.reason
 
 
 def test_with_another_source_it_arrives_but_its_answer_finds_no_way_to_1() -> None:
     snat = f"POSTROUTING -s ::1/128 -j SNAT --to-source {GATEWAY6}"
     path = ask(with_ipv6(host_with_web(), OUT_OF_THE_HOST, snat), HOST, "::1", 8080)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
     assert "no way to ::1" in path.reason
 
 
@@ -181,11 +181,11 @@ def test_a_reset_for_1_finds_no_way_but_from_1() -> None:
     """Seen on Linux 6.18: a closed port of another address of the host says nothing to ::1."""
     rule = f"OUTPUT -p tcp -j DNAT --to-destination {UPLINK6}"
     path = ask(with_ipv6(host_with_web(), rule), HOST, "::1", 9999)
-    assert (path.verdict, path.seen) == ("no answer", "timed out")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
     assert path.reason.endswith(
         "nobody listens at host on tcp port 9999, and a reset for ::1 finds no way but from ::1"
     )
-    assert ask(with_ipv6(host_with_web()), HOST, "::1", 9999).seen == "refused"
+    assert ask(with_ipv6(host_with_web()), HOST, "::1", 9999).observed == "refused"
 
 
 def test_from_elsewhere_nothing_is_translated_to_1() -> None:
@@ -193,7 +193,7 @@ def test_from_elsewhere_nothing_is_translated_to_1() -> None:
     dnat = f"PREROUTING -d {UPLINK6}/128 -p tcp -m tcp --dport 8080 -j DNAT --to-destination [::1]:80"
     host = host_with_web()
     host.listeners.append(Listener("tcp", "::1", 80, owner="own", pid=60))
-    assert ask(with_ipv6(host, dnat), OUTSIDE, UPLINK6, 8080, source=NEIGHBOUR6).seen == "unreachable"
+    assert ask(with_ipv6(host, dnat), OUTSIDE, UPLINK6, 8080, source=NEIGHBOUR6).observed == "unreachable"
 
 
 @pytest.mark.parametrize(("source", "seen"), [("", "answered"), (GATEWAY6, "unreachable")])
@@ -202,4 +202,4 @@ def test_a_source_that_a_program_chose_itself_counts_for_the_first_route(source:
     rules = [*snapshot.policy_rules, PolicyRule(100, 6, "prohibit", source=GATEWAY6)]
     snapshot = dataclasses.replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
     packet = Packet(Origin(HOST), WEB6, "tcp", 80, source=source)
-    assert predict(HostView.of(snapshot), packet).seen == seen
+    assert predict(HostView.of(snapshot), packet).observed == seen

@@ -46,7 +46,7 @@ def test_what_is_sent_to_a_device_that_leads_nowhere_vanishes() -> None:
     host.links.append(Link(3, "dummy0", "dummy", up=True, addresses=["198.51.100.10/24"]))
     snapshot = with_routes(host.snapshot(), Route("198.51.100.0/24", 254, interfaces=[3], source="198.51.100.10"))
     path = ask(snapshot, Origin(HOST), "198.51.100.7")
-    assert (path.verdict, path.seen) == ("dropped", "timed out")
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
     assert "dummy0 is a dummy device" in path.reason
 
 
@@ -62,7 +62,7 @@ def test_what_output_translates_needs_a_way_to_where_it_goes_now(routes: list[Ro
     host.own_rules["nat", "OUTPUT"] = [f"-d {ELSEWHERE}/32 -p tcp -j DNAT --to-destination 198.51.100.7"]
     path = ask(with_routes(host.snapshot(), *routes), Origin(HOST), ELSEWHERE)
     assert path.verdict != "delivered"
-    assert words in "; ".join([path.reason, *path.doubts])
+    assert words in "; ".join([path.reason, *path.undetermined])
 
 
 def test_what_is_routed_again_is_asked_for_with_its_new_ports() -> None:
@@ -72,10 +72,10 @@ def test_what_is_routed_again_is_asked_for_with_its_new_ports() -> None:
     by_port = PolicyRule(100, 4, "prohibit", protocol=6, destination_ports=[8443, 8443])
     rules = sorted([*snapshot.policy_rules, by_port], key=lambda item: item.priority)
     snapshot = replace(snapshot, policy_rules=rules)
-    assert ask(snapshot, Origin(HOST), ELSEWHERE).seen == "timed out"
-    assert ask(snapshot, Origin(HOST), "198.51.100.7", 8443).seen == "unreachable"
+    assert ask(snapshot, Origin(HOST), ELSEWHERE).observed == "timed out"
+    assert ask(snapshot, Origin(HOST), "198.51.100.7", 8443).observed == "unreachable"
     host.own_rules["nat", "OUTPUT"] = ["-d 198.51.100.7/32 -p tcp -j DNAT --to-destination 198.51.100.7:8443"]
-    assert ask(replace(host.snapshot(), policy_rules=rules), Origin(HOST), "198.51.100.7").seen == "answered"
+    assert ask(replace(host.snapshot(), policy_rules=rules), Origin(HOST), "198.51.100.7").observed == "answered"
 
 
 def test_policy_rules_by_port_do_not_concern_icmp() -> None:
@@ -83,8 +83,8 @@ def test_policy_rules_by_port_do_not_concern_icmp() -> None:
     by_port = PolicyRule(100, 4, "prohibit", destination_ports=[1, 700])
     rules = sorted([*snapshot.policy_rules, by_port], key=lambda item: item.priority)
     view = HostView.of(replace(snapshot, policy_rules=rules))
-    assert predict(view, Packet(Origin(HOST), ELSEWHERE, "icmp")).seen == "answered"
-    assert predict(view, Packet(Origin(HOST), ELSEWHERE, "tcp", 443)).seen == "unreachable"
+    assert predict(view, Packet(Origin(HOST), ELSEWHERE, "icmp")).observed == "answered"
+    assert predict(view, Packet(Origin(HOST), ELSEWHERE, "tcp", 443)).observed == "unreachable"
 
 
 @pytest.mark.parametrize("value", ["1", "2"])
@@ -94,7 +94,7 @@ def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
     snapshot = host.snapshot()
     snapshot = replace(snapshot, routes=[item for item in snapshot.routes if item.destination != "0.0.0.0/0"])
     path = ask(snapshot, Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
-    assert path.seen == "timed out"
+    assert path.observed == "timed out"
     assert f"rp_filter of eth0 is {value} and the host has no route back to 198.51.100.7" in path.reason
 
 
@@ -112,7 +112,7 @@ def test_a_source_that_a_policy_rule_forbids_is_believed_without_rp_filter(value
     forbidden = PolicyRule(100, 4, "prohibit", destination="198.51.100.0/24")
     rules = sorted([*snapshot.policy_rules, forbidden], key=lambda item: item.priority)
     path = ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
-    assert path.seen == "timed out"
+    assert path.observed == "timed out"
     assert words in path.reason
 
 
@@ -136,7 +136,7 @@ def test_an_answer_that_leaves_by_another_uplink_is_in_the_hands_of_whoever_is_t
         replace(snapshot, routes=[*snapshot.routes, elsewhere]), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "192.0.2.77"
     )
     assert path.verdict == "unknown"
-    assert path.doubts == ["whether machines behind eth1 hand on what is for 192.0.2.77"]
+    assert path.undetermined == ["whether machines behind eth1 hand on what is for 192.0.2.77"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_rules_of_a_device_that_see_frames_are_not_evaluated_and_said_so(hook: s
     ruleset = replace(snapshot.ruleset, save={}, nft_json=json.dumps({"nftables": entries}))
     path = ask(replace(snapshot, ruleset=ruleset), Origin(OUTSIDE), ADDRESS, 8080)
     assert path.verdict == "unknown"
-    assert "netdev guard, chain at" in path.doubts[0]
+    assert "netdev guard, chain at" in path.undetermined[0]
     at_loopback = ask(replace(snapshot, ruleset=ruleset), Origin(HOST), "127.0.0.1", 22)
     assert at_loopback.verdict == ("unknown" if kind is None else "delivered")
 
@@ -172,13 +172,13 @@ def test_a_container_with_two_ways_out_is_not_guessed_about() -> None:
     host.container_namespaces[0] = replace(space, routes=[*routes, Route("0.0.0.0/0", 254, interfaces=[1, 2])])
     path = ask(host.snapshot(), Origin(CONTAINER, "web"), ELSEWHERE)
     assert path.verdict == "unknown"
-    assert "several ways" in path.doubts[0]
+    assert "several ways" in path.undetermined[0]
 
 
 def test_a_host_on_which_too_many_courses_are_open_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(branch, "MOST_HOOKS", 3)
     path = ask(host_with_web().snapshot(), Origin(OUTSIDE), ADDRESS, 8080)
-    assert (path.verdict, path.doubts) == ("unknown", ["too many conditions that cannot be decided"])
+    assert (path.verdict, path.undetermined) == ("unknown", ["too many conditions that cannot be decided"])
 
 
 def test_masquerading_takes_the_address_that_is_nearest_to_the_next_hop_of_the_route_that_was_chosen() -> None:
@@ -190,7 +190,7 @@ def test_masquerading_takes_the_address_that_is_nearest_to_the_next_hop_of_the_r
         [*snapshot.policy_rules, PolicyRule(100, 4, table=100, mark=7, mask=7)], key=lambda item: item.priority
     )
     path = ask(replace(snapshot, policy_rules=rules), Origin(CONTAINER, "web"), ELSEWHERE)
-    assert path.source_at_end == "198.51.101.10"
+    assert path.translated_source == "198.51.101.10"
 
 
 def asked_with_marks(settings: dict[str, str], protocol: str, port: int) -> str:
@@ -201,7 +201,7 @@ def asked_with_marks(settings: dict[str, str], protocol: str, port: int) -> str:
     snapshot = host.snapshot()
     rules = [*snapshot.policy_rules, PolicyRule(100, 4, "blackhole", mark=7, mask=7)]
     snapshot = replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
-    return predict(HostView.of(snapshot), Packet(Origin(OUTSIDE), ADDRESS, protocol, port)).seen
+    return predict(HostView.of(snapshot), Packet(Origin(OUTSIDE), ADDRESS, protocol, port)).observed
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_what_a_rule_says_to_the_sender_has_the_mark_of_what_it_rejects(kind: st
         snapshot = host.snapshot()
         rules = [*snapshot.policy_rules, PolicyRule(100, 4, "blackhole", mark=7, mask=7)]
         snapshot = replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
-        assert ask(snapshot, Origin(OUTSIDE), ADDRESS, 22).seen == seen
+        assert ask(snapshot, Origin(OUTSIDE), ADDRESS, 22).observed == seen
 
 
 def test_a_mark_that_is_not_known_counts_where_a_reply_goes_by_it() -> None:
@@ -275,4 +275,4 @@ def test_what_the_route_of_an_error_is_asked_with(kind: str, added: list[PolicyR
     host.own_rules["filter", "FORWARD"] = [f"-p tcp -i eth0 -j REJECT --reject-with {kind}"]
     snapshot = host.snapshot()
     rules = sorted([*snapshot.policy_rules, *added], key=lambda item: item.priority)
-    assert ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE), ADDRESS, 8080).seen == seen
+    assert ask(replace(snapshot, policy_rules=rules), Origin(OUTSIDE), ADDRESS, 8080).observed == seen

@@ -57,16 +57,16 @@ def ask(host: DockerHost | HostSnapshot, origin: Origin, destination: str, port:
 
 
 def seen(host: DockerHost | HostSnapshot, origin: Origin, destination: str, port: int = 80) -> str:
-    return ask(host, origin, destination, port).seen
+    return ask(host, origin, destination, port).observed
 
 
 def test_it_is_left_open_what_becomes_of_what_the_host_sends_by_a_wrong_entry(host: DockerHost) -> None:
     host.neighbours.append(Neighbour(WEB, BRIDGE.index, NOBODY))
     for origin, destination, port in ((Origin(OUTSIDE), ADDRESS, 8080), (Origin(HOST), WEB, 80)):
         path = ask(host, origin, destination, port)
-        assert (path.verdict, path.doubts) == ("unknown", [WRONG_ON_HOST])
+        assert (path.verdict, path.undetermined) == ("unknown", [WRONG_ON_HOST])
     answer = ask(host, Origin(CONTAINER, "web"), ELSEWHERE, 443)
-    assert (answer.verdict, answer.doubts) == ("unknown", [WRONG_ON_HOST])
+    assert (answer.verdict, answer.undetermined) == ("unknown", [WRONG_ON_HOST])
     assert seen(host, Origin(CONTAINER, "other"), WEB) == "answered"
     assert seen(host, Origin(CONTAINER, "other"), ELSEWHERE, 443) == "answered"
 
@@ -74,7 +74,7 @@ def test_it_is_left_open_what_becomes_of_what_the_host_sends_by_a_wrong_entry(ho
 def test_it_is_left_open_what_becomes_of_what_a_container_sends_by_a_wrong_entry(host: DockerHost) -> None:
     inside(host, 0, GATEWAY, NOBODY)
     for path in (ask(host, Origin(CONTAINER, "web"), ELSEWHERE, 443), ask(host, Origin(OUTSIDE), ADDRESS, 8080)):
-        assert (path.verdict, path.doubts) == ("unknown", [WRONG_INSIDE])
+        assert (path.verdict, path.undetermined) == ("unknown", [WRONG_INSIDE])
     assert seen(host, Origin(CONTAINER, "web"), OTHER) == "answered"
 
 
@@ -84,7 +84,7 @@ def test_right_entries_change_nothing(host: DockerHost) -> None:
     inside(host, 0, GATEWAY, BRIDGE.mac)
     inside(host, 1, WEB, mac_of(WEB))
     assert ask(host, Origin(OUTSIDE), ADDRESS, 8080) == before
-    assert before.seen == "answered"
+    assert before.observed == "answered"
     assert seen(host, Origin(CONTAINER, "other"), WEB) == "answered"
 
 
@@ -93,14 +93,14 @@ def test_an_entry_with_the_hardware_address_of_another_leaves_it_open(host: Dock
     host.neighbours.append(Neighbour(WEB, BRIDGE.index, mac))
     path = ask(host, Origin(HOST), WEB)
     entry = f"neighbour {WEB} on {BRIDGE.device} is fixed to {mac}"
-    assert path.doubts == [f"who takes what is for {mac}: {entry}; see ip neigh show"]
+    assert path.undetermined == [f"who takes what is for {mac}: {entry}; see ip neigh show"]
 
 
 def test_the_host_takes_what_a_container_sends_to_the_bridge_itself_and_hands_it_on(host: DockerHost) -> None:
     inside(host, 1, WEB, BRIDGE.mac)
     path = ask(host, Origin(CONTAINER, "other"), WEB)
-    assert (path.seen, path.answered_by) == ("answered", "container web")
-    assert "routing" in {hop.place for hop in path.hops if hop.leg == "request"}
+    assert (path.observed, path.answered_by) == ("answered", "container web")
+    assert "routing" in {hop.place for hop in path.steps if hop.leg == "request"}
     host.sysctls["net.ipv4.ip_forward"] = "0"
     assert seen(host, Origin(CONTAINER, "other"), WEB) == "timed out"
 
@@ -109,8 +109,8 @@ def test_a_fixed_entry_for_a_machine_outside_is_taken_to_be_right_and_shown() ->
     host = DockerHost()
     host.neighbours.append(Neighbour("192.0.2.1", 2, NOBODY))
     path = ask(host, Origin(HOST), ELSEWHERE, 443)
-    assert path.seen == "answered"
-    assert f"neighbour 192.0.2.1 on eth0 is fixed to {NOBODY}" in {hop.note for hop in path.hops}
+    assert path.observed == "answered"
+    assert f"neighbour 192.0.2.1 on eth0 is fixed to {NOBODY}" in {hop.note for hop in path.steps}
 
 
 def test_entries_that_were_not_read_leave_open_only_what_they_could_change(host: DockerHost) -> None:
@@ -119,7 +119,7 @@ def test_entries_that_were_not_read_leave_open_only_what_they_could_change(host:
     assert seen(unread, Origin(HOST), ELSEWHERE, 443) == "answered"
     assert seen(unread, Origin(CONTAINER, "other"), WEB) == "answered"
     path = ask(unread, Origin(HOST), WEB)
-    assert path.doubts == [f"whether host has a fixed neighbour entry for {WEB}: none could be read"]
+    assert path.undetermined == [f"whether host has a fixed neighbour entry for {WEB}: none could be read"]
     host.container_namespaces[1] = replace(host.container_namespaces[1], neighbours=None)
     assert seen(host, Origin(CONTAINER, "third"), WEB) == seen(host, Origin(HOST), WEB) == "answered"
     assert seen(host, Origin(CONTAINER, "other"), WEB) == "unknown"

@@ -146,7 +146,7 @@ def test_where_a_rule_has_one_port_and_it_is_taken_the_packet_is_dropped() -> No
 def test_a_range_of_addresses_leaves_open_which_one() -> None:
     passages = host(base("prerouting", (Nat("dnat", (WEB, OTHER)),))).pass_hook("prerouting", request())
     assert {passage.flight.daddr for passage in passages} == {WEB, OTHER}
-    assert all("range" in passage.doubts[0] for passage in passages)
+    assert all("range" in passage.undetermined[0] for passage in passages)
 
 
 def test_a_network_is_mapped_bit_by_bit() -> None:
@@ -161,7 +161,7 @@ def test_an_address_that_is_not_known_makes_it_unpredictable() -> None:
     flight.oif = "wg0"
     (passage,) = traverser.pass_hook("postrouting", flight)
     assert passage.verdict == "unpredictable"
-    assert "wg0" in passage.doubts[0]
+    assert "wg0" in passage.undetermined[0]
 
 
 def test_redirect_leads_to_the_device_or_to_loopback() -> None:

@@ -132,7 +132,7 @@ def test_which_table_comes_first_is_not_known_and_counts_only_where_it_matters()
     drop, reject, accept = (Verdict(DROP),), (Verdict(REJECT, reject_with="tcp reset"),), (Verdict(ACCEPT),)
     set_mark, on_mark = (SetMark("mark", 0, 1),), (equals("mark", 1), Verdict(DROP))
     for certain in ((drop, accept), (accept, drop), (drop, drop), (drop,) * 9, (accept,) * 9):
-        assert only(tables_of_one_priority(*certain)).doubts == ()
+        assert only(tables_of_one_priority(*certain)).undetermined == ()
     assert only(tables_of_one_priority(set_mark, accept, set_mark)).flight.mark == 1
     for open_one, verdicts in (
         ((drop, reject), {DROP, REJECT}),
@@ -142,7 +142,7 @@ def test_which_table_comes_first_is_not_known_and_counts_only_where_it_matters()
     ):
         passages = tables_of_one_priority(*open_one)
         assert {one.verdict for one in passages} == verdicts
-        assert all("which comes first, ip t" in one.doubts[0] for one in passages)
+        assert all("which comes first, ip t" in one.undetermined[0] for one in passages)
 
 
 def test_what_comes_in_by_the_loopback_has_a_confirmed_connection() -> None:
@@ -166,10 +166,10 @@ def test_an_undecidable_condition_counts_only_where_it_matters() -> None:
         chain("f", "FORWARD", (unknown, equals("dport", 80), Verdict(DROP)), (Verdict(JUMP, "sub"),), hook="forward"),
         chain("f", "sub", (unknown, Verdict(ACCEPT))),
     )
-    assert only(host.pass_hook("forward", syn(81))).doubts == ()
+    assert only(host.pass_hook("forward", syn(81))).undetermined == ()
     ways = host.pass_hook("forward", syn(80))
     assert {way.verdict for way in ways} == {ACCEPT, DROP}
-    assert all("-m recent --rcheck" in doubt for way in ways for doubt in way.doubts)
+    assert all("-m recent --rcheck" in doubt for way in ways for doubt in way.undetermined)
 
 
 def test_before_connection_tracking_a_packet_belongs_to_none() -> None:
@@ -189,12 +189,12 @@ def test_which_of_legacy_and_nft_comes_first_is_not_known() -> None:
         return traverser(nft, legacy).pass_hook("input", syn())
 
     assert [one.verdict for one in passages(drop, accept)] == [DROP]
-    assert only(passages(drop, accept)).doubts == ()
-    assert only(passages(drop, drop)).doubts == ()
+    assert only(passages(drop, accept)).undetermined == ()
+    assert only(passages(drop, drop)).undetermined == ()
     assert only(passages(drop, reject, priority=1)).verdict == DROP
     both = passages(drop, reject)
     assert {one.verdict for one in both} == {DROP, REJECT}
-    assert all("legacy ip filter INPUT" in one.doubts[0] for one in both)
+    assert all("legacy ip filter INPUT" in one.undetermined[0] for one in both)
 
 
 def test_which_of_legacy_and_nft_translates_is_not_known() -> None:
@@ -203,6 +203,6 @@ def test_which_of_legacy_and_nft_translates_is_not_known() -> None:
     legacy = replace(chain("nat", "PREROUTING", (second,), hook="prerouting", priority=-100), backend="legacy")
     passages = traverser(nft, legacy).pass_hook("prerouting", syn())
     assert {one.flight.daddr for one in passages} == {WEB, WEB + 1}
-    assert all(one.doubts for one in passages)
+    assert all(one.undetermined for one in passages)
     other = only(traverser(nft, legacy).pass_hook("prerouting", syn(81)))
-    assert (other.flight.daddr, other.doubts) == (WEB + 1, ())
+    assert (other.flight.daddr, other.undetermined) == (WEB + 1, ())

@@ -49,7 +49,7 @@ def test_chains_that_jump_in_a_circle_are_unpredictable() -> None:
             chain("b", (Verdict(kind, "a"),)),
         )
         assert passage.verdict == "unpredictable"
-        assert "legacy ip filter FORWARD: " in passage.doubts[0]
+        assert "legacy ip filter FORWARD: " in passage.undetermined[0]
 
 
 def test_sixteen_jumps_are_followed_as_the_kernel_does_and_no_more() -> None:
@@ -71,7 +71,7 @@ def test_jumps_to_very_many_rules_end() -> None:
     other = [(Match(("dport",), OneOf(frozenset({port})), negated=True), SetMark("mark", 0, 1)) for port in range(3000)]
     (passage,) = forward(chain("FORWARD", *[(Verdict(JUMP, "other"),)] * 9000), chain("other", *other))
     assert passage.verdict == "unpredictable"
-    assert "rules" in passage.doubts[0]
+    assert "rules" in passage.undetermined[0]
 
 
 def test_translations_to_very_many_addresses_under_open_conditions_are_too_many() -> None:
@@ -80,7 +80,7 @@ def test_translations_to_very_many_addresses_under_open_conditions_are_too_many(
     traverser = Traverser(RuleBook({base.key: base}), FixedSurroundings())
     (passage,) = traverser.pass_hook("prerouting", Flight(4, 6, 1, 1024, 2, 80))
     assert passage.verdict == "unpredictable"
-    assert "too many open conditions" in passage.doubts[0]
+    assert "too many open conditions" in passage.undetermined[0]
 
 
 def test_a_large_set_of_pairs_of_ranges() -> None:
@@ -108,7 +108,7 @@ def test_a_rule_of_very_many_statements() -> None:
 def test_a_jump_to_a_chain_that_is_missing_is_unpredictable() -> None:
     (passage,) = forward(chain("FORWARD", (Verdict(JUMP, "gone"),)))
     assert passage.verdict == "unpredictable"
-    assert "gone" in passage.doubts[0]
+    assert "gone" in passage.undetermined[0]
 
 
 def test_many_open_conditions_with_one_end_each() -> None:
@@ -119,14 +119,14 @@ def test_many_open_conditions_with_one_end_each() -> None:
 def test_open_conditions_that_do_not_matter_leave_no_doubt() -> None:
     again = [(UNKNOWN, Verdict(JUMP, "nothing"))] * 50
     (passage,) = forward(chain("FORWARD", *again, (Verdict(DROP),)), chain("nothing", (Verdict("return"),)))
-    assert (passage.verdict, passage.doubts) == (DROP, ())
+    assert (passage.verdict, passage.undetermined) == (DROP, ())
 
 
 def test_open_conditions_that_make_ever_more_packets_are_too_many() -> None:
     marks = [(UNKNOWN, SetMark("mark", ~(1 << bit), 1 << bit)) for bit in range(30)]
     (passage,) = forward(chain("FORWARD", *marks))
     assert passage.verdict == "unpredictable"
-    assert "too many open conditions" in passage.doubts[0]
+    assert "too many open conditions" in passage.undetermined[0]
 
 
 def test_open_conditions_in_very_many_nat_chains() -> None:

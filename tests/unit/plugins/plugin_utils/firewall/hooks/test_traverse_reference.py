@@ -17,7 +17,7 @@ def compare(book: RuleBook, traverser: Traverser, hook: str, flight: Flight) -> 
     assert outcomes(passages) == reference_outcomes(book, AROUND, hook, flight)
     assert len(outcomes(passages)) == len(passages)
     certain = len(passages) == 1 and passages[0].verdict != "unpredictable"
-    assert all(bool(passage.doubts) is not certain for passage in passages)
+    assert all(bool(passage.undetermined) is not certain for passage in passages)
     return [passage for passage in passages if passage.verdict == "accept"]
 
 

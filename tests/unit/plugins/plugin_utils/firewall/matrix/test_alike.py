@@ -44,7 +44,7 @@ def fate(view: HostView, packet: Packet) -> tuple[str, str]:
         path = predict(view, packet)
     except BadPacketError:
         return ("nobody can send it", "")
-    return path.verdict, path.seen
+    return path.verdict, path.observed
 
 
 def every_question(plan: Plan) -> Iterator[tuple[QuestionKey, Packet]]:

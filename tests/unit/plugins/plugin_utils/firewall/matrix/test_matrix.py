@@ -58,7 +58,7 @@ def test_containers_reach_their_own_network_and_no_other_one() -> None:
     (place,) = [index for index, item in enumerate(found.destinations) if item.kind == INNER_PORT]
     (source,) = [index for index, item in enumerate(found.origins) if item.kind == "container"]
     seen = {relation: found.cell(source, place, relation) for relation in (ITSELF, SAME_NETWORK, OTHER_NETWORK)}
-    assert {relation: cell and cell.seen for relation, cell in seen.items()} == {
+    assert {relation: cell and cell.observed for relation, cell in seen.items()} == {
         ITSELF: "answered",
         SAME_NETWORK: "answered",
         OTHER_NETWORK: "timed out",
@@ -111,7 +111,7 @@ def test_somebody_else_who_answers_is_named_and_is_no_exposure_of_the_container(
     host.listeners.append(Listener("tcp", WILDCARD, 2222, owner="sshd"))
     found = matrix(host)
     from_outside = [cell for cell in found.cells if found.origins[cell.origin].kind == "outside"]
-    assert {(cell.seen, cell.instead) for cell in from_outside} == {("answered", "host (sshd)")}
+    assert {(cell.observed, cell.instead) for cell in from_outside} == {("answered", "host (sshd)")}
     assert found.exposures == []
     assert any(line.endswith(": host (sshd) answers instead") for line in listing_of(found))
 
@@ -195,7 +195,7 @@ def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     summary, full = (reachability_of(AuditContext(snapshot, Settings()).matrix, detail) for detail in (SUMMARY, FULL))
     assert set(summary) == {"exposures", "listing", "summary", "problems"}
     assert {key: full[key] for key in summary} == summary
-    assert sum(sum(row["seen"].values()) for row in summary["summary"]) == len(full["cells"])
+    assert sum(sum(row["observed"].values()) for row in summary["summary"]) == len(full["cells"])
     assert summary["exposures"][0]["text"].startswith(
         "open though published on loopback, from outside by eth0: web:80/tcp at 127.0.0.1 ("
     )

@@ -47,7 +47,7 @@ def test_every_source_and_every_ending_is_in_it() -> None:
         start = lines.index(f"from {source.name}") + 1
         end = next((place for place in range(start, len(lines)) if lines[place].startswith("from ")), len(lines))
         told = {line[2:13].strip() for line in lines[start:end]}
-        assert told == {cell.seen for cell in FOUND.cells if cell.origin == number}
+        assert told == {cell.observed for cell in FOUND.cells if cell.origin == number}
 
 
 def cell(destination: int, seen: str, reason: str = "") -> Cell:
@@ -93,7 +93,7 @@ def test_what_machines_outside_see_at_loopback_addresses_is_told_where_it_is_a_l
 
 @given(st.text(max_size=30))
 def test_hostile_names_and_reasons_stay_on_their_line(text: str) -> None:
-    cells = [replace(cell, reason=text, seen="timed out") for cell in FOUND.cells]
+    cells = [replace(cell, reason=text, observed="timed out") for cell in FOUND.cells]
     hostile = Matrix(
         [replace(item, name=text) for item in FOUND.origins],
         [replace(item, name=text) for item in FOUND.destinations],
