@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Callable, NoReturn, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH
@@ -88,7 +89,7 @@ def _ask(docker_host: str) -> Declared:
     networks, lost_networks = understood(NETWORK, parse_network, answers.networks)
     containers, lost_containers = understood(CONTAINER, parse_container, answers.containers)
     beside = on_lost_networks(containers, lost_networks, answers.networks)
-    return Declared(engine, networks, containers, [*answers.gaps, *lost_networks, *lost_containers, *beside])
+    return Declared(engine, networks, containers, bounded([*answers.gaps, *lost_networks, *lost_containers, *beside]))
 
 
 def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds) -> NoReturn:
@@ -266,6 +267,9 @@ STRANGE = (KeyError, TypeError, AttributeError, ValueError)
 
 # Characters of what could not be understood: each check that is concerned repeats the name.
 _LONGEST_NAME = 200
+_LONGEST_ERROR = 1000
+MOST_GAPS = 1000
+"""Networks, and containers, that are gaps by name: each is a finding of each check that is concerned."""
 _LARGEST_PID = (1 << 31) - 1
 _LARGEST_PORT = (1 << 16) - 1
 
@@ -273,20 +277,41 @@ _LARGEST_PORT = (1 << 16) - 1
 def understood(
     kind: str, parse: Callable[[dict[str, Any]], T], items: Iterable[dict[str, Any]]
 ) -> tuple[list[T], list[Gap]]:
-    """Return what parse makes of each item, and a gap of that kind for each that it makes nothing of."""
+    """Return what parse makes of each item, and a gap of that kind for each that it makes nothing of.
+
+    Of those that have the same name and the same fault there is one.
+    """
     found: list[T] = []
-    gaps: list[Gap] = []
+    gaps: dict[Gap, None] = {}
     for item in items:
         try:
             parsed = checked(parse(item))
             require_sense(parsed)
         except STRANGE as error:
-            words = shortened(f"{type(error).__name__}: {error}")
-            reason = f"what the engine says of it cannot be understood ({words})"
-            gaps.append(Gap(ENGINE, kind, _name_of(item), reason))
+            words = _in_words(f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+            gaps[Gap(ENGINE, kind, _name_of(item), f"what the engine says of it cannot be understood ({words})")] = None
             continue
         found.append(parsed)
-    return found, gaps
+    return found, list(gaps)
+
+
+@lru_cache(maxsize=64)
+def _in_words(error: str) -> str:
+    """Items of a list mostly have the same fault, and to make words safe takes longer than to find it."""
+    return shortened(error)
+
+
+def bounded(gaps: list[Gap]) -> list[Gap]:
+    """Return the gaps, of each kind the first MOST_GAPS, and one in place of all that are beyond them."""
+    found: list[Gap] = []
+    for kind in (NETWORK, CONTAINER):
+        of_kind = [gap for gap in gaps if gap.kind == kind]
+        found += of_kind[:MOST_GAPS]
+        more = len(of_kind) - MOST_GAPS
+        if more > 0:
+            reason = f"they were not read either; the first {MOST_GAPS} are listed by name"
+            found.append(Gap(ENGINE, kind, f"{more} more", reason))
+    return found
 
 
 def on_lost_networks(

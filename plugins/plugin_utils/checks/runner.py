@@ -13,8 +13,9 @@ is in its namespace, so that one which cannot be read costs that container its v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding, Resource
@@ -167,12 +168,13 @@ def _with_gaps(check: Check, snapshot: HostSnapshot, verdicts: list[Verdict]) ->
     gaps = [] if check.daemon_only else [gap for gap in snapshot.gaps if gap.source in check.needs]
     if not gaps:
         return verdicts
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[str, str], dict[str, None]] = {}
     for gap in gaps:
-        reasons.setdefault((gap.kind, gap.name), []).append(gap.reason)
+        reasons.setdefault((gap.kind, gap.name), {})[gap.reason] = None
+    named = {item.name: item for item in reversed(snapshot.containers)}
     kept = [_doubted(check, gaps, reasons, item) for item in verdicts if item.outcome in (FAIL, UNKNOWN)]
     known = {key for item in kept for key in _keys(item)}
-    more = [unknown(_resource(snapshot, *key), "; ".join(texts)) for key, texts in reasons.items() if key not in known]
+    more = [unknown(_resource(named, *key), "; ".join(texts)) for key, texts in reasons.items() if key not in known]
     return [*kept, *more]
 
 
@@ -181,7 +183,9 @@ def _keys(verdict: Verdict) -> tuple[tuple[str, str], tuple[str, str]]:
     return (verdict.resource.kind, verdict.resource.name), (CONTAINER, verdict.resource.container)
 
 
-def _doubted(check: Check, gaps: list[Gap], reasons: Mapping[tuple[str, str], list[str]], verdict: Verdict) -> Verdict:
+def _doubted(
+    check: Check, gaps: list[Gap], reasons: Mapping[tuple[str, str], Iterable[str]], verdict: Verdict
+) -> Verdict:
     """What fails for being there without a container can belong to one that was not read; what is unknown says why."""
     if verdict.outcome == UNKNOWN:
         texts = next((reasons[key] for key in _keys(verdict) if key in reasons), None)
@@ -192,10 +196,9 @@ def _doubted(check: Check, gaps: list[Gap], reasons: Mapping[tuple[str, str], li
     return unknown(verdict.resource, reason, verdict.evidence)
 
 
-def _resource(snapshot: HostSnapshot, kind: str, name: str) -> Resource:
-    container = next((item for item in snapshot.containers if item.name == name), None)
-    if kind == CONTAINER and container is not None:
-        return resources.container(container)
+def _resource(containers: Mapping[str, Container], kind: str, name: str) -> Resource:
+    if kind == CONTAINER and name in containers:
+        return resources.container(containers[name])
     return Resource(kind, name, name if kind == CONTAINER else "")
 
 

@@ -132,3 +132,23 @@ def test_words_of_an_answer_are_made_safe(monkeypatch: pytest.MonkeyPatch) -> No
     (gap,) = ask(monkeypatch, [NETWORK], [strange]).gaps
     assert "\x1b" not in gap.reason
     assert len(gap.reason) < 300
+
+
+def test_networks_without_end_that_all_have_one_fault_are_one_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ask(monkeypatch, [{}] * 20_000, [CONTAINER])
+    assert [(gap.kind, gap.name) for gap in found.gaps] == [("network", "without a name")]
+    assert [item.name for item in found.containers] == ["web"]
+
+
+def test_gaps_beyond_a_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MOST_GAPS", 3)
+    strange = [{"Name": f"net{number}"} for number in range(5)]
+    gone: dict[str, Any] = {f"net{number}": {} for number in range(4)}
+    beside = changed(changed(CONTAINER, "Name", value="/odd"), "NetworkSettings", "Networks", value=gone)
+    found = ask(monkeypatch, [*strange, NETWORK], [CONTAINER, beside])
+    assert [(gap.kind, gap.name) for gap in found.gaps] == [
+        *(("network", name) for name in ("net0", "net1", "net2", "2 more")),
+        *(("container", name) for name in ("odd", "odd", "odd", "1 more")),
+    ]
+    assert [item.name for item in found.networks] == ["front"]
+    assert [item.name for item in found.containers] == ["web", "odd"]

@@ -305,3 +305,12 @@ def test_a_lost_network_or_container_is_unknown_by_name_and_dockerd_itself_is_ju
     assert found["bridge.link", "network", "lan"] == found["bridge.link", "container", "odd"] == "unknown"
     assert ("bridge.link", "host", "lab") not in found
     assert found["daemon.live-restore", "daemon", "dockerd"] != "unknown"
+
+
+def test_gaps_of_one_thing_are_said_once_however_often_they_come() -> None:
+    once = [Gap("engine", "network", "lan", "garbage"), Gap("engine", "container", "odd", "garbage")]
+    snapshot = SyntheticHost().container("web").snapshot()
+    expected, found = (
+        run_checks(AuditContext(replace(snapshot, gaps=gaps), Settings())) for gaps in (once, once * 1000)
+    )
+    assert found == expected
