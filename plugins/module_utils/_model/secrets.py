@@ -54,16 +54,18 @@ _SHAPES = re.compile(
     r"|\{(?:SHA|SSHA|MD5|SMD5|CRYPT|BCRYPT|PBKDF2)(?:[-\w]{0,10})\}[\w./$=,+-]{8,}|\bJDJ[abxy]J[A-Za-z0-9+/=]{16,}",
 )
 _SHAPE_BEGINS = re.compile(
-    r"[$A{]|g(?:h[pousr]_|ithub_pat_|l(?:pat|rt|dt)-)|x(?:ox[a-z]-|app-)|[sr]k_|ya29\.|npm_|dckr_|hv[sb]\.|SWMTKN"
+    r"\$\$?(?:apr1|[12567y]|gy|argon2|pbkdf2|scrypt)|\{(?:S?SHA|S?MD5|B?CRYPT|PBKDF2)|A(?:KIA|SIA|Iza)"
+    r"|g(?:h[pousr]_|ithub_pat_|l(?:pat|rt|dt)-)|x(?:ox[a-z]-|app-)|[sr]k_|ya29\.|npm_|dckr_|hv[sb]\.|SWMTKN"
     r"|hooks\.slack|eyJ|JDJ"
 )
 _BEARER = re.compile(r"\b(?P<scheme>bearer\s{1,4})(?=\S*\d|\S{20})\S{8,}", re.IGNORECASE)
 _BASIC = re.compile(r"\b(?P<scheme>basic\s{1,4})(?P<code>[A-Za-z0-9+/]{6,2048}={0,2})", re.IGNORECASE)
 _SCHEMES = ("basic", "bearer", "digest", "token", "negotiate", "apikey")
 
-# A name and the sign after it; what follows is looked at by hand, so that no search goes over a text twice.
+# A name and the sign after it; what follows is looked at by hand, so that no search goes over a text twice. The rest of
+# a name is taken whole (no sign is a part of one), and not tried again with each letter less.
 _NAMED = re.compile(
-    rf"(?P<name>(?:{_WORD}|(?<=[\"'])_?auth(?=[\"'\\])|(?<![\w.-])_auth(?![\w-]))[\w.-]{{0,64}})"
+    rf"(?P<name>(?:{_WORD}|(?<=[\"'])_?auth(?=[\"'\\])|(?<![\w.-])_auth(?![\w-]))(?=(?P<rest>[\w.-]{{0,64}}))(?P=rest))"
     r"(?P<sign>\\*[\"']?\s{0,8}(?:=>|:|=(?!=)))",
     re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model import secrets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import (
     MASK,
     mask_argv,
@@ -198,6 +199,12 @@ def _seconds(text: str) -> float:
         mask_argv([text])
         taken.append(time.process_time() - began)
     return min(taken)
+
+
+@pytest.mark.parametrize("piece", ["{", "{{ x }} ", "$", "$HOME ", "A", "xA"])
+def test_what_ordinary_texts_are_full_of_begins_no_secret(piece: str) -> None:
+    # Each beginning costs ten times what the search for it does, and labels have megabytes.
+    assert secrets._SHAPE_BEGINS.search(piece * 10) is None
 
 
 @pytest.mark.parametrize("letter", ["\u017f", "\u212a"])
