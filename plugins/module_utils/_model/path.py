@@ -68,6 +68,8 @@ class PathStep:
     """Handle of the rule where nftables gives one."""
     note: str = ""
     """In words, for people: which setting decided (``net.ipv4.ip_forward is 0``), or what is meant."""
+    fields: tuple[str, ...] = ()
+    """What the rule asks of a packet (``iif``, ``daddr``, ``mark``, ``ct_state``...), sorted."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -347,10 +346,9 @@ PERSISTENT = Check(
 _PORT = 9
 _UNICAST = "unicast"
 _TRANSLATES = ("dnat", "snat", "masquerade", "netmap", "redirect")
-# Words of iptables and nft by which a rule says whom it is about.
-_ABOUT = re.compile(
-    r"(?<!\S)(-[iosd]|--(match-set|mark|physdev-\S+|mac-source|src-range|dst-range|[sd]ports?))(?!\S)"
-    r"|\b[io]if(name|group|type)?\b|\b[sd]addr\b|\bmark\b|@"
+# Fields by which a rule says whom it is about.
+_ABOUT = frozenset(
+    ("iif", "oif", "physin", "physout", "saddr", "daddr", "sport", "dport", "mark", "ct_mark", "smac", "dmac")
 )
 
 
@@ -392,7 +390,7 @@ class _UplinkPair:
     @property
     def _is_wanted(self) -> bool:
         translated = any(step.rule and step.action in _TRANSLATES for step in self._asked)
-        return translated or any(_ABOUT.search(step.rule) for step in self._accepted)
+        return translated or any(_ABOUT.intersection(step.fields) for step in self._accepted)
 
 
 @dataclass(frozen=True)

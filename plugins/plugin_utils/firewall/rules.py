@@ -307,6 +307,17 @@ class Rule:
     handle: int | None = None
     comment: str = ""
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All that it asks of a packet, of FIELDS, sorted."""
+        return tuple(sorted({name for statement in self.statements for name in _fields_of(statement)}))
+
+
+def _fields_of(statement: Statement) -> tuple[str, ...]:
+    if isinstance(statement, AnyOf):
+        return tuple(name for match in statement.matches for name in match.fields)
+    return statement.fields if isinstance(statement, Match | VerdictMap | MarkMap | NatMap) else ()
+
 
 @dataclass(frozen=True)
 class Chain:

@@ -144,6 +144,7 @@ def _path_step(group: StepGroup, step: Step, nameless: set[int | None]) -> PathS
         rule.number if rule else None,
         rule.handle if rule else None,
         step.note,
+        rule.fields if rule else (),
     )
 
 
