@@ -4,7 +4,7 @@ Usage: knock.py ADDRESS PORT PER_SECOND MOST_SECONDS, in whatever network namesp
 ends when its standard input is closed, at the latest after MOST_SECONDS, and writes outcomes, losses and late as JSON:
 
     answered   bytes came back
-    refused    nobody listens there, or a firewall rejects: RST or ICMP error instead of a connection
+    refused    nothing listens there, or a firewall rejects: RST or ICMP error instead of a connection
     timed out  no answer within LIMIT
     reset      the connection was made, and broken off without a byte
 

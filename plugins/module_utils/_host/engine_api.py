@@ -218,7 +218,7 @@ def _explain(error: OSError, docker_host: str, time_limit: float) -> UnreadableE
     if isinstance(error, FileNotFoundError):
         return UnreadableError(ERROR, f"dockerd runs, and not at {docker_host}, which does not exist; set docker_host")
     if isinstance(error, ConnectionRefusedError):
-        return UnreadableError(ERROR, f"dockerd runs, and nobody listens at {docker_host}; set docker_host")
+        return UnreadableError(ERROR, f"dockerd runs, and nothing listens at {docker_host}; set docker_host")
     # Before Python 3.10 it is no TimeoutError.
     if isinstance(error, socket.timeout):
         return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {time_limit:g} seconds")

@@ -275,7 +275,7 @@ def decision_text(passage: Passage) -> str:
     """The rule or policy that ended a packet's way in a hook."""
     last = next((step for step in reversed(passage.steps) if step.chain is not None), None)
     if passage.verdict not in _WORDS:
-        return "it cannot be told what happens" + (f": {passage.undetermined[-1]}" if passage.undetermined else "")
+        return "what happens is undetermined" + (f": {passage.undetermined[-1]}" if passage.undetermined else "")
     if last is None or last.chain is None:
         return f"the {passage.steps[-1].place if passage.steps else 'ruleset'} hook {_WORDS[passage.verdict]} it"
     place = f"{last.chain.table_name}, chain {last.chain.name}"

@@ -131,7 +131,7 @@ class Exchange:
         if result.stack is None:
             raise AssertionError("only what came to a stack can be answered by one")
         if self._view.is_asleep(result.stack):
-            return [self._conversation.silent(result, f"{result.stack.label} is paused, so nobody answers")]
+            return [self._conversation.silent(result, f"{result.stack.label} is paused, so nothing answers")]
         reply = self._conversation.reply_path.answer_to(result)
         if self._protocol == "udp":
             chosen = datagram_source(result.stack, listener, reply)
@@ -147,7 +147,7 @@ class Exchange:
             raise AssertionError("only what came to a stack can be answered by one")
         flight = result.branch.flight
         where = f"{result.stack.label} on {self._protocol} port {flight.dport}"
-        reason = f"nobody listens at {where}"
+        reason = f"nothing listens at {where}"
         if self._has_no_route_for_a_reset(flight, result.stack):
             return [self._conversation.silent(result, f"{reason}, and a reset for ::1 finds no way but from ::1")]
         branch = result.branch.note(self._conversation.there.name, "socket", "refuse", reason)

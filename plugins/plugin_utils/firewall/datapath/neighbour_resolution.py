@@ -232,7 +232,7 @@ def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, towards: int) 
     if bridge.foreign:
         return leg.undetermined(branch, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
     text = address_text(branch.flight.family, towards)
-    return neighbour_unreachable(leg, branch, NOT_FOUND, f"nobody on {bridge.name} answers for {text}")
+    return neighbour_unreachable(leg, branch, NOT_FOUND, f"no neighbour on {bridge.name} answers for {text}")
 
 
 def neighbour_unreachable(leg: LegContext, branch: Branch, action: str, reason: str) -> LegResult:

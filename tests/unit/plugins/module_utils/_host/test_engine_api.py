@@ -41,7 +41,7 @@ def test_a_socket_without_a_listener(tmp_path: Path) -> None:
         left_over.bind(str(path))
     kind, words = reason(f"unix://{path}")
     assert kind == "error"
-    assert "nobody listens" in words
+    assert "nothing listens" in words
 
 
 def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -397,10 +397,10 @@ def test_a_dockerd_that_never_answers_is_undone_and_says_why(path: Path, monkeyp
     machine = Machine(path, {NEW, OLD})
 
     def reloads(dummy: float) -> list[dict[str, str]]:
-        raise UnreadableError("error", "nobody listens")
+        raise UnreadableError("error", "nothing listens")
 
     monkeypatch.setattr(machine, "reloads", reloads)
-    assert "dockerd was started and does not answer: nobody listens" in str(failure(machine))
+    assert "dockerd was started and does not answer: nothing listens" in str(failure(machine))
     assert path.read_text() == OLD
 
 

@@ -288,7 +288,7 @@ def test_a_port_on_an_address_that_went_away_is_reached_by_nobody() -> None:
     assert finding.summary == "Port 80/tcp of web is published on 192.0.2.77, which is no address of this host"
     # Where the port is not reached at another address either, that is told.
     finding = only(replace(without_rules(web(proxy=False)), containers=containers), "firewall.publish")
-    assert "nobody answers there" in finding.summary
+    assert "nothing answers there" in finding.summary
 
 
 def test_a_port_without_a_program_behind_it_leads_there_all_the_same() -> None:
@@ -301,7 +301,7 @@ def test_docker_proxy_leads_there_without_rules_and_dockerd_alone_does_not() -> 
     assert only(without_rules(web()), "firewall.publish").outcome == "pass"
     finding = only(without_rules(web(proxy=False)), "firewall.publish")
     assert finding.outcome == "fail"
-    assert "nobody answers there" in finding.summary
+    assert "nothing answers there" in finding.summary
 
 
 def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_the_rule() -> None:

@@ -87,7 +87,7 @@ def test_what_machines_outside_see_at_loopback_addresses_is_told_where_it_is_a_l
     assert line.endswith("at 192.0.2.1")
     (line,) = listed(open_port, [cell(0, "answered"), cell(1, "answered")])
     assert line.endswith("at 127.0.0.1, 192.0.2.1")
-    lines = listed(open_port, [cell(0, "answered"), cell(1, "refused", "nobody listens")], OUTSIDE)
+    lines = listed(open_port, [cell(0, "answered"), cell(1, "refused", "nothing listens")], OUTSIDE)
     assert lines[0].endswith("at 127.0.0.1")
 
 
