@@ -103,7 +103,7 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
     found.complaints += _exposures(full["exposures"], tried, everybody, apart)
-    found.complaints += denied(host, trying, tried, full["exposures"])
+    found.complaints += denied(host, trying, tried, book, full["exposures"])
     return found
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.differential.answering import Server, Servers, answer_of
+from tests.differential.matrix_book import Book
 from tests.differential.matrix_questions import Question, family_of, is_loopback
 from tests.differential.matrix_trying import Tried, Trying
 from tests.integration.snapshots import read_host
@@ -24,20 +25,17 @@ from tests.lab.host import Host
 Places = dict[tuple[str, str, int], tuple[Sequence[str], Sequence[str]]]
 
 
-def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Mapping[str, Any]]) -> list[str]:
+def denied(
+    host: Host, trying: Trying, tried: Sequence[Tried], book: Book, told: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """Sentences about ports that a program of the host would not have as the matrix says. Removes all containers."""
-    open_ = [question for question, outcome in tried if _is_open(question) and _answers(question.owner, outcome.body)]
+    open_ = open_ports(tried, book)
     places: Places = {
         (item["uplink"], port, family_of(item["example"]["destination"])): (item["at"], item["not_at"])
         for item in told
         if item["kind"] == DENIED_BY_HOST
         for port in item["ports"]
     }
-    # What is told of a container's port is told of all ports of the host that lead to it.
-    ports: dict[tuple[str, str, int], set[int]] = {}
-    for question in open_:
-        ports.setdefault(_key(question), set()).add(question.port)
-    open_ = [question for question in open_ if len(ports[_key(question)]) == 1]
     if not open_:
         return []
     names = host.docker("ps", "--quiet", "--all").out.split()
@@ -56,6 +54,27 @@ def denied(host: Host, trying: Trying, tried: Sequence[Tried], told: Sequence[Ma
             words = "denied" if is_told else "not denied"
             found.append(f"{question}: the matrix says {words} to a program of the host; observed {outcome}")
     return found
+
+
+def open_ports(tried: Sequence[Tried], book: Book) -> list[Question]:
+    """Questions from outside that were answered, and that the matrix says of what the host's own rules deny.
+
+    It says nothing of a port where it does not know if that is open.
+    """
+    open_ = [
+        question
+        for question, outcome in tried
+        if _is_open(question) and _answers(question.owner, outcome.body) and not _is_undetermined(question, book)
+    ]
+    # What is told of a container's port is told of all ports of the host that lead to it.
+    ports: dict[tuple[str, str, int], set[int]] = {}
+    for question in open_:
+        ports.setdefault(_key(question), set()).add(question.port)
+    return [question for question in open_ if len(ports[_key(question)]) == 1]
+
+
+def _is_undetermined(question: Question, book: Book) -> bool:
+    return any(cell["verdict"] == UNKNOWN for cell in book.cells(question))
 
 
 def _is_told(question: Question, places: Places) -> bool | None:

@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
 
 from tests.differential import reachability_page
 from tests.differential.far_machine import OWN_RANGES
+from tests.differential.matrix_book import Book
 from tests.differential.matrix_case import Judged
+from tests.differential.matrix_denied import open_ports
+from tests.differential.matrix_questions import HostAddress, Question
 from tests.differential.observing import Attempt, Outcome
 from tests.differential.reachability_case import Comparison, Report, complaint
 from tests.differential.reachability_hosts import SUBNETS, host_case
@@ -73,6 +78,27 @@ def test_what_leaves_for_a_machine_that_is_beyond_the_other_uplink_is_lost(seen:
 def test_what_leaves_for_an_address_of_a_container_is_not_forgiven() -> None:
     left = PathStep("request", "wire", "send", "198.18.1.13", f"{SUBNETS}.1.2:80", outgoing="eth0")
     assert complaint(replace(path("answered", "outside"), steps=[left]), Outcome("timed out"), PLACES)
+
+
+@pytest.mark.parametrize(("verdict", "is_asked"), [("delivered", True), ("unknown", False)])
+def test_what_the_host_denies_is_held_only_against_ports_that_are_surely_open(verdict: str, is_asked: bool) -> None:
+    member, address = "web:80/tcp", "198.18.1.13"
+    full = {
+        "origins": [{"kind": OUTSIDE, "name": "outside by eth0", "members": []}],
+        "destinations": [
+            {
+                "kind": PUBLISHED,
+                "name": f"{member} (published on 0.0.0.0)",
+                "at": address,
+                "members": [member],
+                "host_ports": [8080],
+            }
+        ],
+        "cells": [{"origin": 0, "destination": 0, "relation": "", "verdict": verdict}],
+    }
+    book = Book(full, [], [HostAddress(address, ip_network("198.18.1.0/24"), is_gateway=False)])
+    question = Question(Origin(OUTSIDE, "eth0"), address, "tcp", 8080, member, "0.0.0.0")  # noqa: S104 - compared
+    assert open_ports([(question, Outcome("answered", "", "web saw 10.0.0.1\n"))], book) == [question] * is_asked
 
 
 def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:
