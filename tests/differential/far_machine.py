@@ -97,14 +97,20 @@ def _plugged(addresses: tuple[str, str]) -> list[str]:
 
 
 def _route(path: str, lab: Lab, far: FarMachine) -> None:
-    """What comes in is taken for itself if it is for the internet; what goes out never is."""
+    """What comes in is taken for itself if it is for the internet; what goes out never is.
+
+    It stands for all machines beyond the uplink. Where a host sends a question back to where it came from, one of them
+    asks another: the answer is for an address of its own.
+    """
     ranges = (INTERNET_RANGES, INTERNET_RANGES6)
-    for family, via, lan, internet in zip(_FAMILIES, far.next_hops, lab.subnet.on_link(0), ranges):
+    ends = zip(_FAMILIES, far.addresses, far.next_hops, lab.subnet.on_link(0), ranges)
+    for family, own, via, lan, internet in ends:
         lines = [
             *(f"route replace local {network} dev lo table local" for network in internet),
             f"route replace default via {via} dev {DEVICE} table {_TABLE}",
             f"route replace {ip_interface(lan).network} via {via} dev {DEVICE}",
             f"rule add priority 1 iif {DEVICE} lookup local",
+            f"rule add priority 1 iif lo to {own} lookup local",
             f"rule add priority 2 fwmark {MARK} lookup {_TABLE}",
             "rule delete priority 0",
         ]

@@ -338,7 +338,12 @@ def _sent(leg: LegContext, branch: Branch, decision: Decision, neighbour: int) -
         source = address_text(flight.family, flight.saddr)
         # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
         return LegResult(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
-    return misrouted(leg, sent, decision) or LegResult(OUTSIDE, sent, device=decision.device)
+    kept = misrouted(leg, sent, decision)
+    if kept is None and by_router and leg.is_request and neighbour == flight.saddr:
+        # IPv4 of Linux drops what comes from an address of its own (fib_validate_source()), IPv6 sends it on.
+        sender = address_text(flight.family, neighbour)
+        return leg.undetermined(sent, f"what {sender} does with its own packet, which this host sends back to it")
+    return kept or LegResult(OUTSIDE, sent, device=decision.device)
 
 
 def rejected_by_route(leg: LegContext, branch: Branch, decision: Decision) -> LegResult:

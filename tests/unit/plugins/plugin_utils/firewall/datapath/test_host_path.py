@@ -77,6 +77,18 @@ def test_the_rest_of_a_network_that_is_routed_on_its_own_is_answered_outside() -
     assert (path.verdict, path.answered_by) == ("delivered", "outside")
 
 
+@pytest.mark.parametrize(
+    ("source", "verdict"), [("192.0.2.1", "unknown"), ("192.0.2.7", "delivered"), ("", "delivered")]
+)
+def test_what_is_sent_back_to_its_own_sender_as_the_next_hop_is_unknown(source: str, verdict: str) -> None:
+    """Other machines of that network are answered past this host."""
+    packet = Packet(Origin(OUTSIDE), ELSEWHERE, "icmp", source=source)
+    path = predict(HostView.of(with_web().snapshot()), packet)
+    assert path.verdict == verdict
+    doubt = "what 192.0.2.1 does with its own packet, which this host sends back to it"
+    assert path.undetermined == ([doubt] if verdict == "unknown" else [])
+
+
 def test_an_answer_that_is_caught_on_its_way_home_is_lost_for_that() -> None:
     path = ask(caught(with_web(), TO_NETWORK), Origin(CONTAINER, "web"), ELSEWHERE, 443)
     assert (path.verdict, path.observed, path.reason) == ("no answer", "timed out", f"the answer is lost: {CAUGHT}")
