@@ -283,11 +283,16 @@ class Conversation:
         flight = self.first.copy()
         flight.tcp_flags = ACK | PSH
         for end in self.send(branch.carrying(flight)):
-            if (end.disposition, end.stack) == (result.disposition, result.stack):
+            if end.disposition == result.disposition == OUTSIDE and end.device != result.device:
+                # Routers there may keep states of their own, and what MASQUERADE took from one device does not leave by
+                # another (nf_nat_oif_changed()).
+                what = f"whether what is made by {result.device} goes on by {end.device}, where its data leaves"
+                yield self.unknown(end.branch, what)
+            elif (end.disposition, end.stack) == (result.disposition, result.stack):
                 # It takes the same way again; only what decides is worth showing.
                 yield branch._replace(undetermined=end.branch.undetermined, tracked=end.branch.tracked)
-                continue
-            yield from self._data_lost(end)
+            else:
+                yield from self._data_lost(end)
 
     def first_back(self, result: LegResult, branch: Branch, flags: int) -> Iterator[Branch | Ending]:
         """What comes back first over an open connection, by its TCP flags.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import NO_ANSWER, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, NO_ANSWER, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
@@ -39,6 +42,33 @@ def test_a_rule_that_only_ends_answers_lets_the_repeated_syn_pass() -> None:
 def test_no_kernel_sends_a_datagram_again() -> None:
     rule = "-p udp -m conntrack --ctstate ESTABLISHED -j REJECT --reject-with icmp-port-unreachable"
     assert asked(rule, "udp") == (NO_ANSWER, "timed out")
+
+
+@pytest.mark.parametrize(
+    ("marks", "verdict"),
+    [
+        (["-m conntrack --ctstate NEW -j MARK --set-xmark 0x7/0xffffffff"], UNKNOWN),
+        (["-s 172.18.0.0/20 -j MARK --set-xmark 0x7/0xffffffff"], DELIVERED),
+    ],
+)
+def test_data_that_leaves_by_another_uplink_than_its_syn_may_be_lost(marks: list[str], verdict: str) -> None:
+    host = DockerHost(forward_policy="ACCEPT")
+    host.container("web", [host.network()])
+    host.own_rules["mangle", "PREROUTING"] = marks
+    host.links.append(Link(9, "eth1", "", up=True, addresses=["198.51.100.10/24"]))
+    snapshot = host.snapshot()
+    rules = [PolicyRule(100, 4, table=107, mark=7, mask=0xFF), *snapshot.policy_rules]
+    rules.sort(key=lambda rule: rule.priority)
+    routes = [
+        *snapshot.routes,
+        Route("198.51.100.0/24", 254, interfaces=[9]),
+        Route("0.0.0.0/0", 107, gateways=["198.51.100.1"], interfaces=[9]),
+    ]
+    view = HostView.of(replace(snapshot, policy_rules=rules, routes=routes))
+    path = predict(view, Packet(Origin(CONTAINER, "web"), "203.0.113.9", "tcp", 443))
+    assert path.verdict == verdict
+    doubt = "whether what is made by eth1 goes on by eth0, where its data leaves"
+    assert path.undetermined == ([doubt] if verdict == UNKNOWN else [])
 
 
 _RESETS_ANSWERS = "-i eth0 -p tcp -m conntrack --ctdir REPLY -j REJECT --reject-with tcp-reset"
