@@ -129,6 +129,17 @@ def test_directions_can_be_blocked_as_a_whole(host: Host) -> None:
     assert {outcome for outcome, dummy in egress(host, "answered")} == {"pass"}
 
 
+@pytest.mark.kinds("debian13")
+def test_an_exempt_interface_is_not_exempt_from_what_is_blocked_as_a_whole(host: Host) -> None:
+    """Masquerading asks IPsec once more, whatever FORWARD was spared."""
+    host.net(["ip", "xfrm", "policy", "setdefault", "out", "block"])
+    host.set_sysctl("net.ipv4.conf.eth0.disable_xfrm", "1")
+    found = egress(host, "timed out")
+    host.set_sysctl("net.ipv4.conf.eth0.disable_xfrm", "0")
+    assert {outcome for outcome, dummy in found} == {"fail"}
+    assert "IPsec blocks all of direction out that no policy matches" in found[0][1]
+
+
 def test_a_containers_own_policies_leave_open_what_it_does(host: Host) -> None:
     words = "src 0.0.0.0/0 dst 0.0.0.0/0 dir out action block"
     host.container("web").net(["ip", "xfrm", "policy", "add", *words.split()])

@@ -34,7 +34,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
     ends_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import HostPath, next_hop
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import (
+    HostPath,
+    lost_on_bridge,
+    next_hop,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     NOT_FOUND,
     dropped_by_bridge,
@@ -251,16 +255,17 @@ class BridgePath:
         for passage, after in self._leg.hook(FORWARD, branch, branch.flight):
             results += self._leg.ended(passage, after) or _across(
                 self._leg, after, bridge, port, target, _AFTER_FORWARD
-            ).then(partial(self._last, target=target))
+            ).then(partial(self._last, bridge=bridge, target=target))
         return results
 
-    def _last(self, branch: Branch, target: Port) -> list[LegResult]:
+    def _last(self, branch: Branch, bridge: Bridge, target: Port) -> list[LegResult]:
         flight = branch.flight.copy()
         # br_nf_post_routing() names no device that it came in by.
         flight.iif, flight.skuid, flight.skgid = "", NO_SOCKET, NO_SOCKET
         results: list[LegResult] = []
         for passage, after in self._leg.hook(POSTROUTING, branch, flight):
-            results += self._leg.ended(passage, after) or (self._into(after, target),)
+            lost = lost_on_bridge(self._leg, flight, after, bridge.name)
+            results += self._leg.ended(passage, after) or (lost or self._into(after, target),)
         return results
 
     def _into(self, branch: Branch, port: Port) -> LegResult:

@@ -8,9 +8,9 @@
 
 The kernel's side of it is net/xfrm/xfrm_policy.c. Policies of ``out`` are asked with the route: for what the host sends
 ahead of OUTPUT, for what it sends on ahead of FORWARD, and once more with the new addresses where address translation
-changes them (nf_xfrm_me_harder()). Those of ``fwd`` come ahead of FORWARD, those of ``in`` behind INPUT, and both see a
-packet as it came in, before its translation (nf_nat_decode_session()). What becomes of a packet that a policy sends as
-IPsec depends on its state and on another machine, so that nothing is claimed of it.
+changes them (nf_xfrm_me_harder()), for frames on a bridge, too. Those of ``fwd`` come ahead of FORWARD, those of ``in``
+behind INPUT, and both see a packet as it came in, before its translation (nf_nat_decode_session()). What becomes of a
+packet that a policy sends as IPsec depends on its state and on another machine, so that nothing is claimed of it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class PolicyEffect(NamedTuple):
     text: str
     """Why it is lost, or what is not known of it."""
     is_certain: bool
+
+
+_UNREAD = PolicyEffect("whether an IPsec policy takes it: none could be read", False)
 
 
 class _PolicyQuery(NamedTuple):
@@ -85,9 +88,24 @@ class IpsecPolicies:
 
     def sending(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that is about to leave by a device; ``lo`` for what the host sends to itself."""
-        if not self.are_there or self._is_exempt(flight.family, device, "disable_xfrm"):
+        if self._has_exempt_routes(flight.family, device):
+            return self.by_default(device)
+        if not self.are_there:
             return None
         return self._judged(OUT, _policy_query(flight), default_counts=device != "lo")
+
+    def sending_on(self, flight: Flight, device: str) -> PolicyEffect | None:
+        """The same of what came in, and is not translated yet (xfrm4_route_forward(), xfrm6_route_forward())."""
+        return None if self._has_exempt_routes(flight.family, device) else self.sending(flight, device)
+
+    def by_default(self, device: str) -> PolicyEffect | None:
+        """What becomes of a packet that is about to leave by a route which is exempt from policies (DST_NOXFRM).
+
+        The default holds for it as well (xfrm_lookup_with_ifid()).
+        """
+        if not self._read:
+            return _UNREAD
+        return _by_default(OUT) if OUT in self._blocked and device != "lo" else None
 
     def forwarding(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that came in by a device, and is not for the host."""
@@ -101,6 +119,9 @@ class IpsecPolicies:
             return None
         return self._came_in(IN, flight, device)
 
+    def _has_exempt_routes(self, family: int, device: str) -> bool:
+        return self._is_exempt(family, device, "disable_xfrm")
+
     def _is_exempt(self, family: int, device: str, setting: str) -> bool:
         return any(sysctl_key(family, name, setting) in self._exempt for name in ("all", device))
 
@@ -113,7 +134,7 @@ class IpsecPolicies:
 
     def _judged(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> PolicyEffect | None:
         if not self._read:
-            return PolicyEffect("whether an IPsec policy takes it: none could be read", False)
+            return _UNREAD
         default = _by_default(direction) if default_counts and direction in self._blocked else None
         first: PolicyEffect | None = None
         possible: list[PolicyEffect | None] = []

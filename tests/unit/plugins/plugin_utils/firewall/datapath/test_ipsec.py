@@ -24,6 +24,7 @@ from tests.unit.docker_host import ADDRESS, UPLINK, DockerHost
 
 ANY = "0.0.0.0/0"
 BEYOND = "203.0.113.9"
+NEIGHBOUR = "192.0.2.77"
 OWN = "172.18.0.2/32"
 TUNNEL = [IpsecTemplate("tunnel")]
 EGRESS = Packet(Origin("container", "web"), BEYOND, "tcp", 443)
@@ -137,6 +138,53 @@ def test_interfaces_can_be_exempt() -> None:
     came = IpsecPolicy("fwd", 4, OWN, ANY, "block")
     assert path(EGRESS, came, exempt=["net.ipv4.conf.all.disable_policy"]).verdict == "delivered"
     assert path(EGRESS, came, exempt=["net.ipv4.conf.eth0.disable_policy"]).verdict == "dropped"
+
+
+def test_interfaces_are_exempt_from_the_default_for_what_is_sent_on_untranslated() -> None:
+    exempt = ["net.ipv4.conf.all.disable_xfrm"]
+    # Masquerading asks once more, and the default holds then.
+    assert path(EGRESS, blocked=["out"], exempt=exempt).verdict == "dropped"
+    assert path(PUBLISHED, blocked=["out"], exempt=exempt).verdict == "no answer"
+    assert path(FROM_HOST, blocked=["out"], exempt=exempt).verdict == "unreachable"
+    host = DockerHost(proxy=False, forward_policy="ACCEPT")
+    host.container("web", [host.network()], listen=[("tcp", 80)])
+    host.own_rules["nat", "POSTROUTING"] = ["-s 172.18.0.0/16 -j ACCEPT"]
+    host.ipsec = Ipsec(blocked=["out"], exempt=exempt)
+    on_link = Packet(Origin("container", "web"), NEIGHBOUR, "tcp", 80)
+    assert predict(HostView.of(host.snapshot()), on_link).sent_as == "172.18.0.2"
+
+
+ITSELF = Packet(Origin("container", "web"), ADDRESS, "tcp", 8080)
+"""It comes back to its sender by hairpin mode: PREROUTING gives it a new destination, POSTROUTING a new source."""
+
+
+def test_a_frame_that_a_bridge_port_sends_back_translated_meets_policies() -> None:
+    assert path(ITSELF).verdict == "delivered"
+    found = path(ITSELF, IpsecPolicy("out", 4, ANY, OWN, "block", protocol=6))
+    # The container is told nothing: it is not the host's own call.
+    assert (found.verdict, found.observed) == ("dropped", "timed out")
+    assert [step.place for step in found.steps][-2:] == ["postrouting", "ipsec"]
+    by_source = IpsecPolicy("out", 4, f"{ADDRESS}/32", OWN, "block")
+    assert path(ITSELF, by_source).verdict == "no answer"
+    assert path(ITSELF, by_source, exempt=["net.ipv4.conf.all.disable_xfrm"]).verdict == "delivered"
+    for direction in ("in", "fwd"):
+        assert path(ITSELF, IpsecPolicy(direction, 4, ANY, ANY, "block")).verdict == "delivered"
+
+
+def test_a_frame_with_a_new_source_alone_meets_no_policy_but_the_default() -> None:
+    def between(*policies: IpsecPolicy, **other: list[str]) -> str:
+        host = DockerHost(proxy=False)
+        bridge = host.network()
+        host.container("web", [bridge], listen=[("tcp", 80)])
+        host.container("peer", [bridge])
+        host.own_rules["nat", "POSTROUTING"] = ["-d 172.18.0.2/32 -p tcp -j SNAT --to-source 172.18.0.1"]
+        host.ipsec = Ipsec(list(policies), **other)
+        packet = Packet(Origin("container", "peer"), "172.18.0.2", "tcp", 80)
+        return predict(HostView.of(host.snapshot()), packet).verdict
+
+    assert between(IpsecPolicy("out", 4, ANY, OWN, "block")) == "delivered"
+    assert between(blocked=["out"]) == "dropped"
+    assert between(blocked=["fwd", "in"]) == "delivered"
 
 
 def test_policies_that_could_not_be_read_and_snapshots_that_do_not_know_them() -> None:
