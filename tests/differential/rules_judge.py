@@ -122,6 +122,9 @@ def _alike(probe: Probe, path: Path, word: str) -> bool:
     # (ping_v6_sendmsg() of net/ipv6/ping.c).
     if probe.protocol == "icmp" and probe.family == 6 and probe.machine == ROUTER and path.verdict == DROPPED:
         return word != ANSWERED
+    if path.observed == UNKNOWN:
+        # No answer comes, and nothing is said of what the sender hears instead.
+        return word != ANSWERED
     return word in (TIMED_OUT, UNREACHABLE) if path.observed == NO_ANSWER else path.observed == word
 
 

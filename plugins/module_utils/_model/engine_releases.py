@@ -75,6 +75,9 @@ LOWEST_FREE_NAME: Release = (28, 0)
 PROXY_KEEPS_ADDRESS: Release = (28, 0)
 """docker-proxy answers datagrams from the address that was asked (udp_proxy_linux.go)."""
 TRUSTED_INTERFACES: Release = (28, 2)
+DROPS_FOR_HELD_PORTS: Release = (29, 0)
+"""A filter on the socket by which dockerd holds a published port without docker-proxy drops what comes; before, the
+kernel makes connections there."""
 CROSSES_NETWORKS: Release = (29, 0)
 """One bridge network reaches what another one publishes without docker-proxy (moby #49981)."""
 

@@ -14,7 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import PROXY_KEEPS_ADDRESS, has
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    DROPS_FOR_HELD_PORTS,
+    PROXY_KEEPS_ADDRESS,
+    has,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, HOST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -124,14 +128,18 @@ class Exchange:
         if listener.owner == DOCKER_PROXY:
             return [self._conversation.unknown(result.branch, f"where docker-proxy on port {listener.port} leads")]
         reason = self._view.socket_owners.only_held(listener)
-        return [self._conversation.silent(result, reason)] if reason else self._served(result, listener)
+        if not reason:
+            return self._served(result, listener)
+        if has(self._view.snapshot.engine, DROPS_FOR_HELD_PORTS):
+            return [self._conversation.silent(result, reason)]
+        return [self._conversation.unread(result, reason)]
 
     def _served(self, result: LegResult, listener: Listener) -> list[Ending]:
         """Somebody listens, and answers."""
         if result.stack is None:
             raise AssertionError("only what came to a stack can be answered by one")
         if self._view.is_asleep(result.stack):
-            return [self._conversation.silent(result, f"{result.stack.label} is paused, so nothing answers")]
+            return [self._conversation.unread(result, f"{result.stack.label} is paused, so nothing answers")]
         reply = self._conversation.reply_path.answer_to(result)
         if self._protocol == "udp":
             chosen = datagram_source(result.stack, listener, reply)
@@ -233,6 +241,20 @@ class Conversation:
         """It arrived, and no one answers."""
         return Ending(NO_ANSWER, TIMED_OUT, reason, result.branch.note(self.there.name, "socket", "hold", reason))
 
+    def unread(self, result: LegResult, reason: str) -> Ending:
+        """It arrived where the kernel makes connections, and no program reads what comes.
+
+        The kernel acknowledges that all the same, and where this goes to can make a difference to what is seen.
+        """
+        end = self.silent(result, reason)
+        if self.protocol != "tcp":
+            return end
+        for outcome in self.opened(result, result.branch, self.reply_path.answer_to(result)):
+            for last in self.first_back(result, outcome, ACK) if isinstance(outcome, Branch) else (outcome,):
+                if isinstance(last, Ending) and last.observed != TIMED_OUT:
+                    return end._replace(observed=UNKNOWN, reason=f"{reason}; {last.reason}")
+        return end
+
     def unknown(self, branch: Branch, what: str) -> Ending:
         """It cannot be known how it ends."""
         return Ending(UNKNOWN, UNKNOWN, f"it is not known {what}", branch.perhaps(what))
@@ -288,7 +310,7 @@ class Conversation:
                 # another (nf_nat_oif_changed()).
                 what = f"whether what is made by {result.device} goes on by {end.device}, where its data leaves"
                 yield self.unknown(end.branch, what)
-            elif (end.disposition, end.stack) == (result.disposition, result.stack):
+            elif _socket_of(end) == _socket_of(result):
                 # It takes the same way again; only what decides is worth showing.
                 yield branch._replace(undetermined=end.branch.undetermined, tracked=end.branch.tracked)
             else:
@@ -309,6 +331,9 @@ class Conversation:
 
     def _data_lost(self, end: LegResult) -> Iterator[Ending]:
         """A reset ends an established connection, other errors do not (tcp_v4_err())."""
+        if end.disposition in (ARRIVED, OUTSIDE):
+            yield from self._data_elsewhere(end)
+            return
         resets = end.disposition == REJECTED and is_reset(end.error)
         endings = self.reply_path.send_error(end, self.protocol) if resets else [ending_of_request(end, self.protocol)]
         for ending in endings:
@@ -318,6 +343,22 @@ class Conversation:
             seen = CLOSED if resets and ending.observed == REFUSED else TIMED_OUT
             reason = f"the connection is made, then its data is lost: {ending.reason}"
             yield ending._replace(verdict=DROPPED, observed=seen, reason=reason)
+
+    def _data_elsewhere(self, end: LegResult) -> Iterator[Ending]:
+        """The one who gets data of a connection that is not its own resets it."""
+        where = end.stack.label if end.stack is not None else f"the wire behind {end.device}"
+        reason = f"the connection is made, then its data comes to another socket: {where}"
+        for outcome in self.reply_path.send(end, end.branch, self.reply_path.reset_of(end)):
+            if isinstance(outcome, Branch):
+                # Whether there is a machine outside that says so is not known.
+                yield Ending(DROPPED, CLOSED if end.disposition == ARRIVED else UNKNOWN, reason, outcome)
+            else:
+                yield Ending(DROPPED, UNKNOWN if outcome.verdict == UNKNOWN else TIMED_OUT, reason, outcome.branch)
+
+
+def _socket_of(result: LegResult) -> tuple[str, Stack | None, int, int | None]:
+    """Which socket a packet came to, if it did."""
+    return result.disposition, result.stack, result.branch.flight.daddr, result.branch.flight.dport
 
 
 def reached_outside(conversation: Conversation, result: LegResult) -> list[Ending]:

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     DROPPED,
     NO_ANSWER,
     TIMED_OUT,
+    UNKNOWN,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
@@ -103,6 +104,12 @@ class ReplyPath:
         reply.mark = self._mark_without_socket(result)
         return reply
 
+    def reset_of(self, result: LegResult) -> Flight:
+        """What the kernel sends about data of a connection that it does not know (tcp_v4_send_reset())."""
+        reset = self.refusal_of(result)
+        reset.tcp_flags = RST
+        return reset
+
     def _mark_of_answer(self, result: LegResult) -> int | None:
         flight = result.branch.flight
         if flight.protocol in ECHO_REPLY:
@@ -129,7 +136,8 @@ class ReplyPath:
                 continue
             mismatch = self._mismatch(end)
             if mismatch:
-                yield Ending(NO_ANSWER, TIMED_OUT, f"the answer is lost: {mismatch}", end.branch)
+                seen = UNKNOWN if self._can_be_reset(result, reply, end) else TIMED_OUT
+                yield Ending(NO_ANSWER, seen, f"the answer is lost: {mismatch}", end.branch)
             else:
                 yield self._by_another_uplink(end) or end.branch
 
@@ -173,13 +181,34 @@ class ReplyPath:
         if (end.disposition == OUTSIDE) != (self._start.stack is None) or end.stack is not self._start.stack:
             where = end.stack.label if end.stack else f"the wire behind {end.device}"
             return f"it ends at {where}"
-        wanted = (first.daddr, first.dport, first.saddr, first.sport)
-        if (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted:
+        if _is_answer(flight, first):
             return ""
         came, expected = (address_text(first.family, number) for number in (flight.saddr, first.daddr))
         if came == expected:
             return f"it comes back as a connection of its own, from another port of {expected} than {first.dport}"
         return f"it comes back past connection tracking, from {came} instead of {expected}"
+
+    def _can_be_reset(self, result: LegResult, reply: Flight, end: LegResult) -> bool:
+        """Whether who answers can be told to end a TCP connection, since what it sent over it came to others.
+
+        They know no such connection, so they reset it. Where this comes back it ends the connection for who answers;
+        who asks sends its data again then, as nothing acknowledged them, and may hear a reset about that.
+        """
+        if reply.protocol != TCP or (reply.tcp_flags or 0) & (SYN | RST):
+            return False
+        back = end.branch.carrying(self.reset_of(end))
+        if end.stack is not None:
+            results = self._leg.from_stack(end.stack, back)
+        else:
+            results = self._leg.from_outside(end.device, back)
+        return any(
+            further.disposition == UNDETERMINED
+            or (
+                (further.disposition, further.stack) == (result.disposition, result.stack)
+                and _is_answer(further.branch.flight, reply)
+            )
+            for further in results
+        )
 
     def send_error(self, result: LegResult, protocol: str) -> list[Ending]:
         """The host says no on the way: what it sends has to come back."""
@@ -225,6 +254,12 @@ class ReplyPath:
         if controlled is None and stack is not None:
             return self._leg.context.controlled(branch, stack, INGRESS, *stack.links)
         return controlled
+
+
+def _is_answer(flight: Flight, question: Flight) -> bool:
+    """Whether it has the addresses and ports of an answer to that packet."""
+    wanted = (question.daddr, question.dport, question.saddr, question.sport)
+    return (flight.saddr, flight.sport, flight.daddr, flight.dport) == wanted
 
 
 def datagram_source(stack: Stack, listener: Listener, reply: Flight) -> int:

@@ -1,14 +1,31 @@
-"""A SYN that is sent again because its answer was lost: rules that refuse it now are what its sender sees."""
+"""What a sender sees of a TCP connection whose packets rules treat differently, one after the other."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Listener,
+    PolicyRule,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, NO_ANSWER, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DELIVERED,
+    DROPPED,
+    NO_ANSWER,
+    UNKNOWN,
+    Path,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
@@ -112,3 +129,73 @@ def test_the_reset_of_an_answer_by_a_bridge_port_passes_no_rule() -> None:
     host.own_rules["filter", "OUTPUT"] = ["-p tcp -j REJECT --reject-with icmp-net-unreachable"]
     path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 8080))
     assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")
+
+
+_GATEWAY = "172.18.0.1"
+# Nothing that goes to these ports is tracked, while its answer is: connection tracking takes the first acknowledgement
+# for a new connection of the other direction, which rules of the host's own connections lead elsewhere.
+_ONE_WAY = {
+    ("raw", "OUTPUT"): [f"-d {_GATEWAY}/32 -p tcp -m tcp --dport 79:8092 -j CT --notrack"],
+    ("nat", "OUTPUT"): ["-p tcp -m tcp ! --dport 8082 -j REDIRECT --to-ports 8091"],
+}
+
+
+def asked_by_the_host(port: int, owner: str, engine: str, rules: dict[tuple[str, str], list[str]]) -> Path:
+    """How a question of the host to a port of its own ends that dockerd or another program has."""
+    host = DockerHost(proxy=False)
+    host.container("web", [host.network()], [PublishedPort("tcp", 80, WILDCARD, 8091)], [("tcp", 80)])
+    host.listeners.append(Listener("tcp", WILDCARD, port, owner=owner, pid=70))
+    host.own_rules.update(rules)
+    snapshot = host.snapshot()
+    assert snapshot.engine is not None
+    snapshot = replace(snapshot, engine=replace(snapshot.engine, version=engine))
+    return predict(HostView.of(snapshot), Packet(Origin(HOST), _GATEWAY, "tcp", port))
+
+
+@pytest.mark.parametrize(("port", "owner"), [(7000, "nginx"), (8091, "dockerd")])
+def test_what_is_seen_is_left_open_once_an_open_connection_is_answered_to_others(port: int, owner: str) -> None:
+    """They reset it, so that the one who answers forgets it, and resets what is sent again (seen on a lab host)."""
+    path = asked_by_the_host(port, owner, "20.10.5", _ONE_WAY)
+    assert (path.verdict, path.observed) == (NO_ANSWER, UNKNOWN)
+    assert "it comes back past connection tracking" in path.reason
+    untracked = {("raw", "OUTPUT"): ["-p tcp -j CT --notrack"]}
+    whole = asked_by_the_host(port, owner, "20.10.5", untracked)
+    assert whole.observed == ("answered" if owner == "nginx" else "timed out")
+
+
+def test_nothing_comes_back_of_a_port_that_is_kept_by_a_filter() -> None:
+    path = asked_by_the_host(8091, "dockerd", "29.1.5", _ONE_WAY)
+    assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")
+    assert path.reason == "dockerd holds tcp port 8091 only to keep it; nothing answers there"
+
+
+def test_an_answer_to_a_syn_that_comes_to_others_opens_nothing() -> None:
+    host = DockerHost(proxy=False, bridge_netfilter=False)
+    bridge = host.network()
+    host.container("web", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.container("peer", [bridge])
+    path = predict(HostView.of(host.snapshot()), Packet(Origin(CONTAINER, "peer"), ADDRESS, "tcp", 8080))
+    assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")
+    assert "it comes back past connection tracking" in path.reason
+
+
+def test_a_reset_about_data_that_comes_to_others_need_not_come_back() -> None:
+    path = asked_by_the_host(7000, "nginx", "20.10.5", {**_ONE_WAY, ("filter", "INPUT"): [_NO_RESETS]})
+    assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")
+
+
+_NO_RESETS = "-p tcp -m tcp --tcp-flags RST RST -j DROP"
+
+
+@pytest.mark.parametrize(("first", "seen"), [("", "closed"), (f"-i br-000000000000 {_NO_RESETS}", "timed out")])
+def test_data_of_an_open_connection_that_comes_to_others_is_reset_by_them(first: str, seen: str) -> None:
+    """Rules of address translation see nothing of an untracked SYN, but of what follows (seen on a lab host)."""
+    host = DockerHost(forward_policy="ACCEPT")
+    host.container("web", [host.network()], listen=[("tcp", 80)])
+    host.listeners.append(Listener("tcp", WILDCARD, 7000, owner="nginx", pid=70))
+    host.own_rules["raw", "PREROUTING"] = ["-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j CT --notrack"]
+    host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp --dport 7000 -j DNAT --to-destination 172.18.0.2:80"]
+    host.own_rules["filter", "FORWARD"] = [*filter(None, [first]), "-p tcp -j ACCEPT"]
+    path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 7000))
+    reason = "the connection is made, then its data comes to another socket: container web"
+    assert (path.verdict, path.observed, path.reason) == (DROPPED, seen, reason)
