@@ -95,6 +95,9 @@ _HINTS_OF_SHAPES = (
 
 def is_secret(name: str) -> bool:
     """Whether what has that name is to be kept back."""
+    # Names are a stranger's, too, and can have megabytes. Letters beyond ASCII can stand for others.
+    if name.isascii() and not _has_any(_HINTS_OF_NAMES, name.lower()):
+        return False
     return _SECRET_NAME.search(name) is not None and _ABOUT.search(name) is None
 
 
@@ -117,16 +120,20 @@ def _mask_once(text: str) -> str:
         text = _CREDENTIALS.sub(f"://{MASK}@", text)
     if "=" in lowered:
         text = _QUERY.sub(rf"\g<name>{MASK}", text)
-    if any(hint in lowered for hint in _HINTS_OF_NAMES):
+    if _has_any(_HINTS_OF_NAMES, lowered):
         text = _MAP_OF_GO.sub(_mask_map, text)
         text = _mask_named(text)
     if "bearer" in lowered:
         text = _BEARER.sub(rf"\g<scheme>{MASK}", text)
     if "basic" in lowered:
         text = _BASIC.sub(_mask_basic, text)
-    if any(hint in lowered for hint in _HINTS_OF_SHAPES):
+    if _has_any(_HINTS_OF_SHAPES, lowered):
         text = _mask_shapes(text)
     return text
+
+
+def _has_any(hints: Sequence[str], lowered: str) -> bool:
+    return any(hint in lowered for hint in hints)
 
 
 def mask_argv(argv: Sequence[str]) -> list[str]:

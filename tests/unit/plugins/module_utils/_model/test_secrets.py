@@ -207,6 +207,18 @@ def test_what_ordinary_texts_are_full_of_begins_no_secret(piece: str) -> None:
     assert secrets._SHAPE_BEGINS.search(piece * 10) is None
 
 
+def test_a_name_without_any_word_of_a_secret_is_not_searched_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_SECRET_NAME", None)
+    assert not secrets.is_secret("A" * 100)
+
+
+@pytest.mark.parametrize(
+    "name", ["API-Key", "dbPass", "x_pwd", "ACCOUNTKEY", "pa\u017f\u017fword", "\u212aafka.PassPhrase"]
+)
+def test_a_name_of_a_secret_in_any_case_is_one(name: str) -> None:
+    assert secrets.is_secret(name)
+
+
 @pytest.mark.parametrize("letter", ["\u017f", "\u212a"])
 def test_letters_that_count_as_others_where_case_is_of_no_matter_do_no_harm(letter: str) -> None:
     assert mask_text(f"basic {letter * 8}") == f"basic {letter * 8}"
