@@ -57,7 +57,10 @@ def test_a_rule_between_them_is_named() -> None:
     host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]
     finding = only(host.snapshot(), "network.connectivity")
     assert (finding.outcome, finding.resource.name) == ("fail", "net0")
-    assert finding.summary.startswith("Containers of net0 do not reach each other (one to other:80/tcp): rule 1 of ip")
+    assert (finding.evidence["from and to"], finding.evidence["number of ports"]) == ("one to other:80/tcp", 1)
+    (reason,) = finding.evidence["packets"].values()
+    assert reason.startswith("rule 1 of ip mangle")
+    assert finding.summary.endswith(f"(one to other:80/tcp): {reason}")
 
 
 def test_who_was_given_no_address_of_a_family_is_not_expected_to_ask_by_it() -> None:
@@ -81,8 +84,10 @@ def without_address(snapshot: HostSnapshot, name: str) -> HostSnapshot:
 def test_ports_that_are_isolated_divide_a_network() -> None:
     finding = only(two(isolated=True).snapshot(), "network.connectivity")
     assert finding.outcome == "fail"
-    assert "does not learn the hardware address of 172.18.0.3: the bridge ports" in finding.summary
-    assert finding.summary.endswith("are isolated from each other")
+    (reason,) = finding.evidence["packets"].values()
+    assert "of 172.18.0.3: the bridge ports" in reason
+    assert reason.endswith("isolated from each other")
+    assert finding.summary.endswith(reason)
 
 
 @pytest.mark.parametrize("icc", [True, False])
@@ -152,7 +157,10 @@ def test_a_link_that_is_gone() -> None:
     host = two()
     links = [link for link in host.links if link.peer_nsid != 1]
     finding = only(replace(host.snapshot(), links=links), "network.endpoint")
-    assert "no link of it is plugged into br-000000000000" in finding.summary
+    (difference,) = finding.evidence["differs from what the engine says"]
+    assert difference.startswith("no link")
+    assert difference.endswith(" br-000000000000")
+    assert difference in finding.summary
 
 
 def test_a_namespace_that_was_not_read_leaves_it_open() -> None:

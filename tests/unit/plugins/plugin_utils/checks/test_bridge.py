@@ -73,7 +73,8 @@ def test_forbidden_traffic_must_meet_the_rule_that_forbids_it() -> None:
     host.sysctls[NETFILTER] = "0"
     finding = only(host.snapshot(), "bridge.netfilter")
     assert finding.outcome == "fail"
-    assert "front reach each other, though that is forbidden" in finding.impact
+    assert finding.evidence["networks without traffic between containers"] == ["front"]
+    assert "of front reach each other" in finding.impact
     assert only(with_icc().snapshot(), "bridge.netfilter").outcome == "not_applicable"
 
 

@@ -63,7 +63,7 @@ def test_icc_that_waits_for_a_start_is_judged_by_the_live_network() -> None:
     host = with_options(SyntheticHost(), **{ICC: "true"}).daemon_json(b'{\n"icc": false}')
     finding = only(host, "daemon.pending")
     assert (finding.outcome, finding.resource.name) == ("fail", "/etc/docker/daemon.json: icc")
-    assert finding.summary == "icc: false is configured, and true is in force"
+    assert finding.evidence["docker network inspect bridge: com.docker.network.bridge.enable_icc"] is True
     assert finding.evidence["/etc/docker/daemon.json:2"] == "icc: false"
     assert finding.remediation is not None
     assert finding.remediation.module is None
@@ -73,7 +73,8 @@ def test_a_key_that_was_taken_out_is_in_force_still() -> None:
     host = SyntheticHost()
     host.engine["settings"] = {"debug": True}
     finding = pending(host)
-    assert "debug is not set, and true is in force" in finding.summary
+    assert "debug is not set" in finding.summary
+    assert "true is in force" in finding.summary
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["debug"]})
 
@@ -101,7 +102,8 @@ def test_other_flags_at_the_next_start_are_named() -> None:
     host = SyntheticHost()
     unit = ServiceUnit("systemd", "docker.service", "active", [*FD, "--mtu=1400", "--live-restore"])
     finding = pending(host, service=unit)
-    assert "docker.service starts dockerd with other flags than it runs with: --mtu" in finding.summary
+    assert "other flags" in finding.summary
+    assert "--mtu" in finding.summary
     assert "--live-restore" not in finding.summary
     assert finding.remediation is not None
     assert finding.remediation.args == {"restart": "always"}
@@ -145,7 +147,8 @@ def test_who_else_may_change_daemon_json_is_said(changes: dict[str, int], words:
     assert finding.outcome == "fail"
     assert words in finding.summary
     assert finding.remediation is not None
-    assert "chown 0:0 /etc/docker/daemon.json; chmod 0644 /etc/docker/daemon.json" in finding.remediation.text
+    for command in ("chown 0:0", "chmod 0644"):
+        assert f"{command} /etc/docker/daemon.json" in finding.remediation.text
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o600, 0o400])
@@ -211,7 +214,7 @@ def test_encryption_alone_keeps_nobody_out_and_loopback_is_open_to_the_host() ->
     local = replace(TLS_API, address="127.0.0.1")
     finding = tcp([*FD, "-H", "tcp://127.0.0.1:2376", "--tls"], local)
     assert finding.outcome == "fail"
-    assert "Every user and program of this host" in finding.impact
+    assert "program of this host" in finding.impact
 
 
 def test_tlsverify_as_flag_or_in_the_file_is_what_it_takes() -> None:

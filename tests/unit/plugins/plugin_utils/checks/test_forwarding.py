@@ -126,7 +126,7 @@ def test_forwarding_that_nothing_turns_on_is_not_persistent() -> None:
     unit = replace(snapshot.service or ServiceUnit("systemd"), starts_at_boot=False)
     finding = only(replace(snapshot, service=unit), "forwarding.persistent")
     assert finding.outcome == "fail"
-    assert "nothing turns it on at boot" in finding.summary
+    assert "nothing turns it on" in finding.summary
     assert "until dockerd is started" in finding.impact
 
 
@@ -170,10 +170,13 @@ def test_the_impact_at_boot_depends_on_what_dockerd_does(
 def test_boot_that_turns_on_what_is_off_differs_as_well() -> None:
     host = SyntheticHost()
     host.sysctls["net.ipv4.ip_forward"] = "0"
-    assert (
-        "boot turns it on (/etc/sysctl.d/50-forward.conf line 2)"
-        in only(host.snapshot(), "forwarding.persistent").summary
-    )
+    finding = only(host.snapshot(), "forwarding.persistent")
+    assert finding.outcome == "fail"
+    assert finding.evidence == {
+        "net.ipv4.ip_forward": "0",
+        "/etc/sysctl.d/50-forward.conf:2": "net.ipv4.ip_forward = 1",
+    }
+    assert "boot turns it on" in finding.summary
     host.boot = []
     assert only(host.snapshot(), "forwarding.persistent").outcome == "pass"
 
@@ -213,7 +216,8 @@ def test_both_families_that_boot_turns_off_are_one_finding() -> None:
     finding = only(host.snapshot(), "forwarding.persistent")
     assert finding.remediation is not None
     assert finding.remediation.args["families"] == ["ipv6"]
-    assert "IPv6 forwarding is on, and boot turns it off" in finding.summary
+    assert finding.evidence["/etc/sysctl.d/60-x.conf:1"] == f"{ALL6} = 0"
+    assert finding.summary.startswith("IPv6 forwarding is on")
     host.boot_file("/etc/sysctl.d/70-x.conf", OFF)
     finding = only(host.snapshot(), "forwarding.persistent")
     assert finding.remediation is not None
@@ -245,7 +249,8 @@ def routed(host: DockerHost) -> HostSnapshot:
 def test_who_routes_between_its_uplinks_by_policy_alone_is_open() -> None:
     finding = only(routed(two_uplinks()), "forwarding.open-router")
     assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "high", "host")
-    assert "from eth0 to lan1 (IPv4), from lan1 to eth0 (IPv4)" in finding.summary
+    assert list(finding.evidence) == ["from eth0 to lan1 (IPv4)", "from lan1 to eth0 (IPv4)"]
+    assert ", ".join(finding.evidence) in finding.summary
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args["families"]) == ("ip_forward", ["ipv4"])
     assert only(routed(two_uplinks("DROP")), "forwarding.open-router").outcome == "pass"
@@ -285,7 +290,8 @@ def test_a_tunnel_with_an_address_alone_leads_where_its_routes_do() -> None:
     assert only(snapshot, "forwarding.open-router").outcome == "not_applicable"
     beyond = Route("100.64.0.0/10", 254, interfaces=[4])
     finding = only(replace(snapshot, routes=[*snapshot.routes, beyond]), "forwarding.open-router")
-    assert "from eth0 to tailscale0 (IPv4), from tailscale0 to eth0 (IPv4)" in finding.summary
+    assert finding.outcome == "fail"
+    assert list(finding.evidence) == ["from eth0 to tailscale0 (IPv4)", "from tailscale0 to eth0 (IPv4)"]
 
 
 def test_virtual_machines_behind_the_rules_of_libvirt_are_no_finding() -> None:

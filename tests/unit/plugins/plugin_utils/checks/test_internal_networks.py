@@ -73,7 +73,8 @@ def test_a_port_published_on_all_addresses_is_reached_at_the_own_gateway() -> No
     finding = only(without_default_route(host.snapshot(), "vault", "safe"))
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "net1")
     gateway = host.networks[1].address(0)
-    assert f"reach what is outside of it: web:80/tcp at {gateway}" in finding.summary
+    assert finding.evidence["to"] == f"web:80/tcp at {gateway}"
+    assert finding.evidence["packet"].endswith(f" to {gateway}:8080/tcp")
     assert sorted(finding.evidence["from"].split(", ")) == ["safe", "vault"]
     # One that is published on an address to which there is no route is not.
     host = host_with_vault("-i br-000000000001 -j ACCEPT", wildcard=False)
@@ -90,7 +91,8 @@ def test_a_request_counts_that_gets_out_without_an_answer() -> None:
 def test_an_internal_network_that_is_reached_from_elsewhere() -> None:
     finding = only(host_with_vault("-o br-000000000001 -j ACCEPT", layout=27))
     assert finding.outcome == "fail"
-    assert "is reached from outside of it" in finding.summary
+    assert finding.evidence["to"] == "safe:80/tcp, vault:80/tcp"
+    assert "is reached" in finding.summary
     assert "machines outside by eth0" in finding.evidence["from"]
 
 

@@ -60,7 +60,9 @@ def test_a_docker_proxy_of_a_dockerd_that_is_gone() -> None:
     host = published(WEB)
     host.proxies[0] = replace(host.proxies[0], ppid=1)
     (finding,) = judge(host.snapshot(), "proxy.orphan")
-    assert "dockerd (process 700) did not start it" in finding.summary
+    assert finding.evidence["dockerd"] == 700
+    assert finding.evidence["process 200000"].endswith("child of 1")
+    assert "(process 700)" in finding.summary
 
 
 def test_every_binding_is_held_by_docker_proxy_or_without_it_by_dockerd() -> None:

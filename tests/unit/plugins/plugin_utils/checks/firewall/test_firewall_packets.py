@@ -103,9 +103,13 @@ def test_a_resource_has_one_finding_of_a_check_at_most(seed: int) -> None:
 def test_containers_whose_packets_are_dropped_are_told_by_network() -> None:
     found = judge(without_rules(big_host(2, 12), "DROP"), "firewall.egress")
     assert [(item.outcome, item.resource.name) for item in found] == [("fail", "net0"), ("fail", "net1")]
-    assert "the policy of ip filter, chain FORWARD drops it" in found[0].summary
+    (reason,) = found[0].evidence["packets"].values()
+    assert "policy of ip filter" in reason
+    assert found[0].summary.endswith(reason)
+    assert found[0].remediation is not None
+    assert "iptables -P FORWARD ACCEPT" in found[0].remediation.text
     assert found[1].evidence["number of containers"] == 6
-    assert found[1].evidence["containers"] == "app1, app11, app3, app5, app7 and 1 more"
+    assert found[1].evidence["containers"].split(", ") == ["app1", "app11", "app3", "app5", "app7 and 1 more"]
     (packet,) = found[1].evidence["packets"]
     assert packet.startswith("container app1 ")
 
@@ -184,7 +188,7 @@ def test_nobody_lets_a_request_pass_and_ends_its_answer_on_purpose(check: str) -
     host.own_rules["filter", "DOCKER-USER"] = [f"{ends} -m conntrack --ctstate ESTABLISHED -j DROP"]
     finding = only(host, check)
     assert finding.outcome == "fail"
-    assert "the answer is lost: rule 1 of ip filter, chain DOCKER-USER" in finding.summary
+    assert "answer is lost: rule 1" in finding.summary
     assert finding.remediation is not None
     assert "--ctstate RELATED,ESTABLISHED -j RETURN" in finding.remediation.text
 
@@ -262,7 +266,7 @@ def test_a_proxy_that_is_kept_from_its_container_is_found() -> None:
     snapshot = replace(web().snapshot(), ruleset=Ruleset({"iptables-nft-save": text}))
     finding = only(snapshot, "firewall.publish")
     assert finding.outcome == "fail"
-    assert "-A OUTPUT -p tcp -m tcp --dport 80 -j DROP" in finding.summary
+    assert "chain OUTPUT drops it" in finding.summary
 
 
 def test_an_address_that_no_machine_outside_can_ask_at_is_asked_from_the_host() -> None:
@@ -285,7 +289,8 @@ def test_a_port_on_an_address_that_went_away_is_reached_by_nobody() -> None:
     containers = [replace(item, published=[*item.published, gone]) for item in snapshot.containers]
     finding = only(replace(snapshot, containers=containers), "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
-    assert finding.summary == "Port 80/tcp of web is published on 192.0.2.77, which is no address of this host"
+    assert finding.evidence == {"binding": "192.0.2.77:8099->80/tcp"}
+    assert "no address of this host" in finding.summary
     # Where the port is not reached at another address either, that is told.
     finding = only(replace(without_rules(web(proxy=False)), containers=containers), "firewall.publish")
     assert "nothing answers there" in finding.summary
@@ -314,7 +319,7 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
         snapshot, policy_rules=sorted(rules, key=lambda item: item.priority), routes=[*snapshot.routes, out]
     )
     published, egress = only(snapshot, "firewall.publish"), only(snapshot, "firewall.egress")
-    caught = "172.18.0.2 is an address of network net0 of this host, and policy rule 100, by the route 0.0.0.0/0"
+    caught = "network net0 of this host, and policy rule 100, by the route 0.0.0.0/0"
     for finding in (published, egress):
         assert finding.outcome == "fail"
         assert caught in finding.summary
@@ -339,7 +344,10 @@ def test_a_port_that_is_published_by_routing_is_asked_for_at_the_container(liste
     assert (finding.outcome, finding.evidence["published ports"]) == ("pass", 1)
     finding = only(routed("-i eth0 -p tcp -m tcp --dport 80 -j DROP", listens=listens), "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
-    assert "published by routing, and not reached: 172.18.0.2:80 from outside: rule 1 of ip filter" in finding.summary
+    (lost,) = finding.evidence["does not lead there"]
+    assert lost.startswith("172.18.0.2:80 from outside: rule 1 ")
+    assert "published by routing" in finding.summary
+    assert finding.summary.endswith(lost)
 
 
 def test_a_port_that_is_published_by_routing_can_be_kept_off_on_purpose_or_be_open() -> None:
@@ -357,12 +365,9 @@ def test_a_port_of_a_network_whose_bridge_is_down_is_told_with_the_bridge() -> N
     routes = [route for route in snapshot.routes if bridge.index not in route.interfaces]
     finding = only(replace(snapshot, links=links, routes=routes), "firewall.publish")
     assert finding.outcome == "fail"
-    assert (
-        f"172.18.0.2 is an address of network net0 of this host, whose bridge {bridge.device} is down"
-        in finding.summary
-    )
+    assert f"net0 of this host, whose bridge {bridge.device} is down" in finding.summary
     assert finding.remediation is not None
-    assert "its bridge is gone, down or without an address" in finding.remediation.text
+    assert "ip rule add to SUBNET" in finding.remediation.text
 
 
 def test_what_a_wrong_static_neighbour_leaves_open_is_said_with_the_entry() -> None:
@@ -384,8 +389,8 @@ def test_what_a_filter_can_keep_is_never_said_to_pass(direction: str) -> None:
     for check in ("firewall.publish", "firewall.egress"):
         finding = only(host, check)
         assert finding.outcome == "unknown"
-        assert f"a tc filter on eth0 ({direction}, flower, action drop)" in finding.summary
-        assert f"see tc filter show dev eth0 {direction}" in finding.summary
+        assert f"tc filter on eth0 ({direction}, flower, action drop)" in finding.summary
+        assert f"filter show dev eth0 {direction}" in finding.summary
     host.traffic_control[0] = replace(host.traffic_control[0], actions=["pass"])
     assert [only(host, check).outcome for check in ("firewall.publish", "firewall.egress")] == ["pass", "pass"]
 
@@ -398,7 +403,8 @@ def test_a_filter_inside_a_container_concerns_no_other_one() -> None:
     unknown = {item.resource.name for item in found if item.outcome == "unknown"}
     assert unknown == {"app1:80/tcp", "app1:443/tcp"}
     assert len(found) == len(unknown)
-    assert "nsenter -n -t PID tc filter show dev eth0 ingress" in found[0].summary
+    assert "nsenter -n -t PID tc" in found[0].summary
+    assert "dev eth0 ingress" in found[0].summary
 
 
 def test_a_port_that_leads_to_another_container_is_found() -> None:
@@ -434,7 +440,7 @@ def test_a_port_of_a_protocol_that_is_not_followed_is_unknown() -> None:
     containers = [replace(item, published=[*item.published, binding]) for item in snapshot.containers]
     finding = only(replace(snapshot, containers=containers), "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("unknown", "web:80/sctp")
-    assert "packets of sctp are not followed" in finding.summary
+    assert "sctp are not followed" in finding.summary
 
 
 def test_ports_that_are_treated_alike_are_each_told_with_the_one_that_was_followed() -> None:
@@ -514,8 +520,9 @@ def test_a_namespace_that_was_not_read_leaves_isolation_and_egress_open() -> Non
     host = replace(snapshot, container_namespaces=snapshot.container_namespaces[1:])
     found = judge(host, "firewall.isolation")
     assert {item.outcome for item in found} == {"unknown"}
-    assert "the network namespace of app0 was not read" in found[-1].summary
-    assert "the network namespace of app0 was not read" in judge(host, "firewall.egress")[-1].summary
+    for finding in (found[-1], judge(host, "firewall.egress")[-1]):
+        assert (finding.outcome, finding.evidence) == ("unknown", {"number of containers": 1})
+        assert "namespace of app0" in finding.summary
 
 
 # ---- firewall.bypass -------------------------------------------------------------------------------------------------
@@ -526,7 +533,9 @@ def test_a_port_that_the_host_denies_and_docker_opens_is_told() -> None:
     host.own_rules["filter", "INPUT"] = ["-p tcp -m tcp --dport 8080 -j DROP"]
     finding = only(host, "firewall.bypass")
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
-    assert "-A INPUT -p tcp -m tcp --dport 8080 -j DROP" in finding.summary
+    assert finding.evidence["addresses where they do not deny it"] == []
+    assert finding.evidence["denied"].endswith(host.own_rules["filter", "INPUT"][0])
+    assert finding.evidence["denied"] in finding.summary
     assert finding.remediation is not None
     assert finding.remediation.module is None
 
@@ -537,9 +546,11 @@ def test_the_addresses_at_which_it_is_denied_and_those_at_which_it_is_not_are_na
     host.own_rules["filter", "INPUT"] = ["-d 192.0.2.8/29 -p tcp -m tcp --dport 8080 -j DROP"]
     host.own_rules["filter", "INPUT"].insert(0, f"-d {ADDRESS}/32 -j ACCEPT")
     finding = only(host, "firewall.bypass")
-    assert "by eth0 at 192.0.2.11, 192.0.2.12, 192.0.2.13 and 2 more though" in finding.summary
+    assert "192.0.2.13 and 2 more though" in finding.summary
     assert f". At {ADDRESS}" in finding.summary
     assert finding.evidence["addresses"] == further
+    assert finding.evidence["addresses where they do not deny it"][0] == ADDRESS
+    assert finding.evidence["uplinks"] == ["eth0"]
 
 
 def test_a_host_that_denies_it_for_docker_as_well_is_not_passed_by() -> None:

@@ -83,7 +83,9 @@ def test_rules_of_recorded_hosts_of_engine_29_are_all_there(name: str) -> None:
 def test_a_flushed_ruleset_is_one_finding_that_a_restart_mends() -> None:
     finding = only(with_rules(big_host(2, 2).snapshot(), EMPTY), "firewall.flushed")
     assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "high", "host")
-    assert finding.summary.startswith("All of dockerd's chains and jumps for IPv4 are gone: chain DOCKER of table nat")
+    assert finding.evidence["missing"][0].endswith("chain DOCKER of table nat")
+    assert finding.summary.startswith("All of dockerd's")
+    assert finding.summary.endswith("table nat and 6 more")
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"restart": "always"})
 
@@ -124,7 +126,8 @@ def test_a_chain_for_people_that_nothing_leads_to_matters_where_they_filter(rule
     finding = only(changed(host, "-A FORWARD -j DOCKER-USER\n"), "firewall.flushed")
     assert finding.outcome == outcome
     if rules:
-        assert finding.summary.startswith("Nothing leads to DOCKER-USER of table ip filter: its 2 rules")
+        assert finding.evidence["rules"] == [f"-A DOCKER-USER {rules[0]}", "-A DOCKER-USER -j RETURN"]
+        assert "ip filter: its 2 rules" in finding.summary
         assert finding.remediation is not None
         assert finding.remediation.module is None
 
@@ -150,8 +153,9 @@ def with_nft(snapshot: HostSnapshot, *gone: str) -> HostSnapshot:
 def test_tables_of_the_nftables_backend_that_were_flushed_are_missed(name: str) -> None:
     finding = only(with_config(with_nft(recorded_host(name), "docker-bridges")), "firewall.flushed")
     assert (finding.outcome, finding.evidence["layout"]) == ("fail", "nftables")
-    assert finding.summary.startswith("All of dockerd's chains and jumps for IPv4")
-    assert "IPv4: chain filter-FORWARD of table docker-bridges" in finding.evidence["missing"]
+    assert finding.summary.startswith("All of dockerd's")
+    assert {item.partition(":")[0] for item in finding.evidence["missing"]} == {"IPv4"}
+    assert any("chain filter-FORWARD of table docker-bridges" in item for item in finding.evidence["missing"])
 
 
 @pytest.mark.parametrize("name", NFT_NAMES)
@@ -169,7 +173,8 @@ def test_a_flushed_base_chain_of_the_nftables_backend_cuts_every_bridge_off(name
     findings = judge(with_nft(recorded_host(name), "@nat-postrouting-"), "firewall.flushed")
     assert {item.outcome for item in findings} == {"fail"}
     assert {item.resource.name for item in findings} == {"bridge", "front", "back"}
-    assert "jump from nat-POSTROUTING of table docker-bridges" in findings[0].summary
+    assert all("from nat-POSTROUTING" in gap for item in findings for gap in item.evidence["missing"])
+    assert "from nat-POSTROUTING" in findings[0].summary
 
 
 def test_an_engine_that_makes_no_rules_misses_none() -> None:
@@ -196,7 +201,7 @@ def test_with_a_part_of_the_rules_unread_nothing_is_missed() -> None:
     snapshot = replace(snapshot, ruleset=replace(snapshot.ruleset, unread=["table ip nat could not be read"]))
     finding = only(snapshot, "firewall.flushed")
     assert finding.outcome == "unknown"
-    assert "table ip nat could not be read" in finding.summary
+    assert "table ip nat" in finding.summary
 
 
 def test_rules_that_nobody_understands_are_not_taken_for_gone() -> None:
