@@ -106,9 +106,9 @@ def _says_the_same(statement: object) -> bool:
 def test_a_table_that_the_save_command_cannot_show() -> None:
     """Without nft's JSON it is a problem of the book; with it, nothing is missing."""
     hidden = "# Table `filter' is incompatible, use 'nft' tool.\n"
-    assert "iptables-nft-save cannot show all of it: Table `filter'" in " ".join(
-        read_rulebook(Ruleset({"iptables-nft-save": hidden})).problems
-    )
+    problems = " ".join(read_rulebook(Ruleset({"iptables-nft-save": hidden})).problems)
+    assert "iptables-nft-save cannot show" in problems
+    assert ": Table `filter'" in problems
     raw = recorded("foreign")
     book = read_rulebook(replace(raw, save={"iptables-nft-save": hidden}))
     assert book.problems == ()
@@ -128,7 +128,7 @@ def test_chains_that_were_read_one_by_one() -> None:
 def test_rules_that_nft_does_not_know() -> None:
     """Two sources that do not belong to one ruleset are said to be so."""
     raw = replace(recorded("foreign"), nft_json=json.dumps({"nftables": []}))
-    assert "chain FORWARD of table ip filter" in read_rulebook(raw).problems[0]
+    assert "FORWARD of table ip filter" in read_rulebook(raw).problems[0]
 
 
 def test_plain_names_belong_to_either_backend() -> None:

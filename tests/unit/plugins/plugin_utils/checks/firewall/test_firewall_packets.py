@@ -365,7 +365,7 @@ def test_a_port_of_a_network_whose_bridge_is_down_is_told_with_the_bridge() -> N
     routes = [route for route in snapshot.routes if bridge.index not in route.interfaces]
     finding = only(replace(snapshot, links=links, routes=routes), "firewall.publish")
     assert finding.outcome == "fail"
-    assert f"net0 of this host, whose bridge {bridge.device} is down" in finding.summary
+    assert f" of this host, whose bridge {bridge.device} is down" in finding.summary
     assert finding.remediation is not None
     assert "ip rule add to SUBNET" in finding.remediation.text
 

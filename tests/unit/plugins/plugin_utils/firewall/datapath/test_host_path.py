@@ -101,7 +101,9 @@ def test_what_a_router_could_send_back_and_the_host_would_take_home_is_unknown()
     by_device = PolicyRule(100, 4, incoming=host.networks[1].device)
     path = ask(caught(host, by_device), Origin(CONTAINER, "asker"), WEB, 80)
     assert path.verdict == "unknown"
-    assert path.undetermined == [f"whether what eth0 leads to sends it back: {CAUGHT}"]
+    (doubt,) = path.undetermined
+    assert doubt.startswith("whether what eth0 leads to ")
+    assert doubt.endswith(f" back: {CAUGHT}")
     del host.own_rules["nat", "POSTROUTING"]
     assert ask(caught(host, by_device), Origin(CONTAINER, "asker"), WEB, 80).reason == CAUGHT
 
@@ -110,10 +112,10 @@ def test_without_the_route_of_the_network_the_default_route_takes_it_out() -> No
     snapshot = with_web().snapshot()
     snapshot = replace(snapshot, routes=[item for item in snapshot.routes if item.destination != "172.18.0.0/20"])
     path = ask(snapshot, Origin(HOST), WEB, 80)
-    assert path.reason == (
-        f"{WEB} is an address of network net0 of this host, and the route 0.0.0.0/0 in table 254 "
-        "sends it out by eth0 to 192.0.2.1"
-    )
+    assert [hop.action for hop in path.steps].count("misrouted") == 1
+    assert path.reason.startswith(f"{WEB} ")
+    for named in ("network net0", "route 0.0.0.0/0 in table 254", "by eth0 to 192.0.2.1"):
+        assert named in path.reason
 
 
 @pytest.mark.parametrize("destination", ["172.18.0.0/20", "172.18.0.0/30"])
@@ -139,7 +141,8 @@ def test_a_bridge_with_a_network_card_is_a_way_out_and_no_home(kind: str, verdic
     ]
     path = ask(caught(host, PolicyRule(100, 4, destination="198.51.100.0/24")), Origin(HOST), "198.51.100.7", 80)
     assert path.verdict == verdict
-    assert ("198.51.100.7 is an address of bridge virbr0 of this host" in path.reason) is (verdict == "unreachable")
+    assert ("bridge virbr0 of this host" in path.reason) is (verdict == "unreachable")
+    assert ("misrouted" in {hop.action for hop in path.steps}) is (verdict == "unreachable")
 
 
 @pytest.mark.parametrize("down", [True, False])
@@ -160,10 +163,10 @@ def test_a_packet_that_forward_ends_on_a_way_that_leads_astray_has_that_way_as_i
     path = ask(snapshot, Origin(OUTSIDE), ADDRESS, 8080)
     assert (path.verdict, path.observed) == ("dropped", "timed out")
     whose = f", whose bridge {bridge} is down," if down else ", and policy rule 100,"
-    assert path.reason.startswith(f"{WEB} is an address of network net0 of this host{whose}")
-    assert path.reason.endswith(
-        "sends it out by eth0 to 192.0.2.1, where the policy of ip filter, chain FORWARD drops it"
-    )
+    assert path.reason.startswith(f"{WEB} ")
+    assert f" network net0 of this host{whose}" in path.reason
+    assert " by eth0 to 192.0.2.1, where " in path.reason
+    assert path.reason.endswith("chain FORWARD drops it")
     assert [hop.action for hop in path.steps].count("misrouted") == 1
     assert path.decided_at is not None
     assert path.steps[path.decided_at].chain == "FORWARD"

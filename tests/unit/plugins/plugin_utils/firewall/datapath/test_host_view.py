@@ -258,4 +258,4 @@ def test_rules_of_others_are_a_doubt(tables: list[str], chains: dict[str, int], 
     address = str(container.endpoints[0].address)
     path = predict(HostView.of(host.snapshot()), Packet(Origin("host"), address, "tcp", 80))
     assert (path.verdict, path.observed) == (("delivered", "answered") if known else ("unknown", path.observed))
-    assert known or "container web has rules of its own" in path.reason
+    assert known or "container web has rules" in path.reason

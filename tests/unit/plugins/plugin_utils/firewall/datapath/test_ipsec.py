@@ -81,7 +81,7 @@ def test_the_host_itself_is_told_at_once() -> None:
 def test_what_a_tunnel_takes_is_open() -> None:
     found = path(EGRESS, IpsecPolicy("out", 4, ANY, "203.0.113.0/24", templates=TUNNEL))
     assert (found.verdict, found.observed) == ("unknown", "unknown")
-    assert "see ip -s xfrm policy and ip xfrm state" in found.because
+    assert "ip xfrm state" in found.because
 
 
 def test_tunnels_between_other_networks_change_nothing() -> None:
@@ -95,7 +95,9 @@ def test_what_comes_in_plain_and_was_to_be_ipsec_is_lost() -> None:
     wanted = IpsecPolicy("fwd", 4, ANY, ANY, templates=TUNNEL)
     found = path(PUBLISHED, wanted)
     assert found.verdict == "dropped"
-    assert "wants it as IPsec, which it is not" in found.reason
+    assert found.decided_at is not None
+    assert found.steps[found.decided_at].place == "ipsec"
+    assert "wants it as IPsec" in found.reason
     optional = replace(wanted, templates=[IpsecTemplate("tunnel", optional=True)])
     assert path(PUBLISHED, optional).verdict == "delivered"
 
@@ -191,7 +193,10 @@ def test_policies_that_could_not_be_read_and_snapshots_that_do_not_know_them() -
     snapshot = made()
     refused = {**snapshot.sources, "ipsec": Source(read=False, kind="denied")}
     found = predict(HostView.of(replace(snapshot, sources=refused)), EGRESS)
-    assert found.because == "whether an IPsec policy takes it: none could be read"
+    assert found.verdict == "unknown"
+    (doubt,) = found.undetermined
+    assert "an IPsec policy" in doubt
+    assert doubt.endswith("none could be read")
     older = {name: source for name, source in snapshot.sources.items() if name != "ipsec"}
     assert predict(HostView.of(replace(snapshot, sources=older)), EGRESS).verdict == "delivered"
 
@@ -205,4 +210,4 @@ def test_a_container_with_policies_of_its_own_is_open() -> None:
     snapshot = made()
     inner = [replace(space, ipsec=True) for space in snapshot.container_namespaces]
     found = predict(HostView.of(replace(snapshot, container_namespaces=inner)), EGRESS)
-    assert "container web has IPsec policies of its own" in found.because
+    assert "container web has IPsec policies" in found.because

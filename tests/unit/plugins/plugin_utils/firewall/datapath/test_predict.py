@@ -290,7 +290,7 @@ def test_source_that_has_its_way_back_elsewhere_is_dropped_by_strict_reverse_pat
 def test_source_that_is_the_hosts_own_is_martian() -> None:
     host = small_host()
     question = Packet(NEIGHBOUR, ADDRESS, "tcp", 8080, source="172.18.0.1")
-    assert "an address of the host itself" in predict(HostView.of(host.snapshot()), question).reason
+    assert "of the host itself" in predict(HostView.of(host.snapshot()), question).reason
 
 
 def test_marks_and_policy_rules_choose_the_way() -> None:

@@ -120,7 +120,7 @@ def test_no_router_passes_on_an_answer_from_the_loopback(source: str, seen: str)
     packet = Packet(Origin(OUTSIDE), "127.0.0.1", "tcp", 8080, source)
     path = predict(HostView.of(host_with_web().snapshot()), packet)
     assert path.observed == seen
-    assert ("a router, 192.0.2.1, does not pass on what comes from 127.0.0.1" in path.reason) is (seen == "timed out")
+    assert ("a router, 192.0.2.1," in path.reason) is (seen == "timed out")
 
 
 @pytest.mark.parametrize(("listen", "seen"), [([("tcp", 80)], "timed out"), ([], "closed")])

@@ -95,7 +95,8 @@ def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
     snapshot = replace(snapshot, routes=[item for item in snapshot.routes if item.destination != "0.0.0.0/0"])
     path = ask(snapshot, Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "198.51.100.7")
     assert path.observed == "timed out"
-    assert f"rp_filter of eth0 is {value} and the host has no route back to 198.51.100.7" in path.reason
+    assert f"rp_filter of eth0 is {value} " in path.reason
+    assert "no route back to 198.51.100.7" in path.reason
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,9 @@ def test_an_answer_that_leaves_by_another_uplink_is_in_the_hands_of_whoever_is_t
         replace(snapshot, routes=[*snapshot.routes, elsewhere]), Origin(OUTSIDE, "eth0"), ADDRESS, 8080, "192.0.2.77"
     )
     assert path.verdict == "unknown"
-    assert path.undetermined == ["whether machines behind eth1 hand on what is for 192.0.2.77"]
+    (doubt,) = path.undetermined
+    assert "machines behind eth1" in doubt
+    assert doubt.endswith(" 192.0.2.77")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,9 @@ def test_a_container_with_two_ways_out_is_not_guessed_about() -> None:
 def test_a_host_on_which_too_many_courses_are_open_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(branch, "MOST_HOOKS", 3)
     path = ask(host_with_web().snapshot(), Origin(OUTSIDE), ADDRESS, 8080)
-    assert (path.verdict, path.undetermined) == ("unknown", ["too many conditions that cannot be decided"])
+    (doubt,) = path.undetermined
+    assert path.verdict == "unknown"
+    assert doubt.startswith("too many conditions")
 
 
 def test_masquerading_takes_the_address_that_is_nearest_to_the_next_hop_of_the_route_that_was_chosen() -> None:

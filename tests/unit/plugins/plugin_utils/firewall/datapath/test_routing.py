@@ -100,7 +100,8 @@ def test_a_rule_can_leave_out_routes_that_are_too_short() -> None:
 
 def test_a_mark_that_is_not_known_leaves_it_open_whether_a_rule_applies() -> None:
     found = find("203.0.113.1", [replace(RULE, mark=7, mask=0xF)], mark=None)
-    assert (found.kind, found.why) == ("uncertain", "whether policy rule 100 applies (its mark or port)")
+    assert found.kind == "uncertain"
+    assert "policy rule 100 " in found.why
 
 
 def test_route_by_several_ways_is_uncertain() -> None:

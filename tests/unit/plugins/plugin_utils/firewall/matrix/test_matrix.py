@@ -196,9 +196,9 @@ def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     assert set(summary) == {"exposures", "listing", "summary", "problems"}
     assert {key: full[key] for key in summary} == summary
     assert sum(sum(row["observed"].values()) for row in summary["summary"]) == len(full["cells"])
-    assert summary["exposures"][0]["text"].startswith(
-        "open though published on loopback, from outside by eth0: web:80/tcp at 127.0.0.1 ("
-    )
+    exposure = summary["exposures"][0]
+    assert (exposure["uplink"], exposure["ports"], exposure["at"]) == ("eth0", ["web:80/tcp"], ["127.0.0.1"])
+    assert "by eth0: web:80/tcp at 127.0.0.1" in exposure["text"]
 
 
 def test_with_rules_unread_nothing_is_told_but_that() -> None:
@@ -219,7 +219,8 @@ def test_of_too_many_questions_those_of_containers_are_left_out(
     assert {part.origins[cell.origin].kind for cell in part.cells} == {"outside", "host"}
     assert len(part.cells) == expected
     (problem,) = part.problems
-    assert problem.startswith("not all packets from containers to machines outside and from containers to ports were ")
+    assert "from containers to machines outside" in problem
+    assert "from containers to ports " in problem
 
 
 def test_of_too_many_rules_packets_are_held_against_a_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,13 +31,12 @@ EXAMPLE = FOUND.cells[0].example
 def test_addresses_at_which_the_same_is_seen_share_a_line() -> None:
     lines = listing_of(FOUND)
     start = lines.index("from outside, by eth0")
-    assert lines[start + 1] == (
-        "  answered    app0:80/tcp and 11 more (published on 0.0.0.0) at 192.0.2.10, "
-        "gateways of other networks, the gateway of its network"
-    )
-    assert lines[start + 2].startswith(
-        "  timed out   app0:80/tcp and 11 more at their own IPv4 address: rule 1 of ip raw"
-    )
+    ports, at = lines[start + 1].split(" at ")
+    assert ports.split() == ["answered", "app0:80/tcp", "and", "11", "more", "(published", "on", "0.0.0.0)"]
+    assert at.split(", ") == ["192.0.2.10", "gateways of other networks", "the gateway of its network"]
+    ports, at = lines[start + 2].split(" at ")
+    assert ports.split() == ["timed", "out", "app0:80/tcp", "and", "11", "more"]
+    assert at.startswith("their own IPv4 address: rule ")
 
 
 def test_every_source_and_every_ending_is_in_it() -> None:
@@ -65,19 +64,20 @@ def listed(destinations: list[Destination], cells: list[Cell], kind: str = "host
 def test_ports_that_end_alike_share_a_line() -> None:
     names = [f"{name}:80/tcp (published on 0.0.0.0:{number})" for number, name in enumerate("abcd", 8080)]
     ports = [port(name, "192.0.2.1") for name in names]
-    assert listed(ports, [cell(number, "answered") for number in range(4)]) == [
-        "  answered    a:80/tcp, b:80/tcp, c:80/tcp and 1 more (published on 0.0.0.0) at 192.0.2.1"
-    ]
+    (line,) = listed(ports, [cell(number, "answered") for number in range(4)])
+    assert line.split()[:7] == ["answered", "a:80/tcp,", "b:80/tcp,", "c:80/tcp", "and", "1", "more"]
+    assert line.endswith(" (published on 0.0.0.0) at 192.0.2.1")
     assert len(listed([*ports[:3], replace(ports[3], at="192.0.2.2")], [cell(n, "answered") for n in range(4)])) == 2
 
 
 def test_reasons_that_differ_in_numbers_are_told_by_the_first_of_them() -> None:
     ports = [port(f"{name}:80/tcp", f"172.18.0.{number}", INNER_PORT) for number, name in enumerate("abc")]
     reasons = ["rule 1 of ip raw drops it: -d 172.18.0.0", "rule 22 of ip raw drops it: -d 172.18.0.1", "eth0 is down"]
-    assert listed(ports, [cell(number, "timed out", reason) for number, reason in enumerate(reasons)]) == [
-        f"  timed out   a:80/tcp, b:80/tcp at their own addresses: for example, {reasons[0]}",
-        "  timed out   c:80/tcp at 172.18.0.2: eth0 is down",
-    ]
+    several, one = listed(ports, [cell(number, "timed out", reason) for number, reason in enumerate(reasons)])
+    assert several.split()[:4] == ["timed", "out", "a:80/tcp,", "b:80/tcp"]
+    assert several.endswith(f": for example, {reasons[0]}")
+    assert one.split()[:4] == ["timed", "out", "c:80/tcp", "at"]
+    assert one.endswith(f" 172.18.0.2: {reasons[2]}")
 
 
 def test_what_machines_outside_see_at_loopback_addresses_is_told_where_it_is_a_leak() -> None:

@@ -274,7 +274,8 @@ def test_a_family_that_nft_leaves_out() -> None:
     """By nft 1.1.3: ``meta nfproto ipv6 meta l4proto tcp reject with tcp reset``."""
     found = rule_with_needs([TCP, RESET], need("meta nfproto", 10), need("meta l4proto", 6))
     assert kinds(found) == ["family [6]", "protocol [6]", "Verdict"]
-    assert found.text == "meta l4proto tcp reject with tcp reset (and meta nfproto ipv6)"
+    assert found.text.startswith("meta l4proto tcp reject")
+    assert found.text.endswith(" (and meta nfproto ipv6)")
 
 
 def test_an_ethertype_that_nft_leaves_out() -> None:
