@@ -60,6 +60,8 @@ SETTINGS = {
         *("arp_announce", "arp_filter", "arp_ignore"),
     ),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6", "hop_limit"),
+    "net/ipv4/neigh": ("mcast_solicit",),
+    "net/ipv6/neigh": ("mcast_solicit",),
 }
 INSIDE = {
     "net/ipv4/conf": (
@@ -67,6 +69,8 @@ INSIDE = {
         *("arp_announce", "arp_filter", "arp_ignore"),
     ),
     "net/ipv6/conf": ("hop_limit",),
+    "net/ipv4/neigh": ("mcast_solicit",),
+    "net/ipv6/neigh": ("mcast_solicit",),
 }
 
 

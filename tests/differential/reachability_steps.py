@@ -138,6 +138,7 @@ _KERNEL = [
     _sysctl("net/ipv4/conf/all/rp_filter=2"),
     _sysctl("net/ipv4/conf/all/arp_ignore=1"),
     _sysctl("net/ipv4/conf/all/arp_announce=2"),
+    _sysctl("net/ipv4/neigh/DEVICE/mcast_solicit=1"),
     _sysctl("net/ipv4/conf/all/src_valid_mark=1"),
     _marks_of_replies,
     _sysctl("net/ipv4/conf/DEVICE/route_localnet=1"),

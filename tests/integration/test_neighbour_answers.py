@@ -157,6 +157,31 @@ def test_a_gateway_that_answers_no_arp_takes_the_way_out(
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.parametrize("family", [4, pytest.param(6, marks=PUBLISHES_IPV6)])
+def test_a_bridge_that_asks_for_no_neighbour_takes_the_way_in(host: Host, lab: Lab, family: int) -> None:
+    """One question is enough, and with none ucast_solicit does not help."""
+    question = Question(lab.outside, Origin(OUTSIDE, "eth0"), host.address if family == 4 else host.address6)
+    key = f"net.ipv{family}.neigh.apart0.mcast_solicit"
+    host.set_sysctl(key, "1")
+    assert question.is_answered(host)
+    host.set_sysctl(key, "0")
+    path = question.predicted(host)
+    assert path.verdict == UNKNOWN
+    assert f"{key} of the host is 0" in path.because
+    assert question.observed(host, PATIENCE) in NOTHING_COMES
+
+
+def test_a_container_that_asks_for_no_neighbour_answers_who_asked_it(host: Host, lab: Lab) -> None:
+    inside = host.container("c1")
+    host.run(f"nsenter -t {inside.pid} -n sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=0")
+    assert Question(host, Origin(HOST), inside.address("apart"), 80).is_answered(host)
+    question = Question(inside, Origin(CONTAINER, "c1"), lab.internet_address, 80)
+    path = question.predicted(host)
+    assert path.verdict == UNKNOWN
+    assert "net.ipv4.neigh.eth0.mcast_solicit of the container c1 is 0" in path.because
+    assert question.observed(host, PATIENCE) in NOTHING_COMES
+
+
 @pytest.mark.parametrize(("place", "value"), [("apart0", "1"), ("apart0", "2"), ("all", "3")])
 def test_arp_ignore_does_not_matter_for_addresses_of_the_bridge(host: Host, lab: Lab, place: str, value: str) -> None:
     question = Question(host.container("c2"), Origin(CONTAINER, "c2"), lab.internet_address, 80)

@@ -10,10 +10,10 @@ import struct
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
-    ROUTE,
     Netlink,
     address,
     attributes,
+    listed,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour
@@ -41,11 +41,7 @@ def read_neighbours() -> list[Neighbour]:
 
     Raises UnreadableError when the kernel refuses, and where there are more than MOST of them.
     """
-    try:
-        with Netlink(ROUTE) as route:
-            found = neighbours_of(route)
-    except OSError as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the neighbours: {error}") from error
+    found = listed("neighbours", neighbours_of)
     if found is None:
         raise UnreadableError(ERROR, f"the neighbour tables have more than {MOST} permanent entries")
     return found

@@ -212,7 +212,7 @@ def messages_in(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         at += max((length + 3) & ~3, _HEADER.size)
 
 
-def listed(what: str, list_of: Callable[[Netlink], list[T]]) -> list[T]:
+def listed(what: str, list_of: Callable[[Netlink], T]) -> T:
     """Return what rtnetlink(7) lists of the host's own namespace. Raises UnreadableError when the kernel refuses."""
     try:
         with Netlink(ROUTE) as route:

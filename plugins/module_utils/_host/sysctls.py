@@ -36,15 +36,23 @@ _SINGLE = (
     "net/netfilter/nf_conntrack_tcp_be_liberal",
     "net/netfilter/nf_conntrack_tcp_loose",
 )
-_OF_ANY = ("net/ipv4/icmp_echo_ignore_all", "net/ipv6/icmp/echo_ignore_all", "net/ipv6/conf/all/forwarding")
-_ARP = ("arp_announce", "arp_filter", "arp_ignore")
-_RECEPTION = ("accept_local", "forwarding", "route_localnet", "rp_filter", *_ARP)
-_FIRST_HOPS = "64"
+_OF_ANY = (
+    "net/ipv4/icmp_echo_ignore_all",
+    "net/ipv4/ip_default_ttl",
+    "net/ipv6/icmp/echo_ignore_all",
+    "net/ipv6/conf/all/forwarding",
+)
+_RECEPTION = ("accept_local", "arp_announce", "arp_filter", "arp_ignore", "forwarding", "route_localnet", "rp_filter")
+_NEIGHBOURS = {"net/ipv4/neigh": ("mcast_solicit",), "net/ipv6/neigh": ("mcast_solicit",)}
+# What every namespace begins with, where it is not 0.
+_FIRST = {"hop_limit": "64", "ip_default_ttl": "64", "mcast_solicit": "3"}
 _DOTTED = str.maketrans("./", "/.")
 _PER_INTERFACE = {
-    "net/ipv4/conf": ("accept_local", "forwarding", "route_localnet", "rp_filter", "src_valid_mark", *_ARP),
+    "net/ipv4/conf": (*_RECEPTION, "src_valid_mark"),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6", "hop_limit"),
+    **_NEIGHBOURS,
 }
+_INSIDE = {"net/ipv4/conf": _RECEPTION, "net/ipv6/conf": ("hop_limit",), **_NEIGHBOURS}
 
 _OF_BRIDGES = Path("/proc/sys/net/bridge")
 _BUILT_IN = Path("/sys/module/br_netfilter")
@@ -66,15 +74,14 @@ def read_sysctls() -> dict[str, str]:
 
 
 def read_reception() -> dict[str, str]:
-    """Return what decides in the namespace of this thread which packets it takes or sends on; 0 is left out.
+    """Return what decides in the namespace of this thread which packets it takes or sends on, and how.
 
-    And with how many hops, where that is not what every namespace begins with.
+    What every namespace begins with is left out.
     """
-    values = {**_read_all(_OF_ANY), **_of_interfaces("net/ipv4/conf", _RECEPTION)}
-    found = {key: value for key, value in values.items() if value != "0"}
-    hops = {**_read_all(("net/ipv4/ip_default_ttl",)), **_of_interfaces("net/ipv6/conf", ("hop_limit",))}
-    found.update({key: value for key, value in hops.items() if value != _FIRST_HOPS})
-    return found
+    values = _read_all(_OF_ANY)
+    for folder, settings in _INSIDE.items():
+        values.update(_of_interfaces(folder, settings))
+    return {key: value for key, value in values.items() if value != _FIRST.get(key.rpartition(".")[2], "0")}
 
 
 def read_switched_on(*names: str) -> list[str]:

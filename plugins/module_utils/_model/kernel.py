@@ -450,7 +450,7 @@ class ContainerNamespace:
     """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say; dockerd itself makes
     one for its name server."""
     sysctls: dict[str, str] = field(default_factory=dict)
-    """Its own settings for what it takes in and sends on, under the keys of HostSnapshot.sysctls; 0 is left out."""
+    """Its own settings for what it takes in and sends on, under the keys of HostSnapshot.sysctls, without defaults."""
     chains: dict[str, int] = field(default_factory=dict)
     """How many rules each chain of these tables has, by ``ip nat OUTPUT`` say; of a table of ip_tables all its entries,
     by ``ip nat``."""

@@ -103,6 +103,18 @@ class NamespaceSettings:
         """A setting of IPv4 that is on when it is on for all or for the device (IN_DEV_ORCONF)."""
         return any(self._both(device, name))
 
+    def solicits(self, family: int, device: str) -> bool:
+        """Whether all on a device's link are asked for a neighbour that is not known (__neigh_event_send()).
+
+        Without such a question the packet is dropped, unless app_solicit is more than 0: then a program is asked, and
+        the kernel gives up after that. The other settings for neighbours delay at most.
+        """
+        return self._number(self.solicits_key(family, device)) != 0
+
+    def solicits_key(self, family: int, device: str) -> str:
+        """The setting that solicits() asks."""
+        return f"net.ipv{family}.neigh.{device.replace('.', '/')}.mcast_solicit"
+
     def ignores_echo(self, family: int) -> bool:
         """Whether the host itself answers no echo requests."""
         return self.number(self.echo_key(family)) != 0

@@ -139,6 +139,13 @@ def _filtered(stack: Stack, device: str, source: int, target: int) -> str:
     return f"arp_filter of {device} is 1 and packets of the {stack.label} to {address_text(4, source)} leave {ways}"
 
 
+def _unasked(stack: Stack, family: int, device: str) -> str:
+    """Why a stack asks for no neighbour that it does not know; empty where it asks."""
+    if stack.settings.solicits(family, device):
+        return ""
+    return f"{stack.settings.solicits_key(family, device)} of the {stack.label} is 0: it does not ask"
+
+
 def _is_checked(stack: Stack, device: str, decision: Decision) -> bool:
     return decision.kind == LOCAL or (decision.kind == UNICAST and stack.settings.forwards(4, device))
 
@@ -281,6 +288,8 @@ def resolve_on_bridge(
         stop = _stop(answer_misrouted(bridge, requester, target, source)) or _by_rules(
             leg, bridge, requester, target, source, neighbour
         )
+    if stop is None and not is_told:
+        stop = _stop(_unasked(requester.stack, family, requester.device))
     if stop is not None and is_told:
         stop = stop._replace(is_certain=False)
     return _found(leg, branch, stop, who, neighbour).with_question(target.stack.label, source)
@@ -289,10 +298,10 @@ def resolve_on_bridge(
 def resolve_outside(leg: LegContext, branch: Branch, device: str, neighbour: int) -> Resolution:
     """The host sends to a machine on an uplink, which it has no static entry for."""
     host, flight = leg.view.host, branch.flight
-    if flight.family == 4:
-        return Resolution(branch)
-    source = host.solicits_from(6, device, flight.saddr, neighbour)
-    stop = _stop(_words(leg.view.neighbours.obstacle_from_host(device, "", source, neighbour)))
+    stop = _stop(_unasked(host, flight.family, device))
+    if stop is None and flight.family == 6:
+        source = host.solicits_from(6, device, flight.saddr, neighbour)
+        stop = _stop(_words(leg.view.neighbours.obstacle_from_host(device, "", source, neighbour)))
     return _found(leg, branch, stop, host.label, neighbour)
 
 

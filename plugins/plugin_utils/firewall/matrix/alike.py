@@ -263,7 +263,7 @@ def _settings_by_device(snapshot: HostSnapshot) -> dict[str, tuple[tuple[str, st
     found: dict[str, list[tuple[str, str]]] = {}
     for key, value in snapshot.sysctls.items():
         parts = key.split(".")
-        if len(parts) == 5 and parts[2] == "conf":
+        if len(parts) == 5 and parts[2] in ("conf", "neigh"):
             found.setdefault(parts[3].replace("/", "."), []).append((f"{parts[1]}.{parts[4]}", value))
     return {device: tuple(sorted(values)) for device, values in found.items()}
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import links
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import NamespaceIds
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import dotted, read_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import (
+    dotted,
+    read_reception,
+    read_sysctls,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     UnreadableError,
     missing_library,
@@ -84,3 +89,17 @@ def test_sysctls() -> None:
     assert values["net.ipv4.conf.lo.forwarding"] in ("0", "1")
     assert all(value for value in values.values())
     assert dotted("net/ipv4/conf/eth0.100/forwarding") == "net.ipv4.conf.eth0/100.forwarding"
+
+
+def test_inside_containers_how_often_neighbours_are_asked_for_counts_where_it_was_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {"br0": "0", "eth0": "3", "eth0.7": "1"}.items():
+        folder = tmp_path / "net/ipv4/neigh" / name
+        folder.mkdir(parents=True)
+        (folder / "mcast_solicit").write_text(f"{value}\n")
+    (tmp_path / "net/ipv4/ip_forward").write_text("1\n")
+    monkeypatch.setattr(sysctls, "SYSCTLS", str(tmp_path))
+    changed = {"net.ipv4.neigh.br0.mcast_solicit": "0", "net.ipv4.neigh.eth0/7.mcast_solicit": "1"}
+    assert read_sysctls() == {"net.ipv4.ip_forward": "1", "net.ipv4.neigh.eth0.mcast_solicit": "3", **changed}
+    assert read_reception() == changed

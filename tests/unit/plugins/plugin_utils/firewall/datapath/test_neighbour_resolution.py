@@ -203,6 +203,47 @@ def test_settings_of_arp(setting: str, value: str, cause: str) -> None:
     assert cause in path.because
 
 
+@pytest.mark.parametrize(
+    ("device", "value", "origin", "destination", "port", "cause"),
+    [
+        (DEVICE, "0", FROM_OUTSIDE, ADDRESS, 8080, f"net.ipv4.neigh.{DEVICE}.mcast_solicit of the host is 0"),
+        (DEVICE, "1", FROM_OUTSIDE, ADDRESS, 8080, ""),
+        (DEVICE, "0", PEER, "172.18.0.2", 80, ""),
+        ("eth0", "0", PEER, "203.0.113.9", 80, "net.ipv4.neigh.eth0.mcast_solicit of the host is 0"),
+        ("eth0", "1", PEER, "203.0.113.9", 80, ""),
+    ],
+)
+def test_a_host_that_asks_for_no_neighbour(
+    device: str, value: str, origin: Origin, destination: str, port: int, cause: str
+) -> None:
+    host = host_with_web()
+    host.sysctls[f"net.ipv4.neigh.{device}.mcast_solicit"] = value
+    path = ask(host.snapshot(), origin, destination, port)
+    assert path.verdict == ("unknown" if cause else "delivered"), path.reason
+    assert cause in path.because
+
+
+def test_a_host_that_asks_for_no_neighbour_by_ipv6() -> None:
+    snapshot = dual()
+    key = f"net.ipv6.neigh.{DEVICE}.mcast_solicit"
+    path = ask(replace(snapshot, sysctls={**snapshot.sysctls, key: "0"}), FROM_OUTSIDE)
+    assert path.verdict == "unknown"
+    assert f"{key} of the host is 0" in path.because
+
+
+def test_a_container_that_asks_for_no_neighbour() -> None:
+    """It answers who asked it, and does not find others."""
+    snapshot = host_with_web().snapshot()
+    inner = [
+        replace(space, sysctls={"net.ipv4.neigh.eth0.mcast_solicit": "0"}) for space in snapshot.container_namespaces
+    ]
+    snapshot = replace(snapshot, container_namespaces=inner)
+    assert ask(snapshot, HOST_ITSELF, "172.18.0.2", 80).observed == "answered"
+    path = ask(snapshot, PEER, "203.0.113.9", 80)
+    assert path.verdict == "unknown"
+    assert "net.ipv4.neigh.eth0.mcast_solicit of the container peer is 0" in path.because
+
+
 def test_a_frame_that_is_turned_to_a_neighbour_needs_its_answer_before_forward() -> None:
     """What web sends is kept by a queueing discipline: whether the host knows it decides what the sender hears."""
     host = host_with_web()

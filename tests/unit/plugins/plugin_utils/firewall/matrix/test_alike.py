@@ -150,6 +150,12 @@ def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
     assert found == [["one", "three"], ["two"]]
 
 
+def test_networks_whose_bridges_ask_for_no_neighbour_are_of_another_class() -> None:
+    host = big_host(3, 6)
+    host.sysctls[f"net.ipv4.neigh.{host.networks[1].device}.mcast_solicit"] = "0"
+    every_packet_fares_like_its_class(host.snapshot())
+
+
 @pytest.mark.parametrize("seed", range(0, 60, 10))
 def test_the_order_in_which_a_host_was_read_says_nothing(seed: int) -> None:
     snapshot = random_docker_host(seed).snapshot()
