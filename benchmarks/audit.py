@@ -33,8 +33,12 @@ PLACE = "/run/dockernet-bench"
 
 
 def ansible_environment() -> dict[str, str]:
-    """Of an Ansible with the staged collection, over SSH with pipelining."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    """Of an Ansible with the staged collection, over SSH with pipelining; the rest is as users have it."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("ANSIBLE_") and key != "PYTHONDONTWRITEBYTECODE"
+    }
     return {
         **kept,
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
@@ -42,6 +46,7 @@ def ansible_environment() -> dict[str, str]:
         "ANSIBLE_HOME": str(ROOT / ".build" / "ansible-home"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
     }
 
 

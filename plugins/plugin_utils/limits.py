@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import decoder_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -27,6 +28,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import unpack
 
 T = TypeVar("T")
+
+# Ansible makes a process for each host and task from the one that loads this file.
+decoder_of(HostSnapshot)
 
 MEMORY = 1 << 30
 """Bytes that judging one host may take, besides those of the process that it is part of."""

@@ -8,13 +8,12 @@ What it says of a single network or container that cannot be understood is a gap
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Callable, NoReturn, Optional, TypeVar, Union
+from typing import Any, Callable, NoReturn, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
@@ -32,7 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     UnreadableError,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container, require_sense
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, NETWORK, Gap, shortened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DOCKER,
@@ -270,8 +269,6 @@ _LONGEST_NAME = 200
 _LONGEST_ERROR = 1000
 MOST_GAPS = 1000
 """Networks, and containers, that are gaps by name: each is a finding of each check that is concerned."""
-_LARGEST_PID = (1 << 31) - 1
-_LARGEST_PORT = (1 << 16) - 1
 
 
 def understood(
@@ -331,24 +328,6 @@ def on_lost_networks(
 def checked(item: M) -> M:
     """Return a part of the model whose fields have the types that they should have. Raises DecodeError."""
     return from_plain(type(item), to_plain(item))
-
-
-def require_sense(item: Union[Network, Container]) -> None:
-    """Raise ValueError for what is no address or number of its kind. Empty texts say that there is none."""
-    if isinstance(item, Network):
-        # Some releases show a gateway with a prefix length.
-        for text in (text for subnet in item.subnets for text in (subnet.subnet, subnet.gateway, subnet.ip_range)):
-            if text:
-                ipaddress.ip_interface(text)
-        return
-    for text in (text for end in item.endpoints for text in (end.address, end.address6, end.gateway)):
-        if text:
-            ipaddress.ip_address(text)
-    if item.pid is not None and not 0 < item.pid <= _LARGEST_PID:
-        raise ValueError(f"process {item.pid}")
-    for port in item.published:
-        if not port.address or port.host_port > _LARGEST_PORT or port.container_port > _LARGEST_PORT:
-            raise ValueError(f"published as {port}")
 
 
 def _name_of(item: Any) -> str:

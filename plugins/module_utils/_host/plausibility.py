@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import require_sense
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import KINDS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container, require_sense
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import (
     CONTAINER,
     DEFECT,
@@ -77,12 +77,13 @@ def require_plausible(value: Any) -> None:
 
     Checks and the evaluator take for granted that they are some.
     """
+    passed: set[tuple[Callable[[str], object], str]] = set()
     try:
         for item in _all_in(value):
             if isinstance(item, (Network, Container)):
                 require_sense(item)
             for name, check in _FIELDS.get(type(item), {}).items():
-                _require(getattr(item, name), check, may_be_empty=isinstance(item, _MAY_BE_EMPTY))
+                _require(getattr(item, name), check, passed, may_be_empty=isinstance(item, _MAY_BE_EMPTY))
     except ValueError as error:
         raise ImplausibleError(shortened(str(error))) from error
 
@@ -91,27 +92,42 @@ def require_plausible_fields(fields: dict[str, Any]) -> None:
     """The same for some fields of a snapshot, by name. Raises ImplausibleError."""
     try:
         for name, check in _FIELDS[HostSnapshot].items():
-            _require(fields.get(name, []), check, may_be_empty=False)
+            _require(fields.get(name, []), check, set(), may_be_empty=False)
     except ValueError as error:
         raise ImplausibleError(shortened(str(error))) from error
     require_plausible(fields)
 
 
-def _require(value: Any, check: Callable[[str], object], *, may_be_empty: bool) -> None:
+def _require(
+    value: Any, check: Callable[[str], object], passed: set[tuple[Callable[[str], object], str]], *, may_be_empty: bool
+) -> None:
     for text in value if isinstance(value, list) else [value]:
-        if text is not None and (text or not may_be_empty):
+        # Most addresses of a host stand in many places.
+        if text is not None and (text or not may_be_empty) and (check, text) not in passed:
             check(text)
+            passed.add((check, text))
+
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 def _all_in(value: Any) -> Iterator[Any]:
-    """The objects of the model that a value consists of, itself among them."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _all_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _all_in(item)
-    elif dataclasses.is_dataclass(value):
-        yield value
-        for field in dataclasses.fields(value):
-            yield from _all_in(getattr(value, field.name))
+    """The objects of the model that a value consists of, itself among them, each before those in it."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, list):
+            parts = item
+        elif isinstance(item, dict):
+            parts = list(item.values())
+        elif dataclasses.is_dataclass(item):
+            yield item
+            parts = [getattr(item, name) for name in _names(cast(Any, type(item)))]
+        else:
+            continue
+        left += [part for part in reversed(parts) if type(part) not in _SCALARS]
+
+
+@functools.cache
+def _names(cls: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]

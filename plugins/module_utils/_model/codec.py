@@ -20,9 +20,10 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 T = TypeVar("T")
+Decode = Callable[[Any], Any]
 
 # The type that Optional adds to the type of a field.
 _NONE = type(None)
@@ -56,20 +57,32 @@ def _field(value: Any) -> Any:
     return named_values(value) if isinstance(value, dict) else to_plain(value)
 
 
-def from_plain(cls: type[T], data: Any, path: str = "$") -> T:
+def from_plain(cls: type[T], data: Any) -> T:
     """Build an instance of the dataclass cls from plain data.
 
     Raises DecodeError naming the place when a value has the wrong type or a required key is missing.
     """
-    if not isinstance(data, dict):
-        raise DecodeError(f"{path}: expected an object, found {_kind(data)}")
-    arguments: dict[str, Any] = {}
-    for field, hint in _fields(typing.cast(Any, cls)):
-        if field.name in data:
-            arguments[field.name] = _decode(hint, data[field.name], f"{path}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise DecodeError(f"{path}: the key {field.name!r} is missing")
-    return cls(**arguments)
+    try:
+        found: T = decoder_of(typing.cast(Any, cls))(data)
+    except _MisfitError as error:
+        raise DecodeError(f"${error.place}: {error.words}") from None
+    return found
+
+
+class _MisfitError(Exception):
+    """A value that does not fit. Its place is put together on the way out, where there is one at all."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self.place = ""
+
+
+def _within(place: str, decode: Decode, value: Any) -> Any:
+    try:
+        return decode(value)
+    except _MisfitError as error:
+        error.place = place + error.place
+        raise
 
 
 @functools.cache
@@ -78,42 +91,83 @@ def _names(cls: Any) -> list[str]:
 
 
 @functools.cache
-def _fields(cls: Any) -> list[tuple[Any, Any]]:
-    """The fields of a dataclass with their types, of which to evaluate the annotations takes its time."""
+def decoder_of(cls: Any) -> Decode:
+    """What from_plain builds a dataclass with. To make it takes longer than to decode a thousand values."""
     hints = typing.get_type_hints(cls)
-    return [(field, hints[field.name]) for field in dataclasses.fields(cls)]
+    fields = [
+        (
+            field.name,
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+            _decoder(hints[field.name]),
+            _exact(hints[field.name]),
+        )
+        for field in dataclasses.fields(cls)
+    ]
+
+    def decode(data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise _MisfitError(f"expected an object, found {_kind(data)}")
+        arguments: dict[str, Any] = {}
+        for name, required, decode_field, exact in fields:
+            if name in data:
+                value = data[name]
+                arguments[name] = value if type(value) is exact else _within(f".{name}", decode_field, value)
+            elif required:
+                raise _MisfitError(f"the key {name!r} is missing")
+        return cls(**arguments)
+
+    return decode
 
 
-def _decode(hint: Any, value: Any, path: str) -> Any:
-    origin = typing.get_origin(hint)
+def _decoder(hint: Any) -> Decode:
+    """What takes a value of an annotation."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
-        return _untyped(value, path)
+        return _untyped
     if origin is typing.Union:
-        if value is None:
-            return None
-        inner = next(choice for choice in typing.get_args(hint) if choice is not _NONE)
-        return _decode(inner, value, path)
+        decode = _decoder(_inner(hint))
+        return lambda value: None if value is None else decode(value)
     if origin is list:
-        if not isinstance(value, list):
-            raise DecodeError(f"{path}: expected a list, found {_kind(value)}")
-        (item_hint,) = typing.get_args(hint)
-        return [_decode(item_hint, item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return _list_of(_decoder(arguments[0]), _exact(arguments[0]))
     if origin is dict:
+        decode = _decoder(arguments[1])
         # A field's own stands there as a list, others in an object.
-        return _by_name(typing.get_args(hint)[1], value[_NAMED] if _is_named(value) else value, path)
+        return lambda value: _by_name(decode, value[_NAMED] if _is_named(value) else value)
     if dataclasses.is_dataclass(hint):
-        return from_plain(typing.cast(Any, hint), value, path)
-    return _scalar(hint, value, path)
+        return decoder_of(typing.cast(Any, hint))
+    return lambda value: _scalar(hint, value)
 
 
-def _untyped(value: Any, path: str) -> Any:
+def _inner(hint: Any) -> Any:
+    """The type of an Optional one."""
+    return next(choice for choice in typing.get_args(hint) if choice is not _NONE)
+
+
+def _exact(hint: Any) -> Optional[type]:
+    """The type of scalars that are taken as they are."""
+    inner = _inner(hint) if typing.get_origin(hint) is typing.Union else hint
+    return inner if inner in (str, int, float, bool) else None
+
+
+def _list_of(decode: Decode, exact: Optional[type]) -> Decode:
+    def decode_list(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise _MisfitError(f"expected a list, found {_kind(value)}")
+        return [
+            item if type(item) is exact else _within(f"[{index}]", decode, item) for index, item in enumerate(value)
+        ]
+
+    return decode_list
+
+
+def _untyped(value: Any) -> Any:
     """What a field of no certain type has: scalars, lists, and what has names."""
     if isinstance(value, list):
-        return [_untyped(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [_within(f"[{index}]", _untyped, item) for index, item in enumerate(value)]
     if _is_named(value):
-        return _by_name(Any, value[_NAMED], path)
+        return _by_name(_untyped, value[_NAMED])
     if isinstance(value, dict):
-        raise DecodeError(f"{path}: expected an object with the key {_NAMED!r} alone")
+        raise _MisfitError(f"expected an object with the key {_NAMED!r} alone")
     return value
 
 
@@ -121,26 +175,30 @@ def _is_named(value: Any) -> bool:
     return isinstance(value, dict) and list(value) == [_NAMED]
 
 
-def _by_name(item_hint: Any, value: Any, path: str) -> dict[str, Any]:
+def _by_name(decode: Decode, value: Any) -> dict[str, Any]:
     if not isinstance(value, list):
-        raise DecodeError(f"{path}: expected a list, found {_kind(value)}")
+        raise _MisfitError(f"expected a list, found {_kind(value)}")
     found: dict[str, Any] = {}
     for index, item in enumerate(value):
-        place = f"{path}[{index}]"
-        if not isinstance(item, dict) or set(item) != {"name", "value"} or not isinstance(item["name"], str):
-            raise DecodeError(f"{place}: expected an object with a name and a value")
-        if item["name"] in found:
-            raise DecodeError(f"{place}: the name {item['name']!r} is there twice")
-        found[item["name"]] = _decode(item_hint, item["value"], f"{path}.{item['name']}")
+        name = _within(f"[{index}]", _name_of, item)
+        if name in found:
+            raise _MisfitError(f"the name {name!r} is there twice")
+        found[name] = _within(f".{name}", decode, item["value"])
     return found
 
 
-def _scalar(hint: Any, value: Any, path: str) -> Any:
+def _name_of(item: Any) -> str:
+    if not isinstance(item, dict) or item.keys() != {"name", "value"} or not isinstance(item["name"], str):
+        raise _MisfitError("expected an object with a name and a value")
+    return str(item["name"])
+
+
+def _scalar(hint: Any, value: Any) -> Any:
     # bool is an int in Python and is not one in JSON.
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise DecodeError(f"{path}: expected {hint.__name__}, found {_kind(value)}")
+        raise _MisfitError(f"expected {hint.__name__}, found {_kind(value)}")
     return value
 
 

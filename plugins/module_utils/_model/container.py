@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     Endpoint,
+    Network,
     PublishedPort,
     RoutedPort,
 )
+
+_LARGEST_PID = (1 << 31) - 1
+_LARGEST_PORT = (1 << 16) - 1
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,21 @@ class Container:
     def running(self) -> bool:
         """Whether it has a process (a paused container has one, too)."""
         return self.pid is not None
+
+
+def require_sense(item: Union[Network, Container]) -> None:
+    """Raise ValueError for what is no address or number of its kind. Empty texts say that there is none."""
+    if isinstance(item, Network):
+        # Some releases show a gateway with a prefix length.
+        for text in (text for subnet in item.subnets for text in (subnet.subnet, subnet.gateway, subnet.ip_range)):
+            if text:
+                ipaddress.ip_interface(text)
+        return
+    for text in (text for end in item.endpoints for text in (end.address, end.address6, end.gateway)):
+        if text:
+            ipaddress.ip_address(text)
+    if item.pid is not None and not 0 < item.pid <= _LARGEST_PID:
+        raise ValueError(f"process {item.pid}")
+    for port in item.published:
+        if not port.address or port.host_port > _LARGEST_PORT or port.container_port > _LARGEST_PORT:
+            raise ValueError(f"published as {port}")

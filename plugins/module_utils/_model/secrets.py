@@ -11,6 +11,7 @@ secrets, whatever their names are.
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ MASK = "********"
 # A secret of a few characters is part of texts that are none.
 _LONG_ENOUGH = 6
 _PASSES = 4
+# Characters of a text that is kept with its masked form.
+_SHORT = 256
 _PROXIES = ("--http-proxy", "--https-proxy")
 _WORD_BEFORE = re.compile(r"[\w.-]{1,256}\Z")
 
@@ -103,6 +106,16 @@ def is_secret(name: str) -> bool:
 
 def mask_text(text: str) -> str:
     """Return text with every secret in it masked that is known by its name or its shape."""
+    return _mask_short(text) if len(text) <= _SHORT else _mask_anew(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _mask_short(text: str) -> str:
+    # More than half of the texts in a snapshot and in a document stand there several times.
+    return _mask_anew(text)
+
+
+def _mask_anew(text: str) -> str:
     # What one mask takes away may have kept another from being seen.
     for dummy in range(_PASSES):
         masked = _mask_once(text)

@@ -35,7 +35,7 @@ def _escape(char: str) -> str:
 def encodable(data: Any) -> Any:
     r"""Return plain data in which bytes that were no UTF-8 (PEP 383) are written out, as in ``\udcff``."""
     if isinstance(data, str):
-        return data.encode("utf-8", "backslashreplace").decode("utf-8")
+        return data if data.isascii() else data.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(data, dict):
         return {encodable(key): encodable(value) for key, value in data.items()}
     if isinstance(data, list):
