@@ -23,7 +23,7 @@ PLUGINS = ROOT / "plugins"
 MODULE_UTILS = PLUGINS / "module_utils"
 COLLECTION = "ansible_collections.dockernet.baseline.plugins"
 
-OF_READERS, OF_CHANGES = (50, 132_000), (90, 270_000)
+OF_READERS, OF_CHANGES = (50, 133_000), (90, 271_000)
 BUDGETS = {"docker_netcheck": OF_READERS, "packet_trace": OF_READERS, "audit_report": (1, 5_000)}
 """Files and bytes that a module may send to a host."""
 
