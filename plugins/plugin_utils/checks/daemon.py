@@ -193,12 +193,17 @@ def _shown_settings(snapshot: HostSnapshot) -> dict[str, _Setting]:
     return {**found, **(_of_default_network(snapshot, default) if default is not None else {})}
 
 
+def _items(value: Any) -> list[Any]:
+    """What a list holds; an answer or a file may have anything in its place, which then is an item itself."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 class _Mirrors(_Setting):
     """dockerd ends them with a slash; what is shown has none."""
 
     def agrees(self, wanted: Any) -> bool:
         """Whether the same mirrors are wanted."""
-        return super().agrees([str(item).rstrip("/") for item in wanted or []])
+        return super().agrees([str(item).rstrip("/") for item in _items(wanted)])
 
 
 class _Labels(_Setting):
@@ -206,7 +211,7 @@ class _Labels(_Setting):
 
     def agrees(self, wanted: Any) -> bool:
         """Whether the same labels are wanted."""
-        return sorted(map(str, self.value or [])) == sorted(map(str, wanted or []))
+        return sorted(map(str, _items(self.value))) == sorted(map(str, _items(wanted)))
 
 
 class _Pools(_Setting):
