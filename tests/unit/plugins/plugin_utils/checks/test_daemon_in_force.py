@@ -46,6 +46,13 @@ def only(host: SyntheticHost, check: str, **changes: Any) -> Finding:
 # ---- daemon.pending --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("labels", [5, "a=b", {"a": "b"}])
+def test_labels_that_are_no_list_are_no_error(labels: Any) -> None:
+    host = SyntheticHost().daemon_json(b'{"labels": ["a=b", "c=d"]}')
+    host.engine["settings"] = {"labels": labels}
+    assert pending(host).outcome == "fail"
+
+
 def test_nothing_is_pending_where_file_flags_and_daemon_agree() -> None:
     host = with_options(SyntheticHost(), **{ICC: "false", "com.docker.network.driver.mtu": "1400"})
     host.engine["settings"] = {"debug": True, "labels": ["site=lab"], "registry-mirrors": ["https://m.example"]}
