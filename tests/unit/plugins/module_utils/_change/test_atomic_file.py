@@ -137,7 +137,7 @@ def test_a_failure_after_the_change_does_not_claim_that_all_is_as_it_was(
         return opened(path, flags, *more)
 
     monkeypatch.setattr(os, "open", only_files)
-    with pytest.raises(ChangeFailed, match="has its new content, but a loss of power"):
+    with pytest.raises(ChangeFailed, match="has its new content"):
         replace_file(before, data)
     monkeypatch.undo()
     assert read_file(str(file)).data == data

@@ -38,7 +38,7 @@ def test_a_good_file(dockerd: Path) -> None:
 
 
 def test_a_bad_file(dockerd: Path) -> None:
-    with pytest.raises(Refusal, match=r"dockerd --validate rejects .*: unable to configure .* bad"):
+    with pytest.raises(Refusal, match=r"--validate rejects .*: unable .*bad"):
         rehearse([str(dockerd)], "bad\n")
 
 
@@ -52,7 +52,7 @@ def test_no_user_is_made_for_the_rehearsal(dockerd: Path) -> None:
 def test_a_dockerd_that_never_stops_talking_is_ended(dockerd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dockerd.write_text("#!/bin/sh\nexec yes >&2\n")
     monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
-    with pytest.raises(Refusal, match=r"could not be asked.*more than 1 MiB"):
+    with pytest.raises(Refusal, match=r"be asked.*more than 1 MiB"):
         rehearse([str(dockerd)], "good\n")
 
 

@@ -43,7 +43,7 @@ def test_a_program_of_root(program: Path) -> None:
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
 def test_a_program_that_others_may_write_to(program: Path, mode: int) -> None:
     program.chmod(mode)
-    assert doubt_about(str(program)) == f"others than root may write to {program} (mode {mode:04o})"
+    assert doubt_about(str(program)).endswith(f" may write to {program} (mode {mode:04o})")
 
 
 @pytest.mark.parametrize(("mode", "trusted"), [(0o755, True), (0o775, False), (0o757, False), (0o1777, True)])
@@ -61,7 +61,7 @@ def test_a_link_in_a_folder_that_others_may_write_to(program: Path) -> None:
     open_folder.mkdir()
     open_folder.chmod(0o777)
     (open_folder / "dockerd").symlink_to(program)
-    assert doubt_about(f"{open_folder}/dockerd") == f"others than root may write to {open_folder} (mode 0777)"
+    assert doubt_about(f"{open_folder}/dockerd").endswith(f" may write to {open_folder} (mode 0777)")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="to give files away takes root")

@@ -69,7 +69,7 @@ def test_with_nftables_dockerd_closes_nothing_for_others() -> None:
     assert "as of now" in now
     assert "hook forward" in now
     (later,) = open_router_warnings(host, OPEN, set(), SIX)
-    assert "IPv6 from the next boot on" in later
+    assert "IPv6 from the next boot" in later
 
 
 def test_with_nftables_dockerd_wants_forwarding_on() -> None:

@@ -55,7 +55,7 @@ def test_an_unknown_mode_is_not_guessed() -> None:
 def test_networks_limit_it() -> None:
     assert modes(HOST, "enabled", ["shop"]) == {"veth1": True}
     assert modes(HOST, "enabled", []) == {}
-    with pytest.raises(Refusal, match="no bridge network office on this host; there are shop"):
+    with pytest.raises(Refusal, match=r"network office .*there are shop"):
         plan_hairpin(HOST, HairpinRequest("enabled", ["office"]))
 
 
@@ -139,5 +139,5 @@ def test_networks_and_bridges_are_one_choice() -> None:
     named = plan_hairpin(FINE, HairpinRequest("enabled", bridges=[SHOP.bridge or ""]))
     assert [port.network for port in named.ports] == ["shop"]
     assert plan_hairpin(FINE, HairpinRequest("enabled", networks=[], bridges=[])).ports == []
-    with pytest.raises(Refusal, match=f"no bridge of a network br7 on this host; there are {SHOP.bridge}"):
+    with pytest.raises(Refusal, match=rf"network br7 .*there are {SHOP.bridge}"):
         plan_hairpin(FINE, HairpinRequest("enabled", bridges=["br7"]))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from pathlib import Path
 
@@ -100,8 +101,9 @@ def test_what_the_kernel_does_not_show_is_removed_again(scene: Scene) -> None:
     scene.broken = {"10.60.2.0/24"}
     with pytest.raises(ChangeFailed) as caught:
         scene.run(net("a", 1), net("b", 2), net("c", 3))
-    assert str(caught.value).startswith("network b was made, and removed again, as the kernel has no bridge br-")
-    assert str(caught.value).endswith("Before that: a was created")
+    assert str(caught.value).startswith("network b was made, ")
+    assert " no bridge br-" in str(caught.value)
+    assert str(caught.value).endswith(": a was created")
     assert scene.names() == {"a"}
     assert scene.events()[-1]["event"] == "failed"
     assert scene.events()[-1]["completed"] == ["a was created"]
@@ -118,13 +120,13 @@ def test_a_first_failure_leaves_nothing(scene: Scene) -> None:
 def test_what_cannot_be_removed_again_is_told(scene: Scene) -> None:
     scene.broken = {"10.60.1.0/24"}
     scene.engine.fail_always = "remove"
-    with pytest.raises(ChangeFailed, match="It could not be removed again: provoked before remove"):
+    with pytest.raises(ChangeFailed, match="removed again: provoked before remove"):
         scene.run(net("a", 1))
 
 
 def test_the_engines_refusal(scene: Scene) -> None:
     scene.engine.fail_always = "create"
-    with pytest.raises(ChangeFailed, match="network a could not be created: provoked before create"):
+    with pytest.raises(ChangeFailed, match=r"network a .*: provoked before create"):
         scene.run(net("a", 1))
 
 
@@ -133,7 +135,7 @@ def test_an_answer_that_is_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
         raise ApiProblem("dockerd did not answer within 60 seconds", answered=False)
 
     monkeypatch.setattr(scene.engine, "create", lost)
-    with pytest.raises(ChangeFailed, match="whether it was, docker network inspect a tells"):
+    with pytest.raises(ChangeFailed, match="docker network inspect a tells"):
         scene.run(net("a", 1))
 
 
@@ -144,7 +146,7 @@ def test_the_engines_own_choice_in_a_range_of_the_host(scene: Scene) -> None:
     scene.engine.create = lambda body: create({**body, "IPAM": choice})  # type: ignore[method-assign]
     with pytest.raises(ChangeFailed) as caught:
         scene.run({"name": "a"})
-    assert "172.30.0.0/16, which the engine chose, overlaps with the route 172.16.0.0/12" in str(caught.value)
+    assert re.search(r"172\.30\.0\.0/16, .* the route 172\.16\.0\.0/12", str(caught.value))
     assert scene.names() == set()
 
 
@@ -153,7 +155,7 @@ def test_removed_first_and_proved_to_be_gone(scene: Scene) -> None:
     scene.run(net("new", 1), {"name": "old", "state": "absent"})
     assert scene.names() == {"new"}
     scene.left = [Link(9, f"br-{next(iter(scene.engine.bodies))[:12]}", "bridge")]
-    with pytest.raises(ChangeFailed, match="network new was removed, and the kernel still has its bridge"):
+    with pytest.raises(ChangeFailed, match=r"network new was removed, .*bridge"):
         scene.run({"name": "new", "state": "absent"})
 
 
@@ -170,7 +172,7 @@ def test_made_anew(scene: Scene) -> None:
 def test_made_anew_and_not_as_the_kernel_should_show_it(scene: Scene) -> None:
     scene.run(net("a", 1))
     scene.broken = {"10.60.2.0/24"}
-    with pytest.raises(ChangeFailed, match="network a and its containers are as they were"):
+    with pytest.raises(ChangeFailed, match=r"network a .*as they were"):
         scene.run(net("a", 2), consent="unused")
     (body,) = scene.engine.bodies.values()
     assert body["IPAM"]["Config"] == [{"Subnet": "10.60.1.0/24"}]
@@ -182,7 +184,7 @@ def test_what_is_no_fault_of_the_network_is_a_warning(scene: Scene) -> None:
     change.apply(plan)
     assert plan.outline.warnings == []
     scene.sysctls = {"net.ipv4.ip_forward": "0"}
-    with pytest.raises(ChangeFailed, match=r"made, and removed again, as net\.ipv4\.ip_forward is 0"):
+    with pytest.raises(ChangeFailed, match=r"again, as net\.ipv4\.ip_forward is 0"):
         scene.run(net("b", 2))
 
 

@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Pool,
     parse_requests,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
@@ -113,9 +113,8 @@ def test_a_second_run_keeps_what_the_first_chose(routed: list[int], count: int) 
 
 def test_no_free_subnet() -> None:
     said = str(refusal(SyntheticHost(), {"name": "a", "pools": [{"base": "10.88.1.0/24", "size": 26}]}))
-    assert (
-        "networks[0].pools: a /26 of 10.88.1.0/24: none is free, for 10.88.1.0/24 of the Docker network front" in said
-    )
+    assert "networks[0].pools: a /26 of 10.88.1.0/24: " in said
+    assert "10.88.1.0/24 of the Docker network front" in said
 
 
 def test_networks_that_go_make_room_for_those_that_come() -> None:
@@ -135,7 +134,7 @@ def test_networks_that_go_make_room_for_those_that_come() -> None:
 def test_a_network_with_containers_is_not_removed() -> None:
     host = SyntheticHost().container("web").container("ended", pid=None)
     error = refusal(host, {"name": "front", "state": "absent"})
-    assert "network front has containers, running or stopped: ended, web" in str(error)
+    assert "network front has containers" in str(error)
     assert [item.container for item in error.disruptions] == ["ended", "web"]
 
 
@@ -150,9 +149,12 @@ def test_drift_takes_consent() -> None:
     wanted = [{"name": "front", "mtu": 1400, "labels": {"a": "b"}}]
     for consent in ("refuse", "unused"):
         error = refusal(host, *wanted, consent=consent)
-        assert "networks[0]: network front: mtu is 1500, wanted 1400; labels.a is none, wanted 'b'" in str(error)
-        assert "(containers on it: web)" in str(error)
-        assert error.disruptions == [Disruption("web", "would be cut off from network front for a moment")]
+        assert "networks[0]: network front: " in str(error)
+        assert "mtu is 1500, wanted 1400" in str(error)
+        assert "labels.a is none, wanted 'b'" in str(error)
+        (disruption,) = error.disruptions
+        assert disruption.container == "web"
+        assert "cut off from network front" in disruption.how
     (item,) = plan(host, *wanted, consent="allow")
     assert item.outcome == "recreated"
     assert item.body is not None
@@ -176,7 +178,9 @@ def test_what_is_there_is_kept_though_it_overlaps_and_that_is_told() -> None:
     (item,) = plan(host, {"name": "front"})
     assert item.outcome == "unchanged"
     route = "the route 10.88.0.0/16 via 192.0.2.1 dev eth0 in table main"
-    assert item.warnings == [f"network front has 10.88.1.0/24, which overlaps with {route}"]
+    (warning,) = item.warnings
+    assert warning.startswith("network front has 10.88.1.0/24, ")
+    assert warning.endswith(f" {route}")
     # Made anew, it would be there again.
     assert "overlaps with the route" in str(refusal(host, {"name": "front", "mtu": 1400}, consent="allow"))
 
@@ -241,15 +245,13 @@ def test_the_only_mode_of_an_old_engine_is_not_asked_of_it() -> None:
 
 def test_icc_needs_bridge_netfilter() -> None:
     said = str(refusal(SyntheticHost(), {"name": "a", "icc": False}, bridge_netfilter=False))
-    assert "networks[0].icc: false needs the kernel module br_netfilter" in said
+    assert "networks[0].icc: false needs" in said
 
 
 def test_a_bridge_name_that_is_in_use() -> None:
     host = SyntheticHost().link(Link(9, "br-lan", "bridge", up=True))
-    assert "'docker0' is the bridge of the network bridge" in str(
-        refusal(host, {"name": "a", "bridge_name": "docker0"})
-    )
-    assert "the host has an interface 'br-lan' (bridge)" in str(refusal(host, {"name": "a", "bridge_name": "br-lan"}))
+    assert "'docker0' is the bridge of" in str(refusal(host, {"name": "a", "bridge_name": "docker0"}))
+    assert "an interface 'br-lan' (bridge)" in str(refusal(host, {"name": "a", "bridge_name": "br-lan"}))
 
 
 @pytest.mark.parametrize(
@@ -270,12 +272,12 @@ def test_routes_from_router_advertisements_are_not_lost() -> None:
     host.sysctls["net.ipv6.conf.eth0.accept_ra"] = "1"
     host.routes.append(Route("::/0", 254, gateways=["fe80::1"], interfaces=[2], protocol=9))
     said = str(refusal(host, {"name": "a", "ipv6": True}))
-    assert "would lose the routes that router advertisements gave it on eth0" in said
+    assert "advertisements gave it on eth0" in said
     host.sysctls["net.ipv6.conf.eth0.accept_ra"] = "2"
     host.argv.append("--ip6tables=false")
     (item,) = plan(host, {"name": "a", "ipv6": True})
     assert any("IPv6 forwarding is off" in warning for warning in item.warnings)
-    assert any("dockerd makes no rules for IPv6" in warning for warning in item.warnings)
+    assert any("no rules for IPv6" in warning for warning in item.warnings)
 
 
 @pytest.mark.parametrize("source", ["engine", "links", "routes", "nameservers", "sysctl", "ruleset"])
@@ -287,9 +289,8 @@ def test_a_network_by_another_driver_counts_as_taken() -> None:
     host = SyntheticHost()
     host.networks.append(Network(identity("lan"), "lan", "macvlan", subnets=[Subnet("10.50.0.0/16")]))
     said = str(refusal(host, {"name": "a", "subnets": [{"subnet": "10.50.1.0/24"}]}))
-    assert (
-        "networks[0].subnets[0].subnet (a): 10.50.1.0/24 overlaps with 10.50.0.0/16 of the Docker network lan" in said
-    )
+    assert "networks[0].subnets[0].subnet (a): 10.50.1.0/24 overlaps" in said
+    assert "10.50.0.0/16 of the Docker network lan" in said
 
 
 @st.composite

@@ -87,7 +87,8 @@ def test_what_is_as_wanted_or_not_asked_for(options: dict[str, t.Any], actual: d
 
 def test_a_gateway_that_neither_engine_nor_kernel_shows() -> None:
     found = differences(wanted(subnets=[{"subnet": "10.1.0.0/24", "gateway": "10.1.0.1"}]), network(), None)
-    assert [str(item) for item in found] == ["gateway of 10.1.0.0/24 is none, wanted 10.1.0.1"]
+    (difference,) = [str(item) for item in found]
+    assert difference.partition(" is ")[::2] == ("gateway of 10.1.0.0/24", "none, wanted 10.1.0.1")
 
 
 def test_an_address_range_that_the_engine_shows_as_invalid() -> None:
