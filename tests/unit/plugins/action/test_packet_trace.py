@@ -95,7 +95,7 @@ def test_a_snapshot_with_values_that_cannot_be_is_an_error(run: Any, tmp_path: P
 
 def test_the_time_for_the_reading_is_passed_on_and_takes_a_second_at_least(run: Any) -> None:
     assert "failed" not in run(read_timeout=7, **{"from": "outside", "to": "web:80/tcp"})
-    assert (
-        run(read_timeout=0, **{"from": "outside", "to": "web:80/tcp"})["msg"]
-        == "read_timeout: it takes a second at least, found 0"
-    )
+    refused = run(read_timeout=0, **{"from": "outside", "to": "web:80/tcp"})
+    assert refused["failed"] is True
+    assert refused["msg"].startswith("read_timeout: ")
+    assert refused["msg"].endswith(" found 0")

@@ -33,9 +33,8 @@ def test_findings_become_lines() -> None:
 
 
 def test_baseline_becomes_lines() -> None:
-    assert "* mode.host: agent shares the host's network. Decide." in baseline_table(
-        [FINDING], after=[], repairs={}, width=140
-    )
+    line = f"* mode.host: {FINDING['summary']}. Decide."
+    assert line in baseline_table([FINDING], after=[], repairs={}, width=140)
 
 
 def test_an_empty_second_audit_means_none_was_made() -> None:
@@ -45,7 +44,7 @@ def test_an_empty_second_audit_means_none_was_made() -> None:
 @pytest.mark.parametrize("made", [findings_table, baseline_table])
 @pytest.mark.parametrize("data", [["text"], [{"check": 1}], [{**FINDING, "resource": "web"}]])
 def test_what_is_no_finding_is_refused_with_its_place(made: Any, data: Any) -> None:
-    with pytest.raises(AnsibleFilterError, match=r"not a list of findings: \$"):
+    with pytest.raises(AnsibleFilterError, match=r"list of findings: \$"):
         made(data)
 
 
@@ -59,7 +58,7 @@ def test_a_plan_comes_from_plain_findings() -> None:
         "switches_proxy": False,
         "waiting": {},
     }
-    with pytest.raises(AnsibleFilterError, match=r"repair_plan: not a list of findings: \$"):
+    with pytest.raises(AnsibleFilterError, match=r"repair_plan: .*list of findings: \$"):
         repair_plan([{"check": 1}])
 
 
@@ -79,14 +78,14 @@ def test_a_waiver_is_unused_where_no_host_uses_it() -> None:
         [waiver("a.b", "unused"), waiver("c.d", "unused"), waiver("e.f", "expired")],
         [waiver("a.b", "applied"), waiver("c.d", "unused"), waiver("e.f", "unused")],
     ]
-    assert unused_waivers(hosts) == ["waiver that covers nothing: c.d where kind == 'port' (netops: known)"]
+    (line,) = unused_waivers(hosts)
+    assert ": c.d where " in line
+    assert line.endswith(" kind == 'port' (netops: known)")
     assert unused_waivers([]) == []
     bound = [{**waiver("a.b", "unused"), "hosts": ["web*", "db1"]}]
-    assert unused_waivers([bound]) == [
-        "waiver that covers nothing: a.b where kind == 'port' on web*, db1 (netops: known)"
-    ]
+    (line,) = unused_waivers([bound])
+    assert ": a.b where " in line
+    assert line.endswith(" on web*, db1 (netops: known)")
     lost = {**FINDING, "remediation": {"text": "On.", "module": "ip_forward", "args": [{"name": "window", "value": 3}]}}
-    with pytest.raises(
-        AnsibleFilterError, match=r"repair_plan: the remediation of mode\.host gives window to ip_forward, "
-    ):
+    with pytest.raises(AnsibleFilterError, match=r"mode\.host gives window to ip_forward"):
         repair_plan([lost])

@@ -93,7 +93,8 @@ def test_what_was_told_before_an_error_or_an_end_counts() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     told = run_in_child(killed, SECONDS)
-    assert (told.items, told.problem) == ([1], "the process that did it was ended, perhaps since memory ran out")
+    assert told.items == [1]
+    assert "was ended" in told.problem
 
 
 def test_one_that_does_not_end_is_ended() -> None:
@@ -103,7 +104,7 @@ def test_one_that_does_not_end_is_ended() -> None:
 
     began = time.monotonic()
     told = run_in_child(work, 0.5)
-    assert told.problem == "the deadline of 0.5 seconds passed"
+    assert "deadline of 0.5 seconds" in told.problem
     assert time.monotonic() - began < SECONDS
     assert not Path(f"/proc/{told.items[0]}").exists()
 

@@ -42,7 +42,8 @@ def test_a_program_that_prints_for_ever(monkeypatch: pytest.MonkeyPatch, stream:
     monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
     status, output, problem = command.run_command(["sh", "-c", f"yes >&{stream}"])
     assert (status, output) == (command.TOO_MUCH, "")
-    assert problem == "sh: it was ended, since it wrote more than 1 MiB"
+    assert problem.startswith("sh: ")
+    assert problem.endswith("more than 1 MiB")
 
 
 def test_a_program_that_says_much_on_both_ends_and_is_read_whole() -> None:
@@ -91,6 +92,8 @@ def test_programs_have_no_more_time_than_the_reading() -> None:
     assert (status, output) == (command.TIMED_OUT, "")
     assert error.startswith("sleep: no end after 0.")
     with deadline(0):
-        assert command.run_command(["true"]) == (command.TIMED_OUT, "", "true: not run, no time was left")
+        status, output, error = command.run_command(["true"])
+    assert (status, output) == (command.TIMED_OUT, "")
+    assert error.startswith("true: not run")
     assert time.monotonic() - began < SECONDS
     assert command.run_command(["true"])[0] == 0

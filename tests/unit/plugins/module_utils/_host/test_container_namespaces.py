@@ -25,6 +25,6 @@ def test_what_no_time_is_left_for_is_a_gap_and_the_rest_was_read(monkeypatch: py
     containers = [Container(str(number), f"c{number}", pid=number, netns=number) for number in (2, 3)]
     found = container_namespaces.read_container_namespaces(containers)
     assert found.namespaces == [ContainerNamespace(2)]
-    assert [(gap.name, gap.reason) for gap in found.gaps] == [
-        ("c3", "its network namespace was not read: no time was left")
-    ]
+    (gap,) = found.gaps
+    assert gap.name == "c3"
+    assert gap.reason.endswith("no time was left")

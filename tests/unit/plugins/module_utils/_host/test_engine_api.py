@@ -26,7 +26,8 @@ def reason(docker_host: str) -> tuple[str, str]:
 def test_another_machine() -> None:
     kind, words = reason("tcp://192.0.2.1:2375")
     assert kind == "error"
-    assert words.startswith("docker_host is 'tcp://192.0.2.1:2375', which is no place on this host; it takes unix:///")
+    assert words.startswith("docker_host is 'tcp://192.0.2.1:2375', ")
+    assert "it takes unix:///" in words
 
 
 def test_no_socket(tmp_path: Path) -> None:

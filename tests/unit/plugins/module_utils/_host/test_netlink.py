@@ -80,7 +80,7 @@ def test_a_list_that_changes_is_asked_for_again(monkeypatch: pytest.MonkeyPatch)
         [message(KIND, b"x", INTERRUPTED, number) + message(DONE, status(0), 0, number)] for number in range(1, 99)
     ]
     kernel = Kernel(*always)
-    with pytest.raises(OSError, match="changed at each of 10 attempts"):
+    with pytest.raises(OSError, match="each of 10 attempts"):
         asking(kernel, monkeypatch).dump(KIND, b"")
     assert kernel.requests == 10
 
@@ -102,7 +102,7 @@ def test_a_message_that_is_too_large_is_not_taken_for_a_whole_one(monkeypatch: p
 
 def test_what_is_not_understood_is_an_error_of_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel([message(KIND, b"x") + message(DONE, status(0))])
-    with pytest.raises(OSError, match="is not as it should be") as caught, asking(kernel, monkeypatch) as asked:
+    with pytest.raises(OSError, match="not as it should be") as caught, asking(kernel, monkeypatch) as asked:
         struct.unpack("=I", asked.dump(KIND, b"")[0])
     assert caught.value.errno == errno.EBADMSG
     with pytest.raises(RuntimeError), asking(kernel, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -156,19 +157,19 @@ def test_what_dockerd_takes_and_does_not_do(values: dict[str, Any], message: str
 
 
 def test_keys_belong_to_releases() -> None:
-    assert "came with Docker Engine 28.0, and this engine is 26.1" in messages({"bip6": "2001:db8::1/64"})
+    assert re.search(r"bip6 came .*28\.0, .*26\.1", messages({"bip6": "2001:db8::1/64"}))
     assert problems({"bip6": "2001:db8::1/64"}, FORKY) == []
     assert problems({"bip6": "2001:db8::1/64"}, ANY) == []
-    assert "was known up to Docker Engine 20.10" in messages({"graph": "/x"})
+    assert "up to Docker Engine 20.10" in messages({"graph": "/x"})
     assert problems({"graph": "/x"}, BULLSEYE) == []
-    assert "no-proxy came with Docker Engine 23.0" in messages({"no-proxy": "x"}, BULLSEYE)
+    assert "with Docker Engine 23.0" in messages({"no-proxy": "x"}, BULLSEYE)
     assert problems({"allow-nondistributable-artifacts": "x"}, FORKY) == []
     assert "removed in Docker Engine 28.0" in messages({"api-cors-header": "*"}, FORKY)
-    assert "is no option of this system" in messages({"exec-opts": ["isolation=x"]}, FORKY)
-    assert "more than one address of a family" in messages({"host-gateway-ips": ["192.0.2.1", "192.0.2.2"]}, FORKY)
+    assert "no option of this system" in messages({"exec-opts": ["isolation=x"]}, FORKY)
+    assert "more than one address" in messages({"host-gateway-ips": ["192.0.2.1", "192.0.2.2"]}, FORKY)
     assert "takes effect" in messages({"nri-opts": {}}, BULLSEYE)
     assert "takes it and reads nothing" in messages({"feature": "x"}, FORKY)
-    assert "feature came with Docker Engine 27.3" in messages({"feature": "x"}, TRIXIE)
+    assert "with Docker Engine 27.3" in messages({"feature": "x"}, TRIXIE)
     assert problems({"iptables": False}, (19, 3)) == []
 
 
@@ -204,7 +205,7 @@ def test_contradictions_belong_to_releases() -> None:
 
 
 def test_a_key_that_is_also_a_flag() -> None:
-    assert "is also given as a flag" in messages({"hosts": ["fd://"]}, hosts=["fd://"])
+    assert "hosts is also given" in messages({"hosts": ["fd://"]}, hosts=["fd://"])
     assert "http-proxy is also" in messages({"proxies": {"http-proxy": "x"}}, http_proxy="x")
     assert "host-gateway-ip is also" in messages({"host-gateway-ip": "192.0.2.1"}, host_gateway_ips=["192.0.2.1"])
     assert problems({"runtimes": {}}, runtimes={"x": {"path": "y"}}) == []

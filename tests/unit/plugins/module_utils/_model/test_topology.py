@@ -82,7 +82,9 @@ def test_a_label_that_the_namespace_belies_is_seen() -> None:
 def test_a_link_on_no_bridge_joins_a_container_to_the_host_all_the_same() -> None:
     loose = [replace(link, master=None) for link in SNAPSHOT.links]
     mode = modes(replace(SNAPSHOT, links=loose))[WEB.id]
-    assert (mode.proved, mode.detail) == ("bridge", "net:[10] is joined to the host by veth1, veth2")
+    assert mode.proved == "bridge"
+    assert mode.detail.startswith("net:[10] ")
+    assert mode.detail.endswith(" veth1, veth2")
 
 
 def test_what_could_not_be_read_is_not_proved() -> None:

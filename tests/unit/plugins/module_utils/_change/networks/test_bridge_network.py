@@ -126,7 +126,7 @@ def test_what_cannot_be_removed_again_is_told(scene: Scene) -> None:
 
 def test_the_engines_refusal(scene: Scene) -> None:
     scene.engine.fail_always = "create"
-    with pytest.raises(ChangeFailed, match=r"network a .*: provoked before create"):
+    with pytest.raises(ChangeFailed, match=r"network a .*: provoked before"):
         scene.run(net("a", 1))
 
 
