@@ -229,9 +229,10 @@ _FAMILIES = (
 
 
 def read_legacy_tables_with_effect() -> dict[str, int]:
-    """Number of entries beside the policies of tables that have some or another policy than ACCEPT, by ``ip nat`` say.
+    """Number of entries of each table of this thread's namespace, by family and name (``ip nat``).
 
-    An entry is a rule, and each chain of a user's has two of its own. The tables are of this thread's namespace.
+    An entry is a rule, and each chain of a user's has two. Tables without any, whose policies are all ACCEPT, are left
+    out.
     Raises OSError, PermissionError among them without CAP_NET_ADMIN.
     """
     counts = {f"{family.name} {name}": _entries(family, name) for family in _FAMILIES for name in _registered(family)}

@@ -74,9 +74,9 @@ def read_sysctls() -> dict[str, str]:
 
 
 def read_reception() -> dict[str, str]:
-    """Return what decides in the namespace of this thread which packets it takes or sends on, and how.
+    """Return the settings of a container's namespace (this thread's) that decide which packets it takes or sends on.
 
-    What every namespace begins with is left out.
+    Those that are as the kernel sets them are left out.
     """
     values = _read_all(_OF_ANY)
     for folder, settings in _INSIDE.items():

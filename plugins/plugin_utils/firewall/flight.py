@@ -54,7 +54,7 @@ class Connection:
 
 
 class Flight:
-    """The packet at one moment. Fields are those of values.FIELDS; None is what is not known."""
+    """The packet at one moment. Fields are those of rules.FIELDS; None is what is not known."""
 
     __slots__ = (
         "bound",

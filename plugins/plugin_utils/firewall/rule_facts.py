@@ -7,10 +7,10 @@
 """What rules and the entries of their maps say of addresses, devices and ports.
 
 Docker writes the same rules for each container and each network, with other values in them. With its own values
-replaced by names, a container's rule becomes equal to that of the next one. Two values are told apart by no rule if
-every test that is no plain comparison with one value says the same of both: their signatures are then equal, the
-exclusive or of random numbers, one for each test that holds (Zobrist hashing), so that thousands of ranges cost a sort
-and not a comparison of each with each value.
+replaced by names, a container's rule becomes equal to that of the next one. Two values are interchangeable if each
+range, mask and set of the rules holds for both or for neither. Each of these tests has a random number; a value's
+signature is the exclusive or of the numbers of those that hold for it (Zobrist hashing), and equal signatures mean
+interchangeable values. So thousands of ranges cost a sort, and not a comparison of each range with each value.
 """
 
 from __future__ import annotations

@@ -288,7 +288,8 @@ def apply_waivers(
 ) -> tuple[list[Finding], list[WaiverUse]]:
     """Return the findings of a host, failed ones with the first waiver that covers them, and each waiver's use.
 
-    untold: keys of resources that the host keeps back. Whoever chooses by one covers nothing, not even by its absence.
+    withheld: keys of resources that the host keeps back. A waiver that chooses by one covers nothing, not even by its
+    absence.
     """
     failed = _Failed(findings)
     covered: dict[int, AppliedWaiver] = {}

@@ -47,7 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 # Interface gone, or no port of a bridge any more.
 _GONE = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
 _IPTABLES = ["iptables", "-w", "10", "-t", "raw"]
-# More of our rule than this come of a fault alone.
+# Copies of our rule that are removed at most.
 _MOST = 20
 
 

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""How rules read a packet, and how they change its marks and hops: values.FIELDS as functions of a flight."""
+"""How rules read a packet, and how they change its marks and hops: rules.FIELDS as functions of a flight."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def tracked_connection(flight: Flight) -> Connection | None:
 
 
 def reader(field: str, around: Surroundings) -> Reader:
-    """How to read a field of values.FIELDS; KeyError for any other name."""
+    """How to read a field of rules.FIELDS; KeyError for any other name."""
     if field in ATTRIBUTES:
         return attrgetter(field)
     if field in _TUPLES:

@@ -166,7 +166,7 @@ _FIB_TYPES = {
 
 
 def operand_of(node: object) -> Operand | None:
-    """What an expression looks at; None where no field of values.FIELDS says it."""
+    """What an expression looks at; None where no field of rules.FIELDS says it."""
     if not isinstance(node, dict) or len(node) != 1:
         return None
     kind, body = next(iter(node.items()))

@@ -147,7 +147,7 @@ def _ends(datatype: Datatype, node: object) -> Ends:
 _ALL = 0xFFFFFFFF
 _MARKS = ("mark", "ct_mark")
 
-# What neither decides the fate of a packet nor is a field of values.FIELDS.
+# What neither decides the fate of a packet nor is a field of rules.FIELDS.
 _HARMLESS_META = ("nftrace", "priority", "secmark", "rtclassid")
 _HARMLESS_CT = ("event", "helper", "label", "secmark", "timeout")
 _HARMLESS_PAYLOAD = (("ip", "dscp"), ("ip", "ecn"), ("ip6", "dscp"), ("ip6", "ecn"), ("ip6", "flowlabel"))
