@@ -112,9 +112,11 @@ def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "seed 1: 2 comparisons on 1 hosts of 1 kinds: 1 disagreements, 1 unknown (50.0%); " in text
-    assert "matrices: 9 answers tried, 1 wrong" in text
-    assert "| debian13 | 1 | 2 | 1 | 1 |" in text
+    (line,) = [line for line in text.splitlines() if "seed 1: " in line]
+    for words in ("2 comparisons on 1 hosts", "1 disagreements, 1 unknown (50.0%);", "9 answers tried, 1 wrong"):
+        assert words in line
+    table = [line.strip("| ").split(" | ") for line in text.splitlines()]
+    assert ["debian13", "1", "2", "1", "1"] in table
     with pytest.raises(ValueError, match="markers"):
         reachability_page.write([report], 1, 9.0, Path(__file__))
 

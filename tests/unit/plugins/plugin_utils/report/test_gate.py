@@ -103,7 +103,7 @@ def test_a_check_is_one_test_case_that_tells_all_that_fails_it() -> None:
     (case,) = suite.findall("testcase")
     (failure,) = case
     assert case.get("name") == "area.one"
-    assert failure.get("message") == "one is so (and 1 more)"
+    assert failure.get("message", "").split(" (") == ["one is so", "and 1 more)"]
     told = failure.text or ""
     for words in ("container one: one is so", "container two", "evidence: values: [1, 2]", "It matters.", "Mend it."):
         assert words in told
@@ -117,7 +117,7 @@ def test_a_failure_below_the_gate_says_why_it_is_passed_over() -> None:
 
 def test_a_waiver_is_told_with_owner_reason_and_last_day() -> None:
     (case,) = suite_of(junit(Suite("host", [WAIVED]), Gate("low"))).findall("testcase")
-    assert case[0].get("message") == "waived until 2099-12-31 by netops: known"
+    assert case[0].get("message", "").split(" by ") == ["waived until 2099-12-31", "netops: known"]
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "failed"])
@@ -147,6 +147,9 @@ def test_times_are_seconds_and_the_day_is_iso() -> None:
 
 def test_the_complaint_counts_by_severity() -> None:
     findings = [finding(severity="high"), finding(severity="low"), finding(severity="low"), finding("unknown")]
-    assert Gate("low").complaint(findings) == (
-        "1 failed with severity high, 2 failed with severity low, 1 could not be judged (audit_fail_on: low)"
-    )
+    complaint, setting = Gate("low").complaint(findings).split(" (")
+    assert complaint.split(", ") == [
+        *("1 failed with severity high", "2 failed with severity low"),
+        "1 could not be judged",
+    ]
+    assert setting == "audit_fail_on: low)"

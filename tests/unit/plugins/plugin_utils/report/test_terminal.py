@@ -52,13 +52,13 @@ def test_words_stay_whole_where_they_fit() -> None:
 
 
 def test_columns_line_up_and_the_last_one_wraps() -> None:
-    lines = table(("check", "what"), [("a.b", "one two three four five six"), ("long.name", "seven")], (20,), 35)
+    lines = table(("check", "what"), [("a.b", "onetwothree fourfivesixx seven"), ("long.name", "eight")], (20,), 35)
     assert lines == [
         "check      what",
         "---------  ------------------------",
-        "a.b        one two three four five",
-        "           six",
-        "long.name  seven",
+        "a.b        onetwothree fourfivesixx",
+        "           seven",
+        "long.name  eight",
     ]
 
 

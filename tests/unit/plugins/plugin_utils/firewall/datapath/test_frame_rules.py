@@ -178,7 +178,7 @@ def test_without_arp_nobody_is_found() -> None:
     arp = asks(payload("ether", "type"), "arp")
     found = path(BETWEEN, table("forward", [arp, DROP]))
     assert (found.verdict, found.observed) == ("unreachable", "no answer")
-    assert "stopped, rule 1 of bridge mine" in found.reason
+    assert "rule 1 of bridge mine" in found.reason
     # What is dropped in one direction only can be learnt from the other one.
     one_way = [asks(meta("iifname"), port_of("peer")), asks(payload("arp", "operation"), "request"), DROP]
     assert path(BETWEEN, table("forward", one_way)).verdict == "unknown"

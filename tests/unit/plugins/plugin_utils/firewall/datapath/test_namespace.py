@@ -265,7 +265,7 @@ def test_what_stands_upon_a_device_sends_by_it() -> None:
     assert (
         DeviceControls(links, [keeping(2, INGRESS)])
         .doubt(4, INGRESS, "", "bond0")
-        .startswith("what a tc filter on eth0 below ")
+        .startswith("what a tc filter on eth0")
     )
     assert doubts(links, keeping(6, EGRESS), *names) == [name == "veth1" for name in names]
 

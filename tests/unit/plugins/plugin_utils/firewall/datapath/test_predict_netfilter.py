@@ -182,7 +182,7 @@ def test_a_reset_for_1_finds_no_way_but_from_1() -> None:
     rule = f"OUTPUT -p tcp -j DNAT --to-destination {UPLINK6}"
     path = ask(with_ipv6(host_with_web(), rule), HOST, "::1", 9999)
     assert (path.verdict, path.observed) == ("no answer", "timed out")
-    assert "tcp port 9999, and a reset" in path.reason
+    assert "port 9999, and a reset" in path.reason
     assert path.reason.endswith(" but from ::1")
     assert ask(with_ipv6(host_with_web()), HOST, "::1", 9999).observed == "refused"
 
