@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
@@ -17,12 +18,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# Every check of published ports asks for those of the same few addresses.
+_parsed = lru_cache(maxsize=4096)(ipaddress.ip_address)
+
 
 def bound_address(port: PublishedPort) -> Address:
     """The address of a binding, see PublishedPort.address. Raises ValueError for what is no address."""
     if not port.address:
         raise ValueError(f"{port.host_ip!r} is no address")
-    return ipaddress.ip_address(port.address)
+    return _parsed(port.address)
 
 
 def socket_name(address: str, port: int) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
@@ -290,6 +290,7 @@ def family_of(text: str) -> int:
     return 6 if ":" in text else 4
 
 
+@lru_cache(maxsize=4096)
 def is_loopback(host_ip: str) -> bool:
     """Whether a binding is for the host itself alone."""
     return ipaddress.ip_address(host_ip).is_loopback

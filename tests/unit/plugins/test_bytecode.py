@@ -11,8 +11,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils import bytecode_cache
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.bytecode_cache import BytecodeFinder, keep_bytecode
+from ansible_collections.dockernet.baseline import plugins
 
 PACKAGE = "ansible_collections.dockernet.baseline.plugins"
 
@@ -32,7 +31,7 @@ def test_bytecode_of_a_module_is_kept_and_made_anew_when_the_module_changes(
     monkeypatch.setattr(sys, "pycache_prefix", None)
     for text, value in (("VALUE = 1\n", 1), ("VALUE = 20\n", 20)):
         (folder / "one.py").write_text(text, encoding="utf-8")
-        spec = BytecodeFinder(PACKAGE).find_spec(f"{PACKAGE}.one", [str(folder)])
+        spec = plugins.BytecodeFinder(PACKAGE).find_spec(f"{PACKAGE}.one", [str(folder)])
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -45,20 +44,26 @@ def test_bytecode_of_a_module_is_kept_and_made_anew_when_the_module_changes(
     "name", [f"{PACKAGE}.two", f"{PACKAGE}.within", "ansible_collections.dockernet.other.plugins.one", "one"]
 )
 def test_what_is_no_module_of_the_package_is_left_to_others(folder: Path, name: str) -> None:
-    assert BytecodeFinder(PACKAGE).find_spec(name, [str(folder)]) is None
+    assert plugins.BytecodeFinder(PACKAGE).find_spec(name, [str(folder)]) is None
 
 
 def test_a_module_without_a_package_is_left_to_others() -> None:
-    assert BytecodeFinder(PACKAGE).find_spec(f"{PACKAGE}.one", None) is None
+    assert plugins.BytecodeFinder(PACKAGE).find_spec(f"{PACKAGE}.one", None) is None
 
 
-def test_it_goes_ahead_of_other_finders_but_where_python_loads_the_package_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+class OfTheSameModule:
+    """A loader, or a finder."""
+
+
+def test_it_goes_ahead_of_the_finder_that_found_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, found, last = object(), OfTheSameModule(), object()
+    monkeypatch.setattr(sys, "meta_path", [first, found, last])
+    plugins.keep_bytecode(PACKAGE, OfTheSameModule())
+    assert [type(finder) for finder in sys.meta_path] == [object, plugins.BytecodeFinder, OfTheSameModule, object]
+
+
+def test_where_python_loads_the_package_itself_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     before = list(sys.meta_path)
-    keep_bytecode(PACKAGE, SourceFileLoader(PACKAGE, str(bytecode_cache.__file__)))
+    monkeypatch.setattr(sys, "meta_path", list(before))
+    plugins.keep_bytecode(PACKAGE, SourceFileLoader(PACKAGE, "/no/such/file.py"))
     assert sys.meta_path == before
-    keep_bytecode(PACKAGE, object())
-    assert isinstance(sys.meta_path[0], BytecodeFinder)
-    assert sys.meta_path[1:] == before
