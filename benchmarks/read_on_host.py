@@ -209,11 +209,11 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
 def main() -> None:
     """Measure both in turn."""
     sys.path.insert(0, sys.argv[1])
-    from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+    from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 
     pids = [pid for pid in engine() if pid]
     kinds: dict[str, Callable[[], object]] = {
-        "reading the host": read_snapshot,
+        "reading the host": read_whole,
         "engine": engine,
         "programs": programs,
         "kernel, host": kernel,

@@ -10,20 +10,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_evidence import (
-    Evidence,
-    load_evidence,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
     CREATED,
     KEPT,
     RECREATED,
     REMOVED,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import Evidence
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import prove
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import load_evidence, prove
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import LimitError, NoAnswerError, judge_within
 
 MODULE = "dockernet.baseline.bridge_network"

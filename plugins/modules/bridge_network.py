@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import carry_out, result_of, run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 
 _GATEWAY_MODES = ["nat", "nat-unprotected", "routed", "isolated"]
 
@@ -80,7 +80,7 @@ def main() -> None:
         avoid,
         api,
         run_command,
-        lambda: read_snapshot(docker_host=options["docker_host"]),
+        lambda: read_whole(docker_host=options["docker_host"]),
     )
     outline = carry_out(module, Recovering(change, api))
     evidence = change.evidence()

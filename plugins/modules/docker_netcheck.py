@@ -11,7 +11,7 @@ import gc
 import os
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
@@ -41,7 +41,7 @@ def read_host(module: HostModule) -> HostSnapshot:
         module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
     if path is not None:
         refuse_place(module, path)
-    read = read_snapshot(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
+    read = read_whole(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
     snapshot = with_labels(read, module.params["labels"])
     if path is not None and not module.check_mode:
         try:

@@ -21,8 +21,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import FurtherSource, read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ROUTES, HostSnapshot
+
+# By which interface the host reaches others.
+_ROUTES = FurtherSource(ROUTES, lambda known: {"routes": known.beside(read_routes)})
 
 
 def main() -> None:
@@ -56,7 +60,7 @@ def main() -> None:
     )
 
     def read() -> HostSnapshot:
-        return read_snapshot(run_command, options["docker_host"])
+        return read_snapshot(run_command, options["docker_host"], further=[_ROUTES])
 
     run_change(module, ForwardingChange(request, policy, run_command, read, Journal("ip_forward")))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
@@ -25,7 +25,7 @@ def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
     path = wanted["snapshot_path"]
     if path is not None:
         return load_saved(path)
-    return read_snapshot(docker_host=wanted["docker_host"], seconds=wanted["read_timeout"])
+    return read_whole(docker_host=wanted["docker_host"], seconds=wanted["read_timeout"])
 
 
 def main() -> None:

@@ -11,14 +11,14 @@ Packets of two containers that are not there are followed through the host: to t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_evidence import (
-    Evidence,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+    Evidence,
+    NetworkNow,
     kernel_problems,
     versions_of,
 )
@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     subnets_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
@@ -40,7 +41,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, UNKNOWN, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    HostSnapshot,
+    snapshot_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
@@ -169,3 +173,17 @@ def _translated(network: dict[str, Any], subnet: CIDR, path: Path) -> Judgement:
     text = f"{subnet} is masqueraded, which it must not be, by: {rule or f'a rule of chain {chain}'}"
     own = any(name in f"{rule} {chain}" for name in (str(subnet), bridge_of(network)))
     return Judgement([text]) if own else Judgement(remarks=[text])
+
+
+def load_evidence(text: str) -> Evidence:
+    """Read it from its JSON document. Raises DecodeError for what is none; what a network says is not looked at."""
+    try:
+        data: Any = json.loads(text)
+        networks = [NetworkNow(str(item["outcome"]), dict(item["network"])) for item in data["networks"]]
+        names = [item.network["Name"] for item in networks]
+        snapshot = data["snapshot"]
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise DecodeError(f"not what was read of networks: {error!r}") from error
+    if not all(isinstance(name, str) for name in names):
+        raise DecodeError("not what was read of networks: a name is no text")
+    return Evidence(snapshot_of(snapshot), networks)

@@ -25,6 +25,7 @@ from xml.etree import ElementTree
 from ansible.module_utils.common.json import Direction, get_module_decoder, get_module_encoder
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
@@ -124,7 +125,7 @@ def audit_world(world: World, root: Path, spaces: dict[int, Space]) -> Outcome:
     outcome = Outcome()
     with contextlib.suppress(Exception):
         with outcome.phase("reading"):
-            snapshot = read.read_snapshot(world.run, seconds=READING_LIMIT)
+            snapshot = read_whole(world.run, seconds=READING_LIMIT)
         outcome.memory = _peak(outcome, resource.RUSAGE_SELF) + _peak(outcome, resource.RUSAGE_CHILDREN)
         began = time.process_time()
         with outcome.phase("judging"):

@@ -22,9 +22,9 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 engine_api.TIME_LIMIT = {limit}
-print(read_snapshot(**{options!r}).to_json())
+print(read_whole(**{options!r}).to_json())
 """
 
 
@@ -51,6 +51,6 @@ def _packed() -> bytes:
 
 
 def read_host(host: Host, *, prefix: Sequence[str] = (), limit: int = 20, **options: str) -> HostSnapshot:
-    """The snapshot of a host; prefix: words before the program, options: arguments of read_snapshot()."""
+    """The snapshot of a host; prefix: words before the program, options: arguments of read_whole()."""
     program = PROGRAM.format(place=PLACE, limit=limit, options=options)
     return load_snapshot(host.run([*prefix, "/usr/bin/python3", "-"], stdin=program).out)

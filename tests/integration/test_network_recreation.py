@@ -44,7 +44,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 class Api(EngineNetworks):
     def remove(self, network_id):
         super().remove(network_id)
@@ -55,7 +55,7 @@ class Api(EngineNetworks):
         return network_id
 api = Api("unix:///var/run/docker.sock")
 request = NetworkRequest("networks[0]", "shop", mtu=1400, bridge_name={bridge!r})
-change = NetworkChange([request], "allow", [], api, run_command, read_snapshot)
+change = NetworkChange([request], "allow", [], api, run_command, read_whole)
 try:
     change.apply(change.plan())
 except ChangeFailed as error:

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import named_dockerd
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,
@@ -25,7 +25,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import modes, sharers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
 
 from tests.integration.catalogue.scenario import uses_nftables
@@ -424,7 +425,7 @@ def test_the_engines_of_nested_hosts_are_not_taken_for_this_one(lab: Lab) -> Non
 
     daemons = wait_for(of_all_hosts, 120.0, "a dockerd on each host of the lab")
     assert not any(procfs.is_nested(process.pid) for process in daemons)
-    snapshot = read_snapshot(docker_host="unix:///run/nobody/docker.sock")
+    snapshot = read_whole(docker_host="unix:///run/nobody/docker.sock")
     assert (snapshot.daemon, snapshot.proxies) == (None, [])
 
 

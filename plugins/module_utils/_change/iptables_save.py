@@ -9,6 +9,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+
 
 @dataclass(frozen=True)
 class SavedRule:
@@ -87,3 +91,16 @@ def _rule(line: str) -> SavedRule:
 
 def _is_option(word: str) -> bool:
     return word == "!" or (word.startswith("-") and len(word) > 1)
+
+
+def filter_save(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
+    """The rules that dockerd's own iptables shows: only in its backend is a policy set, and rules that count for it."""
+    saves = snapshot.ruleset.save if snapshot.ruleset else {}
+    prefix = "iptables" if family == "ipv4" else "ip6tables"
+    backend = firewall.backends.get(family, "nft")
+    return saves.get(f"{prefix}-{backend}-save") or saves.get(f"{prefix}-save") or ""
+
+
+def current_policy(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
+    """The policy that a packet meets now; a chain that does not exist accepts."""
+    return parse_table(filter_save(snapshot, firewall, family), "filter").policies.get(CHAIN, "ACCEPT")

@@ -6,7 +6,7 @@
 Everything lies below /var/lib/dockernet-baseline, readable by root alone, since daemon.json can hold credentials. The
 record is journal.jsonl, one entry a line: a change begins with an entry that says what is there and what may become of
 it, and ends with one that says how it went and what the files are then. A begin without an end is of a run that was
-killed. journal_history.py says what the entries tell.
+killed. journal_entries.py says what the entries tell.
 
 Copies of daemon.json hold passwords that were changed long ago, so entries and copies are pruned. Of its own accord a
 change forgets what was taken back, since no rollback asks for that again. What stands is needed by a rollback to what
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import SCHEMA
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import SCHEMA
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 
@@ -90,7 +90,7 @@ class Journal:
         if not self._id:
             return
         with contextlib.suppress(OSError):
-            files = [{"path": path, "sha256": _sum(read_file(path).data)} for path in self._paths]
+            files = [{"path": path, "sha256": checksum(read_file(path).data)} for path in self._paths]
             self._append({**details, "id": self._id, "event": event, "files": files})
             self._forget()
 
@@ -120,7 +120,7 @@ class Journal:
         }
 
     def _content(self, path: str, data: bytes | None) -> dict[str, str] | None:
-        return None if data is None else {"sha256": _sum(data) or "", "copy": str(self._keep(path, data))}
+        return None if data is None else {"sha256": checksum(data) or "", "copy": str(self._keep(path, data))}
 
     def _keep(self, path: str, data: bytes) -> Path:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -196,7 +196,8 @@ def _taken_back(record: bytes, days: int) -> Forgotten:
     return _without(lines, entries, min(reverted, _older(entries, days)))
 
 
-def _sum(data: bytes | None) -> str | None:
+def checksum(data: bytes | None) -> str | None:
+    """SHA-256 in hexadecimal digits, None for no file."""
     return None if data is None else hashlib.sha256(data).hexdigest()
 
 

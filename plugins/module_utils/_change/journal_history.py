@@ -1,10 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal, read back: the changes since all were taken back last, and what each thing was before them. Pure.
-
-The record may end in half a line, of a run that was killed or a disk that was full: that is skipped and said, since a
-begin is whole on the disk before anything is changed. What is whole, but not known to this release, is not guessed at.
+"""What each thing was before the changes that the journal has, and what our last one left of it. Pure.
 
 Somebody else may have changed a thing between two of our changes: the second one then found what the first did not
 leave. Only our own part can be taken back in that case, which is what came after.
@@ -12,112 +9,16 @@ leave. Only our own part can be taken back in that case, which is what came afte
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    PolicyChange,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
+    Content,
+    FileRecord,
+    RecordedChange,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
-    RecreationRecord,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
-
-_ENDS = ("done", "undone", "failed")
-# Of the entries. It goes up when an older release would read them wrongly.
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a file holds, and where a copy of it lies."""
-
-    sha256: str
-    copy: str
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """A file as a change found it, and what the change may have made of it."""
-
-    path: str
-    mode: int
-    uid: int
-    gid: int
-    before: Optional[Content] = None
-    """None: there was no such file."""
-    writes: list[Optional[Content]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class FileEnd:
-    """A file as a change left it."""
-
-    path: str
-    sha256: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class UnitRecord:
-    """A systemd unit: ``absent``, ``disabled`` or ``enabled``."""
-
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class NetworkRecord:
-    """A network that was made, removed or made anew; reported, never taken back from here."""
-
-    name: str
-    record: Optional[RecreationRecord] = None
-    """Of a network made anew: what puts everything back that a killed run left halfway (network_recovery.py)."""
-
-
-@dataclass(frozen=True)
-class RecordedChange:
-    """One change that was begun."""
-
-    id: str
-    time: str
-    module: str
-    files: list[FileRecord] = field(default_factory=list)
-    sysctls: list[SysctlChange] = field(default_factory=list)
-    ports: list[PortChange] = field(default_factory=list)
-    policies: list[PolicyChange] = field(default_factory=list)
-    units: list[UnitRecord] = field(default_factory=list)
-    networks: list[NetworkRecord] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    """How it ended; empty for a run that was killed. A transaction that undid itself says so before its caller ends."""
-    left: dict[str, Optional[str]] = field(default_factory=dict)
-    """By path, the checksum of what was there at the end."""
-
-    @property
-    def undone(self) -> bool:
-        """Whether it took itself back; files are judged by what was left, all the same."""
-        return "undone" in self.ended
-
-
-@dataclass(frozen=True)
-class _EndEntry:
-    id: str
-    event: str
-    files: list[FileEnd] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class History:
-    """What there is to take back, oldest first."""
-
-    changes: list[RecordedChange] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What could not be read of the record, for people."""
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
 
 
 @dataclass(frozen=True)
@@ -171,62 +72,6 @@ class FilePast:
             if digest(self.links[place].before) not in {digest(content) for content in self.links[place - 1].after}:
                 start = place
         return self.links[start:]
-
-
-def parse_record(data: bytes, path: str) -> History:
-    """Return the changes since the last entry that says that all are taken back.
-
-    Raises Refusal, naming the line, for an entry that is whole and yet not one that this release writes.
-    """
-    changes: dict[str, RecordedChange] = {}
-    notes: list[str] = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        entry = _entry(line)
-        if entry is None:
-            notes.append(f"{path} line {number} is not a whole entry (its writer was killed, or had no space); skipped")
-            continue
-        try:
-            _take(changes, entry)
-        except (DecodeError, _UnknownError) as error:
-            raise Refusal(
-                f"nothing was changed: {path} line {number} is not an entry that this release can read ({error}), so "
-                "what was there before is not certain. A newer release may have written it"
-            ) from error
-    return History(list(changes.values()), notes)
-
-
-class _UnknownError(ValueError):
-    """An entry of a later schema, or of an event that this release does not write."""
-
-
-def _entry(line: bytes) -> dict[str, Any] | None:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return entry if isinstance(entry, dict) else None
-
-
-def _take(changes: dict[str, RecordedChange], entry: dict[str, Any]) -> None:
-    schema, event = entry.get("schema"), entry.get("event")
-    if schema != SCHEMA:
-        raise _UnknownError(f"its schema is {schema!r}, known is {SCHEMA}")
-    if event == "begin":
-        change = from_plain(RecordedChange, {**entry, "ended": [], "left": []})
-        changes[change.id] = change
-    elif event == "reverted":
-        changes.clear()
-    elif event in _ENDS:
-        end = from_plain(_EndEntry, entry)
-        begun = changes.get(end.id)
-        # One that is unknown began before everything was taken back.
-        if begun is not None:
-            left = {file.path: file.sha256 for file in end.files}
-            changes[end.id] = replace(begun, ended=[*begun.ended, end.event], left=left)
-    else:
-        raise _UnknownError(f"its event is {event!r}")
 
 
 def digest(content: Content | None) -> str | None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import missing_library
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import LIBRARY, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 
 if TYPE_CHECKING:
@@ -157,3 +157,10 @@ def result_of(outline: Outline) -> dict[str, Any]:
         "libraries": sorted(outline.lacking),
         **{key: to_plain(items) for key, items in outline.results.items()},
     }
+
+
+def missing_library(name: str, package: str, interpreter: str, error: ImportError) -> UnreadableError:
+    """Return the UnreadableError that says which package brings the Python library name."""
+    problem = "is not installed" if error.name == name else f"cannot be loaded ({error})"
+    remedy = f"install {package} (Debian, Ubuntu, Fedora) or, with pip, {name}"
+    return UnreadableError(LIBRARY, f"the Python library {name} {problem} for {interpreter}; {remedy}")

@@ -9,7 +9,7 @@ import contextlib
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import SysctlChange
 
 PROC_SYS = Path("/proc/sys")
 

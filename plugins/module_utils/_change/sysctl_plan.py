@@ -42,15 +42,6 @@ class OwnFile:
     """None: removed."""
 
 
-@dataclass(frozen=True)
-class SysctlChange:
-    """One key (dotted; dots inside an interface name written as slashes, see sysctl.d(5)) and its two values."""
-
-    key: str
-    before: str
-    after: str
-
-
 def persist(boot: BootSysctls, promised: dict[str, str]) -> tuple[list[OwnFile], list[str]]:
     """Return the files with which boot sets what is promised, and the actions that write them; none if it does already.
 
@@ -179,17 +170,3 @@ def file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
 def boot_files(snapshot: HostSnapshot) -> BootSysctls:
     """What boot reads, as far as the snapshot has it."""
     return snapshot.boot or BootSysctls(loader="systemd-sysctl")
-
-
-def sysctl_actions(changes: list[SysctlChange]) -> list[str]:
-    """One sentence a change."""
-    return [f"set {change.key} from {change.before} to {change.after}" for change in changes]
-
-
-def sysctl_diff(changes: list[SysctlChange]) -> list[Diff]:
-    """The changes as one small table, none for no changes."""
-    if not changes:
-        return []
-    before = "".join(f"{change.key} = {change.before}\n" for change in changes)
-    after = "".join(f"{change.key} = {change.after}\n" for change in changes)
-    return [Diff("running sysctls", before, after)]

@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import neighbours_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Allowance, Netlink
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import (
-    in_namespace,
     read_in_namespaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
@@ -38,22 +37,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_reception
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import traffic_control_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
     UnreadableError,
     from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Defect, Gap, defect_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    DEFAULT_ROUTE,
     DEFAULT_TABLE,
     LOCAL_TABLE,
     MAIN_TABLE,
     ContainerNamespace,
     Ipsec,
-    Link,
     PolicyRule,
-    Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import CONTAINER_NAMESPACES
 
@@ -143,32 +138,6 @@ class _Reader:
         except Exception as error:  # noqa: BLE001 (whoever is in there decides what is read; it must not take the others with it)
             self.defects.append(defect_of(f"source {CONTAINER_NAMESPACES}", error))
             self.problems[inode] = str(self.defects[-1])
-
-
-def read_container_links(pid: int) -> tuple[list[Link], str]:
-    """Return the links of the network namespace of process pid, and the name of the one with the IPv4 default route.
-
-    Raises UnreadableError when the process is gone, and when the kernel refuses.
-    """
-    try:
-        links, routes = in_namespace(pid, _links_and_routes)
-    except OSError as error:
-        raise UnreadableError(ERROR, f"the kernel did not list the links of process {pid}: {error}") from error
-    return links, _default_link(links, routes)
-
-
-def _default_link(links: list[Link], routes: list[Route]) -> str:
-    """The interface of the IPv4 default route with the lowest metric, by name; empty without one."""
-    defaults = [item for item in routes if item.destination == DEFAULT_ROUTE[4] and item.interfaces]
-    if not defaults:
-        return ""
-    (index, *dummy) = min(defaults, key=lambda item: item.metric).interfaces
-    return next((link.name for link in links if link.index == index), "")
-
-
-def _links_and_routes() -> tuple[list[Link], list[Route]]:
-    with Netlink(ROUTE) as route:
-        return links_of(route), routes_of(route)
 
 
 def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> ContainerNamespace:

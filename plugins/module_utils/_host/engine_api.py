@@ -125,7 +125,7 @@ def fetch(docker_host: str) -> Answers:
     """
     with asking(docker_host, TIME_LIMIT) as engine, asking(docker_host, TIME_LIMIT / 2) as of_containers:
         version = engine.get("/version")
-        api = _api(version)
+        api = api_of(version)
         info, networks = engine.get(f"{api}/info"), _list(engine.get(f"{api}/networks"))
         containers, gaps = _inspect(of_containers, api, _list(engine.get(f"{api}/containers/json?all=1")))
         return Answers(version, info, networks, containers, gaps)
@@ -174,22 +174,9 @@ def _gap(listed: dict[str, Any], reason: str) -> Gap:
     return Gap(ENGINE, CONTAINER, str(name).lstrip("/"), shortened(reason))
 
 
-def _api(version: dict[str, Any]) -> str:
+def api_of(version: dict[str, Any]) -> str:
     """The beginning of paths in the engine's own version of the API."""
     return f"/v{quote(version['ApiVersion'], safe='')}"
-
-
-def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
-    """Return what dockerd said of each reload of its configuration that it finished since that time, in seconds.
-
-    It keeps its last 256 events. Only a reload that succeeded is one, with the values in force as attributes, by keys
-    of daemon.json (moby daemon/reload.go). Raises UnreadableError.
-    """
-    wanted = quote(json.dumps({"type": ["daemon"], "event": ["reload"]}))
-    with asking(docker_host, TIME_LIMIT) as engine:
-        api = _api(engine.get("/version"))
-        found = engine.get_lines(f"{api}/events?since={since:.9f}&until={time.time():.9f}&filters={wanted}")
-        return [dict((event.get("Actor") or {}).get("Attributes") or {}) for event in found]
 
 
 @contextmanager

@@ -1,14 +1,20 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads a whole host. What cannot be read is recorded with its reason, and the rest is read all the same."""
+"""Reads a host as far as every module asks: the engine and its daemon, links, kernel settings and rules.
+
+What cannot be read is recorded with its reason, and the rest is read all the same. A caller that asks for more says by
+what reader; read_whole.py has those for the way of packets.
+"""
 
 from __future__ import annotations
 
 import datetime
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
@@ -24,16 +30,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
     deadline,
     run_command,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
     Churn,
     LinkNotices,
     churn_of,
     without_moved,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
-    NamespaceReadings,
-    read_container_namespaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
     config_path as find_config_path,
@@ -46,15 +47,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     find_dockerds,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import Declared, read_declared
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import read_ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import (
@@ -65,7 +60,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_re
     merged,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     DEADLINE,
     DENIED,
@@ -87,6 +81,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 
 T = TypeVar("T")
 
+_SOURCES = (
+    model.RULESET,
+    model.SERVICE,
+    model.PROCESSES,
+    model.LINKS,
+    model.ENGINE,
+    model.NAMESPACES,
+    model.SYSCTL,
+    model.BOOT,
+    model.DAEMON_CONFIG,
+)
+"""Those that every module asks."""
 _ATTEMPTS = 3
 # Seconds for the end of waits before the deadline, so that what waited can still say what it has; and after it for
 # whoever collects.
@@ -94,13 +100,55 @@ _MARGIN = 1.0
 _GRACE = 2.0
 
 
+@dataclass(frozen=True)
+class Running:
+    """The processes of the host, and who of them is the dockerd in question."""
+
+    processes: list[procfs.Process] = field(default_factory=list)
+    dockerds: Dockerds = field(default_factory=Dockerds)
+    dockerd: Optional[procfs.Process] = None
+    daemon: Optional[DaemonProcess] = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a further source can build on."""
+
+    run: Run
+    running: Callable[[], Running]
+    links: Callable[[], list[Link]]
+    containers: Callable[[], list[Container]]
+    """Those that run, with their namespaces. Raises UnreadableError where they could not be read."""
+
+    def beside(self, read: Callable[[], T]) -> T:
+        """Read what belongs to the network namespace that dockerd is in. Raises UnreadableError where we are not."""
+        return _beside(self.running().daemon, read)
+
+    def names(self) -> dict[int, str]:
+        """Interfaces by index."""
+        return {link.index: link.name for link in self.links()}
+
+    def processes(self) -> list[procfs.Process]:
+        """Those of the host."""
+        return self.running().processes
+
+
+@dataclass(frozen=True)
+class FurtherSource:
+    """A source that not every module asks, and its reader, which gives fields of the snapshot."""
+
+    name: str
+    read: Callable[[Known], Fields]
+
+
 def read_snapshot(
     run: Run = run_command,
     docker_host: str = DEFAULT_SOCKET,
     config_path: Optional[str] = None,
     seconds: float = SECONDS,
+    further: Sequence[FurtherSource] = (),
 ) -> model.HostSnapshot:
-    """Return the snapshot of this host.
+    """Return the snapshot of this host, with those further sources.
 
     run executes the programs that are needed; docker_host says where the engine listens; config_path is the
     configuration file, by default the one that dockerd uses; what was not read after so many seconds is left. Changes
@@ -112,7 +160,7 @@ def read_snapshot(
     was starting: what the kernel showed can be what the dockerd before it left.
     """
     began = time.monotonic()
-    request = _Request(run, docker_host, config_path, seconds)
+    request = _Request(run, docker_host, config_path, seconds, further)
     result = run_in_child(lambda hand_over: _read_repeatedly(request, hand_over), seconds + _GRACE)
     parts: list[Part] = []
     moved = Churn()
@@ -123,7 +171,7 @@ def read_snapshot(
             parts.append(item)
         else:
             moved = item
-    taken = _snapshot(request, [*parts, *_missing(parts, result)])
+    taken = _snapshot(request, [*parts, *_missing(request, parts, result)])
     taken = replace(taken, defects=[*taken.defects, *result.defects], seconds=round(time.monotonic() - began, 6))
     return without_moved(taken, moved) if moved else taken
 
@@ -136,6 +184,7 @@ class _Request:
     docker_host: str
     config_path: Optional[str]
     seconds: float
+    further: Sequence[FurtherSource]
 
 
 @dataclass(frozen=True)
@@ -143,12 +192,13 @@ class _StartOver:
     """What was handed over so far counts no longer."""
 
 
-def _missing(parts: list[Part], result: ChildResult) -> list[Part]:
+def _missing(request: _Request, parts: list[Part], result: ChildResult) -> list[Part]:
     """The sources of which a child that ended too early handed over nothing."""
     known = {part.name for part in parts}
     kind = DEFECT if result.defects else DEADLINE
     source = model.Source(False, kind, f"not read: {result.problem}")
-    return [Part(name, source) for name in model.SOURCES if name not in known]
+    wanted = [*_SOURCES, *(further.name for further in request.further)]
+    return [Part(name, source) for name in wanted if name not in known]
 
 
 def _snapshot(request: _Request, parts: list[Part]) -> model.HostSnapshot:
@@ -181,29 +231,19 @@ def _read_repeatedly(request: _Request, hand_over: HandOver) -> None:
             hand_over(_StartOver())
 
 
-@dataclass(frozen=True)
-class _Running:
-    """The processes of the host, and who of them is the dockerd in question."""
-
-    processes: list[procfs.Process] = field(default_factory=list)
-    dockerds: Dockerds = field(default_factory=Dockerds)
-    dockerd: Optional[procfs.Process] = None
-    daemon: Optional[DaemonProcess] = None
-
-
-def _running(request: _Request) -> _Running:
+def _running(request: _Request) -> Running:
     processes = procfs.processes()
     dockerds = find_dockerds(processes, request.docker_host, request.run)
     dockerd = dockerds.serving
-    return _Running(processes, dockerds, dockerd, describe_daemon(dockerd) if dockerd else None)
+    return Running(processes, dockerds, dockerd, describe_daemon(dockerd) if dockerd else None)
 
 
 def _read(request: _Request, readings: SourceReadings) -> None:
     # What others need as well; of its own it is no source.
     found = readings.take("", lambda: _running(request), lambda value: {"daemon": value.daemon})
 
-    def running() -> _Running:
-        return found.get(_Running())
+    def running() -> Running:
+        return found.get(Running())
 
     def beside(name: str, read: Callable[[], T], fields: Optional[Callable[[T], Fields]] = None) -> Reading[T]:
         """Read what belongs to the network namespace that dockerd is in."""
@@ -212,9 +252,6 @@ def _read(request: _Request, readings: SourceReadings) -> None:
     def hidden() -> bool:
         seen = running()
         return seen.dockerd is None and not seen.dockerds.elsewhere and _is_active(service.get(None))
-
-    def names() -> dict[int, str]:
-        return {link.index: link.name for link in links.get([])}
 
     # The programs that show the rules are waited for while everything else is read.
     readings.begin(
@@ -230,14 +267,9 @@ def _read(request: _Request, readings: SourceReadings) -> None:
     links = beside(model.LINKS, read_links)
     declared = readings.take(model.ENGINE, lambda: _declared(request, found, service, hidden), _fields_of_declared)
     placed = readings.take(model.NAMESPACES, lambda: _placed(declared, links), lambda value: {"containers": value})
-    beside(model.CONTAINER_NAMESPACES, lambda: read_container_namespaces(placed.need()), _fields_of_namespaces)
-    beside(model.ROUTES, read_routes)
-    beside(model.POLICY_RULES, read_policy_rules)
-    beside(model.NEIGHBOURS, read_neighbours)
-    beside(model.TRAFFIC_CONTROL, read_traffic_control)
-    beside(model.IPSEC, read_ipsec)
-    beside(model.LISTENERS, lambda: read_listeners(names()))
-    readings.take(model.NAMESERVERS, read_nameservers, lambda value: {"nameservers": value})
+    known = Known(request.run, running, lambda: links.get([]), placed.need)
+    for further in request.further:
+        readings.take(further.name, partial(further.read, known), lambda fields: fields)
     beside(model.SYSCTL, read_sysctls, lambda value: {"sysctls": value})
     readings.take(model.BOOT, read_boot, lambda value: {"boot": value})
     readings.take(
@@ -245,8 +277,6 @@ def _read(request: _Request, readings: SourceReadings) -> None:
         lambda: _config(request, running(), service.get(None)),
         lambda value: {"daemon_config": value},
     )
-    beside(model.CONNTRACK, read_conntrack)
-    beside(model.MANAGED_LINKS, lambda: read_managed_links(request.run, running().processes, names()))
 
 
 def _fields_of_declared(value: Declared) -> Fields:
@@ -258,12 +288,8 @@ def _fields_of_declared(value: Declared) -> Fields:
     }
 
 
-def _fields_of_namespaces(value: NamespaceReadings) -> Fields:
-    return {"container_namespaces": value.namespaces, "gaps": value.gaps, "defects": value.defects}
-
-
 def _declared(
-    request: _Request, found: Reading[_Running], service: Reading[Optional[ServiceUnit]], hidden: Callable[[], bool]
+    request: _Request, found: Reading[Running], service: Reading[Optional[ServiceUnit]], hidden: Callable[[], bool]
 ) -> Declared:
     try:
         seen = found.need()
@@ -274,7 +300,7 @@ def _declared(
     )
 
 
-def _config(request: _Request, seen: _Running, service: Optional[ServiceUnit]) -> DaemonConfig:
+def _config(request: _Request, seen: Running, service: Optional[ServiceUnit]) -> DaemonConfig:
     daemon = seen.daemon
     path = request.config_path or find_config_path(seen.dockerd, service.argv if service else [])
     named_by = daemon.uid if daemon and daemon.uid and not request.config_path else procfs.ROOT
@@ -290,7 +316,7 @@ def _is_active(service: Optional[ServiceUnit]) -> bool:
     return service is not None and service.active in ("active", "reloading")
 
 
-def _proxies(seen: _Running, *, hidden: bool) -> list[ProxyProcess]:
+def _proxies(seen: Running, *, hidden: bool) -> list[ProxyProcess]:
     if hidden:
         # As hidepid=2 does it to the processes of other users (proc(5)).
         raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")

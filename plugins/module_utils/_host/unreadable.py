@@ -32,10 +32,3 @@ def from_os_error(error: OSError, what: str) -> UnreadableError:
     if isinstance(error, PermissionError):
         return UnreadableError(DENIED, f"{what}: permission denied; run with become (as root)")
     return UnreadableError(ERROR, f"{what}: {error.strerror or error}")
-
-
-def missing_library(name: str, package: str, interpreter: str, error: ImportError) -> UnreadableError:
-    """Return the UnreadableError that says which package brings the Python library name."""
-    problem = "is not installed" if error.name == name else f"cannot be loaded ({error})"
-    remedy = f"install {package} (Debian, Ubuntu, Fedora) or, with pip, {name}"
-    return UnreadableError(LIBRARY, f"the Python library {name} {problem} for {interpreter}; {remedy}")

@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import ipaddress
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_TABLE,
     LOCAL_TABLE,
@@ -105,89 +102,3 @@ def _of_route(route: Route, names: Mapping[int, str], bridges: set[str | None]) 
     kind = SINK if route.kind in _SINKS else ROUTED if route.gateways else ON_LINK
     bridge = ways.pop() if len(ways) == 1 and ways <= bridges else ""
     return [Taken(cidr, " ".join(words), kind, bridge) for cidr in cidrs_of(route.destination)]
-
-
-class AddressSpace:
-    """Ranges, ready to be asked which of them have an address in common with another one."""
-
-    def __init__(self, taken: Iterable[Taken]) -> None:
-        """Sort them by where they begin."""
-        sides: dict[int, list[Taken]] = {4: [], 6: []}
-        for item in taken:
-            sides[item.cidr.version].append(item)
-        self._sides = {version: _Side(items) for version, items in sides.items()}
-
-    def overlapping(self, cidr: CIDR) -> list[Taken]:
-        """Those that overlap with a range, in the order of their addresses."""
-        return self._sides[cidr.version].overlapping(int(cidr.network_address), int(cidr.broadcast_address))
-
-
-class _Side:
-    """The ranges of one IP version."""
-
-    def __init__(self, taken: list[Taken]) -> None:
-        self._taken = sorted(taken, key=lambda item: int(item.cidr.network_address))
-        self._first = [int(item.cidr.network_address) for item in self._taken]
-        self._last = [int(item.cidr.broadcast_address) for item in self._taken]
-        self._furthest = list(accumulate(self._last, max))
-        """The last address of all ranges up to each."""
-
-    def overlapping(self, first: int, last: int) -> list[Taken]:
-        found = []
-        for place in range(bisect_right(self._first, last) - 1, -1, -1):
-            if self._furthest[place] < first:
-                break
-            if self._last[place] >= first:
-                found.append(self._taken[place])
-        return found[::-1]
-
-
-@dataclass(frozen=True)
-class AddressPool:
-    """A range that is cut into subnets of one size."""
-
-    base: CIDR
-    size: int
-    """Length of the prefix of a subnet."""
-
-    @property
-    def subnets(self) -> int:
-        """How many there are."""
-        return 1 << (self.size - self.base.prefixlen)
-
-    def free(self, taken: Iterable[CIDR]) -> int:
-        """How many of the subnets share no address with what is taken. Takes time by what is taken, not by the size."""
-        bits = self.base.max_prefixlen - self.size
-        first, last = int(self.base.network_address) >> bits, int(self.base.broadcast_address) >> bits
-        used, at = 0, first
-        ranges = [item for item in taken if item.version == self.base.version and item.overlaps(self.base)]
-        for item in sorted(ranges, key=lambda item: int(item.network_address)):
-            begin = max(at, int(item.network_address) >> bits)
-            end = min(last, int(item.broadcast_address) >> bits)
-            if end >= begin:
-                used += end - begin + 1
-                at = end + 1
-        return self.subnets - used
-
-
-# moby, libnetwork/ipamutils/utils.go, localScopeDefaultNetworks; unchanged from 20.10 to 29.
-_BUILT_IN = (
-    ("172.17.0.0/16", 16),
-    ("172.18.0.0/16", 16),
-    ("172.19.0.0/16", 16),
-    ("172.20.0.0/14", 16),
-    ("172.24.0.0/14", 16),
-    ("172.28.0.0/14", 16),
-    ("192.168.0.0/16", 20),
-)
-
-
-def pools_in_force(engine: Engine) -> list[AddressPool]:
-    """The pools that the running daemon uses, as GET /info shows them; its own where it shows none."""
-    told = [(pool.base, pool.size) for pool in engine.address_pools] or _BUILT_IN
-    return [
-        AddressPool(base, size)
-        for text, size in told
-        for base in cidrs_of(text)
-        if base.prefixlen <= size <= base.max_prefixlen
-    ]

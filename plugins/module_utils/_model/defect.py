@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
@@ -79,11 +77,3 @@ def place_in(frame: FrameType) -> str:
 def _place(frame: FrameType, line: int) -> str:
     dummy, ours, path = frame.f_code.co_filename.rpartition(_OURS)
     return f"{path}:{line}" if ours else ""
-
-
-def by_error(defects: Iterable[Defect]) -> list[dict[str, Any]]:
-    """Return the defects as plain data, what comes of one error in one place together with all the parts it hurt."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for item in defects:
-        found.setdefault((item.place, item.error), []).append(item.part)
-    return [{"place": place, "error": error, "parts": parts} for (place, error), parts in found.items()]

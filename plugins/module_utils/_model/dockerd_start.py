@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import flattened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
@@ -148,3 +148,14 @@ def obstacle_at_start(snapshot: HostSnapshot, version: int) -> Optional[str]:
     if version == 6:
         networks = [network for network in networks if network.ipv6]
     return None if networks else NO_NETWORK
+
+
+def would_close_forward(snapshot: HostSnapshot, engine: Engine, family: str) -> bool:
+    """Whether dockerd closes the chain FORWARD of a family at a start at which it turns forwarding on."""
+    settings = next_values(snapshot)
+    if settings.get("ip-forward") is False or settings.get("ip-forward-no-drop") is True:
+        return False
+    if family == "ipv4":
+        return settings.get("iptables") is not False
+    # Engines from 27 manage ip6tables unless told not to.
+    return capabilities_of(engine).forwards_for_networks and settings.get("ip6tables") is not False

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of kernel settings as sysctl.d(5) has them; procps' sysctl(8) reads the same syntax."""
+"""Keys and files of kernel settings as sysctl.d(5) has them; procps' sysctl(8) reads the same syntax."""
 
 from __future__ import annotations
 
 import re
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import SysctlAssignment, SysctlFile
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    SysctlAssignment,
+    SysctlFile,
+)
 
 
 def canonical_key(text: str) -> str:
@@ -41,3 +44,8 @@ def parse_sysctl_file(text: str, path: str) -> SysctlFile:
         elif equals and key:
             assignments.append(SysctlAssignment(key, value.strip(), number))
     return SysctlFile(path, assignments)
+
+
+def sysctl_key(version: int, interface: str, name: str) -> str:
+    """The dotted key of an interface's setting for IPv4 or IPv6; dots of its name become slashes, see sysctl.d(5)."""
+    return f"net.ipv{version}.conf.{interface.replace('.', '/')}.{name}"

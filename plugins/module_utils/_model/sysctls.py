@@ -16,12 +16,6 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import canonical_key
 
-
-def sysctl_key(version: int, interface: str, name: str) -> str:
-    """The dotted key of an interface's setting for IPv4 or IPv6; dots of its name become slashes, see sysctl.d(5)."""
-    return f"net.ipv{version}.conf.{interface.replace('.', '/')}.{name}"
-
-
 _FORWARDING = re.compile(r"net\.(?P<family>ipv[46])\.conf\.(?P<interface>[^.]+)\.forwarding")
 
 

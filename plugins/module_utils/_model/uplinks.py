@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 
 # Interfaces of these kinds never hear anything from outside.
 _SILENT_KINDS = ("dummy", "ifb", "nlmon")

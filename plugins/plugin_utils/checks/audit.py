@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import by_error
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
     OUTCOMES,
@@ -34,6 +34,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
 
 T = TypeVar("T")
+
+
+def by_error(defects: Iterable[Defect]) -> list[dict[str, Any]]:
+    """Return the defects as plain data, what comes of one error in one place together with all the parts it hurt."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in defects:
+        found.setdefault((item.place, item.error), []).append(item.part)
+    return [{"place": place, "error": error, "parts": parts} for (place, error), parts in found.items()]
 
 
 def judged(context: AuditContext, detail: str) -> dict[str, Any]:

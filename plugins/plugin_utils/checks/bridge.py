@@ -31,7 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources

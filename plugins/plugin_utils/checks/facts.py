@@ -24,8 +24,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, PROCESSES, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import modes, sharers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}

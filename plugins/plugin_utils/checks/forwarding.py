@@ -51,7 +51,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import BootValue, boot_value, sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import BootValue, boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     AdvertisedUplink,
     advertised_uplinks,

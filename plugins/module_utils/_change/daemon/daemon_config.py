@@ -34,25 +34,26 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Daemon,
     DaemonTransaction,
     DockerService,
+    reloads_since,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.rehearsal import (
     is_rehearsed,
     obstacle_to_rehearsal,
     rehearse,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.set_hairpin import (
     reset_guard,
     set_guard,
     set_ports,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import UNIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,
     Journal,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
     FileRecord,
     RecordedChange,
     parse_record,
@@ -68,7 +69,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.run imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import reloads_since
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
@@ -223,7 +223,7 @@ def _refuse_other_file(snapshot: HostSnapshot) -> None:
 def read_unfinished(file: FileState, daemon: DaemonProcess | None, root: Path = JOURNAL_ROOT) -> Unfinished:
     """Return what is left to be done about file; nothing where the journal cannot be read, which is no obstacle."""
     try:
-        killed = _killed_changes(parse_record(read_record(root), str(root / RECORD)).changes, file.path)
+        killed = _killed_changes(parse_record(read_record(root), str(root / RECORD), RecordedChange).changes, file.path)
         ported = frozenset(port.container for change, dummy in killed for port in change.ports)
         # A dockerd that was started after a run began was started by it, or by somebody else, with what it had written.
         started = _started(daemon)

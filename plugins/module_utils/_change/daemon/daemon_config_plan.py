@@ -43,6 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     RestartImpact,
     ServiceTraits,
     closed_forward,
+    closing_warnings,
     cut_off,
     default_network_anew,
     impact,
@@ -53,24 +54,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     refuse_impossible,
     refused_bindings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
-    closing_warnings,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    current_policy,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
-    PortChange,
-    port_actions,
-    port_changes,
-    port_diff,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     UNIT,
     GuardPlan,
     loopback_routes,
     plan_guard_of_switch,
+    port_changes,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Disruption,
     FileState,
@@ -78,8 +69,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    PortChange,
     SysctlChange,
+    port_actions,
+    port_diff,
     sysctl_actions,
     sysctl_diff,
 )

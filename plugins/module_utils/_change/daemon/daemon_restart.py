@@ -10,12 +10,14 @@ with --no-block and watched: docker.service has TimeoutStartSec=0, so systemctl 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
+from urllib.parse import quote
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
@@ -35,9 +37,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, encoded
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import Process, read_process, started_at
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    UnreadableError,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
@@ -427,3 +432,16 @@ def _lost_containers(kept: list[Container], snapshot: HostSnapshot) -> list[str]
         or not now[container.id].running
         or now[container.id].started_at != container.started_at
     ]
+
+
+def reloads_since(docker_host: str, since: float) -> list[dict[str, str]]:
+    """Return what dockerd said of each reload of its configuration that it finished since that time, in seconds.
+
+    It keeps its last 256 events. Only a reload that succeeded is one, with the values in force as attributes, by keys
+    of daemon.json (moby daemon/reload.go). Raises UnreadableError.
+    """
+    wanted = quote(json.dumps({"type": ["daemon"], "event": ["reload"]}))
+    with engine_api.asking(docker_host, engine_api.TIME_LIMIT) as engine:
+        api = engine_api.api_of(engine.get("/version"))
+        found = engine.get_lines(f"{api}/events?since={since:.9f}&until={time.time():.9f}&filters={wanted}")
+        return [dict((event.get("Actor") or {}).get("Attributes") or {}) for event in found]

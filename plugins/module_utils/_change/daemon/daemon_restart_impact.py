@@ -22,6 +22,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    filters_with_nftables,
+    would_close_forward,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     CROSSES_NETWORKS,
     KEEPS_AUTO_REMOVE,
@@ -329,3 +333,17 @@ def _published_twice(container: Container) -> list[str]:
         if port.host_port and (has_address6 or ":" not in port.host_ip)
     )
     return list(dict.fromkeys(name for (name, dummy), number in counted.items() if number > 1))
+
+
+def closing_warnings(snapshot: HostSnapshot, policy: str) -> list[str]:
+    """Return what a start of dockerd may do to FORWARD of IPv4, whose policy this is; empty where it would not.
+
+    May, since something else can turn forwarding on before that start.
+    """
+    engine = snapshot.engine
+    if policy == "DROP" or snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
+        return []
+    if engine is None or filters_with_nftables(snapshot) or not would_close_forward(snapshot, engine, "ipv4"):
+        return []
+    text = "IPv4 forwarding is off. Where it still is when dockerd starts, dockerd turns it on, and closes the chain"
+    return [f"{text} FORWARD (its policy goes from ACCEPT to DROP)"]

@@ -10,16 +10,16 @@ For IPv6, engines before 28 close it at every start, whatever turned forwarding 
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     filters_with_nftables,
     next_values,
     obstacle_at_start,
+    would_close_forward,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
-NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 VERSIONS = {"ipv4": 4, "ipv6": 6}
 _KEYS = {"ipv4": "iptables", "ipv6": "ip6tables"}
 
@@ -40,7 +40,7 @@ def open_router_warnings(
             since = "as of now" if family in opened_now else "from the next boot on"
             warnings.append(_open_with_nftables(family, since))
             continue
-        if not _dockerd_would_close(snapshot, engine, family):
+        if not would_close_forward(snapshot, engine, family):
             continue
         if family in opened_now and policies.get(family) == "ACCEPT":
             warnings.append(
@@ -55,20 +55,6 @@ def open_router_warnings(
                 "interfaces for anyone who uses it as a gateway, unless the host's firewall closes FORWARD"
             )
     return warnings
-
-
-def closing_warnings(snapshot: HostSnapshot, policy: str) -> list[str]:
-    """Return what a start of dockerd may do to FORWARD of IPv4, whose policy this is; empty where it would not.
-
-    May, since something else can turn forwarding on before that start.
-    """
-    engine = snapshot.engine
-    if policy == "DROP" or snapshot.sysctls.get("net.ipv4.ip_forward") != "0":
-        return []
-    if engine is None or filters_with_nftables(snapshot) or not _dockerd_would_close(snapshot, engine, "ipv4"):
-        return []
-    text = "IPv4 forwarding is off. Where it still is when dockerd starts, dockerd turns it on, and closes the chain"
-    return [f"{text} FORWARD (its policy goes from ACCEPT to DROP)"]
 
 
 def unstarted_warnings(snapshot: HostSnapshot, closed_at_boot: set[str]) -> list[str]:
@@ -145,13 +131,3 @@ def _open_with_nftables(family: str, since: str) -> str:
         "others: the host routes between its own interfaces for anyone who uses it as a gateway, unless a chain at the "
         "hook forward drops that"
     )
-
-
-def _dockerd_would_close(snapshot: HostSnapshot, engine: Engine, family: str) -> bool:
-    settings = next_values(snapshot)
-    if settings.get("ip-forward") is False or settings.get("ip-forward-no-drop") is True:
-        return False
-    if family == "ipv4":
-        return settings.get("iptables") is not False
-    # Engines from 27 manage ip6tables unless told not to.
-    return capabilities_of(engine).forwards_for_networks and settings.get("ip6tables") is not False

@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     unit_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import (
-    NAMES,
     closes_at_every_start,
     leaves_forward_open,
     manages_rules,
@@ -31,18 +30,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import (
     Forwarder,
     accepts_everything,
-    filter_save,
     find_declared,
     find_forwarders,
     started_by_hand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import (
+    current_policy,
+    filter_save,
+    parse_table,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
-    Diff,
     Disruption,
     Outline,
     Refusal,
     demand,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    NAMES,
+    PolicyChange,
+    policy_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
@@ -52,7 +58,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 UNIT = "dockernet-forward-policy.service"
 _KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
 _USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
-CHAIN = "FORWARD"
 _KEEP = {"forward_policy": "keep"}
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
@@ -77,16 +82,6 @@ class PolicyRequest:
     at_boot: set[str] = field(default_factory=set)
     """Families that a unit must close at boot, since no one else does."""
     disruption_allowed: bool = False
-
-
-@dataclass(frozen=True)
-class PolicyChange:
-    """The policy of a built-in chain of table filter, in the backend that the host's own iptables writes to."""
-
-    family: str
-    before: str
-    after: str
-    chain: str = CHAIN
 
 
 @dataclass(frozen=True)
@@ -148,20 +143,6 @@ def plan_reopening(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, 
     actions = unit_actions(change, purpose)
     actions += [f"set the policy of FORWARD ({NAMES[item.family]}) back to {item.after}" for item in policies]
     return PolicyPlan(Outline(actions, unit_diff(change) + policy_diff(policies)), policies, change)
-
-
-def current_policy(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
-    """The policy that a packet meets now; a chain that does not exist accepts."""
-    return parse_table(filter_save(snapshot, firewall, family), "filter").policies.get(CHAIN, "ACCEPT")
-
-
-def policy_diff(policies: list[PolicyChange]) -> list[Diff]:
-    """The changes as one small table, none for no changes."""
-    if not policies:
-        return []
-    before = "".join(f"{item.family} {item.chain} {item.before}\n" for item in policies)
-    after = "".join(f"{item.family} {item.chain} {item.after}\n" for item in policies)
-    return [Diff("policies of table filter", before, after)]
 
 
 def recorded_policies(unit: UnitState) -> dict[str, str]:

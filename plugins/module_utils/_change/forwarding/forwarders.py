@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import (
     SavedRule,
     SavedTable,
+    filter_save,
     parse_table,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import FOLDER, OWN_NAMES
@@ -33,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import _DOCKER_BRIDGE, docker_bridges
 
 # IFLA_INFO_KIND of links that lead to other networks.
 TUNNELS = {
@@ -81,7 +83,6 @@ _CHAINS = (
     ("WEAVE", "Weave (Kubernetes)"),
     ("NETAVARK", "Podman"),
 )
-_DOCKER_BRIDGE = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}")
 # Engine 28.0.0 alone keeps its bridges in sets of ipset, and accepts what comes back to them by these.
 _DOCKER_SET = re.compile(r"docker-ext-bridges-v[46] ")
 _DOCKER_CHAIN = re.compile(r"DOCKER($|-)")
@@ -153,22 +154,6 @@ def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: Decla
     names = listed(list(dict.fromkeys(found)), 5)
     what = "what the host forwards for it, where no rule accepts that"
     return [f"{names} is not started at boot; once somebody starts it, a closed FORWARD drops {what}"]
-
-
-def filter_save(snapshot: HostSnapshot, firewall: Firewall, family: str) -> str:
-    """The rules that dockerd's own iptables shows: only in its backend is a policy set, and rules that count for it."""
-    saves = snapshot.ruleset.save if snapshot.ruleset else {}
-    prefix = "iptables" if family == "ipv4" else "ip6tables"
-    backend = firewall.backends.get(family, "nft")
-    return saves.get(f"{prefix}-{backend}-save") or saves.get(f"{prefix}-save") or ""
-
-
-def docker_bridges(snapshot: HostSnapshot) -> set[str]:
-    """Bridges that are Docker's: those of its networks, or by their names where the engine was not asked."""
-    bridges = {network.bridge for network in snapshot.networks if network.bridge is not None}
-    if snapshot.engine is None:
-        bridges |= {link.name for link in snapshot.links if _DOCKER_BRIDGE.fullmatch(link.name)}
-    return bridges
 
 
 def accepts_everything(table: SavedTable) -> str | None:

@@ -10,7 +10,6 @@ so do the chains of the other backend.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,13 +31,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     open_router_warnings,
     unstarted_warnings,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
+    _read_policies,
+    reset_policies,
+    set_policies,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    CHAIN,
     UNIT,
-    PolicyChange,
     PolicyPlan,
     PolicyRequest,
-    current_policy,
     plan_policy,
     plan_reopening,
     recorded_policies,
@@ -51,6 +52,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     plan_forwarding,
     turned_on_at_boot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
@@ -69,8 +71,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_
     OWN_NAMES,
     verify_boot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarding import (
     read_declared_forwarders,
 )
@@ -78,15 +81,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 
 ROUTES6 = Path("/proc/net/ipv6_route")
 # include/uapi/linux/ipv6_route.h: a default route that router discovery made.
 _RTF_DEFAULT = 0x00010000
 _RTF_ADDRCONF = 0x00040000
-_PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}
-# Seconds to wait for another program that holds the lock of xtables (iptables(8), -w).
-_LOCK_WAIT = "10"
 
 
 @dataclass(frozen=True)
@@ -239,61 +239,3 @@ def advertised_interfaces(table: bytes) -> list[str]:
         if len(fields) == 10 and int(fields[8], 16) & _RTF_DEFAULT and int(fields[8], 16) & _RTF_ADDRCONF:
             found.add(fields[9].decode("utf-8", "replace"))
     return sorted(found)
-
-
-def _read_policies(families: list[str], run: Run = run_command) -> dict[str, str]:
-    """Return the policy of FORWARD by family, as the kernel has it; a family whose program is missing is left out.
-
-    Raises ChangeFailed when a program does not answer. With legacy iptables, reading makes the kernel register the
-    table, so this is for hosts on which a policy was or is to be set.
-    """
-    policies = {}
-    for family in families:
-        program = shutil.which(_PROGRAMS[family], path=PROGRAM_PATH)
-        if program is None:
-            continue
-        code, out, err = run([program, "-w", _LOCK_WAIT, "-S", CHAIN])
-        words = out.partition("\n")[0].split()
-        if code != 0 or words[:2] != ["-P", CHAIN] or len(words) < 3:
-            raise ChangeFailed(f"{program} -S {CHAIN} does not show a policy: {err.strip() or out.strip() or code}")
-        policies[family] = words[2]
-    return policies
-
-
-def set_policies(changes: list[PolicyChange], run: Run = run_command) -> None:
-    """Set the policies in order and read them back.
-
-    Raises ChangeFailed; what was set until then stays, and reset_policies takes it back.
-    """
-    for change in changes:
-        _set(change.family, change.after, run)
-    now = _read_policies([change.family for change in changes], run)
-    for change in changes:
-        if now.get(change.family) != change.after:
-            raise ChangeFailed(
-                f"the policy of {CHAIN} ({change.family}) was set to {change.after}, and the kernel says "
-                f"{now.get(change.family)}"
-            )
-
-
-def reset_policies(changes: list[PolicyChange], run: Run = run_command) -> list[str]:
-    """Set the old policies again, last one first; return those that are not what they were."""
-    stuck = []
-    for change in reversed(changes):
-        try:
-            _set(change.family, change.before, run)
-            now = _read_policies([change.family], run).get(change.family)
-        except ChangeFailed:
-            now = None
-        if now != change.before:
-            stuck.append(f"policy of {CHAIN} ({change.family})")
-    return stuck
-
-
-def _set(family: str, policy: str, run: Run) -> None:
-    program = shutil.which(_PROGRAMS[family], path=PROGRAM_PATH)
-    if program is None:
-        raise ChangeFailed(f"there is no {_PROGRAMS[family]} on this host")
-    code, dummy, err = run([program, "-w", _LOCK_WAIT, "-P", CHAIN, policy])
-    if code != 0:
-        raise ChangeFailed(f"{program} -P {CHAIN} {policy} failed: {err.strip() or code}")

@@ -17,19 +17,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
     OwnFile,
-    SysctlChange,
     boot_files,
     boot_with,
     file_diffs,
     persist,
+    withdraw,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    SysctlChange,
     sysctl_actions,
     sysctl_diff,
-    withdraw,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import obstacle_at_start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value, sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     AdvertisedUplink,
     advertised_uplinks,

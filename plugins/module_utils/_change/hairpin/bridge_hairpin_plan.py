@@ -18,15 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import docker_bridges
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     GuardPlan,
     needless_loopback_routes,
     plan_guard,
     plan_guard_of_switch,
+    port_changes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
-    Diff,
     Disruption,
     Outline,
     Refusal,
@@ -34,13 +33,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
     OwnFile,
-    SysctlChange,
     boot_files,
     file_diffs,
     persist,
+    withdraw,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    PortChange,
+    SysctlChange,
+    port_actions,
+    port_diff,
     sysctl_actions,
     sysctl_diff,
-    withdraw,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -54,14 +58,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import (
+    Attachment,
+    attachments,
+    docker_bridges,
+)
 
 _KEYS = {"ipv4": "net.bridge.bridge-nf-call-iptables", "ipv6": "net.bridge.bridge-nf-call-ip6tables"}
 _NOT_LOADED = (
     "the kernel module br_netfilter is not loaded, so rules do not see what passes between containers of one network: "
     "modprobe br_netfilter, and its name in a file of /etc/modules-load.d for boot"
 )
-_WORDS = {True: "on", False: "off"}
 
 
 @dataclass(frozen=True)
@@ -74,20 +81,6 @@ class NetfilterPlan:
     promised: dict[str, str] = field(default_factory=dict)
     disruptions: list[Disruption] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class PortChange:
-    """One bridge port and its two modes."""
-
-    index: int
-    """Interface index of the host's veth."""
-    port: str
-    bridge: str
-    network: str
-    container: str
-    before: bool
-    after: bool
 
 
 @dataclass(frozen=True)
@@ -151,40 +144,6 @@ def plan_hairpin(
         _unseen(chosen) + _harm(snapshot, ports) + netfilter.warnings + guard.warnings,
     )
     return HairpinPlan(outline, ports, netfilter, guard, loopback)
-
-
-def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:
-    """Return what must change for all ports of chosen to be in the wanted mode; each port once."""
-    changes: dict[int, PortChange] = {}
-    for item in chosen:
-        port = item.port
-        if port is None or port.hairpin is None or port.hairpin == wanted:
-            continue
-        changes[port.index] = PortChange(
-            port.index, port.name, item.bridge or "", item.network.name, item.container.name, port.hairpin, wanted
-        )
-    return [changes[index] for index in sorted(changes)]
-
-
-def port_actions(ports: list[PortChange]) -> list[str]:
-    """One sentence a port."""
-    return [
-        f"turn hairpin {_WORDS[port.after]} for {port.port}, the port of container {port.container} on {port.bridge}"
-        for port in ports
-    ]
-
-
-def port_diff(ports: list[PortChange]) -> list[Diff]:
-    """The changes as one small table, none for no changes."""
-    if not ports:
-        return []
-    return [
-        Diff(
-            "hairpin mode of bridge ports",
-            "".join(f"{port.bridge} {port.port} {port.container} {_WORDS[port.before]}\n" for port in ports),
-            "".join(f"{port.bridge} {port.port} {port.container} {_WORDS[port.after]}\n" for port in ports),
-        )
-    ]
 
 
 def _plan_guard(snapshot: HostSnapshot, loopback: list[SysctlChange], firewall: Firewall, unit: UnitState) -> GuardPlan:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guard of the host's loopback against what comes from outside or from containers: the plan. Pure.
+"""What goes with docker-proxy: hairpin of ports, and the guard of the host's loopback while it is off: the plan. Pure.
 
 Without docker-proxy dockerd sets route_localnet on its bridges (moby, setupLoopbackAddressesRouting). From then on a
 container that may change its routes reaches services that listen on the host's 127.0.0.1, as in CVE-2020-8558. A rule
@@ -22,17 +22,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     unit_actions,
     unit_diff,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forwarders import (
-    docker_bridges,
-    filter_save,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import filter_save, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange, SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, SYSCTL, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, docker_bridges
 
 UNIT = "dockernet-loopback-guard.service"
 _MARK = "dockernet-loopback-guard"
@@ -176,3 +173,16 @@ def _unit_text(firewall: Firewall) -> str:
         ],
         firewall.boot_order,
     )
+
+
+def port_changes(chosen: list[Attachment], *, wanted: bool) -> list[PortChange]:
+    """Return what must change for all ports of chosen to be in the wanted mode; each port once."""
+    changes: dict[int, PortChange] = {}
+    for item in chosen:
+        port = item.port
+        if port is None or port.hairpin is None or port.hairpin == wanted:
+            continue
+        changes[port.index] = PortChange(
+            port.index, port.name, item.bridge or "", item.network.name, item.container.name, port.hairpin, wanted
+        )
+    return [changes[index] for index in sorted(changes)]

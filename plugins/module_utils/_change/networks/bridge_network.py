@@ -10,10 +10,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_evidence import (
-    Evidence,
-    NetworkNow,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
     CREATED,
     KEPT,
@@ -29,6 +25,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+    Evidence,
+    NetworkNow,
     kernel_problems,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (

@@ -65,7 +65,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _ADVERTISED = 9  # RTPROT_RA, linux/rtnetlink.h

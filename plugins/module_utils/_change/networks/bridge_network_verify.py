@@ -4,13 +4,15 @@
 """Whether the kernel does for bridge networks what the engine says they are. Pure.
 
 The bridge and its addresses by rtnetlink, forwarding by the sysctls of the bridge itself. What becomes of packets is
-judged on the controller (plugin_utils/bridge_network_proof.py).
+judged on the controller (plugin_utils/bridge_network_proof.py), by the evidence that is put together here.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
@@ -20,8 +22,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import SubnetRequest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    HostSnapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 
 
 def kernel_problems(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
@@ -73,3 +78,30 @@ def _address_problems(network: dict[str, Any], link: Link, item: SubnetRequest) 
         missing = not any(address in item.subnet for address in own)
         return [f"{link.name} has no address in {item.subnet}"] if missing else []
     return [] if item.gateway in own else [f"{link.name} does not have the gateway's address {item.gateway}"]
+
+
+_SHOWN = ("Id", "Name", "Driver", "Internal", "EnableIPv4", "EnableIPv6", "IPAM", "Options")
+
+
+@dataclass(frozen=True)
+class NetworkNow:
+    """A network that is wanted, as the engine shows it, and what was done: ``kept``, ``created`` or ``recreated``."""
+
+    outcome: str
+    network: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The host as it is now, and the networks to prove."""
+
+    snapshot: HostSnapshot
+    networks: Sequence[NetworkNow]
+
+    def to_json(self) -> str:
+        """As a JSON document, secrets masked."""
+        shown = [
+            {"outcome": item.outcome, "network": {key: item.network[key] for key in _SHOWN if key in item.network}}
+            for item in self.networks
+        ]
+        return f'{{"networks": {json.dumps(mask_data(shown))}, "snapshot": {self.snapshot.to_json()}}}'

@@ -24,10 +24,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     link_with,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import read_container_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import in_namespace
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import (
+    in_namespace,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+    ERROR,
+    UnreadableError,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    DEFAULT_ROUTE,
+    Link,
+    Route,
+)
 
 _BROADCAST = b"\xff" * 6
 _ALL_NODES = ipaddress.IPv6Address("ff02::1")
@@ -242,3 +253,29 @@ def _checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+def read_container_links(pid: int) -> tuple[list[Link], str]:
+    """Return the links of the network namespace of process pid, and the name of the one with the IPv4 default route.
+
+    Raises UnreadableError when the process is gone, and when the kernel refuses.
+    """
+    try:
+        links, routes = in_namespace(pid, _links_and_routes)
+    except OSError as error:
+        raise UnreadableError(ERROR, f"the kernel did not list the links of process {pid}: {error}") from error
+    return links, _default_link(links, routes)
+
+
+def _default_link(links: list[Link], routes: list[Route]) -> str:
+    """The interface of the IPv4 default route with the lowest metric, by name; empty without one."""
+    defaults = [item for item in routes if item.destination == DEFAULT_ROUTE[4] and item.interfaces]
+    if not defaults:
+        return ""
+    (index, *dummy) = min(defaults, key=lambda item: item.metric).interfaces
+    return next((link.name for link in links if link.index == index), "")
+
+
+def _links_and_routes() -> tuple[list[Link], list[Route]]:
+    with Netlink(ROUTE) as route:
+        return links_of(route), routes_of(route)

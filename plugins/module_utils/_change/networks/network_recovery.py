@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar, Union
+from typing import Any, Generic, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     Journal,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
     NetworkRecord,
     RecordedChange,
     parse_record,
@@ -54,6 +54,22 @@ PAUSE = 2.0
 """Seconds between two attempts."""
 MODULE = "bridge_network"
 P = TypeVar("P", bound=ChangePlan)
+
+
+@dataclass(frozen=True)
+class RecordedNetwork(NetworkRecord):
+    """A network in the journal, with what puts it back."""
+
+    record: Optional[RecreationRecord] = None
+    """Of a network made anew: what puts everything back that a killed run left halfway."""
+
+
+@dataclass(frozen=True)
+class RecordedNetworks(RecordedChange):
+    """A change of networks."""
+
+    # Only read, never added to, so a list of a narrower kind does.
+    networks: list[RecordedNetwork] = field(default_factory=list)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -216,7 +232,7 @@ def _option(name: str, value: Any) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def left_halfway(changes: Sequence[RecordedChange], api: NetworkApi) -> list[RecreationRecord]:
+def left_halfway(changes: Sequence[RecordedNetworks], api: NetworkApi) -> list[RecreationRecord]:
     """The networks that the newest change of this host's networks left halfway, as some container is not on its own.
 
     Only the newest counts: what was changed since is not to be turned back. Raises ApiProblem.
@@ -250,7 +266,7 @@ class Recovering(Generic[P]):
     def plan(self) -> Union[P, RecoveryPlan]:
         """Plan to put back, if there is something to put back, and else the change itself."""
         try:
-            changes = parse_record(read_record(self._root), str(self._root / RECORD)).changes
+            changes = parse_record(read_record(self._root), str(self._root / RECORD), RecordedNetworks).changes
             halfway = left_halfway(changes, self._api)
         except (OSError, ApiProblem) as error:
             raise Refusal(f"nothing was changed: whether a run was killed before could not be read: {error}") from error
@@ -294,7 +310,7 @@ class NetworkUndo:
     def plan(self) -> UndoPlan:
         """Find them in the journal. Raises Refusal for what that change did not make, and for what is in use by now."""
         try:
-            changes = parse_record(read_record(self._root), str(self._root / RECORD)).changes
+            changes = parse_record(read_record(self._root), str(self._root / RECORD), RecordedNetworks).changes
             newest = next((change for change in reversed(changes) if change.module == MODULE), None)
             known = {} if newest is None else {item.name: item for item in newest.networks}
             steps = [self._step(name, known) for name in reversed(self._names)]
@@ -316,7 +332,7 @@ class NetworkUndo:
             raise ChangeFailed("; ".join(problems))
         journal.end("done")
 
-    def _step(self, name: str, known: dict[str, NetworkRecord]) -> _Step | None:
+    def _step(self, name: str, known: dict[str, RecordedNetwork]) -> _Step | None:
         """None where it is gone by now."""
         if name not in known:
             raise Refusal(f"nothing was changed: undo: the newest change of networks did not make a network {name}")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,28 +19,29 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonPlan,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    current_policy,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.ip_forward import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
     reset_policies,
     set_policies,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.set_hairpin import set_ports
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,
     Journal,
+    checksum,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
     Content,
-    FilePast,
     History,
     RecordedChange,
     UnitRecord,
-    file_pasts,
     parse_record,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    FilePast,
+    file_pasts,
     policy_pasts,
     port_pasts,
     sysctl_pasts,
@@ -102,7 +102,7 @@ class RollbackPlan:
     """dockerd's half, which comes first, and the rest."""
 
     outline: Outline
-    history: History = field(default_factory=History)
+    history: History[RecordedChange] = field(default_factory=History)
     change: DaemonConfigChange | None = None
     daemon: DaemonPlan | None = None
     """None where daemon.json was never changed."""
@@ -159,15 +159,15 @@ class RollbackChange:
             raise ChangeFailed(f"{error}; {text}. Run it again once that is fixed", error.log) from error
         Journal(MODULE, self._root).reverted()
 
-    def _history(self) -> History:
+    def _history(self) -> History[RecordedChange]:
         path = self._root / RECORD
         try:
-            return parse_record(read_record(self._root), str(path))
+            return parse_record(read_record(self._root), str(path), RecordedChange)
         except OSError as error:
             raise Refusal(f"nothing was changed: {path} could not be read: {error}") from error
 
     def _daemon(
-        self, snapshot: HostSnapshot, history: History
+        self, snapshot: HostSnapshot, history: History[RecordedChange]
     ) -> tuple[DaemonConfigChange | None, DaemonPlan | None, DaemonGoal]:
         pasts = file_pasts(history.changes)
         past = pasts.get(_config_path(snapshot))
@@ -182,7 +182,9 @@ class RollbackChange:
         )
         return change, change.plan(), goal
 
-    def _values(self, snapshot: HostSnapshot, history: History, daemon: DaemonPlan | None) -> ValuesPlan:
+    def _values(
+        self, snapshot: HostSnapshot, history: History[RecordedChange], daemon: DaemonPlan | None
+    ) -> ValuesPlan:
         """Plan the rest for the host as it is, or will be once dockerd's half is done."""
         pasts = file_pasts(history.changes)
         pasts.pop(_config_path(snapshot), None)
@@ -222,7 +224,7 @@ class RollbackChange:
 
     def _kept(self, pasts: list[FilePast]) -> Kept:
         states = {past.path: _read(past.path) for past in pasts}
-        digests = {path: None if state.data is None else _sum(state.data) for path, state in states.items()}
+        digests = {path: checksum(state.data) for path, state in states.items()}
         contents = [content for past in pasts for link in past.links for content in [link.before, *link.after]]
         return Kept(states, digests, {item.copy: _copy(item) for item in contents if item is not None})
 
@@ -265,13 +267,9 @@ def _copy(content: Content) -> bytes:
             f"nothing was changed: the copy of what was there before cannot be read: {error}. Without it, that cannot "
             "be taken back"
         ) from error
-    if _sum(data) != content.sha256:
+    if checksum(data) != content.sha256:
         raise Refusal(f"nothing was changed: {content.copy} is no longer the copy that the journal tells of")
     return data
-
-
-def _sum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _apply_values(plan: ValuesPlan, run: Run, journal: Journal) -> None:

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import with_key, without_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    Content,
-    FilePast,
-    digest,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import Content
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import FilePast, digest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values

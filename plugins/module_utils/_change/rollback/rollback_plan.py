@@ -16,24 +16,15 @@ from typing import Generic, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import masked_text
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import NAMES
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    CHAIN,
-    PolicyChange,
-    policy_diff,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import (
-    PortChange,
-    port_actions,
-    port_diff,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
+    History,
+    RecordedChange,
+    UnitRecord,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
     FilePast,
-    History,
     Past,
     PortPast,
-    RecordedChange,
-    UnitRecord,
     digest,
     policy_pasts,
     port_pasts,
@@ -41,7 +32,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     unit_pasts,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, FileState, Outline, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange, sysctl_diff
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    CHAIN,
+    NAMES,
+    PolicyChange,
+    PortChange,
+    SysctlChange,
+    policy_diff,
+    port_actions,
+    port_diff,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 
 K = TypeVar("K")
@@ -127,7 +128,7 @@ class ValuesPlan:
     """What somebody else has changed since, and stays."""
 
 
-def plan_values(history: History, files: list[FilePast], kept: Kept, present: Present) -> ValuesPlan:
+def plan_values(history: History[RecordedChange], files: list[FilePast], kept: Kept, present: Present) -> ValuesPlan:
     """Plan the way back for everything but daemon.json; files: those to be judged here."""
     changes = history.changes
     sysctls = sysctls_back(sysctl_pasts(changes), present.sysctls)

@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     IpsecPolicy,
     Link,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_prefix, same_prefix

@@ -31,7 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
     Decision,

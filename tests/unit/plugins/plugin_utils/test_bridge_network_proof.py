@@ -11,17 +11,19 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_evidence import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
     Evidence,
     NetworkNow,
-    load_evidence,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
     kernel_problems,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import Effects, Judgement, prove
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.bridge_network_proof import (
+    Effects,
+    Judgement,
+    load_evidence,
+    prove,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.synthetic_containers import (
     with_synthetic_containers,
 )

@@ -9,7 +9,11 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import RECORD, Journal, read_record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import History, parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
+    History,
+    RecordedChange,
+    parse_record,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import Kept
 
 
@@ -30,8 +34,8 @@ class Book:
         if not end.startswith("killed"):
             journal.end(end)
 
-    def history(self) -> History:
-        return parse_record(read_record(self.root), str(self.root / RECORD))
+    def history(self) -> History[RecordedChange]:
+        return parse_record(read_record(self.root), str(self.root / RECORD), RecordedChange)
 
     def kept(self, paths: Sequence[Path]) -> Kept:
         """All that is there to judge paths by."""

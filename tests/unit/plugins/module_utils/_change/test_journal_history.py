@@ -8,25 +8,27 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    PolicyChange,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal, read_record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
     History,
-    Past,
     RecordedChange,
     UnitRecord,
-    file_pasts,
     parse_record,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+    Past,
+    file_pasts,
     policy_pasts,
     port_pasts,
     sysctl_pasts,
     unit_pasts,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    PolicyChange,
+    PortChange,
+    SysctlChange,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,8 +42,8 @@ KEY = "net.ipv4.ip_forward"
 VALUES = st.sampled_from(["0", "1", "2"])
 
 
-def read_back(root: Path) -> History:
-    return parse_record(read_record(root), PATH)
+def read_back(root: Path) -> History[RecordedChange]:
+    return parse_record(read_record(root), PATH, RecordedChange)
 
 
 def record(**entry: Any) -> bytes:
@@ -96,7 +98,7 @@ def test_what_was_taken_back_is_history(tmp_path: Path) -> None:
 
 def test_half_a_line_is_skipped_and_said() -> None:
     whole = record(event="begin")
-    history = parse_record(whole + whole[:20] + b"\n" + record(event="done"), PATH)
+    history = parse_record(whole + whole[:20] + b"\n" + record(event="done"), PATH, RecordedChange)
     assert [change.ended for change in history.changes] == [["done"]]
     assert f"{PATH} line 2" in history.notes[0]
 
@@ -106,7 +108,7 @@ def test_a_torn_end_never_costs_what_stands_before(size: int, block: bytes) -> N
     """Cut anywhere, with what a crashed file system may leave in the rest of the block."""
     torn = record(event="done").rstrip()
     torn = torn[: size % len(torn)]
-    (change,) = parse_record(record(event="begin") + torn + block.replace(b"}", b""), PATH).changes
+    (change,) = parse_record(record(event="begin") + torn + block.replace(b"}", b""), PATH, RecordedChange).changes
     assert change.ended == []
 
 
@@ -123,7 +125,7 @@ def test_a_torn_end_never_costs_what_stands_before(size: int, block: bytes) -> N
 )
 def test_a_whole_entry_that_is_unknown_is_refused_by_its_line(entry: dict[str, Any]) -> None:
     with pytest.raises(Refusal, match=r"journal.jsonl line 2 "):
-        parse_record(record(event="begin") + record(**entry), PATH)
+        parse_record(record(event="begin") + record(**entry), PATH, RecordedChange)
 
 
 def change(before: str, after: str, *ended: str) -> RecordedChange:

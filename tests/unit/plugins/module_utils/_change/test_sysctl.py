@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl 
     set_sysctls,
     sysctl_path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import SysctlChange
 
 KEY = "net.ipv4.conf.eth0/5.forwarding"
 

@@ -115,9 +115,9 @@ def test_what_hangs_in_the_kernel_is_unknown_with_its_place_and_nobody_waits_for
     program = f"""
 import sys
 sys.path[:0] = {sys.path!r}
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 nothing = lambda argv: (127, "", "not found")
-print(read_snapshot(nothing, "unix:///nowhere/docker.sock", sys.argv[1], seconds=10.0).to_json())
+print(read_whole(nothing, "unix:///nowhere/docker.sock", sys.argv[1], seconds=10.0).to_json())
 """
     with stuck_folder(tmp_path / "stuck") as folder:
         began = time.monotonic()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import missing_library
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import NamespaceIds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import (
@@ -14,10 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls i
     read_reception,
     read_sysctls,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    UnreadableError,
-    missing_library,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 
 GONE = 2**22 + 1  # above the largest process id
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link

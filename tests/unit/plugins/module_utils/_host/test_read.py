@@ -12,11 +12,9 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Churn
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import SourceReadings
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    load_snapshot,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, load_snapshot
 
 from tests.unit.plugins.module_utils._change.hosts import HOST
 
@@ -36,7 +34,7 @@ def nothing(argv: list[str]) -> tuple[int, str, str]:
 
 
 def test_no_docker_at_all(bare: Path) -> None:
-    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock", config_path=str(bare / "daemon.json"))
+    snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock", config_path=str(bare / "daemon.json"))
     reason = f"no Docker Engine: {bare}/docker.sock does not exist and no dockerd runs"
     for source in ("engine", "namespaces"):
         assert (snapshot.sources[source].kind, snapshot.sources[source].reason) == ("absent", reason)
@@ -47,16 +45,24 @@ def test_no_docker_at_all(bare: Path) -> None:
     assert load_snapshot(snapshot.to_json()) == snapshot
 
 
+def test_a_change_reads_no_more_than_its_plan_asks(bare: Path) -> None:
+    snapshot = read.read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    left = {"routes", "policy_rules", "neighbours", "traffic_control", "ipsec", "listeners", "container_namespaces"}
+    left |= {"nameservers", "conntrack", "managed_links"}
+    assert set(SOURCES) - set(snapshot.sources) == left
+    assert set(read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources) == set(SOURCES)
+
+
 def test_a_dockerd_that_is_installed_and_does_not_run(bare: Path) -> None:
     program = bare / "dockerd"
     program.touch(mode=0o755)
-    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources["engine"].kind == "stopped"
 
 
 def test_a_unit_that_is_active_while_its_process_is_hidden(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "SYSTEMD_RUNS", bare)
-    snapshot = read_snapshot(
+    snapshot = read_whole(
         lambda argv: (0, "LoadState=loaded\nActiveState=active\n", ""), docker_host=f"unix://{bare}/docker.sock"
     )
     assert snapshot.sources["processes"].kind == "denied"
@@ -90,13 +96,16 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
 
     monkeypatch.setattr(read, "_read", reading)
     monkeypatch.setattr(read, "churn_of", lambda *dummy: Churn())
-    taken = read_snapshot(nothing)
+    taken = read_whole(nothing)
     assert taken.service is not None
     assert taken.service.active == read_at
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, RecursionError, struct.error])
-@pytest.mark.parametrize(("reader", "source"), [("read_routes", "routes"), ("with_namespaces", "namespaces")])
+@pytest.mark.parametrize(
+    ("reader", "source"),
+    [(f"{read.__name__}.with_namespaces", "namespaces"), (f"{read_whole.__module__}.read_routes", "routes")],
+)
 def test_an_error_in_a_reader_costs_that_source_alone(
     bare: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], reader: str, source: str
 ) -> None:
@@ -104,8 +113,8 @@ def test_an_error_in_a_reader_costs_that_source_alone(
         raise error("words\nof a \x1b[31mstranger")
 
     monkeypatch.setattr(read, "read_declared", lambda *dummy, **dummy2: engine.Declared())
-    monkeypatch.setattr(read, reader, broken)
-    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    monkeypatch.setattr(reader, broken)
+    snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources[source].kind == "defect"
     (defect,) = snapshot.defects
     assert (defect.part, defect.error) == (f"source {source}", f"{error.__name__}: words\\x0aof a \\x1b[31mstranger")
@@ -123,6 +132,6 @@ def test_where_dockerd_could_not_be_looked_for_nobody_says_that_there_is_none(
         raise ValueError("²")
 
     monkeypatch.setattr(read, "find_dockerds", broken)
-    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources["processes"].kind == snapshot.sources["engine"].kind == "defect"
     assert snapshot.was_read("links")

@@ -9,7 +9,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, modes, sharers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import modes, sharers
 
 HOST = 1
 FRONT = Network(id="f" * 64, name="front", driver="bridge")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, procfs, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -36,7 +36,7 @@ def test_podman_that_serves_the_socket_is_asked_and_no_check_passes(
     own = procfs.program(me)
     monkeypatch.setattr(procfs, "program", lambda pid: "/usr/bin/podman" if pid == me else own)
     with serving(bare / "docker.sock") as address:
-        snapshot = read_snapshot(nothing, docker_host=address)
+        snapshot = read_whole(nothing, docker_host=address)
     assert snapshot.engine is not None
     assert (snapshot.engine.flavor, snapshot.engine.version) == ("podman", "4.9.3")
     assert snapshot.networks == []
@@ -54,6 +54,6 @@ def test_a_socket_of_podman_that_nobody_serves_is_left_alone(bare: Path) -> None
     folder.mkdir()
     (folder / "podman.sock").touch()
     (bare / "docker.sock").symlink_to(folder / "podman.sock")
-    snapshot = read_snapshot(nothing, docker_host=f"unix://{bare}/docker.sock")
+    snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources["engine"].kind == "absent"
     assert "Podman, which does not run" in snapshot.sources["engine"].reason

@@ -11,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import read_unfinished
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Unfinished
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 

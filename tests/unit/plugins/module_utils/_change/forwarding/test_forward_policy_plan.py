@@ -9,15 +9,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding import forward_policy_plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     UNIT,
-    PolicyChange,
     PolicyPlan,
     PolicyRequest,
-    current_policy,
     plan_reopening,
     recorded_policies,
     unit_text,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PolicyChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     BootOrder,

@@ -12,12 +12,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     plan_forwarding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
-    HEADER,
-    OwnFile,
-    SysctlChange,
-    place_file,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import HEADER, OwnFile, place_file
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (

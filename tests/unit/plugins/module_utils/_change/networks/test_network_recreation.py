@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    RecordedChange,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
     parse_record,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import (
@@ -24,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     RecreationRecord,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
+    RecordedNetworks,
     Recovering,
     RecoveryPlan,
     left_halfway,
@@ -179,12 +179,12 @@ def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st
     assert engine.calls > calls
 
 
-def journal(record: dict[str, t.Any], *, ended: bool = False) -> list[RecordedChange]:
+def journal(record: dict[str, t.Any], *, ended: bool = False) -> list[RecordedNetworks]:
     """What the journal says of a run that was killed."""
     entry = {"id": "1", "event": "begin", "module": "bridge_network", "time": "then", "schema": 1}
     lines = [{**entry, "networks": [{"name": "shop", "before": {}, "after": {}, "record": record}]}]
     lines += [{**entry, "event": "done", "files": []}] if ended else []
-    return parse_record("\n".join(json.dumps(line) for line in lines).encode(), "journal").changes
+    return parse_record("\n".join(json.dumps(line) for line in lines).encode(), "journal", RecordedNetworks).changes
 
 
 def test_a_run_that_ended_left_nothing_halfway() -> None:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
-    PolicyChange,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.bridge_hairpin_plan import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    Past,
-    PortPast,
-    UnitRecord,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import UnitRecord
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Past, PortPast
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
     policies_back,
     ports_back,
@@ -20,7 +13,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollbac
     sysctls_back,
     units_back,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+    PolicyChange,
+    PortChange,
+    SysctlChange,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The policy of FORWARD, set with the host's own iptables, and read back."""
+
+from __future__ import annotations
+
+import shutil
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN, PolicyChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
+
+_PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}
+# Seconds to wait for another program that holds the lock of xtables (iptables(8), -w).
+_LOCK_WAIT = "10"
+
+
+def _read_policies(families: list[str], run: Run = run_command) -> dict[str, str]:
+    """Return the policy of FORWARD by family, as the kernel has it; a family whose program is missing is left out.
+
+    Raises ChangeFailed when a program does not answer. With legacy iptables, reading makes the kernel register the
+    table, so this is for hosts on which a policy was or is to be set.
+    """
+    policies = {}
+    for family in families:
+        program = shutil.which(_PROGRAMS[family], path=PROGRAM_PATH)
+        if program is None:
+            continue
+        code, out, err = run([program, "-w", _LOCK_WAIT, "-S", CHAIN])
+        words = out.partition("\n")[0].split()
+        if code != 0 or words[:2] != ["-P", CHAIN] or len(words) < 3:
+            raise ChangeFailed(f"{program} -S {CHAIN} does not show a policy: {err.strip() or out.strip() or code}")
+        policies[family] = words[2]
+    return policies
+
+
+def set_policies(changes: list[PolicyChange], run: Run = run_command) -> None:
+    """Set the policies in order and read them back.
+
+    Raises ChangeFailed; what was set until then stays, and reset_policies takes it back.
+    """
+    for change in changes:
+        _set(change.family, change.after, run)
+    now = _read_policies([change.family for change in changes], run)
+    for change in changes:
+        if now.get(change.family) != change.after:
+            raise ChangeFailed(
+                f"the policy of {CHAIN} ({change.family}) was set to {change.after}, and the kernel says "
+                f"{now.get(change.family)}"
+            )
+
+
+def reset_policies(changes: list[PolicyChange], run: Run = run_command) -> list[str]:
+    """Set the old policies again, last one first; return those that are not what they were."""
+    stuck = []
+    for change in reversed(changes):
+        try:
+            _set(change.family, change.before, run)
+            now = _read_policies([change.family], run).get(change.family)
+        except ChangeFailed:
+            now = None
+        if now != change.before:
+            stuck.append(f"policy of {CHAIN} ({change.family})")
+    return stuck
+
+
+def _set(family: str, policy: str, run: Run) -> None:
+    program = shutil.which(_PROGRAMS[family], path=PROGRAM_PATH)
+    if program is None:
+        raise ChangeFailed(f"there is no {_PROGRAMS[family]} on this host")
+    code, dummy, err = run([program, "-w", _LOCK_WAIT, "-P", CHAIN, policy])
+    if code != 0:
+        raise ChangeFailed(f"{program} -P {CHAIN} {policy} failed: {err.strip() or code}")
