@@ -20,7 +20,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 T = TypeVar("T")
 Decode = Callable[[Any], Any]
@@ -111,7 +111,7 @@ def decoder_of(cls: Any) -> Decode:
         for name, required, decode_field, exact in fields:
             if name in data:
                 value = data[name]
-                arguments[name] = value if type(value) is exact else _within(f".{name}", decode_field, value)
+                arguments[name] = value if type(value) in exact else _within(f".{name}", decode_field, value)
             elif required:
                 raise _MisfitError(f"the key {name!r} is missing")
         return cls(**arguments)
@@ -143,18 +143,18 @@ def _inner(hint: Any) -> Any:
     return next(choice for choice in typing.get_args(hint) if choice is not _NONE)
 
 
-def _exact(hint: Any) -> Optional[type]:
-    """The type of scalars that are taken as they are."""
+def _exact(hint: Any) -> tuple[type, ...]:
+    """Of which types scalars are taken as they are."""
     inner = _inner(hint) if typing.get_origin(hint) is typing.Union else hint
-    return inner if inner in (str, int, float, bool) else None
+    return (inner,) if inner in (str, int, float, bool) else ()
 
 
-def _list_of(decode: Decode, exact: Optional[type]) -> Decode:
+def _list_of(decode: Decode, exact: tuple[type, ...]) -> Decode:
     def decode_list(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise _MisfitError(f"expected a list, found {_kind(value)}")
         return [
-            item if type(item) is exact else _within(f"[{index}]", decode, item) for index, item in enumerate(value)
+            item if type(item) in exact else _within(f"[{index}]", decode, item) for index, item in enumerate(value)
         ]
 
     return decode_list
