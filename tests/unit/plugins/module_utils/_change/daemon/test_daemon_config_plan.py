@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -482,6 +483,15 @@ def test_ports_that_a_killed_run_meant_to_set_are_set() -> None:
     found = plan(off, OFF, text, unfinished=Unfinished(ported=frozenset({"web"})))
     assert [(port.container, port.after) for port in found.ports] == [("web", True)]
     assert (found.has_follow_up, found.kept, does(found)) == (True, [WEB], [])
+
+
+def test_a_guard_that_a_killed_run_did_not_set_is_set_where_docker_proxy_is_what_is_wanted() -> None:
+    off, text = with_proxy_off(SAFE), '{"live-restore": true, "userland-proxy": false}\n'
+    firewall = Firewall({"ipv4": "/usr/sbin/iptables"}, {"ipv4": "nft"}, boot_order=BootOrder(["a"], ["b"]))
+    found = plan(off, OFF, text, firewall=firewall)
+    assert (does(found), found.has_follow_up, found.guard.rule) == ([], True, True)
+    # The record of the run that is taken back says what becomes of it.
+    assert plan(off, text_goal(text), text, firewall=firewall).outline.actions == []
 
 
 # ---- what becomes of each key ----------------------------------------------------------------------------------------

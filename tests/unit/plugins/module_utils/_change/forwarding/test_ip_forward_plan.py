@@ -10,6 +10,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     NEVER,
     ForwardingRequest,
     plan_forwarding,
+    turned_on_at_boot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import HEADER, OwnFile, place_file
@@ -108,6 +109,13 @@ def test_absent_takes_back_its_own_lines_only() -> None:
     assert plan_forwarding(with_boot(("/etc/sysctl.d/10.conf", both)), ABSENT, {}).outline.actions == []
 
 
+def test_what_is_on_at_boot_is_what_all_files_say_with_ours_in_place() -> None:
+    host = with_boot(("/etc/sysctl.d/50-six.conf", {"net.ipv6.conf.all.forwarding": "1"}), (OWN, {KNOB: "1"}))
+    assert turned_on_at_boot(host, [], set()) == {"ipv4", "ipv6"}
+    assert turned_on_at_boot(host, [OwnFile(OWN, None)], set()) == {"ipv6"}
+    assert turned_on_at_boot(host, [OwnFile(OWN, None)], {"ipv4"}) == {"ipv4", "ipv6"}
+
+
 def test_closed_bridges_are_opened_and_other_interfaces_on_demand() -> None:
     bridge, uplink = f"net.ipv4.conf.{BRIDGE}.forwarding", "net.ipv4.conf.eth0.forwarding"
     host = with_sysctls({bridge: "0", uplink: "0"})
@@ -195,6 +203,9 @@ def test_an_advertised_route_is_not_given_away() -> None:
     with pytest.raises(Refusal, match=r"eth0 .*accept_ra is 1.*router_advertisements: keep") as refusal:
         plan_forwarding(HOST, SIX, {"eth0": "1"})
     assert refusal.value.consents == {"router_advertisements": "keep"}
+    # That it is on for interfaces to come changes nothing.
+    with pytest.raises(Refusal, match="accept_ra is 1"):
+        plan_forwarding(with_sysctls({"net.ipv6.conf.default.forwarding": "1"}), SIX, {"eth0": "1"})
     plan = plan_forwarding(HOST, replace(SIX, keep_advertised_routes=True), {"eth0": "1"})
     # Before forwarding goes on, or the kernel drops the route.
     assert [change.key for change in plan.sysctls] == ["net.ipv6.conf.eth0.accept_ra", "net.ipv6.conf.all.forwarding"]

@@ -92,6 +92,10 @@ def test_a_pool_gives_each_network_another_subnet_that_is_free() -> None:
         "create network b with 10.88.6.0/24",
         "create network c with 10.88.2.0/24",
     ]
+    diffs = outline(decisions, {}).diffs
+    assert [(item.title, item.before, "10.88" in item.after) for item in diffs] == [
+        (f"network {name}", "", True) for name in "abc"
+    ]
 
 
 @given(st.lists(st.integers(0, 255), max_size=40, unique=True), st.integers(1, 5))
@@ -108,7 +112,7 @@ def test_a_second_run_keeps_what_the_first_chose(routed: list[int], count: int) 
         host.network(name, subnet)
     again = plan(host, *wanted)
     assert {item.outcome for item in again} == {"unchanged"}
-    assert outline(again, {}).actions == []
+    assert (outline(again, {}).actions, outline(again, {}).diffs) == ([], [])
 
 
 def test_no_free_subnet() -> None:
