@@ -140,9 +140,10 @@ def _configured_by(snapshot: HostSnapshot) -> str:
     if KEY in config.values:
         place = config.positions.get(KEY)
         return f"{config.path}:{place.line if place else 0}: {KEY}: {config.values[KEY]}"
-    flags = [word for word in (snapshot.service.argv if snapshot.service else []) if word.startswith(f"--{KEY}")]
-    if flags:
-        return f"{snapshot.service.name if snapshot.service else 'dockerd'}: {flags[-1]}"
+    if snapshot.service is not None:
+        flags = [word for word in snapshot.service.argv if word.startswith(f"--{KEY}")]
+        if flags:
+            return f"{snapshot.service.name}: {flags[-1]}"
     return f"neither {config.path} nor dockerd's flags say it, so it is {'on' if proxy_default() else 'off'}"
 
 

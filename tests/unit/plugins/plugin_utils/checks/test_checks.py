@@ -121,6 +121,8 @@ def test_pending_sees_flags_and_the_default() -> None:
     assert "so it is on" in finding.evidence["configured"]
     host.argv = ["dockerd", "--userland-proxy=false"]
     assert only(host, "proxy.pending").outcome == "pass"
+    host.argv = ["dockerd", "--userland-proxy=false", "--userland-proxy"]
+    assert only(host, "proxy.pending").evidence["configured"] == "docker.service: --userland-proxy"
 
 
 def test_pending_is_unknown_where_daemon_json_is_broken() -> None:

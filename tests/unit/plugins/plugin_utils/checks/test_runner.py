@@ -15,7 +15,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    RULESET,
+    HostSnapshot,
+    load_snapshot,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import facts, registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
@@ -214,17 +218,18 @@ def test_what_is_waived_is_counted_as_that_alone() -> None:
     assert ", 1 waived, " in sentence_of(findings, [])
 
 
+def with_another_docker_proxy(snapshot: HostSnapshot) -> HostSnapshot:
+    """One as of a container that ended, and none for those that run."""
+    left = ProxyProcess(9, snapshot.proxies[0].ppid, "tcp", "192.0.2.10", 99, "172.17.0.9", 80)
+    return replace(snapshot, proxies=[left], listeners=[Listener("tcp", "192.0.2.10", 99, pid=9)])
+
+
 def test_on_a_restless_host_who_moved_and_what_is_left_over_is_not_blamed() -> None:
     host = SyntheticHost(proxy=True)
     host.container("web", publish=("0.0.0.0|80|80/tcp",)).container("brief", publish=("0.0.0.0|81|80/tcp",))
-    still = host.snapshot()
+    still = with_another_docker_proxy(host.snapshot())
     moving = [replace(item, netns=None) if item.name == "brief" else item for item in still.containers]
-    # docker-proxy as of a container that ended, and none for those that run.
-    left = ProxyProcess(9, still.proxies[0].ppid, "tcp", "192.0.2.10", 99, "172.17.0.9", 80)
-    held = Listener("tcp", "192.0.2.10", 99, pid=9)
-    restless = replace(
-        still, containers=moving, proxies=[left], listeners=[held], container_churn="containers came and went"
-    )
+    restless = replace(still, containers=moving, container_churn="containers came and went")
     findings = run_checks(AuditContext(restless, Settings()))
     failures = {(item.check, item.resource.name) for item in findings if item.outcome == "fail"}
     assert ("proxy.missing", "web:80/tcp") in failures
@@ -301,6 +306,17 @@ def test_a_container_that_was_not_read_costs_no_other_one_its_verdict() -> None:
         assert [item.outcome for item in unknown] == ["unknown"], check.id
         assert "too long" in unknown[0].summary or whole[check.id].outcome == "unknown"
     assert ("hairpin.missing", "web", "fail") in {(item.check, item.resource.name, item.outcome) for item in findings}
+
+
+def test_what_is_left_over_can_be_of_a_container_that_was_not_read() -> None:
+    host = SyntheticHost(proxy=True).container("web", publish=("0.0.0.0|80|80/tcp",))
+    lost = [Gap("engine", "container", "odd", "garbage")]
+    findings = run_checks(AuditContext(replace(with_another_docker_proxy(host.snapshot()), gaps=lost), Settings()))
+    found = {(item.check, item.resource.name): item for item in findings}
+    assert found["proxy.missing", "web:80/tcp"].outcome == "fail"
+    orphan = found["proxy.orphan", "192.0.2.10:99/tcp"]
+    assert orphan.outcome == "unknown"
+    assert "container odd" in orphan.summary
 
 
 def test_a_lost_network_or_container_is_unknown_by_name_and_dockerd_itself_is_judged() -> None:

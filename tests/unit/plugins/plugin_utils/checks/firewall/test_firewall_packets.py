@@ -356,6 +356,23 @@ def test_a_port_that_is_published_by_routing_can_be_kept_off_on_purpose_or_be_op
     assert only(routed("", RoutedPort("sctp", 80)), "firewall.publish").outcome == "unknown"
 
 
+def test_a_port_is_not_looked_for_by_routing_where_it_is_published_at_an_address_of_the_host() -> None:
+    dropped = routed("-i eth0 -d 172.18.0.0/16 -j DROP", RoutedPort("tcp", 80), RoutedPort("tcp", 81))
+
+    def failed(binding: PublishedPort) -> set[str]:
+        containers = [replace(item, published=[binding]) for item in dropped.containers]
+        found = judge(replace(dropped, containers=containers), "firewall.publish")
+        return {item.resource.name for item in found if "published by routing" in item.summary}
+
+    assert failed(PublishedPort("tcp", 80, ADDRESS, 8080)) == {"web:81/tcp"}
+    for elsewhere in (
+        PublishedPort("udp", 80, ADDRESS, 8080),
+        PublishedPort("tcp", 80, "2001:db8::10", 8080),
+        PublishedPort("tcp", 80, ADDRESS, 0),
+    ):
+        assert failed(elsewhere) == {"web:80/tcp", "web:81/tcp"}
+
+
 def test_a_port_of_a_network_whose_bridge_is_down_is_told_with_the_bridge() -> None:
     """Its packets leave by the default route, where the policy of FORWARD ends them."""
     host = web(proxy=False)
