@@ -418,7 +418,7 @@ class Relations:
     def __init__(self, places: Places, catalogue: Catalogue) -> None:
         self._rules = [catalogue.shared_of(net) for net in places.nets]
         self._order: dict[tuple[int, int], int] = {}
-        self._numbers: dict[tuple[int, ...], int] = {}
+        self._numbers: dict[tuple[bool, ...], int] = {}
         self._known: dict[tuple[Nets, Nets], Relation] = {}
 
     def between(self, source: Nets, destination: Nets) -> Relation:
@@ -441,12 +441,12 @@ class Relations:
         self,
         mine: dict[int, list[SharedRule]],
         others: dict[int, list[SharedRule]],
-    ) -> Iterator[int]:
+    ) -> Iterator[bool]:
         for chain, rules in mine.items():
             for other in others.get(chain, ()):
                 for rule in rules:
                     if rule.place != other.place and _order_counts(rule, other):
-                        yield 1 if rule.place > other.place else -1
+                        yield rule.place > other.place
 
 
 def _order_counts(one: SharedRule, other: SharedRule) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 
-UNROUTED_MARK = 2
+UNROUTED_MARK = 1
 """Packets with this mark have no way back, where the mark counts."""
 
 

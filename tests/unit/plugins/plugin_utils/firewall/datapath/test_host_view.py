@@ -8,11 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Link,
+    Listener,
+    PolicyRule,
+    ProxyProcess,
+    Route,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import (
     HostSurroundings,
     HostView,
+    SocketOwners,
     port_for_all,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
@@ -31,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Verdict,
 )
 
-from tests.unit.docker_host import DockerHost
+from tests.unit.docker_host import WILDCARD, DockerHost
 
 LINKS = [
     Link(1, "lo", up=True, addresses=["127.0.0.1/8", "::1/128"]),
@@ -167,6 +174,20 @@ def test_masquerading_takes_an_address_of_the_device_and_towards_the_host_itself
 
 
 @pytest.mark.parametrize(
+    ("towards", "own"),
+    [("fd00:1::9", "fd00::5"), ("2001:db8:1::9", "2001:db8::5"), ("fe80::9", "2001:db8::5")],
+)
+def test_the_source_of_ipv6_is_a_unique_local_address_only_towards_another_one(towards: str, own: str) -> None:
+    """Whatever prefix they share: rule 6 of RFC 6724 comes before rule 8."""
+    addresses = ["fd00::5", "2001:db8::5"]
+    link = Link(2, "eth0", up=True, addresses=[f"{address}/64" for address in addresses])
+    routes = [Route(f"{address}/128", 255, "local", interfaces=[2]) for address in addresses]
+    found = Stack("host", [link], routes, [], None).select_source(*parse_address(towards), "eth0")
+    assert found is not None
+    assert address_text(6, found) == own
+
+
+@pytest.mark.parametrize(
     ("asking", "own"),
     [("198.51.100.9", "10.0.0.1"), ("fd00::9", "2001:db8::1"), ("2001:db8::9", "2001:db8::1"), ("fe80::9", "fe80::1")],
 )
@@ -188,6 +209,19 @@ def test_the_way_back_goes_by_the_mark_where_a_rule_asks_with_it(mark: int | Non
     ]
     host = HostSurroundings(Stack("host", LINKS, ROUTES, rules, None))
     assert host.device_towards(4, parse_address("192.0.2.77")[1], 0, "eth0", mark) == device
+
+
+@pytest.mark.parametrize(
+    ("owner", "pid", "found"),
+    [("docker-proxy", 9, 9), ("docker-proxy", None, 8), ("", None, 8), ("nginx", None, None), ("nginx", 7, None)],
+)
+def test_the_docker_proxy_behind_a_socket_is_its_process_and_where_that_was_not_read_the_one_of_its_address(
+    owner: str, pid: int | None, found: int | None
+) -> None:
+    """One that serves both families names the wildcard of IPv4 and listens on that of IPv6."""
+    proxies = [ProxyProcess(pid, 700, "tcp", host, 80, "172.18.0.2", 80) for pid, host in ((8, "::"), (9, WILDCARD))]
+    proxy = SocketOwners(proxies, []).proxy_behind(Listener("tcp", "::", 80, owner=owner, pid=pid))
+    assert (proxy.pid if proxy else None) == found
 
 
 RANGE = (1000, 1999)

@@ -12,6 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_INVALID,
+    CT_NEW,
     CT_STATE_DNAT,
     CT_STATUS_SNAT,
     CT_UNTRACKED,
@@ -35,7 +36,7 @@ CLIENT, HOST, WEB, OTHER = (
     int(ip_address(text)) for text in ("198.51.100.2", "198.51.100.1", "172.17.0.2", "172.17.0.3")
 )
 LOOPBACK = int(ip_address("127.0.0.1"))
-TCP, UDP = 6, 17
+ICMP, TCP, UDP = 1, 6, 17
 
 
 def base(hook: str, *rules: tuple[Statement, ...], kind: str = "nat", priority: int = 0) -> Chain:
@@ -56,6 +57,15 @@ def request(sport: int | None = 40000, dport: int = 80) -> Flight:
     flight = Flight(4, TCP, CLIENT, sport, HOST, dport)
     flight.iif = "eth0"
     return flight
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(8, CT_NEW), (13, CT_NEW), (0, CT_INVALID), (3, CT_INVALID), (None, CT_NEW)]
+)
+def test_of_icmp_only_requests_make_a_connection(kind: int | None, state: int) -> None:
+    echo = Flight(4, ICMP, CLIENT, None, HOST, None)
+    echo.iif, echo.icmp_type = "eth0", kind
+    assert only(host().pass_hook("prerouting", echo)).state == state
 
 
 def answer(to: Flight) -> Flight:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
@@ -29,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Verdict,
 )
 
-from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings
+from tests.unit.plugins.plugin_utils.firewall.surroundings import UNROUTED_MARK, FixedSurroundings
 
 CLIENT, HOST, WEB = (int(ip_address(text)) for text in ("198.51.100.2", "198.51.100.1", "172.17.0.2"))
 
@@ -94,6 +95,23 @@ def test_gives_the_packet_the_address_of_the_device_and_takes_it_back_in_the_ans
     answer.connection, answer.reply, answer.state = gone.connection, True, CT_INVALID
     back = only(host.pass_hook("prerouting", answer)).flight
     assert (back.daddr, back.dport) == (WEB, 5353)
+
+
+@pytest.mark.parametrize(
+    ("field", "mark", "verdict"),
+    [
+        ("saddr_route_iif", 0, ACCEPT),
+        ("saddr_route_iif", UNROUTED_MARK, ACCEPT),
+        ("saddr_route_iif_mark", 0, ACCEPT),
+        ("saddr_route_iif_mark", UNROUTED_MARK, DROP),
+    ],
+)
+def test_a_mark_counts_for_the_way_back_only_where_the_rule_asks_with_it(field: str, mark: int, verdict: str) -> None:
+    unrouted = chain("t", "c", (equals(field, ""), Verdict(DROP)), hook="prerouting")
+    host = Traverser(RuleBook({unrouted.key: unrouted}), FixedSurroundings(devices={CLIENT: "eth0"}))
+    flight = syn()
+    flight.mark = mark
+    assert only(host.pass_hook("prerouting", flight)).verdict == verdict
 
 
 def test_drop_ends_all_and_accept_only_its_base_chain() -> None:

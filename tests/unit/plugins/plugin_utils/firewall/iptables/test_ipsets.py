@@ -135,6 +135,14 @@ def test_what_never_matches() -> None:
     assert condition("--match-set c src") == NOTHING
 
 
+@pytest.mark.parametrize("port", ["65536", "tcp:65536"])
+def test_a_port_that_there_is_not_is_not_understood(port: str) -> None:
+    found = condition("--match-set s src,dst", f"create s hash:ip,port family inet\nadd s 1.1.1.1,{port}\n")
+    assert isinstance(found, Match)
+    assert isinstance(found.test, Undecidable)
+    assert "65536" in found.test.why
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -154,6 +154,14 @@ def test_networks_whose_bridges_ask_for_no_neighbour_are_of_another_class() -> N
     host = big_host(3, 6)
     host.sysctls[f"net.ipv4.neigh.{host.networks[1].device}.mcast_solicit"] = "0"
     every_packet_fares_like_its_class(host.snapshot())
+
+
+def test_a_network_whose_bridge_is_exempt_from_ipsec_is_of_another_class() -> None:
+    host = big_host(3, 6)
+    exempt = f"net.ipv4.conf.{host.networks[1].device}.disable_xfrm"
+    host.ipsec = Ipsec([IpsecPolicy("out", 4, "0.0.0.0/0", "0.0.0.0/0", "block")], exempt=[exempt])
+    plan = every_packet_fares_like_its_class(host.snapshot())
+    assert [len(origins.containers) for origins in plan.origins if origins.kind == CONTAINER] == [4, 2]
 
 
 @pytest.mark.parametrize("seed", range(0, 60, 10))

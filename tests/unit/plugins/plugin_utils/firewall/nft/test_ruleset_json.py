@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 
 PLACE = {"family": "ip", "table": "filter"}
 METAINFO = {"metainfo": {"version": "1.1.3", "json_schema_version": 1}}
+TCP_FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
 BASE_CHAIN = {"chain": {**PLACE, "name": "FORWARD", "type": "filter", "hook": "forward", "prio": -5, "policy": "drop"}}
 
 
@@ -111,6 +112,19 @@ def test_what_comes_from_iptables_is_marked() -> None:
         ),
         ([{"reject": {"type": "icmpx", "expr": "admin-prohibited"}}], "reject with icmpx admin-prohibited"),
         ([{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 5}}], "meta mark set 5"),
+        (
+            [
+                {"match": {"op": "==", "left": {"ct": {"key": "state"}}, "right": {"set": ["new", "related"]}}},
+                {
+                    "match": {
+                        "op": "==",
+                        "left": {"&": [TCP_FLAGS, {"|": ["syn", "ack"]}]},
+                        "right": {"|": ["syn", "ack"]},
+                    }
+                },
+            ],
+            "ct state { new, related } tcp flags & (syn | ack) == syn | ack",
+        ),
     ],
 )
 def test_words_for_people(expression: list[Any], text: str) -> None:

@@ -225,6 +225,7 @@ def test_conditions(node: Json, expected: list[tuple[str, bool, Test]]) -> None:
         asks(payload("ip", "length"), 5),
         asks(meta("cgroup"), 5),
         asks(ct("helper"), "ftp"),
+        asks(ct("proto-dst"), 80),
         asks({"rt": {"key": "nexthop", "family": "ip"}}, "1.2.3.4"),
         asks({"numgen": {"mode": "inc", "mod": 2, "offset": 0}}, 1),
         asks(payload("ip", "saddr"), "a.name.example"),
