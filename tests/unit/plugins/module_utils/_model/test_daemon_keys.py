@@ -162,14 +162,14 @@ def test_keys_belong_to_releases() -> None:
     assert problems({"bip6": "2001:db8::1/64"}, ANY) == []
     assert "up to Docker Engine 20.10" in messages({"graph": "/x"})
     assert problems({"graph": "/x"}, BULLSEYE) == []
-    assert "with Docker Engine 23.0" in messages({"no-proxy": "x"}, BULLSEYE)
+    assert re.search(r"no-proxy came .*23\.0", messages({"no-proxy": "x"}, BULLSEYE))
     assert problems({"allow-nondistributable-artifacts": "x"}, FORKY) == []
     assert "removed in Docker Engine 28.0" in messages({"api-cors-header": "*"}, FORKY)
     assert "no option of this system" in messages({"exec-opts": ["isolation=x"]}, FORKY)
     assert "more than one address" in messages({"host-gateway-ips": ["192.0.2.1", "192.0.2.2"]}, FORKY)
     assert "takes effect" in messages({"nri-opts": {}}, BULLSEYE)
     assert "takes it and reads nothing" in messages({"feature": "x"}, FORKY)
-    assert "with Docker Engine 27.3" in messages({"feature": "x"}, TRIXIE)
+    assert re.search(r"feature came .*27\.3", messages({"feature": "x"}, TRIXIE))
     assert problems({"iptables": False}, (19, 3)) == []
 
 

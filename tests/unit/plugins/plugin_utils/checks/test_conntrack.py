@@ -51,6 +51,7 @@ def test_a_flow_to_the_address_that_another_container_has_now() -> None:
     host = named().container("web")
     host.flows.append(flow("10.88.1.3"))
     (finding,) = judge(host)
+    assert " 10.88.1.3:53, and 5353/udp is " in finding.summary
     assert finding.summary.endswith(" by 10.88.1.2:53 now")
 
 

@@ -597,6 +597,7 @@ def test_a_restart_for_its_own_sake_is_proved_harmless_like_any_other() -> None:
     assert steps(found) == [(RESTART, LIVE)]
     (action,) = found.outline.actions
     assert action.startswith("restart docker.service; 1 running ")
+    assert action.endswith(" kept by live-restore")
     assert found.kept == [WEB]
     assert does(plan(EMPTY, ANEW)) == [RESTART]
 
