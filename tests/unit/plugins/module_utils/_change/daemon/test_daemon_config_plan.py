@@ -605,7 +605,7 @@ def test_a_restart_for_its_own_sake_is_proved_harmless_like_any_other() -> None:
 def test_a_restart_for_its_own_sake_asks_for_consent() -> None:
     refused = refusal(HOST, ANEW)
     assert [item.container for item in refused.disruptions] == ["web"]
-    assert "nothing was changed: " in str(refused)
+    assert "dockerd is to be restarted, " in str(refused)
     assert " felt: web " in str(refused)
     assert "live_restore: enable" in str(refused)
     assert does(plan(HOST, ANEW, consent=DISRUPT)) == [RESTART]
