@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.integration.catalogue.cases import judge, of
 from tests.integration.catalogue.scenario import FRONT, PORT
@@ -17,6 +20,9 @@ from tests.lab.lab import Lab
 from tests.lab.vantage import enough
 
 INTERNET = "203.0.113.9"
+GATEWAY = "10.88.1.1"
+"""Of the network front."""
+RESET = "INPUT -p tcp --dport 7000 -j REJECT --reject-with tcp-reset"
 TUNNEL = "tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel"
 
 
@@ -146,3 +152,24 @@ def test_a_containers_own_policies_leave_open_what_it_does(host: Host) -> None:
     ((outcome, summary),) = [item for item in egress(host, "unreachable") if item[0] != "pass"]
     assert outcome == "unknown"
     assert "container web has IPsec policies of its own" in summary
+
+
+@pytest.mark.parametrize("bridge_netfilter", ["0", "1"])
+def test_a_reset_meets_the_policies_of_its_route(host: Host, bridge_netfilter: str) -> None:
+    """Whether it is sent like other packets, or put on the bridge port that it is for."""
+
+    def asked(expected: str) -> str:
+        assert host.container("web").tcp(GATEWAY, 7000, enough(expected)) == expected
+        return predict(HostView.of(read_host(host)), Packet(Origin(CONTAINER, "web"), GATEWAY, "tcp", 7000)).observed
+
+    key = "net.bridge.bridge-nf-call-iptables"
+    before = host.sysctl(key)
+    host.set_sysctl(key, bridge_netfilter)
+    host.run(["iptables", "-I", *RESET.split()])
+    assert asked("refused") == "refused"
+    policy(host, f"src {FRONT.subnet} dst {GATEWAY}/32 dir out action block")
+    assert asked("refused") == "refused"
+    policy(host, f"src {GATEWAY}/32 dst {FRONT.subnet} proto tcp sport 7000 dir out action block")
+    assert asked("timed out") == "timed out"
+    host.run(["iptables", "-D", *RESET.split()])
+    host.set_sysctl(key, before)

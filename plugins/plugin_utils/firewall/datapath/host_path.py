@@ -82,7 +82,7 @@ class HostPath:
     def _output(self, branch: Branch, flight: Flight, decision: Decision) -> list[LegResult]:
         if decision.kind not in (UNICAST, LOCAL):
             return [self._leg.unroutable(branch, decision, "the host")]
-        flight.oif = _device(decision)
+        flight.oif = outgoing_device(decision)
         flight.ttl = self._view.host.first_hops(flight.family, flight.oif)
         branch = self._routed(branch.carrying(flight), decision)
         unsent = unsent_by_ipsec(self._leg, branch, flight.oif)
@@ -188,7 +188,7 @@ class HostPath:
         own_call = "" if branch.flight.iif else "EPERM"
         results: list[LegResult] = []
         for passage, after in self._postrouting(branch, decision):
-            lost = lost_once_translated(self._leg, branch.flight, after, _device(decision))
+            lost = lost_once_translated(self._leg, branch.flight, after, outgoing_device(decision))
             results += self._leg.ended(passage, after, own_call) or (
                 self._emit(after, decision) if lost is None else [lost]
             )
@@ -202,7 +202,9 @@ class HostPath:
         if lost is not None:
             return [lost]
         routed = self._routed(branch, decision)
-        lost = kept_by_loopback(self._leg, routed, decision) or lost_to_ipsec(self._leg, routed, _device(decision))
+        lost = kept_by_loopback(self._leg, routed, decision) or lost_to_ipsec(
+            self._leg, routed, outgoing_device(decision)
+        )
         if lost is not None:
             return [lost]
         if flight.family == 6 and decision.kind != LOCAL and is_loopback(6, flight.saddr):
@@ -236,7 +238,7 @@ class HostPath:
 
     def _postrouting(self, branch: Branch, decision: Decision) -> Iterator[tuple[Passage, Branch]]:
         flight = branch.flight.copy()
-        flight.oif = _device(decision)
+        flight.oif = outgoing_device(decision)
         if flight.family == 4:
             flight.next_hop = next_hop(flight, decision)
         return self._leg.hook(POSTROUTING, branch, flight)
@@ -298,7 +300,8 @@ def next_hop(flight: Flight, decision: Decision) -> int:
     return parse_address(decision.gateway)[1] if decision.gateway else flight.daddr
 
 
-def _device(decision: Decision) -> str:
+def outgoing_device(decision: Decision) -> str:
+    """The device that a packet of the host leaves by."""
     return "lo" if decision.kind == LOCAL else decision.device
 
 

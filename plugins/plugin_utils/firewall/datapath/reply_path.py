@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DROPPED,
+    IPSEC,
     NO_ANSWER,
     TIMED_OUT,
     UNKNOWN,
@@ -33,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     is_reset,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import ECHO_REPLY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import outgoing_device
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
@@ -219,7 +221,7 @@ class ReplyPath:
         if flight.physin and is_reset(result.error):
             # nf_send_reset() puts it on the bridge port it came from, past all hooks, which leaves it untranslated.
             if (flight.daddr, flight.dport) == (self._first.daddr, self._first.dport):
-                kept = self._reset_without_route(result) or self._reset_controlled(result.branch)
+                kept = self._reset_unsent(result) or self._reset_controlled(result.branch)
                 return [ending if kept is None else ending_of_request(kept, protocol)]
             reason = f"{ending.reason}; the reset comes back past connection tracking, from another address"
             return [Ending(DROPPED, TIMED_OUT, reason, result.branch)]
@@ -236,16 +238,29 @@ class ReplyPath:
                 endings.append(Ending(DROPPED, TIMED_OUT, reason, end.branch))
         return endings
 
-    def _reset_without_route(self, result: LegResult) -> LegResult | None:
-        """The end of a reset that the host has no route for: that is asked before it goes out by the bridge port."""
+    def _reset_unsent(self, result: LegResult) -> LegResult | None:
+        """The end of a reset that goes out by a bridge port, ahead of that.
+
+        The host asks for a route for it all the same, and IPsec policies with the route (nf_send_reset(),
+        nf_send_reset6()).
+        """
         branch, host = result.branch, self._view.host
-        decision = host.fib.lookup(error_about(host, branch.flight, result.error).route_query)
+        error = error_about(host, branch.flight, result.error)
+        decision = host.fib.lookup(error.route_query)
         if decision.kind == UNCERTAIN:
             return self._leg.context.undetermined(branch, decision.why)
-        if decision.kind in (UNICAST, LOCAL):
+        if decision.kind not in (UNICAST, LOCAL):
+            return self._reset_lost(result, "routing", "the host has no way to send the reset")
+        found = self._view.ipsec.sending(error.flight, outgoing_device(decision))
+        if found is None:
             return None
-        reason = f"{result.reason}; the host has no way to send the reset"
-        return LegResult(LOST, branch.note(self._leg.context.name, "routing", "drop", reason), reason)
+        if not found.is_certain:
+            return self._leg.context.undetermined(branch, f"of the reset {found.text}")
+        return self._reset_lost(result, IPSEC, f"the reset is not sent: {found.text}")
+
+    def _reset_lost(self, result: LegResult, place: str, why: str) -> LegResult:
+        reason = f"{result.reason}; {why}"
+        return LegResult(LOST, result.branch.note(self._leg.context.name, place, "drop", reason), reason)
 
     def _reset_controlled(self, branch: Branch) -> LegResult | None:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""

@@ -189,6 +189,34 @@ def test_a_frame_with_a_new_source_alone_meets_no_policy_but_the_default() -> No
     assert between(blocked=["fwd", "in"]) == "delivered"
 
 
+@pytest.mark.parametrize(
+    ("policy", "observed"),
+    [
+        (None, "refused"),
+        # It comes from where the packet was going, with the ports the other way round.
+        (IpsecPolicy("out", 4, OWN, "172.18.0.3/32", "block", protocol=6), "timed out"),
+        (IpsecPolicy("out", 4, OWN, ANY, "block", protocol=6, source_port=80, source_port_mask=0xFFFF), "timed out"),
+        (IpsecPolicy("out", 4, ANY, OWN, "block", protocol=6), "refused"),
+        (IpsecPolicy("out", 4, ANY, ANY, "block", protocol=17), "refused"),
+        (IpsecPolicy("out", 4, ANY, ANY), "refused"),
+        (IpsecPolicy("in", 4, ANY, ANY, "block"), "refused"),
+        (IpsecPolicy("fwd", 4, ANY, ANY, "block"), "refused"),
+        (IpsecPolicy("out", 4, ANY, ANY, templates=TUNNEL), "unknown"),
+    ],
+)
+def test_a_reset_by_a_bridge_port_meets_the_policies_of_its_route(policy: IpsecPolicy | None, observed: str) -> None:
+    host = DockerHost(proxy=False)
+    bridge = host.network()
+    host.container("web", [bridge], listen=[("tcp", 80)])
+    host.container("peer", [bridge])
+    host.own_rules["filter", "DOCKER-USER"] = ["-p tcp -j REJECT --reject-with tcp-reset"]
+    host.ipsec = Ipsec([policy] if policy else [])
+    found = predict(HostView.of(host.snapshot()), Packet(Origin("container", "peer"), "172.18.0.2", "tcp", 80))
+    assert found.observed == observed
+    assert (found.steps[-1].place == "ipsec") == (observed == "timed out")
+    assert ("of the reset what becomes of it as IPsec" in found.because) == (observed == "unknown")
+
+
 def test_policies_that_could_not_be_read_and_snapshots_that_do_not_know_them() -> None:
     snapshot = made()
     refused = {**snapshot.sources, "ipsec": Source(read=False, kind="denied")}

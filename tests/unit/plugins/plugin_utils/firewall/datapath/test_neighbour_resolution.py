@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Ipsec,
+    IpsecPolicy,
     Link,
     Neighbour,
     PolicyRule,
@@ -276,6 +278,13 @@ def test_a_reset_by_a_bridge_port_needs_a_route_all_the_same(kind: str, seen: st
     snapshot = dual(["-A INPUT -p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"])
     routes = [*snapshot.routes, *([Route("::/0", 255, kind)] if kind else [])]
     assert ask(replace(snapshot, routes=routes), PEER, GATEWAY6, 7000).observed == seen
+
+
+@pytest.mark.parametrize(("destination", "seen"), [("::/0", "timed out"), (f"{GATEWAY6}/128", "refused")])
+def test_no_ipsec_policy_may_block_the_route_of_a_reset_by_a_bridge_port(destination: str, seen: str) -> None:
+    snapshot = dual(["-A INPUT -p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"])
+    block = IpsecPolicy("out", 6, f"{GATEWAY6}/128", destination, "block", protocol=6)
+    assert ask(replace(snapshot, ipsec=Ipsec([block])), PEER, GATEWAY6, 7000).observed == seen
 
 
 # The kernel lists an IPv6 address that was added later before the earlier ones.
