@@ -16,7 +16,7 @@ from ipaddress import ip_interface
 
 from tests.differential.answering import Server, Servers
 from tests.differential.namespaces import answer_soon, new_namespace
-from tests.differential.reachability_machines import SETTINGS
+from tests.differential.reachability_machines import SETTINGS, ways_to_loopback
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.network import INTERNET_RANGES, INTERNET_RANGES6
@@ -115,6 +115,8 @@ def _route(path: str, lab: Lab, far: FarMachine) -> None:
             "rule delete priority 0",
         ]
         _inside(path, ["ip", family, "-batch", "-"], _lines(lines))
+    for command in ways_to_loopback(far.place, far.next_hops, DEVICE):
+        _inside(path, command)
 
 
 @contextmanager

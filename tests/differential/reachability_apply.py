@@ -13,6 +13,7 @@ from tests.differential.reachability_bridges import bridge_settings
 from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_frames import frame_rules, ipsec_policies
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
+from tests.differential.reachability_machines import loopback_addresses
 from tests.differential.reachability_names import Names
 from tests.differential.reachability_neighbours import Draw, End, ends_of, fixed_entries
 from tests.differential.reachability_on_top import rules_on_top
@@ -96,7 +97,7 @@ def _further(host: Host, device: str) -> tuple[str, str]:
     return {
         "eth0": (host.subnet.on_link(place + 100)[0], f"{host.subnet.ipv6(1)}:{place}/64"),
         "eth1": (f"198.19.{place}.7/24", f"2001:db8:2ab:{place}::7/64"),
-        "lo": (f"198.19.255.{place}/32", f"2001:db8:2ab:ff::{place}/128"),
+        "lo": loopback_addresses(place),
     }[device]
 
 

@@ -2,7 +2,7 @@
 
 It sends what bears a host's mark to that host, whatever the destination: several hosts have the same networks, and any
 machine can send packets for 127.0.0.1. Nothing else changes for it, so other tests may run meanwhile. The way back to a
-container's own address is known to nobody.
+container's own address is known to nobody, to addresses of a host's loopback all machines outside know it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ for f in /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv4/conf/*/acce
 LOOPBACKS = {"-4": "127.0.0.0/8", "-6": "::1/128"}
 
 
+def loopback_addresses(place: int) -> tuple[str, str]:
+    """What a host of the lab can have on its loopback, of each family and with prefix length."""
+    return f"198.19.255.{place}/32", f"2001:db8:2ab:ff::{place}/128"
+
+
+def ways_to_loopback(place: int, next_hops: tuple[str, str], device: str) -> list[list[str]]:
+    """Commands that give a machine its routes to them, by the host's addresses on a link."""
+    ends = zip(("-4", "-6"), loopback_addresses(place), next_hops)
+    return [["ip", family, "route", "replace", to, "via", via, "dev", device] for family, to, via in ends]
+
+
 def prepare(lab: Lab) -> None:
     """Give the outside machine its routes to all hosts of the lab. Harmless when it was done before."""
     hosts = [lab.host(name) for name in lab.hosts]
@@ -33,8 +44,11 @@ def prepare(lab: Lab) -> None:
         for family in ("-4", "-6"):
             _policy_routing(path, family, hosts)
         _inside(path, ["sh", "-c", SETTINGS])
-        answer_soon(path)
-        answer_soon(lab.internet.path)
+        for machine in (path, lab.internet.path):
+            answer_soon(machine)
+            for host in hosts:
+                for command in ways_to_loopback(host.host_name.place, (host.address, host.address6), "eth0"):
+                    _inside(machine, command)
 
 
 def _policy_routing(path: str, family: str, hosts: Sequence[Host]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 
 from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, host_case
+from tests.differential.reachability_machines import loopback_addresses, ways_to_loopback
 from tests.differential.reachability_names import Names
 from tests.differential.reachability_steps import steps
 from tests.lab.kinds import KINDS
@@ -72,3 +73,13 @@ def test_an_engine_that_accepts_a_mark_gets_packets_with_it() -> None:
     made = [host_case(6, number, "29.1.5") for number in range(3, 400, 4)]
     accepting = [case for case in made if "bridge-accept-fwmark" in case.daemon]
     assert any("--set-xmark" in words for case in accepting for words, dummy in steps(case, NAMES))
+
+
+def test_machines_know_the_way_to_what_a_host_has_on_its_loopback() -> None:
+    """Rules make it the source of what leaves the host, and machines outside are predicted to answer."""
+    commands = [" ".join(command) for command in ways_to_loopback(13, ("198.18.1.13", "2001:db8::13"), "eth0")]
+    family4, family6 = loopback_addresses(13)
+    assert commands == [
+        f"ip -4 route replace {family4} via 198.18.1.13 dev eth0",
+        f"ip -6 route replace {family6} via 2001:db8::13 dev eth0",
+    ]
