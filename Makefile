@@ -40,7 +40,7 @@ TEST_STEPS := sanity unit molecule unit-debian11 $(LINT_STEPS) build --alone tes
 # One after the other: they wait for real daemons and kernels, too.
 LONG_STEPS := test-lab-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv stage harden test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench checks-page molecule clean
+.PHONY: help venv stage harden test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -185,6 +185,12 @@ prober: stage ## count connections lost while dockerd restarts, ours beside bare
 bench: BENCHMARKS ?= evaluator matrix judging waivers readers reading audit fleet end_state
 bench: stage ## run the benchmarks (BENCHMARKS="name ..." DOCKER_BENCH=PATH)
 	DOCKER_BENCH='$(DOCKER_BENCH)' HOSTS='$(or $(HOSTS),debian13)' tools/bench $(BENCHMARKS)
+
+# Needs Python 3.12. The unit tests once, then about three seconds for each mutant.
+mutants: COUNT ?= 300
+mutants: SEED ?= 1
+mutants: stage ## change evaluator, checks and plans at random places and count what the unit tests notice: COUNT=300 SEED=1
+	$(PY) tools/mutants.py --count '$(COUNT)' --seed '$(SEED)' $(EXTRA)
 
 checks-page: stage ## write docs/checks.md from the registry of checks
 	PYTHONPATH=.build $(PY) tools/checks_page.py
