@@ -88,7 +88,7 @@ class Host(Vantage):
     @property
     def engine_version(self) -> str:
         """The version as the daemon says it, without the distribution's suffix."""
-        return self.run(["docker", "version", "--format", "{{.Server.Version}}"]).out.strip().split("+")[0]
+        return self.run(["docker", "version", "--format", "{{.Server.Version}}"]).out.strip().partition("+")[0]
 
     def run(
         self,
