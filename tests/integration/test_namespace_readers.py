@@ -259,6 +259,8 @@ def test_the_inside_of_a_namespace_with_rules_and_the_one_that_is_gone() -> None
     told = inside(
         "link set lo up",
         """
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import network_connection
+
 ready, tell = os.pipe()
 child = os.fork()
 if child == 0:
@@ -286,7 +288,7 @@ before = procfs.namespace("self", "net")
 containers = [web, own, moved, ended, Container("5", "sharer", pid=child, netns=inode)]
 found = container_namespaces.read_container_namespaces(containers).namespaces
 same = before == procfs.namespace("self", "net") and "eth0" not in [link.name for link in links.read_links()]
-container = container_namespaces.read_container_links(child)
+container = network_connection.read_container_links(child)
 os.kill(child, 9)
 os.waitpid(child, 0)
 print(json.dumps([inode, to_plain(found), same, container[1], [link.name for link in container[0]]]))
