@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.options 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, with_labels
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 
 
 def refuse_place(module: HostModule, path: str) -> None:
@@ -67,7 +68,7 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 1000)
     snapshot = read_saved(module) if saved else read_host(module)
     place = {} if path is None else {"snapshot_path": path}
-    module.exit_with_snapshot(snapshot.to_json(), changed=path is not None and not saved, **place)
+    module.exit_with_snapshot(snapshot.to_json_within(LARGEST), changed=path is not None and not saved, **place)
 
 
 if __name__ == "__main__":

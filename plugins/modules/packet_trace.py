@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 
 
 def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
@@ -37,7 +38,7 @@ def main() -> None:
         snapshot = snapshot_for(module.params)
     except SavedSnapshotError as error:
         module.fail_json(msg=safe(f"snapshot_path: {error}"))
-    module.exit_with_snapshot(snapshot.to_json(), changed=False)
+    module.exit_with_snapshot(snapshot.to_json_within(LARGEST), changed=False)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import ch
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, pack
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import judge_within, read_snapshot_text
@@ -176,7 +176,7 @@ def warm(snapshot: HostSnapshot) -> None:
 
 def _answer(snapshot: HostSnapshot) -> dict[str, Any]:
     """What a host sends, through Ansible's own encoder and decoder, and judged as the action plugin does it."""
-    sent = _over_the_wire({"changed": False, WIRE: pack(snapshot.to_json())})
+    sent = _over_the_wire({"changed": False, WIRE: pack(snapshot.to_json_within(LARGEST))})
     return judge_within(JUDGING_LIMIT, sent[WIRE], read_snapshot_text, _judge)
 
 

@@ -164,6 +164,17 @@ class HostSnapshot:
         # Secrets in rules were masked one by one (rule_texts.py): their text is one of a language.
         return json.dumps({**mask_data(plain), "ruleset": plain["ruleset"]})
 
+    def to_json_within(self, most: int) -> str:
+        """The same in so many bytes; without the rules, which are unread then, where it would take more of them."""
+        text = self.to_json()
+        if len(text) <= most or self.ruleset is None:
+            return text
+        reason = (
+            f"all that was read of the host takes {len(text)} bytes, and at most {most} are sent: see nft list ruleset"
+        )
+        sources = {**self.sources, RULESET: Source(read=False, kind="error", reason=reason)}
+        return replace(self, ruleset=None, sources=sources).to_json()
+
 
 def load_snapshot(text: str) -> HostSnapshot:
     """Read a snapshot from its JSON document.
