@@ -248,8 +248,7 @@ class Mutation:
             cache.cache_clear()
 
     def _drawn(self) -> list[Mutant]:
-        files = sorted({Path(name) for name, dummy in self._reached} | self._files())
-        pool = [place for path in files for place in places(path)]
+        pool = [place for path in sorted(self._files()) for place in places(path)]
         return [mutant(place) for place in random.Random(self._seed).sample(pool, min(self._count, len(pool)))]  # noqa: S311
 
     def _files(self) -> set[Path]:

@@ -46,6 +46,6 @@ def parse_sysctl_file(text: str, path: str) -> SysctlFile:
     return SysctlFile(path, assignments)
 
 
-def sysctl_key(version: int, interface: str, name: str) -> str:
+def sysctl_key(version: int, interface: str, name: str, folder: str = "conf") -> str:
     """The dotted key of an interface's setting for IPv4 or IPv6; dots of its name become slashes, see sysctl.d(5)."""
-    return f"net.ipv{version}.conf.{interface.replace('.', '/')}.{name}"
+    return f"net.ipv{version}.{folder}.{interface.replace('.', '/')}.{name}"

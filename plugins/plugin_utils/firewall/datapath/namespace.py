@@ -113,7 +113,7 @@ class NamespaceSettings:
 
     def solicits_key(self, family: int, device: str) -> str:
         """The setting that solicits() asks."""
-        return f"net.ipv{family}.neigh.{device.replace('.', '/')}.mcast_solicit"
+        return sysctl_key(family, device, "mcast_solicit", "neigh")
 
     def ignores_echo(self, family: int) -> bool:
         """Whether the host itself answers no echo requests."""
