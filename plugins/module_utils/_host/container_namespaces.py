@@ -22,9 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.links imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import neighbours_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Allowance, Netlink
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import (
-    read_in_namespaces,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import read_in_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
     read_chains_with_effect,

@@ -40,9 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import Process, read_process, started_at
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    UnreadableError,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 

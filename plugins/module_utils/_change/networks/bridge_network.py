@@ -37,9 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     bridge_of,
     subnets_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
-    NetworkRequest,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkRequest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
     plan_on_host,
     recreate,

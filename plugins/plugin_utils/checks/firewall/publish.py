@@ -46,9 +46,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS, parse_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
-    TargetPort,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     FROM_HOST,
     FROM_OUTSIDE,

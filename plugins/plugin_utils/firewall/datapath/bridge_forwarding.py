@@ -31,9 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     receiver_by_static_entry,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
-    ends_of,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import ends_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import (
     HostPath,
     lost_on_bridge,

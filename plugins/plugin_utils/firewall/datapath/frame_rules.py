@@ -19,9 +19,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
-    decision_text,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import decision_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
     Bridge,
     BridgeNode,

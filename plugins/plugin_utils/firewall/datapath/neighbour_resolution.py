@@ -39,9 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     receiver_by_static_entry,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import (
-    Stopped,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import Stopped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,

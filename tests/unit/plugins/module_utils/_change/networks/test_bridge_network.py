@@ -15,9 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import bridge_network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import ApiProblem
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
-    parse_requests,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
 

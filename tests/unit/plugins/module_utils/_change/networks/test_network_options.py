@@ -10,9 +10,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
-    check_list,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import check_list
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     driver_options,
     parse_avoid,

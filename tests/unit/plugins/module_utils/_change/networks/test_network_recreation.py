@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
-    parse_record,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import parse_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import (
     network_recovery,
     network_recreation,
