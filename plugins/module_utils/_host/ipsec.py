@@ -44,6 +44,7 @@ _XFRMA_IF_ID = 31
 # Those from 3 on are policies of single sockets, as daemons of IKE give them to their own.
 _DIRECTIONS = {0: IN, 1: OUT, 2: FORWARDED}
 _XFRM_POLICY_BLOCK = 1
+_XFRM_POLICY_ICMP = 2
 _XFRM_USERPOLICY_BLOCK = 1
 _MODES = ("transport", "tunnel", "ro", "in_trigger", "beet", "iptfs")
 _FAMILIES = {socket.AF_INET: 4, socket.AF_INET6: 6}
@@ -53,7 +54,7 @@ _FAMILIES = {socket.AF_INET: 4, socket.AF_INET6: 6}
 _SELECTOR = "16s16s4s4sHBBB3xiI"
 # struct xfrm_userpolicy_info: the selector, limits and counters of its life, priority, index, direction, action, flags.
 # Its size is that of the machine (8 bytes are aligned otherwise on i386), so it is in native mode.
-_POLICY = struct.Struct(f"@{_SELECTOR}96xIIBBxx0Q")
+_POLICY = struct.Struct(f"@{_SELECTOR}96xIIBBBx0Q")
 # struct xfrm_user_tmpl: the other end (id), family, own end, number, mode, whose it is, level, algorithms.
 _TEMPLATE = struct.Struct("=16s8xHxx16s4xBxBx12x")
 _PORT = struct.Struct(">HH")
@@ -105,7 +106,7 @@ def parse_policy(message: bytes) -> Optional[IpsecPolicy]:
     """The policy of a message of the kernel; None for one of a single socket, and of another family than IP's."""
     (
         destination, source, to_port, from_port, family, to_length, from_length, protocol, interface, dummy_user,
-        priority, index, direction, action,
+        priority, index, direction, action, flags,
     ) = _POLICY.unpack_from(message)  # fmt: skip
     if direction not in _DIRECTIONS or family not in _FAMILIES:
         return None
@@ -131,6 +132,7 @@ def parse_policy(message: bytes) -> Optional[IpsecPolicy]:
         mask=mask,
         if_id=u32(values.get(_XFRMA_IF_ID)) or 0,
         templates=list(_templates(values.get(_XFRMA_TMPL, b""))),
+        icmp=bool(flags & _XFRM_POLICY_ICMP),
     )
 
 

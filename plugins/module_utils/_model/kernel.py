@@ -419,6 +419,8 @@ class IpsecPolicy:
     if_id: int = 0
     """Not 0: only for what goes through an interface of the kind xfrm with that number."""
     templates: list[IpsecTemplate] = field(default_factory=list)
+    icmp: bool = False
+    """``flag icmp``: it is for ICMP errors about its packets as well."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.conntrack_nat import ICMP_ERRORS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_prefix, same_prefix
 
@@ -135,6 +136,14 @@ class IpsecPolicies:
     def _judged(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> PolicyEffect | None:
         if not self._read:
             return _UNREAD
+        found = self._first_match(direction, query, default_counts=default_counts)
+        for selector in self._selectors.get((direction, query.family), ()):
+            if _may_take_error(selector, query) and _effect(selector.policy) != found:
+                what = f"whether {_words(selector.policy)} takes it as an ICMP error about one of its packets"
+                return PolicyEffect(f"{what}; see ip xfrm policy", False)
+        return found
+
+    def _first_match(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> PolicyEffect | None:
         default = _by_default(direction) if default_counts and direction in self._blocked else None
         first: PolicyEffect | None = None
         possible: list[PolicyEffect | None] = []
@@ -178,6 +187,7 @@ def _words(policy: IpsecPolicy) -> str:
     parts += [f"dport {policy.destination_port}"] if policy.destination_port_mask else []
     parts += [f"mark {policy.mark:#x}/{policy.mask:#x}"] if policy.mask else []
     parts += [f"dir {policy.direction} priority {policy.priority}"]
+    parts += ["flag icmp"] if policy.icmp else []
     parts += ["action block"] if policy.action == BLOCK else [modes] if modes else []
     return f"the IPsec policy {' '.join(parts)}"
 
@@ -220,6 +230,17 @@ def _matches(selector: _Selector, query: _PolicyQuery) -> bool | None:
     )
     found = tuple(answers)
     return False if False in found else None if None in found else True
+
+
+def _may_take_error(selector: _Selector, query: _PolicyQuery) -> bool:
+    """Whether the policy is asked with what an ICMP error quotes, the other way round (icmp_route_lookup()).
+
+    That has the error's destination. The rest is not modelled, nor is which kernels do so for errors on their way
+    through (6.9 and later).
+    """
+    policy = selector.policy
+    is_error = query.source_port in ICMP_ERRORS.get(query.protocol, ())
+    return policy.icmp and is_error and _in_prefix(query.family, selector.destination, query.destination)
 
 
 def _in_prefix(family: int, prefix: tuple[int, int], address: int) -> bool:

@@ -47,7 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 # types of neighbour and listener discovery are never tracked (nf_conntrack_proto_icmpv6.c).
 _ICMP_REQUESTS = {ICMP: (8, 13, 15, 17), ICMPV6: (128,)}
 # Errors belong to the connection of the packet that they quote (nf_conntrack_inet_error() and its callers).
-_ICMP_ERRORS = {ICMP: (3, 4, 5, 11, 12), ICMPV6: range(128)}
+ICMP_ERRORS = {ICMP: (3, 4, 5, 11, 12), ICMPV6: range(128)}
 _NEVER_TRACKED = range(130, 138)
 
 
@@ -65,7 +65,7 @@ def track(flight: Flight) -> None:
             flight.connection = Connection(flight.protocol, tuple_)
             flight.state = CT_NEW
         return
-    if flight.icmp_type is not None and flight.icmp_type in _ICMP_ERRORS.get(flight.protocol, ()):
+    if flight.icmp_type is not None and flight.icmp_type in ICMP_ERRORS.get(flight.protocol, ()):
         flight.state = CT_RELATED
         return
     if _continues_unanswered(flight, connection):

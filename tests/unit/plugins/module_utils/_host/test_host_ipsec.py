@@ -27,11 +27,13 @@ def four(text: str) -> bytes:
     return socket.inet_aton(text) + bytes(12)
 
 
-def message(direction: int, *, action: int = 0, ports: Sequence[int] = (0, 0, 0, 0), attributes: bytes = b"") -> bytes:
+def message(
+    direction: int, *, action: int = 0, flags: int = 0, ports: Sequence[int] = (0, 0, 0, 0), attributes: bytes = b""
+) -> bytes:
     """For what 10.1.0.0/16 sends to 10.2.0.0/24; ports: destination, its mask, source, its mask."""
     selector = four("10.2.0.0") + four("10.1.0.0") + struct.pack(">4H", *ports)
     selector += struct.pack("=HBBB3xiI", socket.AF_INET, 24, 16, 6 if any(ports) else 0, 0, 0)
-    return selector + bytes(96) + struct.pack("=IIBBBB4x", 7, 81, direction, action, 0, 0) + attributes
+    return selector + bytes(96) + struct.pack("=IIBBBB4x", 7, 81, direction, action, flags, 0) + attributes
 
 
 def template(source: str, destination: str, mode: int, optional: int = 0) -> bytes:
@@ -49,6 +51,14 @@ def test_what_a_policy_says() -> None:
     assert parse_policy(message(FORWARDED, action=1)) == IpsecPolicy(
         "fwd", 4, "10.1.0.0/16", "10.2.0.0/24", "block", 7, 81
     )
+
+
+def test_a_policy_for_icmp_errors() -> None:
+    # include/uapi/linux/xfrm.h: XFRM_POLICY_LOCALOK is 1, XFRM_POLICY_ICMP is 2.
+    for flags, icmp in ((0, False), (1, False), (2, True), (3, True)):
+        found = parse_policy(message(OUT, flags=flags))
+        assert found is not None
+        assert found.icmp is icmp
 
 
 def test_policies_of_single_sockets_are_left_out() -> None:

@@ -239,3 +239,19 @@ def test_a_container_with_policies_of_its_own_is_open() -> None:
     inner = [replace(space, ipsec=True) for space in snapshot.container_namespaces]
     found = predict(HostView.of(replace(snapshot, container_namespaces=inner)), EGRESS)
     assert "container web has IPsec policies" in found.because
+
+
+def test_an_icmp_error_that_a_policy_may_take_by_what_it_quotes_is_undetermined() -> None:
+    refused = Packet(Origin("outside", UPLINK), ADDRESS, "udp", 9)
+    block = IpsecPolicy("out", 4, "10.9.0.0/16", ANY, "block", protocol=17)
+    assert path(refused, block).verdict == "refused"
+    found = path(refused, replace(block, icmp=True))
+    assert found.verdict == "unknown"
+    assert "flag icmp" in found.because
+    # One that comes first for the error itself does not decide alone.
+    assert path(refused, IpsecPolicy("out", 4, ANY, ANY), replace(block, icmp=True, priority=5)).verdict == "unknown"
+    # It is for other packets, or does nothing to any.
+    assert path(refused, replace(block, icmp=True, destination="10.9.0.0/16")).verdict == "refused"
+    assert path(refused, replace(block, icmp=True, action="allow")).verdict == "refused"
+    for packet in (EGRESS, PUBLISHED, FROM_HOST):
+        assert path(packet, replace(block, icmp=True)).verdict == "delivered"
