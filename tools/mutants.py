@@ -25,6 +25,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
@@ -73,6 +74,14 @@ class Place(NamedTuple):
 
     path: Path
     number: int
+
+
+class Outcome(NamedTuple):
+    """A test that has run."""
+
+    item: pytest.Item
+    seconds: float
+    failed: bool
 
 
 # ---- what is changed -------------------------------------------------------------------------------------------------
@@ -225,17 +234,19 @@ class Mutation:
         MONITORING.use_tool_id(tool, "mutants")
         MONITORING.register_callback(tool, events.LINE, self._line)
         MONITORING.set_events(tool, events.LINE)
-        for self._item, item in enumerate(items):
-            self._forget()
-            MONITORING.restart_events()
-            following = items[self._item + 1] if self._item + 1 < len(items) else None
-            began = time.monotonic()
-            failed = any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
-            self._seconds.append(time.monotonic() - began)
+        self._before_test()
+        for item, seconds, failed in _outcomes(items):
+            self._seconds.append(seconds)
             if failed:
                 print(f"fails without any change: {item.nodeid}", flush=True)
+            self._before_test()
         MONITORING.set_events(tool, 0)
         MONITORING.free_tool_id(tool)
+
+    def _before_test(self) -> None:
+        self._item = len(self._seconds)
+        self._forget()
+        MONITORING.restart_events()
 
     def _line(self, code: CodeType, line: int) -> object:
         if self._counts(code.co_filename):
@@ -295,17 +306,17 @@ class Mutation:
         failed = True
         try:
             self._forget()
-            failed = put_in(change) and _any_fails(chosen)
+            failed = put_in(change) and any(test.failed for test in _outcomes(chosen))
         finally:
             os._exit(1 if failed else 0)
 
 
-def _any_fails(chosen: list[pytest.Item]) -> bool:
-    for place, item in enumerate(chosen):
-        following = chosen[place + 1] if place + 1 < len(chosen) else None
-        if any(report.failed for report in runtestprotocol(item, nextitem=following, log=False)):
-            return True
-    return False
+def _outcomes(items: list[pytest.Item]) -> Iterator[Outcome]:
+    """Run tests, each once the caller asks for its outcome."""
+    for item, following in zip_longest(items, items[1:]):
+        began = time.monotonic()
+        failed = any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
+        yield Outcome(item, time.monotonic() - began, failed)
 
 
 def main() -> int:
