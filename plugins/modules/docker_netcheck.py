@@ -38,11 +38,10 @@ def refuse_place(module: HostModule, path: str) -> None:
 def read_host(module: HostModule) -> HostSnapshot:
     """Read this host, and save what was read where that is wanted."""
     path = module.params["snapshot_path"]
-    if module.params["read_timeout"] < 1:
-        module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
+    seconds = module.read_timeout()
     if path is not None:
         refuse_place(module, path)
-    read = read_whole(docker_host=module.params["docker_host"], seconds=module.params["read_timeout"])
+    read = read_whole(docker_host=module.params["docker_host"], seconds=seconds)
     snapshot = with_labels(read, module.params["labels"])
     if path is not None and not module.check_mode:
         try:

@@ -21,21 +21,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 
 
-def snapshot_for(wanted: dict[str, Any]) -> HostSnapshot:
+def snapshot_for(wanted: dict[str, Any], seconds: int) -> HostSnapshot:
     """The snapshot of this host, or the saved one that was asked for. Raises SavedSnapshotError."""
     path = wanted["snapshot_path"]
     if path is not None:
         return load_saved(path)
-    return read_whole(docker_host=wanted["docker_host"], seconds=wanted["read_timeout"])
+    return read_whole(docker_host=wanted["docker_host"], seconds=seconds)
 
 
 def main() -> None:
     """Run the module: read the host, or a saved snapshot. The action plugin follows the packet."""
     module = HostModule(argument_spec=TRACE_SPEC, supports_check_mode=True)
-    if module.params["read_timeout"] < 1:
-        module.fail_json(msg=f"read_timeout: it takes a second at least, found {module.params['read_timeout']}")
+    seconds = module.read_timeout()
     try:
-        snapshot = snapshot_for(module.params)
+        snapshot = snapshot_for(module.params, seconds)
     except SavedSnapshotError as error:
         module.fail_json(msg=safe(f"snapshot_path: {error}"))
     module.exit_with_snapshot(snapshot.to_json_within(LARGEST), changed=False)

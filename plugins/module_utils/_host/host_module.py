@@ -33,6 +33,13 @@ class HostModule(AnsibleModule):
         super().__init__(argument_spec=argument_spec, **settings)  # type: ignore[no-untyped-call]
         self.no_log_values = secrets_in(self.params)
 
+    def read_timeout(self) -> int:
+        """Return the option of that name, in seconds; less than one ends the module."""
+        seconds: int = self.params["read_timeout"]
+        if seconds < 1:
+            self.fail_json(msg=f"read_timeout: it takes a second at least, found {seconds}")
+        return seconds
+
     def exit_json(self, **result: Any) -> NoReturn:
         """End with a result."""
         super().exit_json(**self._fit(result))
