@@ -128,6 +128,7 @@ def describe_daemon(process: procfs.Process) -> DaemonProcess:
         netns,
         procfs.uid(process.pid),
         int(handed) if handed.isdecimal() else 0,
+        process.start_ticks,
     )
 
 

@@ -72,6 +72,9 @@ class DaemonProcess:
     sockets_handed: int = 0
     """How many sockets the service manager gave it at its start (LISTEN_FDS, see sd_listen_fds(3)); one, that of
     docker.socket, where its packages are as they come."""
+    start_ticks: int = 0
+    """When it was started, in clock ticks since boot, which no step of the wall clock moves (proc_pid_stat(5), 22);
+    0 where that was not read."""
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ class DaemonConfigChange:
         self._journal.end("done")
 
     def _daemon(self, plan: DaemonPlan) -> Daemon:
-        return DockerService(self._run, plan.unit) if plan.unit else BareDaemon(plan.pid, plan.started)
+        return DockerService(self._run, plan.unit) if plan.unit else BareDaemon(plan.pid, plan.start_ticks)
 
     def _follow_up(self, plan: DaemonPlan, snapshot: HostSnapshot) -> None:
         """Bring ports and bridges of what was kept, and the guard, into line with the mode, as they are now."""

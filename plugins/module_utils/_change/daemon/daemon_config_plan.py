@@ -165,8 +165,8 @@ class DaemonPlan:
     """What systemd runs dockerd as; empty where it does not."""
     pid: int = 0
     """dockerd's process."""
-    started: float = 0.0
-    """When that was started, in seconds since the epoch."""
+    start_ticks: int = 0
+    """When that was started, in clock ticks since boot."""
     docker_host: str = ""
     """Where it listens."""
     steps: list[DaemonStep] = field(default_factory=list)
@@ -219,9 +219,9 @@ class DaemonContext:
         return self.snapshot.daemon.pid if self.snapshot.daemon else 0
 
     @property
-    def started(self) -> float:
-        """When it was started, in seconds since the epoch."""
-        return self.snapshot.daemon.started_at if self.snapshot.daemon else 0.0
+    def start_ticks(self) -> int:
+        """When it was started, in clock ticks since boot."""
+        return self.snapshot.daemon.start_ticks if self.snapshot.daemon else 0
 
 
 @dataclass(frozen=True)
@@ -348,7 +348,7 @@ def _without_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonP
         context.facts.config,
         unit=context.unit,
         pid=context.pid,
-        started=context.started,
+        start_ticks=context.start_ticks,
         docker_host=context.snapshot.docker_host,
         steps=steps,
         undo=undo,
@@ -431,7 +431,7 @@ def _plan_restart(context: DaemonContext, ignored: frozenset[str]) -> DaemonPlan
         context.facts.config,
         unit=context.unit,
         pid=context.pid,
-        started=context.started,
+        start_ticks=context.start_ticks,
         docker_host=context.snapshot.docker_host,
         steps=steps,
         undo=_reload_undo(config, {LIVE_RESTORE}) if carried.prepare else [],

@@ -27,7 +27,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
-    CLOCK_SLACK,
     reload_problem,
     report_problem,
 )
@@ -39,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import Process, read_process, started_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
@@ -142,10 +141,10 @@ class DockerService:
 class BareDaemon:
     """A dockerd that no unit of systemd runs: it can be made to read its file again, and no more."""
 
-    def __init__(self, pid: int, started: float) -> None:
-        """Take its process, and when that was started, in seconds since the epoch."""
+    def __init__(self, pid: int, start_ticks: int) -> None:
+        """Take its process, and when that was started, in clock ticks since boot."""
         self._pid = pid
-        self._started = started
+        self._start_ticks = start_ticks
 
     def cursor(self) -> str:
         """Empty: where its log goes is not known."""
@@ -162,17 +161,14 @@ class BareDaemon:
             descriptor = os.pidfd_open(self._pid)
             try:
                 process = read_process(self._pid)
-                if process is None or process.name != "dockerd" or not self._is_it(process):
+                # Names can be taken, and numbers be given again.
+                if process is None or process.name != "dockerd" or process.start_ticks != self._start_ticks:
                     raise ChangeFailed(f"process {self._pid} is not the dockerd any more that was found")
                 signal.pidfd_send_signal(descriptor, signal.SIGHUP)
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise ChangeFailed(f"process {self._pid} could not be sent SIGHUP: {error}") from error
-
-    def _is_it(self, process: Process) -> bool:
-        """Whether it is the process that was found: names can be taken, and numbers be given again."""
-        return abs(started_at(process) - self._started) <= CLOCK_SLACK
 
     def restart(self) -> None:
         """Refuse: only who started it knows how."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
@@ -255,3 +256,13 @@ def test_sockets_that_the_service_manager_handed_over_are_counted(monkeypatch: p
         monkeypatch.setattr(procfs, "environment", lambda pid, words=words: words)
         daemon = describe_daemon(own)
         assert (daemon.sockets_handed, daemon.uid, daemon.pid) == (count, os.getuid(), os.getpid())
+
+
+def test_a_step_of_the_clock_does_not_move_the_ticks_of_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = procfs.read_process(os.getpid())
+    assert own is not None
+    before = describe_daemon(own)
+    monkeypatch.setattr(time, "time", lambda: 1_000_000_000.0)
+    after = describe_daemon(own)
+    assert after.started_at < before.started_at - 3600
+    assert after.start_ticks == before.start_ticks == own.start_ticks

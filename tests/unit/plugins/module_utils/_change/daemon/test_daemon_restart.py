@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process, started_at
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
@@ -103,10 +103,10 @@ def test_the_journal_from_a_cursor_on() -> None:
     assert "--after-cursor=s=1;i=2" in programs.asked[-1]
 
 
-def begun(pid: int) -> float:
+def begun(pid: int) -> int:
     process = read_process(pid)
     assert process is not None
-    return started_at(process)
+    return process.start_ticks
 
 
 def test_a_process_that_is_no_dockerd_gets_no_signal() -> None:
@@ -129,7 +129,7 @@ def test_a_dockerd_is_sent_the_signal(tmp_path: Path) -> None:
         assert process.stdout.readline() == "ready\n"
         # Of one that got the number of a dockerd that had ended.
         with pytest.raises(ChangeFailed, match="not the dockerd any more"):
-            BareDaemon(process.pid, begun(process.pid) - 5.0).reload()
+            BareDaemon(process.pid, begun(process.pid) - 5).reload()
         BareDaemon(process.pid, begun(process.pid)).reload()
         assert process.communicate()[1] == "reloaded\n"
 
