@@ -21,8 +21,12 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
+    NetworkRecord,
+    RecordedChange,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
@@ -158,3 +162,19 @@ class RecreationRecord:
         """For the journal."""
         plain: dict[str, Any] = to_plain(self)
         return plain
+
+
+@dataclass(frozen=True)
+class RecordedNetwork(NetworkRecord):
+    """A network in the journal, with what puts it back."""
+
+    record: Optional[RecreationRecord] = None
+    """Of a network made anew: what puts everything back that a killed run left halfway."""
+
+
+@dataclass(frozen=True)
+class RecordedNetworks(RecordedChange):
+    """A change of networks."""
+
+    # Only read, never added to, so a list of a narrower kind does.
+    networks: list[RecordedNetwork] = field(default_factory=list)  # type: ignore[assignment]

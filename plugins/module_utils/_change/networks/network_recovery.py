@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Optional, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
@@ -24,11 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     Journal,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
-    NetworkRecord,
-    RecordedChange,
-    parse_record,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import parse_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import (
     ApiProblem,
     NetworkApi,
@@ -41,6 +37,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
     EndpointState,
+    RecordedNetwork,
+    RecordedNetworks,
     RecreationRecord,
     endpoints_of,
 )
@@ -54,22 +52,6 @@ PAUSE = 2.0
 """Seconds between two attempts."""
 MODULE = "bridge_network"
 P = TypeVar("P", bound=ChangePlan)
-
-
-@dataclass(frozen=True)
-class RecordedNetwork(NetworkRecord):
-    """A network in the journal, with what puts it back."""
-
-    record: Optional[RecreationRecord] = None
-    """Of a network made anew: what puts everything back that a killed run left halfway."""
-
-
-@dataclass(frozen=True)
-class RecordedNetworks(RecordedChange):
-    """A change of networks."""
-
-    # Only read, never added to, so a list of a narrower kind does.
-    networks: list[RecordedNetwork] = field(default_factory=list)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     sysctl_pasts,
     unit_pasts,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    RecordedNetworks,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     ChangeFailed,
     FileState,
@@ -160,9 +163,13 @@ class RollbackChange:
         Journal(MODULE, self._root).reverted()
 
     def _history(self) -> History[RecordedChange]:
+        """Return what there is to take back. Raises Refusal, also for a record of a network that cannot be read.
+
+        Networks are not taken back from here, but bridge_network passes over all that is recorded as taken back.
+        """
         path = self._root / RECORD
         try:
-            return parse_record(read_record(self._root), str(path), RecordedChange)
+            return parse_record(read_record(self._root), str(path), RecordedNetworks)
         except OSError as error:
             raise Refusal(f"nothing was changed: {path} could not be read: {error}") from error
 

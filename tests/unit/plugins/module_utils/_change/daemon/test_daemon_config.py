@@ -11,6 +11,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon import daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import read_unfinished
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Unfinished
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import read_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import parse_record
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    RecordedNetworks,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
@@ -43,6 +49,21 @@ def test_nothing_of_a_run_that_came_to_its_end(file: Path, tmp_path: Path, end: 
     book.change({file: "second\n"}, end="killed")
     book.change({file: "third\n"}, end=end)
     assert left(book, file) == Unfinished()
+
+
+def test_a_record_of_a_network_that_cannot_be_read_stays_for_the_module_that_reads_it(
+    file: Path, tmp_path: Path
+) -> None:
+    book = Book(tmp_path)
+    book.change(networks=[{"name": "shop", "record": "malformed"}], end="killed")
+    record = read_record(book.root)
+    book.change({file: "second\n"}, end="killed")
+    assert left(book, file) == Unfinished(unread=True, text="first\n")
+    book.change({file: "third\n"})
+    assert left(book, file) == Unfinished()
+    assert read_record(book.root).startswith(record)
+    with pytest.raises(Refusal, match=r"line 1 .*\$\.networks\[0\]\.record"):
+        parse_record(read_record(book.root), "journal", RecordedNetworks)
 
 
 def test_what_dockerd_runs_with_is_what_was_there_before_the_first_killed_run(file: Path, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     network_recreation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    RecordedNetworks,
     RecreationRecord,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
-    RecordedNetworks,
     Recovering,
     RecoveryPlan,
     left_halfway,

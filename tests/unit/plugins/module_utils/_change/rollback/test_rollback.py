@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import read_record
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
@@ -68,6 +69,19 @@ def test_what_is_gone_and_what_stays_is_said(book: Book, file: Path) -> None:
     assert outline.actions == [f"remove {file}"]
     assert any("no longer there" in warning and "veth99" in warning for warning in outline.warnings)
     assert any("networks are not taken back" in warning and "shop" in warning for warning in outline.warnings)
+
+
+@pytest.mark.parametrize("malformed", ["not a record", {"name": "shop"}, {"name": 7, "before": "everything"}])
+def test_a_record_of_a_network_that_cannot_be_read_is_refused_and_stays(
+    book: Book, file: Path, malformed: object
+) -> None:
+    book.change(networks=[{"name": "shop", "record": malformed}], end="killed")
+    book.change({file: "ours\n"})
+    before = read_record(book.root)
+    with pytest.raises(Refusal, match=r"^nothing was changed: .*/journal\.jsonl line 1 .*\$\.networks\[0\]\.record"):
+        change(book).plan()
+    assert file.read_text() == "ours\n"
+    assert read_record(book.root) == before
 
 
 def test_somebody_elses_edit_is_refused_or_kept(book: Book, file: Path, tmp_path: Path) -> None:
