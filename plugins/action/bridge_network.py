@@ -12,9 +12,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
     CREATED,
+    FAILED,
     KEPT,
     RECREATED,
     REMOVED,
+    UNDONE,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import Evidence
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
@@ -74,8 +76,13 @@ class ActionModule(ActionBase):
             if item["name"] not in names and item["outcome"] in _CHANGED
         ]
         changed = f"Beside that: {'; '.join(rest)}" if rest else "Nothing else was changed"
+        outcome = FAILED if failed else UNDONE
+        networks = [
+            {**item, "outcome": outcome} if item["name"] in names else item for item in answer.get("networks", [])
+        ]
         return {
             **answer,
+            "networks": networks,
             "changed": bool(failed or rest),
             "failed": True,
             "refused": False,

@@ -301,6 +301,8 @@ def test_absent_and_a_failure_in_the_middle(fresh_host: Host) -> None:
     assert "network second was made, and removed again, as 10.81.2.0/24 is masqueraded" in failed["msg"]
     assert stale in failed["msg"]
     assert "Beside that: free was removed; first was created; third was created" in failed["msg"]
+    assert failed["changed"]
+    assert outcomes(failed) == {"free": "removed", "first": "created", "second": "undone", "third": "created"}
     assert names(host) & {"free", "first", "second", "third"} == {"first", "third"}
     events = [json.loads(line) for line in host.read("/var/lib/dockernet-baseline/journal.jsonl").splitlines()]
     assert [item["event"] for item in events[-4:]] == ["begin", "done", "begin", "done"]
@@ -311,3 +313,14 @@ def test_absent_and_a_failure_in_the_middle(fresh_host: Host) -> None:
     gone = run(host, [{"name": "first", "state": "absent"}, {"name": "never", "state": "absent"}])
     assert gone["actions"] == ["remove network first"]
     assert outcomes(gone) == {"first": "removed", "never": "absent"}
+
+    # The engine refuses it, which nothing foresees.
+    unfit = {"name": "unfit", "options": {OPTION + "bridge.inhibit_ipv4": "perhaps"}}
+    failed = run(host, [{"name": "kept", "subnets": [subnet("10.81.3.0/24")]}, unfit, {"name": "never"}])
+    assert failed["failed"]
+    assert failed["changed"]
+    assert outcomes(failed) == {"kept": "created", "unfit": "undone"}
+    assert failed["msg"].endswith("Kept as changed before it, without having packets followed: kept was created")
+    assert names(host) & {"kept", "unfit", "never"} == {"kept"}
+    failed = run(host, [unfit])
+    assert (failed["failed"], failed["changed"], outcomes(failed)) == (True, False, {"unfit": "undone"})

@@ -92,10 +92,21 @@ class Refusal(Exception):
 class ChangeFailed(Exception):
     """The change was begun and did not succeed. The message says in what state the host is now."""
 
-    def __init__(self, message: str, log: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        log: list[str] | None = None,
+        *,
+        undone: bool = False,
+        results: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.log = log or []
         """The service's own lines of the time of the failure."""
+        self.undone = undone
+        """Whether it is known that all is as it was before."""
+        self.results = dict(results or {})
+        """Further keys of the module's result."""
 
 
 def demand(snapshot: HostSnapshot, *sources: str) -> None:

@@ -126,7 +126,8 @@ def carry_out(module: HostModule, change: Change[P]) -> Outline:
             consents=refusal.consents,
         )
     except ChangeFailed as failure:
-        module.fail_json(msg=str(failure), refused=False, log=failure.log)
+        further = {key: to_plain(value) for key, value in failure.results.items()}
+        module.fail_json(msg=str(failure), refused=False, log=failure.log, **further)
     for warning in [*outline.warnings, *outline.lacking.values()]:
         module.warn(warning)
     return outline

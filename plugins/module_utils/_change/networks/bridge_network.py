@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
     CREATED,
+    FAILED,
     KEPT,
     RECREATED,
     REMOVED,
+    UNDONE,
     HostBefore,
     NetworkDecision,
     NetworkFacts,
     NetworkPlan,
     decide,
+    outcome_of,
     outline,
     overlapping,
     without_network,
@@ -34,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     NetworkApi,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
+    NetworkOutcome,
     bridge_of,
     subnets_of,
 )
@@ -123,8 +127,14 @@ class NetworkChange:
             try:
                 self._carry_out(item, plan)
             except ChangeFailed as error:
-                self._journal.end("failed" if done else "undone", error=str(error), completed=done)
-                raise ChangeFailed(f"{error}. {_so_far(done)}", error.log) from error
+                undone = error.undone and not done
+                self._journal.end("undone" if undone else "failed", error=str(error), completed=done)
+                raise ChangeFailed(
+                    f"{error}. {_so_far(done)}",
+                    error.log,
+                    undone=undone,
+                    results={"changed": not undone, "networks": _outcomes(pending[: len(done) + 1], error)},
+                ) from error
             except Exception as error:
                 self._journal.end("failed", error=repr(error), completed=done)
                 raise
@@ -152,7 +162,9 @@ class NetworkChange:
                 self._recreate(self._current(item, plan), plan)
         except ApiProblem as error:
             unknown = "" if error.answered else f"; whether it was, docker network inspect {name} tells"
-            raise ChangeFailed(f"network {name} could not be {_DONE[item.outcome]}: {error}{unknown}") from error
+            raise ChangeFailed(
+                f"network {name} could not be {_DONE[item.outcome]}: {error}{unknown}", undone=error.answered
+            ) from error
 
     def _remove(self, network: dict[str, Any]) -> None:
         self._api.remove(network["Id"])
@@ -171,7 +183,9 @@ class NetworkChange:
                 raise ChangeFailed(
                     f"network {body['Name']} was made, and {error}. It could not be removed again: {problem}"
                 ) from error
-            raise ChangeFailed(f"network {body['Name']} was made, and removed again, as {error}") from error
+            raise ChangeFailed(
+                f"network {body['Name']} was made, and removed again, as {error}", undone=True
+            ) from error
 
     def _current(self, item: NetworkDecision, plan: NetworkPlan) -> Recreation:
         """The plan to make it anew; where others are made anew before, they may have changed its endpoints."""
@@ -181,9 +195,9 @@ class NetworkChange:
         try:
             found = self._recreation(item.old, item.body, self._read())
         except Refusal as refusal:
-            raise ChangeFailed(f"network {item.request.name} was not re-created: {refusal}") from refusal
+            raise ChangeFailed(f"network {item.request.name} was not re-created: {refusal}", undone=True) from refusal
         for reason in _lacking(found).values():
-            raise ChangeFailed(f"network {item.request.name} was not re-created: {reason}")
+            raise ChangeFailed(f"network {item.request.name} was not re-created: {reason}", undone=True)
         return found
 
     def _recreate(self, recreation: Recreation, plan: NetworkPlan) -> None:
@@ -271,4 +285,12 @@ def _entry(item: NetworkDecision, recreation: Recreation | None) -> dict[str, An
 
 
 def _so_far(done: list[str]) -> str:
-    return f"Before that: {'; '.join(done)}" if done else "Nothing else was changed"
+    if not done:
+        return "Nothing else was changed"
+    return f"Kept as changed before it, without having packets followed: {'; '.join(done)}"
+
+
+def _outcomes(begun: Sequence[NetworkDecision], error: ChangeFailed) -> list[NetworkOutcome]:
+    """What became of the networks that were begun, of which the last one failed."""
+    *kept, last = [outcome_of(item) for item in begun]
+    return [*kept, replace(last, outcome=UNDONE if error.undone else FAILED)]

@@ -74,6 +74,8 @@ RECREATED = "recreated"
 REMOVED = "removed"
 KEPT = "unchanged"
 ABSENT = "absent"
+UNDONE = "undone"
+FAILED = "failed"
 _NAMED = 5
 """How many of those who have a pool's addresses a message names."""
 
@@ -170,7 +172,7 @@ def outline(decisions: Sequence[NetworkDecision], recreations: Mapping[str, Recr
             actions += recreation.actions
             disruptions += recreation.disruptions
             warnings += recreation.warnings
-    return Outline(actions, diffs, disruptions, warnings, {"networks": [_result(item) for item in decisions]})
+    return Outline(actions, diffs, disruptions, warnings, {"networks": [outcome_of(item) for item in decisions]})
 
 
 def _removal(request: NetworkRequest, facts: NetworkFacts) -> NetworkDecision:
@@ -295,7 +297,8 @@ def _where(item: NetworkDecision) -> str:
     return f" with {' and '.join(config['Subnet'] for config in configs)}" if configs else ""
 
 
-def _result(item: NetworkDecision) -> NetworkOutcome:
+def outcome_of(item: NetworkDecision) -> NetworkOutcome:
+    """The network as the module returns it once its decision is carried out."""
     shown = item.body or (body_of(item.old) if item.old and item.outcome == KEPT else None)
     configs = ((shown or {}).get("IPAM") or {}).get("Config") or []
     return NetworkOutcome(item.request.name, item.outcome, [config["Subnet"] for config in configs], item.differences)

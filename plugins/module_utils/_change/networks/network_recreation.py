@@ -100,14 +100,19 @@ def recreate(
     kernel = links or KernelLinks()
     record = plan.record
     with _uninterrupted():
-        _demand_members(api, record, plan.members, "nothing was changed: meanwhile")
+        try:
+            _demand_members(api, record, plan.members, "nothing was changed: meanwhile")
+        except ChangeFailed as error:
+            raise ChangeFailed(str(error), undone=True) from error
         try:
             _make_anew(api, Connector(api, kernel), record, created)
             return _observations(api, kernel, record)
         except Exception as error:
             problems = put_back(api, record, kernel)
             if not problems:
-                raise ChangeFailed(f"network {record.name} and its containers are as they were: {error}") from error
+                raise ChangeFailed(
+                    f"network {record.name} and its containers are as they were: {error}", undone=True
+                ) from error
             raise ChangeFailed(
                 f"network {record.name} was to be re-created, which failed: {error}. Putting everything back did not "
                 f"succeed either: {'; '.join(problems)}"

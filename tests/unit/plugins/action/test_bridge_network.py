@@ -71,6 +71,8 @@ def test_one_that_does_not_is_taken_back(run: Any, outcome: str, said: str) -> N
     assert (result["failed"], result["refused"]) == (True, False)
     assert result["msg"].startswith(f"network {host.name} {said} no rule masquerades {host.subnet}")
     assert result["msg"].endswith("Beside that: other was created")
+    assert result["changed"] is True
+    assert outcomes(result) == {host.name: "undone", "other": "created"}
 
 
 def test_what_cannot_be_taken_back_is_said(run: Any) -> None:
@@ -78,6 +80,11 @@ def test_what_cannot_be_taken_back_is_said(run: Any) -> None:
     result, dummy = run(host)
     assert result["failed"] is True
     assert "taken back: dockerd is gone" in result["msg"]
+    assert outcomes(result) == {host.name: "failed", "other": "created"}
+
+
+def outcomes(result: dict[str, Any]) -> dict[str, str]:
+    return {item["name"]: item["outcome"] for item in result["networks"]}
 
 
 def test_one_that_was_there_before_is_a_warning(run: Any) -> None:

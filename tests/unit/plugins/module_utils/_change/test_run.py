@@ -160,6 +160,14 @@ def test_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     answer = result(capsys, Change(OUTLINE, OUTLINE, failure=ChangeFailed("undone", ["its own words"])))
     assert (answer["failed"], answer["refused"], answer["log"]) == (True, False, ["its own words"])
+    assert not answer.get("changed")
+
+
+def test_a_failure_that_leaves_something_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    failure = ChangeFailed("half of it", results={"changed": True, "disruptions": [Disruption("web", "is stopped")]})
+    answer = result(capsys, Change(OUTLINE, OUTLINE, failure=failure))
+    assert (answer["failed"], answer["changed"]) == (True, True)
+    assert answer["disruptions"] == [{"container": "web", "how": "is stopped"}]
 
 
 def test_without_root(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

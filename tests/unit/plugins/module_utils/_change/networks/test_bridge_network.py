@@ -85,6 +85,11 @@ def net(name: str, number: int, **more: t.Any) -> dict[str, t.Any]:
     return {"name": name, "subnets": [{"subnet": f"10.60.{number}.0/24"}], **more}
 
 
+def reported(failure: ChangeFailed) -> tuple[bool, dict[str, str]]:
+    """Whether the failed result says that something is changed, and what became of each network that was begun."""
+    return failure.results["changed"], {item.name: item.outcome for item in failure.results["networks"]}
+
+
 def test_made_proved_and_recorded(scene: Scene) -> None:
     scene.run(net("a", 1), net("b", 2))
     assert scene.names() == {"a", "b"}
@@ -105,27 +110,32 @@ def test_what_the_kernel_does_not_show_is_removed_again(scene: Scene) -> None:
     assert scene.names() == {"a"}
     assert scene.events()[-1]["event"] == "failed"
     assert scene.events()[-1]["completed"] == ["a was created"]
+    assert reported(caught.value) == (True, {"a": "created", "b": "undone"})
 
 
 def test_a_first_failure_leaves_nothing(scene: Scene) -> None:
     scene.broken = {"10.60.1.0/24"}
-    with pytest.raises(ChangeFailed, match="Nothing else was changed"):
+    with pytest.raises(ChangeFailed, match="Nothing else was changed") as caught:
         scene.run(net("a", 1))
     assert scene.names() == set()
+    assert reported(caught.value) == (False, {"a": "undone"})
     assert scene.events()[-1]["event"] == "undone"
 
 
 def test_what_cannot_be_removed_again_is_told(scene: Scene) -> None:
     scene.broken = {"10.60.1.0/24"}
     scene.engine.fail_always = "remove"
-    with pytest.raises(ChangeFailed, match="removed again: provoked before remove"):
+    with pytest.raises(ChangeFailed, match="removed again: provoked before remove") as caught:
         scene.run(net("a", 1))
+    assert reported(caught.value) == (True, {"a": "failed"})
+    assert scene.events()[-1]["event"] == "failed"
 
 
 def test_the_engines_refusal(scene: Scene) -> None:
     scene.engine.fail_always = "create"
-    with pytest.raises(ChangeFailed, match=r"network a .*: provoked before"):
+    with pytest.raises(ChangeFailed, match=r"network a .*: provoked before") as caught:
         scene.run(net("a", 1))
+    assert reported(caught.value) == (False, {"a": "undone"})
 
 
 def test_an_answer_that_is_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +143,9 @@ def test_an_answer_that_is_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
         raise ApiProblem("dockerd did not answer within 60 seconds", answered=False)
 
     monkeypatch.setattr(scene.engine, "create", lost)
-    with pytest.raises(ChangeFailed, match="docker network inspect a tells"):
+    with pytest.raises(ChangeFailed, match="docker network inspect a tells") as caught:
         scene.run(net("a", 1))
+    assert reported(caught.value) == (True, {"a": "failed"})
 
 
 def test_the_engines_own_choice_in_a_range_of_the_host(scene: Scene) -> None:
@@ -153,8 +164,9 @@ def test_removed_first_and_proved_to_be_gone(scene: Scene) -> None:
     scene.run(net("new", 1), {"name": "old", "state": "absent"})
     assert scene.names() == {"new"}
     scene.left = [Link(9, f"br-{next(iter(scene.engine.bodies))[:12]}", "bridge")]
-    with pytest.raises(ChangeFailed, match=r"network new was removed, .*bridge"):
+    with pytest.raises(ChangeFailed, match=r"network new was removed, .*bridge") as caught:
         scene.run({"name": "new", "state": "absent"})
+    assert reported(caught.value) == (True, {"new": "failed"})
 
 
 def test_made_anew(scene: Scene) -> None:
@@ -170,8 +182,9 @@ def test_made_anew(scene: Scene) -> None:
 def test_made_anew_and_not_as_the_kernel_should_show_it(scene: Scene) -> None:
     scene.run(net("a", 1))
     scene.broken = {"10.60.2.0/24"}
-    with pytest.raises(ChangeFailed, match=r"network a .*as they were"):
+    with pytest.raises(ChangeFailed, match=r"network a .*as they were") as caught:
         scene.run(net("a", 2), consent="unused")
+    assert reported(caught.value) == (False, {"a": "undone"})
     (body,) = scene.engine.bodies.values()
     assert body["IPAM"]["Config"] == [{"Subnet": "10.60.1.0/24"}]
 
