@@ -145,7 +145,7 @@ def test_a_port_whose_packets_the_bridge_keeps_back_is_found(host: Host, lab: La
     assert says(f"learning off of the bridge port {port}")
     host.run(f"bridge link set dev {port} learning on")
     host.run(f"bridge fdb replace {link['address']} dev {beside} master static sticky")
-    assert says(f"its forwarding database has a sticky entry that leads {link['address']} to {beside}")
+    assert says(f"its forwarding database has an entry that leads {link['address']} to {beside}")
 
 
 @pytest.mark.kinds("debian13-docker28")

@@ -11,7 +11,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     FILTER,
     INGRESS,
     BridgeSetting,
-    ForwardingEntry,
     Neighbour,
     TrafficControl,
 )
@@ -38,7 +37,6 @@ _SETTINGS = (
     BridgeSetting("mcast_flood", "off"),
     BridgeSetting("proxy_arp", "on"),
     BridgeSetting("locked", "on"),
-    BridgeSetting("ageing_time", "0"),
 )
 _ENDINGS = ("-j DROP", "-j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable", "-j RETURN")
 
@@ -89,8 +87,7 @@ def _port(host: DockerHost, dice: random.Random, bridges: list[Bridge]) -> None:
         return
     macs = [mac_of(str(end.address)) for item in host.containers for end in item.endpoints]
     mac = dice.choice([*macs, *macs, *(bridge.mac for bridge in bridges)])
-    entry = ForwardingEntry(mac, dice.choice(("static", "sticky", "permanent")))
-    host.links[place] = replace(link, forwarding=[entry])
+    host.links[place] = replace(link, forwarding_entries=[mac])
 
 
 def _traffic_control(host: DockerHost, seed: int) -> None:

@@ -3,8 +3,7 @@
 
 """Network interfaces of a namespace, by one rtnetlink dump of links and one of addresses.
 
-Where there are bridges, with their tables by one or two more: which VLANs they keep apart, and what somebody put into
-their forwarding databases.
+Where there are bridges, with one more of what somebody put into their forwarding databases.
 """
 
 from __future__ import annotations
@@ -21,18 +20,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     address,
     attribute,
     attributes,
-    each_attribute,
     flag,
     listed,
     text,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
-    BridgeSetting,
-    ForwardingEntry,
-    Link,
-    PortVlan,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BridgeSetting, Link
 
 # linux/rtnetlink.h
 _RTM_GETLINK = 18
@@ -111,7 +104,7 @@ def links_of(route: Netlink) -> list[Link]:
             if flags & _IFA_F_TENTATIVE and not flags & _IFA_F_DADFAILED:
                 tentative.setdefault(index, []).append(own)
     found = [_link(message, by_index, leased, tentative) for message in links]
-    return sorted(with_tables(route, found), key=lambda link: link.index)
+    return sorted(with_forwarding_entries(route, found), key=lambda link: link.index)
 
 
 def link_in(message: bytes) -> Optional[Link]:
@@ -149,7 +142,7 @@ def _link(
         peer_nsid=u32(found.get(_IFLA_LINK_NETNSID)),
         hairpin=flag(port.get(_IFLA_BRPORT_MODE)),
         isolated=flag(port.get(_IFLA_BRPORT_ISOLATED)),
-        settings=settings_of_port(port) if is_port else settings_of_bridge(bridge),
+        settings=settings_of_port(port),
         vlan_filtering=bool(flag(bridge.get(_IFLA_BR_VLAN_FILTERING))),
         calls_iptables=flag(bridge.get(_IFLA_BR_NF_CALL_IPTABLES)),
         calls_ip6tables=flag(bridge.get(_IFLA_BR_NF_CALL_IP6TABLES)),
@@ -165,7 +158,6 @@ def _operstate(value: Optional[bytes]) -> str:
 
 
 # linux/if_link.h, linux/if_bridge.h
-_IFLA_BR_AGEING_TIME = 4
 _IFLA_BRPORT_STATE = 1
 _STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 _FORWARDING = 3
@@ -176,6 +168,7 @@ _SWITCHES = {
     10: ("proxy_arp", False),
     27: ("mcast_flood", True),
     30: ("bcast_flood", True),
+    32: ("neigh_suppress", False),
     39: ("locked", False),
 }
 
@@ -193,100 +186,41 @@ def settings_of_port(values: Mapping[int, bytes]) -> list[BridgeSetting]:
     return found
 
 
-def settings_of_bridge(values: Mapping[int, bytes]) -> list[BridgeSetting]:
-    """The same of a bridge, by the attributes IFLA_BR_*: without ageing time it learns nothing (br_fdb_update())."""
-    return [BridgeSetting("ageing_time", "0")] if u32(values.get(_IFLA_BR_AGEING_TIME)) == 0 else []
-
-
-# linux/rtnetlink.h, linux/if_link.h, linux/if_bridge.h
-_RTEXT_FILTER_BRVLAN_COMPRESSED = 4
-_IFLA_AF_SPEC = 26
-_IFLA_BRIDGE_VLAN_INFO = 2
-_VLAN_PVID = 0x2
-_VLAN_UNTAGGED = 0x4
-_VLAN_RANGE_BEGIN = 0x8
-_VLAN_RANGE_END = 0x10
-# linux/neighbour.h
+# linux/rtnetlink.h, linux/neighbour.h
 _RTM_GETNEIGH = 30
 _NDA_LLADDR = 2
-_NDA_VLAN = 5
 _NDA_MASTER = 9
 _NTF_SELF = 0x2
 _NTF_STICKY = 0x40
-# As fdb_to_nud() says it; all other states are of what the bridge has learnt.
-_KINDS = {0x80: "permanent", 0x40: "static"}
+_NUD_NOARP = 0x40
+_NUD_PERMANENT = 0x80
 
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")
-_VLAN = struct.Struct("=HH")
-_U16 = struct.Struct("=H")
-_U32 = struct.Struct("=I")
 
 
-def with_tables(route: Netlink, links: list[Link]) -> list[Link]:
-    """Links of the namespace of a route netlink socket, with what the tables of its bridges say. Raises OSError."""
-    bridges = [link for link in links if link.kind == "bridge"]
-    if not bridges:
+def with_forwarding_entries(route: Netlink, links: list[Link]) -> list[Link]:
+    """Links of the namespace of a route netlink socket, with what was not learnt by its bridges. Raises OSError."""
+    if not any(link.kind == "bridge" for link in links):
         return links
-    entries = entries_of(route, links)
-    filtering = {link.index for link in bridges if link.vlan_filtering}
-    vlans = vlans_of(route) if filtering else {}
-    return [
-        replace(
-            link,
-            forwarding=entries.get(link.index, []),
-            vlans=vlans.get(link.index, []) if {link.index, link.master} & filtering else None,
-        )
-        if link.index in entries or {link.index, link.master} & filtering
-        else link
-        for link in links
-    ]
+    entries = forwarding_entries_of(route, links)
+    return [replace(link, forwarding_entries=entries[link.index]) if link.index in entries else link for link in links]
 
 
-def entries_of(route: Netlink, links: Sequence[Link]) -> dict[int, list[ForwardingEntry]]:
-    """What is in forwarding databases of bridges and was not learnt, by the index of the port. Raises OSError.
+def forwarding_entries_of(route: Netlink, links: Sequence[Link]) -> dict[int, list[str]]:
+    """Hardware addresses that bridges have an entry for and did not learn, by the index of the port. Raises OSError.
 
-    The hardware addresses of the ports and bridges themselves are left out: the kernel puts them there.
+    Those of the ports and bridges themselves are left out: the kernel puts them there.
     """
     own = {link.index: link.mac for link in links}
-    found: dict[int, list[ForwardingEntry]] = {}
+    found: dict[int, list[str]] = {}
     # They can be very many entries of the moment, so they are not kept; that one of them changes does not matter.
     for message in route.messages(_RTM_GETNEIGH, _NEIGHBOUR.pack(socket.AF_BRIDGE, 0, 0, 0, 0)):
         dummy, index, state, flags, dummy2 = _NEIGHBOUR.unpack_from(message)
-        # With NTF_SELF it is of a network card, or of a tunnel.
-        if flags & _NTF_SELF or not (state in _KINDS or flags & _NTF_STICKY):
+        # With NTF_SELF it is of a network card, or of a tunnel. fdb_to_nud(): all other states were learnt.
+        if flags & _NTF_SELF or not (state in (_NUD_NOARP, _NUD_PERMANENT) or flags & _NTF_STICKY):
             continue
         values = attributes(message, _NEIGHBOUR.size)
         mac = values.get(_NDA_LLADDR, b"").hex(":")
-        bridge = _U32.unpack_from(values[_NDA_MASTER])[0] if _NDA_MASTER in values else 0
-        kind = "sticky" if flags & _NTF_STICKY else _KINDS[state]
-        if kind == "permanent" and mac in (own.get(index), own.get(bridge)):
-            continue
-        vlan = _U16.unpack_from(values[_NDA_VLAN])[0] if _NDA_VLAN in values else 0
-        found.setdefault(index, []).append(ForwardingEntry(mac, kind, vlan))
-    return found
-
-
-def vlans_of(route: Netlink) -> dict[int, list[PortVlan]]:
-    """The VLANs of all bridges and their ports, by index. Raises OSError."""
-    wanted = attribute(_IFLA_EXT_MASK, struct.pack("=I", _RTEXT_FILTER_BRVLAN_COMPRESSED))
-    found: dict[int, list[PortVlan]] = {}
-    for message in route.dump(_RTM_GETLINK, _LINK.pack(socket.AF_BRIDGE, 0, 0, 0, 0) + wanted):
-        dummy, dummy2, index, dummy3, dummy4 = _LINK.unpack_from(message)
-        found[index] = _vlans_in(attributes(message, _LINK.size).get(_IFLA_AF_SPEC, b""))
-    return found
-
-
-def _vlans_in(nest: bytes) -> list[PortVlan]:
-    """Of a range the kernel names both ends (br_fill_ifvlaninfo_range())."""
-    found: list[PortVlan] = []
-    first = 0
-    for kind, value in each_attribute(nest):
-        if kind != _IFLA_BRIDGE_VLAN_INFO:
-            continue
-        flags, number = _VLAN.unpack_from(value)
-        if flags & _VLAN_RANGE_BEGIN:
-            first = number
-            continue
-        begin = first if flags & _VLAN_RANGE_END else number
-        found.append(PortVlan(begin, number, pvid=bool(flags & _VLAN_PVID), untagged=bool(flags & _VLAN_UNTAGGED)))
+        if state != _NUD_PERMANENT or mac not in (own.get(index), own.get(u32(values.get(_NDA_MASTER)) or 0)):
+            found.setdefault(index, []).append(mac)
     return found

@@ -10,38 +10,13 @@ from typing import Optional
 
 
 @dataclass(frozen=True)
-class PortVlan:
-    """VLANs that a bridge or a port of it takes part in (bridge(8), ``bridge vlan``)."""
-
-    first: int
-    last: int
-    pvid: bool = False
-    """What comes in without a tag belongs to it."""
-    untagged: bool = False
-    """What goes out loses its tag."""
-
-
-@dataclass(frozen=True)
-class ForwardingEntry:
-    """A hardware address that a bridge leads to a port by hand, not by what it learnt (bridge(8), ``bridge fdb``)."""
-
-    mac: str
-    kind: str
-    """``static``: it moves to the port that the address is heard at; ``sticky``: it does not; ``permanent``: the host
-    itself takes what comes for it from other ports."""
-    vlan: int = 0
-    """The VLAN that it is about; 0 where the bridge keeps none apart."""
-
-
-@dataclass(frozen=True)
 class BridgeSetting:
-    """A setting of a bridge or of a port of one, by its name and value in bridge(8) and ip-link(8)."""
+    """A setting of a bridge port, by its name and value in bridge(8)."""
 
     name: str
-    """``state``, ``learning``, ``flood``, ``bcast_flood``, ``mcast_flood``, ``proxy_arp``, ``locked`` or
-    ``ageing_time``."""
+    """``state``, ``learning``, ``flood``..."""
     value: str
-    """``on`` or ``off``, the name of a state (its number where it has none), a number."""
+    """``on`` or ``off``, the name of a state (its number where it has none)."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.value}"
@@ -71,13 +46,11 @@ class Link:
     isolated: Optional[bool] = None
     """IFLA_BRPORT_ISOLATED: ports that have it do not reach each other; None for what is no bridge port."""
     settings: list[BridgeSetting] = field(default_factory=list)
-    """Of a bridge or a port of one, what keeps frames from passing and is not so with a new one."""
+    """Of a bridge port, what is not as the kernel sets it and can keep frames from passing."""
     vlan_filtering: bool = False
     """IFLA_BR_VLAN_FILTERING: this bridge keeps VLANs apart."""
-    vlans: Optional[list[PortVlan]] = None
-    """Those of a bridge with ``vlan_filtering`` and of its ports; None where they do not count or were not read."""
-    forwarding: list[ForwardingEntry] = field(default_factory=list)
-    """What somebody put into the forwarding database for this port."""
+    forwarding_entries: list[str] = field(default_factory=list)
+    """Hardware addresses that somebody led to this port, so that its bridge does not learn them (``bridge fdb``)."""
     calls_iptables: Optional[bool] = None
     """IFLA_BR_NF_CALL_IPTABLES: this bridge does what net.bridge.bridge-nf-call-iptables does for all."""
     calls_ip6tables: Optional[bool] = None

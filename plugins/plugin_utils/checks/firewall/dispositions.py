@@ -70,9 +70,8 @@ def remediation_of(path: Path) -> Remediation:
         )
     if step is not None and step.action == BLOCKED_BY_BRIDGE:
         return Remediation(
-            "What is named was set on the bridge or its port by hand or by a program; bridge -d link, bridge fdb and "
-            "bridge vlan show it. A restart of the container gives it a new port, as the kernel makes it; the bridge's "
-            "own settings and VLANs stay. Find out what set it"
+            "What is named was set on the bridge port by hand or by a program; bridge -d link shows it. A restart of "
+            "the container gives it a new port, as the kernel makes it. Find out what set it"
         )
     if step is not None and step.place == IPSEC:
         return Remediation(

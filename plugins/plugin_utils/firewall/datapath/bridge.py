@@ -6,8 +6,8 @@
 
 """What a packet meets on a bridge: its ports, which addresses are behind them, and what keeps a frame from crossing.
 
-That is states of its ports, isolation, hairpin mode and VLANs (br_handle_frame() of net/bridge/br_input.c,
-should_deliver() of br_forward.c, br_vlan.c). An end of a bridge is a port, or None for the host itself.
+That is states of its ports, isolation and hairpin mode (br_handle_frame() of net/bridge/br_input.c, should_deliver() of
+br_forward.c); what else was set by hand leaves it open. An end of a bridge is a port, or None for the host itself.
 
 With the subnets that are on this host alone, so that no machine outside has an address of theirs.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, PortVlan
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
@@ -46,20 +46,6 @@ class Port:
         return self.stack.links[self.device].mac
 
 
-class Entry(NamedTuple):
-    """What somebody put into the forwarding database of a bridge about one hardware address."""
-
-    port: Link
-    mac: str
-    kind: str
-    """See ForwardingEntry."""
-
-    @property
-    def words(self) -> str:
-        """For people."""
-        return f"its forwarding database has a {self.kind} entry that leads {self.mac} to {self.port.name}"
-
-
 @dataclass
 class Bridge:
     """A bridge of the host with its ports."""
@@ -75,7 +61,8 @@ class Bridge:
     is_plain: bool = True
     """Whether nothing but hairpin mode keeps its ends apart."""
     _ports_by_address: dict[tuple[int, int], Port] = field(default_factory=dict)
-    _entries: dict[tuple[str, int], Entry] = field(default_factory=dict)
+    _entries: dict[str, str] = field(default_factory=dict)
+    """Of its forwarding database: ports by the hardware addresses that somebody led to them."""
 
     @property
     def name(self) -> str:
@@ -95,17 +82,16 @@ class Bridge:
 
     def mind(self, link: Link) -> None:
         """Take what is special about a port, or about the bridge itself."""
-        if link.settings or link.forwarding or link.isolated or link.vlan_filtering:
+        if link.settings or link.forwarding_entries or link.isolated or link.vlan_filtering:
             self.is_plain = False
-        for item in link.forwarding:
-            self._entries[(item.mac, item.vlan)] = Entry(link, item.mac, item.kind)
+        self._entries.update(dict.fromkeys(link.forwarding_entries, link.name))
 
-    def entry_of(self, mac: str, vlan: int) -> Entry | None:
-        """The entry of its forwarding database about a hardware address, unless it learnt it by itself.
-
-        vlan: the VLAN that is asked in, 0 where the bridge keeps none apart.
-        """
-        return self._entries.get((mac, vlan))
+    def doubt_about(self, mac: str) -> str:
+        """Why it is not known where the bridge leads frames for a hardware address; empty where it learns that."""
+        if self.link.vlan_filtering:
+            return f"{self.name} filters VLANs; see bridge vlan show"
+        port = self._entries.get(mac)
+        return f"its forwarding database has an entry that leads {mac} to {port}; see bridge fdb show" if port else ""
 
     def port_of(self, family: int, address: int) -> Port | None:
         """The port behind which somebody answers for an address (ARP, neighbour discovery)."""
@@ -161,33 +147,9 @@ def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> 
                 yield Obstacle(
                     f"{setting} of the bridge port {port.link.name}; see bridge -d link show", is_certain=False
                 )
-    entry = _entry(bridge, incoming, bridge.link.mac if outgoing is None else outgoing.mac)
-    is_right = outgoing is not None and entry is not None and entry.port is outgoing.link and entry.kind != "permanent"
-    if entry is not None and not is_right:
-        yield Obstacle(f"{entry.words}; see bridge fdb show", is_certain=False)
-    if bridge.link.vlan_filtering:
-        yield from _of_vlans(bridge, incoming, outgoing)
-
-
-def _entry(bridge: Bridge, incoming: Port | None, mac: str) -> Entry | None:
-    """What the bridge finds for a hardware address, in the VLAN of what comes in by an end."""
-    came_in = bridge.link if incoming is None else incoming.link
-    return bridge.entry_of(mac, _pvid(came_in).first if bridge.link.vlan_filtering else 0)
-
-
-def _of_vlans(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Iterator[Obstacle]:
-    came_in, goes_out = (bridge.link if port is None else port.link for port in (incoming, outgoing))
-    vlan = _pvid(came_in).first
-    if vlan and any(item.untagged and item.first <= vlan <= item.last for item in goes_out.vlans or ()):
-        return
-    what = f"{came_in.name} takes frames without a tag for VLAN {vlan}" if vlan else f"{came_in.name} has no PVID"
-    text = f"{bridge.name} filters VLANs: {what}, and {goes_out.name} is no port of it that sends them without one"
-    yield Obstacle(text if vlan else f"{bridge.name} filters VLANs: {what}", is_certain=False)
-
-
-def _pvid(link: Link) -> PortVlan:
-    """The VLAN of what comes in without a tag."""
-    return next((item for item in link.vlans or () if item.pvid), PortVlan(0, 0))
+    doubt = bridge.doubt_about(bridge.link.mac if outgoing is None else outgoing.mac)
+    if doubt:
+        yield Obstacle(doubt, is_certain=False)
 
 
 def _state(link: Link) -> str:
@@ -248,20 +210,6 @@ def _of_bridges(host: Stack, names: Iterable[str]) -> Iterator[LocalSubnet]:
                     yield LocalSubnet(family, address.number, address.length, f"bridge {name}", name)
 
 
-class Receiver(NamedTuple):
-    """Who takes a frame on a bridge."""
-
-    port: Port | None = None
-    """None for the host, and where it is not known."""
-    doubt: str = ""
-    """What would have to be known of the one who takes it."""
-
-    @property
-    def is_host(self) -> bool:
-        """Whether the host takes it."""
-        return self.port is None and not self.doubt
-
-
 class BridgeNode(NamedTuple):
     """One end of a bridge: the host, or a port."""
 
@@ -270,32 +218,24 @@ class BridgeNode(NamedTuple):
     port: Port | None = None
     """None for the host."""
 
-    def entry(self, family: int, neighbour: int) -> str:
-        """The static entry that it has for a neighbour, in words."""
-        owner = "" if self.port is None else self.stack.label
-        return self.stack.static_neighbours.words(self.device, family, neighbour, owner)
+    def mac_on(self, bridge: Bridge) -> str:
+        """Its hardware address."""
+        return bridge.link.mac if self.port is None else self.port.mac
 
+    def knows(self, family: int, neighbour: int, mac: str) -> bool:
+        """Whether a fixed entry gives a neighbour this hardware address, so that it is not asked for."""
+        return self.stack.static_neighbours.mac(self.device, family, neighbour) == mac
 
-def receiver_by_static_entry(bridge: Bridge, sender: BridgeNode, family: int, neighbour: int) -> Receiver | None:
-    """Who takes a frame for a neighbour by a static entry of its sender; None where the sender asks for it.
+    def doubt_about(self, family: int, neighbour: int) -> str:
+        """Why it is not known who takes what it sends to a neighbour, unless it knows it; empty where it asks.
 
-    Where the entry does not have the hardware address of the neighbour it is left open what becomes of the frame.
-    """
-    if not sender.stack.static_neighbours.read:
-        text = address_text(family, neighbour)
-        return Receiver(
-            doubt=f"whether {sender.stack.label} has a fixed neighbour entry for {text}: none could be read"
-        )
-    mac = sender.stack.static_neighbours.mac(sender.device, family, neighbour)
-    if not mac:
-        return None
-    # Of the host's own hardware addresses its stack takes that of the bridge, and that of the port it comes in by.
-    if sender.port is not None and mac in (bridge.link.mac, sender.port.link.mac):
-        return Receiver()
-    owner = bridge.port_of(family, neighbour)
-    if owner is not None and owner.mac == mac:
-        return Receiver(owner)
-    if owner is None and bridge.foreign:
-        # A machine that is not looked into, and may well have it.
-        return None
-    return Receiver(doubt=f"who takes what is for {mac}: {sender.entry(family, neighbour)}; see ip neigh show")
+        What is sent by a wrong entry is not followed.
+        """
+        entries = self.stack.static_neighbours
+        if not entries.read:
+            text = address_text(family, neighbour)
+            return f"whether {self.stack.label} has a fixed neighbour entry for {text}: none could be read"
+        if not entries.mac(self.device, family, neighbour):
+            return ""
+        entry = entries.words(self.device, family, neighbour, "" if self.port is None else self.stack.label)
+        return f"who takes what is sent by a fixed entry: {entry}; see ip neigh show"

@@ -26,9 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Bridge,
     BridgeNode,
     Port,
-    Receiver,
     in_the_way,
-    receiver_by_static_entry,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import ends_of
@@ -86,13 +84,8 @@ class BridgePath:
         if controlled is not None:
             return [controlled]
         host, port = self._host_on(bridge), bridge.port_of(flight.family, towards)
-        receiver = receiver_by_static_entry(bridge, host, flight.family, towards)
-        if receiver is not None:
-            if receiver.port is None:
-                return [self._leg.undetermined(branch, receiver.doubt)]
-            return self._out(branch, bridge, receiver.port)
         if port is None:
-            return [not_attached(self._leg, branch, bridge, towards)]
+            return [not_attached(self._leg, branch, bridge, host, towards)]
         found = resolve_on_bridge(self._leg, branch, bridge, host, BridgeNode(port.stack, port.device, port), towards)
         return found.then(lambda known: self._out(known, bridge, port))
 
@@ -117,32 +110,28 @@ class BridgePath:
             reason = f"{bridge.name if port.link.up else port.link.name} is down"
             return [neighbour_unreachable(self._leg, branch, NOT_FOUND, reason)]
         sender = BridgeNode(port.stack, port.device, port)
-        receiver = receiver_by_static_entry(bridge, sender, family, towards)
-        if receiver is not None:
-            return self._received(branch, bridge, port, receiver)
         target, node = None, self._host_on(bridge)
         if not self._view.host.has_address(family, towards):
             target = bridge.port_of(family, towards)
             if target is None:
-                return [not_attached(self._leg, branch, bridge, towards)]
+                return [not_attached(self._leg, branch, bridge, sender, towards)]
             node = BridgeNode(target.stack, target.device, target)
         undetermined = solicitation_undetermined(self._leg, branch, bridge, target)
         if undetermined is not None:
             return [undetermined]
         found = resolve_on_bridge(self._leg, branch, bridge, sender, node, towards)
-        return found.then(lambda known: self._received(known, bridge, port, Receiver(target)))
+        return found.then(lambda known: self._received(known, bridge, port, target))
 
-    def _received(self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> list[LegResult]:
-        """A frame that came out of a port, for a known hardware address."""
+    def _received(self, branch: Branch, bridge: Bridge, port: Port, target: Port | None) -> list[LegResult]:
+        """A frame that came out of a port, for another one or the host."""
         family = branch.flight.family
-        lost = self._not_received(branch, bridge, port, receiver)
+        lost = dropped_by_bridge(self._leg, branch, in_the_way(bridge, port, None)) if target is None else None
         if lost is not None:
             return [lost]
         part = _BEFORE_PREROUTING if bridge.calls[family] else ALL
-        came_in = _from_port(self._leg, branch, bridge, port, receiver.port, part)
+        came_in = _from_port(self._leg, branch, bridge, port, target, part)
         if bridge.calls[family]:
-            return came_in.then(lambda passed: self._shown(passed, bridge, port, receiver))
-        target = receiver.port
+            return came_in.then(lambda passed: self._shown(passed, bridge, port, target))
         if target is not None:
             return came_in.then(lambda passed: self._switch(passed, bridge, port, target))
         return came_in.then(
@@ -151,21 +140,16 @@ class BridgePath:
             )
         )
 
-    def _shown(self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> list[LegResult]:
+    def _shown(self, branch: Branch, bridge: Bridge, port: Port, target: Port | None) -> list[LegResult]:
         """PREROUTING of IP, as bridge netfilter has it."""
         flight = self._leg.fresh(branch)
         flight.iif, flight.physin = bridge.name, port.link.name
         results: list[LegResult] = []
         for passage, after in self._leg.hook(PREROUTING, branch, flight):
             results += self._leg.ended(passage, after) or _from_port(
-                self._leg, after, bridge, port, receiver.port, _AFTER_PREROUTING
-            ).then(partial(self._bridged, bridge=bridge, port=port, receiver=receiver, destination=flight.daddr))
+                self._leg, after, bridge, port, target, _AFTER_PREROUTING
+            ).then(partial(self._bridged, bridge=bridge, port=port, target=target, destination=flight.daddr))
         return results
-
-    def _not_received(self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver) -> LegResult | None:
-        if receiver.doubt:
-            return self._leg.undetermined(branch, receiver.doubt)
-        return dropped_by_bridge(self._leg, branch, in_the_way(bridge, port, None)) if receiver.is_host else None
 
     def from_uplink(self, branch: Branch, bridge: Bridge) -> list[LegResult]:
         """A frame for the host from a port that leads to no container, of a bridge that is an uplink."""
@@ -186,14 +170,14 @@ class BridgePath:
         return _to_host(self._leg, branch, bridge, port).then(lambda passed: self._up(passed, bridge))
 
     def _bridged(
-        self, branch: Branch, bridge: Bridge, port: Port, receiver: Receiver, destination: int
+        self, branch: Branch, bridge: Bridge, port: Port, target: Port | None, destination: int
     ) -> list[LegResult]:
         """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
         flight = branch.flight
         if flight.daddr == destination:
-            if receiver.port is None:
+            if target is None:
                 return self._up_from(branch, bridge, port)
-            return self._switch(branch, bridge, port, receiver.port)
+            return self._switch(branch, bridge, port, target)
         decision = self._host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
             return [self._leg.undetermined(branch, decision.why)]
@@ -214,20 +198,15 @@ class BridgePath:
     def _turned(self, branch: Branch, bridge: Bridge, port: Port, towards: int) -> list[LegResult]:
         """To the neighbour that a new destination leads to, as the host knows it."""
         family = branch.flight.family
-        receiver = receiver_by_static_entry(bridge, self._host_on(bridge), family, towards)
-        if receiver is not None:
-            if receiver.port is None:
-                return [self._leg.undetermined(branch, receiver.doubt)]
-            return self._switch(branch, bridge, port, receiver.port)
-        neighbour = bridge.port_of(family, towards)
+        host, neighbour = self._host_on(bridge), bridge.port_of(family, towards)
         if neighbour is None:
-            return [not_attached(self._leg, branch, bridge, towards)]
+            return [not_attached(self._leg, branch, bridge, host, towards)]
         # The host asks for it before FORWARD sees the frame (br_nf_pre_routing_finish_bridge()).
         undetermined = solicitation_undetermined(self._leg, branch, bridge, neighbour)
         if undetermined is not None:
             return [undetermined]
         node = BridgeNode(neighbour.stack, neighbour.device, neighbour)
-        found = resolve_on_bridge(self._leg, branch, bridge, self._host_on(bridge), node, towards)
+        found = resolve_on_bridge(self._leg, branch, bridge, host, node, towards)
         return found.then(lambda known: self._switch(known, bridge, port, neighbour))
 
     def _switch(self, branch: Branch, bridge: Bridge, port: Port, target: Port) -> list[LegResult]:

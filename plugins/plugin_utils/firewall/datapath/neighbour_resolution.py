@@ -8,7 +8,8 @@
 
 Who is asked learns that of who asks, from the question, and confirms it some seconds later by a question of its own to
 that one alone. Where a question or its answer is stopped, it hangs on what the kernel remembers whether the packet goes
-on, so that both is followed. A permanent entry of the neighbour table is used without asking.
+on, so that both is followed. A permanent entry of the neighbour table is used without asking; a wrong one leaves open
+where packets go.
 
 Sources are checked by net/ipv4/route.c (ip_route_input_slow()) and net/ipv4/fib_frontend.c (fib_validate_source());
 IPv6 has no such check.
@@ -36,7 +37,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Obstacle,
     Port,
     obstacle_to_solicitation,
-    receiver_by_static_entry,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import Stopped
@@ -189,18 +189,6 @@ def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision)
     return ""
 
 
-def answer_misrouted(bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int) -> str:
-    """Why an answer of neighbour discovery does not come to who asks from an address; empty where nothing misleads it.
-
-    An advertisement goes to the address that was asked from, as any packet does, and so by the entry for it; answers to
-    ARP do not ask the table (ndisc_send_na(), arp_process()).
-    """
-    receiver = receiver_by_static_entry(bridge, target, 6, source)
-    if receiver is None or (receiver.port is requester.port and not receiver.doubt):
-        return ""
-    return receiver.doubt or f"{target.entry(6, source)}, which it is not"
-
-
 NOT_FOUND = "unreachable"
 """Action of a hop: who sends it on asked for its neighbour in vain."""
 
@@ -228,14 +216,17 @@ def solicitation_undetermined(leg: LegContext, branch: Branch, bridge: Bridge, t
     return leg.undetermined(branch, doubt) if doubt else None
 
 
-def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, towards: int) -> LegResult:
-    """No container on the bridge has the address."""
+def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, requester: BridgeNode, towards: int) -> LegResult:
+    """No container on the bridge has the address that one of its ends sends to."""
     if bridge.ways_out:
         sent = remembered(branch.note(leg.name, "wire", "send"))
         controlled = leg.controlled(branch, leg.view.host, EGRESS, *bridge.ways_out)
         return controlled or LegResult(OUTSIDE, sent, device=bridge.name)
     if bridge.foreign:
         return leg.undetermined(branch, f"who is behind {', '.join(sorted(bridge.foreign))} on {bridge.name}")
+    doubt = requester.doubt_about(branch.flight.family, towards)
+    if doubt:
+        return leg.undetermined(branch, doubt)
     text = address_text(branch.flight.family, towards)
     return neighbour_unreachable(leg, branch, NOT_FOUND, f"no neighbour on {bridge.name} answers for {text}")
 
@@ -271,21 +262,31 @@ class _Stop(NamedTuple):
 def resolve_on_bridge(
     leg: LegContext, branch: Branch, bridge: Bridge, requester: BridgeNode, target: BridgeNode, neighbour: int
 ) -> Resolution:
-    """One end of a bridge sends to an address of another end, which it has no static entry for."""
+    """One end of a bridge sends to an address of another end."""
     family, who = branch.flight.family, requester.stack.label
+    if requester.knows(family, neighbour, target.mac_on(bridge)):
+        return Resolution(branch)
     is_told = (who, neighbour) in branch.learnt
     source = requester.stack.solicits_from(family, requester.device, branch.flight.saddr, neighbour)
     # What is kept from all is not kept from the one that is known.
-    stop = None if is_told else _barred(bridge, requester, target)
+    barred = None if is_told else obstacle_to_solicitation(bridge, requester.port, target.port)
+    doubt = requester.doubt_about(family, neighbour)
+    # An advertisement goes by the table to the address that was asked from, as any packet does; answers to ARP do not
+    # (ndisc_send_na(), arp_process()).
+    if not doubt and family == 6 and not target.knows(6, source, requester.mac_on(bridge)):
+        doubt = target.doubt_about(6, source)
+    if not doubt and barred is not None and not barred.is_certain:
+        doubt = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {barred.text}"
+    if doubt:
+        return Resolution(None, (leg.undetermined(branch, doubt),))
+    stop = None if barred is None else _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE)
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
     if stop is None and family == 4:
         stop = _stop(arp_problem(target.stack, target.device, source, neighbour))
     elif stop is None:
-        stop = _stop(answer_misrouted(bridge, requester, target, source)) or _by_rules(
-            leg, bridge, requester, target, source, neighbour
-        )
+        stop = _by_rules(leg, bridge, requester, target, source, neighbour)
     if stop is None and not is_told:
         stop = _stop(_unasked(requester.stack, family, requester.device))
     if stop is not None and is_told:
@@ -334,11 +335,6 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
         return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason),))
     perhaps = branch.perhaps(f"whether {who} knows the hardware address of {text}: {stop.text}")
     return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason),))
-
-
-def _barred(bridge: Bridge, requester: BridgeNode, target: BridgeNode) -> _Stop | None:
-    obstacle = obstacle_to_solicitation(bridge, requester.port, target.port)
-    return None if obstacle is None else _Stop(obstacle.text, obstacle.is_certain, BLOCKED_BY_BRIDGE)
 
 
 def _by_frame_rules(stopped: Stopped | None) -> _Stop | None:

@@ -51,61 +51,46 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
 
 
 class FixedForms:
-    """Forms by namespace, see PlaceForms. One that an entry misleads, or leads to, is like no other one."""
+    """Forms by namespace, see PlaceForms. One that has a fixed entry, or that one is about, is like no other one."""
 
     def __init__(self, snapshot: HostSnapshot, places: Places) -> None:
         """Sort the entries by whom they are about."""
-        self._forms: dict[int, list[Hashable]] = {}
-        self._behind: dict[tuple[int, str], tuple[Namespace, Attachment]] = {
-            (attachment.net.link.index, text.partition("/")[0]): (namespace, attachment)
+        self._special: set[int] = set()
+        self._behind: dict[tuple[int, str], Namespace] = {
+            (attachment.net.link.index, text.partition("/")[0]): namespace
             for namespace in places.namespaces
             for attachment in namespace.attachments
             for text in attachment.inside.addresses
         }
         for entry in snapshot.neighbours:
-            namespace, attachment = self._behind.get((entry.interface, entry.address), (None, None))
-            if namespace is not None and attachment is not None:
-                is_right = entry.mac == attachment.inside.mac
-                self._add(namespace, namespace.texts.get(entry.address) if is_right else namespace.number)
+            self._add_behind(entry.interface, entry.address)
         for namespace in places.namespaces:
             self._add_own(namespace)
         self._add_led(snapshot, places)
 
     def _add_led(self, snapshot: HostSnapshot, places: Places) -> None:
         """Whom forwarding databases of bridges know by an entry that they did not learn."""
-        led = {(link.master or link.index, item.mac) for link in snapshot.links for item in link.forwarding}
+        led = {(link.master or link.index, mac) for link in snapshot.links for mac in link.forwarding_entries}
         for namespace in places.namespaces if led else ():
             if any((attachment.net.link.index, attachment.inside.mac) in led for attachment in namespace.attachments):
-                self._add(namespace, namespace.number)
+                self._special.add(namespace.number)
 
     def of(self, namespace: Namespace) -> Hashable:
         """The form of a namespace."""
-        return tuple(self._forms.get(namespace.number, ()))
+        unread = namespace.space is not None and namespace.space.neighbours is None
+        return (unread, namespace.number if namespace.number in self._special else None)
 
     def _add_own(self, namespace: Namespace) -> None:
-        if namespace.space is None:
-            return
-        if namespace.space.neighbours is None:
-            self._add(namespace, None)
-            return
-        attachments = {
-            attachment.inside.index: (place, attachment) for place, attachment in enumerate(namespace.attachments)
-        }
-        for entry in namespace.space.neighbours:
-            place, attachment = attachments.get(entry.interface, (0, None))
-            if attachment is None:
-                continue
-            name = attachment.net.texts.get(entry.address)
-            if name is not None and entry.mac == attachment.net.link.mac:
-                self._add(namespace, (place, name))
-                continue
-            self._add(namespace, namespace.number)
-            other = self._behind.get((attachment.net.link.index, entry.address))
-            if other is not None:
-                self._add(other[0], other[0].number)
+        bridges = {attachment.inside.index: attachment.net.link.index for attachment in namespace.attachments}
+        for entry in (namespace.space.neighbours or ()) if namespace.space is not None else ():
+            if entry.interface in bridges:
+                self._special.add(namespace.number)
+                self._add_behind(bridges[entry.interface], entry.address)
 
-    def _add(self, namespace: Namespace, form: Hashable) -> None:
-        self._forms.setdefault(namespace.number, []).append(form)
+    def _add_behind(self, bridge: int, address: str) -> None:
+        namespace = self._behind.get((bridge, address))
+        if namespace is not None:
+            self._special.add(namespace.number)
 
 
 class PlaceForms:
@@ -116,7 +101,7 @@ class PlaceForms:
         self._snapshot = snapshot
         self._partition = catalogue.partition
         self._settings = _settings_by_device(snapshot)
-        self._led = {entry.mac for link in snapshot.links for entry in link.forwarding}
+        self._led = {mac for link in snapshot.links for mac in link.forwarding_entries}
         self._controlled = {item.interface for item in snapshot.traffic_control}
         self._controlled.update(link.index for link in snapshot.links if link.xdp)
         self._by_link: dict[int, list[int]] = {}
@@ -145,7 +130,7 @@ class PlaceForms:
         return (
             (network.driver, network.internal, network.ipv6, tuple(sorted(options.items()))),
             (link.kind, link.up, link.operstate, link.mtu, link.calls_iptables, link.calls_ip6tables),
-            (tuple(link.settings), link.vlan_filtering, str(link.vlans), net.number if link.mac in self._led else None),
+            (link.vlan_filtering, net.number if link.mac in self._led else None),
             tuple(net.texts.get(text, text) for text in link.addresses),
             self._settings.get(link.name, ()),
             signature(HARDWARE, link.mac),
@@ -211,7 +196,7 @@ class PlaceForms:
         return (
             nets[attachment.net.number],
             (link.up, link.operstate, link.hairpin, link.isolated, attachment.inside.up),
-            (tuple(link.settings), str(link.vlans)),
+            tuple(link.settings),
             self._settings.get(link.name, ()),
             self._partition.signature(DEVICE, link.name),
             self._partition.signature(HARDWARE, attachment.inside.mac),
