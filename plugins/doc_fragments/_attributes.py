@@ -22,7 +22,7 @@ attributes:
       - Returns what differs, before and after, when in diff mode.
   idempotent:
     description:
-      - A second run with the same options, on a host that no one changed in between, reports no change.
+      - A second run with the same options, on a host that was not changed in between, reports no change.
   platform:
     description:
       - The operating systems that this works on.
@@ -30,7 +30,7 @@ attributes:
     support: full
 """
 
-    # Beside the above, for modules that change the host and foretell in check mode what they would change.
+    # Further, for modules that change the host and report in check mode what they would change.
     CHANGE = r"""
 options: {}
 attributes:
