@@ -102,6 +102,9 @@ BREAKS: dict[str, Break] = {
     "IPv6 disabled on dual0": _sh("echo 1 > /proc/sys/net/ipv6/conf/dual0/disable_ipv6"),
     "arp_ignore on back0": _sh("echo 8 > /proc/sys/net/ipv4/conf/back0/arp_ignore"),
     "back0 asks for no neighbour": _sh("echo 0 > /proc/sys/net/ipv4/neigh/back0/mcast_solicit"),
+    "connection tracking forgets a SYN at once": _sh(
+        "echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent"
+    ),
     # links
     "front0 down": _sh("ip link set front0 down"),
     "port of web down": _port("web", "ip link set PORT down"),

@@ -147,4 +147,5 @@ _KERNEL = [
     _sysctl("net/ipv6/conf/all/forwarding=1"),
     _sysctl("net/ipv6/conf/DEVICE/forwarding=0"),
     _sysctl("net/ipv4/icmp_echo_ignore_all=1"),
+    _sysctl("net/netfilter/nf_conntrack_tcp_timeout_syn_sent=0"),
 ]

@@ -33,10 +33,10 @@ LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
 RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d")
 # Places that systemd makes no units of.
 WITHOUT_UNITS = {Path("/etc/docker"), Path("/etc/sysctl.d"), Path("/etc/sysctl.conf"), Path("/root"), Path("/var")}
-SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge")
+SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge", "/proc/sys/net/netfilter")
 NETWORKD = ("systemd-networkd.socket", "systemd-networkd.service")
 DEFAULT_RULES = (0, 32766, 32767)
-VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush")
+VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush", "nf_conntrack_count")
 SYSCTL_PASSES = 3
 REMOVALS = 20
 COMMAND_LIMIT = 60.0

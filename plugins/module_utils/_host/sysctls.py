@@ -33,8 +33,17 @@ _SINGLE = (
     "net/ipv6/bindv6only",
     "net/ipv6/fwmark_reflect",
     "net/ipv6/icmp/echo_ignore_all",
+    "net/netfilter/nf_conntrack_count",
+    "net/netfilter/nf_conntrack_icmp_timeout",
+    "net/netfilter/nf_conntrack_icmpv6_timeout",
+    "net/netfilter/nf_conntrack_max",
     "net/netfilter/nf_conntrack_tcp_be_liberal",
     "net/netfilter/nf_conntrack_tcp_loose",
+    "net/netfilter/nf_conntrack_tcp_timeout_established",
+    "net/netfilter/nf_conntrack_tcp_timeout_max_retrans",
+    "net/netfilter/nf_conntrack_tcp_timeout_syn_sent",
+    "net/netfilter/nf_conntrack_tcp_timeout_unacknowledged",
+    "net/netfilter/nf_conntrack_udp_timeout",
 )
 _OF_ANY = (
     "net/ipv4/icmp_echo_ignore_all",

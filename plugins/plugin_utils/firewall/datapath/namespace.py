@@ -40,6 +40,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
+    ICMP,
+    ICMPV6,
+    TCP,
+    UDP,
     address_text,
     is_link_local,
     is_loopback,
@@ -55,6 +59,16 @@ FIRST_HOPS = 64  # as every namespace begins with it, both families
 
 _REFLECTED = {4: "net.ipv4.fwmark_reflect", 6: "net.ipv6.fwmark_reflect"}
 _ACCEPTED = "net.ipv4.tcp_fwmark_accept"
+
+_CONNTRACK = "net.netfilter.nf_conntrack_"
+# The timeouts (in seconds) of the states that a connection is in until data was exchanged, but for SYN_RECV: with 0
+# there nothing was seen to be lost.
+_TIMEOUTS = {
+    TCP: ("tcp_timeout_syn_sent", "tcp_timeout_established", "tcp_timeout_unacknowledged", "tcp_timeout_max_retrans"),
+    UDP: ("udp_timeout",),
+    ICMP: ("icmp_timeout",),
+    ICMPV6: ("icmpv6_timeout",),
+}
 
 
 class NamespaceSettings:
@@ -135,6 +149,18 @@ class NamespaceSettings:
     def mark_of_accepted(self, mark: int | None) -> int | None:
         """Mark of an accepted TCP connection of any family, for that of its SYN (inet_request_mark())."""
         return mark if self.number(_ACCEPTED) else 0
+
+    def cannot_track(self, protocol: int) -> str:
+        """Why connection tracking may not know a new connection when its answer comes; empty where it will.
+
+        An entry ends at once where the timeout of its state is 0; where the table is full, entries of connections
+        without an answer make room or the packet is dropped (__nf_conntrack_alloc() of nf_conntrack_core.c).
+        """
+        for name in _TIMEOUTS.get(protocol, ()):
+            if self._number(f"{_CONNTRACK}{name}") == 0:
+                return f"{_CONNTRACK}{name} is 0"
+        most, used = self.number(f"{_CONNTRACK}max"), self.number(f"{_CONNTRACK}count")
+        return f"{used} of {most} entries are in use ({_CONNTRACK}max)" if 0 < most <= used else ""
 
     def first_hops(self, family: int, device: str) -> int:
         """TTL of what is sent (ip_select_ttl()), or its hop limit (ip6_dst_hoplimit())."""

@@ -127,6 +127,11 @@ class ReplyPath:
 
     def send(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Branch | Ending]:
         """Send an answer from where a packet arrived: the branch of one that came back, or how it ended."""
+        untracked = branch.tracked and self._view.settings.cannot_track(self._first.protocol)
+        if untracked:
+            what = f"whether connection tracking knows the connection when its answer comes: {untracked}"
+            yield ending_of_reply(self._leg.context.undetermined(branch, what))
+            return
         back = branch.carrying(reply)
         if result.stack is not None:
             results = self._leg.from_stack(result.stack, back)

@@ -36,7 +36,12 @@ def host_with_web() -> DockerHost:
 
 
 def ask(
-    place: DockerHost | HostSnapshot, kind: str, destination: str, port: int, protocol: str = "tcp", source: str = ""
+    place: DockerHost | HostSnapshot,
+    kind: str,
+    destination: str,
+    port: int,
+    protocol: str = "tcp",
+    source: str = "",
 ) -> Path:
     snapshot = place.snapshot() if isinstance(place, DockerHost) else place
     origin = Origin(kind, "peer" if kind == CONTAINER else "")
@@ -202,3 +207,36 @@ def test_a_source_that_a_program_chose_itself_counts_for_the_first_route(source:
     snapshot = dataclasses.replace(snapshot, policy_rules=sorted(rules, key=lambda item: item.priority))
     packet = Packet(Origin(HOST), WEB6, "tcp", 80, source=source)
     assert predict(HostView.of(snapshot), packet).observed == seen
+
+
+CONNTRACK = "net.netfilter.nf_conntrack_"
+
+
+@pytest.mark.parametrize(
+    ("values", "protocol", "cause"),
+    [
+        ({"tcp_timeout_syn_sent": "0"}, "tcp", f"{CONNTRACK}tcp_timeout_syn_sent is 0"),
+        ({"tcp_timeout_established": "0"}, "tcp", f"{CONNTRACK}tcp_timeout_established is 0"),
+        ({"tcp_timeout_syn_sent": "1"}, "tcp", ""),
+        ({"tcp_timeout_syn_sent": "0"}, "icmp", ""),
+        ({"icmp_timeout": "0"}, "icmp", f"{CONNTRACK}icmp_timeout is 0"),
+        ({"max": "4096", "count": "4096"}, "tcp", "4096 of 4096 entries are in use"),
+        ({"max": "4096", "count": "4095"}, "tcp", ""),
+        ({"max": "0", "count": "4096"}, "tcp", ""),
+    ],
+)
+def test_connection_tracking_that_forgets_or_is_full(values: dict[str, str], protocol: str, cause: str) -> None:
+    host = host_with_web()
+    host.sysctls.update({f"{CONNTRACK}{name}": value for name, value in values.items()})
+    path = ask(host, CONTAINER, "203.0.113.9", 0 if protocol == "icmp" else 80, protocol)
+    assert path.verdict == ("unknown" if cause else "delivered"), path.reason
+    assert cause in path.because
+
+
+def test_a_connection_that_is_not_tracked_needs_no_entry() -> None:
+    host = host_with_web()
+    host.sysctls[f"{CONNTRACK}tcp_timeout_syn_sent"] = "0"
+    web = host.networks[0].address(1)
+    assert ask(host, CONTAINER, web, 80).verdict == "unknown"
+    host.own_rules["raw", "PREROUTING"] = ["-j NOTRACK"]
+    assert ask(host, CONTAINER, web, 80).verdict == "delivered"
