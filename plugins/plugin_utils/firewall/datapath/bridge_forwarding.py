@@ -32,8 +32,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import ends_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import (
     HostPath,
-    lost_on_bridge,
     next_hop,
+    undetermined_on_bridge,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     NOT_FOUND,
@@ -241,8 +241,8 @@ class BridgePath:
         flight.iif, flight.skuid, flight.skgid = "", NO_SOCKET, NO_SOCKET
         results: list[LegResult] = []
         for passage, after in self._leg.hook(POSTROUTING, branch, flight):
-            lost = lost_on_bridge(self._leg, flight, after, bridge.name)
-            results += self._leg.ended(passage, after) or (lost or self._into(after, target),)
+            kept = undetermined_on_bridge(self._leg, flight, after, bridge.name)
+            results += self._leg.ended(passage, after) or (kept or self._into(after, target),)
         return results
 
     def _into(self, branch: Branch, port: Port) -> LegResult:

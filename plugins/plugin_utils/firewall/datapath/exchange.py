@@ -156,8 +156,9 @@ class Exchange:
         flight = result.branch.flight
         where = f"{result.stack.label} on {self._protocol} port {flight.dport}"
         reason = f"nothing listens at {where}"
-        if self._has_no_route_for_a_reset(flight, result.stack):
-            return [self._conversation.silent(result, f"{reason}, and a reset for ::1 finds no way but from ::1")]
+        if self._protocol == "tcp" and flight.family == 6 and flight.saddr == _LOOPBACK6 != flight.daddr:
+            # The kernel looks for a way to ::1 by the device that has the address (rt6_need_strict()).
+            return [self._conversation.unknown(result.branch, "whether a reset from another address finds ::1")]
         branch = result.branch.note(self._conversation.there.name, "socket", "refuse", reason)
         reply = self._conversation.reply_path.refusal_of(result)
         endings = []
@@ -167,16 +168,6 @@ class Exchange:
             else:
                 endings.append(outcome._replace(reason=f"{reason}, and {outcome.reason}"))
         return endings
-
-    def _has_no_route_for_a_reset(self, flight: Flight, stack: Stack) -> bool:
-        """Whether a SYN that came from ::1 to another address of its own host is answered by nothing.
-
-        The kernel looks for a way to ::1 by the device that has the address (tcp_v6_send_response(): rt6_need_strict()
-        and inet6_iif(), which is the one of the address for what never left the host).
-        """
-        if self._protocol != "tcp" or flight.family == 4 or flight.saddr != _LOOPBACK6:
-            return False
-        return flight.daddr not in (address.number for address in stack.addresses(6, "lo"))
 
     def _dial(self, branch: Branch, proxy: ProxyProcess) -> list[Ending]:
         """The connection of docker-proxy to its container."""
@@ -332,7 +323,10 @@ class Conversation:
     def _data_lost(self, end: LegResult) -> Iterator[Ending]:
         """A reset ends an established connection, other errors do not (tcp_v4_err())."""
         if end.disposition in (ARRIVED, OUTSIDE):
-            yield from self._data_elsewhere(end)
+            # Who gets it resets it, if there is anybody.
+            where = end.stack.label if end.stack is not None else f"the wire behind {end.device}"
+            reason = f"the connection is made, then its data comes to another socket: {where}"
+            yield Ending(DROPPED, UNKNOWN, reason, end.branch)
             return
         resets = end.disposition == REJECTED and is_reset(end.error)
         endings = self.reply_path.send_error(end, self.protocol) if resets else [ending_of_request(end, self.protocol)]
@@ -343,17 +337,6 @@ class Conversation:
             seen = CLOSED if resets and ending.observed == REFUSED else TIMED_OUT
             reason = f"the connection is made, then its data is lost: {ending.reason}"
             yield ending._replace(verdict=DROPPED, observed=seen, reason=reason)
-
-    def _data_elsewhere(self, end: LegResult) -> Iterator[Ending]:
-        """The one who gets data of a connection that is not its own resets it."""
-        where = end.stack.label if end.stack is not None else f"the wire behind {end.device}"
-        reason = f"the connection is made, then its data comes to another socket: {where}"
-        for outcome in self.reply_path.send(end, end.branch, self.reply_path.reset_of(end)):
-            if isinstance(outcome, Branch):
-                # Whether there is a machine outside that says so is not known.
-                yield Ending(DROPPED, CLOSED if end.disposition == ARRIVED else UNKNOWN, reason, outcome)
-            else:
-                yield Ending(DROPPED, UNKNOWN if outcome.verdict == UNKNOWN else TIMED_OUT, reason, outcome.branch)
 
 
 def _socket_of(result: LegResult) -> tuple[str, Stack | None, int, int | None]:

@@ -42,7 +42,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     route_query,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import must_route_again
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     TCP,
@@ -455,18 +454,14 @@ def lost_once_translated(leg: LegContext, before: Flight, branch: Branch, device
     return lost_to_ipsec(leg, branch, device) if _is_translated(before, branch.flight) else None
 
 
-def lost_on_bridge(leg: LegContext, before: Flight, branch: Branch, bridge: str) -> LegResult | None:
-    """The same of a frame from one port of a bridge to another, whose sender is told nothing.
+def undetermined_on_bridge(leg: LegContext, before: Flight, branch: Branch, bridge: str) -> LegResult | None:
+    """The end of a translated frame from one port of a bridge to another that IPsec policies could take.
 
-    It has a route of IP if PREROUTING gave it a new destination (br_nf_pre_routing_finish()). All others have one that
-    stands in for it and is exempt from policies (br_netfilter_rtable_init()).
+    They are asked where PREROUTING gave it a new destination, and so a route of IP (br_nf_pre_routing_finish()), and
+    the default always.
     """
-    flight = branch.flight
-    if not _is_translated(before, flight):
-        return None
-    ipsec = leg.view.ipsec
-    found = ipsec.sending(flight, bridge) if _has_new_destination(flight) else ipsec.by_default(bridge)
-    return _end(leg, branch, found, LOST, "")
+    found = leg.view.ipsec.sending(branch.flight, bridge) if _is_translated(before, branch.flight) else None
+    return None if found is None else leg.undetermined(branch, f"of the frame on {bridge}: {found.text}")
 
 
 def _is_translated(before: Flight, after: Flight) -> bool:
@@ -474,20 +469,10 @@ def _is_translated(before: Flight, after: Flight) -> bool:
     return (before.saddr, before.daddr) != (after.saddr, after.daddr) or by_port
 
 
-def _has_new_destination(flight: Flight) -> bool:
-    """Whether its connection gives it another address to go to."""
-    connection = tracked_connection(flight)
-    if connection is None:
-        return False
-    if flight.reply:
-        return connection.original[0] != connection.reply[2]
-    return connection.reply[0] != connection.original[2]
-
-
 def not_sent_on(leg: LegContext, branch: Branch, device: str, outgoing: str) -> LegResult | None:
     """The end of what came in by a device and would be sent on by another one (ip_forward(), ip6_forward())."""
     came = _end(leg, branch, leg.view.ipsec.forwarding(branch.flight, device), LOST, "")
-    return came or _end(leg, branch, leg.view.ipsec.sending_on(branch.flight, outgoing), LOST, "")
+    return came or _end(leg, branch, leg.view.ipsec.sending(branch.flight, outgoing), LOST, "")
 
 
 def not_delivered(leg: LegContext, branch: Branch, device: str) -> LegResult | None:

@@ -89,24 +89,11 @@ class IpsecPolicies:
 
     def sending(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that is about to leave by a device; ``lo`` for what the host sends to itself."""
-        if self._has_exempt_routes(flight.family, device):
-            return self.by_default(device)
         if not self.are_there:
             return None
-        return self._judged(OUT, _policy_query(flight), default_counts=device != "lo")
-
-    def sending_on(self, flight: Flight, device: str) -> PolicyEffect | None:
-        """The same of what came in, and is not translated yet (xfrm4_route_forward(), xfrm6_route_forward())."""
-        return None if self._has_exempt_routes(flight.family, device) else self.sending(flight, device)
-
-    def by_default(self, device: str) -> PolicyEffect | None:
-        """What becomes of a packet that is about to leave by a route which is exempt from policies (DST_NOXFRM).
-
-        The default holds for it as well (xfrm_lookup_with_ifid()).
-        """
-        if not self._read:
-            return _UNREAD
-        return _by_default(OUT) if OUT in self._blocked and device != "lo" else None
+        if self._read and self._is_exempt(flight.family, device, "disable_xfrm"):
+            return self._default(OUT)
+        return self._judged(OUT, _policy_query(flight))
 
     def forwarding(self, flight: Flight, device: str) -> PolicyEffect | None:
         """What becomes of a packet that came in by a device, and is not for the host."""
@@ -120,31 +107,35 @@ class IpsecPolicies:
             return None
         return self._came_in(IN, flight, device)
 
-    def _has_exempt_routes(self, family: int, device: str) -> bool:
-        return self._is_exempt(family, device, "disable_xfrm")
-
     def _is_exempt(self, family: int, device: str, setting: str) -> bool:
         return any(sysctl_key(family, name, setting) in self._exempt for name in ("all", device))
 
     def _came_in(self, direction: str, flight: Flight, device: str) -> PolicyEffect | None:
-        found = self._judged(direction, _as_it_came(flight), default_counts=True)
+        found = self._judged(direction, _as_it_came(flight))
         link = self._links.get(device)
         if found is not None and found.is_certain and link is not None and link.kind in _TUNNELS:
             return PolicyEffect(f"whether what comes by {device} is what IPsec policies want: {found.text}", False)
         return found
 
-    def _judged(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> PolicyEffect | None:
+    def _judged(self, direction: str, query: _PolicyQuery) -> PolicyEffect | None:
         if not self._read:
             return _UNREAD
-        found = self._first_match(direction, query, default_counts=default_counts)
+        found = self._first_match(direction, query)
         for selector in self._selectors.get((direction, query.family), ()):
             if _may_take_error(selector, query) and _effect(selector.policy) != found:
                 what = f"whether {_words(selector.policy)} takes it as an ICMP error about one of its packets"
                 return PolicyEffect(f"{what}; see ip xfrm policy", False)
         return found
 
-    def _first_match(self, direction: str, query: _PolicyQuery, *, default_counts: bool) -> PolicyEffect | None:
-        default = _by_default(direction) if default_counts and direction in self._blocked else None
+    def _default(self, direction: str) -> PolicyEffect | None:
+        """What becomes of what no policy matches; which packets the kernel blocks by default is not followed."""
+        if direction not in self._blocked:
+            return None
+        what = f"whether IPsec blocks it, as all of direction {direction} that no policy matches"
+        return PolicyEffect(f"{what}; see ip xfrm policy getdefault", False)
+
+    def _first_match(self, direction: str, query: _PolicyQuery) -> PolicyEffect | None:
+        default = self._default(direction)
         first: PolicyEffect | None = None
         possible: list[PolicyEffect | None] = []
         for selector in self._selectors.get((direction, query.family), ()):
@@ -171,11 +162,6 @@ def _effect(policy: IpsecPolicy) -> PolicyEffect | None:
     if all(template.optional for template in policy.templates):
         return None
     return PolicyEffect(f"{_words(policy)} wants it as IPsec, which it is not; see ip -s xfrm policy", True)
-
-
-def _by_default(direction: str) -> PolicyEffect:
-    what = f"IPsec blocks all of direction {direction} that no policy matches"
-    return PolicyEffect(f"{what}; see ip xfrm policy getdefault", True)
 
 
 def _words(policy: IpsecPolicy) -> str:

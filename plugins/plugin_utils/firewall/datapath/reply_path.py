@@ -14,14 +14,12 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DROPPED,
-    IPSEC,
     NO_ANSWER,
     TIMED_OUT,
     UNKNOWN,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
-    LOST,
     OUTSIDE,
     REJECTED,
     UNDETERMINED,
@@ -40,7 +38,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
-    UNCERTAIN,
     UNICAST,
     RouteQuery,
 )
@@ -106,12 +103,6 @@ class ReplyPath:
         reply.mark = self._mark_without_socket(result)
         return reply
 
-    def reset_of(self, result: LegResult) -> Flight:
-        """What the kernel sends about data of a connection that it does not know (tcp_v4_send_reset())."""
-        reset = self.refusal_of(result)
-        reset.tcp_flags = RST
-        return reset
-
     def _mark_of_answer(self, result: LegResult) -> int | None:
         flight = result.branch.flight
         if flight.protocol in ECHO_REPLY:
@@ -139,36 +130,26 @@ class ReplyPath:
             results = self._leg.from_outside(result.device, back)
         for end in results:
             if end.disposition not in (ARRIVED, OUTSIDE):
-                yield from self._not_back(end)
+                yield self._not_back(end)
                 continue
             mismatch = self._mismatch(end)
             if mismatch:
-                seen = UNKNOWN if self._can_be_reset(result, reply, end) else TIMED_OUT
+                # Who knows no such connection resets it, whereupon who answers may reset what is sent again.
+                is_open = reply.protocol == TCP and not (reply.tcp_flags or 0) & (SYN | RST)
+                seen = UNKNOWN if is_open else TIMED_OUT
                 yield Ending(NO_ANSWER, seen, f"the answer is lost: {mismatch}", end.branch)
             else:
                 yield self._by_another_uplink(end) or end.branch
 
-    def _not_back(self, end: LegResult) -> Iterator[Ending]:
+    def _not_back(self, end: LegResult) -> Ending:
         """An answer that was lost on its way; what says so goes to who answers.
 
-        But an error about a reset goes to where the reset says that it comes from, which is who asks
-        (nf_send_unreach()). It ends what is not connected yet (tcp_v4_err()).
+        But what rules make of a reset about the answer to a SYN may come to who asks (nf_send_unreach()).
         """
-        lost = ending_of_reply(end)
-        flight = end.branch.flight
+        lost, flight = ending_of_reply(end), end.branch.flight
         # A bridge port sends its reset past all hooks (nf_send_reset()).
-        if end.disposition != REJECTED or not is_reset(end.error) or flight.tcp_flags != SYN | ACK or flight.physin:
-            yield lost
-            return
-        reset = error_about(self._view.host, flight, end.error)
-        for further in self._leg.error_from_host(end.branch, reset):
-            if further.disposition == UNDETERMINED:
-                yield ending_of_reply(further)
-            elif further.disposition != REJECTED or is_reset(further.error):
-                yield lost._replace(branch=lost.branch._replace(undetermined=further.branch.undetermined))
-            else:
-                what = f"what is seen of the reset for who answers, which is rejected: {further.reason}"
-                yield ending_of_reply(self._leg.context.undetermined(further.branch, what))
+        is_open = end.disposition == REJECTED and is_reset(end.error) and not flight.physin
+        return lost._replace(observed=UNKNOWN) if is_open and flight.tcp_flags == SYN | ACK else lost
 
     def _by_another_uplink(self, end: LegResult) -> Ending | None:
         """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""
@@ -194,28 +175,6 @@ class ReplyPath:
         if came == expected:
             return f"it comes back as a connection of its own, from another port of {expected} than {first.dport}"
         return f"it comes back past connection tracking, from {came} instead of {expected}"
-
-    def _can_be_reset(self, result: LegResult, reply: Flight, end: LegResult) -> bool:
-        """Whether who answers can be told to end a TCP connection, since what it sent over it came to others.
-
-        They know no such connection, so they reset it. Where this comes back it ends the connection for who answers;
-        who asks sends its data again then, as nothing acknowledged them, and may hear a reset about that.
-        """
-        if reply.protocol != TCP or (reply.tcp_flags or 0) & (SYN | RST):
-            return False
-        back = end.branch.carrying(self.reset_of(end))
-        if end.stack is not None:
-            results = self._leg.from_stack(end.stack, back)
-        else:
-            results = self._leg.from_outside(end.device, back)
-        return any(
-            further.disposition == UNDETERMINED
-            or (
-                (further.disposition, further.stack) == (result.disposition, result.stack)
-                and _is_answer(further.branch.flight, reply)
-            )
-            for further in results
-        )
 
     def send_error(self, result: LegResult, protocol: str) -> list[Ending]:
         """The host says no on the way: what it sends has to come back."""
@@ -244,7 +203,7 @@ class ReplyPath:
         return endings
 
     def _reset_unsent(self, result: LegResult) -> LegResult | None:
-        """The end of a reset that goes out by a bridge port, ahead of that.
+        """The end of a reset that goes out by a bridge port where it is not known that it is sent; None where it is.
 
         The host asks for a route for it all the same, and IPsec policies with the route (nf_send_reset(),
         nf_send_reset6()).
@@ -252,20 +211,11 @@ class ReplyPath:
         branch, host = result.branch, self._view.host
         error = error_about(host, branch.flight, result.error)
         decision = host.fib.lookup(error.route_query)
-        if decision.kind == UNCERTAIN:
-            return self._leg.context.undetermined(branch, decision.why)
         if decision.kind not in (UNICAST, LOCAL):
-            return self._reset_lost(result, "routing", "the host has no way to send the reset")
+            why = decision.why or "whether the host sends a reset that it has no route for"
+            return self._leg.context.undetermined(branch, why)
         found = self._view.ipsec.sending(error.flight, outgoing_device(decision))
-        if found is None:
-            return None
-        if not found.is_certain:
-            return self._leg.context.undetermined(branch, f"of the reset {found.text}")
-        return self._reset_lost(result, IPSEC, f"the reset is not sent: {found.text}")
-
-    def _reset_lost(self, result: LegResult, place: str, why: str) -> LegResult:
-        reason = f"{result.reason}; {why}"
-        return LegResult(LOST, result.branch.note(self._leg.context.name, place, "drop", reason), reason)
+        return None if found is None else self._leg.context.undetermined(branch, f"of the reset: {found.text}")
 
     def _reset_controlled(self, branch: Branch) -> LegResult | None:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""
