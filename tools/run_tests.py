@@ -139,7 +139,7 @@ def page(outcomes: Sequence[Outcome], began: datetime, tree: str) -> str:
     head = [
         "# The last run of the long tests",
         "",
-        "`make test-long` wrote this page. It runs before a release what takes too long for every `make test`.",
+        "`make test-long` wrote this page. Before a release it runs the tests that take too long for `make test`.",
         "",
         f"* Begun {began:%Y-%m-%d %H:%M} UTC, {sum(outcome.seconds for outcome in outcomes) / 60:.0f} minutes.",
         f"* Commit {tree}.",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The promises of docs/threat-model.md are held by tests that exist."""
+"""The guarantees of docs/threat-model.md are checked by tests that exist."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/threat-model.md"
-PROMISES = PAGE.read_text(encoding="utf-8").partition("\n## Promises")[2]
-ROWS = [line for line in PROMISES.splitlines() if line.startswith("|")][2:]
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PROMISES)))
+GUARANTEES = PAGE.read_text(encoding="utf-8").partition("\n## Guarantees")[2]
+ROWS = [line for line in GUARANTEES.splitlines() if line.startswith("|")][2:]
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", GUARANTEES)))
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_each_promise_names_a_test(row: str) -> None:
+def test_each_guarantee_names_a_test(row: str) -> None:
     assert re.search(r"`tests/[\w/]+\.py", row.rsplit("|", 2)[1])
 
 
