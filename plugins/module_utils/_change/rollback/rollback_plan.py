@@ -208,7 +208,17 @@ def _network_sentences(changes: list[RecordedChange]) -> list[str]:
     if not names:
         return []
     text = f"networks are not taken back by this, and stay as they are: {', '.join(names)}"
-    return [f"{text}. The module bridge_network, state: absent, removes one"]
+    return [f"{text}. The module bridge_network, state: absent, removes one", *_killed_sentence(changes)]
+
+
+def _killed_sentence(changes: list[RecordedChange]) -> list[str]:
+    """What bridge_network puts back of a killed run, it takes from the newest change of networks that stands."""
+    newest = next(change for change in reversed(changes) if change.networks)
+    if newest.ended:
+        return []
+    names = ", ".join(sorted(network.name for network in newest.networks))
+    text = f"a run that changed networks was killed ({names}). Run the module bridge_network before this rollback"
+    return [f"{text}: it puts back what that run left halfway, and no longer does so once the rollback is recorded"]
 
 
 def _forwarding_sentences(sysctls: list[SysctlChange]) -> list[str]:

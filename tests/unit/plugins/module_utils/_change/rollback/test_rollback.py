@@ -71,6 +71,15 @@ def test_what_is_gone_and_what_stays_is_said(book: Book, file: Path) -> None:
     assert any("networks are not taken back" in warning and "shop" in warning for warning in outline.warnings)
 
 
+@pytest.mark.parametrize(("end", "warned"), [("killed", True), ("done", False)])
+def test_a_killed_run_that_changed_networks_is_warned_of(book: Book, file: Path, end: str, *, warned: bool) -> None:
+    book.change({file: "ours\n"}, networks=[{"name": "back"}], end="killed")
+    book.change(networks=[{"name": "shop"}], end=end)
+    warnings = change(book).plan().outline.warnings
+    assert any("killed (shop)" in warning for warning in warnings) is warned
+    assert not any("killed (back)" in warning for warning in warnings)
+
+
 @pytest.mark.parametrize("malformed", ["not a record", {"name": "shop"}, {"name": 7, "before": "everything"}])
 def test_a_record_of_a_network_that_cannot_be_read_is_refused_and_stays(
     book: Book, file: Path, malformed: object
