@@ -6,24 +6,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, cast
 
 from ansible.constants import config
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
-    UNREACHABLE,
-    Audit,
-    file_stem,
-    write_whole,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
+    file_of,
+    folder_of,
+    write_whole,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
 
 _FOR_PEOPLE = ("default", "ansible.builtin.default")
@@ -59,7 +56,7 @@ class ActionModule(ActionBase):
         host = str((task_vars or {})["inventory_hostname"])
         try:
             audit = Audit.from_result(host, arguments["result"])
-        except DecodeError as error:
+        except (OSError, ValueError) as error:
             return {"failed": True, "changed": False, "msg": f"result: not what docker_netcheck returned: {error}"}
         answer: dict[str, Any] = {"changed": False}
         if arguments["output_dir"]:
@@ -83,10 +80,10 @@ def _verdict(audit: Audit, gate: Gate) -> dict[str, Any]:
 
 
 def _write(audit: Audit, gate: Gate, directory: str) -> dict[str, str]:
-    """Write the files and return their paths; a relative directory is meant from where the command was typed."""
-    folder = Path(os.path.expanduser(directory)).absolute()
-    paths = {kind: folder / f"{file_stem(audit.host)}.{kind}" for kind in ("json", "xml")}
-    write_whole(paths["json"], json.dumps(dict(audit.document), indent=2, ensure_ascii=True) + "\n")
+    """Write the files and return their paths. The document of a host that was audited may be there already."""
+    paths = {kind: file_of(audit.host, folder_of(directory), kind) for kind in ("json", "xml")}
+    if audit.path != paths["json"]:
+        write_whole(paths["json"], document_text(audit.document))
     write_whole(paths["xml"], junit(audit.suite(), gate))
     return {kind: str(path) for kind, path in paths.items()}
 

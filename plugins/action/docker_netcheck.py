@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import (
     AUDIT_SPEC,
+    FILE,
     READ_BY_AUDIT,
     REQUIRED_BY,
     SAVE,
@@ -33,9 +36,21 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     unjudged,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import warning_of, weighed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    document_of,
+    document_text,
+    waiver_lines,
+    warning_of,
+    weighed,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
+    file_of,
+    folder_of,
+    write_whole,
+)
 
 MODULE = "dockernet.baseline.docker_netcheck"
+_TEXT = "text"
 
 
 class ActionModule(ActionBase):
@@ -54,18 +69,20 @@ class ActionModule(ActionBase):
         if not is_answer(answer):
             return answer
         packed = answer.pop(WIRE, None)
-        if options["snapshot"] == SAVE:
-            judge = _as_saved(options["snapshot_path"])
-        else:
-            judge = _audit(policy, options["reachability"], str((task_vars or {})["inventory_hostname"]))
+        host = str((task_vars or {})["inventory_hostname"])
+        saves = options["snapshot"] == SAVE
+        judge = _as_saved(options["snapshot_path"]) if saves else _audit(policy, options["reachability"], host)
+        hand_over = _as_text if options["document_in"] == FILE and not saves else dict
         try:
-            found = judge_within(seconds, packed, read_snapshot_text, judge)
+            found = judge_within(seconds, packed, read_snapshot_text, judge, hand_over)
         except NoAnswerError as error:
             raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
         except LimitError as error:
-            found = judge(unjudged(error))
+            found = hand_over(judge(unjudged(error)))
         for defect in found.get("defects", []):
             self._display.warning(warning_of(defect))
+        if _TEXT in found:
+            found = _written(found, file_of(host, _folder(options["output_dir"]), "json"))
         return {**answer, **found}
 
     def _options(self) -> tuple[dict[str, Any], Policy]:
@@ -82,6 +99,35 @@ def _audit(policy: Policy, detail: str, inventory_name: str) -> Callable[[HostSn
         return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, inventory_name, today)
 
     return judge
+
+
+def _as_text(found: dict[str, Any]) -> dict[str, Any]:
+    """The document as a text, and the little that is returned beside a file of it."""
+    return {
+        "msg": found["msg"],
+        "summary": found["summary"],
+        "used_waivers": waiver_lines(found["waivers"], used=True),
+        "unused_waivers": waiver_lines(found["waivers"], used=False),
+        "defects": found["defects"],
+        _TEXT: document_text(document_of(found)),
+    }
+
+
+def _folder(output_dir: str) -> Path:
+    """Where the file goes: by default into what Ansible removes at the end of its run, whatever becomes of hosts."""
+    if output_dir:
+        return folder_of(output_dir)
+    return Path(cast(Any, constants).DEFAULT_LOCAL_TMP) / "dockernet-audits"
+
+
+def _written(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Write the text, and return the rest of the result. Raises AnsibleActionFail where it cannot be written."""
+    try:
+        write_whole(path, found[_TEXT])
+    except OSError as error:
+        raise AnsibleActionFail(f"output_dir: {error}") from error
+    kept = ("msg", "summary", "used_waivers", "unused_waivers")
+    return {**{key: found[key] for key in kept}, "document_path": str(path)}
 
 
 def _as_saved(path: str) -> Callable[[HostSnapshot], dict[str, Any]]:

@@ -12,20 +12,22 @@ author: dockernet.baseline contributors (@dockernet)
 version_added: 1.0.0
 short_description: Waivers that cover nothing on any host
 description:
-  - Takes the C(waivers) of the results of M(dockernet.baseline.docker_netcheck), one list for each host, and returns a
-    line for each waiver that covers no finding on any of them.
+  - Takes results of M(dockernet.baseline.docker_netcheck), one for each host, and returns a line for each waiver that
+    covers no finding on any of them.
+  - Those are results with O(dockernet.baseline.docker_netcheck#module:document_in=file).
 options:
   _input:
-    description: The lists.
+    description: The results, as they were registered.
     type: list
-    elements: list
+    elements: dict
     required: true
 """
 
 EXAMPLES = r"""
 - name: Name the waivers that are of no use
   ansible.builtin.debug:
-    msg: "{{ [audit.waivers] | dockernet.baseline.unused_waivers }}"
+    msg: "{{ ansible_play_hosts | map('extract', hostvars, 'audit') | dockernet.baseline.unused_waivers }}"
+  run_once: true
 """
 
 RETURN = r"""
@@ -39,23 +41,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import UNUSED
 
 
-def unused_waivers(lists: Iterable[Iterable[Mapping[str, Any]]]) -> list[str]:
-    """Return a line for each waiver that is unused in all lists, in the order of the first."""
-    unused: dict[str, bool] = {}
-    for waivers in lists:
-        for waiver in waivers:
-            line = _line(waiver)
-            unused[line] = unused.get(line, True) and waiver["state"] == UNUSED
-    return [safe(line) for line, state in unused.items() if state]
-
-
-def _line(waiver: Mapping[str, Any]) -> str:
-    chosen = f" where {waiver['selector']}" if waiver["selector"] else ""
-    hosts = "" if waiver["hosts"] == ["*"] else f" on {', '.join(waiver['hosts'])}"
-    return f"waiver that covers nothing: {waiver['check']}{chosen}{hosts} ({waiver['owner']}: {waiver['reason']})"
+def unused_waivers(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each waiver that is used by no result, in the order of the first; those without are passed."""
+    unused: dict[str, None] = {}
+    used: set[str] = set()
+    for result in results:
+        unused.update(dict.fromkeys(result.get("unused_waivers") or []))
+        used.update(result.get("used_waivers") or [])
+    return [safe(f"waiver that covers nothing: {line}") for line in unused if line not in used]
 
 
 class FilterModule:

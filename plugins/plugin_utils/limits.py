@@ -66,10 +66,15 @@ class LimitError(Exception):
 
 
 def judge_within(
-    seconds: float, packed: Any, read: Callable[[str], T], judge: Callable[[T], dict[str, Any]]
+    seconds: float,
+    packed: Any,
+    read: Callable[[str], T],
+    judge: Callable[[T], dict[str, Any]],
+    hand_over: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> dict[str, Any]:
     """Unpack what a host said, read and judge it, in a process of its own that has so many seconds and MEMORY.
 
+    hand_over makes of the answer, in which secrets are masked by then, what comes back of that process.
     Raises NoAnswerError for what read does not take, which raises ValueError then, and LimitError.
     """
 
@@ -80,7 +85,7 @@ def judge_within(
             tell(str(error))
             return
         # As it may be shown and written: fit to be JSON, and with secrets masked.
-        tell(encodable(mask_data(judge(said))))
+        tell(hand_over(encodable(mask_data(judge(said)))))
 
     told = run_in_child(work, seconds, MEMORY)
     if not told.items:

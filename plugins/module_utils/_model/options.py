@@ -22,6 +22,10 @@ SUMMARY = "summary"
 FULL = "full"
 """How much is told of who reaches what."""
 
+RESULT = "result"
+FILE = "file"
+"""Where the document of an audit goes."""
+
 PROFILES = ("default", "cis", "strict")
 
 SET_BY_STARTERS = ("labels", "image")
@@ -50,6 +54,8 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
     "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
     "labels": {"type": "str", "choices": list(DETAILS), "default": DETAILS[0]},
     "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
+    "document_in": {"type": "str", "choices": [RESULT, FILE], "default": RESULT},
+    "output_dir": {"type": "str", "default": ""},
     "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},
     "snapshot_path": {"type": "path"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},

@@ -13,9 +13,11 @@ break those who read it, changes VERSION as well.
 from __future__ import annotations
 
 import datetime
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
@@ -28,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
     EXPIRED,
+    UNUSED,
     WaiverUse,
     apply_waivers,
 )
@@ -87,6 +90,44 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
 def document_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document in a result of docker_netcheck. Raises KeyError when there is none, as after ``save``."""
     return {key: result[key] for key in KEYS}
+
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """Return a document as a JSON text in ASCII, a line a finding, so that two of them can be compared line by line."""
+    keys = (f"{json.dumps(key)}: {_in_lines(value)}" for key, value in document.items())
+    return "{\n" + ",\n".join(keys) + "\n}\n"
+
+
+def _in_lines(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    return "[\n" + ",\n".join(f"  {json.dumps(item)}" for item in value) + "\n]"
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the document of a host that was audited. Raises OSError, and ValueError for what is none, or no longer."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+    header = document.get("document") if isinstance(document, dict) else None
+    if header != {"name": NAME, "version": VERSION}:
+        raise ValueError(f"{path} is no document of an audit, version {VERSION}")
+    missing = [key for key in KEYS if key not in document]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
+    return dict(document)
+
+
+def waiver_lines(waivers: Iterable[Mapping[str, Any]], *, used: bool) -> list[str]:
+    """Return a line for each of the document's waivers that covers something on this host, or for each other one."""
+    return [_waiver_line(waiver) for waiver in waivers if (waiver["state"] != UNUSED) == used]
+
+
+def _waiver_line(waiver: Mapping[str, Any]) -> str:
+    chosen = f" where {waiver['selector']}" if waiver["selector"] else ""
+    hosts = "" if waiver["hosts"] == ["*"] else f" on {', '.join(waiver['hosts'])}"
+    return f"{waiver['check']}{chosen}{hosts} ({waiver['owner']}: {waiver['reason']})"
 
 
 def _with_severity(finding: Finding, policy: Policy) -> Finding:

@@ -8,12 +8,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import EXPIRED, REFUSED
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION, document_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    NAME,
+    VERSION,
+    read_document,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     Line,
     findings_table,
@@ -29,37 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
-
-_FOREIGN = re.compile(r"[^A-Za-z0-9._-]")
-_LONGEST = 120
-
-
-def file_stem(host: str) -> str:
-    """Return what the files of a host are called: its name, as far as a file system takes it.
-
-    Names that differ give stems that differ, on file systems that ignore case as well.
-    """
-    plain = _FOREIGN.sub("_", host)[:_LONGEST]
-    if plain == host == host.lower() and not plain.startswith("."):
-        return plain
-    return f"{plain.lstrip('.')}-{hashlib.sha256(host.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all; make its directory where there is none.
-
-    Findings name what runs on a host, so they are not for everybody. Raises OSError.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-
 
 UNREACHABLE = "unreachable"
 FAILED = "failed"
@@ -76,27 +45,31 @@ class Audit:
     error_kind: str = ""
     """``unreachable`` or ``failed``; empty where there was an audit."""
     error: str = ""
-    waivers: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    path: Path | None = None
+    """Where its document is, where there was an audit."""
 
     @classmethod
     def from_result(cls, host: str, result: Mapping[str, Any]) -> Audit:
-        """Read a result of docker_netcheck, or of what kept it from being run.
+        """Read the document that a result of docker_netcheck names, or what kept it from being run.
 
-        Raises DecodeError where it is neither.
+        Raises OSError, and ValueError where it is neither.
         """
         kind = UNREACHABLE if result.get("unreachable") else FAILED if result.get("failed") else ""
-        findings = result.get("findings")
-        if not kind and not findings:
-            kind, result = FAILED, {**result, "msg": "the audit ran no check"}
         if kind:
-            reason = str(result.get("msg") or "the audit failed")
-            return cls(host, not_audited(host, kind, reason), error_kind=kind, error=reason)
-        return cls(
-            host,
-            document_of(result),
-            [from_plain(Finding, finding) for finding in findings or []],
-            waivers=result.get("waivers") or [],
-        )
+            return cls._without(host, kind, str(result.get("msg") or "the audit failed"))
+        path = result.get("document_path")
+        if not isinstance(path, str):
+            raise ValueError("it has no document_path, as with document_in=file")
+        document = read_document(Path(path))
+        if document["host"]["inventory_name"] != host:
+            raise ValueError(f"{path} is of the host {document['host']['inventory_name']}")
+        if not document["findings"]:
+            return cls._without(host, FAILED, "the audit ran no check")
+        return cls(host, document, [from_plain(Finding, finding) for finding in document["findings"]], path=Path(path))
+
+    @classmethod
+    def _without(cls, host: str, kind: str, reason: str) -> Audit:
+        return cls(host, not_audited(host, kind, reason), error_kind=kind, error=reason)
 
     def complaint(self, gate: Gate) -> str:
         """Return why the host fails; empty where it does not."""
@@ -131,9 +104,9 @@ class Audit:
         engine = (self.document["engine"] or {}).get("version")
         title += f"Docker Engine {engine}" if engine else "no Docker Engine that answers"
         notes = [
-            ("Expired waivers, which cover nothing any more:", _expired(self.waivers)),
-            ("Waivers that are refused, and cover nothing:", _refused(self.waivers)),
-            ("Waivers that could not be asked of every resource:", _problems(self.waivers)),
+            ("Expired waivers, which cover nothing any more:", _expired(self.document["waivers"])),
+            ("Waivers that are refused, and cover nothing:", _refused(self.document["waivers"])),
+            ("Waivers that could not be asked of every resource:", _problems(self.document["waivers"])),
             ("Errors of dockernet.baseline itself, to be reported to its developers:", _defects(self.document)),
         ]
         extra = [Line(text) for text in sections(notes, width)]

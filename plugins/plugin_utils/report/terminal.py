@@ -29,7 +29,7 @@ _LAST_COLUMN = 24
 
 def cells(text: str) -> int:
     """Return how many cells of a terminal the text takes (Unicode annex 11: wide characters take two)."""
-    return sum(_cells_of(char) for char in text)
+    return len(text) if text.isascii() else sum(_cells_of(char) for char in text)
 
 
 def _cells_of(char: str) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.dockernet.baseline.plugins.action import docker_netcheck
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
@@ -158,6 +161,66 @@ def test_a_host_that_takes_too_much_memory_to_judge_is_unknown(monkeypatch: pyte
     assert {item["outcome"] for item in result["findings"]} == {"unknown"}
     (reason,) = {source["reason"] for source in result["sources"].values()}
     assert "more memory" in reason
+
+
+def test_the_document_goes_to_a_file_and_little_is_returned(tmp_path: Path) -> None:
+    waivers = [waiver(check="publish.wildcard"), waiver(check="mode.host")]
+    result = run(Told(), document_in="file", output_dir=str(tmp_path / "new"), waivers=waivers)
+    assert set(result) == {"changed", "document_path", "msg", "summary", "unused_waivers", "used_waivers"}
+    assert result["changed"] is False
+    assert result["unused_waivers"] == ["mode.host (ops: known)"]
+    assert result["used_waivers"] == ["publish.wildcard (ops: known)"]
+    path = Path(result["document_path"])
+    assert path == tmp_path / "new" / "alpha.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    returned = run(Told(), waivers=waivers)
+    told = json.loads(path.read_text())
+    for document in (returned, told):
+        del document["timings"]
+    assert told == {key: returned[key] for key in told}
+    assert (result["msg"], result["summary"]) == (returned["msg"], returned["summary"])
+
+
+def test_without_a_directory_it_goes_to_what_ansible_removes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path), raising=False)
+    path = Path(run(Told(), document_in="file")["document_path"])
+    assert path == tmp_path / "dockernet-audits" / "alpha.json"
+    assert path.exists()
+
+
+def test_a_document_that_cannot_be_written_fails_the_task(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(AnsibleActionFail, match=r"output_dir: .*file"):
+        run(Told(), document_in="file", output_dir=str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("answer", [{"failed": True, "msg": "no"}, {"unreachable": True, "msg": "no route"}])
+def test_a_host_without_an_answer_has_no_file(tmp_path: Path, answer: dict[str, Any]) -> None:
+    assert run(Told(answer), document_in="file", output_dir=str(tmp_path)) == answer
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_saved_only_has_no_file(tmp_path: Path) -> None:
+    result = run(Told(), snapshot="save", snapshot_path="/x", document_in="file", output_dir=str(tmp_path))
+    assert result["msg"].startswith("Nothing was judged")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_is_not_judged_in_time_has_a_file_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = os.getpid()
+
+    def judge(context: AuditContext, detail: str) -> dict[str, Any]:
+        while os.getpid() != parent:
+            pass
+        return judged(context, detail)
+
+    monkeypatch.setattr(docker_netcheck, "judged", judge)
+    result = run(Told(), judge_timeout=1, document_in="file", output_dir=str(tmp_path))
+    document = json.loads(Path(result["document_path"]).read_text())
+    assert {item["outcome"] for item in document["findings"]} == {"unknown"}
+    assert result["summary"]["unknown"] == len(document["findings"])
 
 
 def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,29 @@
-"""Files of hosts: every host has its own, whole or not at all."""
+"""Files of hosts: every host has its own, whole or not at all, and a report reads that of its host alone."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import file_stem, write_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    KEYS,
+    document_text,
+    read_document,
+    waiver_lines,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
+    file_of,
+    file_stem,
+    folder_of,
+    write_whole,
+)
+
+from tests.unit.audits import audit_of, waiver
+from tests.unit.synthetic_host import SyntheticHost
 
 
 def test_a_plain_name_is_the_name_of_the_file() -> None:
@@ -33,3 +51,105 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_whole(path, "\ud800")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "host.json"
+    write_whole(path, "of the run before")
+
+    def full(*dummy_arguments: Any, **dummy_more: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, "new")
+    assert path.read_text() == "of the run before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_is_seen_from_where_the_command_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ops")
+    assert file_of("web1", folder_of("audit"), "json") == tmp_path / "audit" / "web1.json"
+    assert folder_of("~/audit") == Path("/home/ops/audit")
+
+
+def document() -> dict[str, Any]:
+    return audit_of(SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)).snapshot(), waivers=[waiver()])
+
+
+def written(tmp_path: Path, told: Any) -> dict[str, Any]:
+    path = tmp_path / "alpha.json"
+    path.write_text(document_text(told))
+    return {"document_path": str(path)}
+
+
+def test_a_document_in_a_file_is_the_same_and_has_a_line_for_each_finding(tmp_path: Path) -> None:
+    told = document()
+    result = written(tmp_path, told)
+    path = Path(result["document_path"])
+    assert read_document(path) == told
+    lines = path.read_text().splitlines()
+    assert [json.loads(line.rstrip(",")) for line in lines if line.startswith('  {"check": "publish.')]
+    audit = Audit.from_result("alpha", result)
+    assert audit.path == path
+    assert [(item.check, item.outcome) for item in audit.findings if item.outcome == FAIL] == [
+        (item["check"], item["outcome"]) for item in told["findings"] if item["outcome"] == FAIL
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({}, "no document_path"),
+        ({"findings": [], "document": {}}, "no document_path"),
+        ({"document_path": "/nowhere/alpha.json"}, "No such file"),
+    ],
+)
+def test_a_result_without_a_document_is_refused(result: dict[str, Any], words: str) -> None:
+    with pytest.raises((OSError, ValueError), match=words):
+        Audit.from_result("alpha", result)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"document"', "is no JSON"),
+        ("[]", "is no document of an audit"),
+        ('{"document": {"name": "dockernet.baseline.audit", "version": 1}}', "is no document of an audit, version"),
+    ],
+)
+def test_a_file_that_is_no_document_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "alpha.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        Audit.from_result("alpha", {"document_path": str(path)})
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_document_that_lacks_something_is_refused(tmp_path: Path, key: str) -> None:
+    told = {name: value for name, value in document().items() if name != key}
+    with pytest.raises(ValueError, match=f"lacks {key}" if key != "document" else "is no document"):
+        Audit.from_result("alpha", written(tmp_path, told))
+
+
+def test_the_document_of_another_host_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is of the host alpha"):
+        Audit.from_result("Alpha", written(tmp_path, document()))
+
+
+def test_what_was_not_audited_is_told_with_its_reason() -> None:
+    audit = Audit.from_result("alpha", {"unreachable": True, "msg": "no route"})
+    assert (audit.error_kind, audit.error, audit.document["findings"]) == ("unreachable", "no route", [])
+    assert Audit.from_result("alpha", {"failed": True}).error == "the audit failed"
+
+
+def test_waivers_are_told_by_whether_they_are_of_use() -> None:
+    use = {"check": "a.b", "selector": "kind == 'port'", "hosts": ["*"], "reason": "known", "owner": "netops"}
+    uses = [
+        {**use, "state": "applied"},
+        {**use, "check": "c.d", "selector": "", "hosts": ["web*", "db1"], "state": "unused"},
+        {**use, "check": "e.f", "state": "expired"},
+    ]
+    assert waiver_lines(uses, used=False) == ["c.d on web*, db1 (netops: known)"]
+    assert waiver_lines(uses, used=True) == [f"{name} where kind == 'port' (netops: known)" for name in ("a.b", "e.f")]
