@@ -281,12 +281,9 @@ class Conversation:
             yield lost
             return
         for end in self.send(lost.branch._replace(flight=self.first, tracked=connection)):
-            if end.disposition == REJECTED:
-                yield self.unknown(end.branch, f"what is seen of the SYN that is sent again: {end.reason}")
-            elif end.disposition == UNDETERMINED:
-                yield ending_of_request(end, self.protocol)
-            else:
-                yield lost._replace(branch=lost.branch._replace(undetermined=end.branch.undetermined))
+            seen = UNKNOWN if end.disposition in (REJECTED, UNDETERMINED) else lost.observed
+            undetermined = end.branch.undetermined
+            yield lost._replace(observed=seen, branch=lost.branch._replace(undetermined=undetermined))
 
     def data_there(self, result: LegResult, branch: Branch) -> Iterator[Branch | Ending]:
         """For TCP the first packet with data, of a connection that is established by now."""
