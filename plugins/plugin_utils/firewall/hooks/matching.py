@@ -22,9 +22,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     tracked_connection,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    CT_RELATED,
     CT_STATE_DNAT,
     CT_STATE_SNAT,
     CT_STATUS_ASSURED,
+    CT_STATUS_CONFIRMED,
     CT_STATUS_SEEN_REPLY,
     AnyBit,
     AnyOf,
@@ -155,7 +157,11 @@ def _state_condition(bits: int, match: Match) -> Condition:
 
 
 def _status_condition(match: Match, around: Surroundings) -> Condition:
-    """Three-valued where it hangs on the bit that is not known."""
+    """Three-valued where it depends on a bit that is not known.
+
+    One is whether a connection with an answer is assured. The other: an error of the host itself has the connection of
+    the packet that it is about (nf_ct_attach()), which is confirmed or not by where that was rejected.
+    """
     read, check, negated = reader("ct_status", around), checker(match.test), match.negated
 
     def judge(flight: Flight) -> bool | None:
@@ -163,7 +169,11 @@ def _status_condition(match: Match, around: Surroundings) -> Condition:
         if value is ABSENT:
             return False
         answer = check(value)
-        if value & CT_STATUS_SEEN_REPLY and check(value | CT_STATUS_ASSURED) is not answer:
+        if value & CT_STATUS_SEEN_REPLY:
+            other = value | CT_STATUS_ASSURED
+        else:
+            other = value ^ CT_STATUS_CONFIRMED if flight.state == CT_RELATED and not flight.iif else value
+        if check(other) is not answer:
             return None
         return answer is not negated
 

@@ -236,3 +236,11 @@ def test_a_connection_that_is_not_tracked_needs_no_entry() -> None:
     assert ask(host, CONTAINER, web, 80).verdict == "unknown"
     host.own_rules["raw", "PREROUTING"] = ["-j NOTRACK"]
     assert ask(host, CONTAINER, web, 80).verdict == "delivered"
+
+
+@pytest.mark.parametrize(("status", "observed"), [("CONFIRMED", "unknown"), ("SEEN_REPLY", "refused")])
+def test_the_error_about_a_first_packet_has_its_connection_confirmed_or_not(status: str, observed: str) -> None:
+    host = host_with_web()
+    host.own_rules["filter", "INPUT"] = ["-p tcp -m tcp --dport 2222 -j REJECT --reject-with icmp-port-unreachable"]
+    host.own_rules["filter", "OUTPUT"] = [f"-p icmp -m conntrack --ctstatus {status} -j DROP"]
+    assert ask(host, OUTSIDE, ADDRESS, 2222).observed == observed
