@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         packed = answer.pop(WIRE, None)
         host = str((task_vars or {})["inventory_hostname"])
         saves = options["snapshot"] == SAVE
-        judge = _as_saved(options["snapshot_path"]) if saves else _audit(policy, options["reachability"], host)
+        judge = _as_saved(options["snapshot_path"]) if saves else _audit(policy, options, host)
         hand_over = _as_text if options["document_in"] == FILE and not saves else dict
         try:
             found = judge_within(seconds, packed, read_snapshot_text, judge, hand_over)
@@ -93,10 +93,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error), obj=error.value) from None
 
 
-def _audit(policy: Policy, detail: str, inventory_name: str) -> Callable[[HostSnapshot], dict[str, Any]]:
+def _audit(policy: Policy, options: dict[str, Any], inventory_name: str) -> Callable[[HostSnapshot], dict[str, Any]]:
     def judge(snapshot: HostSnapshot) -> dict[str, Any]:
         today = datetime.datetime.now(datetime.timezone.utc).date()
-        return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, inventory_name, today)
+        answer = judged(AuditContext(snapshot, policy.settings), options["reachability"])
+        return weighed(answer, policy, inventory_name, today, options["facts"])
 
     return judge
 

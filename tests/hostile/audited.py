@@ -26,6 +26,7 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
@@ -212,10 +213,10 @@ def _over_the_wire(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _report(answer: dict[str, Any], outcome: Outcome) -> None:
-    result = weighed(answer, policy_of(), "alpha", TODAY)
+    result = weighed(answer, policy_of(), "alpha", TODAY, FULL)
     document = document_of(result)
     outcome.wrong += [f"{SCHEMA}: {item[:300]}" for item in problems(document)[:3]]
-    audit = Audit.from_result("alpha", result)
+    audit = Audit.from_document("alpha", document)
     gate = Gate(fail_on="info")
     lines = [line.text for line in audit.lines(100)]
     told = [*lines, audit.complaint(gate), json.dumps(document), junit(audit.suite(), gate)]

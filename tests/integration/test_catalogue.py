@@ -100,7 +100,8 @@ def lacks(item: Finding) -> list[str]:
     module = item.remediation.module if item.remediation is not None else None
     told = {
         "no summary": item.summary,
-        "no evidence": item.evidence,
+        # A published port has its bindings.
+        "no evidence": item.evidence or item.resource.published,
         "no impact": item.impact,
         "no remediation": item.remediation is not None and item.remediation.text,
         f"{module} is not in remediated_by": module is None or module in check.remediated_by,

@@ -62,14 +62,14 @@ def test_names_that_mean_something_to_ansible(fresh_host: Host, lab: Lab) -> Non
         own = {key: value for key, value in done.items() if key not in ("failed", "invocation", "_ansible_no_log")}
         strange = {*NAMES, "ansible_facts", BRIDGE, DUMMY} & set(keys_of(own))
         assert strange == set(), module
-    audit = ansible_module(fresh_host, NETCHECK, {"reachability": "full"})
+    audit = ansible_module(fresh_host, NETCHECK, {"reachability": "full", "facts": "full"})
     resources = [item["resource"] for item in audit["findings"]]
-    labels = next(item["labels"] for item in resources if item["container"] == "invocation" and item["labels"])
+    labels = next(item["labels"] for item in resources if item.get("container") == "invocation" and "labels" in item)
     assert NAMES.items() <= {item["name"]: item["value"] for item in labels}.items()
     assert {BRIDGE, DUMMY} <= {item["name"] for item in audit["facts"]["forwarding"]["ipv4"]["interfaces"]}
     assert {"invocation", "failed"} <= {item["name"] for item in audit["facts"]["containers"]}
     # The same from a file, on the way of a snapshot.
-    saved = ansible_module(fresh_host, NETCHECK, {"snapshot": "audit", "snapshot_path": SNAPSHOT})
+    saved = ansible_module(fresh_host, NETCHECK, {"snapshot": "audit", "snapshot_path": SNAPSHOT, "facts": "full"})
     for topic in ("containers", "attachments", "forwarding"):
         assert saved["facts"][topic] == audit["facts"][topic]
     waiver = {"check": "publish.wildcard", "selector": "labels.\"__ansible_type\" == 'x'"}

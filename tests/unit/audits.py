@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT_SPEC, REQUIRED_BY
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT_SPEC, FULL, REQUIRED_BY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
@@ -28,10 +28,10 @@ def policy_of(**given: Any) -> Policy:
     return read_policy(checked.validated_parameters)
 
 
-def result_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) -> dict[str, Any]:
+def result_of(snapshot: HostSnapshot, *, detail: str = "summary", facts: str = FULL, **given: Any) -> dict[str, Any]:
     """What docker_netcheck returns of a snapshot with those options."""
     policy = policy_of(**given)
-    return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, "alpha", TODAY)
+    return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, "alpha", TODAY, facts)
 
 
 def audit_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ENABLED = "enabled"
 NONE = "none"
 SUMMARY = "summary"
 FULL = "full"
-"""How much is told of who reaches what."""
+"""How much is told of who reaches what, and of facts."""
 
 RESULT = "result"
 FILE = "file"
@@ -54,6 +54,7 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
     "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
     "labels": {"type": "str", "choices": list(DETAILS), "default": DETAILS[0]},
     "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
+    "facts": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
     "document_in": {"type": "str", "choices": [RESULT, FILE], "default": RESULT},
     "output_dir": {"type": "str", "default": ""},
     "snapshot": {"type": "str", "choices": [SAVE, AUDIT]},

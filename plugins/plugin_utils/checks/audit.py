@@ -73,19 +73,13 @@ def judged(context: AuditContext, detail: str) -> dict[str, Any]:
 
 def sources_of(snapshot: HostSnapshot) -> dict[str, Any]:
     """Which sources were read, and why others were not; of those that were, what they lack."""
-    return {
-        name: {
-            "read": source.read,
-            "kind": source.kind,
-            "reason": source.reason,
-            "gaps": [
-                {"kind": gap.kind, "name": gap.name, "reason": gap.reason}
-                for gap in snapshot.gaps
-                if gap.source == name
-            ],
-        }
-        for name, source in _known(snapshot).items()
-    }
+    return {name: _source(snapshot, name, source) for name, source in _known(snapshot).items()}
+
+
+def _source(snapshot: HostSnapshot, name: str, source: Source) -> dict[str, Any]:
+    why = {} if source.read else {"kind": source.kind, "reason": source.reason}
+    gaps = [{"kind": gap.kind, "name": gap.name, "reason": gap.reason} for gap in snapshot.gaps if gap.source == name]
+    return {"read": source.read, **why, **({"gaps": gaps} if gaps else {})}
 
 
 def _known(snapshot: HostSnapshot) -> dict[str, Source]:

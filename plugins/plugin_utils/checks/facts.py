@@ -11,12 +11,13 @@ None means that it is not known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, NONE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,
     proxy_default,
@@ -38,6 +39,32 @@ def facts_of(context: AuditContext) -> dict[str, Any]:
         topic: context.attempt(f"facts about {topic}", partial(tell, context.snapshot), lambda dummy: None)
         for topic, tell in _TOPICS.items()
     }
+
+
+_OF_CONTAINERS = ("name", "running", "mode")
+"""What a summary says of each."""
+_FULL_ONLY = {"proxy": ("bindings",), "ipv4": ("interfaces",), "ipv6": ("interfaces",)}
+"""What a summary leaves out."""
+
+
+def in_detail(facts: Mapping[str, Any], detail: str) -> dict[str, Any] | None:
+    """Return of all facts what the option of that name asks for: ``full``, ``summary``, or ``none`` (None)."""
+    if detail == NONE:
+        return None
+    if detail == FULL:
+        return dict(facts)
+    brief = {topic: value for topic, value in facts.items() if topic != "attachments"}
+    if brief["containers"] is not None:
+        brief["containers"] = [{key: item[key] for key in _OF_CONTAINERS} for item in brief["containers"]]
+    if brief["forwarding"] is not None:
+        brief["forwarding"] = {family: _in_brief(family, told) for family, told in brief["forwarding"].items()}
+    if brief["proxy"] is not None:
+        brief["proxy"] = _in_brief("proxy", brief["proxy"])
+    return brief
+
+
+def _in_brief(topic: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key not in _FULL_ONLY[topic]}
 
 
 def engine_of(snapshot: HostSnapshot) -> dict[str, Any] | None:

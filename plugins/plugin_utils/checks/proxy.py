@@ -332,16 +332,21 @@ MISSING = Check(
 )
 
 
+_NAMED = 5
+"""How many processes are named; what all of them publish is to be seen at the containers."""
+
+
 def _judge_memory(context: AuditContext) -> list[Verdict]:
     snapshot, settings = context.snapshot, context.settings
     proxies = snapshot.proxies
     if not proxies:
         return [passed(resources.daemon(), "No docker-proxy runs", {"processes": 0})]
     measured = [proxy.pss for proxy in proxies if proxy.pss is not None]
+    largest = sorted(proxies, key=lambda proxy: (-(proxy.pss or 0), proxy.pid))[:_NAMED]
     evidence: dict[str, Any] = {
         "processes": len(proxies),
         "PSS in bytes": sum(measured) if measured else None,
-        "by process": {f"{proxy.pid}": _process(proxy) for proxy in proxies},
+        "largest processes": {f"{proxy.pid}": _process(proxy) for proxy in largest},
     }
     if len(measured) < len(proxies):
         reason = (

@@ -134,10 +134,10 @@ def _judge_wildcard(context: AuditContext) -> list[Verdict]:
 
 def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place: str) -> list[Verdict]:
     resource = resources.port(container, ports[0].container_port, ports[0].protocol)
-    evidence = {"container": container.name, "bindings": [str(port) for port in ports]}
     try:
         wide = [port for port in ports if bound_address(port).is_unspecified]
     except ValueError as error:
+        evidence = {"bindings": [str(port) for port in ports]}
         return [unknown(resource, f"a binding has no address that can be read: {error}", evidence)]
     if not wide:
         return []
@@ -152,7 +152,8 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
         "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
         f"for others), or filter in {place}"
     )
-    return [failed(resource, summary, evidence, impact, remediation)]
+    # What there is to show for it, the bindings, the resource has already.
+    return [failed(resource, summary, {}, impact, remediation)]
 
 
 WILDCARD = Check(

@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import in_detail
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import describe, select
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
@@ -36,7 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers 
 )
 
 NAME = "dockernet.baseline.audit"
-VERSION = 2
+VERSION = 3
 KEYS = (
     "document",
     "host",
@@ -54,8 +55,10 @@ KEYS = (
 )
 
 
-def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, today: datetime.date) -> dict[str, Any]:
-    """Return what docker_netcheck returns: the document, and ``msg`` for people.
+def weighed(
+    answer: Mapping[str, Any], policy: Policy, inventory_name: str, today: datetime.date, facts: str
+) -> dict[str, Any]:
+    """Return what docker_netcheck returns: the document, with facts in that detail, and ``msg`` for people.
 
     answer is what checks/audit.py says of a snapshot.
     """
@@ -69,10 +72,10 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
         "host": {"inventory_name": inventory_name, **answer["host"]},
         "engine": answer["engine"],
         "sources": answer["sources"],
-        "facts": answer["facts"],
+        "facts": in_detail(answer["facts"], facts),
         "policy": _policy(policy, today),
         "checks": [_check(check, policy) for check in select(policy.checks, policy.exclude)],
-        "findings": to_plain(findings),
+        "findings": [plain_finding(finding) for finding in findings],
         "waivers": to_plain(uses),
         "summary": _summary(findings, uses),
         "reachability": answer["reachability"],
@@ -90,6 +93,19 @@ def weighed(answer: Mapping[str, Any], policy: Policy, inventory_name: str, toda
 def document_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document in a result of docker_netcheck. Raises KeyError when there is none, as after ``save``."""
     return {key: result[key] for key in KEYS}
+
+
+def plain_finding(finding: Finding) -> dict[str, Any]:
+    """Return a finding as it stands in the document: as codec.py has it, without what is empty."""
+    plain = _without_what_is_empty(to_plain(finding))
+    return {
+        name: _without_what_is_empty(value) if name in ("resource", "remediation") else value
+        for name, value in plain.items()
+    }
+
+
+def _without_what_is_empty(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value or name in ("name", "summary")}
 
 
 def document_text(document: Mapping[str, Any]) -> str:
@@ -138,9 +154,9 @@ def _with_severity(finding: Finding, policy: Policy) -> Finding:
 
 
 def _check(check: Check, policy: Policy) -> dict[str, Any]:
-    severity = policy.severities.get(check.id)
-    of_check = "" if severity in (None, check.severity) else check.severity
-    return {**describe(check), "severity": severity or check.severity, "default_severity": of_check}
+    severity = policy.severities.get(check.id, check.severity)
+    changed = {"severity": severity, "default_severity": check.severity} if severity != check.severity else {}
+    return {**describe(check), **changed}
 
 
 def _policy(policy: Policy, today: datetime.date) -> dict[str, Any]:

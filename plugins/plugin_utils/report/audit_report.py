@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,14 @@ class Audit:
         document = read_document(Path(path))
         if document["host"]["inventory_name"] != host:
             raise ValueError(f"{path} is of the host {document['host']['inventory_name']}")
+        return replace(cls.from_document(host, document), path=Path(path))
+
+    @classmethod
+    def from_document(cls, host: str, document: Mapping[str, Any]) -> Audit:
+        """Read the document of a host that was audited. Raises DecodeError."""
         if not document["findings"]:
             return cls._without(host, FAILED, "the audit ran no check")
-        return cls(host, document, [from_plain(Finding, finding) for finding in document["findings"]], path=Path(path))
+        return cls(host, document, [from_plain(Finding, finding) for finding in document["findings"]])
 
     @classmethod
     def _without(cls, host: str, kind: str, reason: str) -> Audit:

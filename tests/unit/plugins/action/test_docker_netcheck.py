@@ -48,7 +48,7 @@ def run(told: Told, **options: Any) -> dict[str, Any]:
 
 def test_the_result_is_the_document_of_the_host() -> None:
     result = run(Told(), waivers=[waiver(check="publish.wildcard")])
-    assert result["document"]["version"] == 2
+    assert result["document"]["version"] == 3
     assert result["host"]["inventory_name"] == "alpha"
     assert result["summary"]["waived"] == 1
     assert ", 1 waived, " in result["msg"]

@@ -27,10 +27,10 @@ def test_it_returns_findings_facts_and_sources(run: Any) -> None:
     result = run(SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)))
     assert result["changed"] is False
     assert {item["check"] for item in result["findings"]} == {check.id for check in CHECKS}
-    assert result["facts"]["attachments"][0]["container"] == "web"
+    assert {"name": "web", "running": True, "mode": "bridge"} in result["facts"]["containers"]
     assert result["engine"]["version"] == SyntheticHost().snapshot().engine.version  # type: ignore[union-attr]
     assert result["host"]["hostname"] == "lab"
-    assert result["sources"]["engine"] == {"read": True, "kind": "", "reason": "", "gaps": []}
+    assert result["sources"]["engine"] == {"read": True}
     assert set(result["timings"]["phases"]) == {"reading", "checks", "facts", "reachability", "policy"}
     assert set(result["timings"]["sources"]) == set(result["sources"])
 
@@ -163,7 +163,7 @@ def test_without_docker_the_message_says_so_once(run: Any) -> None:
 
 
 def test_names_that_are_no_text_do_not_break_the_answer(run: Any) -> None:
-    result = run(SyntheticHost().container("web\udcff\x1b[2J"))
+    result = run(SyntheticHost().container("web\udcff\x1b[2J"), facts="full")
     assert result["facts"]["attachments"][0]["container"] == "web\\udcff\x1b[2J"
 
 
@@ -172,6 +172,21 @@ def test_who_reaches_what_comes_in_the_detail_that_is_asked_for(run: Any) -> Non
     assert run(host, reachability="none")["reachability"] is None
     assert set(run(host)["reachability"]) == {"exposures", "listing", "summary", "problems"}
     assert set(run(host, reachability="full")["reachability"]) >= {"origins", "destinations", "cells"}
+
+
+def test_facts_come_in_the_detail_that_is_asked_for(run: Any) -> None:
+    host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
+    assert run(host, facts="none")["facts"] is None
+    full, brief = run(host, facts="full")["facts"], run(host)["facts"]
+    assert full["proxy"]["bindings"]
+    assert full["attachments"][0]["container"] == "web"
+    assert {"name": "eth0", "value": True} in full["forwarding"]["ipv4"]["interfaces"]
+    assert {"published", "proof"} < set(full["containers"][0])
+    assert set(brief) == set(full) - {"attachments"}
+    assert set(brief["containers"][0]) == {"name", "running", "mode"}
+    assert set(brief["proxy"]) == set(full["proxy"]) - {"bindings"}
+    assert set(brief["forwarding"]["ipv6"]) == {"running", "at_boot", "at_boot_by"}
+    assert brief["networks"] == full["networks"]
 
 
 def test_without_an_engine_nothing_is_reached(run: Any) -> None:
@@ -198,7 +213,8 @@ def test_labels_are_told_as_far_as_is_wanted(run: Any, tmp_path: Path, detail: s
     there = run(snapshot="audit", snapshot_path=path)
     for result in (here, there):
         assert result["host"]["labels"] == detail
-        shown = [item["resource"]["labels"] for item in result["findings"] if item["resource"]["container"] == "web"]
+        found = [item["resource"] for item in result["findings"]]
+        shown = [item.get("labels", []) for item in found if item.get("container") == "web"]
         assert shown
         assert all(labels == told for labels in shown)
     assert ("shop" in Path(path).read_text()) == (detail == "keep")

@@ -21,7 +21,9 @@ def test_no_template_of_a_stranger_is_evaluated(name: str) -> None:
     templar = Templar(loader=DataLoader(), variables={"audit": result})
     for part in ("findings", "facts", "waivers", "sources"):
         assert templar.template(trust_as_template(f"{{{{ audit.{part} }}}}")) == result[part]
-    told = templar.template(trust_as_template("{{ audit.findings | map(attribute='resource.labels') | list }}"))
+    told = templar.template(
+        trust_as_template("{{ audit.findings | map(attribute='resource.labels', default=[]) | list }}")
+    )
     assert [{"name": "team", "value": "{{ 6 * 7 }}"}, {"name": name, "value": name}] in told
     assert {use["state"] for use in result["waivers"]} <= {"applied"}
 

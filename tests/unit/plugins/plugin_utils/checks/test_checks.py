@@ -138,7 +138,7 @@ def test_memory_is_one_finding_with_count_total_and_each() -> None:
     assert [word for word in finding.summary.split() if word[0].isdigit()] == ["2", "2.0", "1.0"]
     assert finding.evidence["processes"] == 2
     assert finding.evidence["PSS in bytes"] == 2097152
-    assert finding.evidence["by process"]["2001"] == "[::]:80 -> 10.88.1.2:8080/tcp, 1.0 MiB"
+    assert finding.evidence["largest processes"]["2001"] == "[::]:80 -> 10.88.1.2:8080/tcp, 1.0 MiB"
     assert finding.remediation is not None
     assert finding.remediation.module is None
     wanted_off = only(host, "proxy.memory", "disabled").remediation
@@ -180,7 +180,18 @@ def test_both_families_are_one_finding_and_protocols_are_two() -> None:
     found = judge(host, "publish.wildcard")
     assert [item.resource.name for item in found] == ["dns:53/udp", "dns:53/tcp"]
     assert "0.0.0.0:53 and [::]:53" in found[0].summary
-    assert found[1].evidence["bindings"] == ["0.0.0.0:53->53/tcp", "192.0.2.10:5353->53/tcp"]
+    assert found[1].resource.published == ["0.0.0.0:53/tcp", "192.0.2.10:5353/tcp"]
+
+
+def test_the_largest_processes_are_named_and_the_others_counted() -> None:
+    ports = tuple(f"0.0.0.0|{8000 + number}|80/tcp" for number in range(9))
+    host = SyntheticHost().container("web", publish=ports)
+    sizes = [1, 9, 2, 8, 3, 7, 4, 6, 5]
+    host.proxies = [replace(proxy, pss=size << 20) for proxy, size in zip(host.proxies, sizes, strict=True)]
+    finding = only(host, "proxy.memory")
+    assert finding.evidence["processes"] == 9
+    told = [text.rpartition(", ")[2] for text in finding.evidence["largest processes"].values()]
+    assert told == ["9.0 MiB", "8.0 MiB", "7.0 MiB", "6.0 MiB", "5.0 MiB"]
 
 
 def test_an_address_that_is_none_is_unknown() -> None:

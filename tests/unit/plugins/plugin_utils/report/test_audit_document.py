@@ -8,10 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import KEYS, document_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    KEYS,
+    document_of,
+    plain_finding,
+)
 from jsonschema import Draft202012Validator
 
 from tests.unit.audits import SCHEMA, audit_of, problems, result_of, waiver
@@ -86,7 +92,7 @@ def test_the_schema_misses_what_is_left_out(key: str) -> None:
 def test_a_host_that_could_not_be_audited_has_a_document_too() -> None:
     whole = Draft202012Validator(json.loads(SCHEMA.read_text()))
     document = {
-        "document": {"name": "dockernet.baseline.audit", "version": 2},
+        "document": {"name": "dockernet.baseline.audit", "version": 3},
         "host": {"inventory_name": "alpha"},
         "error": {"kind": "unreachable", "reason": "no route to host"},
         "findings": [],
@@ -123,17 +129,33 @@ def test_counts_add_up_with_what_is_waived() -> None:
     summary = document["summary"]
     parts = ("pass", "fail", "unknown", "not_applicable", "waived")
     assert sum(summary[part] for part in parts) == len(document["findings"])
-    assert summary["waived"] == sum(item["waiver"] is not None for item in document["findings"]) >= 1
+    assert summary["waived"] == sum("waiver" in item for item in document["findings"]) >= 1
     assert summary["expired"] == 1
     assert sum(summary["by_severity"].values()) == summary["fail"]
     assert [use["state"] for use in document["waivers"]] == ["applied", "expired", "unused"]
+
+
+@pytest.mark.parametrize("facts", ["none", "summary"])
+def test_it_is_so_without_all_facts(facts: str) -> None:
+    assert [problems(audit_of(host, facts=facts)) for host in HOSTS.values()] == [[]] * len(HOSTS)
+
+
+def test_what_is_empty_is_left_out_of_findings() -> None:
+    document = audit_of(HOSTS["busy"])
+    for finding in document["findings"]:
+        assert all(value for key, value in finding.items() if key != "summary")
+        assert all(value for key, value in finding["resource"].items() if key != "name")
+        # It says the same.
+        assert plain_finding(from_plain(Finding, finding)) == finding
+    failed = next(item for item in document["findings"] if item["outcome"] == "fail")
+    assert set(failed) >= {"impact", "remediation"}
 
 
 def test_another_severity_leaves_its_trace() -> None:
     document = audit_of(HOSTS["busy"], severities={"publish.wildcard": "high"})
     for finding in document["findings"]:
         traced = finding["check"] == "publish.wildcard"
-        assert finding["default_severity"] == ("medium" if traced else "")
+        assert finding.get("default_severity") == ("medium" if traced else None)
         assert not traced or finding["severity"] == "high"
     (check,) = (item for item in document["checks"] if item["id"] == "publish.wildcard")
     assert (check["severity"], check["default_severity"]) == ("high", "medium")
