@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draws states of bridge ports for the hosts of reachability_hosts.py.
 
-VLANs are left out: not every kernel that this runs on can filter them.
+All else that keeps frames from passing, VLANs and entries of forwarding databases among it, is left open.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from tests.differential.reachability_neighbours import Draw, End, pid_of
 
 SHARE = 0.12
 """Of the hosts that have any."""
-# In the words of bridge(8). Of the states all but "disabled" (0) are left out, since without a spanning tree the kernel
-# ends them by itself (br_make_forwarding(), br_forward_delay_timer_expired()); what leaves it open whether a frame
-# passes is drawn less.
+# Of the states all but "disabled" (0) are left out, since without a spanning tree the kernel ends them by itself
+# (br_make_forwarding(), br_forward_delay_timer_expired()).
 
 
 def bridge_settings(draw: Draw, ends: list[End]) -> list[tuple[str, str]]:

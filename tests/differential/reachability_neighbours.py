@@ -1,7 +1,10 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws static entries of neighbour tables for the hosts of reachability_hosts.py: right ones."""
+"""Draws static entries of neighbour tables for the hosts of reachability_hosts.py: right ones alone.
+
+What a wrong one leads to is left open.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,6 @@ def fixed_entries(draw: Draw, ends: list[End]) -> list[tuple[str, str]]:
     if not ends or draw.random() >= SHARE:
         return []
     found = [draw.choice([_of_host, _of_container])(draw, ends) for dummy in range(draw.choice([1, 1, 2, 3]))]
-    if draw.random() < 0.25:
-        found.append(_forwarding(draw.choice(ends)))
     return [(words, f"{words}\n") for words in found if words]
 
 
@@ -67,10 +68,6 @@ def _of_container(draw: Draw, ends: list[End]) -> str:
     device = f"$({inside} ip -o address show to {own} | cut -d ' ' -f 2)"
     entry = _entry(draw, neighbour, mac, device)
     return f"{inside} {entry}" if entry else ""
-
-
-def _forwarding(end: End) -> str:
-    return f"nsenter -n -t {pid_of(end)} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'"
 
 
 def _entry(draw: Draw, address: str, mac: str, device: str) -> str:

@@ -93,11 +93,6 @@ def _discovery() -> tuple[str, str]:
     return "ip6tables lets neighbour discovery pass in every chain", script
 
 
-def _marks_of_replies(draw: Draw, dummy: Names) -> tuple[str, str]:
-    keys = ["ipv4/fwmark_reflect", "ipv6/fwmark_reflect", "ipv4/tcp_fwmark_accept"]
-    return _line(f"for key in {' '.join(draw.sample(keys, 2))}; do echo 1 > /proc/sys/net/$key; done")
-
-
 def _sysctl(pattern: str) -> Callable[[Draw, Names], tuple[str, str]]:
     def make(draw: Draw, names: Names) -> tuple[str, str]:
         device = draw.choice([*names.devices, *names.bridges])
@@ -138,9 +133,7 @@ _KERNEL = [
     _sysctl("net/ipv4/conf/all/rp_filter=2"),
     _sysctl("net/ipv4/conf/all/arp_ignore=1"),
     _sysctl("net/ipv4/conf/all/arp_announce=2"),
-    _sysctl("net/ipv4/neigh/DEVICE/mcast_solicit=1"),
     _sysctl("net/ipv4/conf/all/src_valid_mark=1"),
-    _marks_of_replies,
     _sysctl("net/ipv4/conf/DEVICE/route_localnet=1"),
     _sysctl("net/ipv4/conf/all/route_localnet=1"),
     _sysctl("net/ipv6/conf/all/forwarding=0"),

@@ -80,9 +80,6 @@ def _settings(words: Words) -> dict[str, str]:
         ("net.ipv4.conf.cli0.rp_filter", "12", 0.2),
         ("net.ipv4.conf.all.rp_filter", "12", 0.1),
         ("net.ipv4.conf.all.src_valid_mark", "1", 0.1),
-        ("net.ipv4.fwmark_reflect", "1", 0.2),
-        ("net.ipv6.fwmark_reflect", "1", 0.2),
-        ("net.ipv4.tcp_fwmark_accept", "1", 0.2),
     ):
         if words.some(chance):
             chosen[key] = words.choice(values)

@@ -49,15 +49,14 @@ _OF_ANY = (
     "net/ipv4/icmp_echo_ignore_all",
     "net/ipv4/ip_default_ttl",
     "net/ipv6/icmp/echo_ignore_all",
-    "net/ipv6/conf/all/forwarding",
 )
-_RECEPTION = ("accept_local", "arp_announce", "arp_filter", "arp_ignore", "forwarding", "route_localnet", "rp_filter")
+_RECEPTION = ("accept_local", "arp_announce", "arp_filter", "arp_ignore", "route_localnet", "rp_filter")
 _NEIGHBOURS = {"net/ipv4/neigh": ("mcast_solicit",), "net/ipv6/neigh": ("mcast_solicit",)}
 # What every namespace begins with, where it is not 0.
 _FIRST = {"hop_limit": "64", "ip_default_ttl": "64", "mcast_solicit": "3"}
 _DOTTED = str.maketrans("./", "/.")
 _PER_INTERFACE = {
-    "net/ipv4/conf": (*_RECEPTION, "src_valid_mark"),
+    "net/ipv4/conf": (*_RECEPTION, "forwarding", "src_valid_mark"),
     "net/ipv6/conf": ("forwarding", "accept_ra", "disable_ipv6", "hop_limit"),
     **_NEIGHBOURS,
 }
@@ -83,7 +82,7 @@ def read_sysctls() -> dict[str, str]:
 
 
 def read_reception() -> dict[str, str]:
-    """Return the settings of a container's namespace (this thread's) that decide which packets it takes or sends on.
+    """Return the settings of a container's namespace (this thread's) that decide which packets it takes.
 
     Those that are as the kernel sets them are left out.
     """

@@ -337,7 +337,7 @@ def _icmp_error(host: Stack, flight: Flight, error: str) -> HostError:
     family = flight.family
     protocol = ICMP if family == 4 else ICMPV6
     question = RouteQuery(family, flight.saddr, _asked_source(host, flight), protocol=protocol)
-    question = question._replace(mark=host.settings.mark_of_reply(family, flight.mark))
+    question = question._replace(mark=host.settings.mark_of_reply(flight.mark))
     source = question.source or host.source_for(question, host.fib.lookup(question)) or 0
     reply = Flight(family, protocol, source, flight.dport, flight.saddr, flight.sport)
     reply.icmp_type, reply.icmp_code = next(found for word, found in _TYPES[family].items() if word in error)
@@ -372,7 +372,7 @@ def _noted_device(flight: Flight) -> str:
 
 
 def _related(host: Stack, reply: Flight, flight: Flight) -> Flight:
-    reply.mark = host.settings.mark_of_reply(flight.family, flight.mark)
+    reply.mark = host.settings.mark_of_reply(flight.mark)
     reply.skuid = reply.skgid = NO_SOCKET
     reply.connection = None if flight.connection is None else flight.connection.copy()
     reply.reply = reply.connection is not None and not flight.reply

@@ -57,8 +57,7 @@ FOREIGN_EPHEMERAL = (32768, 65535)  # what machines with other systems choose fr
 
 FIRST_HOPS = 64  # as every namespace begins with it, both families
 
-_REFLECTED = {4: "net.ipv4.fwmark_reflect", 6: "net.ipv6.fwmark_reflect"}
-_ACCEPTED = "net.ipv4.tcp_fwmark_accept"
+_KEEP_MARKS = ("net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect", "net.ipv4.tcp_fwmark_accept")
 
 _CONNTRACK = "net.netfilter.nf_conntrack_"
 # The timeouts (in seconds) of the states that a connection is in until data was exchanged, but for SYN_RECV: with 0
@@ -140,15 +139,11 @@ class NamespaceSettings:
     @property
     def keeps_marks(self) -> bool:
         """Whether anything that is sent in reply has the mark of what it replies to."""
-        return any(self.number(key) for key in (_REFLECTED[4], _REFLECTED[6], _ACCEPTED))
+        return any(self.number(key) for key in _KEEP_MARKS)
 
-    def mark_of_reply(self, family: int, mark: int | None) -> int | None:
-        """Mark of what no socket sends, for that of the packet it replies to (IP4_REPLY_MARK(), IP6_REPLY_MARK())."""
-        return mark if self.number(_REFLECTED[family]) else 0
-
-    def mark_of_accepted(self, mark: int | None) -> int | None:
-        """Mark of an accepted TCP connection of any family, for that of its SYN (inet_request_mark())."""
-        return mark if self.number(_ACCEPTED) else 0
+    def mark_of_reply(self, mark: int | None) -> int | None:
+        """Mark of what is sent in reply to a packet with a mark: which replies keep it is not followed."""
+        return None if mark != 0 and self.keeps_marks else 0
 
     def cannot_track(self, protocol: int) -> str:
         """Why connection tracking may not know a new connection when its answer comes; empty where it will.

@@ -88,7 +88,8 @@ class ReplyPath:
             reply.tcp_flags = SYN | ACK
         if flight.protocol in ECHO_REPLY:
             reply.icmp_type, reply.icmp_code = ECHO_REPLY[flight.protocol], 0
-        reply.mark = self._mark_of_answer(result)
+        # Marks stay in the namespace that they were made in.
+        reply.mark = self._view.settings.mark_of_reply(flight.mark) if result.stack is self._view.host else 0
         return reply
 
     def refusal_of(self, result: LegResult) -> Flight:
@@ -100,21 +101,7 @@ class ReplyPath:
             # Its ports stay those of the datagram that it quotes, which connection tracking knows it by.
             reply.protocol, reply.icmp_type, reply.icmp_code = _PORT_UNREACHABLE[reply.family]
         reply.skuid = reply.skgid = NO_SOCKET
-        reply.mark = self._mark_without_socket(result)
         return reply
-
-    def _mark_of_answer(self, result: LegResult) -> int | None:
-        flight = result.branch.flight
-        if flight.protocol in ECHO_REPLY:
-            return self._mark_without_socket(result)
-        # Marks stay in the namespace that they were made in.
-        is_accepted = flight.protocol == TCP and result.stack is self._view.host
-        return self._view.settings.mark_of_accepted(flight.mark) if is_accepted else 0
-
-    def _mark_without_socket(self, result: LegResult) -> int | None:
-        flight = result.branch.flight
-        is_host = result.stack is self._view.host
-        return self._view.settings.mark_of_reply(flight.family, flight.mark) if is_host else 0
 
     def send(self, result: LegResult, branch: Branch, reply: Flight) -> Iterator[Branch | Ending]:
         """Send an answer from where a packet arrived: the branch of one that came back, or how it ended."""
