@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import CIS_BENCHMARKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import MEANINGS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
@@ -19,7 +22,7 @@ HEAD = """\
 
 What `docker_netcheck` looks at, made from the checks' own metadata by `make checks-page`. Each answers with one of four
 outcomes: **pass**, **fail**, **unknown** (something it needs could not be read, and it says what) or **not applicable**
-(there is nothing it could be about). A severity is the catalogue's; a policy can give another one.
+(there is nothing it could be about).
 
 Numbers of the CIS Docker Benchmark stand with the versions that they are from, since items moved between versions;
 1.1.0 is the Docker Community Edition Benchmark. Most checks have no CIS item: the benchmark knows neither forwarding,
@@ -35,10 +38,23 @@ of dockerd and docker-proxy do not apply and all others are unknown; of a rootle
 network namespace is unknown.
 """
 
+SEVERITIES = """\
+## What a severity means
+
+A severity says what a failure means for the host, and nothing else:
+
+%s
+
+The table holds every check to that: what makes a failure so, and in the rows below it for which of its findings it is
+otherwise. A finding that has another severity than its check carries it. These are the severities of the catalogue; a
+policy can give others, and [profiles](policy.md#profiles) do. The last columns have the item of the CIS Docker
+Benchmark that the check judges, by the version of the benchmark.
+"""
+
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD, _overview()]
+    parts = [HEAD, _overview(), SEVERITIES % _meanings(), _grades()]
     for area, checks in groupby(CHECKS, key=lambda check: check.id.partition(".")[0]):
         parts.append(f"## {area}\n")
         parts += [_section(check) for check in checks]
@@ -50,6 +66,35 @@ def _overview() -> str:
     return "\n".join(["| check | severity | passes when | remediated by |", "|---|---|---|---|", *rows, ""])
 
 
+def _meanings() -> str:
+    texts = {severity: " ".join(_texts_of(severity)) for severity in dict.fromkeys(item.severity for item in MEANINGS)}
+    return "\n".join(["| severity | means |", "|---|---|", *(f"| {name} | {text} |" for name, text in texts.items())])
+
+
+def _texts_of(severity: str) -> Iterator[str]:
+    """Its meanings, joined by the word that stands between them."""
+    texts = [item.text for item in MEANINGS if item.severity == severity]
+    yield texts[0]
+    yield from (f"or {text}" for text in texts[1:])
+
+
+def _grades() -> str:
+    heads = ["check", "severity", "means", "because", *(f"CIS {version}" for version in CIS_BENCHMARKS)]
+    rows = [row for check in CHECKS for row in _rows(check)]
+    return "\n".join([_row(heads), _row(["---"] * len(heads)).replace(" ", ""), *map(_row, rows), ""])
+
+
+def _rows(check: Check) -> Iterator[list[str]]:
+    for number, grade in enumerate(check.grades):
+        items = [check.cis.get(version, "") for version in CIS_BENCHMARKS]
+        name = _link(check) if number == 0 else ""
+        yield [name, grade.severity, grade.meaning.text, grade.why, *(items if number == 0 else [""] * len(items))]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
 def _link(check: Check) -> str:
     """To its section, by the anchor that GitHub makes of a heading."""
     return f"[{check.id}](#{check.id.replace('.', '')})"
@@ -59,7 +104,7 @@ def _section(check: Check) -> str:
     lines = [
         f"### {check.id}\n",
         f"{check.title}. {check.rationale}\n",
-        f"* Severity: {check.severity}",
+        f"* Severity: {'; '.join(f'{grade.severity}: {grade.why}' for grade in check.grades)}",
         f"* CIS: {_cis(check.cis)}",
         f"* Remediated by: {_modules(check)}",
         f"* Reads: {', '.join(check.needs)}",

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -32,6 +32,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    OPEN,
+    WEAKNESS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
 
@@ -61,6 +66,7 @@ class Advisory:
     """What it lets happen."""
     fixed_in: str
     condition: Callable[[HostSnapshot], Condition]
+    severity: str
 
     def concerns(self, release: Release) -> bool:
         """Whether a release has it."""
@@ -155,6 +161,7 @@ ADVISORIES = (
         "then reaches every port of every container on the other networks.",
         "25.0.13, 28.0.0",
         _firewalld,
+        MEDIUM,
     ),
     Advisory(
         "CVE-2025-54388",
@@ -163,6 +170,7 @@ ADVISORIES = (
         "the same network reach them.",
         "28.3.3",
         _firewalld_and_loopback_port,
+        MEDIUM,
     ),
     Advisory(
         "CVE-2024-32473",
@@ -171,6 +179,7 @@ ADVISORIES = (
         "by, IPv6 hosts of the same link, past any rule for IPv4.",
         "26.0.2",
         _ipv6_where_there_is_none,
+        HIGH,
     ),
     Advisory(
         "CVE-2024-29018",
@@ -179,6 +188,7 @@ ADVISORIES = (
         "host: so the container sends data out in names, though its network leads nowhere.",
         "23.0.11, 25.0.5, 26.0.0",
         _internal_and_local_resolver,
+        HIGH,
     ),
     Advisory(
         "CVE-2026-115538",
@@ -186,6 +196,7 @@ ADVISORIES = (
         "When firewalld is reloaded, what an encrypted overlay network of a swarm lets in is not guarded any more.",
         "29.9.3",
         _firewalld_and_encrypted_overlay,
+        MEDIUM,
     ),
 )
 
@@ -216,6 +227,7 @@ def _met(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
             f"Upgrade to a release that fixes it ({item.fixed_in}). A distribution can have fixed it in its own "
             "package without a new release: its changelog says; if so, waive this"
         ),
+        item.severity,
     )
 
 
@@ -226,7 +238,10 @@ def _undetermined(engine: Engine, item: Advisory, condition: Condition) -> Verdi
 
 ADVISORY = Check(
     id="daemon.advisory",
-    severity=HIGH,
+    grades=(
+        Grade(OPEN, "what it lets happen is possible now"),
+        Grade(WEAKNESS, "it takes a reload of firewalld first"),
+    ),
     title="No published weakness of this engine's networking matters here",
     rationale=(
         "A weakness counts where the host has what it takes: firewalld, a port on loopback, an internal network. Being "

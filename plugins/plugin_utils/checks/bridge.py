@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import NETWORKD, Link, ManagedLink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
@@ -37,6 +37,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, Check, Parameter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    BROKEN,
+    OPEN,
+    TO_KNOW,
+    WEAKNESS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
@@ -125,7 +133,10 @@ def _netfilter_remediation(values: dict[str, str | None]) -> Remediation:
 
 NETFILTER = Check(
     id="bridge.netfilter",
-    severity=HIGH,
+    grades=(
+        Grade(OPEN, "icc is off on a network, and its containers reach each other"),
+        Grade(BROKEN, "docker-proxy is off, and containers of a network do not reach ports that others on it publish"),
+    ),
     title="Rules see what passes between containers of one network, where they must",
     rationale=(
         "A bridge passes packets between its ports past the rules of iptables unless the kernel is set otherwise. "
@@ -230,7 +241,7 @@ def _localnet_remediation(settings: dict[str, Any], proxy: ProxyState) -> Remedi
 
 ROUTE_LOCALNET = Check(
     id="bridge.route-localnet",
-    severity=MEDIUM,
+    grades=(Grade(WEAKNESS, "a container with NET_ADMIN reaches what listens on 127.0.0.1 of the host"),),
     title="Containers do not reach the host's loopback",
     rationale=(
         "Services on 127.0.0.1 rely on no other host reaching it. The setting that lets ports published on 127.0.0.1 "
@@ -314,7 +325,7 @@ def _link_failed(network: Network, summary: str, evidence: dict[str, Any], remed
 
 LINK = Check(
     id="bridge.link",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "containers of the network reach nothing beyond it"),),
     title="Every network has its bridge, up and with its gateway's address",
     rationale=(
         "The bridge is the containers' switch and their gateway. What else configures interfaces can take it down, "
@@ -375,7 +386,7 @@ def _managed_remediation(item: ManagedLink) -> Remediation:
 
 MANAGED = Check(
     id="bridge.managed",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the network manager takes the addresses or the port away when it configures anew"),),
     title="No network manager takes care of the interfaces of networks",
     rationale=(
         "dockerd makes bridges and veths and configures them once. A network manager whose rule matches all "
@@ -481,7 +492,7 @@ def _mtu_remediation(item: _Widest) -> Remediation:
 
 MTU = Check(
     id="bridge.mtu",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "large packets arrive only as long as every router on the way answers by ICMP"),),
     title="Endpoints send no larger packets than their uplink carries",
     rationale=(
         "dockerd gives endpoints 1,500 bytes whatever the uplink has. On VPNs, overlays and many clouds that is too "
@@ -522,7 +533,7 @@ def _full(network: Network, count: int) -> Verdict:
 
 CAPACITY = Check(
     id="bridge.capacity",
-    severity=INFO,
+    grades=(Grade(TO_KNOW, "every container still has its port"),),
     title="Bridges have room for further containers",
     rationale=f"A bridge of the kernel has {MOST} ports, one for each container, and the error that tells is obscure.",
     needs=(ENGINE, LINKS),

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import Grade
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict
 
 INTEGER = "integer"
 NAMES = "names"
 NETWORKS = "networks"
+PORTS = "ports"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Parameter:
 
     name: str
     kind: str
-    """``integer``, ``names`` (a list of words) or ``networks`` (a list of networks in CIDR notation)."""
+    """``integer``, ``names`` (words), ``networks`` (in CIDR notation) or ``ports`` (numbers): lists but the first."""
     default: Any
     text: str
     """What it is for, with its unit."""
@@ -46,8 +48,8 @@ class Check:
 
     id: str
     """``area.name``, stable for ever."""
-    severity: str
-    """Of its findings, but for those that have one of their own."""
+    grades: tuple[Grade, ...]
+    """What its failures mean: that of most of them first, then those of findings that carry a severity of their own."""
     title: str
     """What is so when it passes."""
     rationale: str
@@ -60,12 +62,15 @@ class Check:
     remediated_by: tuple[str, ...] = ()
     """Modules of this collection that its remediations may name; empty where it is decided by hand."""
     parameters: tuple[Parameter, ...] = ()
-    max_severity: str = ""
-    """The severity of the gravest of its findings, where some count for more than the others."""
     finds_orphans: bool = False
     """Whether it fails for what is there without a container; while containers end, that says nothing."""
     daemon_only: bool = False
     """Whether it is about dockerd alone, whatever containers and networks there are."""
+
+    @property
+    def severity(self) -> str:
+        """Of its findings, but for those that have one of their own."""
+        return self.grades[0].severity
 
     def parameter(self, context: AuditContext, name: str) -> Any:
         """The value of a parameter: the caller's, or the default."""

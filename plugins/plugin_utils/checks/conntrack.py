@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,
@@ -22,6 +22,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
 
@@ -116,7 +120,7 @@ def _stale(way: _Way, flows: list[TrackedFlow], reason: str) -> Verdict:
 
 STALE = Check(
     id="conntrack.stale",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "a client that goes on from the same port gets no answer; others are served"),),
     title="No UDP flow is pinned to a container that is gone",
     rationale=(
         "Address translation is decided by the first packet of a flow. UDP has no end, so that an entry outlives the "

@@ -54,6 +54,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import c
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.advisories import ADVISORY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    BROKEN,
+    HYGIENE,
+    OPEN,
+    WEAKNESS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
@@ -108,6 +116,7 @@ def _no_file(snapshot: HostSnapshot, config: DaemonConfig) -> Verdict:
         {"exists": False, "flag": f"--config-file={config.path}"},
         "dockerd does not start without it.",
         Remediation("Make the file (with {} in it, where there is nothing to set), or drop the flag"),
+        _when_it_shows(snapshot),
     )
 
 
@@ -134,7 +143,14 @@ def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verd
     remediation = Remediation(
         f"Put it right by hand ({place}), and try it before a restart: dockerd --validate, from Engine 23.0 on"
     )
-    return failed(resources.file(place), f"{place}: {problem.message}", {"key": problem.key}, impact, remediation)
+    summary, evidence = f"{place}: {problem.message}", {"key": problem.key}
+    severity = LOW if _accepted(problem, major) else _when_it_shows(snapshot)
+    return failed(resources.file(place), summary, evidence, impact, remediation, severity)
+
+
+def _when_it_shows(snapshot: HostSnapshot) -> str:
+    """The severity of a file that dockerd does not start with: high where none runs."""
+    return MEDIUM if snapshot.engine is not None or snapshot.daemon is not None else HIGH
 
 
 def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any] | None) -> list[str]:
@@ -151,7 +167,11 @@ def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any
 
 CONFIG = Check(
     id="daemon.config",
-    severity=HIGH,
+    grades=(
+        Grade(BREAKS, "dockerd does not start with the file, and a reload changes nothing"),
+        Grade(BROKEN, "dockerd does not answer, and does not start with the file"),
+        Grade(HYGIENE, "this release starts with it all the same"),
+    ),
     title="daemon.json is sound",
     rationale=(
         "dockerd reads the file when it starts, so a mistake shows at the worst time. Much of what it then fails "
@@ -367,7 +387,7 @@ def _remediation(config: DaemonConfig, item: _Difference) -> Remediation:
 
 PENDING = Check(
     id="daemon.pending",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the next start of dockerd changes it unexpectedly"),),
     title="What is configured for dockerd is in force",
     rationale=(
         "dockerd reads its file and flags when it starts, and little of it again at a reload. docker-proxy and "
@@ -407,7 +427,7 @@ def _judge_reload(context: AuditContext) -> list[Verdict]:
 
 RELOAD_BLOCKED = Check(
     id="daemon.reload-blocked",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the next reload fails, and so changes nothing"),),
     title="dockerd can reload its configuration",
     rationale=(
         "From Docker Engine 25 on, a userland-proxy: true that is written out makes every reload fail in silence."
@@ -472,7 +492,7 @@ def _faults(snapshot: HostSnapshot, config: DaemonConfig, mode: int) -> list[str
 
 PERMISSIONS = Check(
     id="daemon.permissions",
-    severity=MEDIUM,
+    grades=(Grade(WEAKNESS, "who may write the file is root at the next start of dockerd"),),
     title="Only root can change daemon.json",
     rationale="dockerd runs as root and does what the file says, so that who may write it is as good as root.",
     needs=(DAEMON_CONFIG,),
@@ -558,7 +578,7 @@ def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configure
 
 LIVE_RESTORE = Check(
     id="daemon.live-restore",
-    severity=LOW,
+    grades=(Grade(HYGIENE, "containers stop with dockerd, as they do by default"),),
     title="live-restore is in force",
     rationale=(
         "With it, containers keep running while dockerd restarts. Only the daemon can say whether it is so: a "
@@ -667,7 +687,7 @@ def _verified(evidence: dict[str, Any], sockets: list[Listener], *, stale: bool)
 
 TCP = Check(
     id="daemon.tcp",
-    severity=HIGH,
+    grades=(Grade(OPEN, "everyone who reaches the port is root on the host, which no configuration asks for"),),
     title="The Engine API is not on TCP without TLS verification",
     rationale=(
         "A client of the API is root. Encryption alone (tls) keeps no client out: only tlsverify asks clients for a "

@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     next_values,
     obstacle_at_start,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -62,6 +62,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    BROKEN,
+    OPEN,
+    TO_KNOW,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
@@ -128,7 +135,8 @@ def _closed_default() -> Verdict:
         "Networks that exist are not concerned. Containers of a network that is made from now on reach nothing but "
         "the host and each other, until its bridge is opened."
     )
-    return failed(resources.interface(_NEXT), summary, {_IPV4_SYSCTL: "1", key: "0"}, impact, _ipv4_remediation())
+    evidence = {_IPV4_SYSCTL: "1", key: "0"}
+    return failed(resources.interface(_NEXT), summary, evidence, impact, _ipv4_remediation(), MEDIUM)
 
 
 def _ipv4_remediation() -> Remediation:
@@ -138,7 +146,10 @@ def _ipv4_remediation() -> Remediation:
 
 IPV4 = Check(
     id="forwarding.ipv4",
-    severity=HIGH,
+    grades=(
+        Grade(BROKEN, "containers reach nothing beyond the host, and no other machine reaches their ports"),
+        Grade(BREAKS, "only net.ipv4.conf.default.forwarding is 0: the next network will not forward"),
+    ),
     title="The kernel forwards IPv4 wherever packets of containers come in",
     rationale=(
         "A container's way out and the way in to a published port both lead through the host's routing. The kernel "
@@ -183,7 +194,7 @@ def _judge_ipv6(context: AuditContext) -> list[Verdict]:
 
 IPV6 = Check(
     id="forwarding.ipv6",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "IPv6 of containers ends at the host"),),
     title="The kernel forwards IPv6 where networks have it",
     rationale=(
         "A network with IPv6 subnets is no use beyond the host while the kernel does not forward IPv6. dockerd turns "
@@ -331,7 +342,7 @@ def _what_dockerd_does(snapshot: HostSnapshot, item: _Kept) -> str:
 
 PERSISTENT = Check(
     id="forwarding.persistent",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the next boot, or the next sysctl --system, leaves containers without a way out"),),
     title="The next boot brings forwarding back",
     rationale=(
         "dockerd turns forwarding on when it starts, unless it filters with nftables, is configured not to, or boot "
@@ -504,7 +515,7 @@ def _router_remediation(snapshot: HostSnapshot, found: list[_UplinkPair], rules:
 
 OPEN_ROUTER = Check(
     id="forwarding.open-router",
-    severity=HIGH,
+    grades=(Grade(OPEN, "the host is to forward for its containers, and any machine routes through it"),),
     title="The host forwards only for its containers and as rules name it",
     rationale=(
         "Containers need forwarding, and forwarding makes a router of the host, for everybody and between all of its "
@@ -559,7 +570,7 @@ def _evidence(uplink: AdvertisedUplink) -> dict[str, Any]:
 
 ACCEPT_RA = Check(
     id="forwarding.accept-ra",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the default route by IPv6 ends with its lifetime"),),
     title="Uplinks that live on router advertisements still hear them",
     rationale=(
         "An interface that forwards IPv6 ignores router advertisements unless accept_ra is 2. dockerd turns "
@@ -608,7 +619,7 @@ def _strict(name: str, names: list[str], evidence: dict[str, str]) -> Verdict:
 
 RP_FILTER = Check(
     id="forwarding.rp-filter",
-    severity=INFO,
+    grades=(Grade(TO_KNOW, "strict filtering is right where every answer leaves by the way the question came"),),
     title="A host with several uplinks does not check sources strictly",
     rationale=(
         "With rp_filter 1 the kernel drops what comes in by another interface than its answer would leave by. On a "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -26,6 +26,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BROKEN,
+    HYGIENE,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
@@ -168,7 +173,7 @@ def _mode_unknown(snapshot: HostSnapshot, reason: str) -> Verdict:
 
 MISSING = Check(
     id="hairpin.missing",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "a container does not reach its own published port"),),
     title="Every container reaches its own published ports",
     rationale=(
         "With docker-proxy off, a container reaches its own published port only through a bridge port in hairpin "
@@ -182,7 +187,7 @@ MISSING = Check(
 
 STALE = Check(
     id="hairpin.stale",
-    severity=LOW,
+    grades=(Grade(HYGIENE, "a setting is left over that nothing needs"),),
     title="No bridge port hairpins without need",
     rationale="With docker-proxy on, dockerd makes bridge ports without hairpin; one that has it is left from before.",
     needs=_NEEDS,

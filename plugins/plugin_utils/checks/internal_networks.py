@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Packet
@@ -26,6 +26,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     reached,
     unfollowed,
     unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    OPEN,
+    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
@@ -204,7 +208,7 @@ def _verdict(gap: _Gap) -> Verdict:
 
 INTERNAL_OPEN = Check(
     id="network.internal-open",
-    severity=HIGH,
+    grades=(Grade(OPEN, "the network is internal, and its containers reach out or are reached"),),
     title="Internal networks are closed",
     rationale=(
         "Containers of an internal network are to talk to each other only. They have no default route, "

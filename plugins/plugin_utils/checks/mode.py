@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -21,10 +21,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     NAMESPACES,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments, running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import NAMES, Check, Parameter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BROKEN,
+    HYGIENE,
+    OPEN,
+    TO_KNOW,
+    WEAKNESS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
 
 
@@ -125,6 +134,15 @@ class _Kind:
         """Whether a mode is of this kind."""
         return mode.partition(":")[0] == self.name
 
+    def is_fault(self, mode: Mode) -> bool:
+        """Whether a difference puts a container into the host's network, or takes the one that it was to share.
+
+        One that is to share with a container of the host's is no fault, nor is what other software plugs into a
+        container without network, as Kubernetes does.
+        """
+        shares = mode.declared.startswith("container:")
+        return (self.name, mode.proved, shares) in (("host", "host", False), ("container", "own", True))
+
 
 def _judge_attachment(snapshot: HostSnapshot, kind: _Kind) -> list[Verdict]:
     found = modes(snapshot)
@@ -154,11 +172,12 @@ def _judge_attachment_container(container: Container, mode: Mode, kind: _Kind, g
     if declared and proved:
         return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remediation)]
     summary = f"{container.name} was given {_named(mode.declared)}, and the kernel shows {_named(mode.proved)}"
+    severity = HIGH if kind.is_fault(mode) else ""
     impact = f"What docker inspect says of its network is not so. {kind.impact if proved else ''}".rstrip()
     remediation = Remediation(
         "Restart the container, so that it gets the network that it was given, or find out who moved it"
     )
-    return [failed(resource, summary, evidence, impact, remediation)]
+    return [failed(resource, summary, evidence, impact, remediation, severity)]
 
 
 def _named(mode: str) -> str:
@@ -181,7 +200,10 @@ _NEEDS = (ENGINE, NAMESPACES)
 
 HOST = Check(
     id="mode.host",
-    severity=MEDIUM,
+    grades=(
+        Grade(HYGIENE, "the container was given the host's network, which some software needs"),
+        Grade(OPEN, "the container was given another network, and is in the host's all the same"),
+    ),
     title="No container is in the host's network namespace",
     rationale=(
         "There is no border between such a container and the host's network. The label can lie: the namespace of the "
@@ -204,7 +226,10 @@ HOST = Check(
 
 CONTAINER = Check(
     id="mode.container",
-    severity=INFO,
+    grades=(
+        Grade(TO_KNOW, "containers that belong together share a namespace"),
+        Grade(BROKEN, "it was given the namespace of another container, and is not in it"),
+    ),
     title="No container shares the network namespace of another",
     rationale=(
         "Containers that share a namespace share addresses, ports and the loopback; one loses all"
@@ -224,7 +249,7 @@ CONTAINER = Check(
 
 NONE = Check(
     id="mode.none",
-    severity=INFO,
+    grades=(Grade(TO_KNOW, "a container without network is well isolated"),),
     title="No container is without network",
     rationale=("A container without network is well isolated; when looking for a fault, know that it is meant so."),
     needs=_NEEDS,
@@ -247,19 +272,68 @@ _MEANS = {
 }
 
 
+_BY_DEFAULT = frozenset(
+    (
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    )
+)
+"""What Docker gives to every container (moby, oci/caps/defaults.go)."""
+_NAMED = 5
+
+
 def _judge_capabilities(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     forbidden = CAPABILITIES.parameter(context, _FORBIDDEN)
     host = snapshot.daemon.netns if snapshot.daemon else None
+    given = [name for name in forbidden if name not in _BY_DEFAULT]
     verdicts = [
-        verdict
-        for item in running(snapshot)
-        for verdict in _judge_capabilities_container(item, forbidden, host_netns=host)
+        verdict for item in running(snapshot) for verdict in _judge_capabilities_container(item, given, host_netns=host)
     ]
+    verdicts += _kept_from_default(snapshot, [name for name in forbidden if name in _BY_DEFAULT])
     if verdicts:
         return verdicts
     words = f"No running container can have {', '.join(forbidden)}" if forbidden else "No capability is forbidden"
     return [passed(resources.host(snapshot), words, {"running containers": len(running(snapshot))})]
+
+
+def _kept_from_default(snapshot: HostSnapshot, forbidden: list[str]) -> list[Verdict]:
+    """One finding for the host: nobody decided about each of its containers."""
+    held: dict[str, list[str]] = {}
+    for item in running(snapshot):
+        for name in forbidden:
+            if item.bounding is not None and allowed(item.bounding, name):
+                held.setdefault(name, []).append(item.name)
+    if not held:
+        return []
+    containers = sorted({name for names in held.values() for name in names})
+    means = [f"With {name} a process in one of them {_MEANS[name]}." for name in held if name in _MEANS]
+    return [
+        failed(
+            resources.host(snapshot),
+            f"{', '.join(held)}: Docker gives it to every container, and {len(containers)} running here kept it: "
+            f"{listed(containers, _NAMED)}",
+            {f"containers with {name}": sorted(names) for name, names in held.items()},
+            " ".join(means) or f"A process in one of them that is root, or becomes it, has {', '.join(held)}.",
+            Remediation(
+                f"Start containers without it (--cap-drop {' --cap-drop '.join(held)}) where they work so; ping is "
+                "among what needs NET_RAW"
+            ),
+            LOW,
+        )
+    ]
 
 
 def _judge_capabilities_container(item: Container, forbidden: list[str], *, host_netns: int | None) -> list[Verdict]:
@@ -293,7 +367,10 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
 
 CAPABILITIES = Check(
     id="mode.capabilities",
-    severity=MEDIUM,
+    grades=(
+        Grade(WEAKNESS, "somebody gave it to the container, which thereby changes the network it is on"),
+        Grade(HYGIENE, "Docker gives it to every container (NET_RAW): one finding for the host"),
+    ),
     title="No container has network capabilities that the baseline forbids",
     rationale=(
         "A container keeps to its place in the network only as long as it cannot change it. Whatever the container was "

@@ -14,13 +14,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT, next_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
-    HIGH,
-    INFO,
-    LOW,
-    MEDIUM,
-    Remediation,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
@@ -61,6 +55,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.docker_rules import (
     let_dockerd_make_rules,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BROKEN,
+    HYGIENE,
+    OPEN,
+    TO_KNOW,
+    WEAKNESS,
+    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.internal_networks import INTERNAL_OPEN
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.subnets import OVERLAP, POOLS
@@ -114,7 +116,7 @@ def _on_default_bridge(container: Container, default: Network) -> Verdict:
 
 DEFAULT_BRIDGE = Check(
     id="network.default-bridge",
-    severity=LOW,
+    grades=(Grade(HYGIENE, "what was started without a network shares one"),),
     title="Containers have networks of their own",
     rationale=(
         "The default network joins whatever was started without a thought, and its settings can only be changed for "
@@ -151,7 +153,8 @@ def _judge_icc(context: AuditContext) -> list[Verdict]:
             )
             return [unknown(resources.network(default), reason, evidence)]
     if switched_on if path is None else path.arrives:
-        return [replace(_allowed(snapshot, default, evidence, switched_on=switched_on), severity=_severity(users))]
+        severity = _severity(users) if switched_on else HIGH
+        return [replace(_allowed(snapshot, default, evidence, switched_on=switched_on), severity=severity)]
     if not switched_on:
         armed = [item for item in users if holds(item, _NET_RAW)]
         if armed:
@@ -242,8 +245,11 @@ def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, A
 
 ICC = Check(
     id="network.icc",
-    severity=INFO,
-    max_severity=MEDIUM,
+    grades=(
+        Grade(TO_KNOW, "one running container at most is on the default network"),
+        Grade(WEAKNESS, "two or more are: from one of them an attacker reaches every port of the others"),
+        Grade(OPEN, "icc is off, and they reach each other all the same"),
+    ),
     title="Containers on the default network do not reach each other",
     rationale=(
         "The default network joins containers that have nothing to do with each other. What counts is the live network "
@@ -345,7 +351,7 @@ def _failed(container: Container, texts: list[str]) -> Verdict:
 
 ENDPOINT = Check(
     id="network.endpoint",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "the container is not reached where the engine says it is"),),
     title="Containers have the links and addresses that the engine gave them",
     rationale=(
         "The engine makes a link and an address for each place on a network, and never looks at them again. A network "
@@ -441,7 +447,7 @@ def _is_fault(context: AuditContext, path: Path, port: TargetPort) -> bool:
 
 CONNECTIVITY = Check(
     id="network.connectivity",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "containers of one network do not reach each other"),),
     title="Containers of a network reach each other",
     rationale=(
         "Traffic between the ports of a bridge passes the rules of FORWARD where bridge netfilter is on, so that a "
@@ -535,7 +541,7 @@ def _unfiltered(context: AuditContext, network: Network, evidence: dict[str, Any
 
 IPV6_UNFILTERED = Check(
     id="network.ipv6-unfiltered",
-    severity=HIGH,
+    grades=(Grade(OPEN, "ports that nothing publishes are reached from outside"),),
     title="IPv6 networks have dockerd's rules",
     rationale=(
         "iptables and ip6tables are switched apart, and before Docker Engine 27 the second is off. IPv6 has no address "
@@ -579,7 +585,7 @@ def _in_the_clear(network: Network) -> Verdict:
 
 OVERLAY_UNENCRYPTED = Check(
     id="network.overlay-unencrypted",
-    severity=MEDIUM,
+    grades=(Grade(WEAKNESS, "machines between the nodes read and forge what containers send"),),
     title="Overlay networks are encrypted",
     rationale=(
         "Swarm encrypts what managers tell each other, not what containers send: that has to be asked for, network by "

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
     INTEGER,
     NAMES,
     NETWORKS,
+    PORTS,
     Check,
     Parameter,
 )
@@ -110,10 +111,21 @@ def _network(value: Any, place: str) -> str:
         raise WrongValueError(place, f"expected a network such as '10.0.0.0/8': {error}", value) from error
 
 
+def _ports(dummy_parameter: Parameter, value: Any, place: str) -> list[int]:
+    return [_integer(_A_PORT, item, f"{place}[{number}]") for number, item in enumerate(_list(value, place, "ports"))]
+
+
 def _list(value: Any, place: str, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise WrongValueError(place, f"expected a list of {what}, found {value!r}", value)
     return value
 
 
-_READERS: dict[str, Callable[[Parameter, Any, str], Any]] = {INTEGER: _integer, NAMES: _names, NETWORKS: _networks}
+_A_PORT = Parameter("port", INTEGER, None, "A port of TCP or UDP.", 1, 65535)
+
+_READERS: dict[str, Callable[[Parameter, Any, str], Any]] = {
+    INTEGER: _integer,
+    NAMES: _names,
+    NETWORKS: _networks,
+    PORTS: _ports,
+}

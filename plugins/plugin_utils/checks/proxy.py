@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, LOW, MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
@@ -36,6 +36,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    HYGIENE,
+    TO_KNOW,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
@@ -83,7 +89,7 @@ def _judge_enabled(context: AuditContext) -> list[Verdict]:
 
 ENABLED = Check(
     id="proxy.enabled",
-    severity=LOW,
+    grades=(Grade(HYGIENE, "published ports work either way; which way is the baseline's choice"),),
     title="docker-proxy is as the baseline wants it",
     rationale=(
         "The kernel's own NAT reaches published ports without a process for each. CIS recommends the proxy off; before "
@@ -149,7 +155,7 @@ def _configured_by(snapshot: HostSnapshot) -> str:
 
 PENDING = Check(
     id="proxy.pending",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the next restart changes which ways to published ports work"),),
     title="docker-proxy is in force as it is configured",
     rationale="A setting that waits for a restart takes effect unnoticed: with an upgrade, or a reboot.",
     needs=(ENGINE, DAEMON_CONFIG, SERVICE),
@@ -230,7 +236,7 @@ def _in_swarm(snapshot: HostSnapshot) -> bool:
 
 ORPHAN = Check(
     id="proxy.orphan",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the next container that publishes the port does not start"),),
     title="Each docker-proxy serves a published port",
     rationale=(
         "A docker-proxy that outlives its container, or the dockerd that started it, keeps its port and leads nowhere."
@@ -321,7 +327,7 @@ def _held(port: PublishedPort, sockets: _Sockets) -> list[Listener]:
 
 MISSING = Check(
     id="proxy.missing",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "any program can take the port, and the container then does not start again"),),
     title="Each published port is held on the host",
     rationale=(
         "For each binding docker-proxy listens, or dockerd itself where docker-proxy is off. Rules of the kernel serve "
@@ -387,7 +393,7 @@ def _mebibytes(size: int) -> str:
 
 MEMORY = Check(
     id="proxy.memory",
-    severity=INFO,
+    grades=(Grade(TO_KNOW, "the memory is the price of what is on by default"),),
     title="No memory goes to docker-proxy",
     rationale="Each published port and family has its process. What it costs is less than ps makes believe.",
     needs=(PROCESSES,),

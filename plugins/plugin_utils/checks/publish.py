@@ -18,15 +18,13 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
-    HIGH,
-    LOW,
-    MEDIUM,
-    Remediation,
-    Resource,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
+    DENIED_BY_HOST,
+    LOOPBACK_LEAK,
+    NOT_PUBLISHED,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
@@ -39,14 +37,21 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, PORTS, Check, Parameter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
     place_of_own_rules,
     unfollowed,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    HYGIENE,
+    TO_KNOW,
+    WEAKNESS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
+    NotJudgedError,
     Verdict,
     failed,
     not_applicable,
@@ -56,6 +61,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
+
+_PortKey = tuple[str, int, str]
+"""A container by its name, and a port inside with its protocol."""
 
 
 def _published_ports(snapshot: HostSnapshot) -> list[tuple[Container, list[PublishedPort]]]:
@@ -86,8 +94,11 @@ _ANYWHERE = "0.0.0.0"  # noqa: S104 (named, not bound)
 _PUBLISHED = re.compile(r"-p (\w+)\b.* --dport (\d+)\b.* -j DNAT\b")
 
 
-def _swarm_ports(context: AuditContext) -> list[Verdict]:
-    """One finding for each such port of this node; none outside a swarm, unknown where the rules were not read."""
+def _swarm_ports(context: AuditContext, sensitive: list[int]) -> list[Verdict]:
+    """One finding for each such port of this node; none outside a swarm, unknown where the rules were not read.
+
+    What listens behind it, the port itself has to tell.
+    """
     snapshot = context.snapshot
     if snapshot.engine is None or not snapshot.engine.swarm:
         return []
@@ -101,13 +112,16 @@ def _swarm_ports(context: AuditContext) -> list[Verdict]:
                 shown = _PUBLISHED.search(rule.text)
                 if shown:
                     found.setdefault((int(shown.group(2)), shown.group(1)), rule.text)
-    return [_on_mesh(number, protocol, text) for (number, protocol), text in sorted(found.items())]
+    return [
+        _on_mesh(number, protocol, text, _SENSITIVE if number in sensitive else "")
+        for (number, protocol), text in sorted(found.items())
+    ]
 
 
-def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
+def _on_mesh(number: int, protocol: str, rule: str, why: str) -> Verdict:
     return failed(
         resources.host_port(socket_name(_ANYWHERE, number), protocol),
-        f"A swarm service publishes {number}/{protocol} on all addresses of every node of the swarm",
+        f"A swarm service publishes {number}/{protocol} on all addresses of every node of the swarm{why}",
         {f"rule of {_CHAIN}": rule},
         "Every machine that reaches any address of any node reaches the service. Rules of a host firewall for incoming "
         "traffic (ufw, chain INPUT) do not stop what is forwarded to it.",
@@ -115,24 +129,49 @@ def _on_mesh(number: int, protocol: str, rule: str) -> Verdict:
             "Decide who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
             "mode host on the nodes that should answer"
         ),
+        MEDIUM if why else "",
     )
+
+
+SENSITIVE = "sensitive"
+_SENSITIVE = ", a port of databases or admin interfaces"
+_DENIED = ", which the host's own firewall denies"
 
 
 def _judge_wildcard(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
-    place = place_of_own_rules(snapshot.engine)
-    found = [
-        verdict
-        for container, ports in _published_ports(snapshot)
-        for verdict in _judge_wildcard_port(container, ports, place)
-    ]
-    found += _swarm_ports(context)
+    sensitive = list(WILDCARD.parameter(context, SENSITIVE))
+    published = _published_ports(snapshot)
+    denied = _denied_by_host(context) if published else set()
+    found = []
+    for container, ports in published:
+        number, protocol = ports[0].container_port, ports[0].protocol
+        is_denied = (container.name, number, protocol) in denied
+        why = _SENSITIVE if number in sensitive else _DENIED if is_denied else ""
+        found += _judge_wildcard_port(container, ports, place_of_own_rules(snapshot.engine), why)
+    found += _swarm_ports(context, sensitive)
     return found or [
         passed(resources.host(snapshot), "No port is published on all addresses of the host", _counted(snapshot))
     ]
 
 
-def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place: str) -> list[Verdict]:
+def _denied_by_host(context: AuditContext) -> set[_PortKey]:
+    """Ports that firewall.bypass is about; none where no packet can be followed, which that check says."""
+    if not all(context.snapshot.was_read(source) for source in PACKETS):
+        return set()
+
+    def followed() -> set[_PortKey]:
+        try:
+            return set(_open_ports(context, DENIED_BY_HOST))
+        except NotJudgedError:
+            return set()
+
+    # That a port is published on all addresses is known whatever goes wrong here.
+    return context.attempt("the severity of publish.wildcard", followed, lambda defect: set())
+
+
+def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place: str, why: str) -> list[Verdict]:
+    """why: what makes it a weakness, in words that end the summary; empty where nothing does."""
     resource = resources.port(container, ports[0].container_port, ports[0].protocol)
     try:
         wide = [port for port in ports if bound_address(port).is_unspecified]
@@ -142,7 +181,7 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
     if not wide:
         return []
     port = f"{ports[0].container_port}/{ports[0].protocol}"
-    summary = f"{container.name} publishes {port} on all addresses: {_places_of(wide)}"
+    summary = f"{container.name} publishes {port} on all addresses ({_places_of(wide)}){why}"
     impact = (
         "Every machine that reaches any address of this host reaches the service. Rules of a host firewall for "
         "incoming traffic (ufw, chain INPUT) do not stop what is forwarded to the container."
@@ -153,12 +192,51 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
         f"for others), or filter in {place}"
     )
     # What there is to show for it, the bindings, the resource has already.
-    return [failed(resource, summary, {}, impact, remediation)]
+    return [failed(resource, summary, {}, impact, remediation, MEDIUM if why else "")]
+
+
+_SERVICES = {
+    23: "Telnet",
+    1433: "Microsoft SQL Server",
+    1521: "Oracle",
+    2181: "ZooKeeper",
+    2375: "Docker Engine",
+    2376: "Docker Engine",
+    2379: "etcd",
+    2380: "etcd",
+    3306: "MySQL, MariaDB",
+    3389: "Remote Desktop",
+    5432: "PostgreSQL",
+    5601: "Kibana",
+    5900: "VNC",
+    5984: "CouchDB",
+    6379: "Redis, Valkey",
+    7474: "Neo4j",
+    7687: "Neo4j",
+    8086: "InfluxDB",
+    8500: "Consul",
+    9042: "Cassandra",
+    9200: "Elasticsearch, OpenSearch",
+    9300: "Elasticsearch, OpenSearch",
+    9443: "Portainer",
+    10000: "Webmin",
+    11211: "memcached",
+    15672: "RabbitMQ, its management",
+    26257: "CockroachDB",
+    27017: "MongoDB",
+    27018: "MongoDB",
+    27019: "MongoDB",
+    28015: "RethinkDB",
+}
+"""What listens there by default: it holds data, or runs commands for those who may connect."""
 
 
 WILDCARD = Check(
     id="publish.wildcard",
-    severity=MEDIUM,
+    grades=(
+        Grade(HYGIENE, "to be reached from everywhere is the default of -p, and often intended"),
+        Grade(WEAKNESS, "a port of databases or admin interfaces (parameter sensitive), or one of firewall.bypass"),
+    ),
     title="Ports are published on chosen addresses",
     rationale=(
         "Without an address, -p publishes on every address that the host has or will get, for IPv4 and IPv6, past "
@@ -167,23 +245,34 @@ WILDCARD = Check(
     needs=(ENGINE,),
     judge=_judge_wildcard,
     cis=cis.BOUND_TO_INTERFACE,
+    parameters=(
+        Parameter(
+            SENSITIVE,
+            PORTS,
+            list(_SERVICES),
+            "Ports of containers (of swarm services, the published ones) for which it counts as medium: those of "
+            "databases and admin interfaces.",
+        ),
+    ),
 )
 
 
 BELOW = "below"
+ALLOWED = "allowed"
 
 
 def _judge_privileged(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     limit = int(PRIVILEGED.parameter(context, BELOW))
+    allowed = list(PRIVILEGED.parameter(context, ALLOWED))
     found = []
     for container, ports in _published_ports(snapshot):
-        low = [port for port in ports if port.host_port < limit]
+        low = [port for port in ports if port.host_port < limit and port.host_port not in allowed]
         if low:
             found.append(_on_low_port(container, low, limit))
-    return found or [
-        passed(resources.host(snapshot), f"No port of the host below {limit} is published", _counted(snapshot))
-    ]
+    besides = f" but {', '.join(map(str, allowed))}" if allowed else ""
+    summary = f"No port of the host below {limit}{besides} is published"
+    return found or [passed(resources.host(snapshot), summary, _counted(snapshot))]
 
 
 def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -> Verdict:
@@ -196,15 +285,15 @@ def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -
         "Clients take what answers on such a port for a service that root of this host has set up. dockerd opens it "
         "for every user who may start a container.",
         Remediation(
-            f"Decide whether the service belongs there, as a web server may on 80 and 443. Else publish on a "
-            f"port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
+            f"Decide whether the service belongs there; if so, add {port.host_port} to the parameter {ALLOWED}. Else "
+            f"publish on a port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
         ),
     )
 
 
 PRIVILEGED = Check(
     id="publish.privileged",
-    severity=LOW,
+    grades=(Grade(TO_KNOW, "the port is as open as any other"),),
     title="Containers publish no privileged ports of the host",
     rationale=(
         "Ports below 1024 are for root to open (ip(7), net.ipv4.ip_unprivileged_port_start); dockerd opens them for "
@@ -213,7 +302,10 @@ PRIVILEGED = Check(
     needs=(ENGINE,),
     judge=_judge_privileged,
     cis=cis.PRIVILEGED_PORTS,
-    parameters=(Parameter(BELOW, INTEGER, 1024, "The lowest port of the host that containers may publish.", 1, 65536),),
+    parameters=(
+        Parameter(BELOW, INTEGER, 1024, "The lowest port of the host that containers may publish.", 1, 65536),
+        Parameter(ALLOWED, PORTS, [80, 443], "Ports below it that they may publish all the same."),
+    ),
 )
 
 
@@ -287,7 +379,7 @@ def _unanswered(
 
 NO_LISTENER = Check(
     id="publish.no-listener",
-    severity=LOW,
+    grades=(Grade(HYGIENE, "nothing is reached there"),),
     title="Something listens behind every published port",
     rationale=(
         "A port that is published and not used is an open door to an empty room: mostly a wrong number, a service that "
@@ -297,10 +389,6 @@ NO_LISTENER = Check(
     needs=(ENGINE, NAMESPACES, CONTAINER_NAMESPACES),
     judge=_judge_no_listener,
 )
-
-
-_PortKey = tuple[str, int, str]
-"""A container by its name, and a port inside with its protocol."""
 
 
 @dataclass
@@ -434,7 +522,7 @@ def _text(context: AuditContext, port: _OpenPort) -> str:
 
 LEAK = Check(
     id="publish.loopback-leak",
-    severity=HIGH,
+    grades=(Grade(WEAKNESS, "neighbours on the same link that set a route reach the port"),),
     title="What is published on a loopback address is not reached from outside",
     rationale=(
         "Before Docker Engine 28, a port published on 127.0.0.1 is open to neighbours that send packets for the "
@@ -507,7 +595,7 @@ def _way_to_close(engine: Engine | None) -> str:
 
 DIRECT_ACCESS = Check(
     id="publish.direct-access",
-    severity=MEDIUM,
+    grades=(Grade(WEAKNESS, "machines that set a route to the network reach the port"),),
     title="Only published ports are reached from outside",
     rationale=(
         "A host that forwards is a router to its containers. Unless its rules drop what is not published, each port "

@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_
     taken_on_host,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
@@ -41,6 +41,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, NETWORKS, Check, Parameter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    BROKEN,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
@@ -188,7 +193,7 @@ def _overlaps(network: Network, others: list[str]) -> Verdict:
 
 OVERLAP = Check(
     id="network.overlap",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "of two owners of an address one is not reached"),),
     title="Docker subnets share addresses with nothing else",
     rationale=(
         "dockerd chooses subnets by looking at on-link routes and nameservers alone. A company network or VPN behind a "
@@ -273,7 +278,7 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
 
 POOLS = Check(
     id="network.pools",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "one of the next networks cannot be made, or takes addresses that the host needs"),),
     title="The address pools have subnets left, and overlap no other addresses",
     rationale=(
         "dockerd has 31 subnets unless configured otherwise: 172.17.0.0/16 to 172.31.0.0/16, and 192.168.0.0/16 in "

@@ -32,9 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     layout_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
-    HIGH,
-    LOW,
-    MEDIUM,
     Remediation,
     Resource,
 )
@@ -53,6 +50,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BREAKS,
+    BROKEN,
+    HYGIENE,
+    WEAKNESS,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,
@@ -347,7 +351,7 @@ def _cut_off(host: Resource, chain: Chain) -> Verdict:
 
 FLUSHED = Check(
     id="firewall.flushed",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "rules that dockerd takes to be in force are gone"),),
     title="The chains and jumps that dockerd made are there",
     rationale=(
         "dockerd writes its rules when it starts and changes them with each container; it never looks whether they are "
@@ -469,7 +473,7 @@ def _remediation(rules: list[_Found]) -> Remediation:
 
 STALE = Check(
     id="firewall.stale",
-    severity=LOW,
+    grades=(Grade(HYGIENE, "rules are left over of what is gone"),),
     title="No rules of dockerd are left of what is gone",
     rationale=(
         "dockerd takes rules away when it removes a container or a network itself. After a kill, a lost state or a "
@@ -525,7 +529,7 @@ def _mixed_failed(context: AuditContext, both: list[str], evidence: dict[str, li
 
 MIXED = Check(
     id="firewall.mixed",
-    severity=MEDIUM,
+    grades=(Grade(BREAKS, "the rules that dockerd no longer writes decide by what was true once"),),
     title="Docker's rules are in one backend of iptables",
     rationale=(
         "The kernel keeps two sets of tables, and the alternative that iptables stands for decides which dockerd "
@@ -602,7 +606,7 @@ def _default(context: AuditContext, family: int) -> bool:
 
 DISABLED = Check(
     id="firewall.disabled",
-    severity=MEDIUM,
+    grades=(Grade(WEAKNESS, "no rule of dockerd keeps its networks closed"),),
     title="dockerd makes the rules that its networks need",
     rationale=(
         "With iptables or ip6tables off, a network has neither isolation nor masquerading, and every port of every "

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
@@ -28,6 +27,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     unfollowed,
     unread_inside,
     verdicts_by_network,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BROKEN,
+    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, not_applicable, passed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
@@ -164,7 +167,7 @@ def _masquerades(context: AuditContext, network: Network, family: int) -> bool:
 
 EGRESS = Check(
     id="firewall.egress",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "containers do not reach the outside"),),
     title="Containers reach the outside",
     rationale=(
         "Forwarding, the rules of FORWARD and masquerading must all be right for one packet of a container to come "

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, OTHER_NETWORK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
@@ -26,6 +26,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     reached,
     unfollowed,
     unread_inside,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    OPEN,
+    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
@@ -164,7 +168,7 @@ def _verdict(item: _Open) -> Verdict:
 
 ISOLATION = Check(
     id="firewall.isolation",
-    severity=HIGH,
+    grades=(Grade(OPEN, "networks that the engine keeps apart reach each other"),),
     title="Bridge networks are kept apart",
     rationale=(
         "Separate networks are how containers are kept from each other; that they are separate is for the rules alone "

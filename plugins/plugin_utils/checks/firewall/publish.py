@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, HIGH, Remediation, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Remediation, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
     ANYWHERE,
@@ -34,6 +34,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     reached,
     remediation_of,
     unfollowed,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+    BROKEN,
+    OPEN,
+    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
@@ -230,7 +235,7 @@ def _absent(resource: Resource, item: Container, port: PublishedPort) -> Verdict
 
 PUBLISH = Check(
     id="firewall.publish",
-    severity=HIGH,
+    grades=(Grade(BROKEN, "clients of a published port do not get to its container"),),
     title="Published ports lead to their containers",
     rationale=(
         "That a port is published is what dockerd remembers. Whether a connection to it comes to the container is for "
@@ -379,7 +384,7 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) ->
 
 BYPASS = Check(
     id="firewall.bypass",
-    severity=HIGH,
+    grades=(Grade(OPEN, "the host's own firewall denies the port"),),
     title="Docker publishes nothing that the host's firewall denies",
     rationale=(
         "ufw, firewalld and plain rules in INPUT guard the host's own programs. What Docker publishes takes another "

@@ -29,9 +29,14 @@ def test_numbers_are_those_of_the_kernel() -> None:
 def test_what_dockerd_gives_by_default_passes_and_net_raw_counts_where_it_is_forbidden() -> None:
     host = SyntheticHost().container("web")
     assert [item.outcome for item in judge(host)] == ["pass"]
-    (finding,) = judge(host, "NET_ADMIN", "NET_RAW")
-    assert (finding.outcome, finding.resource.name) == ("fail", "web")
-    assert "web can have NET_RAW" in finding.summary
+    host.container("api", bounding=0).container("job").container("vpn", bounding=ALL)
+    assert [item.resource.name for item in judge(host)] == ["vpn"]
+    given, finding = judge(host, "NET_ADMIN", "NET_RAW")
+    assert (given.outcome, given.severity, given.resource.name) == ("fail", "medium", "vpn")
+    assert "NET_RAW" not in given.summary
+    assert (finding.outcome, finding.severity, finding.resource.kind) == ("fail", "low", "host")
+    assert finding.evidence == {"containers with NET_RAW": ["job", "vpn", "web"]}
+    assert finding.summary.endswith("job, vpn, web")
     assert finding.remediation is not None
     assert "--cap-drop NET_RAW" in finding.remediation.text
 

@@ -85,7 +85,7 @@ def test_a_stopped_container_is_attached_by_the_network_s_name() -> None:
 def test_rules_that_do_not_see_bridged_packets_keep_nobody_apart() -> None:
     host = default_host("one", "two", icc=False, option="false", bridge_netfilter=False)
     finding = only(host.snapshot(), "network.icc")
-    assert finding.outcome == "fail"
+    assert (finding.outcome, finding.severity) == ("fail", "high")
     assert finding.evidence["com.docker.network.bridge.enable_icc of network net0"] == "false"
     assert "all the same" in finding.summary
     assert finding.remediation is not None

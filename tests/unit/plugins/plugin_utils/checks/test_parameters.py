@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import parameters
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, NAMES, NETWORKS, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    INTEGER,
+    NAMES,
+    NETWORKS,
+    PORTS,
+    Parameter,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
     read_parameters,
@@ -19,6 +25,7 @@ KNOWN = (
     Parameter("avoid", NETWORKS, [], "networks to keep clear of"),
     Parameter("forbidden", NAMES, [], "capabilities", choices=("NET_ADMIN", "NET_RAW")),
     Parameter("words", NAMES, [], "of any kind"),
+    Parameter("ports", PORTS, [], "of databases"),
 )
 
 
@@ -33,12 +40,14 @@ def test_what_is_right_comes_back_with_networks_as_they_are_written() -> None:
         "avoid": ["10.0.0.0/8", "FD00:0::/8", "192.0.2.1"],
         "forbidden": ["NET_RAW"],
         "words": ["x y"],
+        "ports": [5432, 65535],
     }
     read = {
         "below": 80,
         "avoid": ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"],
         "forbidden": ["NET_RAW"],
         "words": ["x y"],
+        "ports": [5432, 65535],
     }
     assert read_parameters({"some.check": given}) == {"some.check": read}
 
@@ -56,6 +65,9 @@ def test_what_is_right_comes_back_with_networks_as_they_are_written() -> None:
         ("forbidden", "NET_RAW", "['forbidden']: expected a list of words, found 'NET_RAW'"),
         ("forbidden", [" "], "['forbidden'][0]: expected a word, found ' '"),
         ("forbidden", ["CAP_NET_RAW"], "['forbidden'][0]: 'CAP_NET_RAW' is none of NET_ADMIN, NET_RAW"),
+        ("ports", 5432, "['ports']: expected a list of ports, found 5432"),
+        ("ports", [0], "['ports'][0]: expected a number from 1 to 65535, found 0"),
+        ("ports", ["80"], "['ports'][0]: expected a whole number from 1 to 65535, found '80'"),
         ("bellow", 80, "['bellow']: there is no such parameter. some.check has: below (integer, by default 1024)"),
     ],
 )

@@ -38,13 +38,47 @@ def test_port_1024_is_not_privileged() -> None:
 def test_a_privileged_port_is_named_once_for_both_families() -> None:
     host = SyntheticHost().container("web", publish=("0.0.0.0|1023|8080/tcp", "::|1023|8080/tcp"))
     finding = only(host.snapshot(), "publish.privileged")
-    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "low", "web:8080/tcp")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "info", "web:8080/tcp")
     assert finding.summary.endswith("0.0.0.0:1023 and [::]:1023")
 
 
 def test_the_limit_can_be_set() -> None:
     snapshot = SyntheticHost().container("web", publish=("192.0.2.10|1024|80/tcp",)).snapshot()
     assert only(snapshot, "publish.privileged", parameters={"publish.privileged": {"below": 1025}}).outcome == "fail"
+
+
+def test_web_servers_may_have_their_ports_unless_somebody_takes_them_away() -> None:
+    host = SyntheticHost().container("web", publish=("0.0.0.0|80|8080/tcp", "0.0.0.0|443|8443/tcp"))
+    assert only(host.snapshot(), "publish.privileged").outcome == "pass"
+    found = failing(host.snapshot(), "publish.privileged", parameters={"publish.privileged": {"allowed": [443]}})
+    assert set(found) == {"web:8080/tcp"}
+
+
+# ---- publish.wildcard ------------------------------------------------------------------------------------------------
+
+
+def test_a_database_on_all_addresses_is_a_weakness_at_whatever_port_of_the_host() -> None:
+    snapshot = SyntheticHost().container("db", publish=("0.0.0.0|15432|5432/tcp",)).snapshot()
+    finding = only(snapshot, "publish.wildcard")
+    assert finding.severity == "medium"
+    assert finding.summary.endswith("(0.0.0.0:15432), a port of databases or admin interfaces")
+    own = {"publish.wildcard": {"sensitive": [9090]}}
+    assert only(snapshot, "publish.wildcard", parameters=own).severity == "low"
+
+
+def test_a_database_on_one_address_is_no_finding() -> None:
+    snapshot = SyntheticHost().container("db", publish=("192.0.2.10|5432|5432/tcp",)).snapshot()
+    assert only(snapshot, "publish.wildcard").outcome == "pass"
+
+
+def test_what_the_hosts_firewall_denies_is_a_weakness_on_all_addresses() -> None:
+    host = host_with(WILDCARD, layout=28)
+    assert only(host.snapshot(), "publish.wildcard").severity == "low"
+    host.own_rules["filter", "INPUT"] = ["-p tcp -m tcp --dport 8080 -j DROP"]
+    finding = only(host.snapshot(), "publish.wildcard")
+    assert finding.severity == "medium"
+    assert finding.summary.endswith("which the host's own firewall denies")
+    assert only(replace(host.snapshot(), ruleset=None), "publish.wildcard").severity == "low"
 
 
 # ---- publish.no-listener ---------------------------------------------------------------------------------------------
@@ -111,7 +145,7 @@ def host_with(*bindings: str, layout: int, policy: str = "DROP") -> DockerHost:
 
 def test_before_28_what_is_published_on_the_loopback_leaks() -> None:
     finding = only(host_with("127.0.0.1", layout=27).snapshot(), "publish.loopback-leak")
-    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "web:80/tcp")
     assert "from outside by eth0" in finding.evidence
     assert finding.remediation is not None
     assert "28.0" in finding.remediation.text

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import facts, registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import MEANINGS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import (
     CHECKS,
     UnknownCheckError,
@@ -185,6 +186,7 @@ def test_ids_are_unique_and_metadata_is_complete() -> None:
         area, dot, name = check.id.partition(".")
         assert all((area, dot, name))
         assert check.severity in SEVERITIES
+        assert all(grade.meaning in MEANINGS and grade.why for grade in check.grades)
         assert set(check.needs) <= set(SOURCES)
         assert all(describe(check)[part] for part in ("id", "severity", "title"))
         assert check.rationale
