@@ -238,7 +238,7 @@ def _restart(host: Host) -> None:
 
 def _variables(draw: Draw) -> dict[str, Any]:
     chosen = {
-        "harden_profile": draw.choice(["default", "default", "cis"]),
+        "harden_profile": draw.choice(["default", "default", "strict"]),
         "harden_userland_proxy": draw.choice(["keep", "keep", "disabled", "enabled"]),
         "harden_live_restore": draw.choice(["keep", "enable"]),
         "harden_on_disruption": draw.choice(["refuse", "allow"]),

@@ -86,7 +86,7 @@ def test_an_audit_by_policy_and_the_same_of_a_saved_snapshot(fresh_host: Host, l
     }
     assert wide == {"web:80/tcp": DECISION, "side:80/tcp": None}
     (agent,) = (item for item in there["findings"] if item["check"] == "mode.host")
-    assert (agent["outcome"], agent["severity"], agent["default_severity"]) == ("fail", "info", "medium")
+    assert (agent["outcome"], agent["severity"], agent["default_severity"]) == ("fail", "info", "low")
     assert there["summary"]["waived"] == 1
     assert told["There"].result["changed"] is True
 

@@ -157,11 +157,11 @@ def test_a_host_that_boot_would_leave_without_forwarding_is_given_a_file(fresh_h
 
 
 @pytest.mark.long
-def test_check_mode_of_the_cis_profile_says_what_the_real_run_does(fresh_host: Host, lab: Lab) -> None:
+def test_check_mode_of_the_strict_profile_says_what_the_real_run_does(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(WEB)
     fresh_host.break_("forwarding-not-persistent")
     wishes: dict[str, Any] = {
-        "harden_profile": "cis",
+        "harden_profile": "strict",
         "harden_live_restore": "enable",
         "harden_on_disruption": "allow",
         "harden_daemon_config": {"log-level": "warn", "shutdown-timeout": 20},
@@ -189,7 +189,7 @@ def test_a_container_that_would_stay_down_is_left_alone(fresh_host: Host, lab: L
     fresh_host.deploy(WEB)
     fresh_host.break_("forwarding-not-persistent")
     started = fresh_host.container("web").started_at
-    done = run(lab, fresh_host, harden_profile="cis", harden_fail_on_refusal=True)
+    done = run(lab, fresh_host, harden_profile="strict", harden_fail_on_refusal=True)
     assert done.rc != 0
     assert fresh_host.container("web").started_at == started
     assert fresh_host.container("web").running

@@ -29,8 +29,8 @@ SHOP = Scenario(
         Workload("cache", ["shop"], publish=["127.0.0.1:6379:80"], restart="unless-stopped"),
     ],
 )
-CIS = {
-    "harden_profile": "cis",
+STRICT = {
+    "harden_profile": "strict",
     "harden_live_restore": "enable",
     "harden_on_disruption": "allow",
     "harden_daemon_config": {"log-level": "warn", "default-address-pools": [{"base": "10.213.0.0/16", "size": 24}]},
@@ -107,7 +107,7 @@ def test_the_host_is_as_it_was_before(fresh_host: Host, lab: Lab) -> None:
     started = start_times(host)
     before = lasting(settled(host))
 
-    harden(lab, host, **CIS)
+    harden(lab, host, **STRICT)
     assert host.container("web").tcp(host.address, PORT) == "answered"
     assert start_times(host) == started
     hardened, begun = state(host), starts(host)

@@ -81,5 +81,7 @@ class Finding:
     remediation: Optional[Remediation] = None
     default_severity: str = ""
     """What the catalogue says, where the policy says otherwise; empty where it does not."""
+    cis: str = ""
+    """Number of the item of the CIS Docker Benchmark that it judges, in the policy's version; empty where none."""
     waiver: Optional[AppliedWaiver] = None
     """Set on the controller. The outcome stays what it is."""

@@ -27,12 +27,15 @@ FILE = "file"
 """Where the document of an audit goes."""
 
 PROFILES = ("default", "cis", "strict")
+CIS_BENCHMARKS = ("1.8.0", "1.7.0", "1.6.0")
+"""Versions of the CIS Docker Benchmark that a profile can be held against, the newest first."""
 
 SET_BY_STARTERS = ("labels", "image")
 """What a waiver can choose by, and whoever may start a container sets as they like."""
 
 AUDIT_SPEC: dict[str, dict[str, Any]] = {
     "profile": {"type": "str", "choices": list(PROFILES), "default": PROFILES[0]},
+    "cis_benchmark": {"type": "str", "choices": list(CIS_BENCHMARKS), "default": CIS_BENCHMARKS[0]},
     "checks": {"type": "list", "elements": "str", "default": ["*"]},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "severities": {"type": "dict", "default": {}},

@@ -58,6 +58,8 @@ class Settings:
     """``keep``: whichever is in force is right; ``disabled`` or ``enabled``."""
     checks: tuple[str, ...] = ("*",)
     """Patterns of the ids of the checks to run."""
+    within: tuple[str, ...] = ("*",)
+    """Patterns of those that the profile has; others are not run."""
     exclude: tuple[str, ...] = ()
     """Patterns of ids that are left out of these."""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

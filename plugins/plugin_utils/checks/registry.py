@@ -59,17 +59,24 @@ class UnknownCheckError(ValueError):
     """A pattern that matches no check; the message names it and what there is."""
 
 
-def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> list[Check]:
+ALL = ("*",)
+
+
+def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = (), within: tuple[str, ...] = ALL) -> list[Check]:
     """Return the checks whose id matches one of the patterns (as in a shell) and none of exclude, in their order.
 
-    Raises UnknownCheckError for a pattern that matches no check, and when nothing is left: an audit of nothing finds
-    nothing.
+    within: patterns of those that the profile has. Raises UnknownCheckError for a pattern that matches no check, and
+    when nothing is left: an audit of nothing finds nothing.
     """
     wanted = {check.id for pattern in patterns for check in matching(pattern)}
     unwanted = {check.id for pattern in exclude for check in matching(pattern)}
-    chosen = [check for check in CHECKS if check.id in wanted - unwanted]
+    there = {check.id for pattern in within for check in matching(pattern)}
+    chosen = [check for check in CHECKS if check.id in (wanted - unwanted) & there]
     if not chosen:
         reason = "all that were asked for are excluded" if patterns else "none was asked for"
+        if wanted - unwanted:
+            known = ", ".join(check.id for check in CHECKS if check.id in there)
+            raise UnknownCheckError(f"no check is left to run: the profile has none of them. It has: {known}")
         raise UnknownCheckError(f"no check is left to run: {reason}. {_there_are()}")
     return chosen
 

@@ -57,7 +57,7 @@ def run_checks(context: AuditContext) -> list[Finding]:
     """
     return [
         _finding(check, verdict)
-        for check in select(context.settings.checks, context.settings.exclude)
+        for check in select(context.settings.checks, context.settings.exclude, context.settings.within)
         for verdict in _verdicts(check, context)
     ]
 

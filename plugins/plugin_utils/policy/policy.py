@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.paramete
     read_parameters,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import (
+    ALL,
     CHECKS,
     UnknownCheckError,
     matching,
@@ -33,18 +34,24 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where it differs from what the checks say by themselves."""
+    """What is judged, and where it differs from what the checks say by themselves."""
 
     userland_proxy: str = KEEP
-    least_for_cis: str = INFO
-    """No check that has an item in the CIS Docker Benchmark counts for less."""
+    beside_items: tuple[str, ...] = ALL
+    """Patterns of the checks that are run beside those that judge an item of the CIS Docker Benchmark."""
+    least_for_items: str = INFO
+    """No check that judges an item counts for less."""
     severities: Mapping[str, str] = field(default_factory=dict)
-    """By id; they go before least_for_cis."""
+    """By id; they go before least_for_items."""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By id and name."""
     posture: bool = False
     """Whether a host on which nothing is broken is to be changed for it, such as by icc being switched off."""
 
+
+# What has to hold, or else what the items ask for is not in force or breaks something: docker-proxy off takes hairpin
+# and bridge netfilter, icc off takes the latter, and both a daemon.json that dockerd reads.
+_BESIDE_CIS = ("bridge.netfilter", "bridge.route-localnet", "hairpin.*", "proxy.pending", "daemon.config")
 
 # Where what one container is, or whom it is open to, decides what an intruder has got.
 _STRICT_SEVERITIES = {
@@ -57,18 +64,28 @@ _STRICT_SEVERITIES = {
     "daemon.permissions": HIGH,
 }
 
-# The benchmark wants containers without capabilities that they do not need, and takes these for examples.
-_CAPABILITIES = {"mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]}}
+# The benchmark wants containers without capabilities that they do not need, and takes these for examples. It knows no
+# privileged port that is open to containers.
+_CIS_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]},
+    "publish.privileged": {"allowed": []},
+}
 
 PROFILES: Mapping[str, Profile] = {
     "default": Profile(),
-    # Whoever is measured by the benchmark has to answer for each of its items.
-    "cis": Profile(userland_proxy=DISABLED, least_for_cis=MEDIUM, parameters=_CAPABILITIES, posture=True),
+    # Whoever is measured by the benchmark has to answer for each of its items, and for no more.
+    "cis": Profile(
+        userland_proxy=DISABLED,
+        beside_items=_BESIDE_CIS,
+        least_for_items=MEDIUM,
+        parameters=_CIS_PARAMETERS,
+        posture=True,
+    ),
     "strict": Profile(
         userland_proxy=DISABLED,
-        least_for_cis=MEDIUM,
+        least_for_items=MEDIUM,
         severities=_STRICT_SEVERITIES,
-        parameters=_CAPABILITIES,
+        parameters=_CIS_PARAMETERS,
         posture=True,
     ),
 }
@@ -79,11 +96,17 @@ class Policy:
     """Profile and options together."""
 
     profile: str
+    cis_benchmark: str
+    """Version of the CIS Docker Benchmark whose numbers are told."""
     userland_proxy: str
+    within: tuple[str, ...]
+    """Ids of the checks that the profile has."""
     checks: tuple[str, ...]
     exclude: tuple[str, ...]
     severities: Mapping[str, str]
     """By id, where it is not what the catalogue says."""
+    least: Mapping[str, str]
+    """By id, the least severity of its findings; what severities says goes before it."""
     parameters: Mapping[str, Mapping[str, Any]]
     """By id and name, as far as the profile or the task says something."""
     refuse_waivers_by: tuple[str, ...]
@@ -93,7 +116,22 @@ class Policy:
     @property
     def settings(self) -> Settings:
         """What the checks are told."""
-        return Settings(self.userland_proxy, self.checks, self.exclude, self.parameters)
+        return Settings(self.userland_proxy, self.checks, self.within, self.exclude, self.parameters)
+
+    @property
+    def changed_severities(self) -> dict[str, str]:
+        """By id, where the catalogue says otherwise, or gives findings of a check more than one."""
+        weighed = [(check, self.severity(check.id, check.severity)) for check in CHECKS]
+        return {
+            check.id: severity
+            for check, severity in weighed
+            if severity != check.severity or (check.id in self.severities and len(check.grades) > 1)
+        }
+
+    def severity(self, check: str, own: str) -> str:
+        """What a check, or a finding of it, counts for whose own severity is that."""
+        least = self.least.get(check, own)
+        return self.severities.get(check) or min(own, least, key=SEVERITIES.index)
 
 
 def read_policy(options: Mapping[str, Any]) -> Policy:
@@ -102,15 +140,22 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
     Raises WrongValueError, which names the option, the value and what is allowed.
     """
     profile = PROFILES[options["profile"]]
+    benchmark = options["cis_benchmark"]
+    items = [check.id for check in CHECKS if benchmark in check.cis]
+    beside = {check.id for pattern in profile.beside_items for check in matching(pattern)}
+    within = tuple(check.id for check in CHECKS if check.id in beside.union(items))
     checks, exclude = tuple(options["checks"]), tuple(options["exclude"])
-    _hold_against_catalogue(checks, exclude)
+    _hold_against_catalogue(checks, exclude, within)
     given = read_parameters(options["parameters"])
     return Policy(
         profile=options["profile"],
+        cis_benchmark=benchmark,
         userland_proxy=options["userland_proxy"] or profile.userland_proxy,
+        within=within,
         checks=checks,
         exclude=exclude,
-        severities=_severities(profile, options["severities"]),
+        severities={**profile.severities, **_by_id(options["severities"])},
+        least=dict.fromkeys(items, profile.least_for_items),
         parameters={
             check: {**profile.parameters.get(check, {}), **given.get(check, {})}
             for check in dict.fromkeys((*profile.parameters, *given))
@@ -120,12 +165,12 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
     )
 
 
-def _hold_against_catalogue(checks: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+def _hold_against_catalogue(checks: tuple[str, ...], exclude: tuple[str, ...], within: tuple[str, ...]) -> None:
     for option, patterns in (("checks", checks), ("exclude", exclude)):
         for number, pattern in enumerate(patterns):
             _matching(pattern, f"{option}[{number}]")
     try:
-        select(checks, exclude)
+        select(checks, exclude, within)
     except UnknownCheckError as error:
         raise WrongValueError("checks", str(error), list(checks)) from error
 
@@ -135,19 +180,6 @@ def _matching(pattern: str, place: str) -> list[str]:
         return [check.id for check in matching(pattern)]
     except UnknownCheckError as error:
         raise WrongValueError(place, str(error), pattern) from error
-
-
-def _severities(profile: Profile, given: Mapping[str, Any]) -> dict[str, str]:
-    least = SEVERITIES.index(profile.least_for_cis)
-    cis = {
-        check.id: profile.least_for_cis for check in CHECKS if check.cis and SEVERITIES.index(check.severity) > least
-    }
-    wanted = {**cis, **profile.severities, **_by_id(given)}
-    return {
-        check.id: wanted[check.id]
-        for check in CHECKS
-        if check.id in wanted and (check.max_severity or wanted[check.id] != check.severity)
-    }
 
 
 def _by_id(given: Mapping[str, Any]) -> dict[str, str]:

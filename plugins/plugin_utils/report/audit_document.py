@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import in_detail
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import describe, select
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS, describe, select
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
     EXPIRED,
@@ -63,7 +63,7 @@ def weighed(
     answer is what checks/audit.py says of a snapshot.
     """
     began = time.monotonic()
-    found = [_with_severity(from_plain(Finding, item), policy) for item in answer["findings"]]
+    found = [_weighed(from_plain(Finding, item), policy) for item in answer["findings"]]
     withheld = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
     findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, withheld)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
@@ -74,7 +74,7 @@ def weighed(
         "sources": answer["sources"],
         "facts": in_detail(answer["facts"], facts),
         "policy": _policy(policy, today),
-        "checks": [_check(check, policy) for check in select(policy.checks, policy.exclude)],
+        "checks": [_check(check, policy) for check in select(policy.checks, policy.exclude, policy.within)],
         "findings": [plain_finding(finding) for finding in findings],
         "waivers": to_plain(uses),
         "summary": _summary(findings, uses),
@@ -146,15 +146,18 @@ def _waiver_line(waiver: Mapping[str, Any]) -> str:
     return f"{waiver['check']}{chosen}{hosts} ({waiver['owner']}: {waiver['reason']})"
 
 
-def _with_severity(finding: Finding, policy: Policy) -> Finding:
-    severity = policy.severities.get(finding.check)
-    if severity is None or severity == finding.severity:
-        return finding
-    return replace(finding, severity=severity, default_severity=finding.severity)
+_ITEMS = {check.id: check.cis for check in CHECKS}
+
+
+def _weighed(finding: Finding, policy: Policy) -> Finding:
+    severity = policy.severity(finding.check, finding.severity)
+    cis = _ITEMS[finding.check].get(policy.cis_benchmark, "")
+    default = finding.severity if severity != finding.severity else ""
+    return replace(finding, severity=severity, default_severity=default, cis=cis)
 
 
 def _check(check: Check, policy: Policy) -> dict[str, Any]:
-    severity = policy.severities.get(check.id, check.severity)
+    severity = policy.severity(check.id, check.severity)
     changed = {"severity": severity, "default_severity": check.severity} if severity != check.severity else {}
     return {**describe(check), **changed}
 
@@ -162,11 +165,12 @@ def _check(check: Check, policy: Policy) -> dict[str, Any]:
 def _policy(policy: Policy, today: datetime.date) -> dict[str, Any]:
     return {
         "profile": policy.profile,
+        "cis_benchmark": policy.cis_benchmark,
         "judged_on": today.isoformat(),
         "userland_proxy": policy.userland_proxy,
         "checks": list(policy.checks),
         "exclude": list(policy.exclude),
-        "severities": dict(policy.severities),
+        "severities": policy.changed_severities,
         "refuse_waivers_by": list(policy.refuse_waivers_by),
         "parameters": {check: dict(values) for check, values in policy.parameters.items()},
     }

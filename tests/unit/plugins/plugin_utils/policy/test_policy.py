@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, SEVERITIES
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    HIGH,
+    INFO,
+    LOW,
+    MEDIUM,
+    SEVERITIES,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import CIS_BENCHMARKS, DISABLED, KEEP
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PROFILES as NAMES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
@@ -31,32 +37,67 @@ def test_profiles_are_those_of_the_option_and_name_what_there_is() -> None:
     assert tuple(PROFILES) == NAMES
     for profile in PROFILES.values():
         assert set(profile.severities) <= set(SEVERITY)
-        assert {profile.least_for_cis, *profile.severities.values()} <= set(SEVERITIES)
+        assert {profile.least_for_items, *profile.severities.values()} <= set(SEVERITIES)
         assert read_parameters(profile.parameters) == profile.parameters
 
 
 def test_no_item_of_the_benchmark_counts_for_less_than_medium_under_cis() -> None:
-    severities = {**SEVERITY, **policy_of(profile="cis").severities}
-    assert {severities[check.id] for check in CHECKS if check.cis} <= {HIGH, MEDIUM}
+    policy = policy_of(profile="cis")
+    for check in CHECKS:
+        if check.cis:
+            assert {policy.severity(check.id, grade.severity) for grade in check.grades} <= {HIGH, MEDIUM}, check.id
+
+
+def test_a_finding_that_counts_for_more_than_its_check_keeps_that_under_cis() -> None:
+    policy = policy_of(profile="cis")
+    assert [policy.severity("network.icc", own) for own in (HIGH, MEDIUM, INFO)] == [HIGH, MEDIUM, MEDIUM]
+    assert policy.severity("hairpin.stale", LOW) == LOW
+    assert policy.changed_severities["publish.wildcard"] == MEDIUM
+    assert "network.overlap" not in policy.changed_severities
+
+
+@pytest.mark.parametrize("benchmark", CIS_BENCHMARKS)
+def test_cis_has_the_items_of_the_version_and_what_they_depend_on(benchmark: str) -> None:
+    policy = policy_of(profile="cis", cis_benchmark=benchmark)
+    items = {check.id for check in CHECKS if benchmark in check.cis}
+    assert items < set(policy.within)
+    assert set(policy.within) - items == {
+        "bridge.netfilter",
+        "bridge.route-localnet",
+        "daemon.config",
+        "hairpin.missing",
+        "hairpin.stale",
+        "proxy.pending",
+    }
+
+
+@pytest.mark.parametrize("profile", ["default", "strict"])
+def test_the_others_have_every_check(profile: str) -> None:
+    assert set(policy_of(profile=profile).within) == set(SEVERITY)
 
 
 def test_strict_takes_nothing_for_less_than_cis_does() -> None:
-    cis, strict = ({**SEVERITY, **policy_of(profile=name).severities} for name in ("cis", "strict"))
-    assert all(SEVERITIES.index(strict[check]) <= SEVERITIES.index(cis[check]) for check in SEVERITY)
-    assert strict != cis
+    cis, strict = (policy_of(profile=name) for name in ("cis", "strict"))
+    weights = [[policy.severity(check, own) for check, own in SEVERITY.items()] for policy in (cis, strict)]
+    assert all(SEVERITIES.index(more) <= SEVERITIES.index(less) for less, more in zip(*weights, strict=True))
+    assert weights[0] != weights[1]
 
 
 def test_what_the_task_says_goes_before_the_profile() -> None:
     policy = policy_of(profile="cis", userland_proxy="keep", severities={"proxy.enabled": LOW})
     assert policy_of(profile="cis").userland_proxy == DISABLED
     assert policy.userland_proxy == KEEP
-    assert "proxy.enabled" not in policy.severities
+    assert policy.severity("proxy.enabled", LOW) == LOW
+    assert "proxy.enabled" not in policy.changed_severities
 
 
 def test_parameters_of_the_task_go_before_those_of_the_profile_one_by_one() -> None:
-    of_profile = {"mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]}}
+    of_profile = {
+        "mode.capabilities": {"forbidden": ["NET_ADMIN", "NET_RAW"]},
+        "publish.privileged": {"allowed": []},
+    }
     assert policy_of(profile="cis").parameters == of_profile
-    given = {"mode.capabilities": {"forbidden": []}, "network.overlap": {"avoid": ["10.0.0.0/8"]}}
+    given = {**of_profile, "mode.capabilities": {"forbidden": []}, "network.overlap": {"avoid": ["10.0.0.0/8"]}}
     assert policy_of(profile="cis", parameters=given).parameters == given
     assert policy_of(profile="cis", parameters={"mode.capabilities": {}}).parameters == of_profile
 
@@ -79,6 +120,7 @@ def test_an_id_goes_before_a_pattern_and_a_longer_pattern_before_a_shorter_one()
         ({"checks": []}, "checks: ", "none was asked for"),
         ({"exclude": ["nothing"]}, "exclude[0]: ", "'nothing'"),
         ({"exclude": ["*"]}, "checks: ", "all that were asked for are excluded"),
+        ({"profile": "cis", "checks": ["conntrack.*"]}, "checks: ", "the profile has none of them. It has: bridge.net"),
         ({"severities": {"mode.hots": "low"}}, "severities['mode.hots']: ", "did you mean"),
         ({"severities": {"mode.*": "grave"}}, "severities['mode.*']: ", "'grave' is no severity. There are: high,"),
         ({"severities": {"mode.*": ["low"]}}, "severities['mode.*']: ", "['low'] is no severity"),

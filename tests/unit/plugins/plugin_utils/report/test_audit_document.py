@@ -155,10 +155,10 @@ def test_another_severity_leaves_its_trace() -> None:
     document = audit_of(HOSTS["busy"], severities={"publish.wildcard": "high"})
     for finding in document["findings"]:
         traced = finding["check"] == "publish.wildcard"
-        assert finding.get("default_severity") == ("medium" if traced else None)
+        assert finding.get("default_severity") == ("low" if traced else None)
         assert not traced or finding["severity"] == "high"
     (check,) = (item for item in document["checks"] if item["id"] == "publish.wildcard")
-    assert (check["severity"], check["default_severity"]) == ("high", "medium")
+    assert (check["severity"], check["default_severity"]) == ("high", "low")
     assert document["policy"]["severities"] == {"publish.wildcard": "high"}
 
 
