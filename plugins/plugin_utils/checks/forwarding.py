@@ -235,10 +235,11 @@ class _Kept:
 
     @property
     def is_kept(self) -> bool:
-        """A file that says 0 is overruled by dockerd until the files are applied again: that counts as lost."""
-        if self.boot.value is None:
-            return self.obstacle is None
-        return self.boot.value != "0" and self.running != "0"
+        """A file that says 0 is overruled by dockerd until the files are applied again: that counts as lost.
+
+        That it is off now, though boot turns it on, is for forwarding.ipv4 and forwarding.ipv6 to say.
+        """
+        return self.obstacle is None if self.boot.value is None else self.boot.value != "0"
 
     @property
     def is_untold(self) -> bool:
@@ -297,8 +298,6 @@ def _by_whom(item: _Kept) -> str:
 
 def _difference(item: _Kept) -> str:
     place = f"{item.boot.path} line {item.boot.line}"
-    if item.running == "0" and item.boot.value not in (None, "0"):
-        return f"{item.name} is off, and boot turns it on ({place})"
     state = "off" if item.running == "0" else "on"
     if item.boot.value is None:
         return f"{item.name} is {state}, and nothing turns it on at boot"
@@ -306,8 +305,6 @@ def _difference(item: _Kept) -> str:
 
 
 def _impact(snapshot: HostSnapshot, item: _Kept) -> str:
-    if item.running == "0" and item.boot.value not in (None, "0"):
-        return "Containers have no network beyond this host until it boots again, or until forwarding is turned on."
     after_boot = _what_dockerd_does(snapshot, item)
     if item.boot.value is None:
         return after_boot

@@ -237,13 +237,23 @@ def test_host_mode_is_proved_by_the_namespace() -> None:
 def test_a_label_that_the_kernel_belies_is_said() -> None:
     host = SyntheticHost().container("sly", netns=HOST_NETNS, nsid=None)
     finding = only(host, "mode.host")
-    assert finding.outcome == "fail"
+    assert (finding.outcome, finding.severity) == ("fail", "high")
     assert (finding.evidence["declared"], finding.evidence["proved"]) == ("bridge", "host")
     assert finding.summary.endswith("the host's network namespace")
     assert "loopback" in finding.impact
     moved = only(SyntheticHost().container("moved", mode="host"), "mode.host")
     assert (moved.outcome, moved.evidence["declared"], moved.evidence["proved"]) == ("fail", "host", "bridge")
     assert moved.summary.endswith("a namespace on a bridge")
+
+
+def test_a_namespace_that_is_no_longer_shared_is_broken_and_the_hosts_that_is_shared_is_not() -> None:
+    lost = only(SyntheticHost().container("web").container("side", networks=(), mode="container:web"), "mode.container")
+    assert (lost.outcome, lost.severity) == ("fail", "high")
+    assert lost.summary.endswith("a namespace of its own")
+    host = SyntheticHost()
+    host.container("agent", networks=(), mode="host", netns=HOST_NETNS, nsid=None)
+    host.container("side", networks=(), mode="container:agent", netns=HOST_NETNS, nsid=None)
+    assert [item.severity for item in judge(host, "mode.host")] == ["low", "low"]
 
 
 def test_sharing_names_the_partner() -> None:

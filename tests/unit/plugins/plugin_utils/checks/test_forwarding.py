@@ -167,25 +167,23 @@ def test_the_impact_at_boot_depends_on_what_dockerd_does(
     assert words in only(host.snapshot(), "forwarding.persistent").impact
 
 
-def test_boot_that_turns_on_what_is_off_differs_as_well() -> None:
+def test_boot_that_turns_on_what_is_off_brings_it_back() -> None:
     host = SyntheticHost()
     host.sysctls["net.ipv4.ip_forward"] = "0"
     finding = only(host.snapshot(), "forwarding.persistent")
-    assert finding.outcome == "fail"
+    assert finding.outcome == "pass"
     assert finding.evidence == {
         "net.ipv4.ip_forward": "0",
         "/etc/sysctl.d/50-forward.conf:2": "net.ipv4.ip_forward = 1",
     }
-    assert "boot turns it on" in finding.summary
-    host.boot = []
-    assert only(host.snapshot(), "forwarding.persistent").outcome == "pass"
+    assert "/etc/sysctl.d/50-forward.conf line 2" in finding.summary
 
 
 def test_default_0_closes_the_bridges_that_are_yet_to_be_made() -> None:
     host = SyntheticHost()
     host.sysctls["net.ipv4.conf.default.forwarding"] = "0"
     finding = only(host.snapshot(), "forwarding.ipv4")
-    assert (finding.outcome, finding.resource.name) == ("fail", "default")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "default")
     assert finding.remediation is not None
     assert finding.remediation.module == "ip_forward"
 

@@ -151,6 +151,17 @@ def test_what_is_empty_is_left_out_of_findings() -> None:
     assert set(failed) >= {"impact", "remediation"}
 
 
+@pytest.mark.parametrize(("benchmark", "number"), [("1.8.0", "2.17"), ("1.7.0", "2.16"), ("1.6.0", "2.16")])
+def test_findings_have_the_number_of_their_item_in_the_version_asked_for(benchmark: str, number: str) -> None:
+    for profile in ("default", "cis", "strict"):
+        document = audit_of(HOSTS["busy"], profile=profile, cis_benchmark=benchmark)
+        numbers = {finding["check"]: finding.get("cis") for finding in document["findings"]}
+        assert numbers["proxy.enabled"] == number
+        assert numbers["hairpin.missing"] is None
+        assert document["policy"]["cis_benchmark"] == benchmark
+        assert [check["id"] for check in document["checks"]] == list(numbers)
+
+
 def test_another_severity_leaves_its_trace() -> None:
     document = audit_of(HOSTS["busy"], severities={"publish.wildcard": "high"})
     for finding in document["findings"]:
