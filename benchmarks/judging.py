@@ -14,11 +14,8 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import SUMMARY
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
-
 from benchmarks.matrix import HOSTS
+from tests.unit.audits import result_of
 
 NETWORKS = 20
 CONTAINERS = (125, 250, 500, 1000, 2000)
@@ -31,7 +28,7 @@ def one(kind: str, containers: int, layout: int, *, proxy: bool) -> dict[str, fl
     snapshot = HOSTS[kind](NETWORKS, containers, layout=layout, proxy=proxy).snapshot()
     made = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
-    said = json.dumps(judged(AuditContext(snapshot, Settings()), SUMMARY))
+    said = json.dumps(result_of(snapshot))
     return {
         "seconds": time.process_time() - start,
         "ports": sum(len(container.published) for container in snapshot.containers),

@@ -182,7 +182,7 @@ def _answer(snapshot: HostSnapshot) -> dict[str, Any]:
 
 
 def _judge(snapshot: HostSnapshot) -> dict[str, Any]:
-    return judged(AuditContext(snapshot, Settings()), "summary")
+    return weighed(judged(AuditContext(snapshot, Settings()), "summary"), policy_of(), "alpha", TODAY, FULL)
 
 
 def _follow(answer: dict[str, Any], outcome: Outcome) -> None:
@@ -190,7 +190,7 @@ def _follow(answer: dict[str, Any], outcome: Outcome) -> None:
     with outcome.phase("reports"):
         _report(answer, outcome)
     outcome.sources = {name: "" if item["read"] else item["reason"] for name, item in answer["sources"].items()}
-    outcome.gaps = [name for name, item in answer["sources"].items() if item["gaps"]]
+    outcome.gaps = [name for name, item in answer["sources"].items() if "gaps" in item]
     outcome.findings = [
         (item["check"], item["resource"]["kind"], item["resource"]["name"][:200], item["outcome"])
         for item in answer["findings"]
@@ -212,8 +212,7 @@ def _over_the_wire(answer: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _report(answer: dict[str, Any], outcome: Outcome) -> None:
-    result = weighed(answer, policy_of(), "alpha", TODAY, FULL)
+def _report(result: dict[str, Any], outcome: Outcome) -> None:
     document = document_of(result)
     outcome.wrong += [f"{SCHEMA}: {item[:300]}" for item in problems(document)[:3]]
     audit = Audit.from_document("alpha", document)

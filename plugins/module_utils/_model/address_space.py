@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -85,9 +86,15 @@ def of_network(network: Network) -> list[Taken]:
 def cidrs_of(text: str) -> list[CIDR]:
     """The network of an address or subnet; none for what is no address (an empty subnet of a network without IPAM)."""
     try:
-        return [ipaddress.ip_network(text, strict=False)]
+        return [_network_of(text)]
     except ValueError:
         return []
+
+
+@functools.lru_cache(maxsize=4096)
+def _network_of(text: str) -> CIDR:
+    # The routes of a host are asked for more than once.
+    return ipaddress.ip_network(text, strict=False)
 
 
 def _of_route(route: Route, names: Mapping[int, str], bridges: set[str | None]) -> list[Taken]:

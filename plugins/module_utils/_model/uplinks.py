@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_ROUTE,
@@ -27,8 +28,14 @@ def routed_addresses(link: Link, version: int) -> list[str]:
 
     Those of link scope (RFC 3927, RFC 4291) are none.
     """
-    parsed = [ipaddress.ip_interface(text).ip for text in link.addresses]
+    parsed = [_address_in(text) for text in link.addresses]
     return [str(ip) for ip in parsed if ip.version == version and not ip.is_loopback and not ip.is_link_local]
+
+
+@functools.lru_cache(maxsize=4096)
+def _address_in(text: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address]:
+    # Every link is asked for each version, and more than once.
+    return ipaddress.ip_interface(text).ip
 
 
 def outer_links(snapshot: HostSnapshot, *versions: int) -> list[Link]:

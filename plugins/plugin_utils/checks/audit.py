@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
@@ -47,6 +46,7 @@ def by_error(defects: Iterable[Defect]) -> list[dict[str, Any]]:
 def judged(context: AuditContext, detail: str) -> dict[str, Any]:
     """Return what the snapshot says: findings with the catalogue's severities, facts, reachability in that detail.
 
+    All but the findings is plain data.
     What it says does not depend on when and where it is judged; its timings, in seconds, do. Raises UnknownCheckError.
     """
     snapshot = context.snapshot
@@ -61,7 +61,7 @@ def judged(context: AuditContext, detail: str) -> dict[str, Any]:
         "engine": engine_of(snapshot),
         "sources": sources_of(snapshot),
         "facts": facts,
-        "findings": to_plain(findings),
+        "findings": findings,
         "reachability": reached,
         "defects": by_error([*snapshot.defects, *context.defects]),
         "timings": {

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
@@ -63,7 +63,7 @@ def weighed(
     answer is what checks/audit.py says of a snapshot.
     """
     began = time.monotonic()
-    found = [_weighed(from_plain(Finding, item), policy) for item in answer["findings"]]
+    found = [_weighed(item, policy) for item in answer["findings"]]
     withheld = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
     findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, withheld)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]

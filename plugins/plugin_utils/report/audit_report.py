@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import decoder_of, from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import EXPIRED, REFUSED
@@ -29,6 +29,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
+
+# Ansible makes a process for each host and task from the one that loads this file.
+decoder_of(Finding)
 
 UNREACHABLE = "unreachable"
 FAILED = "failed"

@@ -261,11 +261,11 @@ def test_an_error_in_a_check_leaves_that_check_unknown_and_is_told(
     checks = [replace(item, judge=broken) if item.id == "publish.wildcard" else item for item in CHECKS]
     monkeypatch.setattr(registry, "CHECKS", tuple(checks))
     result = judged(AuditContext(troubled().snapshot(), Settings()), "none")
-    (hurt,) = (item for item in result["findings"] if item["check"] == "publish.wildcard")
-    assert hurt["outcome"] == "unknown"
-    assert "a defect of dockernet.baseline" in hurt["summary"]
-    others = [item for item in result["findings"] if item["check"] != "publish.wildcard"]
-    assert others == [to_plain(item) for item in whole if item.check != "publish.wildcard"]
+    (hurt,) = (item for item in result["findings"] if item.check == "publish.wildcard")
+    assert hurt.outcome == "unknown"
+    assert "a defect of dockernet.baseline" in hurt.summary
+    others = [item for item in result["findings"] if item.check != "publish.wildcard"]
+    assert others == [item for item in whole if item.check != "publish.wildcard"]
     (defect,) = result["defects"]
     assert defect["parts"] == ["check publish.wildcard"]
     assert re.fullmatch(r"plugin_utils/checks/context\.py:\d+|plugin_utils/checks/runner\.py:\d+", defect["place"])
