@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    CHANGED,
     CREATED,
     FAILED,
     KEPT,
@@ -27,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import L
 
 MODULE = "dockernet.baseline.bridge_network"
 _SECONDS = 60
-_CHANGED = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed"}
+_CHANGED = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed", CHANGED: "changed"}
 _DONE = {KEPT: "is as wanted", RECREATED: "was re-created"}
 
 

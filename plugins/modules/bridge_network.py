@@ -34,6 +34,12 @@ _POOL = {
     "base": {"type": "str", "required": True},
     "size": {"type": "int", "required": True},
 }
+_CONNECTED = {
+    "name": {"type": "str", "required": True},
+    "ipv4_address": {"type": "str"},
+    "ipv6_address": {"type": "str"},
+    "aliases": {"type": "list", "elements": "str"},
+}
 _NETWORK = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -51,6 +57,8 @@ _NETWORK = {
     "trusted_interfaces": {"type": "list", "elements": "str"},
     "labels": {"type": "dict", "no_log": True},
     "options": {"type": "dict", "no_log": True},
+    "connected": {"type": "list", "elements": "dict", "options": _CONNECTED},
+    "appends": {"type": "bool", "default": True},
 }
 
 
@@ -60,6 +68,7 @@ def main() -> None:
         argument_spec={
             "networks": {"type": "list", "elements": "dict", "required": True, "options": _NETWORK},
             "recreate": {"type": "str", "choices": ["refuse", "unused", "allow"], "default": "refuse"},
+            "disconnect": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "avoid": {"type": "list", "elements": "str", "default": []},
             "undo": {"type": "list", "elements": "str", "default": []},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
@@ -81,6 +90,7 @@ def main() -> None:
         api,
         run_command,
         lambda: read_whole(docker_host=options["docker_host"]),
+        options["disconnect"],
     )
     outline = carry_out(module, Recovering(change, api))
     evidence = change.evidence()

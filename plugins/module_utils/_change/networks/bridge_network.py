@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_plan import (
+    CHANGED,
     CREATED,
     FAILED,
     KEPT,
@@ -21,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     NetworkDecision,
     NetworkFacts,
     NetworkPlan,
+    containers_on,
     decide,
     outcome_of,
     outline,
@@ -41,10 +43,27 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     bridge_of,
     subnets_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connection import KernelLinks
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connections import (
+    carry_out,
+    connections_on_host,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connections_plan import (
+    NEW,
+    Connections,
+    chosen_by_engine,
+    demand_consent,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
+    EndpointState,
+    RecreationRecord,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkRequest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
     plan_on_host,
     recreate,
+    uninterrupted,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
@@ -62,13 +81,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 T = TypeVar("T")
 
-_DONE = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed"}
+_DONE = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed", CHANGED: "changed"}
 
 
 class NetworkChange:
     """The networks as requested; read() gives a fresh snapshot of the host, run runs a program.
 
-    consent: to making networks anew, see decide(). avoid: ranges that no new subnet may touch.
+    consent: to making networks anew, see decide(); disconnect: to cutting connections of containers, see
+    demand_consent(). avoid: ranges that no new subnet may touch.
     """
 
     def __init__(
@@ -79,6 +99,7 @@ class NetworkChange:
         api: NetworkApi,
         run: Run,
         read: Callable[[], HostSnapshot],
+        disconnect: str = "refuse",
     ) -> None:
         self._requests = requests
         self._consent = consent
@@ -86,6 +107,7 @@ class NetworkChange:
         self._api = api
         self._run = run
         self._read = read
+        self._disconnect = disconnect
         self._journal = Journal("bridge_network")
         self._made: list[NetworkNow] = []
         self._evidence: Evidence | None = None
@@ -112,15 +134,28 @@ class NetworkChange:
             for item in decisions
             if item.outcome == RECREATED and item.old and item.body
         }
-        lacks = {name: reason for item in recreations.values() for name, reason in _lacking(item).items()}
-        words = replace(outline(decisions, recreations), lacking=lacks)
+        connections = {
+            item.request.name: found
+            for item in decisions
+            if item.request.connected is not None
+            for found in [self._connections(item, _network_of(item), snapshot)]
+            if found.actions
+        }
+        demand_consent(connections, self._disconnect)
+        decisions = [
+            replace(item, outcome=CHANGED) if item.outcome == KEPT and item.request.name in connections else item
+            for item in decisions
+        ]
+        remade: list[object] = [found for item in recreations.values() for found in item.members]
+        lacks = lacking([*remade, *(end for item in connections.values() for end in item.remade)])
+        words = replace(outline(decisions, recreations, connections), lacking=lacks)
         self._note(decisions, snapshot)
-        return NetworkPlan(words, decisions, _host_before(snapshot, self._avoid), recreations)
+        return NetworkPlan(words, decisions, _host_before(snapshot, self._avoid), recreations, connections)
 
     def apply(self, plan: NetworkPlan) -> None:
         """Carry out the decisions in order and hold each against the kernel; a failure ends it."""
         pending = [item for item in plan.decisions if item.outcome in _DONE]
-        entries = [_entry(item, plan.recreations.get(item.request.name)) for item in pending]
+        entries = [_entry(item, plan) for item in pending]
         self._journal.begin([], actions=plan.outline.actions, networks=entries)
         done: list[str] = []
         for item in pending:
@@ -144,22 +179,41 @@ class NetworkChange:
 
     def _note(self, decisions: Sequence[NetworkDecision], snapshot: HostSnapshot) -> None:
         """Keep what the controller is to prove."""
-        kept = [NetworkNow(KEPT, item.old) for item in decisions if item.outcome == KEPT and item.old is not None]
+        kept = [NetworkNow(KEPT, item.old) for item in decisions if item.outcome in (KEPT, CHANGED) and item.old]
         self._evidence = Evidence(snapshot, [*kept, *self._made]) if kept or self._made else None
 
     def _recreation(self, old: dict[str, Any], body: dict[str, Any], snapshot: HostSnapshot) -> Recreation:
         release = snapshot.engine.release if snapshot.engine else (0, 0)
         return plan_on_host(self._api, old, [item.id for item in snapshot.containers], body, release)
 
+    def _connections(self, item: NetworkDecision, network: dict[str, Any], snapshot: HostSnapshot) -> Connections:
+        """Plan them; network: the item's as it is by now, or will be."""
+        engine = snapshot.engine
+        sharing = [found for found in snapshot.containers if found.network_mode.startswith("container:")]
+        known = [*containers_on(_network_of(item), snapshot), *sharing]
+        return connections_on_host(
+            self._api,
+            item.request,
+            network,
+            [*(found.id for found in known), *(network.get("Containers") or {})],
+            chosen_by_engine(network, engine) if item.outcome in (KEPT, CHANGED) else set(),
+            engine.release if engine else (0, 0),
+            KernelLinks(),
+        )
+
     def _carry_out(self, item: NetworkDecision, plan: NetworkPlan) -> None:
         name = item.request.name
+        recreation = None
         try:
             if item.outcome == REMOVED and item.old:
                 self._remove(item.old)
             elif item.outcome == CREATED and item.body:
                 self._create(item.body, plan)
             elif item.outcome == RECREATED:
-                self._recreate(self._current(item, plan), plan)
+                recreation = self._current(item, plan)
+                self._recreate(recreation, plan)
+            if name in plan.connections:
+                self._connect(item, plan, recreation)
         except ApiProblem as error:
             unknown = "" if error.answered else f"; whether it was, docker network inspect {name} tells"
             raise ChangeFailed(
@@ -208,6 +262,42 @@ class NetworkChange:
         )
         # Containers that changed by themselves meanwhile: in no plan, and no failure either.
         plan.outline.warnings.extend(observed)
+
+    def _connect(self, item: NetworkDecision, plan: NetworkPlan, recreation: Recreation | None) -> None:
+        """Have the containers on the network that is there by now; all of it is undone on failure."""
+        name, planned = item.request.name, plan.connections[item.request.name]
+        with uninterrupted():
+            try:
+                network = self._api.inspect(name)
+                if network is None:
+                    raise ChangeFailed(f"network {name} was removed by somebody else")
+                now = self._connections(item, network, plan.host_before.host)
+                demand_consent({name: now}, self._disconnect)
+                if recreation is None and now.actions != planned.actions:
+                    raise ChangeFailed(f"the containers on network {name} changed meanwhile; run it again")
+            except (ApiProblem, ChangeFailed, Refusal) as error:
+                begun = item.outcome != CHANGED
+                record = _undo_record(item, recreation, []) if begun else None
+                raise self._undone(item, record, error) from error
+            if now.record is None:
+                return
+            undo = now.record if item.outcome == CHANGED else _undo_record(item, recreation, now.record.added)
+            try:
+                carry_out(self._api, network["Id"], now.record, now.first, KernelLinks(), lambda: _now(read_links))
+            except Exception as error:
+                raise self._undone(item, undo, error) from error
+
+    def _undone(self, item: NetworkDecision, record: RecreationRecord | None, error: Exception) -> ChangeFailed:
+        """Put the network and its containers back, if anything was done, and say why."""
+        name = item.request.name
+        problems = put_back(self._api, record) if record else []
+        if not problems:
+            how = "is not there" if item.outcome == CREATED else "and its containers are as they were"
+            return ChangeFailed(f"network {name} {how}: {error}", undone=True)
+        return ChangeFailed(
+            f"network {name} was to have other containers, which failed: {error}. Putting everything back did not "
+            f"succeed either: {'; '.join(problems)}"
+        )
 
     def _hold_against_kernel(self, network_id: str, host_before: HostBefore, outcome: str) -> None:
         """Raise ChangeFailed unless the kernel has the network as the engine says it is, clear of all others."""
@@ -278,10 +368,27 @@ def _lacking(recreation: Recreation) -> dict[str, str]:
     return lacking(recreation.members)
 
 
-def _entry(item: NetworkDecision, recreation: Recreation | None) -> dict[str, Any]:
-    """For the journal; a recreation's record is what puts everything back after a run that was killed."""
-    record = recreation.record.to_plain() if recreation else None
-    return {"name": item.request.name, "before": item.old, "after": item.body, "record": record}
+def _entry(item: NetworkDecision, plan: NetworkPlan) -> dict[str, Any]:
+    """For the journal; the record is what puts everything back after a run that was killed."""
+    recreation, connections = plan.recreations.get(item.request.name), plan.connections.get(item.request.name)
+    record = recreation.record if recreation else None
+    if connections and connections.record:
+        added = connections.record.added
+        record = connections.record if item.outcome == CHANGED else _undo_record(item, recreation, added)
+    plain = record.to_plain() if record else None
+    return {"name": item.request.name, "before": item.old, "after": item.body, "record": plain}
+
+
+def _undo_record(item: NetworkDecision, recreation: Recreation | None, added: list[EndpointState]) -> RecreationRecord:
+    """What takes back a network that was made, or made anew, and then had endpoints added."""
+    if recreation is not None:
+        return replace(recreation.record, added=added)
+    return RecreationRecord(item.request.name, "", {}, item.body or {}, [], [], added=added)
+
+
+def _network_of(item: NetworkDecision) -> dict[str, Any]:
+    """The network as it will be, like GET /networks/ID."""
+    return {"Id": NEW, "Scope": "local", "Containers": {}, **(item.old or {}), **(item.body or {})}
 
 
 def _so_far(done: list[str]) -> str:

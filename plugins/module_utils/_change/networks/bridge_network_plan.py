@@ -27,6 +27,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     replacement_body,
     subnets_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connections_plan import (
+    Connections,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     NetworkRequest,
     Pool,
@@ -44,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     demand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
@@ -73,6 +77,8 @@ CREATED = "created"
 RECREATED = "recreated"
 REMOVED = "removed"
 KEPT = "unchanged"
+CHANGED = "changed"
+"""It is as it was, and other containers are on it, or the same ones in another way."""
 ABSENT = "absent"
 UNDONE = "undone"
 FAILED = "failed"
@@ -124,6 +130,8 @@ class NetworkPlan:
     host_before: HostBefore
     recreations: dict[str, Recreation] = field(default_factory=dict)
     """By name of the network."""
+    connections: dict[str, Connections] = field(default_factory=dict)
+    """Likewise, of networks whose containers change."""
 
 
 def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) -> list[NetworkDecision]:
@@ -151,7 +159,11 @@ def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) ->
     return [*removed, *_Placement(facts, engine, snapshot, present, found, drifted).decide_all()]
 
 
-def outline(decisions: Sequence[NetworkDecision], recreations: Mapping[str, Recreation]) -> Outline:
+def outline(
+    decisions: Sequence[NetworkDecision],
+    recreations: Mapping[str, Recreation],
+    connections: Mapping[str, Connections] | None = None,
+) -> Outline:
     """Put all decisions into words."""
     actions: list[str] = []
     diffs: list[Diff] = []
@@ -172,6 +184,11 @@ def outline(decisions: Sequence[NetworkDecision], recreations: Mapping[str, Recr
             actions += recreation.actions
             disruptions += recreation.disruptions
             warnings += recreation.warnings
+        found = (connections or {}).get(item.request.name)
+        if found is not None:
+            actions += found.actions
+            diffs += found.diffs
+            disruptions += [*found.cuts, *found.moves]
     return Outline(actions, diffs, disruptions, warnings, {"networks": [outcome_of(item) for item in decisions]})
 
 
@@ -299,7 +316,7 @@ def _where(item: NetworkDecision) -> str:
 
 def outcome_of(item: NetworkDecision) -> NetworkOutcome:
     """The network as the module returns it once its decision is carried out."""
-    shown = item.body or (body_of(item.old) if item.old and item.outcome == KEPT else None)
+    shown = item.body or (body_of(item.old) if item.old and item.outcome in (KEPT, CHANGED) else None)
     configs = ((shown or {}).get("IPAM") or {}).get("Config") or []
     return NetworkOutcome(item.request.name, item.outcome, [config["Subnet"] for config in configs], item.differences)
 
@@ -330,17 +347,22 @@ def known(request: NetworkRequest, facts: NetworkFacts) -> dict[str, Any] | None
     return network
 
 
-def _attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
-    """Names of the containers on the network, running or not, and of endpoints that belong to no container we know."""
-    names = {
-        container.name
+def containers_on(network: dict[str, Any], snapshot: HostSnapshot) -> list[Container]:
+    """The containers on the network, running or not."""
+    return [
+        container
         for container in snapshot.containers
         if container.network_mode in (network["Name"], network["Id"])
         or any(
             end.network_id == network["Id"] or (not end.network_id and end.network == network["Name"])
             for end in container.endpoints
         )
-    }
+    ]
+
+
+def _attached(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """Names of the containers on the network, running or not, and of endpoints that belong to no container we know."""
+    names = {container.name for container in containers_on(network, snapshot)}
     known = {container.id for container in snapshot.containers}
     others = network.get("Containers") or {}
     return sorted(names | {entry.get("Name") or key for key, entry in others.items() if key not in known})

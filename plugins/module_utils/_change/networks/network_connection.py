@@ -77,6 +77,20 @@ class Connector:
         if container is not None and found is not None and (found.runs or not is_running(container)):
             self._api.disconnect(found.network_id or found.network, endpoint.container)
 
+    def drop(self, endpoint: EndpointState) -> None:
+        """Disconnect the endpoint's container from the network of that name, also if it only looks connected.
+
+        After a connect that failed the engine keeps what was asked for, and would ask for it at the container's next
+        start. It forgets that with a connection that succeeds.
+        """
+        container = self._api.inspect_container(endpoint.container)
+        found = _find(container, endpoint)
+        if container is None or found is None:
+            return
+        if is_running(container) and not found.runs:
+            self._api.connect(endpoint.network, endpoint.container, {})
+        self._api.disconnect(found.network_id or found.network, endpoint.container)
+
     def is_as(self, endpoint: EndpointState, network_id: str) -> bool:
         """Whether it is there already as wanted, or its container is gone."""
         container = self._api.inspect_container(endpoint.container)

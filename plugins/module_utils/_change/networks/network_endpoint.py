@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
-_FIXED = {4: "IPv4Address", 6: "IPv6Address"}
+FIXED = {4: "IPv4Address", 6: "IPv6Address"}
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class EndpointState:
 
     def fixed(self, version: int) -> str:
         """The address of a version of IP that the user asked for, if any."""
-        return str((self.config.get("IPAMConfig") or {}).get(_FIXED[version]) or "")
+        return str((self.config.get("IPAMConfig") or {}).get(FIXED[version]) or "")
 
     def pinned(self, version: int) -> EndpointState:
         """The same, asking for the address that it has."""
-        return replace(self, pins={**self.pins, _FIXED[version]: self.address_of(version)})
+        return replace(self, pins={**self.pins, FIXED[version]: self.address_of(version)})
 
     def without_address(self, version: int) -> EndpointState:
         """The same, content with any address but a fixed one."""
@@ -142,7 +142,7 @@ class RecreationRecord:
     name: str
     old_id: str
     old: dict[str, Any]
-    """The body that makes the network as it was."""
+    """The body that makes the network as it was; empty where there was none."""
     new: dict[str, Any]
     """The body that makes it as wanted."""
     before: list[EndpointState]
@@ -157,6 +157,8 @@ class RecreationRecord:
     """By container id: the network of the IPv4 default route."""
     ports: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """By container id: published ports, and the host's ports that they were published as."""
+    added: list[EndpointState] = field(default_factory=list)
+    """Endpoints that were not there before."""
 
     def to_plain(self) -> dict[str, Any]:
         """For the journal."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
@@ -24,6 +25,7 @@ TRUSTED = "com.docker.network.bridge.trusted_host_interfaces"
 DEFAULT_MTU = 1500
 """Of an endpoint whose network has no MTU of its own (moby, bridge_linux.go)."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_ALIAS = re.compile(r"[A-Za-z0-9_.-]+")
 # moby, runconfig.IsPreDefinedNetwork: networks that the daemon makes, and words of `docker run --network`.
 _RESERVED = ("bridge", "host", "none", "default", "ingress", "container")
 _INTERFACE_LENGTH = 15  # IFNAMSIZ less the terminating NUL
@@ -62,6 +64,17 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class ConnectionRequest:
+    """A container that is to be on a network; addresses by IP version, none and no aliases: as it is, or any."""
+
+    place: str
+    container: str
+    """Its name, or its id or the beginning of that."""
+    addresses: dict[int, Address] = field(default_factory=dict)
+    aliases: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class NetworkRequest:
     """One network. None everywhere: not asked for, so left as it is, or to the engine when the network is made."""
 
@@ -84,6 +97,9 @@ class NetworkRequest:
     labels: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     """Driver options that have no name of their own above."""
+    connected: list[ConnectionRequest] | None = None
+    appends: bool = True
+    """Whether containers that are on it and not among ``connected`` stay."""
 
     def subnet(self, version: int) -> SubnetRequest | None:
         """The subnet of an IP version, if one was named."""
@@ -155,18 +171,21 @@ def _request(place: str, item: dict[str, Any]) -> NetworkRequest:
         trusted_interfaces=_interfaces(f"{place}.trusted_interfaces", item.get("trusted_interfaces")),
         labels=_texts(f"{place}.labels", item.get("labels")),
         options=_options(f"{place}.options", item.get("options")),
+        connected=_connections(f"{place}.connected", item.get("connected")),
+        appends=item.get("appends") is not False,
     )
     _check_combinations(request)
+    _check_connections(request)
     return request
 
 
 def _network_name(place: str, name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise _wrong(
+        raise wrong(
             place, name, "a name begins with a letter or digit, and has letters, digits, '_', '.' and '-' in it"
         )
     if name in _RESERVED:
-        raise _wrong(place, name, f"the engine keeps this name for itself, as it does with {_others(name)}")
+        raise wrong(place, name, f"the engine keeps this name for itself, as it does with {_others(name)}")
     return name
 
 
@@ -183,36 +202,36 @@ def _subnet(place: str, item: dict[str, Any]) -> SubnetRequest:
     if item.get("ip_range"):
         ip_range = _cidr(f"{place}.ip_range", item["ip_range"])
         if not contains(subnet, ip_range):
-            raise _wrong(f"{place}.ip_range", ip_range, f"it must lie in the subnet {subnet}")
+            raise wrong(f"{place}.ip_range", ip_range, f"it must lie in the subnet {subnet}")
     return SubnetRequest(subnet, gateway, ip_range)
 
 
 def _usable(place: str, subnet: CIDR) -> CIDR:
     if subnet.prefixlen > _LONGEST[subnet.version]:
-        raise _wrong(place, subnet, f"no container has room in it; the prefix is at most /{_LONGEST[subnet.version]}")
+        raise wrong(place, subnet, f"no container has room in it; the prefix is at most /{_LONGEST[subnet.version]}")
     if subnet.is_multicast or subnet.is_loopback or subnet.network_address.is_unspecified:
-        raise _wrong(place, subnet, "it must be of unicast addresses, and neither loopback nor the unspecified address")
+        raise wrong(place, subnet, "it must be of unicast addresses, and neither loopback nor the unspecified address")
     return subnet
 
 
 def _check_gateway(place: str, gateway: Address, subnet: CIDR) -> None:
     if gateway.version != subnet.version or gateway not in subnet:
-        raise _wrong(place, gateway, f"it must lie in the subnet {subnet}")
+        raise wrong(place, gateway, f"it must lie in the subnet {subnet}")
     if gateway == subnet.network_address or (gateway.version == 4 and gateway == subnet.broadcast_address):
-        raise _wrong(place, gateway, f"the first and, in IPv4, the last address of {subnet} cannot be the gateway")
+        raise wrong(place, gateway, f"the first and, in IPv4, the last address of {subnet} cannot be the gateway")
 
 
 def _pool(place: str, item: dict[str, Any]) -> Pool:
     base, size = _usable(f"{place}.base", _cidr(f"{place}.base", item["base"])), item["size"]
     longest = _LONGEST[base.version]
     if not base.prefixlen <= size <= longest:
-        raise _wrong(f"{place}.size", size, f"a subnet of {base} has a prefix from {base.prefixlen} to {longest}")
+        raise wrong(f"{place}.size", size, f"a subnet of {base} has a prefix from {base.prefixlen} to {longest}")
     return Pool(base, size)
 
 
 def _cidr(place: str, text: str) -> CIDR:
     if "/" not in text:
-        raise _wrong(place, text, "a subnet is written with its prefix length, like 10.1.0.0/24 or fd00:1::/64")
+        raise wrong(place, text, "a subnet is written with its prefix length, like 10.1.0.0/24 or fd00:1::/64")
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
@@ -220,8 +239,8 @@ def _cidr(place: str, text: str) -> CIDR:
     try:
         meant = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise _wrong(place, text, f"not a subnet like 10.1.0.0/24 or fd00:1::/64 ({problem})") from None
-    raise _wrong(place, text, f"it has bits set beyond the prefix; the subnet with that address is {meant}")
+        raise wrong(place, text, f"not a subnet like 10.1.0.0/24 or fd00:1::/64 ({problem})") from None
+    raise wrong(place, text, f"it has bits set beyond the prefix; the subnet with that address is {meant}")
 
 
 def _optional_address(place: str, text: str | None) -> Address | None:
@@ -230,7 +249,7 @@ def _optional_address(place: str, text: str | None) -> Address | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
-        raise _wrong(place, text, "not an address like 10.1.0.1 or fd00:1::1") from None
+        raise wrong(place, text, "not an address like 10.1.0.1 or fd00:1::1") from None
 
 
 def _interface(place: str, name: str | None) -> str | None:
@@ -238,11 +257,11 @@ def _interface(place: str, name: str | None) -> str | None:
     if name is None:
         return None
     if not 0 < len(name.encode()) <= _INTERFACE_LENGTH:
-        raise _wrong(
+        raise wrong(
             place, name, f"the name of an interface has 1 to {_INTERFACE_LENGTH} characters, this one {len(name)}"
         )
     if not _NAME.fullmatch(name):
-        raise _wrong(
+        raise wrong(
             place, name, "an interface's name begins with a letter or digit, and has letters, digits, '_', '.', '-'"
         )
     return name
@@ -256,14 +275,14 @@ def _interfaces(place: str, names: list[str] | None) -> list[str] | None:
 
 def _mtu(place: str, mtu: int | None) -> int | None:
     if mtu is not None and mtu not in _MTU_RANGE:
-        raise _wrong(place, mtu, f"from {_MTU_RANGE.start} to {_MTU_RANGE.stop - 1} bytes")
+        raise wrong(place, mtu, f"from {_MTU_RANGE.start} to {_MTU_RANGE.stop - 1} bytes")
     return mtu
 
 
 def _texts(place: str, values: dict[str, Any] | None) -> dict[str, str]:
     for name, value in (values or {}).items():
         if not isinstance(value, (str, int, float)) or not str(name):
-            raise _wrong(f"{place}.{name}", value, "a name and a text")
+            raise wrong(f"{place}.{name}", value, "a name and a text")
     return {str(name): _option_text(value) for name, value in (values or {}).items()}
 
 
@@ -271,10 +290,46 @@ def _options(place: str, values: dict[str, Any] | None) -> dict[str, str]:
     texts = _texts(place, values)
     for name in texts:
         if name in _NAMED_OPTIONS:
-            raise _wrong(place, name, f"use {_NAMED_OPTIONS[name]} instead")
+            raise wrong(place, name, f"use {_NAMED_OPTIONS[name]} instead")
         if name == _DEFAULT_BRIDGE:
-            raise _wrong(place, name, "only the daemon's own default network has it")
+            raise wrong(place, name, "only the daemon's own default network has it")
     return texts
+
+
+def _connections(place: str, items: list[dict[str, Any]] | None) -> list[ConnectionRequest] | None:
+    return None if items is None else [_connection(f"{place}[{at}]", item) for at, item in enumerate(items)]
+
+
+def _connection(place: str, item: dict[str, Any]) -> ConnectionRequest:
+    if not _NAME.fullmatch(item["name"]):
+        raise wrong(f"{place}.name", item["name"], "the name of a container, or its id")
+    addresses = {}
+    for version in (4, 6):
+        at = f"{place}.ipv{version}_address"
+        address = _optional_address(at, item.get(f"ipv{version}_address"))
+        if address is not None and address.version != version:
+            raise wrong(at, address, f"an IPv{version} address")
+        if address is not None:
+            addresses[version] = address
+    aliases = list(dict.fromkeys(item.get("aliases") or []))
+    for alias in aliases:
+        if not _ALIAS.fullmatch(alias):
+            raise wrong(f"{place}.aliases", alias, "an alias has letters, digits, '_', '.' and '-' in it")
+    return ConnectionRequest(place, item["name"], addresses, aliases)
+
+
+def _check_connections(request: NetworkRequest) -> None:
+    if request.connected is None:
+        if not request.appends:
+            raise wrong(f"{request.place}.appends", False, "it needs connected; an empty list disconnects all")
+        return
+    if not request.present:
+        raise wrong(f"{request.place}.connected", "absent", "a network that is removed has no containers")
+    for first, second in combinations(request.connected, 2):
+        if first.container == second.container:
+            raise wrong(f"{second.place}.name", second.container, f"it stands at {first.place} already")
+        for version in set(first.addresses.items()) & set(second.addresses.items()):
+            raise wrong(f"{second.place}.ipv{version[0]}_address", version[1], f"{first.place} has it already")
 
 
 def _check_combinations(request: NetworkRequest) -> None:
@@ -283,25 +338,26 @@ def _check_combinations(request: NetworkRequest) -> None:
         named = [item for item in request.subnets if item.subnet.version == version]
         if len(named) > 1:
             second = request.subnets.index(named[1])
-            raise _wrong(
+            raise wrong(
                 f"{request.place}.subnets[{second}].subnet",
                 named[1].subnet,
                 f"a bridge network has one IPv{version} subnet",
             )
         if named and request.pools_of(version):
-            raise _wrong(
+            raise wrong(
                 f"{request.place}.pools", request.pools_of(version)[0].base, f"subnets names {named[0].subnet} already"
             )
     if request.ipv6 is not True and (request.subnet(6) or request.pools_of(6)):
         found = request.subnet(6)
         value = found.subnet if found else request.pools_of(6)[0].base
-        raise _wrong(f"{request.place}.{'subnets' if found else 'pools'}", value, "an IPv6 subnet needs ipv6: true")
+        raise wrong(f"{request.place}.{'subnets' if found else 'pools'}", value, "an IPv6 subnet needs ipv6: true")
     if request.ipv6 and request.mtu is not None and request.mtu < _IPV6_MTU:
-        raise _wrong(f"{request.place}.mtu", request.mtu, f"with ipv6 it is at least {_IPV6_MTU} bytes")
+        raise wrong(f"{request.place}.mtu", request.mtu, f"with ipv6 it is at least {_IPV6_MTU} bytes")
     for version, mode in request.gateway_modes.items():
         if mode == "isolated" and not request.internal:
-            raise _wrong(f"{request.place}.gateway_mode_ipv{version}", mode, "it needs internal: true")
+            raise wrong(f"{request.place}.gateway_mode_ipv{version}", mode, "it needs internal: true")
 
 
-def _wrong(place: str, value: object, allowed: str) -> Refusal:
+def wrong(place: str, value: object, allowed: str) -> Refusal:
+    """The refusal of a value at a place of the options; allowed: what may stand there, or why this may not."""
     return Refusal(f"nothing was changed: {place}: {str(value)!r} is not allowed; {allowed}")

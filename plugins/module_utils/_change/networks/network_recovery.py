@@ -72,7 +72,8 @@ class _Step:
 
     @property
     def action(self) -> str:
-        return f"put network {self.name} back as it was" if self.record else f"remove network {self.name} again"
+        existed = self.record is not None and self.record.old
+        return f"put network {self.name} back as it was" if existed else f"remove network {self.name} again"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ class _Restoration:
 
     def run(self) -> list[str]:
         """Try; return the problems."""
+        # First, as they may have addresses of those who were there before.
+        problems = [problem for endpoint in self._record.added for problem in self._drop(endpoint)]
+        if problems or not self._record.old:
+            return problems or self._without()
         try:
             network_id = self._old_network()
             behind = self._behind(network_id)
@@ -123,6 +128,25 @@ class _Restoration:
             with contextlib.suppress(ApiProblem):
                 self._connector.disconnect(endpoint)
         return [problem for endpoint in [*touched, *waiting] for problem in self._connect(endpoint, network_id)]
+
+    def _drop(self, endpoint: EndpointState) -> list[str]:
+        try:
+            self._connector.drop(endpoint)
+        except ApiProblem as error:
+            what = f"container {endpoint.name} is on network {endpoint.network} still ({error})"
+            words = shlex.join(["docker", "network", "disconnect", endpoint.network, endpoint.name])
+            return [f"{what}; once the cause is fixed: {words}"]
+        return []
+
+    def _without(self) -> list[str]:
+        """Remove the network, which was not there before."""
+        try:
+            network = self._api.inspect(self._record.name)
+            if network is not None and network.get("Name") == self._record.name:
+                self._api.remove(network["Id"])
+        except ApiProblem as error:
+            return [f"network {self._record.name} could not be removed again: {error}"]
+        return []
 
     def _connect(self, endpoint: EndpointState, network_id: str) -> list[str]:
         try:
@@ -319,15 +343,16 @@ class NetworkUndo:
         if name not in known:
             raise Refusal(f"nothing was changed: undo: the newest change of networks did not make a network {name}")
         record = known[name].record
-        if record is not None:
+        if record is not None and record.old:
             return _Step(name, record=record)
         network = self._api.inspect(name)
         if network is None:
             return None
-        users = [str(item.get("Name")) for item in (network.get("Containers") or {}).values()]
+        own = {endpoint.container for endpoint in record.added} if record else set()
+        users = [str(item.get("Name")) for key, item in (network.get("Containers") or {}).items() if key not in own]
         if users:
             raise Refusal(f"nothing was changed: undo: network {name} has containers by now: {', '.join(users)}")
-        return _Step(name, id=str(network["Id"]))
+        return _Step(name, id=str(network["Id"]), record=record)
 
     def _take_back(self, step: _Step) -> list[str]:
         if step.record is not None:

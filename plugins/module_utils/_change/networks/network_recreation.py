@@ -62,28 +62,39 @@ def plan_on_host(
     ids of all containers of the host, running or not; body: of POST /networks/create; release: of the engine. Raises
     Refusal, also for what could not be read.
     """
-    kernel = links or KernelLinks()
     try:
         old = api.inspect(old["Id"]) or old
         found = [container for container in map(api.inspect_container, containers) if container]
         members = [container for container in found if any(e.network_id == old["Id"] for e in endpoints_of(container))]
-        others = {e.network_id for container in members for e in endpoints_of(container)} - {"", old["Id"]}
-        networks = {key: network for key in sorted(others) for network in [api.inspect(key)] if network}
-        views = {
-            container["Id"]: kernel.read(int(container["State"]["Pid"]))
-            for container in members
-            if is_running(container)
-        }
+        host = context_of(api, old["Id"], found, members, release, links or KernelLinks())
     except (ApiProblem, ChangeFailed) as error:
         raise Refusal(f"nothing was changed: network {old['Name']} cannot be re-created: {error}") from error
-    host = RecreationContext(
-        containers=found,
-        networks=networks,
+    return plan_recreation(old, body, host)
+
+
+def context_of(
+    api: NetworkApi,
+    network_id: str,
+    containers: Sequence[dict[str, Any]],
+    members: Sequence[dict[str, Any]],
+    release: tuple[int, int],
+    kernel: ContainerLinks,
+) -> RecreationContext:
+    """Read of the members, which are among the containers, the interfaces and the other networks.
+
+    Raises ApiProblem and ChangeFailed.
+    """
+    others = {e.network_id for container in members for e in endpoints_of(container)} - {"", network_id}
+    views = {
+        container["Id"]: kernel.read(int(container["State"]["Pid"])) for container in members if is_running(container)
+    }
+    return RecreationContext(
+        containers=containers,
+        networks={key: network for key in sorted(others) for network in [api.inspect(key)] if network},
         links={key: view[0] for key, view in views.items()},
         default_links={key: view[1] for key, view in views.items()},
         release=release,
     )
-    return plan_recreation(old, body, host)
 
 
 def recreate(
@@ -99,7 +110,7 @@ def recreate(
     """
     kernel = links or KernelLinks()
     record = plan.record
-    with _uninterrupted():
+    with uninterrupted():
         try:
             _demand_members(api, record, plan.members, "nothing was changed: meanwhile")
         except ChangeFailed as error:
@@ -197,7 +208,7 @@ def _differences(container: dict[str, Any], kernel: ContainerLinks, record: Recr
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Have the signals wait that would end the program halfway."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     try:

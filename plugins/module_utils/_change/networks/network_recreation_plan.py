@@ -137,13 +137,13 @@ def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: RecreationC
     Raises Refusal for what could not be put back, and for what does not fit the new network.
     """
     _refuse_network(old, body)
-    affected = [found for found in (_affected(container, old, host) for container in host.containers) if found]
+    affected = [found for found in (affected_by(container, old, host) for container in host.containers) if found]
     _refuse_impossible(old, body, affected)
     mine = [item.endpoint for item in affected if item.touched]
     later = {item.endpoint.container: _later(item, host) for item in affected if item.touched}
     others = [endpoint for endpoints in later.values() for endpoint in endpoints or ()]
-    before = [*_asked(mine, _pools_of(old)), *_elsewhere(others, host)]
-    after = [*_asked(_at_home(mine, _pools_of(body)), _pools_of(body)), *_elsewhere(others, host)]
+    before = [*asked(mine, pools_of(old)), *_elsewhere(others, host)]
+    after = [*asked(_at_home(mine, pools_of(body)), pools_of(body)), *_elsewhere(others, host)]
     reachable = _reaches_out(body) == _reaches_out(old)
     record = RecreationRecord(
         name=old["Name"],
@@ -166,7 +166,8 @@ def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: RecreationC
     )
 
 
-def _affected(container: dict[str, Any], old: dict[str, Any], host: RecreationContext) -> Affected | None:
+def affected_by(container: dict[str, Any], old: dict[str, Any], host: RecreationContext) -> Affected | None:
+    """The container with its endpoint on the network; None where it has none."""
     links = list(host.links.get(container["Id"], ()))
     endpoints = endpoints_of(container, links)
     own = [
@@ -243,7 +244,7 @@ def _at_home(endpoints: list[EndpointState], pools: dict[int, AddressAllocator])
     return endpoints
 
 
-def _asked(endpoints: list[EndpointState], pools: dict[int, AddressAllocator]) -> list[EndpointState]:
+def asked(endpoints: list[EndpointState], pools: dict[int, AddressAllocator]) -> list[EndpointState]:
     """The endpoints in the order to connect them in, those pinned that would get another address than they have."""
     for endpoint in endpoints:
         for version in (4, 6):
@@ -288,7 +289,7 @@ def _elsewhere(endpoints: list[EndpointState], host: RecreationContext) -> list[
             network = host.networks[endpoint.network_id]
             kept = [item for item in (network.get("Containers") or {}).values() if item.get("EndpointID") not in freed]
             used = [item.get(key) or "" for item in kept for key in ("IPv4Address", "IPv6Address")]
-            pools[endpoint.network_id] = _pools_of(network, used)
+            pools[endpoint.network_id] = pools_of(network, used)
         for version in (4, 6):
             pools[endpoint.network_id][version].reserve(endpoint.fixed(version))
     return [_pin(endpoint, pools[endpoint.network_id]) for endpoint in endpoints]
@@ -305,11 +306,12 @@ def _actions(record: RecreationRecord) -> list[str]:
         *(f"disconnect container {item.name} from network {item.network}" for item in reversed(record.before)),
         f"remove network {record.name}",
         f"create network {record.name}{where}",
-        *(_connection(item) for item in record.after),
+        *(connection_text(item) for item in record.after),
     ]
 
 
-def _connection(endpoint: EndpointState) -> str:
+def connection_text(endpoint: EndpointState) -> str:
+    """What is done for an endpoint, for people."""
     if not endpoint.runs:
         return f"connect container {endpoint.name}, which does not run, to network {endpoint.network}"
     return f"connect container {endpoint.name} to network {endpoint.network} as {endpoint.text or 'the engine chooses'}"
@@ -352,31 +354,39 @@ def _refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list
 
 def _refuse_container(old: dict[str, Any], item: Affected) -> None:
     name, container = old["Name"], item.endpoint.name
-    state = item.data["State"].get("Status") or ""
     mode = item.host_config.get("NetworkMode") or ""
-    labels = (item.data.get("Config") or {}).get("Labels") or {}
-    if state in ("restarting", "removing", "dead"):
-        raise _refusal(name, f"container {container} is {state}; run it again when that is over")
-    if "com.docker.swarm.task.id" in labels:
-        raise _refusal(name, f"container {container} is a swarm task, which only its swarm may connect")
+    found = hindrance(item.data) or lost_sysctl(item)
+    if found:
+        raise _refusal(name, f"container {container} {found}")
     if any(word != name and names(word, old) for word in (mode, item.endpoint.network)):
         raise _refusal(
             name,
             f"container {container} was created with the network's id instead of its name, and the new network has "
             "another id, so that it would not start any more. Create that container anew with the name",
         )
+
+
+def hindrance(container: dict[str, Any]) -> str:
+    """Why a container (GET /containers/ID/json) cannot be connected or disconnected, to go after its name, if so."""
+    state = container["State"].get("Status") or ""
+    if state in ("restarting", "removing", "dead"):
+        return f"is {state}; run it again when that is over"
+    if "com.docker.swarm.task.id" in ((container.get("Config") or {}).get("Labels") or {}):
+        return "is a swarm task, which only its swarm may connect"
+    return ""
+
+
+def lost_sysctl(item: Affected) -> str:
+    """What keeps an endpoint from being made anew, likewise."""
     for key in item.host_config.get("Sysctls") or {}:
         found = _OF_INTERFACE.match(key)
         if found and item.endpoint.interface in ("", found.group(1)):
-            raise _refusal(
-                name,
-                f"container {container} has the sysctl {key}, which goes with the interface and is set only when the "
-                "container starts",
-            )
+            return f"has the sysctl {key}, which goes with the interface and is set only when the container starts"
+    return ""
 
 
 def _refuse_addresses(name: str, body: dict[str, Any], endpoint: EndpointState) -> None:
-    pools = _pools_of(body)
+    pools = pools_of(body)
     for version in (4, 6):
         address = endpoint.fixed(version)
         if address and not pools[version].allows(address):
@@ -408,7 +418,7 @@ def disruptions(
                 other["Name"].lstrip("/"), f"shares the network of container {item.endpoint.name} and feels it, too"
             )
             for other in containers
-            if item.runs and _shares(other, item)
+            if item.runs and shares(other, item)
         ]
     return found
 
@@ -428,7 +438,7 @@ def _feels(item: Affected, own: list[EndpointState], disordered: set[str], relea
         )
     if endpoint.container in disordered:
         found.append(f"its interface on network {endpoint.network} comes after all others, until it is next started")
-    return [*found, *_own_addresses(item), *_chosen_ports(item), *_loses_mac(item, release)]
+    return [*found, *_own_addresses(item), *chosen_ports(item), *_loses_mac(item, release)]
 
 
 def _addresses(item: Affected, new: EndpointState) -> list[str]:
@@ -462,8 +472,8 @@ def _own_addresses(item: Affected) -> list[str]:
     return []
 
 
-def _chosen_ports(item: Affected) -> list[str]:
-    """Ports of the host that the engine chose: it chooses again."""
+def chosen_ports(item: Affected) -> list[str]:
+    """What becomes of ports of the host that the engine chose: it chooses again."""
     kept = item.kept_ports
     return [
         f"its port {port} is published as another port of the host than {number}"
@@ -487,7 +497,8 @@ def _loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
     ]
 
 
-def _shares(other: dict[str, Any], item: Affected) -> bool:
+def shares(other: dict[str, Any], item: Affected) -> bool:
+    """Whether another running container is in the same network namespace."""
     mode = (other.get("HostConfig") or {}).get("NetworkMode") or ""
     kind, dummy, whom = mode.partition(":")
     running = bool((other.get("State") or {}).get("Running"))
@@ -499,7 +510,7 @@ def names(word: str, network: dict[str, Any]) -> bool:
     return word == network["Name"] or (len(word) >= _SHORTEST_ID and network["Id"].startswith(word))
 
 
-def _pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
+def pools_of(network: dict[str, Any], used: Iterable[str] = ()) -> dict[int, AddressAllocator]:
     """The pools of a network (an inspect or a body to create it with) by version of IP, some addresses in use."""
     configs: dict[int, dict[str, Any]] = {}
     for config in (network.get("IPAM") or {}).get("Config") or []:
@@ -542,6 +553,11 @@ class AddressAllocator:
         """Have an endpoint take the address, if there is one."""
         if address:
             self._used.add(int(ipaddress.ip_address(address)))
+
+    def release(self, address: str) -> None:
+        """Have an endpoint give the address back, if there is one."""
+        if address:
+            self._used.discard(int(ipaddress.ip_address(address)))
 
     def gives(self, address: str) -> bool:
         """Whether address is the one that the next endpoint gets which asks for none."""

@@ -13,6 +13,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 ID_LENGTH = 64
+PEERS = 5000
+"""What the other end of an interface's pair has for an index, more than it."""
 
 
 @dataclass
@@ -55,6 +57,8 @@ class FakeEngine:
         self.fail_at: int | None = None
         self.fail_after_work = False
         self.fail_always: str = ""
+        self.chosen: set[str] = set()
+        """Networks whose subnets the engine chose itself."""
         self._serial = 0
 
     # what the tests do
@@ -132,7 +136,8 @@ class FakeEngine:
 
     def inspect_container(self, container: str) -> dict[str, t.Any] | None:
         with self._call("inspect container"):
-            who = self.containers.get(container)
+            found = [who for who in self.containers.values() if who.name == container or who.id.startswith(container)]
+            who = self.containers.get(container) or (found[0] if found else None)
             return self._inspect_container(who) if who else None
 
     # ContainerLinks
@@ -143,7 +148,10 @@ class FakeEngine:
         for live in who.live.values():
             addresses = [f"{live.address}/24"] if live.address else []
             addresses += [f"{live.address6}/64"] if live.address6 else []
-            links.append(Link(live.index, live.interface, mac=live.mac, addresses=addresses))
+            peer = live.index + PEERS
+            links.append(
+                Link(live.index, live.interface, "veth", True, mac=live.mac, peer_index=peer, addresses=addresses)
+            )
         # moby takes the network whose name comes first, of those with the same priority.
         first = min(who.live, default="")
         return links, who.live[first].interface if first else ""
@@ -221,6 +229,8 @@ class FakeEngine:
             if live
         }
         wanted = (request.get("IPAMConfig") or {}).get(f"IPv{version}Address")
+        if wanted and self.bodies[key]["Name"] in self.chosen:
+            raise ApiProblem("user specified IP address is supported only with user configured subnets")
         if wanted:
             if wanted in used:
                 raise ApiProblem("Address already in use")

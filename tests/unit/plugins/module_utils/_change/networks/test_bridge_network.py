@@ -5,84 +5,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import bridge_network
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import ApiProblem
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 
-from tests.unit.plugins.module_utils._change.fake_engine import FakeEngine
-from tests.unit.synthetic_host import SyntheticHost
-
-
-class Scene:
-    """An engine, the host around it, and the journal."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        self.engine = FakeEngine((28, 5))
-        self.host = SyntheticHost(version="28.5.2")
-        self.broken: set[str] = set()
-        """Subnets whose bridges the kernel does not have."""
-        self.left: list[Link] = []
-        self._folder = folder
-        self.sysctls: dict[str, str] = {}
-        monkeypatch.setattr(bridge_network, "read_links", lambda: self._kernel()[0])
-        monkeypatch.setattr(bridge_network, "read_ruleset", lambda run: self._kernel()[1])
-        monkeypatch.setattr(bridge_network, "read_routes", lambda: self.host.snapshot().routes)
-        monkeypatch.setattr(bridge_network, "read_sysctls", lambda: {**self.host.snapshot().sysctls, **self.sysctls})
-        monkeypatch.setattr(bridge_network, "Journal", lambda module: Journal(module, folder))
-
-    def change(self, *networks: dict[str, t.Any], consent: str = "refuse") -> NetworkChange:
-        return NetworkChange(
-            parse_requests(list(networks)),
-            consent,
-            [],
-            self.engine,
-            lambda argv: (0, "", ""),
-            self.host.snapshot,
-        )
-
-    def run(self, *networks: dict[str, t.Any], consent: str = "refuse") -> None:
-        change = self.change(*networks, consent=consent)
-        change.apply(change.plan())
-
-    def names(self) -> set[str]:
-        return {body["Name"] for body in self.engine.bodies.values()}
-
-    def events(self) -> list[dict[str, t.Any]]:
-        return [json.loads(line) for line in (self._folder / "journal.jsonl").read_text().splitlines()]
-
-    def _kernel(self) -> tuple[list[Link], Ruleset]:
-        links, nat, forward = [*self.host.snapshot().links, *self.left], "", ""
-        for number, (key, body) in enumerate(self.engine.bodies.items()):
-            config = body["IPAM"]["Config"][0]["Subnet"] if body["IPAM"]["Config"] else ""
-            if config in self.broken:
-                continue
-            name = body["Options"].get("com.docker.network.bridge.name") or f"br-{key[:12]}"
-            links.append(Link(700 + number, name, "bridge", up=True, addresses=[config.replace(".0/", ".1/")]))
-            nat += f"-A POSTROUTING -s {config} ! -o {name} -j MASQUERADE\n"
-            forward += f"-A FORWARD -i {name} -j ACCEPT\n"
-        heads = ":FORWARD DROP [0:0]\n"
-        return links, Ruleset(
-            {"iptables-save": f"*nat\n:POSTROUTING ACCEPT [0:0]\n{nat}COMMIT\n*filter\n{heads}{forward}COMMIT\n"}
-        )
+from tests.unit.plugins.module_utils._change.network_scene import Scene, net
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scene:
     return Scene(monkeypatch, tmp_path)
-
-
-def net(name: str, number: int, **more: t.Any) -> dict[str, t.Any]:
-    return {"name": name, "subnets": [{"subnet": f"10.60.{number}.0/24"}], **more}
 
 
 def reported(failure: ChangeFailed) -> tuple[bool, dict[str, str]]:
