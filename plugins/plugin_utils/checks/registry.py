@@ -83,7 +83,9 @@ def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = (), within: tup
 
 def matching(pattern: str) -> list[Check]:
     """Return the checks whose id matches a pattern, one at least; raises UnknownCheckError when there is none."""
-    found = [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
+    # Profiles name single checks, and each of these would be a regular expression that is compiled for one host.
+    found = [check for check in CHECKS if check.id == pattern]
+    found = found or [check for check in CHECKS if fnmatch.fnmatchcase(check.id, pattern)]
     if not found:
         areas = dict.fromkeys(f"{check.id.partition('.')[0]}.*" for check in CHECKS)
         raise UnknownCheckError(f"no check matches {pattern!r}{_near(pattern, [*_ids(), *areas])}. {_there_are()}")
