@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import KEEP_DAYS
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.purge import PurgeChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
+    PurgeChange,
     RollbackChange,
     RollbackRequest,
 )

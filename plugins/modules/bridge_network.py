@@ -20,8 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import carry_out, result_of, run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.snapshot_module import SnapshotModule
 
 _GATEWAY_MODES = ["nat", "nat-unprotected", "routed", "isolated"]
 
@@ -64,7 +64,7 @@ _NETWORK = {
 
 def main() -> None:
     """Run the module."""
-    module = HostModule(
+    module = SnapshotModule(
         argument_spec={
             "networks": {"type": "list", "elements": "dict", "required": True, "options": _NETWORK},
             "recreate": {"type": "str", "choices": ["refuse", "unused", "allow"], "default": "refuse"},

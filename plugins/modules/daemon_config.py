@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,
     restarting,

@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 import os
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
     save_snapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.snapshot_module import SnapshotModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import (
     AUDIT,
     AUDIT_SPEC,
@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 
 
-def refuse_place(module: HostModule, path: str) -> None:
+def refuse_place(module: SnapshotModule, path: str) -> None:
     """Fail for a path at which no file can be written, before anything is read."""
     if not os.path.isdir(os.path.dirname(path) or "."):
         module.fail_json(msg=f"snapshot_path: there is no directory {os.path.dirname(path)}")
@@ -35,7 +35,7 @@ def refuse_place(module: HostModule, path: str) -> None:
         module.fail_json(msg=f"snapshot_path: {path} is a directory")
 
 
-def read_host(module: HostModule) -> HostSnapshot:
+def read_host(module: SnapshotModule) -> HostSnapshot:
     """Read this host, and save what was read where that is wanted."""
     path = module.params["snapshot_path"]
     seconds = module.read_timeout()
@@ -51,7 +51,7 @@ def read_host(module: HostModule) -> HostSnapshot:
     return snapshot
 
 
-def read_saved(module: HostModule) -> HostSnapshot:
+def read_saved(module: SnapshotModule) -> HostSnapshot:
     """Read a saved snapshot; a file that holds none fails the module."""
     try:
         return with_labels(load_saved(module.params["snapshot_path"]), module.params["labels"])
@@ -61,7 +61,7 @@ def read_saved(module: HostModule) -> HostSnapshot:
 
 def main() -> None:
     """Run the module: read the host, or a saved snapshot. The action plugin judges."""
-    module = HostModule(argument_spec=AUDIT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
+    module = SnapshotModule(argument_spec=AUDIT_SPEC, required_by=REQUIRED_BY, supports_check_mode=True)
     path, saved = module.params["snapshot_path"], module.params["snapshot"] == AUDIT
     # What was read lives until the end; to search it for garbage again and again takes a tenth of the time.
     gc.set_threshold(100_000, 50, 1000)

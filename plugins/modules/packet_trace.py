@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import TRACE_SPEC
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.snapshot_module import SnapshotModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.trace_options import TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 
 
@@ -31,7 +31,7 @@ def snapshot_for(wanted: dict[str, Any], seconds: int) -> HostSnapshot:
 
 def main() -> None:
     """Run the module: read the host, or a saved snapshot. The action plugin follows the packet."""
-    module = HostModule(argument_spec=TRACE_SPEC, supports_check_mode=True)
+    module = SnapshotModule(argument_spec=TRACE_SPEC, supports_check_mode=True)
     seconds = module.read_timeout()
     try:
         snapshot = snapshot_for(module.params, seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config import DaemonConfigChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import proxy_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import proxy_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command

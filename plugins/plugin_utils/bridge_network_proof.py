@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import rule_making
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
     ANY_PORT,

@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -15,17 +18,20 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import decoder_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import (
+    DecodeError,
+    decoder_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    SOURCES,
     HostSnapshot,
     Source,
     load_snapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import unpack
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import COMPRESSED, LARGEST, PLAIN, WIRE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.sources import SOURCES
 
 T = TypeVar("T")
 
@@ -109,3 +115,23 @@ def unjudged(error: LimitError) -> HostSnapshot:
     reason = f"what was read of the host was not judged: {error}"
     sources = {name: Source(read=False, kind=ERROR, reason=reason) for name in SOURCES}
     return HostSnapshot(hostname="", taken_at="", sources=sources, defects=error.defects)
+
+
+def unpack(packed: Any) -> str:
+    """Return the text, whatever a host sent. Raises DecodeError, also for one that is too large."""
+    if not isinstance(packed, str) or not packed.startswith((PLAIN, COMPRESSED)):
+        raise DecodeError(f"{WIRE}: expected {PLAIN} or {COMPRESSED} and base64")
+    form, letters = packed[: len(PLAIN)], packed[len(PLAIN) :]
+    try:
+        data = base64.b64decode(letters, validate=True)
+        if form == COMPRESSED:
+            inflate = zlib.decompressobj()
+            data = inflate.decompress(data, LARGEST + 1)
+            if len(data) <= LARGEST and not inflate.eof:
+                raise DecodeError(f"{WIRE}: its end is missing")
+        text = data[: LARGEST + 1].decode("ascii")
+    except (binascii.Error, zlib.error, ValueError) as error:
+        raise DecodeError(f"{WIRE}: {error}") from error
+    if len(text) > LARGEST:
+        raise DecodeError(f"{WIRE}: more than {LARGEST} bytes")
+    return text

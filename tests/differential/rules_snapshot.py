@@ -10,10 +10,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
     read_container_namespaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import with_namespaces
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container

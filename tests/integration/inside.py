@@ -11,7 +11,7 @@ from tests.lab.proc import run
 
 PREPARE = """
 import json, os, socket, subprocess, sys
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, listeners, routes
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, routes, socket_owners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import container_namespaces, nftables, procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain

@@ -239,7 +239,7 @@ if child == 0:
 os.set_inheritable(kept[0].fileno(), False)
 while os.path.basename(os.readlink(f"/proc/{child}/exe")) != "sleep":
     pass
-found = listeners.read_listeners(names)
+found = socket_owners.read_listeners(names)
 os.kill(child, 9)
 print(json.dumps([os.getpid(), os.path.basename(os.readlink("/proc/self/exe")), child, to_plain(found)]))
 """,

@@ -15,9 +15,9 @@ from typing import Any
 import docker
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import named_dockerd
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,

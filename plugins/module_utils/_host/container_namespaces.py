@@ -11,18 +11,22 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import within
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import ipsec_of_namespace
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import link_messages, links_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import neighbours_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Allowance, Netlink
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import read_in_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    ROUTE,
+    Allowance,
+    Netlink,
+    libc,
+    read_in_namespaces,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     nftables_is_there,
     read_chains_with_effect,
@@ -31,8 +35,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibil
     ImplausibleError,
     require_plausible,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import policy_rules_of, routes_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_reception
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import (
+    neighbours_of,
+    policy_rules_of,
+    routes_of,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import reception_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import traffic_control_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     UnreadableError,
@@ -48,6 +56,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Ipsec,
     PolicyRule,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import CONTAINER_NAMESPACES
 
 # What every namespace has from its beginning on (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c): local, main, default.
@@ -140,11 +149,13 @@ class _Reader:
 
 def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> ContainerNamespace:
     with Netlink(ROUTE, allowance) as route:
-        links = links_of(route)
+        messages = link_messages(route)
+        links = links_in(messages, route)
         routes = routes_of(route)
         rules = policy_rules_of(route)
         neighbours = neighbours_of(route)
         traffic_control = traffic_control_of(route)
+        settings = reception_of(route, messages)
     chains = {**(read_chains_with_effect(allowance) if with_nftables else {}), **read_legacy_tables_with_effect()}
     return ContainerNamespace(
         inode=inode,
@@ -152,7 +163,7 @@ def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> Container
         routes=routes,
         rules=[] if rules == _FROM_THE_BEGINNING else rules,
         listeners=listeners_of({link.index: link.name for link in links}, allowance),
-        sysctls=read_reception(),
+        sysctls=settings,
         chains=chains,
         tables=list(dict.fromkeys(" ".join(name.split(" ")[:2]) for name in chains)),
         neighbours=neighbours,
@@ -235,8 +246,7 @@ def _get(asked: socket.socket, level: int, option: int, question: bytes) -> byte
     """getsockopt(2) with a question in the buffer for the answer, which Python's own has no way for."""
     buffer = ctypes.create_string_buffer(question, len(question))
     length = ctypes.c_uint32(len(question))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.getsockopt(asked.fileno(), level, option, buffer, ctypes.byref(length)) != 0:
+    if libc().getsockopt(asked.fileno(), level, option, buffer, ctypes.byref(length)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return buffer.raw

@@ -19,28 +19,32 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Optional
 from urllib.parse import urlsplit
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import config_path
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     DEFAULT_PORT,
     EngineAddress,
     parse_engine_address,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listening_at
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import SOCK_DIAG, Netlink, attributes
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import in_namespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    SOCK_DIAG,
+    Netlink,
+    attributes,
+    in_namespace,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import main_pid, unit_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import config_path, main_pid, unit_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_argv
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"

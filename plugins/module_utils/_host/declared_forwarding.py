@@ -14,16 +14,19 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctl_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     FAMILIES,
     DeclaredForwarder,
     DeclaredForwarders,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import SysctlFile
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 # Kind= of systemd.netdev(5).
 _NETDEVS = {
@@ -430,3 +433,14 @@ def _lines(text: str) -> Iterator[str]:
         line = raw.strip()
         if line and line[0] not in "#;":
             yield line
+
+
+def read_procps_tail(root: Path = Path("/")) -> Optional[SysctlFile]:
+    """Return /etc/sysctl.conf where systemd runs: boot does not read it under that name, ``sysctl --system`` does last.
+
+    None where there is none, and where it is part of what read_boot() returns. Raises UnreadableError.
+    """
+    path = root / "etc/sysctl.conf"
+    if not (root / "run/systemd/system").is_dir() or not path.is_file():
+        return None
+    return read_sysctl_file(path, root)

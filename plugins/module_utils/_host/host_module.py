@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import (
     MASK,
     mask_data,
@@ -17,7 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
     secrets_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, TooLargeError, pack
 
 
 class HostModule(AnsibleModule):
@@ -42,28 +39,12 @@ class HostModule(AnsibleModule):
 
     def exit_json(self, **result: Any) -> NoReturn:
         """End with a result."""
-        super().exit_json(**self._fit(result))
-        raise SystemExit
-
-    def exit_with_snapshot(self, text: str, **result: Any) -> NoReturn:
-        """End with a result, and with what was read of the host for the controller: JSON with secrets masked.
-
-        Its packed form is left as it is: what looks like a secret in there is none.
-        """
-        for value in self.no_log_values:
-            text = text.replace(json.dumps(value)[1:-1], MASK)
-        try:
-            packed = pack(text)
-        except TooLargeError as error:
-            self.fail_json(msg=str(error))
-        fit = remove_values(self._fit(result), self.no_log_values)
-        self.no_log_values = set()
-        super().exit_json(**fit, **{WIRE: packed})
+        super().exit_json(**self.fit(result))
         raise SystemExit
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
         """End with an error."""
-        super().fail_json(**self._fit({"msg": msg, **result}))
+        super().fail_json(**self.fit({"msg": msg, **result}))
         raise SystemExit(1)
 
     def warn(self, warning: str, **more: Any) -> None:
@@ -73,7 +54,8 @@ class HostModule(AnsibleModule):
             text = text.replace(value, MASK)
         super().warn(text, **more)
 
-    def _fit(self, result: dict[str, Any]) -> dict[str, Any]:
+    def fit(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return a result as it may leave the host, with what the module was asked for."""
         arguments = encodable(mask_values(self.params))
         return {**leaving(result), "invocation": {"module_args": arguments}}
 

@@ -38,7 +38,7 @@ _OPERSTATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DO
 
 # linux/if_link.h
 _IFLA_ADDRESS = 1
-_IFLA_IFNAME = 3
+IFLA_IFNAME = 3
 _IFLA_MTU = 4
 _IFLA_LINK = 5
 _IFLA_MASTER = 10
@@ -68,7 +68,8 @@ _IFA_F_DADFAILED = 0x08
 _SETTLING_SECONDS = 3.0
 _PAUSE_SECONDS = 0.1
 
-_LINK = struct.Struct("=BxHiII")
+LINK = struct.Struct("=BxHiII")
+"""Of family, kind, index and flags (``struct ifinfomsg``)."""
 _ADDRESS = struct.Struct("=BBBBI")
 
 
@@ -87,10 +88,22 @@ def read_links() -> list[Link]:
     return links
 
 
+def link_messages(route: Netlink) -> list[bytes]:
+    """Return what the kernel says of each link of the namespace that a route netlink socket belongs to.
+
+    Each is a ``struct ifinfomsg`` with attributes. Raises OSError.
+    """
+    without_statistics = attribute(_IFLA_EXT_MASK, struct.pack("=I", _RTEXT_FILTER_SKIP_STATS))
+    return route.dump(_RTM_GETLINK, LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + without_statistics)
+
+
 def links_of(route: Netlink) -> list[Link]:
     """Return the links of the namespace that a route netlink socket belongs to, by index. Raises OSError."""
-    without_statistics = attribute(_IFLA_EXT_MASK, struct.pack("=I", _RTEXT_FILTER_SKIP_STATS))
-    links = route.dump(_RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + without_statistics)
+    return links_in(link_messages(route), route)
+
+
+def links_in(messages: Sequence[bytes], route: Netlink) -> list[Link]:
+    """Return the links that these messages tell of, and what else is said of them by that socket. Raises OSError."""
     by_index: dict[int, list[str]] = {}
     leased: dict[int, list[str]] = {}
     tentative: dict[int, list[str]] = {}
@@ -103,7 +116,7 @@ def links_of(route: Netlink) -> list[Link]:
                 leased.setdefault(index, []).append(own)
             if flags & _IFA_F_TENTATIVE and not flags & _IFA_F_DADFAILED:
                 tentative.setdefault(index, []).append(own)
-    found = [_link(message, by_index, leased, tentative) for message in links]
+    found = [_link(message, by_index, leased, tentative) for message in messages]
     return sorted(with_forwarding_entries(route, found), key=lambda link: link.index)
 
 
@@ -121,8 +134,8 @@ def _own_address(message: bytes) -> str:
 def _link(
     message: bytes, addresses: dict[int, list[str]], leased: dict[int, list[str]], tentative: dict[int, list[str]]
 ) -> Link:
-    dummy, dummy2, index, flags, dummy3 = _LINK.unpack_from(message)
-    found = attributes(message, _LINK.size)
+    dummy, dummy2, index, flags, dummy3 = LINK.unpack_from(message)
+    found = attributes(message, LINK.size)
     info = attributes(found.get(_IFLA_LINKINFO, b""))
     kind = text(info.get(_IFLA_INFO_KIND))
     # The data of other kinds and of ports of other masters (a bond) has other attributes under the same numbers.
@@ -131,7 +144,7 @@ def _link(
     port = attributes(info.get(_IFLA_INFO_SLAVE_DATA, b"")) if is_port else {}
     return Link(
         index=index,
-        name=text(found.get(_IFLA_IFNAME)),
+        name=text(found.get(IFLA_IFNAME)),
         kind=kind,
         up=bool(flags & _IFF_UP),
         operstate=_operstate(found.get(_IFLA_OPERSTATE)),

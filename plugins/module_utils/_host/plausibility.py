@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import ipaddress
+import re
 from collections.abc import Iterator
-from typing import Any, Callable, cast
+from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import KINDS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container, require_sense
@@ -77,13 +78,12 @@ def require_plausible(value: Any) -> None:
 
     Checks and the evaluator take for granted that they are some.
     """
-    passed: set[tuple[Callable[[str], object], str]] = set()
     try:
         for item in _all_in(value):
             if isinstance(item, (Network, Container)):
                 require_sense(item)
             for name, check in _FIELDS.get(type(item), {}).items():
-                _require(getattr(item, name), check, passed, may_be_empty=isinstance(item, _MAY_BE_EMPTY))
+                _require(getattr(item, name), check, may_be_empty=isinstance(item, _MAY_BE_EMPTY))
     except ValueError as error:
         raise ImplausibleError(shortened(str(error))) from error
 
@@ -92,23 +92,27 @@ def require_plausible_fields(fields: dict[str, Any]) -> None:
     """The same for some fields of a snapshot, by name. Raises ImplausibleError."""
     try:
         for name, check in _FIELDS[HostSnapshot].items():
-            _require(fields.get(name, []), check, set(), may_be_empty=False)
+            _require(fields.get(name, []), check, may_be_empty=False)
     except ValueError as error:
         raise ImplausibleError(shortened(str(error))) from error
     require_plausible(fields)
 
 
-def _require(
-    value: Any, check: Callable[[str], object], passed: set[tuple[Callable[[str], object], str]], *, may_be_empty: bool
-) -> None:
+def _require(value: Any, check: Callable[[str], object], *, may_be_empty: bool) -> None:
     for text in value if isinstance(value, list) else [value]:
-        # Most addresses of a host stand in many places.
-        if text is not None and (text or not may_be_empty) and (check, text) not in passed:
-            check(text)
-            passed.add((check, text))
+        if text is not None and (text or not may_be_empty):
+            _passes(check, text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _passes(check: Callable[[str], object], text: str) -> None:
+    # Most addresses of a host stand in many places.
+    check(text)
 
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
+# Annotations of fields without an object of the model.
+_PLAIN = re.compile(r"(?:str|int|float|bool|None|Optional|list|dict|[][, |])+")
 
 
 def _all_in(value: Any) -> Iterator[Any]:
@@ -120,14 +124,20 @@ def _all_in(value: Any) -> Iterator[Any]:
             parts = item
         elif isinstance(item, dict):
             parts = list(item.values())
-        elif dataclasses.is_dataclass(item):
-            yield item
-            parts = [getattr(item, name) for name in _names(cast(Any, type(item)))]
         else:
-            continue
+            names = _names(type(item))
+            if names is None:
+                continue
+            yield item
+            parts = [getattr(item, name) for name in names]
         left += [part for part in reversed(parts) if type(part) not in _SCALARS]
 
 
-@functools.cache
-def _names(cls: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(cls)]
+def _holders_in(cls: Any) -> Optional[list[str]]:
+    """The fields of a class of the model that can hold others; None for other classes."""
+    if not dataclasses.is_dataclass(cls):
+        return None
+    return [field.name for field in dataclasses.fields(cls) if not _PLAIN.fullmatch(str(field.type))]
+
+
+_names: Callable[[Any], Optional[list[str]]] = functools.cache(_holders_in)

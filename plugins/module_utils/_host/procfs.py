@@ -9,10 +9,11 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 PROC = Path("/proc")
 ROOT = 0
@@ -39,12 +40,17 @@ class Process:
     """Time of its start, in clock ticks since boot."""
 
 
-def processes() -> list[Process]:
-    """All processes that can be seen; those that end meanwhile are left out."""
+def processes(known: Iterable[Process] = ()) -> list[Process]:
+    """All processes that can be seen; those that end meanwhile are left out.
+
+    Of the known ones no more is asked than whether they are still there.
+    """
+    before = {process.pid: process for process in known}
     found = []
     for name in os.listdir(PROC):
         if name.isdecimal():
-            process = read_process(int(name))
+            pid = int(name)
+            process = before.get(pid) or read_process(pid)
             if process is not None:
                 found.append(process)
     return found
@@ -52,13 +58,12 @@ def processes() -> list[Process]:
 
 def read_process(pid: int) -> Optional[Process]:
     """One process, None when it is gone."""
-    text = read_bytes(pid, "stat").decode("utf-8", "replace")
     # The name stands in parentheses and can contain some itself.
-    head, dummy, tail = text.rpartition(")")
-    fields = tail.split()
+    head, dummy, tail = read_bytes(pid, "stat").rpartition(b")")
+    fields = tail.split(None, 20)
     if len(fields) < 20:
         return None
-    return Process(pid, head.partition("(")[2], int(fields[1]), int(fields[19]))
+    return Process(pid, head.partition(b"(")[2].decode("utf-8", "replace"), int(fields[1]), int(fields[19]))
 
 
 def argv(pid: int) -> list[str]:
@@ -73,36 +78,36 @@ def environment(pid: int) -> dict[str, str]:
     return dict(word.partition("=")[::2] for word in words if "=" in word)
 
 
-def is_nested(pid: int) -> bool:
+def is_nested(pid: int, status: Optional[bytes] = None) -> bool:
     """Whether a process lives in a PID namespace below ours, as all in a container do.
 
-    The line NSpid has one number for each namespace from that of this /proc down; it needs no privilege.
+    The line NSpid has one number for each namespace from that of this /proc down; it needs no privilege. status is
+    what read_status() returned, for who asks more than one thing of a process.
     """
-    for line in _status_lines(pid):
-        if line.startswith("NSpid:"):
-            return len(line.split()) > 2
-    return False
+    return len(_of_status(pid, b"NSpid", status)) > 1
 
 
-def uid(pid: int) -> Optional[int]:
-    """Real user id of a process, None when it is gone."""
-    for line in _status_lines(pid):
-        if line.startswith("Uid:"):
-            return int(line.split()[1])
-    return None
-
-
-def _status_lines(pid: int) -> list[str]:
-    """Lines of /proc/PID/status. The kernel escapes a newline in a process's name, and no other end of a line."""
-    return read_bytes(pid, "status").decode("utf-8", "replace").split("\n")
+def uid(pid: int, status: Optional[bytes] = None) -> Optional[int]:
+    """Real user id of a process, None when it is gone; status as for is_nested()."""
+    found = _of_status(pid, b"Uid", status)
+    return int(found[0]) if found else None
 
 
 def bounding_set(pid: int) -> Optional[int]:
     """Capability bounding set of a process, bits as in capabilities(7); None when it is gone or a zombie."""
-    for line in _status_lines(pid):
-        if line.startswith("CapBnd:"):
-            return int(line.split()[1], 16)
-    return None
+    found = _of_status(pid, b"CapBnd", None)
+    return int(found[0], 16) if found else None
+
+
+def read_status(pid: int) -> bytes:
+    """Content of /proc/PID/status; empty when the process is gone."""
+    return read_bytes(pid, "status")
+
+
+def _of_status(pid: int, name: bytes, status: Optional[bytes]) -> list[bytes]:
+    """Words of a line that is not the first. The kernel escapes a newline in a process's name, which that one has."""
+    content = read_status(pid) if status is None else status
+    return content.partition(b"\n%b:" % name)[2].partition(b"\n")[0].split()
 
 
 def namespace(pid: int | str, kind: str) -> Optional[int]:
@@ -141,18 +146,14 @@ def open_files(pid: int) -> Iterator[Optional[int]]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    target = _target(entry.name, folder)
+                    try:
+                        target = os.readlink(entry.name, dir_fd=folder)
+                    except OSError:
+                        # It was closed meanwhile.
+                        target = ""
                     yield int(target[len(_SOCKET) : -1]) if target.startswith(_SOCKET) else None
         finally:
             os.close(folder)
-
-
-def _target(name: str, folder: int) -> str:
-    """What a link in /proc/PID/fd says, empty when the file was closed meanwhile."""
-    try:
-        return os.readlink(name, dir_fd=folder)
-    except OSError:
-        return ""
 
 
 def started_at(process: Process) -> float:

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 NAME = "docker-proxy"
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_SIZES = re.compile(rb"^(Rss|Pss): +([0-9]+) kB$", re.MULTILINE)
 _FLAGS = ("-proto", "-host-ip", "-host-port", "-container-ip", "-container-port")
 
 
@@ -90,16 +91,10 @@ def _orphaned_here(process: procfs.Process, dockerd: Optional[procfs.Process]) -
 
 
 def _with_memory(proxy: ProxyProcess) -> ProxyProcess:
-    sizes = parse_rollup(procfs.read_bytes(proxy.pid, "smaps_rollup").decode("ascii", "replace"))
-    return replace(proxy, pss=sizes.get("Pss"), rss=sizes.get("Rss"))
+    sizes = parse_rollup(procfs.read_bytes(proxy.pid, "smaps_rollup"))
+    return replace(proxy, pss=sizes.get("pss"), rss=sizes.get("rss"))
 
 
-def parse_rollup(text: str) -> dict[str, int]:
-    """Sizes in bytes by their name, from /proc/PID/smaps_rollup (Documentation/filesystems/proc.rst)."""
-    sizes = {}
-    for line in text.splitlines():
-        name, dummy, rest = line.partition(":")
-        words = rest.split()
-        if len(words) == 2 and words[1] == "kB" and words[0].isdigit():
-            sizes[name] = int(words[0]) * 1024
-    return sizes
+def parse_rollup(content: bytes) -> dict[str, int]:
+    """``rss`` and ``pss`` in bytes, from /proc/PID/smaps_rollup (Documentation/filesystems/proc.rst)."""
+    return {name.decode("ascii").lower(): int(size) * 1024 for name, size in _SIZES.findall(content)}

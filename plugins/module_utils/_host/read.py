@@ -5,20 +5,24 @@
 
 What cannot be read is recorded with its reason, and the rest is read all the same. A caller that asks for more says by
 what reader; read_whole.py has those for the way of packets.
+
+Sources are read one after another, each in a thread of its own. One that takes its time goes on while others are read,
+and one that is not done when the time is over is left where it is.
 """
 
 from __future__ import annotations
 
 import datetime
 import os
+import sys
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
-from typing import Callable, Optional, TypeVar
+from typing import Any, Callable, Generic, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import (
     ChildResult,
     HandOver,
@@ -36,10 +40,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
     churn_of,
     without_moved,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
-    config_path as find_config_path,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import read_daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
     DEFAULT_SOCKET,
     Dockerds,
@@ -48,28 +48,33 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import with_namespaces
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import (
+    ImplausibleError,
+    require_plausible_fields,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import (
-    Fields,
-    Part,
-    Reading,
-    SourceReadings,
-    merged,
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import (
+    config_path as find_config_path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_daemon_config, read_service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot, read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     DEADLINE,
     DENIED,
     ERROR,
     UnreadableError,
+    from_os_error,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import DEFECT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import (
+    DEFECT,
+    defect_of,
+    place_in,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DaemonProcess,
     ServiceUnit,
@@ -78,6 +83,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Link,
     ProxyProcess,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 T = TypeVar("T")
 
@@ -335,3 +341,142 @@ def _beside(daemon: Optional[DaemonProcess], read: Callable[[], T]) -> T:
         reason = f"dockerd (process {daemon.pid}) is in a network namespace of its own, net:[{daemon.netns}]"
         raise UnreadableError(ERROR, f"{reason}; what this host's namespace shows says nothing about it")
     return read()
+
+
+Fields = dict[str, Any]
+"""Values by the name of a snapshot's field."""
+
+# Seconds for which nothing else is begun: most sources take milliseconds, and the kernel's are best read at once.
+_PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one source gives to the snapshot."""
+
+    name: str
+    """Of the source; empty for what is none of its own."""
+    source: model.Source
+    fields: Fields = field(default_factory=dict)
+    """Of ``gaps`` and ``defects`` those that come with it."""
+
+
+class Reading(Generic[T]):
+    """A source that is read, or was."""
+
+    def __init__(self, name: str, wait: Callable[[threading.Event], bool]) -> None:
+        self.name = name
+        self.done = threading.Event()
+        self.source: Optional[model.Source] = None
+        self._wait = wait
+        self._found: list[T] = []
+
+    def end(self, source: model.Source, found: list[T]) -> None:
+        """Note what came of it: at most one value."""
+        self.source, self._found = source, found
+        self.done.set()
+
+    def get(self, otherwise: T) -> T:
+        """Return what was read, or otherwise where it could not be, once that is known."""
+        return self._found[0] if self._wait(self.done) and self._found else otherwise
+
+    def need(self) -> T:
+        """Return what was read, once it was. Raises UnreadableError where it could not be."""
+        if not self._wait(self.done):
+            raise UnreadableError(DEADLINE, f"not read: no time was left after {_doing(self.name, '')}")
+        if not self._found:
+            source = self.source or model.Source(False)
+            raise UnreadableError(source.kind, source.reason)
+        return self._found[0]
+
+
+class SourceReadings:
+    """Begins readings and collects what comes of them until the time is over."""
+
+    def __init__(self, until: float, seconds: float, hand_over: Callable[[Part], None]) -> None:
+        """Take the end, by time.monotonic(), of how many seconds, and what takes each part as it comes."""
+        self.parts: list[Part] = []
+        self._until = until
+        self._seconds = seconds
+        self._hand_over = hand_over
+        self._open: dict[threading.Thread, Reading[Any]] = {}
+        self._closed = False
+        self._one_at_a_time = threading.Lock()
+
+    def take(self, name: str, read: Callable[[], T], fields: Callable[[T], Fields]) -> Reading[T]:
+        """Begin to read a source, and wait for it a while. fields says what its value is for the snapshot."""
+        reading = self.begin(name, read, fields)
+        reading.done.wait(min(_PATIENCE, self._seconds / 20, max(0.0, self._until - time.monotonic())))
+        return reading
+
+    def begin(self, name: str, read: Callable[[], T], fields: Callable[[T], Fields]) -> Reading[T]:
+        """Begin to read a source, and do not wait for it."""
+        reading: Reading[T] = Reading(name, self._in_time)
+        thread = threading.Thread(target=self._read, args=(reading, read, fields), daemon=True)
+        self._open[thread] = reading
+        thread.start()
+        return reading
+
+    def close(self) -> None:
+        """Wait for what is still being read until the time is over, and take down what is not done by then."""
+        for reading in self._open.values():
+            self._in_time(reading.done)
+        with self._one_at_a_time:
+            self._closed = True
+            late = [(thread, reading) for thread, reading in self._open.items() if not reading.done.is_set()]
+            frames = sys._current_frames()  # noqa: SLF001 (documented for this)
+            for thread, reading in late:
+                frame = frames.get(thread.ident or 0)
+                place = place_in(frame) if frame is not None else ""
+                reason = (
+                    f"not read: the deadline of {self._seconds:g} seconds passed while {_doing(reading.name, place)}"
+                )
+                self._note(Part(reading.name, model.Source(False, DEADLINE, reason, self._seconds)))
+
+    def _in_time(self, done: threading.Event) -> bool:
+        return done.wait(max(0.0, self._until - time.monotonic()))
+
+    def _read(self, reading: Reading[T], read: Callable[[], T], fields: Callable[[T], Fields]) -> None:
+        began = time.monotonic()
+        found: list[T] = []
+        given: Fields = {}
+        try:
+            value = read()
+            told = fields(value)
+            require_plausible_fields(told)
+            given, found = told, [value]
+            source = model.Source(True)
+        except ImplausibleError as error:
+            source = model.Source(False, ERROR, f"what was read cannot be so: {error}")
+        except UnreadableError as error:
+            source = model.Source(False, error.kind, error.reason)
+        except OSError as error:
+            problem = from_os_error(error, str(error.filename or reading.name))
+            source = model.Source(False, problem.kind, problem.reason)
+        except Exception as error:  # noqa: BLE001 (what nobody foresaw has no type; the other sources are read all the same)
+            defect = defect_of(f"source {reading.name}" if reading.name else "looking for dockerd", error)
+            source, given = model.Source(False, DEFECT, str(defect)), {"defects": [defect]}
+        seconds = round(time.monotonic() - began, 6)
+        with self._one_at_a_time:
+            if not self._closed:
+                self._note(Part(reading.name, replace(source, seconds=seconds), given))
+                reading.end(source, found)
+
+    def _note(self, part: Part) -> None:
+        self.parts.append(part)
+        self._hand_over(part)
+
+
+def _doing(name: str, place: str) -> str:
+    what = f"the source {name} was read" if name else "dockerd was looked for"
+    return f"{what} ({place})" if place else what
+
+
+def merged(parts: list[Part]) -> Fields:
+    """Return the fields of a snapshot out of all parts: a later one goes before an earlier one, lists of lacks grow."""
+    found: Fields = {"gaps": [], "defects": []}
+    for part in parts:
+        for name, value in part.fields.items():
+            found[name] = [*found[name], *value] if name in ("gaps", "defects") else value
+    found["sources"] = {part.name: part.source for part in sorted(parts, key=lambda item: item.name) if part.name}
+    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import SECONDS, Run, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
@@ -14,13 +15,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import DEFAULT_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import read_ipsec
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import read_listeners
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.neighbours import read_neighbours
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import FurtherSource, Known, read_snapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import Fields
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import (
+    read_managed_links,
+    read_nameservers,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import (
+    Fields,
+    FurtherSource,
+    Known,
+    read_snapshot,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import (
+    read_neighbours,
+    read_policy_rules,
+    read_routes,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 
@@ -40,6 +50,13 @@ def _container_namespaces(known: Known) -> Fields:
     return {"container_namespaces": found.namespaces, "gaps": found.gaps, "defects": found.defects}
 
 
+def _listeners(known: Known) -> Fields:
+    def processes() -> list[procfs.Process]:
+        return procfs.processes(known.processes())
+
+    return {"listeners": known.beside(lambda: read_listeners(known.names(), processes))}
+
+
 def _managed_links(known: Known) -> Fields:
     return {"managed_links": known.beside(lambda: read_managed_links(known.run, known.processes(), known.names()))}
 
@@ -51,7 +68,7 @@ _FOR_PACKETS = (
     FurtherSource(model.NEIGHBOURS, lambda known: {"neighbours": known.beside(read_neighbours)}),
     FurtherSource(model.TRAFFIC_CONTROL, lambda known: {"traffic_control": known.beside(read_traffic_control)}),
     FurtherSource(model.IPSEC, lambda known: {"ipsec": known.beside(read_ipsec)}),
-    FurtherSource(model.LISTENERS, lambda known: {"listeners": known.beside(lambda: read_listeners(known.names()))}),
+    FurtherSource(model.LISTENERS, _listeners),
     FurtherSource(model.NAMESERVERS, lambda dummy: {"nameservers": read_nameservers()}),
     FurtherSource(model.CONNTRACK, lambda known: {"conntrack": known.beside(read_conntrack)}),
     FurtherSource(model.MANAGED_LINKS, _managed_links),

@@ -15,7 +15,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 LARGEST = 1 << 20
 """Bytes; nobody's configuration comes near it."""

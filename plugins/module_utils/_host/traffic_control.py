@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     Netlink,
     attributes,
     each_attribute,
+    libc,
     listed,
     text,
 )
@@ -199,7 +200,7 @@ def programs_on(links: Iterable[int]) -> list[TrafficControl]:
     machine = (os.uname().machine, struct.calcsize("P"))
     if machine not in _NUMBERS:
         raise OSError(errno.ENOSYS, f"it is not known how to ask for programs on {machine[0]}")
-    ask = partial(ctypes.CDLL(None, use_errno=True).syscall, _NUMBERS[machine], _BPF_PROG_QUERY)
+    ask = partial(libc().syscall, _NUMBERS[machine], _BPF_PROG_QUERY)
     if _count(ask, _LOOPBACK_IFINDEX, INGRESS) is None:
         return []
     return [

@@ -20,7 +20,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Mapping
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 T = TypeVar("T")
 Decode = Callable[[Any], Any]
@@ -28,6 +28,7 @@ Decode = Callable[[Any], Any]
 # The type that Optional adds to the type of a field.
 _NONE = type(None)
 _NAMED = "named"
+_SCALARS = frozenset((str, int, float, bool, _NONE))
 
 
 class DecodeError(ValueError):
@@ -37,15 +38,16 @@ class DecodeError(ValueError):
 def to_plain(value: Any) -> Any:
     """Return value (a dataclass, or a container of them) as plain data: objects with keys of ours, lists, scalars."""
     # Most of what there is, and the quickest to tell.
-    if value is None or isinstance(value, (str, int, float)):
+    if type(value) in _SCALARS:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _field(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):
         return {_NAMED: named_values(value)}
-    return value
+    names = _names(type(value))
+    if names is None:
+        return value
+    return {name: item if type(item) in _SCALARS else _field(item) for name in names for item in [getattr(value, name)]}
 
 
 def named_values(values: Mapping[Any, Any]) -> list[dict[str, Any]]:
@@ -85,9 +87,12 @@ def _within(place: str, decode: Decode, value: Any) -> Any:
         raise
 
 
-@functools.cache
-def _names(cls: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(cls)]
+def _fields_of(cls: Any) -> Optional[list[str]]:
+    """Names of the fields of a dataclass; None for another class."""
+    return [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else None
+
+
+_names: Callable[[Any], Optional[list[str]]] = functools.cache(_fields_of)
 
 
 @functools.cache

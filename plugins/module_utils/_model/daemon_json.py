@@ -11,8 +11,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Optional
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -265,20 +267,6 @@ def _quoted(text: str) -> str:
     return json.dumps(text)
 
 
-# Members of these keys are options of their own and not flattened (moby daemon/config/config.go, flatOptions).
-_NESTED_KEYS = frozenset(
-    {
-        "builder",
-        "cluster-store-opts",
-        "default-network-opts",
-        "default-ulimits",
-        "features",
-        "log-opts",
-        "nri-opts",
-        "runtimes",
-    }
-)
-
 # Byte order marks, the longer ones first: that of UTF-16 is the beginning of that of UTF-32.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
@@ -318,30 +306,6 @@ def parse(text_bytes: bytes, path: str) -> ParsedConfig:
     except SyntaxFaultError as error:
         return ParsedConfig(problems=[*problems, error.problem])
     return ParsedConfig(values, scanner.positions, problems)
-
-
-def is_blank(text: str) -> bool:
-    """Whether dockerd takes the text for an empty file."""
-    return not text.strip(GO_SPACE)
-
-
-def is_nested(key: str) -> bool:
-    """Whether the members of this key's object are its own options, and not taken for top-level keys."""
-    return key in _NESTED_KEYS
-
-
-def flattened(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values as dockerd takes them: the members of an object it does not know count as top-level keys.
-
-    Source: moby daemon/config/config.go, configValuesSet; ``{"x": {"userland-proxy": false}}`` turns the proxy off.
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and key not in _NESTED_KEYS:
-            flat.update(value)
-        else:
-            flat[key] = value
-    return flat
 
 
 def _empty(path: str) -> ConfigProblem:

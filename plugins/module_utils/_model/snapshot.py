@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
@@ -34,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     TrafficControl,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK, mask_data
 
 SCHEMA_VERSION = 3
@@ -58,27 +59,6 @@ RULESET = "ruleset"
 CONNTRACK = "conntrack"
 MANAGED_LINKS = "managed_links"
 IPSEC = "ipsec"
-SOURCES = (
-    ENGINE,
-    NAMESPACES,
-    LINKS,
-    ROUTES,
-    POLICY_RULES,
-    NEIGHBOURS,
-    TRAFFIC_CONTROL,
-    IPSEC,
-    LISTENERS,
-    CONTAINER_NAMESPACES,
-    NAMESERVERS,
-    SYSCTL,
-    BOOT,
-    PROCESSES,
-    DAEMON_CONFIG,
-    SERVICE,
-    RULESET,
-    CONNTRACK,
-    MANAGED_LINKS,
-)
 
 # How much a snapshot has of labels: names and values, names, nothing.
 KEEP_LABELS, MASK_LABELS, OMIT_LABELS = "keep", "mask", "omit"
@@ -161,8 +141,8 @@ class HostSnapshot:
     def to_json(self) -> str:
         """The snapshot as a JSON document, keys in the order in which they were read, secrets masked."""
         plain = to_plain(self)
-        # Secrets in rules were masked one by one (rule_texts.py): their text is one of a language.
-        return json.dumps({**mask_data(plain), "ruleset": plain["ruleset"]})
+        # Secrets in rules were masked one by one (ruleset.py): their text is one of a language.
+        return json.dumps({**plain, **mask_data({name: part for name, part in plain.items() if name != "ruleset"})})
 
     def to_json_within(self, most: int) -> str:
         """The same in so many bytes; without the rules, which are unread then, where it would take more of them."""

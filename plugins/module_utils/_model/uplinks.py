@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from dataclasses import dataclass
 from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -16,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Link,
     Route,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 

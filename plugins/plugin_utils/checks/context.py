@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import RuleMaking, rule_making
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import RuleMaking, rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     Capabilities,

@@ -20,16 +20,16 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import (
     LEFT_ALONE,
     NFTABLES,
     NO_DOCKERD,
     NO_NETWORK,
     NOT_STARTED,
     UNTOLD,
-    next_values,
     obstacle_at_start,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet

@@ -13,8 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import DEFAULT, next_flags
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import DEFAULT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    HIGH,
+    INFO,
+    MEDIUM,
+    Remediation,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
@@ -25,14 +25,17 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_j
     GO_SPACE,
     ConfigProblem,
     ParsedConfig,
-    flattened,
-    is_blank,
     parse,
     whole_characters,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import Release
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
+    flattened,
+    is_blank,
+    next_flags,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import holds_secrets, mask_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -17,7 +17,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
     TOO_MUCH,
     run_command,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import is_blank
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     REHEARSES_CONFIGURATION,
     reaches,

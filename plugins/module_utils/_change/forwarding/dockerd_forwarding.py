@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import NAMES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import obstacle_at_start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     filters_with_nftables,
     next_values,
-    obstacle_at_start,
     would_close_forward,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of

@@ -11,7 +11,7 @@ so do the chains of the other backend.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
@@ -72,14 +72,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_
     verify_boot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.boot import read_boot, read_procps_tail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarding import (
     read_declared_forwarders,
+    read_procps_tail,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 

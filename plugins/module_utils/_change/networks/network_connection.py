@@ -25,8 +25,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import in_namespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
+    ROUTE,
+    Netlink,
+    in_namespace,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
     ERROR,

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host as it was before the first change that was not taken back yet: read, done, proved, and undone on failure."""
+"""The host as it was before the first change that was not taken back yet: read, done, proved, and undone on failure.
+
+And the journal forgotten, by somebody's word: what it no longer tells cannot be taken back.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
@@ -28,9 +31,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptable
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,
+    Forgotten,
     Journal,
     checksum,
+    forget,
+    older,
     read_record,
+    stale_copies,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
     Content,
@@ -57,15 +64,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_daemon_plan import (
-    DaemonGoal,
-    daemon_goal,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
+    DaemonGoal,
     FileBack,
     Kept,
     Present,
     ValuesPlan,
+    daemon_goal,
     plan_values,
     refuse_conflicts,
 )
@@ -79,6 +84,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.command i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     LINKS,
@@ -371,3 +377,45 @@ def _file_again(file: FileBack) -> Undo:
         return []
 
     return again
+
+
+@dataclass(frozen=True)
+class PurgePlan:
+    """What goes."""
+
+    outline: Outline
+    record: bytes = b""
+    forgotten: Forgotten = field(default_factory=lambda: Forgotten(b""))
+
+
+class PurgeChange:
+    """What is older than a number of days, forgotten."""
+
+    def __init__(self, days: int, root: Path = JOURNAL_ROOT) -> None:
+        self._days = days
+        self._root = root
+
+    def plan(self) -> PurgePlan:
+        """Read the journal, and say what goes. Raises Refusal."""
+        try:
+            record = read_record(self._root)
+            forgotten = older(record, self._days)
+            copies = stale_copies(self._root, forgotten.kept, self._days)
+        except OSError as error:
+            raise Refusal(f"nothing was changed: {self._root} could not be read: {error}") from error
+        actions = []
+        if forgotten.lines:
+            actions.append(
+                f"forget {forgotten.lines} entries of {self._root / RECORD}, and with them {forgotten.changes} changes "
+                "that could have been taken back"
+            )
+        if copies:
+            actions.append(f"remove {len(copies)} copies of files from {self._root}")
+        return PurgePlan(Outline(actions), record, forgotten)
+
+    def apply(self, plan: PurgePlan) -> None:
+        """Do it. Raises ChangeFailed."""
+        try:
+            forget(self._root, RECORD, plan.record, plan.forgotten, self._days)
+        except OSError as error:
+            raise ChangeFailed(f"not all could be forgotten: {error}; run it again once that is fixed") from error

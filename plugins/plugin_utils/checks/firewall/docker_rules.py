@@ -18,11 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
-    FLAG,
-    KEYS,
-    RuleMaking,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import FLAG, KEYS, RuleMaking
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     FORWARD_CHAIN,
     INTERNAL_CHAIN,

@@ -16,19 +16,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     with_key,
     without_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
-    Goal,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal, text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,
-    text_goal,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import is_blank, parse
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
     problems_in,
     release_matters,
     reload_blockers,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import is_blank
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st

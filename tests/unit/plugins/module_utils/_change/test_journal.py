@@ -20,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import file_pasts
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.purge import PurgeChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import PurgeChange
 
 from tests.unit.plugins.module_utils._change.histories import Book
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,31 @@ def test_where_no_connection_is_tracked_the_kernel_is_not_asked(
     monkeypatch.setattr(procfs, "PROC", tmp_path)
     monkeypatch.setattr(conntrack, "Netlink", None)
     assert read_conntrack() == Conntrack()
+
+
+@pytest.mark.parametrize(("count", "families"), [("2000\n", [socket.AF_UNSPEC]), ("2001\n", [2, 10])])
+def test_few_flows_are_asked_for_at_once_and_many_by_family(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, count: str, families: list[int]
+) -> None:
+    asked: list[int] = []
+
+    class Kernel:
+        def __init__(self, dummy_protocol: int) -> None:
+            pass
+
+        def __enter__(self) -> Kernel:
+            return self
+
+        def __exit__(self, *dummy: object) -> None:
+            pass
+
+        def messages(self, dummy_kind: int, body: bytes) -> list[bytes]:
+            asked.append(body[0])
+            return [message()]
+
+    (tmp_path / "sys/net/netfilter").mkdir(parents=True)
+    (tmp_path / "sys/net/netfilter/nf_conntrack_count").write_text(count)
+    monkeypatch.setattr(procfs, "PROC", tmp_path)
+    monkeypatch.setattr(conntrack, "Netlink", Kernel)
+    assert len(read_conntrack().flows) == len(families)
+    assert asked == families

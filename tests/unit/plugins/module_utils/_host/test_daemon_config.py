@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import (
     DEFAULT_PATH,
     config_path,
     read_daemon_config,

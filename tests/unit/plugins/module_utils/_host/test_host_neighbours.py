@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import neighbours
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour
@@ -36,7 +36,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, *messages: bytes) -> list[Neighbour]
 
     monkeypatch.setattr(Netlink, "messages", answer)
     with Netlink(0) as route:
-        return neighbours.neighbours_of(route)
+        return routes.neighbours_of(route)
 
 
 @pytest.mark.parametrize("state", [PERMANENT, NOARP])
@@ -59,12 +59,12 @@ def test_what_the_kernel_makes_by_itself_is_left_out(monkeypatch: pytest.MonkeyP
 
 
 def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    several = [message(f"10.0.{number // 256}.{number % 256}", PERMANENT) for number in range(neighbours.MOST)]
-    assert len(listed(monkeypatch, *several) or ()) == neighbours.MOST
+    several = [message(f"10.0.{number // 256}.{number % 256}", PERMANENT) for number in range(routes.MOST_NEIGHBOURS)]
+    assert len(listed(monkeypatch, *several) or ()) == routes.MOST_NEIGHBOURS
     assert listed(monkeypatch, *several, message("172.18.0.2", PERMANENT)) is None
-    with pytest.raises(UnreadableError, match=f"more than {neighbours.MOST} permanent entries"):
-        neighbours.read_neighbours()
+    with pytest.raises(UnreadableError, match=f"more than {routes.MOST_NEIGHBOURS} permanent entries"):
+        routes.read_neighbours()
 
 
 def test_the_namespace_of_the_test_can_be_listed() -> None:
-    assert isinstance(neighbours.read_neighbours(), list)
+    assert isinstance(routes.read_neighbours(), list)

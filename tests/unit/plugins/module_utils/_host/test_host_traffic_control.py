@@ -225,7 +225,7 @@ class Kernel:
 
 
 def programs(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> list[TrafficControl]:
-    monkeypatch.setattr(ctypes, "CDLL", lambda name, use_errno: kernel)
+    monkeypatch.setattr(traffic_control, "libc", lambda: kernel)
     return traffic_control.programs_on([1, 2, 3, 9])
 
 

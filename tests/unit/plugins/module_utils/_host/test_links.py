@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import missing_library
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import links, sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.network_namespaces import NamespaceIds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import NamespaceIds, Netlink, attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import (
     dotted,
-    read_reception,
+    read_switched_on,
     read_sysctls,
+    reception_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 
@@ -89,15 +91,58 @@ def test_sysctls() -> None:
     assert dotted("net/ipv4/conf/eth0.100/forwarding") == "net.ipv4.conf.eth0/100.forwarding"
 
 
-def test_inside_containers_how_often_neighbours_are_asked_for_counts_where_it_was_changed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name, value in {"br0": "0", "eth0": "3", "eth0.7": "1"}.items():
-        folder = tmp_path / "net/ipv4/neigh" / name
-        folder.mkdir(parents=True)
-        (folder / "mcast_solicit").write_text(f"{value}\n")
-    (tmp_path / "net/ipv4/ip_forward").write_text("1\n")
+STABLE = ("all", "default", "lo")
+
+
+def test_settings_of_interfaces_are_those_that_files_show() -> None:
+    shown = {
+        dotted(f"{folder}/{interface}/{name}"): Path("/proc/sys", folder, interface, name).read_text().strip()
+        for folder, names in sysctls._PER_INTERFACE.items()
+        for interface in STABLE
+        for name in names
+        if Path("/proc/sys", folder, interface, name).is_file()
+    }
+    values = read_sysctls()
+    assert {
+        key: value for key, value in values.items() if key.split(".")[-2] in STABLE and key.count(".") == 4
+    } == shown
+
+
+def of_conf(family: int, kind: int, count: int, numbers: dict[int, int]) -> bytes:
+    values = struct.pack(f"={count}i", *(numbers.get(place, 0) for place in range(count)))
+    return attribute(26, attribute(family, attribute(kind, values)))
+
+
+def of_neighbours(family: int, index: int, probes: int) -> bytes:
+    shown = attribute(1, struct.pack("=I", index)) + attribute(11, struct.pack("=I", probes))
+    return bytes((family, 0, 0, 0)) + attribute(6, shown)
+
+
+def test_inside_containers_those_count_that_were_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One link of a kernel that has fewer settings, and one by a name that has no files."""
+    links_there = [
+        struct.pack("=BxHiII", 0, 1, index, 0, 0) + attribute(3, name.encode() + b"\0") + numbers
+        for index, name, numbers in (
+            (1, "lo", of_conf(2, 1, 10, {}) + b""),
+            (2, "eth0.7", of_conf(2, 1, 33, {7: 2, 25: 1})),
+            (3, "br0", of_conf(10, 2, 27, {1: 64})),
+            (4, "all", of_conf(2, 1, 33, {7: 9})),
+        )
+    ]
+    tables = [of_neighbours(2, 0, 7), of_neighbours(2, 1, 3), of_neighbours(2, 2, 1), of_neighbours(10, 3, 0)]
+    answers = {18: links_there, 66: [*tables, of_neighbours(12, 1, 5), of_neighbours(2, 99, 5)]}
+    monkeypatch.setattr(Netlink, "dump", lambda dummy, kind, dummy2: answers[kind])
     monkeypatch.setattr(sysctls, "SYSCTLS", str(tmp_path))
-    changed = {"net.ipv4.neigh.br0.mcast_solicit": "0", "net.ipv4.neigh.eth0/7.mcast_solicit": "1"}
-    assert read_sysctls() == {"net.ipv4.ip_forward": "1", "net.ipv4.neigh.eth0.mcast_solicit": "3", **changed}
-    assert read_reception() == changed
+    (tmp_path / "net/ipv4/conf/all").mkdir(parents=True)
+    (tmp_path / "net/ipv4/conf/all/rp_filter").write_text("1\n")
+    with Netlink(0) as route:
+        assert reception_of(route, links_there) == {
+            "net.ipv4.conf.all.rp_filter": "1",
+            "net.ipv4.conf.eth0/7.rp_filter": "2",
+            "net.ipv4.conf.eth0/7.route_localnet": "1",
+            "net.ipv4.neigh.eth0/7.mcast_solicit": "1",
+            "net.ipv6.neigh.br0.mcast_solicit": "0",
+        }
+    assert read_switched_on("rp_filter") == ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.eth0/7.rp_filter"]
+    with pytest.raises(UnreadableError, match="ip_forward"):
+        read_sysctls()

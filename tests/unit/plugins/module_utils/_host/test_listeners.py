@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs, socket_owners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Allowance
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
@@ -20,14 +20,14 @@ def port() -> Iterator[int]:
 
 
 def test_a_listener_and_who_holds_it(port: int) -> None:
-    found = listeners.read_listeners({})
+    found = socket_owners.read_listeners({})
     program = os.path.basename(os.path.realpath("/proc/self/exe"))
     assert Listener("tcp", "127.0.0.1", port, owner=program, pid=os.getpid()) in found
 
 
 def test_an_owner_that_cannot_be_seen(port: int) -> None:
     gone = procfs.Process(2**22 + 1, "gone", 1, 10**9)
-    assert Listener("tcp", "127.0.0.1", port) in listeners.read_listeners({}, lambda: [gone])
+    assert Listener("tcp", "127.0.0.1", port) in socket_owners.read_listeners({}, lambda: [gone])
 
 
 def test_udp_waits_until_it_is_connected(port: int) -> None:
@@ -43,9 +43,9 @@ def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(links: object) -> None:
         raise FileNotFoundError(2, "No such file or directory")
 
-    monkeypatch.setattr(listeners, "_sockets", refuse)
+    monkeypatch.setattr(socket_owners, "listening_sockets", refuse)
     with pytest.raises(UnreadableError, match="the listening sockets"):
-        listeners.read_listeners({})
+        socket_owners.read_listeners({})
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_stranger_by_a_name_of_dockers_is_told_from_it(
     own = procfs.Process(os.getpid(), "docker-proxy", 1, 10**9)
     monkeypatch.setattr(procfs, "program", lambda dummy: program)
     monkeypatch.setattr(procfs, "read_process", lambda dummy: own)
-    monkeypatch.setattr(procfs, "uid", lambda dummy: uid)
-    monkeypatch.setattr(procfs, "is_nested", lambda dummy: nested)
-    found = listeners.read_listeners({}, lambda: [own])
+    monkeypatch.setattr(procfs, "uid", lambda *dummy: uid)
+    monkeypatch.setattr(procfs, "is_nested", lambda *dummy: nested)
+    found = socket_owners.read_listeners({}, lambda: [own])
     assert Listener("tcp", "127.0.0.1", port, owner=name, pid=own.pid) in found

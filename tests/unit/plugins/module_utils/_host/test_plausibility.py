@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibil
     require_plausible,
     require_plausible_fields,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import Part, SourceReadings
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import Part, SourceReadings
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import NAMESERVERS, ROUTES
 

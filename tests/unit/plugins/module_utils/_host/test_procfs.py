@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, socket_owners
 
 GONE = 2**22 + 1  # above the largest process id
 
@@ -106,10 +106,10 @@ def test_a_file_that_has_no_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None
 def test_of_somebody_who_has_very_many_files_open_only_so_many_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        mine = next(item for item in listeners.read_listeners({}) if item.port == port)
+        mine = next(item for item in socket_owners.read_listeners({}) if item.port == port)
         assert mine.pid == os.getpid()
         # As if this process were in another namespace than the one that is asked.
-        monkeypatch.setattr(listeners, "_namespace", lambda pid: pid == "self")
-        monkeypatch.setattr(listeners, "_MOST_OPEN_FILES", 1)
-        mine = next(item for item in listeners.read_listeners({}) if item.port == port)
+        monkeypatch.setattr(socket_owners, "_namespace", lambda pid: pid == "self")
+        monkeypatch.setattr(socket_owners, "_MOST_OPEN_FILES", 1)
+        mine = next(item for item in socket_owners.read_listeners({}) if item.port == port)
         assert mine.pid is None

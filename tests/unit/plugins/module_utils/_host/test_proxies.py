@@ -54,9 +54,9 @@ def test_recorded_processes() -> None:
 
 
 def test_memory() -> None:
-    text = "55d0-7ffc ---p 00000000 00:00 0   [rollup]\nRss:     4712 kB\nPss:    1103 kB\nLocked:   0 kB\nBad: x kB\n"
-    assert parse_rollup(text) == {"Rss": 4712 * 1024, "Pss": 1103 * 1024, "Locked": 0}
-    assert parse_rollup("") == {}
+    shown = b"55d0-7ffc ---p 00000000 00:00 0   [rollup]\nRss:  4712 kB\nPss: 1103 kB\nPss_Anon:  9 kB\nLocked: 0 kB\n"
+    assert parse_rollup(shown) == {"rss": 4712 * 1024, "pss": 1103 * 1024}
+    assert parse_rollup(b"Pss: x kB\n") == parse_rollup(b"") == {}
 
 
 def test_of_other_processes_none_is_a_proxy() -> None:

@@ -12,9 +12,10 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Churn
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import SourceReadings
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.source_readings import SourceReadings
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.sources import SOURCES
 
 from tests.unit.plugins.module_utils._change.hosts import HOST
 

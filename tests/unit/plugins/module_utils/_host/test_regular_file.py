@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import atomic_file, journal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import boot, managed_links, service
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_config import read_daemon_config
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nameservers import read_nameservers
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import managed_links, service, sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import (
     LARGEST,
     content,
@@ -28,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     SavedSnapshotError,
     load_saved,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_daemon_config
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 
 
@@ -159,7 +159,7 @@ def test_a_file_to_change_is_refused(wrong: Path) -> None:
 
 
 def test_settings_of_boot_leave_out_what_systemd_could_not_read(wrong: Path) -> None:
-    assert boot.shell_setting(wrong, "ENABLED") == ""
+    assert sysctls.shell_setting(wrong, "ENABLED") == ""
 
 
 def test_an_environment_file_gives_no_variables(wrong: Path) -> None:

@@ -15,13 +15,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Unfinished,
     plan_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
-    Goal,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal, text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,
     proxy_goal,
     restarting,
-    text_goal,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
     ServiceTraits,

@@ -11,10 +11,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     CurrentConfig,
     read_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,
-    text_goal,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
