@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,9 +17,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS
 
 from tests.lab.ansible_runs import PlaybookResult, ansible_playbook
+from tests.lab.identity import ROOT
 from tests.unit.synthetic_host import SyntheticHost
 
 AUDIT = "dockernet.baseline.audit_docker_net"
+PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
 CHECK = "publish.wildcard"
 BLIND = "hairpin.missing"
 OPEN, CLOSED, LOST = 0, 2, 4
@@ -217,3 +223,24 @@ def test_a_waiver_that_covers_nothing_on_any_host_is_named_once(inventory: Path)
     assert done.out.count("waiver that covers nothing") == 1
     (told,) = [task.result["msg"] for task in done.of("ansible.builtin.debug") if task.outcome == "ok"]
     assert told == ["waiver that covers nothing: publish.wildcard where container == 'gone' (netops: edge host)"]
+
+
+def test_without_a_directory_no_document_outlives_the_run(inventory: Path, tmp_path: Path) -> None:
+    # As the command, for it is at its end that Ansible removes what is its own.
+    done = subprocess.run(
+        [PROGRAM, "-v", "--inventory", str(inventory), "--limit", "fails-high.high,no-file.none", AUDIT],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+            "ANSIBLE_HOME": str(tmp_path / "home"),
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == CLOSED, done.stdout + done.stderr
+    assert re.search(rf"document_path: {tmp_path}/tmp/[^/\n]+/dockernet-audits/fails-high\.high\.json\n", done.stdout)
+    assert list((tmp_path / "tmp").iterdir()) == []
