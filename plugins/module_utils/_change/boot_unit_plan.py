@@ -8,6 +8,7 @@ The file lies in /etc/systemd/system, and says in itself what was there before. 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
@@ -15,7 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 FOLDER = "/etc/systemd/system"
 ABSENT = "absent"

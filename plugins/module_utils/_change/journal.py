@@ -23,6 +23,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import SCHEMA
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 JOURNAL_ROOT = Path("/var/lib/dockernet-baseline")
 RECORD = "journal.jsonl"

@@ -10,7 +10,7 @@ begin is whole on the disk before anything is changed. What is whole, but not kn
 from __future__ import annotations
 
 import json
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
@@ -20,7 +20,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_c
     SysctlChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 _ENDS = ("done", "undone", "failed")
 # Of the entries. It goes up when an older release would read them wrongly.

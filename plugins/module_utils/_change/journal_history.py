@@ -10,6 +10,7 @@ leave. Only our own part can be taken back in that case, which is what came afte
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
@@ -18,7 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     RecordedChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 
 @dataclass(frozen=True)

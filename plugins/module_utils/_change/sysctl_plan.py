@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Diff, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -18,7 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlAssignment,
     SysctlFile,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value

@@ -8,8 +8,9 @@ Sysctls, the hairpin mode of bridge ports, and policies of iptables: the journal
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 """For people, of families as iptables has them."""

@@ -15,7 +15,7 @@ import datetime
 import errno
 import re
 import socket
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Optional
 
@@ -24,7 +24,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.links imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, messages_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 # RFC 3339, with as many digits of a second as there are (Go's time.RFC3339Nano).

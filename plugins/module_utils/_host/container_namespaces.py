@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -56,7 +56,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Ipsec,
     PolicyRule,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import CONTAINER_NAMESPACES
 
 # What every namespace has from its beginning on (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c): local, main, default.

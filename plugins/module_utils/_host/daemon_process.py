@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 from urllib.parse import urlsplit
@@ -44,7 +44,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_argv
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"

@@ -14,7 +14,7 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -26,7 +26,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall
     DeclaredForwarders,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import SysctlFile
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 # Kind= of systemd.netdev(5).
 _NETDEVS = {

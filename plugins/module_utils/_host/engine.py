@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Callable, NoReturn, Optional, TypeVar
 
@@ -48,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     RoutedPort,
     Subnet,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 

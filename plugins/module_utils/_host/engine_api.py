@@ -3,9 +3,9 @@
 
 """The Engine API: where an engine of this host listens, HTTP to it, and what the snapshot asks of it.
 
-All questions go over one connection, with limits of time and size for each answer. It is no docker SDK, of which only
-the transport would be used: an audit, which asks once for each container, would pay for it ten times (0.6 ms of
-processor time for each, and 100 ms to load it).
+All questions go over one connection, with limits of time and size for each answer. The standard library's client and
+not the docker SDK: of that only the transport would be used, and an audit, which asks once for each container, would
+pay for it ten times (0.6 ms of processor time for each, and 100 ms to load it).
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any, Optional, cast
 from urllib.parse import quote
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import within
@@ -32,7 +33,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadabl
     UnreadableError,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Gap, shortened
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 
@@ -212,20 +212,11 @@ def _explain(error: OSError, docker_host: str, time_limit: float) -> UnreadableE
     return UnreadableError(ERROR, f"the Engine API at {docker_host} could not be asked: {error}")
 
 
+_HTTP_1_1 = 11
 _WITHOUT_BODY = (204, 304)
-_CONTINUE = 100
 _PIECE = 1 << 16
-# Bytes of a line, and lines: those of engines have a thousandth, and a tenth.
-_LONGEST_LINE = 1 << 16
-_MOST_HEADERS = 100
 # Of a message of the engine's.
 _LONGEST_WORDS = 2000
-# Bytes of what is no HTTP.
-_SHOWN = 40
-_STATUS_LINE = re.compile(rb"HTTP/1\.(?P<minor>[0-9]) (?P<status>[1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
-_MOST_DIGITS = 20
-_CHUNK = re.compile(rb"(?P<size>[0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
-_PATH = re.compile(r"/[!-~]*")
 
 MOST_BYTES = 1 << 25
 """Of an answer with its headers: a list of 10,000 containers has some 20 MiB. Text can take four times as much."""
@@ -249,14 +240,9 @@ class _Incoming(io.RawIOBase):
     Raises socket.timeout and NotHttpError.
     """
 
-    def __init__(self, source: socket.socket) -> None:
+    def __init__(self, source: socket.socket, until: float, most: int) -> None:
         super().__init__()
         self._source = source
-        self._until = 0.0
-        self._most = self._left = 0
-
-    def begin(self, until: float, most: int) -> None:
-        """Let an answer begin, which has that time, by time.monotonic(), and may have so many bytes."""
         self._until = until
         self._most = self._left = most
 
@@ -271,25 +257,72 @@ class _Incoming(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read what is there, and wait for it where nothing is."""
-        self._source.settimeout(_left(self._until))
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        self._source.settimeout(left)
         count = self._source.recv_into(buffer)
         self._left -= count
         if self._left < 0:
             raise NotHttpError(f"its answer has more than {self._most / (1 << 20):.3g} MiB")
         return count
 
-    def send(self, data: bytes) -> None:
+
+class _LimitedSocket:
+    """What http.client asks of a socket. The time of an answer begins with its question."""
+
+    def __init__(self, plain: socket.socket, time_limit: float) -> None:
+        self._plain = plain
+        self._time_limit = time_limit
+        self._until = 0.0
+        self._most = MOST_BYTES
+
+    def begin(self, most: int) -> None:
+        """Let the time of the next answer begin, which may have so many bytes."""
+        self._until = time.monotonic() + within(self._time_limit)
+        self._most = most
+
+    def sendall(self, data: bytes) -> None:
         """Send a question."""
-        self._source.settimeout(_left(self._until))
-        self._source.sendall(data)
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        self._plain.settimeout(left)
+        self._plain.sendall(data)
+
+    def makefile(self, dummy_mode: str) -> io.BufferedReader:
+        """Where the answer is read from."""
+        # Of its own, since http.client closes this one while an answer that ends with the connection is still read.
+        return io.BufferedReader(_Incoming(self._plain.dup(), self._until, self._most))
+
+    def close(self) -> None:
+        """Close it."""
+        self._plain.close()
 
 
-def _left(until: float) -> float:
-    """The seconds until a time. Raises socket.timeout where there are none."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise socket.timeout
-    return left
+class _Connection(HTTPConnection):
+    """Over a socket in the file system, or of this host's TCP."""
+
+    def __init__(self, address: EngineAddress, time_limit: float) -> None:
+        super().__init__(address.host or "docker", address.port or None)
+        self._address = address
+        self._time_limit = time_limit
+        self._most = MOST_BYTES
+
+    def connect(self) -> None:
+        """Connect; http.client does so with the first question, and after an answer that ended the connection."""
+        left = within(self._time_limit)
+        if left <= 0:
+            raise socket.timeout
+        limited = _LimitedSocket(_connected(self._address, left), self._time_limit)
+        limited.begin(self._most)
+        self.sock = cast(Any, limited)
+
+    def begin(self, most: int) -> None:
+        """Let the time of the next answer begin, which may have so many bytes."""
+        self._most = most
+        if self.sock is not None:
+            cast(_LimitedSocket, self.sock).begin(most)
 
 
 def _connected(address: EngineAddress, time_limit: float) -> socket.socket:
@@ -309,15 +342,12 @@ class EngineConnection:
     """A connection to an engine, made when it is needed. Use it with ``with``.
 
     Everything raises OSError when it cannot be connected or ends too early, and socket.timeout when no answer comes in
-    time. HTTP is that of RFC 9112, as far as engines speak it: the standard library's client takes 12 ms of
-    processor time, to be loaded with TLS and mails and to read the headers of fifty answers.
+    time.
     """
 
     def __init__(self, address: EngineAddress, time_limit: float) -> None:
         """Take where the engine listens; time_limit is in seconds, for each answer."""
-        self._address = address
-        self._time_limit = time_limit
-        self._open: Optional[tuple[_Incoming, io.BufferedReader]] = None
+        self._connection = _Connection(address, time_limit)
         self.size = 0
         """Bytes of the last answer, without its headers."""
 
@@ -327,7 +357,7 @@ class EngineConnection:
     def __exit__(
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        self._close()
+        self._connection.close()
 
     def get(self, path: str, most: Optional[int] = None) -> Any:
         """Return the decoded answer, which may have so many bytes, MOST_BYTES by default.
@@ -347,120 +377,45 @@ class EngineConnection:
 
     def _ask(self, method: str, path: str, body: Any = None, most: Optional[int] = None) -> tuple[int, bytes]:
         """Status and body of the answer."""
-        if not _PATH.fullmatch(path):
-            raise NotHttpError(f"it cannot be asked for {path!r}")
-        until = time.monotonic() + within(self._time_limit)
+        content = None if body is None else json.dumps(body).encode()
         try:
-            incoming, stream = self._connected(until)
-            incoming.begin(until, MOST_BYTES if most is None else most)
-            incoming.send(self._question(method, path, body))
-            status, found, stays = _answer(stream)
-        except EOFError as error:
-            self._close()
+            self._connection.begin(MOST_BYTES if most is None else most)
+            self._connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+            with self._connection.getresponse() as answer:
+                _require_end(answer)
+                found = _body(answer)
+                self.size = len(found)
+                return answer.status, found
+        except (IncompleteRead, RemoteDisconnected) as error:
+            self._connection.close()
             words = "it closed the connection before its answer was complete"
             raise ConnectionResetError(errno.ECONNRESET, words) from error
+        except (HTTPException, ValueError) as error:
+            # A chunk of less than no length is a ValueError to http.client.
+            self._connection.close()
+            raise NotHttpError(f"it does not answer by HTTP: {error!r}") from error
         except (NotHttpError, OSError):
-            self._close()
+            self._connection.close()
             raise
-        if not stays:
-            self._close()
-        self.size = len(found)
-        return status, found
-
-    def _connected(self, until: float) -> tuple[_Incoming, io.BufferedReader]:
-        if self._open is None:
-            incoming = _Incoming(_connected(self._address, _left(until)))
-            self._open = incoming, io.BufferedReader(incoming, _PIECE)
-        return self._open
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._open[1].close()
-        self._open = None
-
-    def _question(self, method: str, path: str, body: Any) -> bytes:
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {host}:{self._address.port}" if host else "Host: docker"]
-        content = b"" if body is None else json.dumps(body).encode()
-        if content:
-            lines.append("Content-Type: application/json")
-        if content or method != "GET":
-            lines.append(f"Content-Length: {len(content)}")
-        return "\r\n".join([*lines, "", ""]).encode("ascii") + content
 
 
-def _answer(stream: io.BufferedReader) -> tuple[int, bytes, bool]:
-    """Status and body, and whether another question can follow. Raises EOFError where it ends too early."""
-    status = _CONTINUE
-    while status == _CONTINUE:
-        line = _line(stream)
-        found = _STATUS_LINE.fullmatch(line)
-        if found is None:
-            raise NotHttpError(f"it does not answer by HTTP: {line[:_SHOWN]!r}")
-        status, is_old = int(found["status"]), found["minor"] == b"0"
-        headers = _headers(stream)
-    stays = not is_old and headers.get(b"connection", b"").lower() != b"close"
-    if status in _WITHOUT_BODY:
-        return status, b"", stays
-    if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
-        return status, b"".join(_chunks(stream)), stays
-    length = headers.get(b"content-length", b"")
-    if length.isdigit():
-        # A number may be too long for int(), and nobody has as many bytes as its beginning says.
-        return status, _exactly(stream, int(length[:_MOST_DIGITS])), stays
-    # Else its end cannot be told from that of a connection that broke (RFC 9112, section 6.3).
-    if not is_old:
+def _require_end(answer: HTTPResponse) -> None:
+    """Refuse an answer whose end cannot be told from that of a connection that broke (RFC 9112, section 6.3)."""
+    endless = answer.length is None and not answer.chunked and answer.status not in _WITHOUT_BODY
+    if endless and answer.version >= _HTTP_1_1:
         raise NotHttpError("its answer does not say how long it is")
-    return status, stream.read(), False
 
 
-def _line(stream: io.BufferedReader) -> bytes:
-    line = stream.readline(_LONGEST_LINE)
-    if not line.endswith(b"\n"):
-        if len(line) == _LONGEST_LINE:
-            raise NotHttpError("it does not answer by HTTP: a line of it has no end")
-        raise EOFError
-    return line
-
-
-def _headers(stream: io.BufferedReader) -> dict[bytes, bytes]:
-    """Values by name in lower case; of several the first."""
-    found: dict[bytes, bytes] = {}
-    for dummy in range(_MOST_HEADERS):
-        line = _line(stream).strip()
-        if not line:
-            return found
-        name, dummy2, value = line.partition(b":")
-        found.setdefault(name.lower(), value.strip())
-    raise NotHttpError(f"it does not answer by HTTP: it has more than {_MOST_HEADERS} headers")
-
-
-def _chunks(stream: io.BufferedReader) -> Iterator[bytes]:
-    while True:
-        line = _line(stream)
-        found = _CHUNK.fullmatch(line)
-        if found is None:
-            raise NotHttpError(f"it does not answer by HTTP: {line[:_SHOWN]!r} is no length of a chunk")
-        size = int(found["size"], 16)
-        if not size:
-            break
-        yield _exactly(stream, size)
-        _line(stream)
-    # What may follow are headers.
-    while _line(stream).strip():
-        pass
-
-
-def _exactly(stream: io.BufferedReader, size: int) -> bytes:
-    """So many bytes, piece by piece: what an answer says of its length is no reason to take that much memory."""
+def _body(answer: HTTPResponse) -> bytes:
+    """All of it, piece by piece: what an answer says of its length is no reason to take that much memory."""
+    promised = answer.length
     pieces = []
-    while size:
-        piece = stream.read(min(size, _PIECE))
-        if not piece:
-            raise EOFError
+    while piece := answer.read(_PIECE):
         pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
+    body = b"".join(pieces)
+    if promised is not None and len(body) < promised:
+        raise IncompleteRead(body, promised - len(body))
+    return body
 
 
 def _decoded(status: int, body: bytes) -> Any:

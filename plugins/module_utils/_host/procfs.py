@@ -10,10 +10,9 @@ import errno
 import os
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 PROC = Path("/proc")
 ROOT = 0

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Callable, Generic, Optional, TypeVar
 
@@ -83,7 +83,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Link,
     ProxyProcess,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 T = TypeVar("T")
 

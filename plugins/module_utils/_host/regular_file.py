@@ -15,8 +15,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
+from dataclasses import dataclass
 
 LARGEST = 1 << 20
 """Bytes; nobody's configuration comes near it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -17,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 CIDR = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]

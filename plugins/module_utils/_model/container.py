@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
@@ -15,7 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     PublishedPort,
     RoutedPort,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 _LARGEST_PID = (1 << 31) - 1
 _LARGEST_PORT = (1 << 16) - 1

@@ -11,10 +11,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Optional
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 Release = tuple[int, int]
 """Major and minor number of an engine."""

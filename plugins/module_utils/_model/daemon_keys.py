@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import ConfigProblem, KeyPosition
@@ -27,7 +28,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
     value_problem,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import flattened, is_nested
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 # Every release at which an answer of this module changes, and the newest one.
 _TURNING_POINTS: tuple[Release, ...] = (

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 from types import FrameType
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 

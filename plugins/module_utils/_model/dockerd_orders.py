@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
@@ -16,7 +17,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     SERVICE,

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Optional
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 DOCKER = "docker"
 SNAP = "snap"

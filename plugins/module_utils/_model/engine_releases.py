@@ -10,10 +10,10 @@ of the release that brought it (daemon/libnetwork/drivers/bridge, cmd/dockerd, d
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 # How the bridge driver lays out its rules.
 ISOLATION = "isolation"

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Optional
-
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import GO_TRUE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 # Options of the driver (moby, drivers/bridge, networkConfiguration.fromLabels()).
 ICC = "com.docker.network.bridge.enable_icc"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
@@ -20,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     flattened,
     start_values,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     PROCESSES,

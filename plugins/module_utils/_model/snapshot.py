@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
@@ -34,7 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     TrafficControl,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK, mask_data
 
 SCHEMA_VERSION = 3

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from dataclasses import dataclass
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import canonical_key
 
 _FORWARDING = re.compile(r"net\.(?P<family>ipv[46])\.conf\.(?P<interface>[^.]+)\.forwarding")

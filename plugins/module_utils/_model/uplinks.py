@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from dataclasses import dataclass
 from typing import Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -15,7 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Link,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 

@@ -11,7 +11,7 @@ containers that it kept, and last what a reload takes back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
@@ -86,7 +86,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_default,
     proxy_in_force,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import holds_secrets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
@@ -35,7 +35,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     is_blank,
     next_flags,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import holds_secrets, mask_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -9,13 +9,13 @@ A goal turns the present configuration into the wanted text, and says which keys
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
     CurrentConfig,
     parse_text,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import flattened
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 
 @dataclass(frozen=True)

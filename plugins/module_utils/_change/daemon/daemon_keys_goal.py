@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
@@ -22,7 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import flattened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 

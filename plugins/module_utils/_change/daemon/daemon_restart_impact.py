@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
@@ -34,7 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     has,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY, proxy_default
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments, running
 

@@ -11,7 +11,7 @@ systemd that does so at boot keeps in its text what the policies were before.
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import (
     ABSENT,
@@ -53,7 +53,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_c
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import DeclaredForwarders, Firewall
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
 UNIT = "dockernet-forward-policy.service"

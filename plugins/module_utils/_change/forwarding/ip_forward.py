@@ -11,7 +11,7 @@ so do the chains of the other backend.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file, replace_file
@@ -81,7 +81,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 

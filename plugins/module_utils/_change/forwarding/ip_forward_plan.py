@@ -11,7 +11,7 @@ that is written again changes nothing, so an interface that was closed by itself
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline, Refusal, demand
@@ -30,7 +30,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_c
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import obstacle_at_start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value

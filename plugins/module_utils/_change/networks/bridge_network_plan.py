@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -60,7 +60,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,

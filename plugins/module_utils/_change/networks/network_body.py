@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
@@ -33,7 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.network 
     INHIBIT_IPV4,
     MASQUERADE,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 # Of POST /networks/create and GET /networks/ID alike. EnableIPv4 came with Docker Engine 28.

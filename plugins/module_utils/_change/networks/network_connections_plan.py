@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
@@ -53,7 +53,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     LOWEST_FREE_NAME,
     reaches,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 NEW = "new"
 """Stands for the id of what is not there yet."""

@@ -20,7 +20,7 @@ What the engine keeps of an endpoint, and what becomes of it when the container 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
@@ -29,7 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 FIXED = {4: "IPv4Address", 6: "IPv6Address"}
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 

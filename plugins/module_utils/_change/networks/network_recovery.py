@@ -14,7 +14,7 @@ import contextlib
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Union
 
@@ -45,7 +45,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import Change as Changing
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import ChangePlan
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 ATTEMPTS = 3
 """How often it is tried: dockerd may be restarting."""

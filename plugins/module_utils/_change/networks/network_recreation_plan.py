@@ -21,7 +21,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
@@ -37,7 +37,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     reaches,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 
 Subnet = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 # Sysctls of one interface: they are set when a container starts, and go with the interface.

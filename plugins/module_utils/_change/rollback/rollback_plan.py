@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
@@ -50,7 +50,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_c
     sysctl_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.records import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text, mask_values
 
 K = TypeVar("K")
