@@ -117,8 +117,11 @@ def _member_fits(kind: str, name: str, item: Any) -> bool:
 
 
 def _is_pool(item: Any) -> bool:
-    fields = pool_fields(item)
-    return isinstance(fields.get("base"), str) and is_integer(fields.get("size"))
+    """Whether it has a base and a size, and each spelling of them ("base", "Base") what belongs there."""
+    fits = {"base": lambda value: isinstance(value, str), "size": is_integer}
+    return fits.keys() <= pool_fields(item).keys() and all(
+        fits[name.lower()](value) for name, value in item.items() if name.lower() in fits
+    )
 
 
 def _shown(value: Any) -> str:
@@ -217,12 +220,13 @@ def _interface(text: str) -> Any:
 
 
 def _pool_problem(item: dict[str, Any]) -> str:
+    # Go reads each spelling of a name ("base", "Base"), and the last one counts.
+    wrong = next((value for name, value in item.items() if name.lower() == "base" and _interface(value) is None), None)
+    if wrong is not None:
+        return f"default-address-pools: the base {_quoted(wrong)} is no network with a prefix length"
     fields = pool_fields(item)
     base, size = fields["base"], fields["size"]
-    parsed = _interface(base)
-    if parsed is None:
-        return f"default-address-pools: the base {_quoted(base)} is no network with a prefix length"
-    network = parsed.network
+    network = _interface(base).network
     if not network.prefixlen <= size <= network.max_prefixlen or size == 0:
         return f"default-address-pools: {base} cannot be cut into networks of size {size}"
     return ""

@@ -49,7 +49,7 @@ def problems_in(
     for name, value in values.items():
         _judge_key(found, name, value, release)
     _judge_flags(found, values, flags)
-    if not found.problems:
+    if all(problem.accepted_from == 0 for problem in found.problems):
         _judge_together(found, values, flags, release)
     return sorted(found.problems, key=lambda problem: (problem.line, problem.column))
 

@@ -81,6 +81,8 @@ def test_what_dockerd_starts_with_is_no_problem(values: dict[str, Any]) -> None:
         ({"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}, "10.0.0.0/16 cannot be cut into networks"),
         ({"default-address-pools": [{"base": "10.0.0.0/16", "size": 33}]}, "cannot be cut"),
         ({"default-address-pools": [{"base": "10.0.0.0", "size": 24}]}, "is no network"),
+        ({"default-address-pools": [{"base": "192.0.2.1/", "Base": "10.0.0.0/16", "size": 24}]}, "is no network"),
+        ({"default-address-pools": [{"base": 1, "Base": "10.0.0.0/16", "size": 24}]}, "must be an array of objects"),
         ({"default-address-pools": [{"base": "10.0.0.0/16", "size": "24"}]}, "must be an array of objects"),
         ({"default-address-pools": {"base": "10.0.0.0/16", "size": 24}}, "found an object"),
         ({"default-network-opts": {"bridge": {"mtu": 1}}}, 'that of "bridge" is not'),
@@ -197,6 +199,7 @@ def test_contradictions_belong_to_releases() -> None:
     assert problems({"ipv6": True}, FORKY) == []
     assert "needs ip6tables" in messages({"icc": False, "ipv6": True, "ip6tables": False}, FORKY)
     assert "is no port number" in messages({"network-diagnostic-port": 99999}, FORKY)
+    assert "is no port number" in messages({"x": {}, "network-diagnostic-port": 99999}, FORKY)
     assert problems({"network-diagnostic-port": 99999}) == []
     assert problems({"dns": ["fe80::1%eth0"]}, (29, 0)) == []
     assert "is no IP address" in messages({"host-gateway-ip": "fe80::1%eth0"}, (29, 1))
