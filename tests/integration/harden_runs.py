@@ -76,6 +76,8 @@ def state(host: Host) -> dict[str, Any]:
     sources = {name: replace(source, seconds=0.0) for name, source in snapshot.sources.items()}
     # Reckoned back from now, to the microsecond; another dockerd has another process id.
     daemon = replace(snapshot.daemon, started_at=0.0) if snapshot.daemon is not None else None
+    # Each connection to the host is counted, this one too.
+    sysctls = {key: value for key, value in snapshot.sysctls.items() if key != "net.netfilter.nf_conntrack_count"}
     still = replace(
         snapshot,
         taken_at="",
@@ -85,6 +87,7 @@ def state(host: Host) -> dict[str, Any]:
         proxies=proxies,
         networks=networks,
         ruleset=None,
+        sysctls=sysctls,
     )
     return {"programs": host_state(host), **to_plain(still)}
 
