@@ -19,7 +19,7 @@ WANTED: dict[str, Any] = {
     "networks_avoid": ["10.60.0.0/24"],
     "networks_list": [
         {"name": "front", "subnets": [{"subnet": "10.20.0.0/24"}], "mtu": 1400},
-        {"name": "back", "internal": True},
+        {"name": "back", "internal": True, "connected": [{"name": "web", "ipv4_address": "10.60.1.9"}]},
         {"name": "six", "ipv6": True},
         {"name": "old", "state": "absent"},
     ],
@@ -58,6 +58,16 @@ def test_from_the_list_to_the_host(fresh_host: Host, lab: Lab) -> None:
 
     again = run(networks_recreate="allow")
     assert again.stats[host.name]["changed"] == 0, again.out
+    assert web.address("back") == "10.60.1.9"
+
+    alone: dict[str, Any] = {"networks_list": [{"name": "back", "connected": [], "appends": False}]}
+    refused = run(**alone)
+    assert refused.rc != 0
+    assert "disconnect: allow" in refused.out
+    closed = run(**alone, networks_disconnect="allow")
+    assert closed.rc == 0, closed.out
+    assert "container web is cut off from network back" in closed.out
+    assert set(web.inspect()["NetworkSettings"]["Networks"]) == {"front"}
 
 
 def networks(host: Host) -> list[str]:

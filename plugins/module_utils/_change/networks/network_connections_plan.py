@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    Address,
     ConnectionRequest,
     NetworkRequest,
     wrong,
@@ -37,16 +38,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     RecreationContext,
     affected_by,
     asked,
+    at_home,
     chosen_ports,
     connection_text,
     disruptions,
     hindrance,
+    loses_mac,
     lost_sysctl,
     names,
     pools_of,
     shares,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, Disruption, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     HAS_DNS_NAMES,
@@ -131,10 +135,13 @@ class _Planner:
         self._network = network
         self._host = host
         self._chosen = chosen
-        found = [item for item in (affected_by(each, network, host) for each in host.containers) if item]
-        # What is left of a failed attempt to connect is no endpoint.
+        pools = pools_of(network)
         self._on = {
-            item.endpoint.container: item for item in found if item.runs or not item.data["State"].get("Running")
+            # A network that is made anew may have no room for an address.
+            item.endpoint.container: replace(item, endpoint=at_home([item.endpoint], pools)[0])
+            for item in (affected_by(each, network, host) for each in host.containers)
+            # What is left of a failed attempt to connect is no endpoint.
+            if item and (item.runs or not item.data["State"].get("Running"))
         }
 
     def plan(self) -> Connections:
@@ -202,7 +209,7 @@ class _Planner:
             endpoint_id=NEW if container["State"].get("Running") else "",
             config={},
         )
-        return _wanted(bare, replace(wish, aliases=[*wish.aliases, shown] if shown else wish.aliases))
+        return _wanted(bare, replace(wish, aliases=list(dict.fromkeys([*wish.aliases, *filter(None, [shown])]))))
 
     def _check_addresses(
         self, listed: Mapping[str, ConnectionRequest], touched: set[str], coming: Sequence[EndpointState]
@@ -210,10 +217,10 @@ class _Planner:
         """Raise Refusal for addresses that the network does not have, or somebody else has after the change."""
         staying = [item.endpoint for key, item in self._on.items() if key not in touched]
         holders = [
-            (address, endpoint.container, endpoint.name)
+            (text, endpoint.container, endpoint.name)
             for endpoint in [*staying, *coming]
             for version in (4, 6)
-            for address in (endpoint.address_of(version), endpoint.fixed(version))
+            for text in (endpoint.address_of(version), endpoint.fixed(version))
         ]
         holders += [
             ((item.get(word) or "").split("/")[0], key, item.get("Name") or key)
@@ -224,25 +231,26 @@ class _Planner:
         for container, wish in listed.items():
             for version, address in wish.addresses.items():
                 place = f"{wish.place}.ipv{version}_address"
-                self._check_address(place, version, str(address))
-                others = [name for text, key, name in holders if text == str(address) and key != container]
+                subnet = self._subnet_with(place, address)
+                others = [name for text, key, name in holders if _is(text, address) and key != container]
                 if others:
-                    subnet = subnets_of(self._network, version)[0].subnet
                     raise wrong(place, address, f"container {others[0]} has it; choose another address of {subnet}")
 
-    def _check_address(self, place: str, version: int, address: str) -> None:
-        name = self._request.name
+    def _subnet_with(self, place: str, address: Address) -> CIDR:
+        """The network's subnet, in which the address is one for containers."""
+        name, version = self._request.name, address.version
         subnet = next((item.subnet for item in subnets_of(self._network, version)), None)
         if subnet is None:
             raise wrong(place, address, f"no IPv{version} subnet of the network {name} is named")
-        if ipaddress.ip_address(address) not in subnet:
+        if address not in subnet:
             raise wrong(place, address, f"it must lie in the subnet {subnet} of the network {name}")
-        if not pools_of(self._network)[version].allows(address):
+        if not pools_of(self._network)[version].allows(str(address)):
             raise wrong(
                 place,
                 address,
                 f"it is the gateway of the network {name}, or reserved in it; choose another address of {subnet}",
             )
+        return subnet
 
     def _with_record(
         self, leaving: list[Affected], changed: list[tuple[Affected, EndpointState]], added: list[EndpointState]
@@ -299,7 +307,8 @@ class _Planner:
             raise Refusal(
                 f"nothing was changed: {self._request.place}.connected: container {endpoint.name} would lose its "
                 f"address {' and '.join(lost)} on the network {self._request.name}: the engine may have chosen the "
-                "subnet itself, and then takes no fixed addresses in it. Re-create the network with its subnet named"
+                "subnet itself, and then takes no fixed addresses in it. Have the network made anew by hand, with its "
+                "subnet named (docker network create --subnet)"
             )
 
     def _content(self, endpoint: EndpointState) -> EndpointState:
@@ -342,6 +351,12 @@ class _Planner:
         disordered = {item.endpoint.container for item, dummy in running if counts_on and item.order[-1:] != [name]}
         affected = [item for item, dummy in running]
         found += disruptions(affected, list(record.after), disordered, self._host.containers, release)
+        found += [
+            Disruption(item.endpoint.name, how)
+            for item, dummy in changed
+            if not item.runs
+            for how in loses_mac(item, release)
+        ]
         for item, wanted in running:
             found += [
                 Disruption(wanted.name, f"its address {old} on network {name} becomes {new}")
@@ -383,9 +398,9 @@ def _wanted(endpoint: EndpointState, wish: ConnectionRequest) -> EndpointState:
     """The endpoint with what is asked for; what is not, stays."""
     for version, address in wish.addresses.items():
         text = str(address)
-        if endpoint.fixed(version) == text:
+        if _is(endpoint.fixed(version), address):
             continue
-        if endpoint.address_of(version) != text:
+        if not _is(endpoint.address_of(version), address):
             endpoint = endpoint.without_address(version)
         ipam = {**(endpoint.config.get("IPAMConfig") or {}), FIXED[version]: text}
         endpoint = replace(endpoint, config={**endpoint.config, "IPAMConfig": ipam})
@@ -395,6 +410,10 @@ def _wanted(endpoint: EndpointState, wish: ConnectionRequest) -> EndpointState:
     # The engine gives each container the beginning of its id as an alias.
     more = [alias for alias in wish.aliases if alias not in [*known, endpoint.container[:12]]]
     return replace(endpoint, config={**endpoint.config, "Aliases": [*known, *more]}) if more else endpoint
+
+
+def _is(text: str, address: Address) -> bool:
+    return bool(text) and ipaddress.ip_address(text) == address
 
 
 def _lines(endpoints: Iterable[EndpointState]) -> str:

@@ -143,7 +143,7 @@ def plan_recreation(old: dict[str, Any], body: dict[str, Any], host: RecreationC
     later = {item.endpoint.container: _later(item, host) for item in affected if item.touched}
     others = [endpoint for endpoints in later.values() for endpoint in endpoints or ()]
     before = [*asked(mine, pools_of(old)), *_elsewhere(others, host)]
-    after = [*asked(_at_home(mine, pools_of(body)), pools_of(body)), *_elsewhere(others, host)]
+    after = [*asked(at_home(mine, pools_of(body)), pools_of(body)), *_elsewhere(others, host)]
     reachable = _reaches_out(body) == _reaches_out(old)
     record = RecreationRecord(
         name=old["Name"],
@@ -232,7 +232,7 @@ def _is_plain(network: dict[str, Any] | None) -> bool:
     )
 
 
-def _at_home(endpoints: list[EndpointState], pools: dict[int, AddressAllocator]) -> list[EndpointState]:
+def at_home(endpoints: list[EndpointState], pools: dict[int, AddressAllocator]) -> list[EndpointState]:
     """The endpoints without the addresses that the new network has no room for."""
     for version in (4, 6):
         endpoints = [
@@ -426,7 +426,7 @@ def disruptions(
 def _feels(item: Affected, own: list[EndpointState], disordered: set[str], release: tuple[int, int]) -> list[str]:
     endpoint = item.endpoint
     if not item.runs:
-        return _loses_mac(item, release) if item.touched else []
+        return loses_mac(item, release) if item.touched else []
     networks = " and ".join(found.network for found in own)
     found = [f"is cut off from network {networks} for a moment and runs on; what it talks to there may notice"]
     for new in own:
@@ -438,7 +438,7 @@ def _feels(item: Affected, own: list[EndpointState], disordered: set[str], relea
         )
     if endpoint.container in disordered:
         found.append(f"its interface on network {endpoint.network} comes after all others, until it is next started")
-    return [*found, *_own_addresses(item), *chosen_ports(item), *_loses_mac(item, release)]
+    return [*found, *_own_addresses(item), *chosen_ports(item), *loses_mac(item, release)]
 
 
 def _addresses(item: Affected, new: EndpointState) -> list[str]:
@@ -486,7 +486,8 @@ def _host_ports(bindings: list[dict[str, Any]] | None) -> set[str]:
     return {binding["HostPort"] for binding in bindings or [] if binding.get("HostPort")}
 
 
-def _loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
+def loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
+    """What becomes of a configured MAC address when the container is disconnected."""
     configured = (item.data.get("Config") or {}).get("MacAddress") or ""
     mode = item.host_config.get("NetworkMode") or ""
     if not reaches(release, FORGETS_MAC) or not configured or mode != item.endpoint.network:

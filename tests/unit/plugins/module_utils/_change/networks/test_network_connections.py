@@ -131,6 +131,16 @@ def test_a_port_that_the_engine_chose_moves_with_the_default_route(scene: Scene)
     assert scene.run(shop({"name": "cash"}), disconnect="allow").actions
 
 
+def test_a_stopped_one_is_changed_with_all_that_it_loses_named(scene: Scene) -> None:
+    idle = container(scene, "idle")
+    wish = {"name": "till", "connected": [{"name": "idle", "ipv4_address": "10.60.2.9"}]}
+    assert scene.change(wish).plan().outline.disruptions == []
+    idle.mac = "02:aa:00:00:00:01"
+    assert "loses its configured MAC address" in refusal(scene, wish).disruptions[0].how
+    scene.run(wish, disconnect="allow")
+    assert idle.settings["till"] == {"IPAMConfig": {"IPv4Address": "10.60.2.9"}, "Aliases": ["idle-alias"]}
+
+
 def test_two_swap_their_addresses(scene: Scene) -> None:
     wish = shop({"name": "web", "ipv4_address": "10.60.1.4"}, {"name": "db", "ipv4_address": "10.60.1.2"})
     scene.run(wish, disconnect="allow")
@@ -251,6 +261,14 @@ def test_a_subnet_that_the_engine_chose_takes_no_fixed_address(scene: Scene) -> 
     scene.run({"name": "auto", "appends": False, "connected": [{"name": "cash"}, {"name": "db"}]}, disconnect="allow")
     found = refusal(scene, {"name": "auto", "connected": [{"name": "cash", "aliases": ["more"]}]}, disconnect="allow")
     assert "container cash would lose its address 172.20.0.4 on the network auto" in str(found)
+
+    # An address that is asked for is the engine's to refuse: all is as it was then.
+    wish = {"name": "auto", "connected": [{"name": "db", "ipv4_address": "172.20.0.99"}]}
+    scene.engine.attach(container(scene, "web"), "auto", {})
+    before = scene.engine.state("auto")
+    with pytest.raises(ChangeFailed, match="as they were: user specified IP address is supported only"):
+        scene.run(wish, disconnect="allow")
+    assert scene.engine.state("auto") == before
 
     engine = Engine("28.5.2", "1.51", address_pools=[ConfiguredPool("10.0.0.0/8", 24)])
     for subnet, gateway, more, chosen in (
