@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from typing import Any
 
@@ -199,6 +200,15 @@ def test_refused_or_undone(fresh_host: Host) -> None:
         refused = run(host, [shop([web, entry])], disconnect="allow")
         assert refused["refused"], refused
         assert words in refused["msg"]
+    assert {name: endpoints(host, name) for name in RUNNING} == before
+
+    # The engine takes no fixed address where it chose the subnet, which it does not show.
+    host.docker("network", "create", "auto")
+    config = json.loads(host.docker("network", "inspect", "auto").out)[0]["IPAM"]["Config"][0]
+    free = str(ipaddress.ip_network(config["Subnet"])[99])
+    failed = run(host, [{"name": "auto", "connected": [{"name": "hub", "ipv4_address": free}]}])
+    assert (failed["failed"], failed["changed"], outcomes(failed)) == (True, False, {"auto": "undone"})
+    assert "user configured subnets" in failed["msg"]
     assert {name: endpoints(host, name) for name in RUNNING} == before
 
     # Somebody takes an address while web and db are off the network: all is as before, also what the engine keeps of
