@@ -121,7 +121,7 @@ def _swarm_ports(context: AuditContext, sensitive: list[int]) -> list[Verdict]:
 def _on_mesh(number: int, protocol: str, rule: str, why: str) -> Verdict:
     return failed(
         resources.host_port(socket_name(_ANYWHERE, number), protocol),
-        f"A swarm service publishes {number}/{protocol} on all addresses of every node of the swarm{why}",
+        f"A swarm service publishes {number}/{protocol}{why} on all addresses of every node of the swarm",
         {f"rule of {_CHAIN}": rule},
         "Every machine that reaches any address of any node reaches the service. Rules of a host firewall for incoming "
         "traffic (ufw, chain INPUT) do not stop what is forwarded to it.",
@@ -134,8 +134,8 @@ def _on_mesh(number: int, protocol: str, rule: str, why: str) -> Verdict:
 
 
 SENSITIVE = "sensitive"
-_SENSITIVE = ", a port of databases or admin interfaces"
-_DENIED = ", which the host's own firewall denies"
+_SENSITIVE = ", a port of databases or admin interfaces,"
+_DENIED = ", which the host's own firewall denies,"
 
 
 def _judge_wildcard(context: AuditContext) -> list[Verdict]:
@@ -171,7 +171,7 @@ def _denied_by_host(context: AuditContext) -> set[_PortKey]:
 
 
 def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place: str, why: str) -> list[Verdict]:
-    """why: what makes it a weakness, in words that end the summary; empty where nothing does."""
+    """why: what makes it a weakness, in words of the summary; empty where nothing does."""
     resource = resources.port(container, ports[0].container_port, ports[0].protocol)
     try:
         wide = [port for port in ports if bound_address(port).is_unspecified]
@@ -181,7 +181,7 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
     if not wide:
         return []
     port = f"{ports[0].container_port}/{ports[0].protocol}"
-    summary = f"{container.name} publishes {port} on all addresses ({_places_of(wide)}){why}"
+    summary = f"{container.name} publishes {port}{why} on all addresses: {_places_of(wide)}"
     impact = (
         "Every machine that reaches any address of this host reaches the service. Rules of a host firewall for "
         "incoming traffic (ufw, chain INPUT) do not stop what is forwarded to the container."

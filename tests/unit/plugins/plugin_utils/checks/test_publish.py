@@ -61,7 +61,9 @@ def test_a_database_on_all_addresses_is_a_weakness_at_whatever_port_of_the_host(
     snapshot = SyntheticHost().container("db", publish=("0.0.0.0|15432|5432/tcp",)).snapshot()
     finding = only(snapshot, "publish.wildcard")
     assert finding.severity == "medium"
-    assert finding.summary.endswith("(0.0.0.0:15432), a port of databases or admin interfaces")
+    assert finding.summary.endswith(
+        "5432/tcp, a port of databases or admin interfaces, on all addresses: 0.0.0.0:15432"
+    )
     own = {"publish.wildcard": {"sensitive": [9090]}}
     assert only(snapshot, "publish.wildcard", parameters=own).severity == "low"
 
@@ -77,7 +79,7 @@ def test_what_the_hosts_firewall_denies_is_a_weakness_on_all_addresses() -> None
     host.own_rules["filter", "INPUT"] = ["-p tcp -m tcp --dport 8080 -j DROP"]
     finding = only(host.snapshot(), "publish.wildcard")
     assert finding.severity == "medium"
-    assert finding.summary.endswith("which the host's own firewall denies")
+    assert "80/tcp, which the host's own firewall denies, on all addresses" in finding.summary
     assert only(replace(host.snapshot(), ruleset=None), "publish.wildcard").severity == "low"
 
 
