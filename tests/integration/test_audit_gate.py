@@ -215,6 +215,13 @@ def test_tags_do_not_leave_the_audit_out(inventory: Path) -> None:
     assert run(inventory, "--tags", "nosuch", limit=("fails-high.high",)).rc == CLOSED
 
 
+def test_a_wrong_variable_fails_before_a_host_is_audited(inventory: Path) -> None:
+    done = run(inventory, limit=("passes.none", "fails-high.none"), audit_fail_on="hgh")
+    assert done.rc != OPEN
+    assert "audit_fail_on must be one of" in done.out
+    assert done.of("dockernet.baseline.docker_netcheck") == []
+
+
 def test_a_waiver_that_covers_nothing_on_any_host_is_named_once(inventory: Path) -> None:
     unused = waiver("2999-12-31", selector="container == 'gone'")
     used = waiver("2999-12-31", selector="container == 'web'")

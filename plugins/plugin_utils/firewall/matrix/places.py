@@ -54,7 +54,7 @@ class Attachment:
     """The veth on the host."""
     inside: Link
 
-    @property
+    @cached_property
     def addresses(self) -> list[str]:
         """The container's on this network, without link-local ones."""
         found = (ipaddress.ip_interface(text).ip for text in self.inside.addresses)
