@@ -79,12 +79,16 @@ def _judge(context: AuditContext) -> list[Verdict]:
     questions = 0
     gaps: dict[tuple[str, bool, bool], _Gap] = {}
     for answer in answers.answers:
+        followed: tuple[Packet, Path, bool] | None = None
         for net, leads_out, namespaces, ports in _through_the_wall(answer):
             questions += 1
-            packet = _packet(answer, namespaces, ports)
-            # Only the way of a packet tells how far it came; what is not known of it is known without.
-            path = answer.path if answer.path.verdict == UNKNOWN else context.path(packet)
-            if not _comes(path, ports):
+            if followed is None:
+                # One packet stands for all of an answer. Only its path shows how far it came, unless that is unknown.
+                packet = _packet(answer, namespaces, ports)
+                path = answer.path if answer.path.verdict == UNKNOWN else context.path(packet)
+                followed = packet, path, _comes(path, ports)
+            packet, path, comes = followed
+            if not comes:
                 continue
             key = (net.network.id, leads_out, path.verdict == UNKNOWN)
             gap = gaps.setdefault(key, _Gap(net.network, leads_out, path, packet))
@@ -119,7 +123,7 @@ def _through_the_wall(answer: Answer) -> Iterator[tuple[Net, bool, list[Namespac
     if answer.source.kind == HOST:
         return
     for namespaces, ports in _pairs(answer):
-        net = _confines(namespaces[0]) if namespaces else None
+        net = namespaces[0].confined_to if namespaces else None
         if net is not None:
             yield net, True, namespaces, ports
         for inner_net, inner in _by_net(ports):
@@ -139,21 +143,10 @@ def _by_net(ports: Iterable[TargetPort]) -> Iterator[tuple[Net, list[TargetPort]
     """Ports that are inside an internal network, by the network."""
     found: dict[int, tuple[Net, list[TargetPort]]] = {}
     for port in ports:
-        net = port.net if port.address else _confines(port.namespace)
+        net = port.net if port.address else port.namespace.confined_to
         if net is not None and net.network.internal:
             found.setdefault(net.number, (net, []))[1].append(port)
     yield from found.values()
-
-
-def _confines(namespace: Namespace) -> Net | None:
-    """The network of containers that are on internal bridge networks alone; None for all others."""
-    inside = {
-        attachment.net.network.id: attachment.net
-        for attachment in namespace.attachments
-        if attachment.net.network.internal
-    }
-    ends = {end.network_id for container in namespace.containers for end in container.endpoints}
-    return next(iter(inside.values())) if inside and ends == set(inside) else None
 
 
 def _packet(answer: Answer, namespaces: list[Namespace], ports: list[TargetPort]) -> Packet:

@@ -94,6 +94,17 @@ class Namespace:
         """Numbers of its networks, in the order of its links."""
         return tuple(attachment.net.number for attachment in self.attachments)
 
+    @cached_property
+    def confined_to(self) -> Net | None:
+        """The network of containers that are on internal bridge networks alone; None for all others."""
+        inside = {
+            attachment.net.network.id: attachment.net
+            for attachment in self.attachments
+            if attachment.net.network.internal
+        }
+        ends = {end.network_id for container in self.containers for end in container.endpoints}
+        return next(iter(inside.values())) if inside and ends == set(inside) else None
+
 
 @dataclass(frozen=True)
 class Places:
