@@ -9,14 +9,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
+    NOT_APPLICABLE,
     OUTCOMES,
+    PASS,
     SEVERITIES,
+    UNKNOWN,
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
@@ -128,13 +131,22 @@ def summary_of(findings: list[Finding]) -> dict[str, Any]:
     return counts
 
 
+def counts_in_words(summary: Mapping[str, Any]) -> str:
+    """Return what summary_of counted, as every report has it, so that no two of them differ."""
+    severities = ", ".join(f"{number} {name}" for name, number in summary["by_severity"].items() if number)
+    parts = [
+        f"{summary[FAIL]} failed" + (f" ({severities})" if severities else ""),
+        *([f"{summary['waived']} waived"] if summary["waived"] else []),
+        f"{summary[UNKNOWN]} unknown",
+        f"{summary[PASS]} passed",
+        f"{summary[NOT_APPLICABLE]} not applicable",
+    ]
+    return ", ".join(parts)
+
+
 def sentence_of(findings: list[Finding], unread: Iterable[str]) -> str:
     """Return the counts in words, and for what could not be read the reasons in unread."""
-    counts = summary_of(findings)
     checks = len({item.check for item in findings})
-    severities = ", ".join(f"{number} {name}" for name, number in counts["by_severity"].items() if number)
-    failed = f"{counts['fail']} failed ({severities})" if severities else "0 failed"
-    waived = f", {counts['waived']} waived" if counts["waived"] else ""
-    text = f"{checks} checks: {failed}{waived}, {counts['unknown']} could not be judged, {counts['pass']} passed"
+    text = f"{checks} checks: {counts_in_words(summary_of(findings))}"
     reasons = sorted(set(unread))
     return f"{text}. Not read: {'; '.join(reasons)}" if reasons else text

@@ -94,8 +94,15 @@ class Audit:
         host = self.document["host"]
         phases = self.document["timings"]["phases"]
         engine = self.document["engine"] or {}
-        profile = self.document["policy"]["profile"]
-        about = {"kernel": host["kernel"], "engine": engine.get("version"), "profile": profile}
+        policy = self.document["policy"]
+        about = {
+            "kernel": host["kernel"],
+            "engine": engine.get("version"),
+            "profile": policy["profile"],
+            "cis_benchmark": policy["cis_benchmark"],
+            # Of all checks, those that pass as well: a test case has no place for it.
+            **{f"cis.{finding.check}": finding.cis for finding in self.findings},
+        }
         return Suite(
             self.host,
             self.findings,

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,15 +25,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     UNKNOWN,
     Finding,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import counts_in_words, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import blocks, indented
 
 WAIVED = "waived"
 
 _WORD = {FAIL: "FAIL", UNKNOWN: "unknown", PASS: "pass", NOT_APPLICABLE: "n/a"}
-_GROUPS = {HIGH: "HIGH", MEDIUM: "MEDIUM", LOW: "LOW", INFO: "TO NOTE", WAIVED: "WAIVED"}
+_GROUPS = {HIGH: "HIGH", MEDIUM: "MEDIUM", LOW: "LOW", INFO: "INFORMATIONAL", WAIVED: "WAIVED"}
 """Headings of what failed, in their order, by what each group is called inside."""
 _MARGIN = "  "
-_LIMITS = (24, 34)
+_LIMITS = (34, 34)
 """Cells of the columns for check and resource at most."""
 _PER_CHECK = 10
 """How many resources of one check are listed; the rest is counted."""
@@ -69,12 +69,17 @@ def is_waived(finding: Finding) -> bool:
 
 
 def rank(finding: Finding) -> tuple[int, int, str, str, str]:
-    """Return what findings are sorted by: failed, unknown, to note, waived; each by severity, check and resource."""
+    """Return what findings are sorted by: failed, unknown, informational, waived; by severity, check, resource."""
     order = (FAIL, UNKNOWN, "note", WAIVED, PASS, NOT_APPLICABLE)
     outcome = finding.outcome if finding.outcome in OUTCOMES else FAIL
     outcome = WAIVED if is_waived(finding) else "note" if is_note(finding) else outcome
     severity = SEVERITIES.index(finding.severity) if finding.severity in SEVERITIES else 0
     return order.index(outcome), severity, finding.check, finding.resource.kind, finding.resource.name
+
+
+def check_text(finding: Finding) -> str:
+    """Return the check, with the item of the CIS benchmark that it judges."""
+    return f"{finding.check} (CIS {finding.cis})" if finding.cis else finding.check
 
 
 def resource_text(finding: Finding) -> str:
@@ -87,10 +92,10 @@ def findings_table(findings: Iterable[Finding], width: int) -> list[Line]:
     """Return the lines: all that failed under its severity, what is unknown, the remediation, and the counts."""
     ordered = sorted(findings, key=rank)
     lines = _grouped([finding for finding in ordered if finding.outcome == FAIL], width)
-    unknown = sections((("COULD NOT BE JUDGED", not_judged(ordered)),), width, _MARGIN)
+    unknown = sections((("UNKNOWN (not evaluated)", not_judged(ordered)),), width, _MARGIN)
     lines += [Line(text, UNKNOWN) for text in unknown]
     lines += [Line(text) for text in sections((("Remediation:", _remediations(ordered)),), width)]
-    return [*lines, Line(_counts(ordered))]
+    return [*lines, Line(f"{counts_in_words(summary_of(ordered))}.")]
 
 
 def _grouped(failed: Sequence[Finding], width: int) -> list[Line]:
@@ -115,11 +120,11 @@ def _group_of(finding: Finding) -> str:
 
 def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = []
-    for check, group in groupby(findings, key=lambda finding: finding.check):
+    for dummy, group in groupby(findings, key=lambda finding: finding.check):
         members = list(group)
-        rows.extend((check, resource_text(item), _what_is_so(item)) for item in members[:_PER_CHECK])
+        rows.extend((check_text(item), resource_text(item), _what_is_so(item)) for item in members[:_PER_CHECK])
         if len(members) > _PER_CHECK:
-            rows.append((check, f"and {len(members) - _PER_CHECK} more", "likewise"))
+            rows.append((check_text(members[0]), f"and {len(members) - _PER_CHECK} more", "likewise"))
     return rows
 
 
@@ -159,18 +164,3 @@ def sections(contents: Iterable[tuple[str, Sequence[str]]], width: int, lead: st
             lines.extend(line for item in items for line in indented(lead, item, width))
             lines.append("")
     return lines
-
-
-def _counts(findings: Sequence[Finding]) -> str:
-    count = Counter(finding.outcome for finding in findings)
-    waived = sum(is_waived(finding) for finding in findings)
-    notes = sum(is_note(finding) and not is_waived(finding) for finding in findings)
-    parts = [
-        f"{count[FAIL] - notes - waived} failed",
-        *([f"{waived} waived"] if waived else []),
-        f"{count[UNKNOWN]} unknown",
-        f"{notes} to note",
-        f"{count[PASS]} passed",
-        f"{count[NOT_APPLICABLE]} not applicable",
-    ]
-    return f"{', '.join(parts)}."

@@ -127,6 +127,7 @@ def _details_of(finding: Finding) -> str:
     resource = finding.resource
     lines = [f"{resource.kind} {resource.name}: {finding.summary}"]
     lines += [f"evidence: {name}: {_value(value)}" for name, value in finding.evidence.items()]
+    lines += [f"CIS Docker Benchmark: {finding.cis}"] if finding.cis else []
     lines += [f"impact: {finding.impact}"] if finding.impact else []
     lines += [f"remediation: {finding.remediation.text}"] if finding.remediation else []
     return "\n".join(safe(line) for line in lines)

@@ -205,8 +205,9 @@ def test_counts_and_words_agree() -> None:
     assert re.findall(r"(\d+) (\w+)", sentence_of([], [])) == [
         ("0", "checks"),
         ("0", "failed"),
-        ("0", "could"),
+        ("0", "unknown"),
         ("0", "passed"),
+        ("0", "not"),
     ]
 
 

@@ -15,7 +15,7 @@ def cells(row: str) -> list[str]:
 
 def counts(line: str) -> dict[str, int]:
     """What a closing line counts, by its words and in its order."""
-    return {words: int(number) for number, words in re.findall(r"(\d+) ([a-z ]+)", line)}
+    return {words.strip(): int(number) for number, words in re.findall(r"(\d+) ([a-z ]+)", line)}
 
 
 def counted(line: str) -> dict[str, int]:

@@ -47,8 +47,8 @@ def test_failures_come_by_severity_and_before_what_is_unknown() -> None:
         100,
     )
     assert [line.split()[0] for line in lines if line and not line.startswith("1 ")] == [
-        *("HIGH", "c.high", "MEDIUM", "d.medium", "LOW", "b.low", "TO", "f.note", "COULD", "a.unknown:"),
-        *("3",),
+        *("HIGH", "c.high", "MEDIUM", "d.medium", "LOW", "b.low", "INFORMATIONAL", "f.note", "UNKNOWN", "a.unknown:"),
+        *("4",),
     ]
 
 
@@ -75,7 +75,7 @@ def test_what_is_waived_stays_visible_with_its_reason_and_counts_apart() -> None
     check, resource, told = cells(lines[lines.index("WAIVED") + 1])
     assert (check, resource) == ("publish.wildcard", "container web")
     assert told == f"medium, until {waiver.expires} by {waiver.owner}: {waiver.reason}. {waived.summary}"
-    assert counted(lines[-1]) == {"failed": 1, "waived": 1}
+    assert counted(lines[-1]) == {"failed": 1, "medium": 1, "waived": 1}
     assert "Remediation:" not in texts([replace(waived, remediation=Remediation("Do."))], 100)
 
 
@@ -84,9 +84,14 @@ def test_another_severity_than_the_catalogues_leaves_its_trace() -> None:
     assert lines[1].endswith(" (severity high in the catalogue)")
 
 
+def test_the_item_of_the_cis_benchmark_stands_beside_the_check() -> None:
+    lines = texts([replace(finding(), cis="5.8")], 120)
+    assert cells(lines[1])[0] == "publish.wildcard (CIS 5.8)"
+
+
 def test_outcomes_are_counted() -> None:
     lines = texts([finding(), finding(outcome="pass"), finding(outcome="not_applicable")], 100)
-    assert counted(lines[-1]) == {"failed": 1, "passed": 1, "not applicable": 1}
+    assert counted(lines[-1]) == {"failed": 1, "medium": 1, "passed": 1, "not applicable": 1}
 
 
 def test_a_clean_host_takes_one_line() -> None:
@@ -96,7 +101,7 @@ def test_a_clean_host_takes_one_line() -> None:
 
 def test_nothing_audited_is_said() -> None:
     (line,) = texts([], 100)
-    assert counts(line) == dict.fromkeys(("failed", "unknown", "to note", "passed", "not applicable"), 0)
+    assert counts(line) == dict.fromkeys(("failed", "unknown", "passed", "not applicable"), 0)
 
 
 def test_each_remediation_is_said_once_with_its_checks() -> None:
@@ -115,7 +120,7 @@ def test_a_check_that_fails_everywhere_does_not_fill_the_screen() -> None:
     lines = texts([finding(name=f"c{index:03}") for index in range(500)], 100)
     assert len(lines) < 20
     assert any("and 490 more" in line for line in lines)
-    assert counted(lines[-1]) == {"failed": 500}
+    assert counted(lines[-1]) == {"failed": 500, "medium": 500}
 
 
 def test_a_hostile_name_shows_no_row_of_its_own() -> None:

@@ -109,6 +109,11 @@ def test_a_check_is_one_test_case_that_tells_all_that_fails_it() -> None:
         assert words in told
 
 
+def test_a_failure_names_the_item_of_the_cis_benchmark() -> None:
+    suite = suite_of(junit(Suite("host", [replace(finding(), cis="5.8")]), Gate("medium")))
+    assert "\nCIS Docker Benchmark: 5.8\n" in (suite.findall("testcase/failure")[0].text or "")
+
+
 def test_a_failure_below_the_gate_says_why_it_is_passed_over() -> None:
     (case,) = suite_of(junit(Suite("host", [finding(severity="low")]), Gate("high"))).findall("testcase")
     assert "severity low" in (case[0].get("message") or "")
