@@ -236,7 +236,7 @@ def test_the_proxy_written_out_keeps_live_restore_from_being_reloaded(host: Host
     host.wait_for(lambda: "file configuration validation failed" in host.journal(), 20, "the reload to fail")
     finding = only(host, "daemon.live-restore")
     assert finding.outcome == "fail"
-    assert "configured, not in force: a reload fails" in finding.summary
+    assert "configured but not effective: a reload fails" in finding.summary
     assert finding.remediation is not None
     assert f"{DAEMON_JSON}:2:3" in finding.remediation.text
 
@@ -367,7 +367,7 @@ def test_a_stopped_daemon_is_not_started_and_one_that_is_not_there_is_told_once(
         result = netcheck(host)
     assert result["summary"]["unknown"] == len(result["findings"]) == len(result["checks"])
     assert result["msg"].startswith("no Docker Engine")
-    assert {item["summary"] for item in result["findings"]} == {f"Not judged: {result['msg']}"}
+    assert {item["summary"] for item in result["findings"]} == {f"Not evaluated: {result['msg']}"}
 
 
 def test_a_snapshot_is_saved_and_nothing_else_is_changed(engine_host: Host) -> None:

@@ -112,7 +112,7 @@ def _firewalld_and_encrypted_overlay(snapshot: HostSnapshot) -> Condition:
 
 def _ipv6_where_there_is_none(snapshot: HostSnapshot) -> Condition:
     if not (snapshot.was_read(CONTAINER_NAMESPACES) and snapshot.was_read(NAMESPACES)):
-        return Condition(None, "whether containers have IPv6 on IPv4 networks: their namespaces were not looked into")
+        return Condition(None, "whether containers have IPv6 on IPv4 networks: their namespaces were not read")
     with_ipv6 = {item.id for item in snapshot.networks if item.ipv6}
     inside = {item.inode: item for item in snapshot.container_namespaces}
     unread = [gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES]
@@ -135,11 +135,13 @@ def _internal_and_local_resolver(snapshot: HostSnapshot) -> Condition:
     if not users:
         return Condition(False, "no running container is on internal networks alone")
     if not snapshot.was_read(NAMESERVERS):
-        return Condition(None, "whether the host asks a name server of its own: its resolver was not read")
+        return Condition(
+            None, "whether the host uses a name server on a loopback address: its resolver configuration was not read"
+        )
     local = [text for text in snapshot.nameservers if ipaddress.ip_address(text).is_loopback]
     if not local:
         return Condition(False, "the host's name servers are on no loopback address")
-    shown = f"the host asks the name server {local[0]}, and on internal networks alone: {', '.join(users)}"
+    shown = f"the host uses the name server {local[0]}; on internal networks only: {', '.join(users)}"
     return Condition(True, shown)
 
 
@@ -157,8 +159,8 @@ ADVISORIES = (
     Advisory(
         "CVE-2025-54410",
         ((_FIRST, (25, 0, 13)), ((26, 0, 0), (28, 0, 0))),
-        "When firewalld is reloaded, the rules that keep bridge networks apart are not made again: every container "
-        "then reaches every port of every container on the other networks.",
+        "A reload of firewalld removes the rules that isolate bridge networks, and dockerd does not restore them: "
+        "every container then reaches every port of the containers on other networks.",
         "25.0.13, 28.0.0",
         _firewalld,
         MEDIUM,
@@ -166,8 +168,8 @@ ADVISORIES = (
     Advisory(
         "CVE-2025-54388",
         (((28, 2, 0), (28, 3, 3)),),
-        "When firewalld is reloaded, the rules that guard ports published on loopback addresses are gone: machines of "
-        "the same network reach them.",
+        "A reload of firewalld removes the rules that protect ports published on loopback addresses: machines on the "
+        "same link then reach them.",
         "28.3.3",
         _firewalld_and_loopback_port,
         MEDIUM,
@@ -175,8 +177,8 @@ ADVISORIES = (
     Advisory(
         "CVE-2024-32473",
         (((26, 0, 0), (26, 0, 2)),),
-        "Containers on networks without IPv6 have IPv6 on their interfaces all the same, and so reach, and are reached "
-        "by, IPv6 hosts of the same link, past any rule for IPv4.",
+        "Containers on networks without IPv6 still have IPv6 on their interfaces. They reach IPv6 hosts on the same "
+        "link and are reached by them; no IPv4 rule applies.",
         "26.0.2",
         _ipv6_where_there_is_none,
         HIGH,
@@ -184,8 +186,8 @@ ADVISORIES = (
     Advisory(
         "CVE-2024-29018",
         ((_FIRST, (23, 0, 11)), ((24, 0, 0), (25, 0, 5))),
-        "dockerd passes names that a container on an internal network asks for on to the host's own resolver, from the "
-        "host: so the container sends data out in names, though its network leads nowhere.",
+        "dockerd forwards the DNS queries of containers on internal networks to the host's resolver: a container can "
+        "send data out in the names it queries, although its network is internal.",
         "23.0.11, 25.0.5, 26.0.0",
         _internal_and_local_resolver,
         HIGH,
@@ -193,7 +195,8 @@ ADVISORIES = (
     Advisory(
         "CVE-2026-115538",
         ((_FIRST, (29, 9, 3)),),
-        "When firewalld is reloaded, what an encrypted overlay network of a swarm lets in is not guarded any more.",
+        "A reload of firewalld removes the rules that protect encrypted overlay networks of a swarm: unencrypted "
+        "packets are then accepted.",
         "29.9.3",
         _firewalld_and_encrypted_overlay,
         MEDIUM,
@@ -204,8 +207,10 @@ ADVISORIES = (
 def _judge(context: AuditContext) -> list[Verdict]:
     engine = context.snapshot.engine
     if engine is None or engine.release == (0, 0):
-        said = engine.version if engine is not None else ""
-        return [unknown(resources.daemon(), f"the engine calls its release {said!r}, which is no number")]
+        version = engine.version if engine is not None else ""
+        return [
+            unknown(resources.daemon(), f"the engine reports its release as {version!r}, which is not a version number")
+        ]
     concerned = [(item, item.condition(context.snapshot)) for item in ADVISORIES if item.concerns(engine.full_release)]
     verdicts = [_met(engine, item, condition) for item, condition in concerned if condition.met]
     verdicts += [_undetermined(engine, item, condition) for item, condition in concerned if condition.met is None]
@@ -213,39 +218,43 @@ def _judge(context: AuditContext) -> list[Verdict]:
         return verdicts
     evidence = {"version": engine.version, **{item.id: condition.shown for item, condition in concerned}}
     ids = ", ".join(item.id for item, dummy in concerned)
-    words = f"has {ids}, whose conditions are not met" if concerned else "has none of the known weaknesses"
+    words = (
+        f"is affected by {ids}, whose conditions this host does not meet"
+        if concerned
+        else "is affected by no known CVE of its networking"
+    )
     return [passed(resources.daemon(), f"Engine {engine.version} {words}", evidence)]
 
 
 def _met(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
     return failed(
         resources.advisory(item.id),
-        f"Engine {engine.version} has {item.id}, and its condition is met",
+        f"Engine {engine.version}: affected by the known CVE {item.id}, and this host meets its conditions",
         {"version": engine.version, "fixed in": item.fixed_in, "condition": condition.shown},
         item.what,
         Remediation(
-            f"Upgrade to a release that fixes it ({item.fixed_in}). A distribution can have fixed it in its own "
-            "package without a new release: its changelog says; if so, waive this"
+            f"Upgrade Docker Engine (fixed in {item.fixed_in}). If the distribution fixed it in its own package (see "
+            "the package's changelog), waive this finding"
         ),
         item.severity,
     )
 
 
 def _undetermined(engine: Engine, item: Advisory, condition: Condition) -> Verdict:
-    reason = f"engine {engine.version} is among the releases with {item.id}, and it is not known {condition.shown}"
+    reason = f"Engine {engine.version} is affected by the known CVE {item.id}; unknown: {condition.shown}"
     return unknown(resources.advisory(item.id), reason, {"version": engine.version, "fixed in": item.fixed_in})
 
 
 ADVISORY = Check(
     id="daemon.advisory",
     grades=(
-        Grade(OPEN, "what it lets happen is possible now"),
-        Grade(WEAKNESS, "it takes a reload of firewalld first"),
+        Grade(OPEN, "the CVE can be exploited now"),
+        Grade(WEAKNESS, "the CVE can be exploited after a reload of firewalld"),
     ),
-    title="No published weakness of this engine's networking matters here",
+    title="No known CVE of the engine's networking applies to this host",
     rationale=(
-        "A weakness counts where the host has what it takes: firewalld, a port on loopback, an internal network. Being "
-        "of an old release alone is no finding."
+        "A known CVE counts only where the host meets its conditions: firewalld, a port published on loopback, an "
+        "internal network. An old release alone is not a finding."
     ),
     needs=(ENGINE,),
     judge=_judge,

@@ -68,21 +68,21 @@ def _judge_netfilter(context: AuditContext) -> list[Verdict]:
     publishing = [item for item in networks if not item.internal]
     evidence: dict[str, Any] = {
         "userland proxy": proxy.evidence,
-        "networks without traffic between containers": [item.name for item in closed],
+        "networks with icc=false": [item.name for item in closed],
         **{key: snapshot.sysctls.get(key) for key in _KEYS.values()},
     }
     links = {link.name: link for link in snapshot.links}
     unseen_closed = _unseen(snapshot, closed, links)
     unseen_published = _unseen(snapshot, publishing, links)
     if proxy.value is None and unseen_published and not unseen_closed:
-        return [unknown(resource, f"it is not known whether docker-proxy is in force: {proxy.evidence}", evidence)]
+        return [unknown(resource, f"it is not known whether docker-proxy is enabled: {proxy.evidence}", evidence)]
     unseen_published = unseen_published if proxy.value is False else []
     if unseen_closed or unseen_published:
         return [_netfilter_failed(snapshot, unseen_closed, unseen_published, evidence)]
     if proxy.value and not closed:
-        reason = "docker-proxy is in force, and no network forbids traffic between its containers"
+        reason = "docker-proxy is enabled, and no network sets icc=false"
         return [not_applicable(resource, reason, evidence)]
-    return [passed(resource, "The rules see what passes between ports of a bridge", evidence)]
+    return [passed(resource, "Firewall rules apply to traffic between ports of a bridge", evidence)]
 
 
 def _unseen(snapshot: HostSnapshot, networks: list[Network], links: dict[str, Link]) -> list[tuple[str, str]]:
@@ -107,17 +107,17 @@ def _netfilter_failed(
 ) -> Verdict:
     keys = list(dict.fromkeys(key for dummy, key in [*closed, *published]))
     values = {key: snapshot.sysctls.get(key) for key in keys}
-    state = ", ".join(f"{key} is {value or 'absent'}" for key, value in values.items())
-    summary = f"{state}: the rules do not see what passes between containers of one network"
+    state = ", ".join(f"{key}={value or 'absent'}" for key, value in values.items())
+    summary = f"{state}: firewall rules do not apply to traffic between containers of one network"
     impacts = []
     if closed:
         names = ", ".join(dict.fromkeys(name for name, dummy in closed))
-        impacts.append(f"Containers of {names} reach each other, though that is forbidden there.")
+        impacts.append(f"Containers of {names} reach each other, although icc=false forbids it.")
     if published:
         names = ", ".join(dict.fromkeys(name for name, dummy in published))
         impacts.append(
-            f"Without docker-proxy, containers of {names} do not reach a port that another one on their network "
-            "publishes, by any address of the host: the answer comes back past the translation, and they time out."
+            f"Without docker-proxy, containers of {names} time out when they connect to a port published by another "
+            "container of their network through an address of the host: the reply is not translated back."
         )
     return failed(resources.host(snapshot), summary, evidence, " ".join(impacts), _netfilter_remediation(values))
 
@@ -125,22 +125,22 @@ def _netfilter_failed(
 def _netfilter_remediation(values: dict[str, str | None]) -> Remediation:
     if None in values.values():
         return Remediation(
-            "The kernel module br_netfilter is not loaded: modprobe br_netfilter, and its name in a "
-            "file of /etc/modules-load.d for boot. What passes any other bridge of the host then meets the rules, too"
+            "Load the kernel module br_netfilter (modprobe br_netfilter), and name it in a file in /etc/modules-load.d "
+            "for boot. Firewall rules then apply to all bridges of the host"
         )
-    return Remediation(f"Set {', '.join(values)} to 1, now and for the next boot", "bridge_hairpin", {"state": "auto"})
+    return Remediation(f"Set {', '.join(values)} to 1, now and at boot", "bridge_hairpin", {"state": "auto"})
 
 
 NETFILTER = Check(
     id="bridge.netfilter",
     grades=(
-        Grade(OPEN, "icc is off on a network, and its containers reach each other"),
-        Grade(BROKEN, "docker-proxy is off, and containers of a network do not reach ports that others on it publish"),
+        Grade(OPEN, "icc=false on a network, and its containers still reach each other"),
+        Grade(BROKEN, "docker-proxy is off, and containers do not reach ports published by others of their network"),
     ),
-    title="Rules see what passes between containers of one network, where they must",
+    title="Firewall rules apply to traffic within a network, where they must",
     rationale=(
-        "A bridge passes packets between its ports past the rules of iptables unless the kernel is set otherwise. "
-        "Forbidden traffic between containers (icc) and published ports without docker-proxy depend on that."
+        "By default, packets between the ports of a bridge bypass iptables. icc=false, and published ports without "
+        "docker-proxy, work only where the kernel passes these packets to iptables (net.bridge.bridge-nf-call-*)."
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_netfilter,
@@ -170,14 +170,14 @@ def _judge_localnet(context: AuditContext) -> list[Verdict]:
     routing = [bridge for bridge in bridges if "1" in (snapshot.sysctls[keys[bridge]], for_all)]
     evidence: dict[str, Any] = {_FOR_ALL: for_all, **{key: snapshot.sysctls[key] for key in keys.values()}}
     if not routing:
-        return [passed(resource, "No bridge of a network routes 127.0.0.0/8", evidence)]
+        return [passed(resource, "No bridge of a network has route_localnet=1", evidence)]
     proxy = proxy_in_force(snapshot)
     found = []
     for bridge in routing:
         own = {key: evidence[key] for key in (_FOR_ALL, keys[bridge])}
         verdict = _judge_bridge_localnet(context, bridge, bridges[bridge], own, proxy)
         found += [verdict] if verdict is not None else []
-    summary = f"A rule keeps what comes in by {', '.join(routing)} from the host's {_LOOPBACK}"
+    summary = f"A rule drops packets that arrive on {', '.join(routing)} for the host's {_LOOPBACK}"
     return found or [passed(resource, summary, {**evidence, "userland proxy": proxy.evidence})]
 
 
@@ -188,22 +188,22 @@ def _judge_bridge_localnet(
     resource = resources.interface(bridge)
     path = _path(context, bridge)
     if path is None or path.verdict == UNKNOWN:
-        reason = path.reason if path is not None else f"{bridge} has no subnet to send a packet from"
+        reason = path.reason if path is not None else f"{bridge} has no subnet"
         doubts = {"undetermined": path.undetermined if path is not None else [], **settings}
         return unknown(resource, f"whether {_LOOPBACK} is reached through {bridge}: {reason}", doubts)
     evidence = {
         **settings,
         "userland proxy": proxy.evidence,
-        f"a packet that comes in by {bridge} for {_LOOPBACK}": path.reason,
+        f"a packet that arrives on {bridge} for {_LOOPBACK}": path.reason,
     }
     is_own = settings[sysctl_key(4, bridge, "route_localnet")] == "1"
     left_over = proxy.value is True and is_own
     if path.verdict == DROPPED and proxy.value is None and is_own:
-        return unknown(resource, f"it is not known whether docker-proxy is in force: {proxy.evidence}", evidence)
+        return unknown(resource, f"it is not known whether docker-proxy is enabled: {proxy.evidence}", evidence)
     if path.verdict == DROPPED and not left_over:
         return None
-    why = "though docker-proxy is in force and nothing needs it" if left_over else "and no rule guards it"
-    summary = f"{bridge}, the bridge of network {network}, routes 127.0.0.0/8, {why}"
+    why = "although docker-proxy is enabled and nothing needs it" if left_over else "and no rule protects it"
+    summary = f"{bridge} (bridge of network {network}): route_localnet=1, {why}"
     return failed(resource, summary, evidence, _impact(network, path), _localnet_remediation(settings, proxy))
 
 
@@ -217,35 +217,44 @@ def _path(context: AuditContext, bridge: str) -> Path | None:
 
 def _impact(network: str, path: Path) -> str:
     if path.verdict == DROPPED:
-        return f"A rule still guards {_LOOPBACK}; should it go, containers of {network} reach what listens there."
+        return (
+            f"A rule still protects {_LOOPBACK}. Without it, containers of {network} reach the services that listen "
+            "there."
+        )
     return (
-        f"A container of {network} that may change its routes (NET_ADMIN) reaches services that listen on {_LOOPBACK} "
-        "of the host and take that for safe: databases, agents, development servers."
+        f"A container of {network} that can change its routes (NET_ADMIN) reaches services that listen on {_LOOPBACK} "
+        "of the host: databases, agents, development servers."
     )
 
 
 def _localnet_remediation(settings: dict[str, Any], proxy: ProxyState) -> Remediation:
     if settings[_FOR_ALL] == "1" and proxy.value is not False:
         return Remediation(
-            f"{_FOR_ALL} is 1, which is not dockerd's doing (kube-proxy sets it): set it to 0, or "
-            "drop what comes in for 127.0.0.0/8 by any other interface than lo in PREROUTING of the table raw"
+            f"Set {_FOR_ALL} to 0 (dockerd does not set it; kube-proxy does), or drop packets for 127.0.0.0/8 that "
+            "arrive on any interface but lo, in PREROUTING of the table raw"
         )
     if proxy.value is None:
-        return Remediation(f"Decide by hand, since it is not known whether docker-proxy is in force: {proxy.evidence}")
+        return Remediation(
+            "Decide whether to disable route_localnet or to add a rule: it is not known whether docker-proxy is "
+            f"enabled: {proxy.evidence}"
+        )
     if proxy.value:
-        text = "Turn it off on the bridges: with docker-proxy nothing needs it"
+        text = "Disable route_localnet on the bridges: with docker-proxy, nothing needs it"
     else:
-        text = "Guard 127.0.0.0/8 by a rule, now and at boot: without docker-proxy the bridges need the setting"
+        text = (
+            "Add a rule that protects 127.0.0.0/8, now and at boot: without docker-proxy, the bridges need "
+            "route_localnet"
+        )
     return Remediation(text, "bridge_hairpin", {"state": "auto"})
 
 
 ROUTE_LOCALNET = Check(
     id="bridge.route-localnet",
-    grades=(Grade(WEAKNESS, "a container with NET_ADMIN reaches what listens on 127.0.0.1 of the host"),),
+    grades=(Grade(WEAKNESS, "a container with NET_ADMIN reaches services on 127.0.0.1 of the host"),),
     title="Containers do not reach the host's loopback",
     rationale=(
-        "Services on 127.0.0.1 rely on no other host reaching it. The setting that lets ports published on 127.0.0.1 "
-        "work without docker-proxy takes that away, and stays when docker-proxy is back."
+        "Services on 127.0.0.1 rely on no other machine reaching them. route_localnet, which ports published on "
+        "127.0.0.1 need without docker-proxy, breaks that, and it stays set after docker-proxy is enabled again."
     ),
     needs=(ENGINE, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET),
     judge=_judge_localnet,
@@ -254,8 +263,8 @@ ROUTE_LOCALNET = Check(
 
 
 _ANEW = (
-    "dockerd makes the bridge again when it starts (systemctl restart docker; containers stop "
-    "unless live-restore is in force), and containers of the network join it when they are started again"
+    "Restart dockerd (systemctl restart docker), which recreates the bridge; containers stop unless live-restore is "
+    "effective. Then restart the containers of the network, which attaches them"
 )
 
 
@@ -271,29 +280,32 @@ def _judge_link(context: AuditContext) -> list[Verdict]:
     ]
     bridges = {network.bridge for network in networks}
     evidence = {link.name: link.addresses for link in snapshot.links if link.name in bridges}
-    return broken or [passed(resource, "Every bridge is there, up, and has the addresses of its gateways", evidence)]
+    return broken or [passed(resource, "Every bridge exists, is up, and has its gateway addresses", evidence)]
 
 
 def _judge_bridge_link(network: Network, link: Link | None) -> list[Verdict]:
     """What is wrong with one bridge, the first of it."""
     if link is None:
-        summary = f"Network {network.name} has no bridge: there is no interface {network.bridge}"
+        summary = f"Network {network.name}: its bridge {network.bridge} does not exist"
         evidence: dict[str, Any] = {"bridge of the network": network.bridge, "interface": None}
         return [_link_failed(network, summary, evidence, Remediation(_ANEW))]
     evidence = {"up": link.up, "operational state": link.operstate, "addresses": link.addresses}
     if link.kind != "bridge":
-        summary = f"{link.name}, the bridge of network {network.name}, is no bridge but {link.kind or 'hardware'}"
+        summary = (
+            f"{link.name} (bridge of network {network.name}): the interface is not a bridge but "
+            f"{link.kind or 'hardware'}"
+        )
         return [_link_failed(network, summary, {**evidence, "kind": link.kind}, Remediation(_ANEW))]
     if not link.up:
-        summary = f"{link.name}, the bridge of network {network.name}, is down"
-        remediation = Remediation(f"To bring it up: ip link set {link.name} up; find out who took it down")
+        summary = f"{link.name} (bridge of network {network.name}): the interface is down"
+        remediation = Remediation(f"Bring the bridge up: ip link set {link.name} up. Find out what took it down")
         return [_link_failed(network, summary, evidence, remediation)]
     missing = [wanted for subnet in network.subnets for wanted in _missing(network, subnet, link)]
     if not missing:
         return []
-    summary = f"{link.name}, the bridge of network {network.name}, lacks its address {', '.join(missing)}"
+    summary = f"{link.name} (bridge of network {network.name}): the gateway address {', '.join(missing)} is missing"
     commands = "; ".join(f"ip address add {wanted} dev {link.name}" for wanted in missing)
-    remediation = Remediation(f"To put it back: {commands}; find out who took it away")
+    remediation = Remediation(f"Restore the address: {commands}. Find out what removed it")
     return [_link_failed(network, summary, {**evidence, "missing": missing}, remediation)]
 
 
@@ -317,20 +329,20 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
 
 def _link_failed(network: Network, summary: str, evidence: dict[str, Any], remediation: Remediation) -> Verdict:
     impact = (
-        f"Containers of network {network.name} reach nothing beyond it, no client reaches their published ports, and "
-        "without the bridge itself they do not reach each other."
+        f"Containers of network {network.name} reach nothing outside it, and no client reaches their published ports. "
+        "Without the bridge itself, they do not reach each other either."
     )
     return failed(resources.network(network), summary, evidence, impact, remediation)
 
 
 LINK = Check(
     id="bridge.link",
-    grades=(Grade(BROKEN, "containers of the network reach nothing beyond it"),),
-    title="Every network has its bridge, up and with its gateway's address",
+    grades=(Grade(BROKEN, "containers of the network reach nothing outside it"),),
+    title="Every network has its bridge, up and with its gateway address",
     rationale=(
-        "The bridge is the containers' switch and their gateway. What else configures interfaces can take it down, "
-        "take its address or delete it, and the engine does not notice. A bridge without containers has no carrier; "
-        "that is as it should be."
+        "The bridge is the switch and the gateway of its containers. Other programs that configure interfaces can take "
+        "it down, remove its address or delete it, and the engine does not notice. A bridge without containers has no "
+        "carrier; that is normal."
     ),
     needs=(ENGINE, LINKS),
     judge=_judge_link,
@@ -347,7 +359,7 @@ def _judge_managed(context: AuditContext) -> list[Verdict]:
     found = [_managed(item, own[item.interface]) for item in listed if item.managed]
     evidence: dict[str, Any] = {f"{item.manager} on {item.interface}": item.state for item in listed}
     names = " and ".join(sorted({item.manager for item in snapshot.managed_links}))
-    return found or [passed(resource, f"{names} leaves the interfaces of networks alone", evidence)]
+    return found or [passed(resource, f"{names} does not manage the interfaces of networks", evidence)]
 
 
 def _own(snapshot: HostSnapshot) -> dict[str, str]:
@@ -363,11 +375,11 @@ def _own(snapshot: HostSnapshot) -> dict[str, str]:
 
 def _managed(item: ManagedLink, what: str) -> Verdict:
     by = f" by {safe(item.by)}" if item.by else ""
-    summary = f"{item.manager} manages {item.interface}, {what}"
+    summary = f"{item.interface} ({what}): managed by {item.manager}"
     evidence = {f"{item.manager} on {item.interface}": f"{item.state}{by}"}
     impact = (
-        f"{item.manager} can take its address, set another one, or take it out of the bridge when it starts, is "
-        "reloaded, or sees a container come. Containers then lose their network without a word in Docker's journal."
+        f"{item.manager} can remove its address, set another one, or detach it from the bridge: at its start, at a "
+        "reload, or when a container starts. Containers then lose their network, and Docker logs nothing."
     )
     return failed(resources.interface(item.interface), summary, evidence, impact, _managed_remediation(item))
 
@@ -375,22 +387,24 @@ def _managed(item: ManagedLink, what: str) -> Verdict:
 def _managed_remediation(item: ManagedLink) -> Remediation:
     if item.manager == NETWORKD:
         return Remediation(
-            "Narrow the [Match] section of the file that takes it, or put a file before it in "
-            "/etc/systemd/network with [Match] Name=docker0 br-* veth* and [Link] Unmanaged=yes; then networkctl reload"
+            "Narrow the [Match] section of the file that matches it, or add an earlier file in /etc/systemd/network "
+            "with [Match] Name=docker0 br-* veth* and [Link] Unmanaged=yes; then networkctl reload"
         )
     return Remediation(
-        "Put [keyfile] unmanaged-devices=interface-name:docker0;interface-name:br-*;"
-        "interface-name:veth* into a file of /etc/NetworkManager/conf.d; then nmcli general reload"
+        "Add [keyfile] unmanaged-devices=interface-name:docker0;interface-name:br-*;interface-name:veth* to a file in "
+        "/etc/NetworkManager/conf.d; then nmcli general reload"
     )
 
 
 MANAGED = Check(
     id="bridge.managed",
-    grades=(Grade(BREAKS, "the network manager takes the addresses or the port away when it configures anew"),),
-    title="No network manager takes care of the interfaces of networks",
+    grades=(
+        Grade(BREAKS, "the network manager removes the address or the port when it configures the interface again"),
+    ),
+    title="No network manager manages the interfaces of networks",
     rationale=(
-        "dockerd makes bridges and veths and configures them once. A network manager whose rule matches all "
-        "interfaces configures them again: by DHCP, with its own addresses, or with none."
+        "dockerd creates bridges and veths and configures them once. A network manager that matches all interfaces "
+        "configures them again: by DHCP, with its own addresses, or with none."
     ),
     needs=(ENGINE, LINKS, MANAGED_LINKS),
     judge=_judge_managed,
@@ -422,13 +436,13 @@ def _judge_mtu(context: AuditContext) -> list[Verdict]:
     networks = [item for item in outward_networks(snapshot, 4) if item.id in endpoints]
     networks += [item for item in outward_networks(snapshot, 6) if item.id in endpoints and item not in networks]
     if not networks:
-        return [not_applicable(resource, "No running container is on a bridge network that leads outside")]
+        return [not_applicable(resource, "No running container is on a bridge network that is not internal")]
     found = [item for network in networks for item in [_widest(context, network, endpoints[network.id])] if item]
     if not found:
         return [not_applicable(resource, "The host has no route to the outside")]
     evidence = {item.network.name: f"endpoints {item.mtu}, {item.uplink.name} {item.uplink.mtu}" for item in found}
     too_wide = [_too_wide(item) for item in found if item.mtu > item.uplink.mtu]
-    return too_wide or [passed(resource, "No endpoint has a larger MTU than the uplink it sends by", evidence)]
+    return too_wide or [passed(resource, "No endpoint has a larger MTU than its uplink", evidence)]
 
 
 def _endpoints(snapshot: HostSnapshot) -> dict[str, list[tuple[Attachment, int]]]:
@@ -464,8 +478,8 @@ def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Link |
 
 def _too_wide(item: _Widest) -> Verdict:
     summary = (
-        f"Endpoints of network {item.network.name} have an MTU of {item.mtu} bytes, and {item.uplink.name}, which they "
-        f"send by, one of {item.uplink.mtu}"
+        f"Network {item.network.name}: its endpoints have an MTU of {item.mtu} bytes, their uplink {item.uplink.name} "
+        f"one of {item.uplink.mtu}: large packets can be lost"
     )
     evidence: dict[str, Any] = {
         f"MTU of endpoints on {item.network.bridge}": item.mtu,
@@ -473,8 +487,8 @@ def _too_wide(item: _Widest) -> Verdict:
         "containers": item.containers,
     }
     impact = (
-        f"{listed(item.containers, _SHOWN)}: connections are made, and then hang at the first large packet wherever an "
-        "ICMP message about its size is lost, as with TLS, downloads of images, or large answers of a database."
+        f"{listed(item.containers, _SHOWN)}: connections open, then hang at the first large packet wherever the ICMP "
+        "message about its size is lost (TLS, image downloads, large answers of a database)."
     )
     return failed(resources.network(item.network), summary, evidence, impact, _mtu_remediation(item))
 
@@ -483,20 +497,20 @@ def _mtu_remediation(item: _Widest) -> Remediation:
     size = item.uplink.mtu
     if item.network.is_default_bridge:
         return Remediation(
-            f"Set mtu to {size} in daemon.json and restart dockerd; it holds for containers that are "
-            "started after that, and not while live-restore keeps some running"
+            f"Set mtu to {size} in daemon.json and restart dockerd while no container runs (with live-restore, running "
+            "containers keep the old MTU). It applies to containers started after that"
         )
-    text = f"Make the network anew with an MTU of {size} bytes, which takes its containers off it for a moment"
+    text = f"Recreate the network with an MTU of {size} bytes; its containers are disconnected for a moment"
     return Remediation(text, "bridge_network", {"networks": [{"name": item.network.name, "mtu": size}]})
 
 
 MTU = Check(
     id="bridge.mtu",
-    grades=(Grade(BREAKS, "large packets arrive only as long as every router on the way answers by ICMP"),),
+    grades=(Grade(BREAKS, "large packets arrive only where every router on the path answers by ICMP"),),
     title="Endpoints send no larger packets than their uplink carries",
     rationale=(
-        "dockerd gives endpoints 1,500 bytes whatever the uplink has. On VPNs, overlays and many clouds that is too "
-        "much, and what tells the sender so is often filtered on the way."
+        "dockerd gives endpoints an MTU of 1,500 bytes, whatever the uplink has. On VPNs, overlays and many clouds "
+        "that is too much, and the ICMP messages that report it are often filtered."
     ),
     needs=(ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, CONTAINER_NAMESPACES),
     judge=_judge_mtu,
@@ -525,21 +539,21 @@ def _judge_capacity(context: AuditContext) -> list[Verdict]:
 
 
 def _full(network: Network, count: int) -> Verdict:
-    summary = f"Bridge {network.bridge} of network {network.name} has {count} of {MOST} ports"
-    impact = f"Once all {MOST} are taken, no further container of network {network.name} starts."
+    summary = f"{network.bridge} (bridge of network {network.name}): {count} of {MOST} ports are in use"
+    impact = f"Once all {MOST} are in use, no further container of network {network.name} starts."
     remediation = Remediation("Spread the containers over several networks")
     return failed(resources.network(network), summary, {f"ports of {network.bridge}": count}, impact, remediation)
 
 
 CAPACITY = Check(
     id="bridge.capacity",
-    grades=(Grade(TO_KNOW, "every container still has its port"),),
-    title="Bridges have room for further containers",
-    rationale=f"A bridge of the kernel has {MOST} ports, one for each container, and the error that tells is obscure.",
+    grades=(Grade(TO_KNOW, "every container still has a port"),),
+    title="Bridges have free ports for further containers",
+    rationale=f"A kernel bridge has {MOST} ports, one for each container, and the error at the limit is obscure.",
     needs=(ENGINE, LINKS),
     judge=_judge_capacity,
     parameters=(
-        Parameter("warn_at", INTEGER, _USUAL, "Number of ports of one bridge from which on it fails", 1, MOST),
+        Parameter("warn_at", INTEGER, _USUAL, "Number of ports in use on one bridge at which the check fails", 1, MOST),
     ),
 )
 

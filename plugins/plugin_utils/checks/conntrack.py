@@ -47,11 +47,9 @@ def _judge(context: AuditContext) -> list[Verdict]:
     reasons = _reasons(snapshot, set(ways))
     verdicts = [_stale(way, flows, reasons[way]) for way, flows in ways.items() if reasons[way]]
     if not verdicts and not tracked.complete:
-        reason = (
-            f"of the translated flows of UDP only the first {len(tracked.flows)} were read, and none of them is stale"
-        )
+        reason = f"only the first {len(tracked.flows)} translated UDP flows were read; none of them is stale"
         return [unknown(resources.host(snapshot), reason)]
-    words = "No flow of UDP is delivered to a container that is gone"
+    words = "No UDP flow is delivered to a container that no longer exists"
     return verdicts or [passed(resources.host(snapshot), words, {"translated flows": len(tracked.flows)})]
 
 
@@ -110,21 +108,21 @@ def _stale(way: _Way, flows: list[TrackedFlow], reason: str) -> Verdict:
     count = "a flow" if len(flows) == 1 else f"{len(flows)} flows"
     return failed(
         resources.host_port(outside, "udp"),
-        f"Connection tracking delivers {count} of UDP to {outside} still to {inside}, and {reason}",
-        {"from": shown, "longest life left, in seconds": max(flow.timeout for flow in flows)},
-        "As long as these clients go on from the same port (name servers, syslog and telephones do), they get no "
-        "answer: each datagram gives the entry new life, and no rule is asked again. Others are served.",
-        Remediation(f"conntrack -D -p udp --orig-port-dst {port} --reply-src {address}"),
+        f"{count} of UDP to {outside}: connection tracking still delivers to {inside}, and {reason}",
+        {"from": shown, "longest remaining lifetime, in seconds": max(flow.timeout for flow in flows)},
+        "These clients get no answer as long as they send from the same port, as DNS servers, syslog and telephones "
+        "do: each datagram renews the entry, and no rule is evaluated again. Other clients are served.",
+        Remediation(f"Delete the stale entries: conntrack -D -p udp --orig-port-dst {port} --reply-src {address}"),
     )
 
 
 STALE = Check(
     id="conntrack.stale",
-    grades=(Grade(BREAKS, "a client that goes on from the same port gets no answer; others are served"),),
-    title="No UDP flow is pinned to a container that is gone",
+    grades=(Grade(BREAKS, "a client that keeps its source port gets no answer; others are served"),),
+    title="No UDP flow is pinned to a container that no longer exists",
     rationale=(
-        "Address translation is decided by the first packet of a flow. UDP has no end, so that an entry outlives the "
-        "container it was made for; dockerd removes them, but not all releases do, nor where it was not running."
+        "The first packet of a flow decides its address translation. UDP has no end of connection, so an entry can "
+        "outlive its container. dockerd deletes such entries, but not in all releases, and not while it is not running."
     ),
     needs=(ENGINE, LINKS, CONNTRACK),
     judge=_judge,

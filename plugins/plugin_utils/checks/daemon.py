@@ -101,21 +101,19 @@ def _judge_config(context: AuditContext) -> list[Verdict]:
     doubts = _doubts(config, release, flags)
     if doubts:
         return [unknown(resource, f"its text is valid, but {'; and '.join(doubts)}", {"keys": sorted(config.values)})]
-    return [
-        passed(resource, f"dockerd can read {config.path}, and knows what is in it", {"keys": sorted(config.values)})
-    ]
+    return [passed(resource, f"{config.path} is valid: dockerd knows all its keys", {"keys": sorted(config.values)})]
 
 
 def _no_file(snapshot: HostSnapshot, config: DaemonConfig) -> Verdict:
     resource = resources.file(config.path)
     if "config-file" not in (next_flags(snapshot) or {}):
-        return passed(resource, f"There is no {config.path}: dockerd takes its defaults and flags", {"exists": False})
+        return passed(resource, f"{config.path} does not exist: dockerd uses its defaults and flags", {"exists": False})
     return failed(
         resource,
-        f"{config.path} is not there, and a flag of dockerd names it",
+        f"{config.path}: the file does not exist, and dockerd's --config-file names it",
         {"exists": False, "flag": f"--config-file={config.path}"},
         "dockerd does not start without it.",
-        Remediation("Make the file (with {} in it, where there is nothing to set), or drop the flag"),
+        Remediation("Create the file (containing {} if there is nothing to set), or remove the flag"),
         _when_it_shows(snapshot),
     )
 
@@ -132,16 +130,14 @@ def _accepted(problem: ConfigProblem, major: int) -> bool:
 def _problem(snapshot: HostSnapshot, problem: ConfigProblem, major: int) -> Verdict:
     place = _place_of(snapshot, problem)
     if _accepted(problem, major):
-        impact = (
-            "This dockerd starts with it all the same; that the file does what its author meant is another question."
-        )
+        impact = "This dockerd still starts with it. Whether the file does what its author meant is not known."
     else:
         impact = (
-            "dockerd does not start with this file: the next restart or boot leaves the host without Docker, and a "
+            "dockerd does not start with this file: after the next restart or boot the host has no Docker, and a "
             "reload changes nothing."
         )
     remediation = Remediation(
-        f"Put it right by hand ({place}), and try it before a restart: dockerd --validate, from Engine 23.0 on"
+        f"Correct the file ({place}), and validate it before a restart: dockerd --validate (Engine 23.0 and later)"
     )
     summary, evidence = f"{place}: {problem.message}", {"key": problem.key}
     severity = LOW if _accepted(problem, major) else _when_it_shows(snapshot)
@@ -157,11 +153,11 @@ def _doubts(config: DaemonConfig, release: tuple[int, int], flags: dict[str, Any
     """What else would have to be known for a pass."""
     found = []
     if config.values and flags is None:
-        found.append("dockerd's flags could not be read, with which it may conflict")
+        found.append("dockerd's flags, which may conflict with it, could not be read")
     varying = release_matters(config.values, config.positions, flags or {}) if release == UNKNOWN_RELEASE else []
     if varying:
         keys = ", ".join(str(problem.key) for problem in varying)
-        found.append(f"the engine's version could not be read, and some do not start with {keys}")
+        found.append(f"the engine's version could not be read, and some releases do not start with {keys}")
     return found
 
 
@@ -170,12 +166,12 @@ CONFIG = Check(
     grades=(
         Grade(BREAKS, "dockerd does not start with the file, and a reload changes nothing"),
         Grade(BROKEN, "dockerd does not answer, and does not start with the file"),
-        Grade(HYGIENE, "this release starts with it all the same"),
+        Grade(HYGIENE, "this release still starts with it"),
     ),
-    title="daemon.json is sound",
+    title="daemon.json is valid",
     rationale=(
-        "dockerd reads the file when it starts, so a mistake shows at the worst time. Much of what it then fails "
-        "at, its own --validate lets pass."
+        "dockerd reads the file at its start, so a mistake shows at the worst time. dockerd --validate accepts much of "
+        "what the start then fails at."
     ),
     needs=(DAEMON_CONFIG,),
     judge=_judge_config,
@@ -292,10 +288,12 @@ def _judge_pending(context: AuditContext) -> list[Verdict]:
     if config is None:
         return [unknown(resources.daemon(), "daemon.json was not read")]
     if any(problem.accepted_from is None for problem in config.problems):
-        return [unknown(resources.daemon(), f"{config.path} cannot be read by dockerd, see daemon.config")]
+        return [unknown(resources.daemon(), f"dockerd cannot read {config.path}, see daemon.config")]
     flags = next_flags(snapshot)
     if flags is None:
-        return [unknown(resources.daemon(), "neither unit nor process shows with which flags dockerd starts")]
+        return [
+            unknown(resources.daemon(), "neither the unit nor the process shows the flags that dockerd starts with")
+        ]
     verdicts = _of_flags(snapshot, flags)
     settings = _shown_settings(snapshot)
     differences = [
@@ -313,9 +311,12 @@ def _judge_pending(context: AuditContext) -> list[Verdict]:
     }
     unshown = [key for key in config.values if _is_unshown(key, settings.keys())]
     if unshown and changed_since_start(snapshot) is not False:
-        reason = f"{config.path} was changed after dockerd started, and nothing shows whether it is in force: {unshown}"
+        reason = (
+            f"{config.path} was changed after dockerd started, and nothing shows whether these keys are effective: "
+            f"{unshown}"
+        )
         return [unknown(resources.daemon(), reason.replace("'", ""), evidence)]
-    return [passed(resources.daemon(), "What is configured is in force, as far as the daemon shows it", evidence)]
+    return [passed(resources.daemon(), "The configuration is effective, as far as the daemon shows it", evidence)]
 
 
 def _is_unshown(key: str, shown: Any) -> bool:
@@ -344,40 +345,45 @@ def _of_flags(snapshot: HostSnapshot, flags: dict[str, Any]) -> list[Verdict]:
     name = snapshot.service.name if snapshot.service is not None else "its service"
     evidence = {f"--{key}": {"running": running.get(key), "next start": flags.get(key)} for key in keys}
     remediation = Remediation(
-        f"Restart dockerd when it suits, or take the change of {name} back", "daemon_config", {"restart": "always"}
+        f"Restart dockerd in a maintenance window, or revert the change of {name}",
+        "daemon_config",
+        {"restart": "always"},
     )
-    summary = f"{name} starts dockerd with other flags than it runs with: {', '.join(f'--{key}' for key in keys)}"
+    summary = (
+        f"{name}: the next start of dockerd uses other flags than the running one: "
+        f"{', '.join(f'--{key}' for key in keys)}"
+    )
     return [failed(resources.daemon(), summary, evidence, _IMPACT, remediation)]
 
 
 _IMPACT = (
-    "The next start of dockerd, by an upgrade or a reboot, changes this unexpectedly; until then the host "
-    "does not do what its configuration says."
+    "The next start of dockerd, by an upgrade or a reboot, changes this unexpectedly. Until then the host does not do "
+    "what its configuration says."
 )
 
 
 def _of_key(config: DaemonConfig, item: _Difference) -> Verdict:
     place = config.positions.get(item.key)
     where = f"{config.path}:{place.line}" if place is not None else config.path
-    said = f"{item.key}: {json.dumps(item.wanted)}"
-    summary = f"{said} is configured, and {json.dumps(item.shown)} is in force"
+    configured = f"{item.key}: {json.dumps(item.wanted)}"
+    summary = f"{configured} is configured, but {json.dumps(item.shown)} is effective"
     if item.key not in config.values:
-        said = f"not set; dockerd's default is {json.dumps(item.wanted)}"
-        summary = f"{item.key} is not set, and {json.dumps(item.shown)} is in force instead of the default"
-    evidence = {where: said, item.where: item.shown}
+        configured = f"not set; dockerd's default is {json.dumps(item.wanted)}"
+        summary = f"{item.key} is not set, but {json.dumps(item.shown)} is effective instead of the default"
+    evidence = {where: configured, item.where: item.shown}
     return failed(resources.file(f"{config.path}: {item.key}"), summary, evidence, _IMPACT, _remediation(config, item))
 
 
 def _remediation(config: DaemonConfig, item: _Difference) -> Remediation:
     if KEYS[item.key].scope == DEFAULT_BRIDGE:
         return Remediation(
-            "Restart dockerd when no container runs: a start that finds containers running leaves the default network "
-            "as it is. Or take the setting back"
+            "Restart dockerd while no container runs (with running containers, it does not recreate the default "
+            "network), or revert the setting"
         )
     if not KEYS[item.key].reloadable:
-        text = "Restart dockerd when it suits, or take the setting back"
+        text = "Restart dockerd in a maintenance window, or revert the setting"
         return Remediation(text, "daemon_config", {"restart": "always"})
-    text = "Reload dockerd, or take the setting back"
+    text = "Reload dockerd, or revert the setting"
     if item.key not in config.values:
         return Remediation(text, "daemon_config", {"absent": [item.key]})
     if MASK in json.dumps(config.values[item.key]):
@@ -387,11 +393,12 @@ def _remediation(config: DaemonConfig, item: _Difference) -> Remediation:
 
 PENDING = Check(
     id="daemon.pending",
-    grades=(Grade(BREAKS, "the next start of dockerd changes it unexpectedly"),),
-    title="What is configured for dockerd is in force",
+    grades=(Grade(BREAKS, "the next start of dockerd changes the setting unexpectedly"),),
+    title="dockerd's configuration is effective",
     rationale=(
-        "dockerd reads its file and flags when it starts, and little of it again at a reload. docker-proxy and "
-        "live-restore have checks of their own; the rest is compared here with what the daemon and its networks show."
+        "dockerd reads its file and flags at its start, and only few keys again at a reload. docker-proxy and "
+        "live-restore have checks of their own; this check compares the rest with what the daemon and its networks "
+        "show."
     ),
     needs=(ENGINE, DAEMON_CONFIG, SERVICE, LINKS),
     judge=_judge_pending,
@@ -404,8 +411,8 @@ def _judge_reload(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     blockers = _blockers_of(snapshot)
     if not blockers:
-        return [passed(resources.daemon(), "Nothing known keeps dockerd from reloading daemon.json", {})]
-    text = "Remove the line: true is the default. Or set userland-proxy-path beside it"
+        return [passed(resources.daemon(), "dockerd can reload daemon.json: no known obstacle", {})]
+    text = "Remove the line (true is the default), or set userland-proxy-path as well"
     # Where the proxy is on, taking the line out is an edit and no more; else the line waits for a restart.
     remediation = (
         Remediation(text, "userland_proxy", {"state": "enabled"})
@@ -417,8 +424,8 @@ def _judge_reload(context: AuditContext) -> list[Verdict]:
             resources.file(_place_of(snapshot, problem)),
             f"{_place_of(snapshot, problem)}: {problem.message}",
             {_place_of(snapshot, problem): problem.key},
-            "systemctl reload docker says nothing and exits 0, and nothing in daemon.json takes effect: neither "
-            "live-restore nor registries. The journal alone has the error.",
+            "systemctl reload docker exits 0 without a message, and no change of daemon.json takes effect: neither "
+            "live-restore nor registries. Only the journal has the error.",
             remediation,
         )
         for problem in blockers
@@ -427,11 +434,9 @@ def _judge_reload(context: AuditContext) -> list[Verdict]:
 
 RELOAD_BLOCKED = Check(
     id="daemon.reload-blocked",
-    grades=(Grade(BREAKS, "the next reload fails, and so changes nothing"),),
+    grades=(Grade(BREAKS, "the next reload fails and changes nothing"),),
     title="dockerd can reload its configuration",
-    rationale=(
-        "From Docker Engine 25 on, a userland-proxy: true that is written out makes every reload fail in silence."
-    ),
+    rationale=("From Docker Engine 25 on, an explicit userland-proxy: true makes every reload fail silently."),
     needs=(ENGINE, DAEMON_CONFIG),
     judge=_judge_reload,
     remediated_by=("userland_proxy",),
@@ -449,7 +454,7 @@ def _judge_permissions(context: AuditContext) -> list[Verdict]:
         return [unknown(resources.daemon(), "daemon.json was not read")]
     resource = resources.file(config.path)
     if not config.exists:
-        return [not_applicable(resource, f"There is no {config.path}", {"exists": False})]
+        return [not_applicable(resource, f"{config.path} does not exist", {"exists": False})]
     if config.mode is None or config.uid is None or config.gid is None:
         return [unknown(resource, f"owner and permissions of {config.path} were not read")]
     evidence = {"owner": config.uid, "group": config.gid, "permissions": f"{config.mode:04o}"}
@@ -457,17 +462,17 @@ def _judge_permissions(context: AuditContext) -> list[Verdict]:
         evidence["leads to"] = config.link_target
     faults = _faults(snapshot, config, config.mode)
     if not faults:
-        return [passed(resource, f"{config.path} is its owner's alone to change", evidence)]
+        return [passed(resource, f"{config.path}: only root can write it", evidence)]
     place = config.link_target or config.path
     owner = _owner(snapshot)
     return [
         failed(
             resource,
-            f"{config.path} {' and '.join(faults)}",
+            f"{config.path}: the file {' and '.join(faults)}",
             evidence,
-            "A user who can write it decides what dockerd, which is root, runs and opens at its next start; and it can "
-            "hold secrets (proxies, log-opts).",
-            Remediation(f"chown {owner}:{owner} {place}; chmod 0644 {place}"),
+            "A user who can write it decides what dockerd, which runs as root, executes and opens at its next start. "
+            "A user who can read it may see secrets (proxies, log-opts).",
+            Remediation(f"Set owner and mode: chown {owner}:{owner} {place}; chmod 0644 {place}"),
         )
     ]
 
@@ -492,9 +497,9 @@ def _faults(snapshot: HostSnapshot, config: DaemonConfig, mode: int) -> list[str
 
 PERMISSIONS = Check(
     id="daemon.permissions",
-    grades=(Grade(WEAKNESS, "who may write the file is root at the next start of dockerd"),),
+    grades=(Grade(WEAKNESS, "a user who can write the file becomes root at the next start of dockerd"),),
     title="Only root can change daemon.json",
-    rationale="dockerd runs as root and does what the file says, so that who may write it is as good as root.",
+    rationale="dockerd runs as root and does what the file says: a user who can write it is as good as root.",
     needs=(DAEMON_CONFIG,),
     judge=_judge_permissions,
     cis=cis.DAEMON_JSON_OWNER_AND_MODE,
@@ -509,13 +514,13 @@ def _judge_live_restore(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     engine = snapshot.engine
     if engine is None:
-        return [unknown(resources.daemon(), "the engine said nothing")]
+        return [unknown(resources.daemon(), "the engine did not answer")]
     evidence: dict[str, Any] = {"LiveRestoreEnabled of GET /info": engine.live_restore}
     if engine.swarm:
-        return [not_applicable(resources.daemon(), "Swarm mode is on, and live-restore does not go with it", evidence)]
+        return [not_applicable(resources.daemon(), "Swarm mode is on, which excludes live-restore", evidence)]
     configured = _configured_live_restore(snapshot, evidence)
     if engine.live_restore and configured is not False:
-        return [passed(resources.daemon(), "live-restore is in force, as the daemon itself says", evidence)]
+        return [passed(resources.daemon(), "live-restore is effective, as the daemon reports", evidence)]
     if engine.live_restore:
         return [_not_for_long(evidence)]
     return [_not_in_force(snapshot, evidence, configured=configured is True)]
@@ -536,53 +541,54 @@ def _configured_live_restore(snapshot: HostSnapshot, evidence: dict[str, Any]) -
 
 
 def _not_for_long(evidence: dict[str, Any]) -> Verdict:
-    summary = "live-restore is in force, and not configured: the next start of dockerd will not have it"
-    impact = "The next start of dockerd, by an upgrade or by hand, stops all containers."
-    remediation = Remediation(f'Write "{KEY}": true into daemon.json, or take it as it is', "daemon_config", _ARGS)
+    summary = "live-restore is effective but not configured: the next start of dockerd turns it off"
+    impact = "The next restart of dockerd, manual or by an upgrade, stops all containers."
+    remediation = Remediation(
+        (f'Decide whether to keep it. If so, set "{KEY}": true in daemon.json'), "daemon_config", _ARGS
+    )
     return failed(resources.daemon(), summary, evidence, impact, remediation)
 
 
 def _not_in_force(snapshot: HostSnapshot, evidence: dict[str, Any], *, configured: bool) -> Verdict:
     impact = (
-        "A restart of dockerd, by an upgrade or by hand, stops all containers; those with restart policy 'no' stay "
-        "down."
+        "A restart of dockerd, manual or by an upgrade, stops all containers; those with restart policy 'no' stay down."
     )
     flags = next_flags(snapshot) or {}
     if KEY in flags:
         # In the file as well, dockerd would not start.
         given = f"--{KEY}={str(flags[KEY]).lower()} is among the flags of dockerd"
         remediation = Remediation(
-            f"{given}: take it out there and write it into daemon.json, then restart dockerd when it suits"
+            f'Remove the flag ({given}), set "{KEY}": true in daemon.json, then restart dockerd in a maintenance window'
         )
-        return failed(resources.daemon(), f"live-restore is not in force: {given}", evidence, impact, remediation)
+        return failed(resources.daemon(), f"live-restore is not effective: {given}", evidence, impact, remediation)
     if not configured:
         remediation = Remediation(
-            f'Write "{KEY}": true into daemon.json and reload dockerd (systemctl reload docker)',
+            f'Set "{KEY}": true in daemon.json and reload dockerd (systemctl reload docker)',
             "daemon_config",
             _ARGS,
         )
-        return failed(resources.daemon(), "live-restore is not in force", evidence, impact, remediation)
+        return failed(resources.daemon(), "live-restore is not effective", evidence, impact, remediation)
     blockers = _blockers_of(snapshot)
     reason = f"a reload fails: {blockers[0].message}" if blockers else "dockerd was not reloaded, or the reload failed"
-    text = f"Put right {_place_of(snapshot, blockers[0])} first, then reload" if blockers else "Reload dockerd"
+    text = f"Correct {_place_of(snapshot, blockers[0])} first, then reload dockerd" if blockers else "Reload dockerd"
     remediation = Remediation(
-        f"{text} (systemctl reload docker) and look into its journal: a reload that fails says so only there. Do not "
-        "restart it, that stops all containers",
+        f"{text} (systemctl reload docker) and check its journal: only there a failed reload is reported. Do not "
+        "restart it: that stops all containers",
         "daemon_config",
         _ARGS,
     )
     return failed(
-        resources.daemon(), f"live-restore is configured, not in force: {reason}", evidence, impact, remediation
+        resources.daemon(), f"live-restore is configured but not effective: {reason}", evidence, impact, remediation
     )
 
 
 LIVE_RESTORE = Check(
     id="daemon.live-restore",
-    grades=(Grade(HYGIENE, "containers stop with dockerd, as they do by default"),),
-    title="live-restore is in force",
+    grades=(Grade(HYGIENE, "containers stop when dockerd stops, as they do by default"),),
+    title="live-restore is effective",
     rationale=(
-        "With it, containers keep running while dockerd restarts. Only the daemon can say whether it is so: a "
-        "reload that failed leaves the file ahead of it."
+        "With live-restore, containers keep running while dockerd restarts. Only the daemon shows whether it is "
+        "effective: after a failed reload, the file says more than the daemon does."
     ),
     needs=(ENGINE,),
     judge=_judge_live_restore,
@@ -624,7 +630,10 @@ def _judge_tcp(context: AuditContext) -> list[Verdict]:
         return [_open(evidence, sockets)]
     if others and stale and "hosts" not in start_flags(snapshot):
         places = ", ".join(socket_name(item.address, item.port) for item in others)
-        reason = f"dockerd listens at {places}, and daemon.json was changed since it started: what for, nothing says"
+        reason = (
+            f"dockerd listens at {places}; whether for the Engine API with TLS is unknown, because daemon.json was "
+            "changed after its start"
+        )
         return [unknown(resources.daemon(), reason, evidence)]
     return [passed(resources.daemon(), "The Engine API is not on TCP", evidence)]
 
@@ -667,12 +676,12 @@ def _open(evidence: dict[str, Any], sockets: list[Listener]) -> Verdict:
     )
     return failed(
         resources.daemon(),
-        f"The Engine API is at {places} and asks no client for a certificate",
+        f"The Engine API listens at {places} and requires no client certificate",
         evidence,
-        f"{who} is root on this host: it can run a container that mounts / .",
+        f"{who} is root on this host: it can start a container that mounts / .",
         Remediation(
-            "Take the tcp address out (hosts in daemon.json, -H, docker.socket) and use ssh:// from afar, or ask for "
-            "certificates: tlsverify with tlscacert, tlscert and tlskey"
+            "Remove the TCP address (hosts in daemon.json, -H, docker.socket) and use ssh:// for remote access, or "
+            "require certificates: tlsverify with tlscacert, tlscert and tlskey"
         ),
     )
 
@@ -680,9 +689,12 @@ def _open(evidence: dict[str, Any], sockets: list[Listener]) -> Verdict:
 def _verified(evidence: dict[str, Any], sockets: list[Listener], *, stale: bool) -> Verdict:
     places = ", ".join(socket_name(item.address, item.port) for item in sockets)
     if stale:
-        reason = f"the Engine API is at {places}; daemon.json, where tlsverify stands, was changed since"
+        reason = (
+            f"the Engine API listens at {places}; whether tlsverify is effective is unknown, because daemon.json was "
+            "changed after dockerd's start"
+        )
         return unknown(resources.daemon(), reason, evidence)
-    return passed(resources.daemon(), f"The Engine API at {places} lets in who has a certificate", evidence)
+    return passed(resources.daemon(), f"The Engine API at {places} requires a client certificate", evidence)
 
 
 TCP = Check(
@@ -690,8 +702,8 @@ TCP = Check(
     grades=(Grade(OPEN, "everyone who reaches the port is root on the host, which no configuration asks for"),),
     title="The Engine API is not on TCP without TLS verification",
     rationale=(
-        "A client of the API is root. Encryption alone (tls) keeps no client out: only tlsverify asks clients for a "
-        "certificate. The sockets of the running dockerd count, not the file."
+        "A client of the API is root. Encryption alone (tls) keeps no client out: only tlsverify requires client "
+        "certificates. This check looks at the sockets of the running dockerd, not at the file."
     ),
     needs=(ENGINE, PROCESSES, LISTENERS, DAEMON_CONFIG),
     judge=_judge_tcp,

@@ -80,8 +80,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 _IPV4_SYSCTL = "net.ipv4.ip_forward"
 _NEXT = "default"
 _CUT_OFF = (
-    "The kernel drops what containers send beyond this host, and what comes from outside for a published port: "
-    "containers reach nothing but the host and their own network, and no other machine reaches them."
+    "Containers reach only the host and their own network, and no other machine reaches their published ports: the "
+    "kernel drops these packets."
 )
 
 
@@ -89,7 +89,7 @@ def _judge_ipv4(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     networks = outward_networks(snapshot, 4)
     if not networks:
-        return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv4")]
+        return [not_applicable(resources.host(snapshot), "There is no IPv4 bridge network that is not internal")]
     present = {link.name for link in snapshot.links}
     bridges = {network.bridge or "": network.name for network in networks if network.bridge in present}
     uplinks = [link.name for link in outer_links(snapshot, 4)]
@@ -97,43 +97,43 @@ def _judge_ipv4(context: AuditContext) -> list[Verdict]:
     read = {key: snapshot.sysctls[key] for key in [_IPV4_SYSCTL, *keys.values()] if key in snapshot.sysctls}
     unread = [key for key in [_IPV4_SYSCTL, *keys.values()] if key not in read]
     if unread:
-        return [unknown(resources.host(snapshot), f"the kernel shows no {', '.join(unread)}", read)]
+        return [unknown(resources.host(snapshot), f"the kernel does not show {', '.join(unread)}", read)]
     closed = [name for name, key in keys.items() if read[key] == "0"]
     if closed and read[_IPV4_SYSCTL] == "0":
         return [_closed_host(snapshot, closed, read)]
     found = [_closed_interface(name, keys[name], bridges.get(name)) for name in closed]
     if snapshot.sysctls.get(sysctl_key(4, _NEXT, "forwarding")) == "0" and read[_IPV4_SYSCTL] != "0":
         found.append(_closed_default())
-    names = ", ".join(keys) or "no interface so far"
+    names = ", ".join(keys) or "no interface yet"
     return found or [passed(resources.host(snapshot), f"The kernel forwards IPv4 on {names}", read)]
 
 
 def _closed_host(snapshot: HostSnapshot, closed: list[str], read: dict[str, Any]) -> Verdict:
-    summary = f"{_IPV4_SYSCTL} is 0: the kernel forwards no IPv4 from {', '.join(closed)}"
+    summary = f"{_IPV4_SYSCTL}=0: the host forwards no IPv4 that arrives on {', '.join(closed)}"
     return failed(resources.host(snapshot), summary, read, _CUT_OFF, _ipv4_remediation())
 
 
 def _closed_interface(name: str, key: str, network: str | None) -> Verdict:
     resource = resources.interface(name)
-    summary = f"The kernel forwards nothing that comes in by {name}, though {_IPV4_SYSCTL} is 1"
+    summary = f"{key}=0: the host forwards no IPv4 that arrives on {name}, although {_IPV4_SYSCTL}=1"
     evidence = {_IPV4_SYSCTL: "1", key: "0"}
     if network is not None:
-        impact = f"Containers of network {network} reach nothing but the host and each other."
+        impact = f"Containers of network {network} reach only the host and each other."
         return failed(resource, f"{summary} (bridge of network {network})", evidence, impact, _ipv4_remediation())
     impact = (
-        f"Published ports cannot be reached through {name}, and containers get no answers through it. If nothing of "
-        "theirs should pass there, leave it so."
+        f"Published ports cannot be reached through {name}, and containers get no replies through it. If no traffic of "
+        f"containers should use {name}, waive this finding."
     )
-    remediation = Remediation(f"To open it: module ip_forward with interfaces: [{name}]")
+    remediation = Remediation(f"Turn IPv4 forwarding on for {name}: module ip_forward with interfaces: [{name}]")
     return failed(resource, summary, evidence, impact, remediation)
 
 
 def _closed_default() -> Verdict:
     key = sysctl_key(4, _NEXT, "forwarding")
-    summary = f"{key} is 0, though {_IPV4_SYSCTL} is 1: the bridge of the next network will not forward"
+    summary = f"{key}=0, although {_IPV4_SYSCTL}=1: the bridge of the next network will not forward"
     impact = (
-        "Networks that exist are not concerned. Containers of a network that is made from now on reach nothing but "
-        "the host and each other, until its bridge is opened."
+        "Existing networks are not affected. Containers of networks created from now on reach only the host and each "
+        "other, until forwarding is turned on for the bridge."
     )
     evidence = {_IPV4_SYSCTL: "1", key: "0"}
     return failed(resources.interface(_NEXT), summary, evidence, impact, _ipv4_remediation(), MEDIUM)
@@ -141,19 +141,19 @@ def _closed_default() -> Verdict:
 
 def _ipv4_remediation() -> Remediation:
     args: dict[str, Any] = {"state": "present", "families": ["ipv4"]}
-    return Remediation("Turn IPv4 forwarding on, now and for the next boot", "ip_forward", args)
+    return Remediation("Turn IPv4 forwarding on, now and at boot", "ip_forward", args)
 
 
 IPV4 = Check(
     id="forwarding.ipv4",
     grades=(
-        Grade(BROKEN, "containers reach nothing beyond the host, and no other machine reaches their ports"),
-        Grade(BREAKS, "only net.ipv4.conf.default.forwarding is 0: the next network will not forward"),
+        Grade(BROKEN, "containers reach nothing outside the host, and no other machine reaches their ports"),
+        Grade(BREAKS, "only net.ipv4.conf.default.forwarding=0: the next network will not forward"),
     ),
-    title="The kernel forwards IPv4 wherever packets of containers come in",
+    title="The kernel forwards IPv4 on every interface that containers use",
     rationale=(
-        "A container's way out and the way in to a published port both lead through the host's routing. The kernel "
-        "decides by the interface a packet comes in by, so ip_forward alone does not tell."
+        "Outbound traffic of containers and inbound traffic to published ports are routed by the host. The kernel "
+        "decides by the interface that a packet arrives on, so ip_forward alone is not enough."
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_ipv4,
@@ -169,10 +169,10 @@ def _judge_ipv6(context: AuditContext) -> list[Verdict]:
     resource = resources.host(snapshot)
     networks = outward_networks(snapshot, 6)
     if not networks:
-        return [not_applicable(resource, "There is no bridge network that leads outside by IPv6")]
+        return [not_applicable(resource, "There is no IPv6 bridge network that is not internal")]
     value = snapshot.sysctls.get(_IPV6_SYSCTL)
     if value is None:
-        return [unknown(resource, f"the kernel shows no {_IPV6_SYSCTL}")]
+        return [unknown(resource, f"the kernel does not show {_IPV6_SYSCTL}")]
     interfaces = [link.name for link in outer_links(snapshot, 6)] + [network.bridge or "" for network in networks]
     keys = [_IPV6_SYSCTL, *(sysctl_key(6, name, "forwarding") for name in interfaces)]
     evidence: dict[str, Any] = {key: snapshot.sysctls[key] for key in keys if key in snapshot.sysctls}
@@ -180,14 +180,14 @@ def _judge_ipv6(context: AuditContext) -> list[Verdict]:
     if value != "0":
         return [passed(resource, f"The kernel forwards IPv6, for {names}", evidence)]
     impact = (
-        "The kernel drops the IPv6 packets that containers send beyond this host, and those from outside for a "
-        "published port. What tries IPv6 first waits for a time-out before it tries IPv4."
+        "The kernel drops IPv6 packets from containers to other machines, and from other machines to published ports. "
+        "Programs that try IPv6 first wait for a timeout before they try IPv4."
     )
     args: dict[str, Any] = {"state": "present", "families": ["ipv6"]}
-    remediation = Remediation("Turn IPv6 forwarding on, now and for the next boot", "ip_forward", args)
+    remediation = Remediation("Turn IPv6 forwarding on, now and at boot", "ip_forward", args)
     return [
         failed(
-            resource, f"{_IPV6_SYSCTL} is 0: the kernel forwards no IPv6, for {names}", evidence, impact, remediation
+            resource, f"{_IPV6_SYSCTL}=0: the host forwards no IPv6, which {names} need", evidence, impact, remediation
         )
     ]
 
@@ -197,8 +197,8 @@ IPV6 = Check(
     grades=(Grade(BROKEN, "IPv6 of containers ends at the host"),),
     title="The kernel forwards IPv6 where networks have it",
     rationale=(
-        "A network with IPv6 subnets is no use beyond the host while the kernel does not forward IPv6. dockerd turns "
-        "it on for such a network once, and does not notice when it is turned off later."
+        "Containers of a network with IPv6 subnets reach nothing outside the host by IPv6 while the kernel does not "
+        "forward it. dockerd turns forwarding on once, and does not notice when it is turned off later."
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_ipv6,
@@ -208,14 +208,18 @@ IPV6 = Check(
 
 _KNOBS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 _OBSTACLES = {
-    LEFT_ALONE: "After boot nothing forwards: dockerd is configured to leave it alone (ip-forward: false), so "
-    "containers have no network beyond this host.",
-    NFTABLES: "After boot dockerd does not start: with the nftables backend it wants {name} on and does not turn it on "
-    "itself.",
-    NOT_STARTED: "After boot nothing forwards until dockerd is started, which boot does not do.",
-    NO_DOCKERD: "After boot nothing forwards: there is no dockerd here that turns {name} on when it starts.",
-    NO_NETWORK: "After boot nothing forwards: dockerd turns {name} on for networks that have it alone.",
-    UNTOLD: "It is not known what dockerd does about {name} when it starts.",
+    LEFT_ALONE: (
+        "After boot nothing forwards: dockerd is configured not to turn it on (ip-forward: false), so containers reach "
+        "nothing outside this host."
+    ),
+    NFTABLES: (
+        "After boot dockerd does not start: with the nftables backend it requires {name} and does not turn it on "
+        "itself."
+    ),
+    NOT_STARTED: "After boot nothing forwards until dockerd is started, and boot does not start it.",
+    NO_DOCKERD: "After boot nothing forwards: no dockerd turns {name} on at its start.",
+    NO_NETWORK: "After boot nothing forwards: dockerd turns {name} on only for networks that use it.",
+    UNTOLD: "Whether dockerd turns {name} on at its start is not known.",
 }
 
 
@@ -251,12 +255,12 @@ def _judge_persistent(context: AuditContext) -> list[Verdict]:
     resource = resources.host(snapshot)
     versions = [version for version in _KNOBS if outward_networks(snapshot, version)]
     if not versions:
-        return [not_applicable(resource, "There is no bridge network that leads outside")]
+        return [not_applicable(resource, "There is no bridge network that is not internal")]
     unread = [_KNOBS[version] for version in versions if _KNOBS[version] not in snapshot.sysctls]
     if unread:
-        return [unknown(resource, f"the kernel shows no {', '.join(unread)}")]
+        return [unknown(resource, f"the kernel does not show {', '.join(unread)}")]
     if snapshot.boot is None:
-        return [unknown(resource, "what boot sets was not read")]
+        return [unknown(resource, "the sysctl files applied at boot were not read")]
     files = snapshot.boot
     kept = [_kept(snapshot, files, version) for version in versions]
     evidence: dict[str, Any] = {_KNOBS[item.version]: item.running for item in kept}
@@ -266,7 +270,7 @@ def _judge_persistent(context: AuditContext) -> list[Verdict]:
     if lost:
         return [_lost(snapshot, lost, evidence)]
     if any(item.is_untold for item in kept):
-        reason = "no file sets it at boot, and dockerd's configuration for its next start could not be read"
+        reason = "no sysctl file sets it, and dockerd's configuration for its next start could not be read"
         return [unknown(resource, reason, evidence)]
     said = " and ".join(f"{item.name} {_by_whom(item)}" for item in kept)
     return [passed(resource, f"The next boot turns {said}", evidence)]
@@ -282,8 +286,8 @@ def _lost(snapshot: HostSnapshot, lost: list[_Kept], evidence: dict[str, Any]) -
     impact = " ".join(dict.fromkeys(_impact(snapshot, item) for item in lost))
     args: dict[str, Any] = {"state": "present", "families": [f"ipv{item.version}" for item in lost]}
     remediation = Remediation(
-        "Turn forwarding on for the next boot as well. dockerd then finds it on and does not close the chain FORWARD, "
-        "so the module keeps that closed",
+        "Turn forwarding on at boot as well. dockerd then finds it on and does not set the policy of FORWARD to DROP, "
+        "so the module keeps that policy",
         "ip_forward",
         args,
     )
@@ -300,8 +304,8 @@ def _difference(item: _Kept) -> str:
     place = f"{item.boot.path} line {item.boot.line}"
     state = "off" if item.running == "0" else "on"
     if item.boot.value is None:
-        return f"{item.name} is {state}, and nothing turns it on at boot"
-    return f"{item.name} is {state}, and boot turns it off ({place})"
+        return f"{item.name} is {state}: nothing turns it on at boot"
+    return f"{item.name} is {state}: boot turns it off ({place})"
 
 
 def _impact(snapshot: HostSnapshot, item: _Kept) -> str:
@@ -314,7 +318,7 @@ def _impact(snapshot: HostSnapshot, item: _Kept) -> str:
 def _shown(files: BootSysctls, boot: BootValue) -> dict[str, Any]:
     """The line that decides at boot, as it stands; or the files that were read in vain."""
     if boot.value is None:
-        return {"files read at boot that do not set it": [file.path for file in files.files]}
+        return {"files applied at boot that do not set it": [file.path for file in files.files]}
     return {
         f"{file.path}:{item.line}": f"{item.key} = {item.value}"
         for file in files.files
@@ -329,21 +333,20 @@ def _what_dockerd_does(snapshot: HostSnapshot, item: _Kept) -> str:
         return _OBSTACLES[item.obstacle].format(name=item.name)
     values = next_values(snapshot)
     if item.version == 6 or values.get("iptables") is False or values.get("ip-forward-no-drop") is True:
-        return f"After boot there is no {item.name} until dockerd starts and turns it on."
+        return f"After boot, {item.name} is off until dockerd starts and turns it on."
     return (
-        "After boot nothing forwards until dockerd starts and turns it on itself; having done so, it sets the "
-        "policy of the chain FORWARD to DROP, which also stops what this host forwards for others (virtual "
-        "machines, VPN)."
+        "After boot nothing forwards until dockerd starts and turns it on. It then sets the policy of FORWARD to DROP, "
+        "which also blocks what this host forwards for others (virtual machines, VPN)."
     )
 
 
 PERSISTENT = Check(
     id="forwarding.persistent",
-    grades=(Grade(BREAKS, "the next boot, or the next sysctl --system, leaves containers without a way out"),),
-    title="The next boot brings forwarding back",
+    grades=(Grade(BREAKS, "after the next boot, or the next sysctl --system, containers have no outbound access"),),
+    title="Forwarding is on again after the next boot",
     rationale=(
-        "dockerd turns forwarding on when it starts, unless it filters with nftables, is configured not to, or boot "
-        "does not start it. A file that turns forwarding off wins whenever it is applied, as sysctl --system does."
+        "dockerd turns forwarding on at its start, unless it filters with nftables, is configured not to, or is not "
+        "started at boot. A file that turns forwarding off takes effect whenever it is applied, as by sysctl --system."
     ),
     needs=(ENGINE, SYSCTL, BOOT),
     judge=_judge_persistent,
@@ -460,7 +463,7 @@ def _judge_router(context: AuditContext) -> list[Verdict]:
     known = [found for version in (4, 6) for found in [_neighbours(context, version)] if len(found) > 1]
     if not known:
         names = sorted({link.name for version in (4, 6) for link in outer_links(snapshot, version)})
-        reason = f"The host leads to others by one outer interface at most ({', '.join(names) or 'none'})"
+        reason = f"The host has at most one outer interface ({', '.join(names) or 'none'})"
         return [not_applicable(resource, reason)]
     context.require_whole_view()
     asked = [way for found in known for way in _uplink_pairs(context, found)]
@@ -472,51 +475,51 @@ def _judge_router(context: AuditContext) -> list[Verdict]:
         doubts = {str(way): way.path.undetermined for way in doubted[:_SHOWN]}
         return [unknown(resource, f"{doubted[0].path.reason}, {doubted[0]}", doubts)]
     evidence = {str(way): way.path.reason for way in asked[:_SHOWN]}
-    return [passed(resource, "Between its uplinks the host forwards only what rules name", evidence)]
+    return [passed(resource, "Between its uplinks, the host forwards only what rules name", evidence)]
 
 
 def _open(snapshot: HostSnapshot, found: list[_UplinkPair]) -> Verdict:
     names = ", ".join(map(str, found[:_SHOWN]))
-    more = f" and {len(found) - _SHOWN} more ways" if len(found) > _SHOWN else ""
-    summary = f"The host routes for anyone between its own interfaces: {names}{more}"
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    summary = f"Forwarding between the host's interfaces is open to any machine: {names}{more}"
     rules = list(dict.fromkeys(rule for way in found for rule in way.rules))
     evidence: dict[str, Any] = {str(way): _shown_path(way) for way in found[:_SHOWN]}
     impact = (
-        "A machine on one of these networks that names this host as gateway reaches the other one, past whatever "
-        "else separates the two. Forwarding that is on before dockerd starts is the usual cause: dockerd then leaves "
-        "the policy of the chain FORWARD at ACCEPT."
+        "A machine on one of these networks that uses this host as its gateway reaches the other one and bypasses what "
+        "separates them. Usual cause: forwarding was on before dockerd started, which then leaves the policy of "
+        "FORWARD at ACCEPT."
     )
     return failed(resources.host(snapshot), summary, evidence, impact, _router_remediation(snapshot, found, rules))
 
 
 def _shown_path(way: _UplinkPair) -> str:
-    return f"{way.path.reason}; let through by {'; '.join(way.rules) or 'the policy of the chains'}"
+    return f"{way.path.reason}; accepted by {'; '.join(way.rules) or 'the policy of the chains'}"
 
 
 def _router_remediation(snapshot: HostSnapshot, found: list[_UplinkPair], rules: list[str]) -> Remediation:
     driver = (snapshot.engine.firewall_driver or "") if snapshot.engine else ""
     if rules:
-        return Remediation(f"Replace the rule that lets everything through: {'; '.join(rules)}")
+        return Remediation(f"Replace the rule that accepts everything: {'; '.join(rules)}")
     if driver.startswith("nftables") or "firewalld" in driver:
         return Remediation(
-            "Let a chain of the host's own firewall at the hook forward drop what comes in by one "
-            f"outer interface and leaves by another ({driver} decides here, not the policy of FORWARD)"
+            "Drop, in a chain of the host's own firewall at the hook forward, what arrives on one outer interface and "
+            f"leaves through another ({driver} decides here, not the policy of FORWARD)"
         )
     args: dict[str, Any] = {"state": "present", "families": sorted({f"ipv{way.version}" for way in found})}
     text = (
-        "Close the chain FORWARD, now and at boot; rules of dockerd accept what containers send and get. The module "
-        "asks for consent (on_disruption: allow) where the host may be meant to route, and names whom it would cut off"
+        "Set the policy of FORWARD to DROP, now and at boot; dockerd's rules accept the traffic of containers. If the "
+        "host may be meant to route, the module needs consent (on_disruption: allow) and names what it would cut off"
     )
     return Remediation(text, "ip_forward", args)
 
 
 OPEN_ROUTER = Check(
     id="forwarding.open-router",
-    grades=(Grade(OPEN, "the host is to forward for its containers, and any machine routes through it"),),
-    title="The host forwards only for its containers and as rules name it",
+    grades=(Grade(OPEN, "the host is meant to forward only for its containers, and any machine can route through it"),),
+    title="The host forwards only for its containers and what rules name",
     rationale=(
-        "Containers need forwarding, and forwarding makes a router of the host, for everybody and between all of its "
-        "interfaces, unless the rules at the hook forward close it again."
+        "Containers need forwarding, and forwarding makes the host a router between all its interfaces, for every "
+        "machine, unless rules at the hook forward prevent it."
     ),
     needs=(ENGINE, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET),
     judge=_judge_router,
@@ -528,7 +531,7 @@ def _judge_accept_ra(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     resource = resources.host(snapshot)
     if snapshot.sysctls.get(_IPV6_SYSCTL, "0") == "0":
-        return [not_applicable(resource, "The host does not forward IPv6, so it hears router advertisements")]
+        return [not_applicable(resource, "The host does not forward IPv6, so it accepts router advertisements")]
     uplinks = advertised_uplinks(snapshot)
     if not uplinks:
         return [not_applicable(resource, "The kernel takes no IPv6 route from router advertisements")]
@@ -536,23 +539,23 @@ def _judge_accept_ra(context: AuditContext) -> list[Verdict]:
     evidence = {key: value for uplink in uplinks for key, value in _evidence(uplink).items()}
     names = ", ".join(uplink.interface for uplink in uplinks)
     return unheard or [
-        passed(resource, f"The kernel hears router advertisements on {names} while it forwards", evidence)
+        passed(resource, f"The kernel accepts router advertisements on {names} while it forwards", evidence)
     ]
 
 
 def _unheard(uplink: AdvertisedUplink) -> Verdict:
     name = uplink.interface
     if uplink.has_route:
-        state = "its default route from the last one ends with its lifetime, 30 minutes as a rule"
+        state = "its default route from the last one expires, usually after 30 minutes"
     else:
-        state = "it has an IPv6 address from one, and no default route any more"
-    summary = f"{name} forwards IPv6 and hears no router advertisements (accept_ra is {uplink.accept_ra}): {state}"
+        state = "it still has an IPv6 address from one, but no default route"
+    summary = f"{name} forwards IPv6 and ignores router advertisements (accept_ra={uplink.accept_ra}): {state}"
     impact = (
-        f"The host and its containers lose their way out by IPv6 through {name}, and later the address itself. What "
-        "tries IPv6 first then waits for time-outs."
+        f"The host and its containers lose outbound IPv6 through {name}, and later the address itself. Programs that "
+        "try IPv6 first then wait for timeouts."
     )
     args: dict[str, Any] = {"state": "present", "families": ["ipv6"], "router_advertisements": "keep"}
-    remediation = Remediation(f"Set accept_ra to 2 on {name}, now and for the next boot", "ip_forward", args)
+    remediation = Remediation(f"Set accept_ra to 2 on {name}, now and at boot", "ip_forward", args)
     return failed(resources.interface(name), summary, _evidence(uplink), impact, remediation)
 
 
@@ -567,11 +570,11 @@ def _evidence(uplink: AdvertisedUplink) -> dict[str, Any]:
 
 ACCEPT_RA = Check(
     id="forwarding.accept-ra",
-    grades=(Grade(BREAKS, "the default route by IPv6 ends with its lifetime"),),
-    title="Uplinks that live on router advertisements still hear them",
+    grades=(Grade(BREAKS, "the IPv6 default route expires"),),
+    title="Uplinks that need router advertisements accept them",
     rationale=(
-        "An interface that forwards IPv6 ignores router advertisements unless accept_ra is 2. dockerd turns "
-        "forwarding on for a network with IPv6, and the host's own default route goes with it."
+        "An interface that forwards IPv6 ignores router advertisements unless accept_ra=2. dockerd turns forwarding on "
+        "for a network with IPv6, and the host then loses its own default route."
     ),
     needs=(ENGINE, LINKS, ROUTES, SYSCTL),
     judge=_judge_accept_ra,
@@ -588,39 +591,48 @@ def _judge_rp_filter(context: AuditContext) -> list[Verdict]:
     resource = resources.host(snapshot)
     names = [link.name for link in outer_links(snapshot, 4)]
     if len(names) < 2:
-        return [not_applicable(resource, f"The host has one way out by IPv4 at most ({', '.join(names) or 'none'})")]
+        return [not_applicable(resource, f"The host has at most one IPv4 uplink ({', '.join(names) or 'none'})")]
     keys = {name: sysctl_key(4, name, "rp_filter") for name in names}
     read = {key: snapshot.sysctls[key] for key in [_FOR_ALL, *keys.values()] if key in snapshot.sysctls}
     unread = [key for key in [_FOR_ALL, *keys.values()] if key not in read]
     if unread:
-        return [unknown(resource, f"the kernel shows no {', '.join(unread)}", read)]
+        return [unknown(resource, f"the kernel does not show {', '.join(unread)}", read)]
     strict = [name for name, key in keys.items() if max(int(read[_FOR_ALL]), int(read[key])) == _STRICT]
     if not strict:
-        return [passed(resource, f"No uplink of {', '.join(names)} checks sources strictly", read)]
+        return [passed(resource, f"No uplink of {', '.join(names)} uses strict reverse-path filtering", read)]
     return [_strict(name, names, {key: read[key] for key in (_FOR_ALL, keys[name])}) for name in strict]
 
 
 def _strict(name: str, names: list[str], evidence: dict[str, str]) -> Verdict:
     others = ", ".join(other for other in names if other != name)
-    summary = f"{name} takes only packets whose answer would leave by {name} (rp_filter 1), beside {others}"
+    summary = (
+        f"{name}: strict reverse-path filtering (rp_filter=1) drops packets whose reply would leave through another "
+        f"uplink ({others})"
+    )
     impact = (
-        f"Who reaches this host through {name} while the route back to them leads through {others} gets no answer: "
+        f"Clients that reach this host through {name} while their return route leads through {others} get no answer, "
         "neither from the host nor from published ports. Nothing is logged unless log_martians is on."
     )
     remediation = Remediation(
-        f"Where routes are not symmetric, set net.ipv4.conf.{name}.rp_filter to 2 (loose, RFC 3704); "
-        "the larger of this and net.ipv4.conf.all.rp_filter holds"
+        f"Decide whether routes are symmetric. If not, set net.ipv4.conf.{name}.rp_filter to 2 (loose, RFC 3704); the "
+        "larger of this and net.ipv4.conf.all.rp_filter is effective"
     )
     return failed(resources.interface(name), summary, dict(evidence), impact, remediation)
 
 
 RP_FILTER = Check(
     id="forwarding.rp-filter",
-    grades=(Grade(TO_KNOW, "strict filtering is right where every answer leaves by the way the question came"),),
-    title="A host with several uplinks does not check sources strictly",
+    grades=(
+        Grade(
+            TO_KNOW,
+            "strict filtering is right where every reply leaves through the interface that the request arrived on",
+        ),
+    ),
+    title="A host with several uplinks does not use strict reverse-path filtering",
     rationale=(
-        "With rp_filter 1 the kernel drops what comes in by another interface than its answer would leave by. On a "
-        "host with several uplinks that is a common reason why a published port answers on one address only."
+        "With rp_filter=1, the kernel drops packets that arrive on another interface than their reply would leave "
+        "through. On a host with several uplinks, that is a common reason why a published port answers on one address "
+        "only."
     ),
     needs=(ENGINE, LINKS, SYSCTL),
     judge=_judge_rp_filter,

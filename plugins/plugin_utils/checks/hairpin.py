@@ -53,7 +53,7 @@ def _judge_missing(context: AuditContext) -> list[Verdict]:
     if proxy.value is None:
         return [_mode_unknown(snapshot, proxy.evidence)]
     if proxy.value:
-        reason = "docker-proxy is in force: it takes what a container sends to its own published port"
+        reason = "docker-proxy is enabled: it serves connections of a container to its own published port"
         return [not_applicable(resources.host(snapshot), reason, evidence)]
     addresses = {version: _host_addresses(snapshot, version) for version in (4, 6)}
     found = []
@@ -66,7 +66,7 @@ def _judge_missing(context: AuditContext) -> list[Verdict]:
     return [
         passed(
             resources.host(snapshot),
-            "Every container reaches its own published ports: their bridge ports hairpin",
+            "Every container reaches its own published ports: hairpin mode is on",
             evidence,
         )
     ]
@@ -91,14 +91,16 @@ def _judge_container(container: Container, items: list[Attachment], places: list
     if not off:
         if not unseen:
             return []
-        return [unknown(resource, f"no bridge port of it was found for network {', '.join(unseen)}", evidence)]
-    summary = f"{container.name} cannot reach itself at {listed(places, _NAMED)}: hairpin is off on {', '.join(off)}"
+        return [unknown(resource, f"its bridge port for network {', '.join(unseen)} was not found", evidence)]
+    summary = (
+        f"{container.name} cannot reach itself at {listed(places, _NAMED)}: hairpin mode is off on {', '.join(off)}"
+    )
     impact = (
-        f"A connection that {container.name} makes to its own published port, by whatever name or address of this "
-        "host, gets no answer and ends in a time-out. Other machines and other containers on its network are served."
+        f"Connections from {container.name} to its own published port, through any name or address of this host, time "
+        "out. Other machines and other containers of its network are served."
     )
     remediation = Remediation(
-        "Turn hairpin on for the port of the running container; nothing is restarted",
+        "Turn hairpin mode on for the bridge port of the running container; nothing is restarted",
         "bridge_hairpin",
         {"state": "auto"},
     )
@@ -143,32 +145,32 @@ def _judge_stale(context: AuditContext) -> list[Verdict]:
     if not proxy.value:
         return [
             not_applicable(
-                resources.host(snapshot), "docker-proxy is not in force, so bridge ports need hairpin", evidence
+                resources.host(snapshot), "docker-proxy is disabled, so bridge ports need hairpin mode", evidence
             )
         ]
     found = [_stale(item, proxy.evidence) for item in attachments(snapshot) if item.port and item.port.hairpin]
-    return found or [passed(resources.host(snapshot), "No bridge port of a container has hairpin on", evidence)]
+    return found or [passed(resources.host(snapshot), "No bridge port of a container has hairpin mode on", evidence)]
 
 
 def _stale(item: Attachment, proof: str) -> Verdict:
     port = item.port.name if item.port else ""
     evidence = {"userland proxy": proof, f"hairpin of {port} on {item.bridge}": "on"}
     summary = (
-        f"{port}, the port of {item.container.name} on {item.bridge}, still has hairpin on, though docker-proxy is "
-        "in force"
+        f"{port} (bridge port of {item.container.name} on {item.bridge}): hairpin mode is on, although docker-proxy is "
+        "enabled"
     )
     impact = (
-        f"{item.container.name} hears its own broadcasts and multicasts again, which duplicate address detection of "
-        "IPv6 can take for another machine. Connections work."
+        f"{item.container.name} receives its own broadcasts and multicasts, which IPv6 duplicate address detection can "
+        "mistake for another machine. Connections work."
     )
     remediation = Remediation(
-        "Turn hairpin off, as this engine would have made the port", "bridge_hairpin", {"state": "auto"}
+        "Turn hairpin mode off, the engine's own setting for this port", "bridge_hairpin", {"state": "auto"}
     )
     return failed(resources.interface(port), summary, evidence, impact, remediation)
 
 
 def _mode_unknown(snapshot: HostSnapshot, reason: str) -> Verdict:
-    return unknown(resources.host(snapshot), f"it is not known whether docker-proxy is in force: {reason}")
+    return unknown(resources.host(snapshot), f"it is not known whether docker-proxy is enabled: {reason}")
 
 
 MISSING = Check(
@@ -176,9 +178,9 @@ MISSING = Check(
     grades=(Grade(BROKEN, "a container does not reach its own published port"),),
     title="Every container reaches its own published ports",
     rationale=(
-        "With docker-proxy off, a container reaches its own published port only through a bridge port in hairpin "
-        "mode. A restart of dockerd under live-restore turns the proxy off and leaves the ports of running "
-        "containers as they were."
+        "With docker-proxy off, a container reaches its own published port only if its bridge port is in hairpin mode. "
+        "A restart of dockerd with live-restore turns the proxy off and leaves the bridge ports of running containers "
+        "unchanged."
     ),
     needs=_NEEDS,
     judge=_judge_missing,
@@ -187,9 +189,12 @@ MISSING = Check(
 
 STALE = Check(
     id="hairpin.stale",
-    grades=(Grade(HYGIENE, "a setting is left over that nothing needs"),),
-    title="No bridge port hairpins without need",
-    rationale="With docker-proxy on, dockerd makes bridge ports without hairpin; one that has it is left from before.",
+    grades=(Grade(HYGIENE, "a setting remains that nothing needs"),),
+    title="No bridge port has hairpin mode on without need",
+    rationale=(
+        "With docker-proxy on, dockerd creates bridge ports with hairpin mode off; a port with hairpin mode on is left "
+        "from before."
+    ),
     needs=_NEEDS,
     judge=_judge_stale,
     remediated_by=("bridge_hairpin",),

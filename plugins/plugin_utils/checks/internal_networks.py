@@ -94,7 +94,7 @@ def _judge(context: AuditContext) -> list[Verdict]:
             gap = gaps.setdefault(key, _Gap(net.network, leads_out, path, packet))
             gap.askers.update(dict.fromkeys(item.name for item in namespaces[: _NAMED + 1]))
             if not namespaces:
-                gap.askers[f"{_OUTSIDE} by {answer.source.uplink}"] = None
+                gap.askers[f"{_OUTSIDE} through {answer.source.uplink}"] = None
             where = f" at {packet.destination}" if answer.at else ""
             gap.targets.update(dict.fromkeys(f"{port.label}{where}" for port in ports) or {_OUTSIDE: None})
     open_ = {gap.network.id for gap in gaps.values() if gap.is_open}
@@ -103,10 +103,10 @@ def _judge(context: AuditContext) -> list[Verdict]:
     if found:
         return found
     if not questions:
-        reason = "No running container is on internal networks alone, or listens on one of them"
+        reason = "No running container is on internal networks only, or listens on one of them"
         return [not_applicable(host, reason)]
-    summary = "Internal networks are closed: nothing leaves them, and nothing else comes in"
-    return [passed(host, summary, {"questions through their walls": questions, "that came through": 0})]
+    summary = "Internal networks are isolated: nothing leaves or enters them"
+    return [passed(host, summary, {"connections traced": questions, "that were not blocked": 0})]
 
 
 def _is_inhabited(snapshot: HostSnapshot) -> bool:
@@ -177,37 +177,38 @@ def _verdict(gap: _Gap) -> Verdict:
     evidence = {"from": askers, "to": targets, "packet": str(gap.packet), "ends": gap.path.because}
     resource = resources.network(gap.network)
     if not gap.is_open:
-        reason = f"whether the internal network {name} is closed depends: {gap.path.because}"
+        reason = f"whether the internal network {name} is isolated is not known: {gap.path.because}"
         return unknown(resource, reason, evidence)
     if gap.leads_out:
-        summary = f"{name} is internal, and its containers ({askers}) reach what is outside of it: {targets}"
+        summary = f"Internal network {name}: its containers ({askers}) reach {targets} outside it"
     else:
-        summary = f"{name} is internal, and is reached from outside of it ({askers}): {targets}"
+        summary = f"Internal network {name}: it is reached from outside ({askers}): {targets}"
     return failed(
         resource,
         summary,
         evidence,
-        "An internal network is made for containers that must not talk to others: what they hold can leave by "
-        "this way, or others come to it that were never meant to.",
+        "An internal network is for containers that must not communicate with others. Their data can leave this way, "
+        "or others can reach them.",
         Remediation(
-            "Where another rule lets the packets pass before Docker's drop them, remove or narrow it. "
-            "The nftables backend of Engine 29 accepts what is for a published port before it drops what an internal "
-            "network sends: publish on an address of the host in place of 0.0.0.0, or give the internal network no "
-            "gateway (--opt com.docker.network.bridge.gateway_mode_ipv4=isolated, and gateway_mode_ipv6), or drop it "
-            "in a table of your own at the hook forward: iifname BRIDGE oifname != BRIDGE drop, and the other way round"
+            "Remove or narrow any other rule that accepts the packets before Docker's rules drop them. With the "
+            "nftables backend of Engine 29, which accepts packets for a published port before it drops those of an "
+            "internal network: publish on one address of the host instead of 0.0.0.0, or give the internal network no "
+            "gateway (--opt com.docker.network.bridge.gateway_mode_ipv4=isolated, and gateway_mode_ipv6), or drop the "
+            "packets in a table of your own at the hook forward (iifname BRIDGE oifname != BRIDGE drop, and the "
+            "reverse)"
         ),
     )
 
 
 INTERNAL_OPEN = Check(
     id="network.internal-open",
-    grades=(Grade(OPEN, "the network is internal, and its containers reach out or are reached"),),
-    title="Internal networks are closed",
+    grades=(Grade(OPEN, "the network is internal, but its containers reach others or are reached"),),
+    title="Internal networks are isolated",
     rationale=(
-        "Containers of an internal network are to talk to each other only. They have no default route, "
-        "but they have a gateway that answers, and rules alone decide what it does with the rest. So packets are "
-        "followed from them to machines outside, to other networks and to published ports at every address of the "
-        "host, and from all of these to them. The host itself may reach them, and be reached at its own services."
+        "Containers of an internal network are meant to talk only to each other. They have no default route, but a "
+        "gateway that answers, and only rules decide what it forwards. So packets are traced from them to machines "
+        "outside, to other networks and to published ports at every address of the host, and from all of these to "
+        "them. The host itself may reach them, and they may reach its services."
     ),
     needs=PACKETS,
     judge=_judge,

@@ -70,7 +70,7 @@ def modes(snapshot: HostSnapshot) -> dict[str, Mode]:
 def _mode(snapshot: HostSnapshot, container: Container, own: list[Attachment]) -> Mode:
     declared = _declared_mode(snapshot, container)
     if container.netns is None:
-        reason = "it does not run" if not container.running else "its network namespace could not be read"
+        reason = "it is not running" if not container.running else "its network namespace could not be read"
         return Mode(declared, None, reason)
     if snapshot.daemon is None or snapshot.daemon.netns is None:
         return Mode(declared, None, "the network namespace of dockerd could not be read")
@@ -80,7 +80,7 @@ def _mode(snapshot: HostSnapshot, container: Container, own: list[Attachment]) -
         return _proved_sharing(snapshot, container, declared)
     names = ", ".join(f"{item.port.name} on {item.bridge}" for item in own if item.port is not None)
     if names:
-        return Mode(declared, "bridge", f"net:[{container.netns}] is joined to {names}")
+        return Mode(declared, "bridge", f"net:[{container.netns}] is connected to {names}")
     return _proved_elsewhere(snapshot, container, declared)
 
 
@@ -114,7 +114,7 @@ def _proved_elsewhere(snapshot: HostSnapshot, container: Container, declared: st
     joined = [link for link in snapshot.links if container.nsid is not None and link.peer_nsid == container.nsid]
     if joined and declared in ("none", "bridge"):
         names = ", ".join(link.name for link in joined)
-        return Mode(declared, "bridge", f"{where} is joined to the host by {names}")
+        return Mode(declared, "bridge", f"{where} is connected to the host by {names}")
     if declared in ("none", "bridge"):
         return Mode(declared, "none", f"no link of the host leads into {where}")
     return Mode(declared, declared, f"{where} is its own; {declared} keeps no port on a bridge of this host")
@@ -159,7 +159,9 @@ def _judge_attachment_container(container: Container, mode: Mode, kind: _Kind, g
     resource = resources.container(container)
     evidence: dict[str, Any] = {"declared": mode.declared, "proved": mode.proved, "proof": mode.detail}
     if mode.proved is None:
-        return [unknown(resource, f"how {container.name} is attached could not be proved: {mode.detail}", evidence)]
+        return [
+            unknown(resource, f"the network mode of {container.name} could not be verified: {mode.detail}", evidence)
+        ]
     declared, proved = kind.is_in(mode.declared), kind.is_in(mode.proved)
     if not declared and not proved:
         return []
@@ -170,20 +172,22 @@ def _judge_attachment_container(container: Container, mode: Mode, kind: _Kind, g
         evidence["capabilities"] = ["privileged"] if container.privileged else container.cap_add
     remediation = Remediation(kind.remediation)
     if declared and proved:
-        return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remediation)]
-    summary = f"{container.name} was given {_named(mode.declared)}, and the kernel shows {_named(mode.proved)}"
-    severity = HIGH if kind.is_fault(mode) else ""
-    impact = f"What docker inspect says of its network is not so. {kind.impact if proved else ''}".rstrip()
-    remediation = Remediation(
-        "Restart the container, so that it gets the network that it was given, or find out who moved it"
+        return [
+            failed(resource, f"{container.name}: it runs in {_named(mode.proved)}", evidence, kind.impact, remediation)
+        ]
+    summary = (
+        f"{container.name}: it is configured with {_named(mode.declared)}, but the kernel shows {_named(mode.proved)}"
     )
+    severity = HIGH if kind.is_fault(mode) else ""
+    impact = f"What docker inspect shows of its network is wrong. {kind.impact if proved else ''}".rstrip()
+    remediation = Remediation("Restart the container, which then gets its configured network. Find out what moved it")
     return [failed(resource, summary, evidence, impact, remediation, severity)]
 
 
 def _named(mode: str) -> str:
     names = {
         "host": "the host's network namespace",
-        "none": "a namespace without network",
+        "none": "a namespace without a network",
         "own": "a namespace of its own",
         "bridge": "a namespace on a bridge",
     }
@@ -201,24 +205,23 @@ _NEEDS = (ENGINE, NAMESPACES)
 HOST = Check(
     id="mode.host",
     grades=(
-        Grade(HYGIENE, "the container was given the host's network, which some software needs"),
-        Grade(OPEN, "the container was given another network, and is in the host's all the same"),
+        Grade(HYGIENE, "the container is configured with the host's network, which some software needs"),
+        Grade(OPEN, "the container is configured with another network, but is in the host's"),
     ),
     title="No container is in the host's network namespace",
     rationale=(
-        "There is no border between such a container and the host's network. The label can lie: the namespace of the "
-        "first process decides."
+        "Nothing isolates such a container from the host's network. The configured mode can be wrong: the network "
+        "namespace of its first process decides."
     ),
     needs=_NEEDS,
     judge=_judging(
         _Kind(
             "host",
             "No running container is in the host's network namespace",
-            "It reaches every service that the host keeps on its loopback addresses, sees all interfaces and their "
-            "traffic, and opens ports of the host without publishing them; isolation between networks does not hold "
-            "it.",
-            "Decide whether it needs the host's network. If not: a network of its own, with the ports it "
-            "serves published",
+            "It reaches every service on the host's loopback addresses, sees all interfaces and their traffic, and "
+            "opens ports of the host without publishing them. Isolation between networks does not apply to it.",
+            "Decide whether it needs the host's network. If not, connect it to a network of its own and publish its "
+            "ports",
         )
     ),
     cis=cis.HOST_NETWORK,
@@ -228,37 +231,37 @@ CONTAINER = Check(
     id="mode.container",
     grades=(
         Grade(TO_KNOW, "containers that belong together share a namespace"),
-        Grade(BROKEN, "it was given the namespace of another container, and is not in it"),
+        Grade(BROKEN, "it is configured with the namespace of another container, but is not in it"),
     ),
     title="No container shares the network namespace of another",
     rationale=(
-        "Containers that share a namespace share addresses, ports and the loopback; one loses all"
-        " when the other restarts."
+        "Containers that share a namespace share addresses, ports and the loopback; one loses its network when the "
+        "other restarts."
     ),
     needs=_NEEDS,
     judge=_judging(
         _Kind(
             "container",
-            "No running container was put into the network namespace of another",
-            "Both have one loopback and one set of ports: what one serves on 127.0.0.1, the other reaches. When the "
-            "one it was put into restarts, it is left without a network.",
-            "Nothing, if they belong together",
+            "No running container uses the network namespace of another",
+            "Both share one loopback and one set of ports: each reaches what the other serves on 127.0.0.1. When the "
+            "owner of the namespace restarts, this container loses its network.",
+            "Decide whether they belong together. If so, nothing needs to be done",
         )
     ),
 )
 
 NONE = Check(
     id="mode.none",
-    grades=(Grade(TO_KNOW, "a container without network is well isolated"),),
-    title="No container is without network",
-    rationale=("A container without network is well isolated; when looking for a fault, know that it is meant so."),
+    grades=(Grade(TO_KNOW, "a container without a network is well isolated"),),
+    title="No container is without a network",
+    rationale=("A container without a network is well isolated. This finding shows that it is configured so."),
     needs=_NEEDS,
     judge=_judging(
         _Kind(
             "none",
-            "No running container is without network",
+            "No running container is without a network",
             "It reaches nothing, and nothing reaches it.",
-            "Nothing, if it is meant so",
+            "Decide whether it needs a network. If not, nothing needs to be done",
         )
     ),
 )
@@ -267,8 +270,8 @@ NONE = Check(
 _FORBIDDEN = "forbidden"
 
 _MEANS = {
-    "NET_ADMIN": "changes addresses, routes and firewall rules of its network namespace",
-    "NET_RAW": "forges packets: with it, it can answer for its neighbours' addresses (ARP) and get round icc: false",
+    "NET_ADMIN": "can change addresses, routes and firewall rules of its network namespace",
+    "NET_RAW": "can forge packets: answer for its neighbours' addresses (ARP) and bypass icc=false",
 }
 
 
@@ -319,17 +322,17 @@ def _kept_from_default(snapshot: HostSnapshot, forbidden: list[str]) -> list[Ver
     if not held:
         return []
     containers = sorted({name for names in held.values() for name in names})
-    means = [f"With {name} a process in one of them {_MEANS[name]}." for name in held if name in _MEANS]
+    means = [f"With {name}, a process in one of them {_MEANS[name]}." for name in held if name in _MEANS]
     return [
         failed(
             resources.host(snapshot),
-            f"{', '.join(held)}: Docker gives it to every container, and {len(containers)} running here kept it: "
+            f"{', '.join(held)}: {len(containers)} running containers have it, which is Docker's default: "
             f"{listed(containers, _NAMED)}",
             {f"containers with {name}": sorted(names) for name, names in held.items()},
-            " ".join(means) or f"A process in one of them that is root, or becomes it, has {', '.join(held)}.",
+            " ".join(means) or f"A process in one of them that runs as root, or becomes root, has {', '.join(held)}.",
             Remediation(
-                f"Start containers without it (--cap-drop {' --cap-drop '.join(held)}) where they work so; ping is "
-                "among what needs NET_RAW"
+                f"Start containers without it (--cap-drop {' --cap-drop '.join(held)}) where they do not need it; "
+                "ping, for one, needs NET_RAW"
             ),
             LOW,
         )
@@ -347,19 +350,19 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
     if item.privileged:
         evidence["HostConfig.Privileged"] = True
     evidence.update({"HostConfig.CapAdd": item.cap_add, "HostConfig.CapDrop": item.cap_drop})
-    means = [f"With {name} a process in it {_MEANS[name]}." for name in held if name in _MEANS]
+    means = [f"With {name}, a process in it {_MEANS[name]}." for name in held if name in _MEANS]
     if host_netns is not None and item.netns == host_netns:
-        means.append("It is in the host's network namespace: all that holds for the host's network.")
+        means.append("It is in the host's network namespace: all this applies to the host's network.")
     names = ", ".join(held)
     return [
         failed(
             resource,
-            f"{item.name} can have {names}{' (privileged)' if item.privileged else ''}",
+            f"{item.name}: it can have {names}{' (privileged)' if item.privileged else ''}",
             evidence,
-            " ".join(means) or f"A process in it that is root, or becomes it, has {names}.",
+            " ".join(means) or f"A process in it that runs as root, or becomes root, has {names}.",
             Remediation(
-                f"Run it without --privileged and without these (--cap-drop {' --cap-drop '.join(held)}), if it works "
-                "so; else waive this for it, with the reason"
+                "Decide whether it needs them. If not, run it without --privileged and with --cap-drop "
+                f"{' --cap-drop '.join(held)}; if so, waive this finding with the reason"
             ),
         )
     ]
@@ -368,13 +371,13 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
 CAPABILITIES = Check(
     id="mode.capabilities",
     grades=(
-        Grade(WEAKNESS, "somebody gave it to the container, which thereby changes the network it is on"),
+        Grade(WEAKNESS, "it was added to the container, which can thereby change its network"),
         Grade(HYGIENE, "Docker gives it to every container (NET_RAW): one finding for the host"),
     ),
     title="No container has network capabilities that the baseline forbids",
     rationale=(
-        "A container keeps to its place in the network only as long as it cannot change it. Whatever the container was "
-        "given, the kernel's bounding set of its first process says what it can have."
+        "Network isolation holds only for a container that cannot change its own network. The kernel's bounding set of "
+        "its first process shows which capabilities it can have, whatever its configuration says."
     ),
     needs=(ENGINE, NAMESPACES),
     judge=_judge_capabilities,

@@ -108,25 +108,25 @@ def _judge_default_bridge(context: AuditContext) -> list[Verdict]:
 def _on_default_bridge(container: Container, default: Network) -> Verdict:
     address = next((end.address for end in container.endpoints if end.network_id == default.id), None)
     evidence = {"network": default.name, "bridge": default.bridge, "address": address}
-    summary = f"{container.name} is on the daemon's default network {default.name} ({default.bridge})"
+    summary = f"{container.name}: it is on the daemon's default network {default.name} ({default.bridge})"
     impact = (
-        "All containers that were given no network share this one, can talk to each other unless icc is off, and "
-        "find each other by address only: it has no names."
+        "All containers started without a network share this one. They can talk to each other unless icc=false, and "
+        "find each other only by address: it has no DNS."
     )
     remediation = Remediation(
-        f"Decide what {container.name} must reach. Make a network of its own and start it there (docker run "
-        "--network, networks: in Compose), or connect and disconnect it while it runs"
+        f"Decide what {container.name} must reach. Create a network for it and start it there (docker run --network, "
+        "networks: in Compose), or connect it there and disconnect it here while it runs"
     )
     return failed(resources.container(container), summary, evidence, impact, remediation)
 
 
 DEFAULT_BRIDGE = Check(
     id="network.default-bridge",
-    grades=(Grade(HYGIENE, "what was started without a network shares one"),),
+    grades=(Grade(HYGIENE, "containers started without a network share one"),),
     title="Containers have networks of their own",
     rationale=(
-        "The default network joins whatever was started without a thought, and its settings can only be changed for "
-        "all. That it exists is no fault."
+        "The default network connects all containers that were started without a network, and its settings apply to "
+        "all of them. That it exists is not a finding."
     ),
     needs=(ENGINE,),
     judge=_judge_default_bridge,
@@ -155,7 +155,7 @@ def _judge_icc(context: AuditContext) -> list[Verdict]:
         evidence[str(packet)] = f"{path.verdict}: {path.reason}"
         if path.verdict == UNKNOWN:
             reason = (
-                f"whether containers on {default.bridge} reach each other depends on {'; '.join(path.undetermined)}"
+                f"whether containers on {default.bridge} reach each other is not known: {'; '.join(path.undetermined)}"
             )
             return [unknown(resources.network(default), reason, evidence)]
     if switched_on if path is None else path.arrives:
@@ -189,22 +189,22 @@ def _packet_between(users: list[Container], network: Network) -> Packet | None:
 
 def _allowed(snapshot: HostSnapshot, default: Network, evidence: dict[str, Any], *, switched_on: bool) -> Verdict:
     impact = (
-        "All containers that were given no network share this one. An attacker in one of them reaches every port "
-        "of the others, published or not."
+        "All containers started without a network share this one. An attacker in one of them reaches every port of the "
+        "others, published or not."
     )
     where = f"the default network {default.name} ({default.bridge})"
     if not switched_on:
         return failed(
             resources.network(default),
-            f"icc is off for {where}, and its containers reach each other all the same",
+            f"icc=false on {where}, but its containers still reach each other",
             evidence,
             impact,
             Remediation(
-                "Find out why the rules do not hold: the check bridge.netfilter tells whether rules see what passes "
-                "between two ports of a bridge, firewall.flushed whether they are there"
+                "Find out why the rules have no effect: bridge.netfilter checks whether rules apply to traffic within "
+                "a bridge, firewall.flushed whether the rules exist"
             ),
         )
-    summary = f"Containers on {where} may reach each other (icc)"
+    summary = f"Containers on {where} can reach each other (icc=true)"
     return failed(resources.network(default), summary, evidence, impact, _switching_off(snapshot, default))
 
 
@@ -218,24 +218,24 @@ def _switching_off(snapshot: HostSnapshot, default: Network) -> Remediation:
     ]
     if attached:
         return Remediation(
-            f"Decide what belongs together among {listed(sorted(attached), _NAMED)} and give it a network of "
-            f'its own. Then write "{_ICC_KEY}": false into daemon.json; it takes effect when dockerd starts while no '
-            "container runs"
+            f"Decide which of {listed(sorted(attached), _NAMED)} belong together and connect them to networks of their "
+            f'own. Then set "{_ICC_KEY}": false in daemon.json; it takes effect when dockerd starts while no container '
+            "runs"
         )
     if _ICC_KEY in (next_flags(snapshot) or {}):
-        return Remediation(f'Take --{_ICC_KEY} out of dockerd\'s flags, and write "{_ICC_KEY}": false into daemon.json')
+        return Remediation(f'Remove --{_ICC_KEY} from dockerd\'s flags, and set "{_ICC_KEY}": false in daemon.json')
     if running(snapshot) and snapshot.engine is not None and snapshot.engine.live_restore:
         return Remediation(
-            f'Write "{_ICC_KEY}": false into daemon.json (module daemon_config). dockerd makes its default network '
-            "anew only when it starts while no container runs, at the next boot say"
+            f'Set "{_ICC_KEY}": false in daemon.json (module daemon_config). dockerd recreates its default network '
+            "only when it starts while no container runs, for example at boot"
         )
-    return Remediation(f'Write "{_ICC_KEY}": false into daemon.json', "daemon_config", {"config": {_ICC_KEY: False}})
+    return Remediation(f'Set "{_ICC_KEY}": false in daemon.json', "daemon_config", {"config": {_ICC_KEY: False}})
 
 
 def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, Any]) -> Verdict:
     return failed(
         resources.container(container),
-        f"{container.name} keeps {_NET_RAW} on {default.bridge}, where icc is off to keep containers apart",
+        f"{container.name}: it has {_NET_RAW} on {default.bridge}, where icc=false isolates containers",
         {
             **evidence,
             "capabilities added": container.cap_add,
@@ -243,24 +243,26 @@ def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, A
             "privileged": container.privileged,
             "CapBnd of its first process": None if container.bounding is None else f"{container.bounding:016x}",
         },
-        f"With {_NET_RAW} it sends frames of its own making, ARP answers say, which the rules of icc do not see: it "
-        "can pass for the gateway or for another container (moby issue 36355).",
-        Remediation(f"Decide whether {container.name} needs it (ping does). Start it with --cap-drop {_NET_RAW}"),
+        f"With {_NET_RAW}, it can forge frames such as ARP replies, to which the rules of icc do not apply: it can "
+        "impersonate the gateway or another container (moby issue 36355).",
+        Remediation(
+            f"Decide whether {container.name} needs it (ping does). If not, start it with --cap-drop {_NET_RAW}"
+        ),
     )
 
 
 ICC = Check(
     id="network.icc",
     grades=(
-        Grade(TO_KNOW, "one running container at most is on the default network"),
-        Grade(WEAKNESS, "two or more are: from one of them an attacker reaches every port of the others"),
-        Grade(OPEN, "icc is off, and they reach each other all the same"),
+        Grade(TO_KNOW, "at most one running container is on the default network"),
+        Grade(WEAKNESS, "two or more are: an attacker in one of them reaches every port of the others"),
+        Grade(OPEN, "icc=false, but they still reach each other"),
     ),
     title="Containers on the default network do not reach each other",
     rationale=(
-        "The default network joins containers that have nothing to do with each other. What counts is the live network "
-        "and what becomes of a packet on it, not what daemon.json says: the key takes effect only when dockerd makes "
-        "that network anew. Where two or more running containers are on it, this counts as medium."
+        "The default network connects containers that have nothing to do with each other. The running network and a "
+        "packet traced on it count, not daemon.json: the key takes effect only when dockerd recreates that network. If "
+        "two or more running containers are on it, the severity is medium."
     ),
     needs=PACKETS,
     judge=_judge_icc,
@@ -291,8 +293,8 @@ def _judge_endpoint(context: AuditContext) -> list[Verdict]:
         if text:
             broken.setdefault(container.id, (container, []))[1].append(text)
     found = [*(_failed(container, texts) for container, texts in broken.values()), *unread_inside(snapshot)]
-    evidence = {"places of containers on bridge networks": len(places)}
-    return found or [passed(host, "Containers have the links and addresses that the engine gave them", evidence)]
+    evidence = {"attachments of containers to bridge networks": len(places)}
+    return found or [passed(host, "Containers have the links and addresses that the engine assigned", evidence)]
 
 
 def _places(snapshot: HostSnapshot) -> Iterator[tuple[Container, Endpoint, Network]]:
@@ -328,41 +330,46 @@ def _fault(place: _Place, peers: _Peers, names: dict[int, str]) -> str:
     if not plugged:
         strays = [(inside, port) for inside, port in links if not place.missing(inside)]
         if not strays:
-            return f"no link of it is plugged into {bridge}"
+            return f"none of its links is attached to {bridge}"
         inside, port = strays[0]
-        where = f"is plugged into {names.get(port.master, str(port.master))}" if port.master else "hangs loose"
+        where = (
+            f"is attached to {names.get(port.master, str(port.master))}"
+            if port.master
+            else ("is attached to no bridge")
+        )
         return f"its {inside.name} ({port.name} on the host) {where} instead of {bridge}"
     inside, port = min(plugged, key=lambda pair: len(place.missing(pair[0])))
     for link, which in ((port, f"{port.name}, its port on {bridge},"), (inside, f"its {inside.name} on {bridge}")):
         if not link.up:
             return f"{which} is down"
     missing = place.missing(inside)
-    return f"its {inside.name} on {bridge} lacks the address {', '.join(missing)}" if missing else ""
+    return f"the address {', '.join(missing)} is missing on its {inside.name} on {bridge}" if missing else ""
 
 
 def _failed(container: Container, texts: list[str]) -> Verdict:
-    evidence: dict[str, Any] = {"differs from what the engine says": texts}
-    summary = f"{container.name} is not on its network as the engine says: {'; '.join(texts)}"
+    evidence: dict[str, Any] = {"differs from what the engine shows": texts}
+    summary = f"{container.name}: its attachment differs from what the engine shows: {'; '.join(texts)}"
     return failed(
         resources.container(container),
         summary,
         evidence,
-        f"Clients that ask for {container.name} where the engine says it is get no answer, or another container's.",
+        f"Clients that use the address which the engine shows for {container.name} get no answer, or reach another "
+        "container.",
         Remediation(
-            f"docker network disconnect and connect, or a restart of {container.name}, makes its link "
-            "anew; find out what takes links and addresses of containers away (a network manager, a script)"
+            f"Disconnect and reconnect {container.name} (docker network disconnect, connect), or restart it: its link "
+            "is recreated. Find out what removes links and addresses of containers (a network manager, a script)"
         ),
     )
 
 
 ENDPOINT = Check(
     id="network.endpoint",
-    grades=(Grade(BROKEN, "the container is not reached where the engine says it is"),),
-    title="Containers have the links and addresses that the engine gave them",
+    grades=(Grade(BROKEN, "the container is not reachable at the address that the engine shows"),),
+    title="Containers have the links and addresses that the engine assigned",
     rationale=(
-        "The engine makes a link and an address for each place on a network, and never looks at them again. A network "
-        "manager that takes a bridge port for its own, or a program with NET_ADMIN inside, leaves a container that "
-        "runs, passes for connected, and is not reached."
+        "The engine creates a link and an address for each attachment, and never checks them again. A network manager "
+        "that takes over a bridge port, or a program inside with NET_ADMIN, leaves a container that runs, looks "
+        "connected, and cannot be reached."
     ),
     needs=(ENGINE, NAMESPACES, LINKS, CONTAINER_NAMESPACES),
     judge=_judge_endpoint,
@@ -373,7 +380,7 @@ _WORDS = Wording(
     who="from and to",
     number="number of ports",
     deed="reach each other",
-    impact="They were put on one network to talk to each other, and get no answer.",
+    impact="They are on one network to talk to each other, and get no answer.",
 )
 
 
@@ -385,8 +392,8 @@ def _judge_connectivity(context: AuditContext) -> list[Verdict]:
     if found:
         return found
     if not ports:
-        return [not_applicable(host, "No container listens on a network that lets another one ask")]
-    return [passed(host, "Containers of a network reach each other", {"ports that were asked from beside": ports})]
+        return [not_applicable(host, "No container listens on a network where another container could reach it")]
+    return [passed(host, "Containers of a network reach each other", {"ports traced from the same network": ports})]
 
 
 def _followed(context: AuditContext) -> tuple[int, list[Failure]]:
@@ -456,9 +463,9 @@ CONNECTIVITY = Check(
     grades=(Grade(BROKEN, "containers of one network do not reach each other"),),
     title="Containers of a network reach each other",
     rationale=(
-        "Traffic between the ports of a bridge passes the rules of FORWARD where bridge netfilter is on, so that a "
-        "policy or a rule that is meant for routed traffic divides a network as well; so do ports that are isolated. "
-        "Networks with icc off are meant to be divided."
+        "With bridge netfilter on, traffic between the ports of a bridge passes the rules of FORWARD, so a policy or "
+        "rule meant for routed traffic can divide a network; isolated bridge ports do so, too. Networks with icc=false "
+        "are meant to be divided."
     ),
     needs=PACKETS,
     judge=_judge_connectivity,
@@ -477,9 +484,9 @@ def _judge_ipv6_unfiltered(context: AuditContext) -> list[Verdict]:
     evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
     # Rules that are there although dockerd is configured to make none are left from before.
     if chains_of_docker(context.view.book, 6) and context.rule_making[6].value is not False:
-        return [passed(resources.host(snapshot), "dockerd makes rules for IPv6", evidence)]
+        return [passed(resources.host(snapshot), "dockerd creates rules for IPv6", evidence)]
     found = [verdict for network in networks for verdict in _judge_network(context, network)]
-    summary = "dockerd makes no rules for IPv6, and others keep packets from outside away from its containers"
+    summary = "dockerd creates no rules for IPv6, and other rules keep packets from outside away from its containers"
     return found or [passed(resources.host(snapshot), summary, evidence)]
 
 
@@ -494,7 +501,9 @@ def _judge_network(context: AuditContext, network: Network) -> list[Verdict]:
         if path.verdict == UNKNOWN:
             return [
                 unknown(
-                    resource, f"whether others keep packets away depends on {'; '.join(path.undetermined)}", evidence
+                    resource,
+                    f"whether other rules keep packets away is not known: {'; '.join(path.undetermined)}",
+                    evidence,
                 )
             ]
         if not path.arrives:
@@ -529,18 +538,17 @@ def _unfiltered(context: AuditContext, network: Network, evidence: dict[str, Any
         why, remediation = f"{_IPV6_KEY} is off{default}", let_dockerd_make_rules(context, {6: making})
     elif making.value is None and making.configured is False:
         # The next start settles it, so a restart alone would leave it as it is.
-        why = f"its chains are not there, and with {_IPV6_KEY} off, as it is configured, they will not come"
+        why = f"its chains do not exist, and with {_IPV6_KEY} off, as configured, they will not be created"
         remediation = let_dockerd_make_rules(context, {6: making})
     else:
-        why = "its chains are gone, or never came"
-        remediation = Remediation("Restart dockerd, which makes them anew (with live-restore, containers keep running)")
+        why = "its chains do not exist"
+        remediation = Remediation("Restart dockerd, which recreates them (with live-restore, containers keep running)")
     return failed(
         resources.network(network),
-        f"Network {network.name} has IPv6, and dockerd makes no rules for it: {why}",
+        f"Network {network.name}: it has IPv6, but no rules of dockerd for IPv6: {why}",
         evidence,
-        "Every port of its containers is open to all machines with a route to them, published or not, from other "
-        "networks of this host as well. What they send outside keeps its own address, so it gets no answers"
-        " where that is private.",
+        "Every port of its containers, published or not, is open to all machines with a route to them, and to other "
+        "networks of this host. Outbound packets keep the container's address, so a private one gets no replies.",
         remediation,
     )
 
@@ -550,8 +558,8 @@ IPV6_UNFILTERED = Check(
     grades=(Grade(OPEN, "ports that nothing publishes are reached from outside"),),
     title="IPv6 networks have dockerd's rules",
     rationale=(
-        "iptables and ip6tables are switched apart, and before Docker Engine 27 the second is off. IPv6 has no address "
-        "translation to hide behind: without rules, containers are on the network with all their ports."
+        "iptables and ip6tables are separate settings, and before Docker Engine 27 ip6tables is off by default. IPv6 "
+        "uses no address translation: without rules, all ports of containers are exposed."
     ),
     needs=(*PACKETS, DAEMON_CONFIG),
     judge=_judge_ipv6_unfiltered,
@@ -567,34 +575,35 @@ def _judge_overlay(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     overlays = [network for network in snapshot.networks if network.driver == "overlay"]
     if not overlays:
-        return [not_applicable(resources.host(snapshot), "This daemon knows no overlay network")]
+        return [not_applicable(resources.host(snapshot), "This daemon has no overlay network")]
     plain = [network for network in overlays if _OPTION not in network.options]
     names = {"overlay networks": [network.name for network in overlays]}
     return [_in_the_clear(network) for network in plain] or [
-        passed(resources.host(snapshot), "All overlay networks that this node knows are encrypted", names)
+        passed(resources.host(snapshot), "All overlay networks of this node are encrypted", names)
     ]
 
 
 def _in_the_clear(network: Network) -> Verdict:
     return failed(
         resources.network(network),
-        f"The overlay network {network.name} is not encrypted",
+        f"Overlay network {network.name}: its traffic is not encrypted",
         {"options": network.options},
-        "What containers on different nodes send each other crosses the network between the nodes as plain VXLAN (UDP "
-        "4789): every machine on it can read and forge it.",
+        "Traffic between containers on different nodes is plain VXLAN (UDP 4789): every machine on the network "
+        "between the nodes can read and forge it.",
         Remediation(
-            "Decide whether that network can be trusted. Encryption is chosen when a network is made: docker "
-            f"network create --driver overlay --opt {_OPTION}. Let UDP 4789 and protocol 50 (ESP) pass between nodes"
+            "Decide whether the network between the nodes can be trusted. If not, recreate this one encrypted (docker "
+            f"network create --driver overlay --opt {_OPTION}), and accept UDP 4789 and protocol 50 (ESP) between the "
+            "nodes"
         ),
     )
 
 
 OVERLAY_UNENCRYPTED = Check(
     id="network.overlay-unencrypted",
-    grades=(Grade(WEAKNESS, "machines between the nodes read and forge what containers send"),),
+    grades=(Grade(WEAKNESS, "machines between the nodes can read and forge the traffic of containers"),),
     title="Overlay networks are encrypted",
     rationale=(
-        "Swarm encrypts what managers tell each other, not what containers send: that has to be asked for, network by "
+        "Swarm encrypts the traffic of its managers, not that of containers: encryption must be enabled for each "
         "network."
     ),
     needs=(ENGINE,),

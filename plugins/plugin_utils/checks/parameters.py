@@ -94,7 +94,7 @@ def _word(parameter: Parameter, value: Any, place: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise WrongValueError(place, f"expected a word, found {value!r}", value)
     if parameter.choices and value not in parameter.choices:
-        raise WrongValueError(place, f"{value!r} is none of {', '.join(parameter.choices)}", value)
+        raise WrongValueError(place, f"{value!r} is not one of {', '.join(parameter.choices)}", value)
     return str(value)
 
 

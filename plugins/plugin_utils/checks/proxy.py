@@ -55,31 +55,34 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 def _judge_enabled(context: AuditContext) -> list[Verdict]:
     snapshot, settings = context.snapshot, context.settings
     if settings.userland_proxy == KEEP:
-        return [not_applicable(resources.daemon(), "Not asked for: the baseline takes docker-proxy as it is")]
+        return [not_applicable(resources.daemon(), "Not configured: the baseline accepts docker-proxy as it is")]
     proxy = proxy_in_force(snapshot)
     evidence = {"userland proxy": proxy.evidence}
     if proxy.value is None:
-        return [unknown(resources.daemon(), f"it is not known whether docker-proxy is in force: {proxy.evidence}")]
+        return [unknown(resources.daemon(), f"it is not known whether docker-proxy is enabled: {proxy.evidence}")]
     state = "on" if proxy.value else "off"
     wanted = "off" if settings.userland_proxy == DISABLED else "on"
     if state == wanted:
-        return [passed(resources.daemon(), f"docker-proxy is {state}, as the baseline wants it", evidence)]
+        return [passed(resources.daemon(), f"docker-proxy is {state}, as the baseline requires", evidence)]
     if proxy.value:
         impact = (
-            "Each published port keeps a process, and a service sees the bridge's address instead of the client's "
-            "where the proxy takes the connection: from the host itself, and from IPv6 to a container without."
+            "Each published port needs a process, and where the proxy serves a connection (from the host itself, or "
+            "from IPv6 to a container without IPv6), the service sees the bridge's address instead of the client's."
         )
     else:
-        impact = "What needs the proxy gets no answer: [::1] on the host, and IPv6 clients of containers without IPv6."
+        impact = (
+            "Connections that need the proxy get no answer: those to [::1] on the host, and those of IPv6 clients to "
+            "containers without IPv6."
+        )
     remediation = Remediation(
-        f"Turn docker-proxy {wanted}; this restarts dockerd, which the module does only if no container is lost by it",
+        f"Turn docker-proxy {wanted}. This restarts dockerd; the module does so only if it stops no container",
         "userland_proxy",
         {"state": settings.userland_proxy},
     )
     return [
         failed(
             resources.daemon(),
-            f"docker-proxy is {state}, and the baseline wants it {wanted}",
+            f"docker-proxy is {state}, but the baseline requires it {wanted}",
             evidence,
             impact,
             remediation,
@@ -89,11 +92,11 @@ def _judge_enabled(context: AuditContext) -> list[Verdict]:
 
 ENABLED = Check(
     id="proxy.enabled",
-    grades=(Grade(HYGIENE, "published ports work either way; which way is the baseline's choice"),),
-    title="docker-proxy is as the baseline wants it",
+    grades=(Grade(HYGIENE, "published ports work either way; the baseline decides which"),),
+    title="docker-proxy is as the baseline requires",
     rationale=(
-        "The kernel's own NAT reaches published ports without a process for each. CIS recommends the proxy off; before "
-        "Docker Engine 29 that closes the way from one network to a port published by another."
+        "The kernel's NAT serves published ports without a process for each. CIS recommends the proxy off; before "
+        "Docker Engine 29, containers then no longer reach ports published by containers of other networks."
     ),
     needs=(ENGINE,),
     judge=_judge_enabled,
@@ -108,27 +111,27 @@ def _judge_pending(context: AuditContext) -> list[Verdict]:
     configured, force = proxy_configured(snapshot), proxy_in_force(snapshot)
     evidence = {"in force": force.evidence, "configured": _configured_by(snapshot)}
     if force.value is None:
-        reason = f"it is not known whether docker-proxy is in force: {force.evidence}"
+        reason = f"it is not known whether docker-proxy is enabled: {force.evidence}"
         return [unknown(resources.daemon(), reason, evidence)]
     if configured is None:
         return [
             unknown(
                 resources.daemon(),
-                f"it is not known what the next start will have: {_configured_by(snapshot)}",
+                f"it is not known what the next start will use: {_configured_by(snapshot)}",
                 evidence,
             )
         ]
     state = {True: "on", False: "off"}
     if configured == force.value:
         return [passed(resources.daemon(), f"docker-proxy is {state[configured]}, as configured", evidence)]
-    summary = f"docker-proxy is configured {state[configured]} and not in force so: it is {state[force.value]}"
+    summary = f"docker-proxy is configured {state[configured]}, but this is not effective: it is {state[force.value]}"
     impact = (
-        f"The next restart of dockerd turns docker-proxy {state[configured]} and with it changes "
-        "which paths to published ports work."
+        f"The next restart of dockerd turns docker-proxy {state[configured]}, which changes which paths to published "
+        "ports work."
     )
     remediation = Remediation(
-        f"Restart dockerd when it suits, or take the setting back. The module makes it {state[configured]} now, if no "
-        "container is lost by it",
+        f"Restart dockerd in a maintenance window, or revert the setting. The module turns it {state[configured]} "
+        "now, if that stops no container",
         "userland_proxy",
         {"state": "enabled" if configured else "disabled"},
     )
@@ -150,14 +153,14 @@ def _configured_by(snapshot: HostSnapshot) -> str:
         flags = [word for word in snapshot.service.argv if word.startswith(f"--{KEY}")]
         if flags:
             return f"{snapshot.service.name}: {flags[-1]}"
-    return f"neither {config.path} nor dockerd's flags say it, so it is {'on' if proxy_default() else 'off'}"
+    return f"neither {config.path} nor dockerd's flags set it, so it is {'on' if proxy_default() else 'off'} by default"
 
 
 PENDING = Check(
     id="proxy.pending",
-    grades=(Grade(BREAKS, "the next restart changes which ways to published ports work"),),
-    title="docker-proxy is in force as it is configured",
-    rationale="A setting that waits for a restart takes effect unnoticed: with an upgrade, or a reboot.",
+    grades=(Grade(BREAKS, "the next restart changes which paths to published ports work"),),
+    title="docker-proxy's configuration is effective",
+    rationale="A pending setting takes effect unnoticed, with an upgrade or a reboot.",
     needs=(ENGINE, DAEMON_CONFIG, SERVICE),
     judge=_judge_pending,
     remediated_by=("userland_proxy",),
@@ -217,13 +220,13 @@ def _judge_process(snapshot: HostSnapshot, proxy: ProxyProcess, targets: dict[_B
     return [
         failed(
             resources.host_port(outside, proxy.protocol),
-            f"docker-proxy (process {proxy.pid}) leads from {outside} to {inside}, and {what}",
+            f"docker-proxy (process {proxy.pid}) forwards {outside} to {inside}, but {what}",
             evidence,
-            "It holds the port, so that no container can publish it (port is already allocated, address already in "
-            "use), and clients wait for an address that may belong to another container by now.",
+            "It occupies the port, so no container can publish it (port is already allocated, address already in "
+            "use), and clients are forwarded to an address that may belong to another container now.",
             Remediation(
-                f"End it (kill {proxy.pid}) when nothing of value runs through it. If dockerd still does not give the "
-                "port away, restart dockerd with live-restore in force"
+                f"Decide whether its connections are still needed; if not, end it (kill {proxy.pid}). If the port is "
+                "still allocated, restart dockerd with live-restore effective"
             ),
         )
     ]
@@ -239,7 +242,8 @@ ORPHAN = Check(
     grades=(Grade(BREAKS, "the next container that publishes the port does not start"),),
     title="Each docker-proxy serves a published port",
     rationale=(
-        "A docker-proxy that outlives its container, or the dockerd that started it, keeps its port and leads nowhere."
+        "A docker-proxy that outlives its container, or the dockerd that started it, occupies its port and reaches "
+        "nothing."
     ),
     needs=(ENGINE, PROCESSES, LISTENERS),
     judge=_judge_orphan,
@@ -301,13 +305,12 @@ def _judge_container(
     return [
         failed(
             resources.port(container, number, protocol),
-            f"{container.name} publishes {number}/{protocol} on {', '.join(places)}, and neither docker-proxy nor "
-            "dockerd holds it",
+            f"{container.name} publishes {number}/{protocol} on {', '.join(places)}, but neither docker-proxy nor "
+            "dockerd listens there",
             {"published on": places, "listening on the host": False},
-            "Clients that no rule of the kernel leads there are refused: the host itself at 127.0.0.1 and ::1, "
-            "containers of the same network, IPv6 clients of a container without IPv6. Any program can"
-            " take the port meanwhile.",
-            Remediation(f"Restart the container ({container.name}), so that dockerd opens its ports anew"),
+            "Clients that no rule of the kernel forwards are refused: the host itself at 127.0.0.1 and ::1, "
+            "containers of the same network, IPv6 clients of a container without IPv6. Any program can take the port.",
+            Remediation(f"Restart the container ({container.name}): dockerd then opens its ports again"),
         )
         for (number, protocol), places in missing.items()
     ]
@@ -330,8 +333,8 @@ MISSING = Check(
     grades=(Grade(BREAKS, "any program can take the port, and the container then does not start again"),),
     title="Each published port is held on the host",
     rationale=(
-        "For each binding docker-proxy listens, or dockerd itself where docker-proxy is off. Rules of the kernel serve "
-        "most clients without it, so that its loss shows only for some."
+        "For each binding, docker-proxy listens, or dockerd itself if docker-proxy is off. The kernel's rules serve "
+        "most clients without it, so only some notice its absence."
     ),
     needs=(ENGINE, NAMESPACES, PROCESSES, LISTENERS, CONTAINER_NAMESPACES),
     judge=_judge_missing,
@@ -364,15 +367,19 @@ def _judge_memory(context: AuditContext) -> list[Verdict]:
         f"{_count(len(proxies))} of docker-proxy, {_mebibytes(total)} in all, {_mebibytes(total // len(proxies))} each"
     )
     impact = (
-        "So much memory is theirs alone (PSS: what they share is divided among them; the RSS that ps shows counts "
-        "it for each anew)."
+        "This is their own memory (PSS: shared memory is divided among them; the RSS that ps shows counts it for each "
+        "of them)."
     )
     if settings.userland_proxy == DISABLED:
         remediation = Remediation(
-            "Goes with the proxy, which the baseline wants off", "userland_proxy", {"state": DISABLED}
+            "Turn docker-proxy off, as the baseline requires (check proxy.required)",
+            "userland_proxy",
+            {"state": DISABLED},
         )
     else:
-        remediation = Remediation("Nothing, unless memory is scarce: publish fewer ports, or turn docker-proxy off")
+        remediation = Remediation(
+            "Decide whether the memory matters. If so, publish fewer ports, or turn docker-proxy off"
+        )
     return [failed(resources.daemon(), summary, evidence, impact, remediation)]
 
 
@@ -393,9 +400,9 @@ def _mebibytes(size: int) -> str:
 
 MEMORY = Check(
     id="proxy.memory",
-    grades=(Grade(TO_KNOW, "the memory is the price of what is on by default"),),
-    title="No memory goes to docker-proxy",
-    rationale="Each published port and family has its process. What it costs is less than ps makes believe.",
+    grades=(Grade(TO_KNOW, "docker-proxy, on by default, needs this memory"),),
+    title="docker-proxy uses no memory",
+    rationale="Each published port and address family has its process. It uses less memory than ps shows.",
     needs=(PROCESSES,),
     judge=_judge_memory,
     remediated_by=("userland_proxy",),

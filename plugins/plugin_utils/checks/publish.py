@@ -123,11 +123,11 @@ def _on_mesh(number: int, protocol: str, rule: str, why: str) -> Verdict:
         resources.host_port(socket_name(_ANYWHERE, number), protocol),
         f"A swarm service publishes {number}/{protocol}{why} on all addresses of every node of the swarm",
         {f"rule of {_CHAIN}": rule},
-        "Every machine that reaches any address of any node reaches the service. Rules of a host firewall for incoming "
-        "traffic (ufw, chain INPUT) do not stop what is forwarded to it.",
+        "Every machine that reaches any address of any node reaches the service. Rules of a host firewall for inbound "
+        "traffic (ufw, chain INPUT) do not apply to forwarded packets.",
         Remediation(
-            "Decide who needs it. The routing mesh knows no addresses: filter in DOCKER-USER, or publish in "
-            "mode host on the nodes that should answer"
+            "Decide who needs the service. The routing mesh cannot bind to one address: filter in DOCKER-USER, or "
+            "publish in mode host on the nodes that should answer"
         ),
         MEDIUM if why else "",
     )
@@ -177,17 +177,17 @@ def _judge_wildcard_port(container: Container, ports: list[PublishedPort], place
         wide = [port for port in ports if bound_address(port).is_unspecified]
     except ValueError as error:
         evidence = {"bindings": [str(port) for port in ports]}
-        return [unknown(resource, f"a binding has no address that can be read: {error}", evidence)]
+        return [unknown(resource, f"the address of a binding cannot be read: {error}", evidence)]
     if not wide:
         return []
     port = f"{ports[0].container_port}/{ports[0].protocol}"
     summary = f"{container.name} publishes {port}{why} on all addresses: {_places_of(wide)}"
     impact = (
-        "Every machine that reaches any address of this host reaches the service. Rules of a host firewall for "
-        "incoming traffic (ufw, chain INPUT) do not stop what is forwarded to the container."
+        "Every machine that reaches any address of this host reaches the service. Rules of a host firewall for inbound "
+        "traffic (ufw, chain INPUT) do not apply to packets forwarded to the container."
     )
     remediation = Remediation(
-        "Decide who needs it. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
+        "Decide who needs the service. Publish on one address of the host (-p ADDRESS:PORT:PORT), or make that the "
         "default (key ip of daemon.json for the default network, option com.docker.network.bridge.host_binding_ipv4 "
         f"for others), or filter in {place}"
     )
@@ -234,13 +234,13 @@ _SERVICES = {
 WILDCARD = Check(
     id="publish.wildcard",
     grades=(
-        Grade(HYGIENE, "to be reached from everywhere is the default of -p, and often intended"),
+        Grade(HYGIENE, "all addresses are the default of -p, and often intended"),
         Grade(WEAKNESS, "a port of databases or admin interfaces (parameter sensitive), or one of firewall.bypass"),
     ),
     title="Ports are published on chosen addresses",
     rationale=(
-        "Without an address, -p publishes on every address that the host has or will get, for IPv4 and IPv6, past "
-        "the host firewall."
+        "Without an address, -p publishes on every address that the host has or will get, for IPv4 and IPv6, and "
+        "bypasses the host firewall."
     ),
     needs=(ENGINE,),
     judge=_judge_wildcard,
@@ -250,7 +250,7 @@ WILDCARD = Check(
             SENSITIVE,
             PORTS,
             list(_SERVICES),
-            "Ports of containers (of swarm services, the published ones) for which it counts as medium: those of "
+            "Ports of containers (for swarm services, the published ports) for which the severity is medium: "
             "databases and admin interfaces.",
         ),
     ),
@@ -282,11 +282,11 @@ def _on_low_port(container: Container, ports: list[PublishedPort], limit: int) -
         f"{container.name} publishes {port.container_port}/{port.protocol} on a port below {limit}: "
         f"{_places_of(ports)}",
         {"bindings": [str(item) for item in ports], BELOW: limit},
-        "Clients take what answers on such a port for a service that root of this host has set up. dockerd opens it "
-        "for every user who may start a container.",
+        "Clients assume that root of this host set up the service on such a port. dockerd opens it for every user who "
+        "may start a container.",
         Remediation(
-            f"Decide whether the service belongs there; if so, add {port.host_port} to the parameter {ALLOWED}. Else "
-            f"publish on a port from {limit} on (-p ADDRESS:PORT:{port.container_port})"
+            f"Decide whether the service belongs there. If so, add {port.host_port} to the parameter {ALLOWED}; if "
+            f"not, publish on port {limit} or above (-p ADDRESS:PORT:{port.container_port})"
         ),
     )
 
@@ -296,15 +296,15 @@ PRIVILEGED = Check(
     grades=(Grade(TO_KNOW, "the port is as open as any other"),),
     title="Containers publish no privileged ports of the host",
     rationale=(
-        "Ports below 1024 are for root to open (ip(7), net.ipv4.ip_unprivileged_port_start); dockerd opens them for "
-        "any container. Port 1024 itself is none of them."
+        "Only root can open ports below 1024 (ip(7), net.ipv4.ip_unprivileged_port_start); dockerd opens them for any "
+        "container. Port 1024 itself is not one of them."
     ),
     needs=(ENGINE,),
     judge=_judge_privileged,
     cis=cis.PRIVILEGED_PORTS,
     parameters=(
         Parameter(BELOW, INTEGER, 1024, "The lowest port of the host that containers may publish.", 1, 65536),
-        Parameter(ALLOWED, PORTS, [80, 443], "Ports below it that they may publish all the same."),
+        Parameter(ALLOWED, PORTS, [80, 443], "Ports below it that they may publish."),
     ),
 )
 
@@ -342,7 +342,7 @@ def _judge_listener(
         "state of the container": f"{container.status}, started at {container.started_at}",
     }
     if protocol not in _PROTOCOLS:
-        return [unknown(resource, f"sockets of {protocol} are not read", evidence)]
+        return [unknown(resource, f"{protocol} sockets are not read", evidence)]
     if container.status == "paused":
         return [unknown(resource, f"{container.name} is paused, so nothing in it answers for now", evidence)]
     if inside is None:
@@ -359,32 +359,31 @@ def _unanswered(
     number, protocol = ports[0].container_port, ports[0].protocol
     evidence["sockets inside"] = [f"{item.address} {item.port}/{item.protocol}" for item in listeners]
     if listeners:
-        why = f"the program inside listens on {listeners[0].address} alone, which published ports do not lead to"
-        text = f"Have the program in {container.name} listen on all its addresses, or no longer publish the port"
+        why = f"the program inside listens only on {listeners[0].address}, which published ports do not reach"
+        text = f"Configure the program in {container.name} to listen on all its addresses, or stop publishing the port"
     else:
         why = "nothing inside listens on it"
         text = (
-            f"Decide: no longer publish {number}/{protocol} of {container.name}, correct the number, or start "
-            "what should listen there"
+            f"Decide whether {number}/{protocol} of {container.name} is needed. If so, correct the number or start the "
+            "program that should listen; if not, stop publishing it"
         )
     return failed(
         resources.port(container, number, protocol),
-        f"{container.name} publishes {number}/{protocol} on {_places_of(ports)}, and {why}",
+        f"{container.name} publishes {number}/{protocol} on {_places_of(ports)}, but {why}",
         evidence,
-        "Clients get no answer there. Whatever is started in the container on that port later is at once open to "
-        "all who reach the host.",
+        "Clients get no answer there. A program that listens on that port later is at once open to everyone who "
+        "reaches the host.",
         Remediation(text),
     )
 
 
 NO_LISTENER = Check(
     id="publish.no-listener",
-    grades=(Grade(HYGIENE, "nothing is reached there"),),
+    grades=(Grade(HYGIENE, "clients reach nothing there"),),
     title="Something listens behind every published port",
     rationale=(
-        "A port that is published and not used is an open door to an empty room: mostly a wrong number, a service that "
-        "died, or one that was moved. docker-proxy accepts connections to it all the same, so a look from outside does "
-        "not show it."
+        "A published port without a listener is usually a wrong number, or a service that died or was moved. "
+        "docker-proxy still accepts connections to it, so a port scan from outside does not show it."
     ),
     needs=(ENGINE, NAMESPACES, CONTAINER_NAMESPACES),
     judge=_judge_no_listener,
@@ -416,7 +415,11 @@ def _without_uplink(context: AuditContext) -> list[Verdict]:
     """The verdict where no machine outside can ask; empty where one can. Raises NotJudgedError."""
     if any(source.kind == OUTSIDE for source in context.answers.sources):
         return []
-    return [not_applicable(resources.host(context.snapshot), "This host has no interface by which others could ask it")]
+    return [
+        not_applicable(
+            resources.host(context.snapshot), "This host has no interface through which others could reach it"
+        )
+    ]
 
 
 def _exposed_ports(context: AuditContext, kind: str, verdict_of: Callable[[_OpenPort], Verdict]) -> list[Verdict]:
@@ -439,15 +442,15 @@ def _open_ports(context: AuditContext, kind: str) -> dict[_PortKey, _OpenPort]:
         for target in exposed.ports:
             port = _OpenPort(target.namespace.containers[0], target.port, target.protocol)
             ways = found.setdefault(_place_of(target), port).ways
-            ways.setdefault(f"from outside by {exposed.uplink}", _way(target, exposed.example))
+            ways.setdefault(f"from outside through {exposed.uplink}", _way(target, exposed.example))
     return found
 
 
 def _way(target: TargetPort, example: Packet) -> str:
     if target.host_port:
         at = socket_name(example.destination, target.host_port)
-        return f"at {at}, by machines that send packets for it to this host"
-    return f"at the container's own address {target.address}, by machines that send packets for it to this host"
+        return f"at {at}, by machines that route packets for it to this host"
+    return f"at the container's own address {target.address}, by machines that route packets for it to this host"
 
 
 def _undecided(context: AuditContext, kind: str) -> dict[_PortKey, Verdict]:
@@ -459,7 +462,10 @@ def _undecided(context: AuditContext, kind: str) -> dict[_PortKey, Verdict]:
         for target in answer.ports:
             if exposure_if_reached(target) == kind:
                 resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
-                reason = f"whether machines outside reach it by {answer.source.uplink} depends on {answer.path.because}"
+                reason = (
+                    f"whether machines outside reach it through {answer.source.uplink} is not known: "
+                    f"{answer.path.because}"
+                )
                 found.setdefault(_place_of(target), unknown(resource, reason, {"asked": str(answer.packet)}))
     return found
 
@@ -495,10 +501,10 @@ def _leak(context: AuditContext, port: _OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
-        f"{port.resource.name} is published on a loopback address, and reached {ways}",
+        f"{port.resource.name}: it is published on a loopback address, but reached {ways}",
         {"bindings": bindings, **port.ways},
-        "What was published for this host alone is open to machines of the networks that it is on. They send packets "
-        "for the loopback or the container's address to this host, which takes them for its own or forwards them.",
+        "The port is published for this host only, but open to machines on its links. They send packets for the "
+        "loopback or the container's address to this host, which accepts or forwards them.",
         Remediation(_text(context, port)),
     )
 
@@ -509,25 +515,24 @@ def _text(context: AuditContext, port: _OpenPort) -> str:
     )
     if context.capabilities.guards_loopback_ports:
         return (
-            "Engines of this release keep such ports closed with rules in the raw table (chain PREROUTING, or "
-            "raw-PREROUTING of the nftables backend), and those are not there: something flushed them, or "
-            "DOCKER_INSECURE_NO_IPTABLES_RAW or allow-direct-routing is set. Restart dockerd (with live-restore, "
-            f"containers keep running), or see why. By hand, {guard}"
+            "Restart dockerd, which recreates its rules in the raw table (chain PREROUTING, or raw-PREROUTING of the "
+            "nftables backend); with live-restore, containers keep running. If they are still missing, check "
+            f"DOCKER_INSECURE_NO_IPTABLES_RAW and allow-direct-routing. Or add the rules manually, {guard}"
         )
     return (
-        "Engines from 28.0 on keep such ports closed; upgrade. Until then rules of your own do "
-        f"what they do, {guard}. Or let {port.container.name} publish nothing, and ask it at its own address"
+        f"Upgrade Docker Engine to 28.0 or later, which closes such ports. Until then, add rules of your own, {guard}. "
+        f"Or publish nothing from {port.container.name}, and use its own address"
     )
 
 
 LEAK = Check(
     id="publish.loopback-leak",
-    grades=(Grade(WEAKNESS, "neighbours on the same link that set a route reach the port"),),
-    title="What is published on a loopback address is not reached from outside",
+    grades=(Grade(WEAKNESS, "machines on the same link that set a route reach the port"),),
+    title="Ports published on a loopback address are not reached from outside",
     rationale=(
-        "Before Docker Engine 28, a port published on 127.0.0.1 is open to neighbours that send packets for the "
-        "loopback's or the container's own address to the host (moby PR 49325). Later engines guard it by rules, which "
-        "can get lost."
+        "Before Docker Engine 28, a port published on 127.0.0.1 is open to machines on the same link that send packets "
+        "for the loopback's or the container's own address to the host (moby PR 49325). Later engines protect it by "
+        "rules, which can get lost."
     ),
     needs=PACKETS,
     judge=_judge_loopback_leak,
@@ -561,7 +566,7 @@ def _unread(snapshot: HostSnapshot, containers: list[Container]) -> list[Verdict
     """An unknown for each container whose listening ports were not read."""
     seen = {space.inode for space in snapshot.container_namespaces}
     return [
-        unknown(resources.container(item), f"which ports {item.name} listens on was not read")
+        unknown(resources.container(item), f"the listening ports of {item.name} were not read")
         for item in containers
         if item.netns not in seen
     ]
@@ -571,11 +576,11 @@ def _reached(engine: Engine | None, port: _OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
-        f"{port.resource.name} is not published, and reached {ways}",
+        f"{port.resource.name}: it is not published, but reached {ways}",
         {"published": [str(item) for item in port.container.published], **port.ways},
-        "Machines on the same network, or with a route to the container's subnet by this host, use the service as if "
-        "it were published. docker ps does not show it.",
-        Remediation(f"Decide whether it may be so. {_way_to_close(engine)}"),
+        "Machines on the same link, or with a route to the container's subnet through this host, can use the service "
+        "as if it were published. docker ps does not show it.",
+        Remediation(f"Decide whether they may reach it. {_way_to_close(engine)}"),
     )
 
 
@@ -583,13 +588,13 @@ def _way_to_close(engine: Engine | None) -> str:
     place = place_of_own_rules(engine)
     if layout_of(engine) == ISOLATION:
         return (
-            "To close it, let the policy of the chain FORWARD be DROP (module ip_forward, forward_policy), or filter "
-            f"in {place}; engines from 28.0 on drop such packets by themselves"
+            f"If not, set the policy of FORWARD to DROP (module ip_forward, forward_policy), or filter in {place}; "
+            "Docker Engine 28.0 and later drops such packets itself"
         )
     return (
-        "Engines of this release drop such packets, unless allow-direct-routing, the gateway mode nat-unprotected, a "
-        "trusted interface or DOCKER_INSECURE_NO_IPTABLES_RAW lets them in, or those rules were flushed, which a "
-        f"restart of dockerd remediates. To close it besides, filter in {place}"
+        "If not, find out why the engine does not drop these packets: allow-direct-routing, the gateway mode "
+        "nat-unprotected, a trusted interface or DOCKER_INSECURE_NO_IPTABLES_RAW accepts them, or its rules were "
+        f"flushed (a restart of dockerd recreates them). In addition, filter in {place}"
     )
 
 
@@ -598,8 +603,8 @@ DIRECT_ACCESS = Check(
     grades=(Grade(WEAKNESS, "machines that set a route to the network reach the port"),),
     title="Only published ports are reached from outside",
     rationale=(
-        "A host that forwards is a router to its containers. Unless its rules drop what is not published, each port "
-        "that a container listens on is open to all who can send packets for it to the host."
+        "A host that forwards is a router to its containers. Unless its rules drop packets for unpublished ports, "
+        "every listening port of a container is open to all machines that can send packets for it to the host."
     ),
     needs=PACKETS,
     judge=_judge_direct_access,

@@ -73,10 +73,10 @@ def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = (), within: tup
     there = {check.id for pattern in within for check in matching(pattern)}
     chosen = [check for check in CHECKS if check.id in (wanted - unwanted) & there]
     if not chosen:
-        reason = "all that were asked for are excluded" if patterns else "none was asked for"
+        reason = "all selected checks are excluded" if patterns else "none was selected"
         if wanted - unwanted:
             known = ", ".join(check.id for check in CHECKS if check.id in there)
-            raise UnknownCheckError(f"no check is left to run: the profile has none of them. It has: {known}")
+            raise UnknownCheckError(f"no check is left to run: the profile contains none of them. It contains: {known}")
         raise UnknownCheckError(f"no check is left to run: {reason}. {_there_are()}")
     return chosen
 

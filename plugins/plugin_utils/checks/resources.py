@@ -25,7 +25,7 @@ _parsed = lru_cache(maxsize=4096)(ipaddress.ip_address)
 def bound_address(port: PublishedPort) -> Address:
     """The address of a binding, see PublishedPort.address. Raises ValueError for what is no address."""
     if not port.address:
-        raise ValueError(f"{port.host_ip!r} is no address")
+        raise ValueError(f"{port.host_ip!r} is not an address")
     return _parsed(port.address)
 
 

@@ -192,7 +192,7 @@ def _doubted(
         return unknown(verdict.resource, "; ".join(texts), verdict.evidence) if texts else verdict
     if not check.finds_orphans:
         return verdict
-    reason = f"it can belong to {gaps[0].kind} {gaps[0].name}, which was not read: {verdict.summary}"
+    reason = f"it may belong to {gaps[0].kind} {gaps[0].name}, which was not read: {verdict.summary}"
     return unknown(verdict.resource, reason, verdict.evidence)
 
 

@@ -158,7 +158,7 @@ def _judge_overlap(context: AuditContext) -> list[Verdict]:
         others = _others(network, space)
         if others:
             found.append(_overlaps(network, others))
-    summary = "No subnet of a Docker network shares addresses with a route, another network or what is to be avoided"
+    summary = "No subnet of a Docker network overlaps a route, another network or a range to avoid"
     subnets = {network.name: [str(item.cidr) for item in of_network(network)] for network in bridged}
     return found or [passed(resources.host(snapshot), summary, {"subnets": subnets})]
 
@@ -177,32 +177,35 @@ def _others(network: Network, space: AddressSpace) -> list[str]:
 def _overlaps(network: Network, others: list[str]) -> Verdict:
     own = ", ".join(str(item.cidr) for item in of_network(network))
     change = (
-        "set bip in daemon.json and start dockerd while no container runs"
+        "set bip in daemon.json and restart dockerd while no container runs"
         if network.is_default_bridge
-        else "make the network anew with another subnet (module bridge_network, recreate: allow, and avoid)"
+        else "recreate the network with another subnet (module bridge_network, recreate: allow, and avoid)"
     )
     return failed(
         resources.network(network),
-        f"The subnet {own} of network {network.name} overlaps with {listed(others, _NAMED)}",
+        f"Network {network.name}: its subnet {own} overlaps with {listed(others, _NAMED)}",
         {f"subnet of {network.name}": own, "overlaps with": others},
-        "The kernel sends packets for the shared addresses one way only, to the more specific route: this host and its "
-        f"containers lose those machines on the other way, or the containers of {network.name} lose their network.",
-        Remediation(f"Decide which of the two has to move. To move the Docker network, {change}"),
+        "The kernel sends packets for the shared addresses only to the more specific route: either this host and its "
+        f"containers cannot reach the machines behind the other route, or the containers of {network.name} lose their "
+        "network.",
+        Remediation(f"Decide which of the two must change its addresses. To change the Docker network, {change}"),
     )
 
 
 OVERLAP = Check(
     id="network.overlap",
-    grades=(Grade(BROKEN, "of two owners of an address one is not reached"),),
-    title="Docker subnets share addresses with nothing else",
+    grades=(Grade(BROKEN, "one of the two owners of an address cannot be reached"),),
+    title="Docker subnets overlap nothing else",
     rationale=(
-        "dockerd chooses subnets by looking at on-link routes and nameservers alone. A company network or VPN behind a "
-        "gateway is overrun without a word, and the host loses what is there."
+        "dockerd chooses subnets that avoid only on-link routes and name servers. It can take the addresses of a "
+        "company network or VPN behind a gateway, and the host then cannot reach the machines there."
     ),
     needs=(ENGINE, LINKS, ROUTES, NAMESERVERS),
     judge=_judge_overlap,
     parameters=(
-        Parameter(AVOID, NETWORKS, (), "Ranges that no Docker subnet may share addresses with, beside what is read."),
+        Parameter(
+            AVOID, NETWORKS, (), "Ranges that no Docker subnet may overlap, in addition to the routes that are read."
+        ),
     ),
 )
 
@@ -216,7 +219,7 @@ def _judge_pools(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     pools = pools_in_force(snapshot.engine) if snapshot.engine is not None else []
     if not pools:
-        return [unknown(resources.daemon(), "the engine shows no address pools that make sense")]
+        return [unknown(resources.daemon(), "the engine shows no valid address pools")]
     taken = taken_on_host(snapshot, [])
     avoided = (*_AVOIDED, ROUTED) if context.capabilities.avoids_gateway_routes else _AVOIDED
     used = [item.cidr for item in taken if item.kind in avoided]
@@ -245,12 +248,11 @@ def _used_up(left: dict[AddressPool, int], least: int, evidence: dict[str, Any])
                     resources.daemon(),
                     f"{free} of {sum(pool.subnets for pool in own)} IPv{version} subnets are left for new networks",
                     {**evidence, FREE_AT_LEAST: least},
-                    "When none is left, no network can be made that names no subnet: docker compose up fails with "
-                    '"could not find an available, non-overlapping IPv4 address pool".',
+                    "When none is left, no network can be created without naming a subnet: docker compose up fails "
+                    'with "could not find an available, non-overlapping IPv4 address pool".',
                     Remediation(
-                        "Remove networks that are not used (docker network ls --filter dangling=true "
-                        "lists them), or give dockerd more and smaller pools (default-address-pools of daemon.json, "
-                        "module daemon_config)"
+                        "Remove unused networks (docker network ls --filter dangling=true lists them), or configure "
+                        "more and smaller pools (default-address-pools in daemon.json, module daemon_config)"
                     ),
                 )
             )
@@ -264,13 +266,13 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
     return [
         failed(
             resources.daemon(),
-            f"The pools for new networks hold addresses of {listed(covered, _NAMED)}",
+            f"The address pools for new networks contain addresses of {listed(covered, _NAMED)}",
             {**evidence, "routes inside the pools": covered},
-            "dockerd keeps clear of on-link routes alone. One of the next networks takes the addresses of that route, "
-            "and this host loses what is behind it.",
+            "dockerd avoids only on-link routes. One of the next networks takes the addresses of that route, and this "
+            "host then cannot reach the machines behind it.",
             Remediation(
-                "Decide which ranges are free here: set default-address-pools in daemon.json to some that no "
-                "route needs (module daemon_config; for networks made from then on)"
+                "Decide which ranges are free here, and set default-address-pools in daemon.json to them (module "
+                "daemon_config; applies to networks created from then on)"
             ),
         )
     ]
@@ -278,8 +280,8 @@ def _in_the_way(pools: list[AddressPool], routes: AddressSpace, evidence: dict[s
 
 POOLS = Check(
     id="network.pools",
-    grades=(Grade(BREAKS, "one of the next networks cannot be made, or takes addresses that the host needs"),),
-    title="The address pools have subnets left, and overlap no other addresses",
+    grades=(Grade(BREAKS, "one of the next networks cannot be created, or takes addresses that the host needs"),),
+    title="The address pools have free subnets and overlap no other addresses",
     rationale=(
         "dockerd has 31 subnets unless configured otherwise: 172.17.0.0/16 to 172.31.0.0/16, and 192.168.0.0/16 in "
         "/20. Each Compose project takes one, and many companies use the same ranges."

@@ -58,7 +58,7 @@ def failed(
 
 def unknown(resource: Resource, reason: str, evidence: dict[str, Any] | None = None) -> Verdict:
     """It could not be judged; reason is a sentence."""
-    return Verdict(UNKNOWN, resource, f"Not judged: {reason}", evidence or {})
+    return Verdict(UNKNOWN, resource, f"Not evaluated: {reason}", evidence or {})
 
 
 def not_applicable(resource: Resource, reason: str, evidence: dict[str, Any] | None = None) -> Verdict:

@@ -141,7 +141,7 @@ def not_judged(findings: Iterable[Finding]) -> list[str]:
     reasons: dict[str, dict[str, None]] = {}
     for finding in findings:
         if finding.outcome == UNKNOWN:
-            reasons.setdefault(finding.summary.removeprefix("Not judged: "), {})[finding.check] = None
+            reasons.setdefault(finding.summary.removeprefix("Not evaluated: "), {})[finding.check] = None
     return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
 
 

@@ -63,47 +63,46 @@ def remediation_of(path: Path) -> Remediation:
     step = None if path.decided_at is None else path.steps[path.decided_at]
     if any(passed.action == MISROUTED_STEP for passed in path.steps):
         return Remediation(
-            "A route or a policy rule (ip rule) catches what is for the network that is named. Let addresses of that "
-            "network be looked up where its route is, ahead of the rule: ip rule add to SUBNET priority LOWER lookup "
-            "main (ip -6 for IPv6), or narrow the rule. Where the network has no route of its own, its bridge is gone, "
-            "down or without an address: a restart of dockerd makes it anew"
+            "Correct the routing: a route or a policy rule (ip rule) diverts packets for the named network. Look its "
+            "addresses up in the table of its route first (ip rule add to SUBNET priority LOWER lookup main; ip -6 for "
+            "IPv6), or narrow the rule. If the network has no route of its own, its bridge is missing, down or without "
+            "an address: restart dockerd, which recreates it"
         )
     if step is not None and step.action == BLOCKED_BY_BRIDGE:
         return Remediation(
-            "What is named was set on the bridge port by hand or by a program; bridge -d link shows it. A restart of "
-            "the container gives it a new port, as the kernel makes it. Find out what set it"
+            "Find out what set the named setting on the bridge port (bridge -d link shows it). Restart the container: "
+            "it gets a new port with the kernel's defaults"
         )
     if step is not None and step.place == IPSEC:
         return Remediation(
-            "An IPsec policy of the host keeps it, past all rules: ip -s xfrm policy shows it with its counters. "
-            "The manager of IPsec (strongSwan, libreswan, a script) made it and makes it again, so take the network "
-            "out of it there: narrow its selector, or add a policy ahead of it (a lower priority number) that passes "
-            "the network's packets as they are (a passthrough connection; ip xfrm policy add ... action allow)"
+            "Exclude the network from the host's IPsec policy, which takes its packets whatever the rules say (ip -s "
+            "xfrm policy shows it with its counters). Do so in the IPsec manager that created it (strongSwan, "
+            "libreswan, a script): narrow the selector, or add a policy with a lower priority number that passes the "
+            "network's packets unchanged (a passthrough connection; ip xfrm policy add ... action allow)"
         )
     by_rule = step is not None and step.action in ("drop", "reject") and bool(step.rule)
     if step is not None and by_rule and step.table.rpartition(" ")[2] == _FIREWALLD:
         # dockerd puts its bridges into a zone of firewalld when it starts, and when firewalld says that it reloaded.
         return Remediation(
-            "firewalld rejects it, which it does where a bridge of Docker's is in no zone: restart dockerd, which puts "
-            "its bridges into the zone docker, or do it by hand (firewall-cmd --zone=docker --add-interface=BRIDGE)"
+            "Restart dockerd, which adds its bridges to firewalld's zone docker, or add the bridge manually "
+            "(firewall-cmd --zone=docker --add-interface=BRIDGE): firewalld rejects traffic of a bridge in no zone"
         )
     if step is not None and by_rule and step.leg in (REPLY, PROXY_REPLY):
         return Remediation(
-            "The rule that is named ends the answers. Ahead of it, let pass what belongs to a connection that was "
-            "accepted: -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN, or ct state established,related accept in "
-            "a table of nftables"
+            "Accept replies ahead of the named rule, which drops them: -m conntrack --ctstate RELATED,ESTABLISHED -j "
+            "RETURN, or ct state established,related accept in an nftables table"
         )
     if step is not None and step.action == "drop" and not step.rule and step.chain == "FORWARD":
         # dockerd that changes to nftables leaves the policy that it set with iptables (moby iptabler/cleaner.go).
         return Remediation(
-            "Where dockerd uses iptables, its rules accept ahead of that policy: a restart of dockerd writes anew what "
-            "is missing. Where it uses nftables, its accept does not overrule the policy, which a start with iptables "
-            "left behind: iptables -P FORWARD ACCEPT (ip6tables for IPv6), and keep the host's own interfaces apart in "
-            "a table of your own"
+            "If dockerd uses iptables, restart it: it recreates the missing rules, which accept ahead of that policy. "
+            "If it uses nftables, its accept does not override the policy, which an earlier start with iptables left: "
+            "iptables -P FORWARD ACCEPT (ip6tables for IPv6), and isolate the host's own interfaces in a table of your "
+            "own"
         )
     return Remediation(
-        "Look at the rule or setting that is named. Where rules of dockerd are missing, a restart of dockerd "
-        "writes them anew; where another rule is in the way, its owner decides"
+        "Check the named rule or setting. If rules of dockerd are missing, restart dockerd, which recreates them; if "
+        "another rule blocks the traffic, decide with its owner"
     )
 
 
@@ -176,10 +175,10 @@ def _verdict(failures: list[Failure], words: Wording) -> Verdict:
     packets = {str(item.packet): item.reason for item in reported[:_NAMED]}
     evidence = {words.who: who, words.number: len(members), "packets": packets}
     if not sure:
-        return unknown(resource, f"whether containers of {network.name} {words.deed} depends: {reason}", evidence)
+        return unknown(resource, f"whether containers of {network.name} {words.deed} is not known: {reason}", evidence)
     return failed(
         resource,
-        f"Containers of {network.name} do not {words.deed} ({who}): {reason}",
+        f"Network {network.name}: its containers ({who}) do not {words.deed}: {reason}",
         evidence,
         words.impact,
         remediation_of(reported[0].path),

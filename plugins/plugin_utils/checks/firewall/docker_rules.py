@@ -239,12 +239,12 @@ class _Side:
 
 _SHOWN = 5
 _FLUSHED_IMPACT = (
-    "What dockerd believes to be in place is not: published ports answer through docker-proxy at best, containers lose "
-    "their way out, networks are no longer kept apart. dockerd does not notice, and a container that starts may fail."
+    "Published ports answer through docker-proxy at best, containers lose outbound access, and networks are no longer "
+    "isolated. dockerd does not notice, and starting a container may fail."
 )
 _REMEDIATION = Remediation(
-    "Restart dockerd: it writes all of its rules anew. Containers are kept only where live-restore is in force. Then "
-    "find out what took the rules away (a flush ruleset in /etc/nftables.conf, iptables -F, a reload of a firewall)",
+    "Restart dockerd, which recreates all its rules; containers keep running only if live-restore is effective. Then "
+    "find out what removed the rules (a flush ruleset in /etc/nftables.conf, iptables -F, a reload of a firewall)",
     "daemon_config",
     {"restart": "always"},
 )
@@ -266,11 +266,11 @@ def _judge_flushed(context: AuditContext) -> list[Verdict]:
         wanted = making.configured if making.value is None else making.value
         there = bool(chains_of_docker(context.view.book, family))
         if wanted is False and (making.value is False or not there):
-            reasons.append(f"dockerd makes no rules for IPv{family}: {making.evidence}")
+            reasons.append(f"dockerd creates no rules for IPv{family}: {making.evidence}")
         elif wanted is None and not there:
             doubts.append(
-                f"there are no rules of dockerd for IPv{family}, and it is not known whether it is configured to make "
-                f"any: {making.evidence}"
+                f"there are no rules of dockerd for IPv{family}, and it is not known whether it is configured to "
+                f"create any: {making.evidence}"
             )
         else:
             bridges = [network.bridge or "" for network in networks]
@@ -287,7 +287,7 @@ def _judge_flushed(context: AuditContext) -> list[Verdict]:
         return [not_applicable(host, "; ".join(reasons), evidence)]
     families = " and ".join(f"IPv{family}" for family in missing)
     counted = {f"chains and jumps for IPv{family}": item.present for family, item in missing.items()}
-    return [passed(host, f"All chains and jumps that dockerd needs are there for {families}", {**evidence, **counted})]
+    return [passed(host, f"All chains and jumps that dockerd needs exist for {families}", {**evidence, **counted})]
 
 
 def _networks(context: AuditContext, family: int) -> list[Network]:
@@ -308,7 +308,7 @@ def _flushed_failed(context: AuditContext, missing: dict[int, _Missing], evidenc
         whole = all(not item.present for item in missing.values() if item.shared)
         some = "All" if whole else "Some"
         texts = [text for dummy, text in shared]
-        summary = f"{some} of dockerd's chains and jumps for {names} are gone: {listed(texts, 1)}"
+        summary = f"{some} of dockerd's chains and jumps for {names} are missing: {listed(texts, 1)}"
         host = resources.host(context.snapshot)
         return [failed(host, summary, {**evidence, "missing": _by_family(shared)}, _FLUSHED_IMPACT, _REMEDIATION)]
     by_bridge = {network.bridge: network for network in context.snapshot.networks}
@@ -319,7 +319,7 @@ def _flushed_failed(context: AuditContext, missing: dict[int, _Missing], evidenc
     return [
         failed(
             resources.network(by_bridge[bridge]),
-            f"Rules of dockerd for network {by_bridge[bridge].name} ({bridge}) are gone: {parts[0][1]}",
+            f"Network {by_bridge[bridge].name} ({bridge}): rules of dockerd are missing: {parts[0][1]}",
             {**evidence, "missing": _by_family(parts)},
             _FLUSHED_IMPACT,
             _REMEDIATION,
@@ -335,24 +335,24 @@ def _by_family(parts: list[tuple[int, str]]) -> list[str]:
 def _cut_off(host: Resource, chain: Chain) -> Verdict:
     return failed(
         host,
-        f"Nothing leads to {chain.name} of table {chain.table_name}: its {len(chain.rules)} rules are not in force",
+        f"Chain {chain.name} of table {chain.table_name}: no rule jumps to it, so its {len(chain.rules)} rules are "
+        "not effective",
         {"rules": [rule.text for rule in chain.rules[:_SHOWN]]},
-        "Their author expects them to filter what goes to and from containers; they filter nothing.",
+        "These rules are meant to filter traffic of containers; they filter nothing.",
         Remediation(
-            "Put the jump back as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables "
-            "for IPv6). dockerd does so when a network is made, and before Docker Engine 28 not when it starts"
+            "Restore the jump as the first rule of FORWARD (iptables -I FORWARD -j DOCKER-USER, ip6tables for IPv6). "
+            "dockerd itself does so when a network is created; before Docker Engine 28, not at its start"
         ),
     )
 
 
 FLUSHED = Check(
     id="firewall.flushed",
-    grades=(Grade(BROKEN, "rules that dockerd takes to be in force are gone"),),
-    title="The chains and jumps that dockerd made are there",
+    grades=(Grade(BROKEN, "rules that dockerd relies on are missing"),),
+    title="dockerd's chains and jumps exist",
     rationale=(
-        "dockerd writes its rules when it starts and changes them with each container; it never looks whether they are "
-        "still there. Whatever flushes a ruleset takes them away without a word, or cuts off what people filter in "
-        "DOCKER-USER."
+        "dockerd writes its rules at its start and changes them with each container; it never checks whether they "
+        "still exist. A flushed ruleset removes them silently, or disconnects the users' own rules in DOCKER-USER."
     ),
     needs=(ENGINE, LINKS, RULESET),
     judge=_judge_flushed,
@@ -389,7 +389,7 @@ def _judge_stale(context: AuditContext) -> list[Verdict]:
     if not chains:
         return [not_applicable(host, "There are no rules of dockerd")]
     evidence = {"rules of dockerd": sum(len(chain.rules) for chain in chains)}
-    return [passed(host, "Every rule of dockerd is for a container and an interface that are there", evidence)]
+    return [passed(host, "Every rule of dockerd is for an existing container and interface", evidence)]
 
 
 def _for_gone_interfaces(snapshot: HostSnapshot, every: list[Chain], own: list[Chain]) -> Iterator[Verdict]:
@@ -406,7 +406,7 @@ def _for_gone_interfaces(snapshot: HostSnapshot, every: list[Chain], own: list[C
                 if name not in there and name != "lo" and (chain.key in keys or _BRIDGE.fullmatch(name)):
                     gone.setdefault(name, []).append(_Found(chain, rule))
     for name, rules in gone.items():
-        summary = f"There are {len(rules)} rules for {name}, an interface that does not exist"
+        summary = f"{name}: {len(rules)} rules remain for this interface, which does not exist"
         yield failed(resources.interface(name), summary, _evidence(rules), _STALE_IMPACT, _remediation(rules))
 
 
@@ -425,7 +425,7 @@ def _to_gone_containers(snapshot: HostSnapshot, chains: list[Chain]) -> Iterator
                     name = f"{'/'.join(ports) or 'any port'} to {text}"
                     gone.setdefault(name, (text, []))[1].append(_Found(chain, rule))
     for name, (text, rules) in gone.items():
-        summary = f"Port {name}: published for {text}, which no running container has"
+        summary = f"Port {name}: rules still publish it for {text}, which no running container has"
         yield failed(Resource("port", name), summary, _evidence(rules), _STALE_IMPACT, _remediation(rules))
 
 
@@ -448,9 +448,8 @@ def _addresses(snapshot: HostSnapshot) -> set[str]:
 
 
 _STALE_IMPACT = (
-    "The rules take packets for containers that are gone. When the address or the name is given out again, "
-    "they hold for its new owner: a port of another container is then open, or closed, without a reason that is "
-    "to be seen."
+    "The rules match packets for containers that no longer exist. When the address or name is assigned again, they "
+    "apply to its new owner: a port of another container is then open or closed for no visible reason."
 )
 
 
@@ -461,19 +460,19 @@ def _evidence(rules: list[_Found]) -> dict[str, object]:
 def _remediation(rules: list[_Found]) -> Remediation:
     if any(found.chain.name.startswith("DOCKER") or found.chain.table == NATIVE_TABLE for found in rules):
         return Remediation(
-            "A restart of dockerd empties its own chains and fills them anew. What stands in other chains (FORWARD, "
-            "POSTROUTING) has to be deleted rule by rule (iptables -D)"
+            "Restart dockerd, which flushes its own chains and recreates their rules. Delete its rules in other chains "
+            "(FORWARD, POSTROUTING) one by one (iptables -D)"
         )
     return Remediation("Delete the rules one by one (iptables -D, nft delete rule): dockerd no longer knows them")
 
 
 STALE = Check(
     id="firewall.stale",
-    grades=(Grade(HYGIENE, "rules are left over of what is gone"),),
-    title="No rules of dockerd are left of what is gone",
+    grades=(Grade(HYGIENE, "rules remain for containers or interfaces that no longer exist"),),
+    title="dockerd has no stale rules",
     rationale=(
-        "dockerd takes rules away when it removes a container or a network itself. After a kill, a lost state or a "
-        "downgrade they stay."
+        "dockerd removes rules together with their container or network. After a kill, a lost state or a downgrade, "
+        "they stay."
     ),
     needs=(ENGINE, LINKS, CONTAINER_NAMESPACES, RULESET),
     judge=_judge_stale,
@@ -503,7 +502,7 @@ def _judge_mixed(context: AuditContext) -> list[Verdict]:
     if context.view.rule_problems:
         return [unknown(host, "; ".join(context.view.rule_problems), evidence)]
     if not any(families.values()):
-        return [not_applicable(host, "There are no rules that dockerd made with iptables", evidence)]
+        return [not_applicable(host, "dockerd has no rules in iptables", evidence)]
     backend = " and ".join(_BACKEND_NAMES[backend] for backend, found in families.items() if found)
     return [passed(host, f"Docker's rules are in one backend of iptables: {backend}", evidence)]
 
@@ -512,24 +511,24 @@ def _mixed_failed(context: AuditContext, both: list[str], evidence: dict[str, li
     names = " and ".join(both)
     return failed(
         resources.host(context.snapshot),
-        f"Docker's rules for {names} are in the tables of iptables-legacy and of iptables-nft at once",
+        f"Docker's rules for {names}: both iptables-legacy and iptables-nft have some, and every packet passes both",
         evidence,
-        "Every packet passes both. dockerd keeps one set up to date; the other one drops and translates by what was "
-        "true once, so that ports and networks fail for no reason that dockerd's own rules show.",
+        "dockerd updates one set only. The other one drops and translates packets by its old state, so that ports and "
+        "networks fail for no reason that dockerd's current rules show.",
         Remediation(
-            "Decide which of the two is in use (update-alternatives --display iptables), flush Docker's "
-            "chains in the other (iptables-legacy -F, -X, or iptables-nft), and restart dockerd"
+            "Decide which of the two to use (update-alternatives --display iptables), flush Docker's chains in the "
+            "other (iptables-legacy -F, -X, or iptables-nft), and restart dockerd"
         ),
     )
 
 
 MIXED = Check(
     id="firewall.mixed",
-    grades=(Grade(BREAKS, "the rules that dockerd no longer writes decide by what was true once"),),
+    grades=(Grade(BREAKS, "the rules that dockerd no longer updates still apply"),),
     title="Docker's rules are in one backend of iptables",
     rationale=(
-        "The kernel keeps two sets of tables, and the alternative that iptables stands for decides which dockerd "
-        "writes to. Changed on a running host, it leaves the old rules in force beside the new ones."
+        "The kernel has two sets of tables, and the alternative behind the command iptables decides which one dockerd "
+        "writes to. After a change on a running host, the old rules stay effective beside the new ones."
     ),
     needs=(ENGINE, RULESET),
     judge=_judge_mixed,
@@ -543,7 +542,7 @@ def _judge_disabled(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     families = [family for family in (4, 6) if outward_networks(snapshot, family)]
     if not families:
-        return [not_applicable(resources.daemon(), "There is no bridge network that leads out of the host")]
+        return [not_applicable(resources.daemon(), "There is no bridge network that is not internal")]
     making = {family: context.rule_making[family] for family in families}
     there = {family: len(chains_of_docker(context.view.book, family)) for family in families}
     evidence = {KEYS[family]: item.evidence for family, item in making.items()}
@@ -557,20 +556,20 @@ def _judge_disabled(context: AuditContext) -> list[Verdict]:
         doubts += context.view.rule_problems
         return [unknown(resources.daemon(), "; ".join(doubts), evidence)]
     names = " and ".join(_FAMILY_NAMES[family] for family in families)
-    return [passed(resources.daemon(), f"dockerd makes rules for {names}", evidence)]
+    return [passed(resources.daemon(), f"dockerd creates rules for {names}", evidence)]
 
 
 def _off(context: AuditContext, off: dict[int, RuleMaking], there: dict[int, int], evidence: dict[str, str]) -> Verdict:
     names = " and ".join(f"{_FAMILY_NAMES[family]} ({item.evidence})" for family, item in off.items())
     left = [_FAMILY_NAMES[family] for family in off if there[family]]
-    old = f" Rules for {' and '.join(left)} that are there are left from before, and change no more." if left else ""
+    old = f" Existing rules for {' and '.join(left)} are stale: dockerd no longer updates them." if left else ""
     impact = (
-        "Nothing keeps networks apart or hides ports that are not published; published ports are served by "
-        f"docker-proxy alone, and containers reach the outside only if another program masquerades.{old}"
+        "Networks are not isolated, and unpublished ports are open. Only docker-proxy serves published ports, and "
+        f"containers have outbound access only if another program masquerades.{old}"
     )
     return failed(
         resources.daemon(),
-        f"dockerd makes no rules for {names}",
+        f"dockerd creates no rules for {names}: its networks are not isolated",
         evidence,
         impact,
         let_dockerd_make_rules(context, off),
@@ -581,13 +580,16 @@ def let_dockerd_make_rules(context: AuditContext, off: dict[int, RuleMaking]) ->
     """How dockerd is told to make rules for these families, 4 and 6, again."""
     keys = " and ".join(KEYS[family] for family in off)
     if any(item.by == FLAG for item in off.values()):
-        return Remediation(f"Decide: take the flag out of the unit that starts dockerd ({keys}), then restart it")
+        return Remediation(
+            f"Decide whether dockerd is to create rules. If so, remove the flag ({keys}) from the unit that starts "
+            "dockerd, then restart it"
+        )
     text = (
-        f"Let dockerd make rules ({keys}); it takes a restart of dockerd. From then on ports that are not published "
-        "are closed, and what containers send is masqueraded"
+        f"Enable dockerd's rules ({keys}) and restart dockerd. Unpublished ports are closed from then on, and outbound "
+        "traffic of containers is masqueraded"
     )
     if 6 in off:
-        text += "; before Docker Engine 28, IPv6 is no longer forwarded for others than containers"
+        text += "; before Docker Engine 28, IPv6 is then forwarded only for containers"
     absent = [KEYS[family] for family in off if _default(context, family)]
     # Engines that have it off by default want "experimental" with it.
     config = {KEYS[family]: True for family in off if not _default(context, family)}
@@ -602,11 +604,11 @@ def _default(context: AuditContext, family: int) -> bool:
 
 DISABLED = Check(
     id="firewall.disabled",
-    grades=(Grade(WEAKNESS, "no rule of dockerd keeps its networks closed"),),
-    title="dockerd makes the rules that its networks need",
+    grades=(Grade(WEAKNESS, "no rule of dockerd isolates its networks"),),
+    title="dockerd creates the rules that its networks need",
     rationale=(
         "With iptables or ip6tables off, a network has neither isolation nor masquerading, and every port of every "
-        "container is open to every machine that can route to it. IPv6 counts only where there is an IPv6 network."
+        "container is open to every machine that can route to it. IPv6 counts only if there is an IPv6 network."
     ),
     needs=(ENGINE, RULESET, DAEMON_CONFIG, PROCESSES),
     judge=_judge_disabled,

@@ -50,7 +50,7 @@ _WORDS = Wording(
     who="containers",
     number="number of containers",
     deed="reach the outside",
-    impact="They get no answer from other machines: updates, name servers, services they depend on.",
+    impact="They get no answer from other machines: updates, DNS servers, services they depend on.",
 )
 
 
@@ -79,13 +79,13 @@ def _judge(context: AuditContext) -> list[Verdict]:
     if not good and not meant:
         reason = "No running container has a default route over a bridge network"
         if without:
-            reason = f"The host itself has no default route of {' and '.join(without)}, so nothing leads outside"
+            reason = f"The host itself has no default route for {' and '.join(without)}"
         return [not_applicable(host, reason)]
     evidence: dict[str, Any] = {"containers that reach the outside, IPv4 and IPv6": good}
     if without:
-        evidence["not asked, as the host has no default route of it"] = without
+        evidence["not checked: the host has no default route for it"] = without
     if meant:
-        evidence["kept in on purpose"] = list(meant)[:_NAMED]
+        evidence["blocked on purpose"] = list(meant)[:_NAMED]
     return [passed(host, "Containers reach the outside", evidence)]
 
 
@@ -152,7 +152,7 @@ def _fault(context: AuditContext, packet: Packet, path: Path, namespace: Namespa
         return None
     whole = context.path(packet)
     if masquerades and whole.sent_as and whole.sent_as == whole.first_source:
-        reason = f"its packets leave with its own address {whole.sent_as}, though masquerading is asked for"
+        reason = f"its packets leave with its own address {whole.sent_as}, although masquerading is configured"
         return _Fault(reason, undetermined=False)
     if whole.sent_as and not masquerades:
         return None
@@ -170,9 +170,8 @@ EGRESS = Check(
     grades=(Grade(BROKEN, "containers do not reach the outside"),),
     title="Containers reach the outside",
     rationale=(
-        "Forwarding, the rules of FORWARD and masquerading must all be right for one packet of a container to come "
-        "back answered, so one is followed out of each network and back. What a rule in DOCKER-USER keeps in on "
-        "purpose is no fault."
+        "Outbound access needs forwarding, the rules of FORWARD and masquerading, so one packet is traced out of each "
+        "network, and its reply back. Traffic that a rule in DOCKER-USER blocks on purpose is not a finding."
     ),
     needs=PACKETS,
     judge=_judge,

@@ -84,13 +84,18 @@ def _judge(context: AuditContext) -> list[Verdict]:
     if found:
         return found
     if not questions:
-        return [not_applicable(host, "No container listens on a network that a container of another one could ask")]
-    evidence: dict[str, Any] = {"questions from containers to ports on other networks": questions, "answered": 0}
+        return [
+            not_applicable(
+                host, "No container listens on a network that a container of another network could try to reach"
+            )
+        ]
+    evidence: dict[str, Any] = {
+        ("connections traced from containers to ports on other networks"): questions,
+        "answered": 0,
+    }
     if aside:
-        evidence["not asked for, as they ask like machines outside, by a macvlan or ipvlan"] = listed(
-            list(aside), _NAMED
-        )
-    return [passed(host, "No container reaches one on another bridge network", evidence)]
+        evidence["not traced: on a macvlan or ipvlan, they are like machines outside"] = listed(list(aside), _NAMED)
+    return [passed(host, "No container reaches a container on another bridge network", evidence)]
 
 
 def _leaves_by_parent(context: AuditContext, packet: Packet) -> bool:
@@ -151,29 +156,29 @@ def _verdict(item: _Open) -> Verdict:
     evidence = {"ports": ports, "from": askers, "packet": item.example, "ends": item.reason}
     resource = resources.network(item.network)
     if item.undetermined:
-        reason = f"whether {item.network.name} is kept apart from other networks depends: {item.reason}"
+        reason = f"whether {item.network.name} is isolated from other networks is not known: {item.reason}"
         return unknown(resource, reason, evidence)
     return failed(
         resource,
-        f"Containers of other networks ({askers}) reach {item.network.name}: {ports}",
+        f"Network {item.network.name}: containers of other networks ({askers}) reach {ports}",
         evidence,
-        "A container that was put on a network of its own is open to all others on this host, and so is what it trusts "
-        "its network to keep away.",
+        "Containers on this network are open to containers of other networks, from which their network is meant to "
+        "isolate them.",
         Remediation(
-            "Where dockerd's rules are missing, restart it; where another rule lets the packets pass "
-            "before Docker's drop them, take it out. Containers that are to talk belong on a network that they share"
+            "Restart dockerd if its rules are missing. Remove any other rule that accepts the packets before Docker's "
+            "rules drop them. Connect containers that are to talk to a common network"
         ),
     )
 
 
 ISOLATION = Check(
     id="firewall.isolation",
-    grades=(Grade(OPEN, "networks that the engine keeps apart reach each other"),),
-    title="Bridge networks are kept apart",
+    grades=(Grade(OPEN, "networks that the engine isolates reach each other"),),
+    title="Bridge networks are isolated from each other",
     rationale=(
-        "Separate networks are how containers are kept from each other; that they are separate is for the rules alone "
-        "to say. So packets are followed from each network to what listens on the others. Networks whose gateway mode "
-        "is routed or nat-unprotected are made to be reached."
+        "Separate networks isolate containers, and only firewall rules keep them separate. So packets are traced from "
+        "each network to the listening ports of the others. Networks with the gateway mode routed or nat-unprotected "
+        "are meant to be reached."
     ),
     needs=PACKETS,
     judge=_judge,

@@ -109,11 +109,11 @@ class _Judge:
 
     def _add(self, answer: Answer, ports: Iterable[TargetPort]) -> None:
         disposition, reason = self._disposition(answer)
-        who = "this host" if answer.source.kind == HOST else f"outside by {answer.source.uplink}"
+        who = "this host" if answer.source.kind == HOST else f"outside through {answer.source.uplink}"
         example = answer.targets.first
         for target in ports:
             self._asked.add(target)
-            like = "" if target.label == example.label else f" (as for {example.label}, which is treated alike)"
+            like = "" if target.label == example.label else f" (same as {example.label})"
             key = (target.namespace.name, target.port, target.protocol)
             outcome = self.outcomes.setdefault(key, _Outcome(target))
             socket = socket_name(answer.at, target.host_port)
@@ -164,23 +164,24 @@ def _judge_publish(context: AuditContext) -> list[Verdict]:
     if found:
         return found
     kept_off = [text for outcome in outcomes.values() for text in outcome.texts_of(_MEANT)]
-    evidence = {"published ports": bindings, "kept off on purpose": kept_off[:5]}
+    evidence = {"published ports": bindings, "blocked on purpose": kept_off[:5]}
     if not kept_off:
-        del evidence["kept off on purpose"]
-    return [passed(host, "Every published port leads to its container", evidence)]
+        del evidence["blocked on purpose"]
+    return [passed(host, "Every published port reaches its container", evidence)]
 
 
 def _verdicts(outcome: _Outcome) -> list[Verdict]:
     target = outcome.target
     resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
     lost, undetermined = outcome.texts_of(_LOST), outcome.texts_of(_UNDETERMINED)
-    evidence = {"bindings": _bindings(target), "does not lead there": lost}
+    evidence = {"bindings": _bindings(target), "not reached": lost}
     if lost:
         summary = (
-            f"Port {target.port}/{target.protocol} of {target.namespace.name} is published, and not reached: {lost[0]}"
+            f"Port {target.port}/{target.protocol} of {target.namespace.name}: it is published but not reachable: "
+            f"{lost[0]}"
         )
         socket, path = outcome.lost[0]
-        impact = f"Clients of {socket} do not get to {target.namespace.name}."
+        impact = f"Clients of {socket} do not reach {target.namespace.name}."
         return [failed(resource, summary, evidence, impact, remediation_of(path))]
     return [unknown(resource, text, {"bindings": _bindings(target)}) for text in undetermined[:1]]
 
@@ -204,8 +205,8 @@ def _unasked(context: AuditContext, item: Container, outcomes: dict[_Port, _Outc
             found[key] = _absent(resource, item, port)
         elif port.host_port and key not in outcomes:
             known = port.protocol in TRANSPORTS
-            where = f"{port.address or port.host_ip} is no address of this host that is asked"
-            reason = where if known else f"packets of {port.protocol} are not followed"
+            where = f"{port.address or port.host_ip} is not an address of this host that is checked"
+            reason = where if known else f"{port.protocol} packets are not traced"
             found.setdefault(key, unknown(resource, f"{port}: {reason}"))
     return list(found.values())
 
@@ -222,25 +223,26 @@ def _is_absent(context: AuditContext, address: str) -> bool:
 def _absent(resource: Resource, item: Container, port: PublishedPort) -> Verdict:
     return failed(
         resource,
-        f"Port {port.container_port}/{port.protocol} of {item.name} is published on {port.host_ip}, "
-        "which is no address of this host",
+        f"Port {port.container_port}/{port.protocol} of {item.name}: it is published on {port.host_ip}, which is not "
+        "an address of this host",
         {"binding": str(port)},
-        f"No client reaches {item.name} there: packets for {port.host_ip} do not come to this host, or are sent on.",
+        f"No client reaches {item.name} there: packets for {port.host_ip} do not arrive at this host, or it forwards "
+        "them.",
         Remediation(
-            f"Give the host the address {port.host_ip} again, or publish the port on one that it has. Where hosts take "
-            "turns at the address, this is so on all but one of them: waive it there"
+            f"Add the address {port.host_ip} to the host, or publish the port on an address that it has. If hosts "
+            "share the address (a virtual IP), waive this finding on those that do not hold it"
         ),
     )
 
 
 PUBLISH = Check(
     id="firewall.publish",
-    grades=(Grade(BROKEN, "clients of a published port do not get to its container"),),
-    title="Published ports lead to their containers",
+    grades=(Grade(BROKEN, "clients of a published port do not reach its container"),),
+    title="Published ports reach their containers",
     rationale=(
-        "That a port is published is what dockerd remembers. Whether a connection to it comes to the container is for "
-        "the rules, the routes and docker-proxy to say, so a packet is followed from outside to the container and "
-        "back. Ports that people keep off on purpose, in DOCKER-USER or INPUT, count as led."
+        "That a port is published is what dockerd remembers. Rules, routes and docker-proxy decide whether a "
+        "connection reaches the container, so a packet is traced from outside to the container, and its reply back. "
+        "Ports blocked on purpose, in DOCKER-USER or INPUT, count as reached."
     ),
     needs=PACKETS,
     judge=_judge_publish,
@@ -278,7 +280,7 @@ def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses:
     """On one port, by packets to its addresses of one family: it is published on one of them alone."""
     resource = resources.port(item, port.container_port, port.protocol)
     if port.protocol not in TRANSPORTS:
-        return unknown(resource, f"{port}: packets of {port.protocol} are not followed")
+        return unknown(resource, f"{port}: {port.protocol} packets are not traced")
     try:
         paths = {address: context.path(_packet(address, port)) for address in addresses}
     except BadPacketError as error:
@@ -289,9 +291,9 @@ def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses:
     if undetermined:
         return unknown(resource, undetermined[0])
     lost = list(_texts(paths, port))
-    summary = f"Port {port} of {item.name} is published by routing, and not reached: {lost[0]}"
-    impact = f"Machines outside that route to the network of {item.name} do not get to it."
-    return failed(resource, summary, {"does not lead there": lost}, impact, remediation_of(paths[addresses[0]]))
+    summary = f"Port {port} of {item.name}: it is published by routing but not reachable: {lost[0]}"
+    impact = f"Machines outside that route to the network of {item.name} do not reach it."
+    return failed(resource, summary, {"not reached": lost}, impact, remediation_of(paths[addresses[0]]))
 
 
 def _packet(address: str, port: RoutedPort) -> Packet:
@@ -325,7 +327,7 @@ def _judge_bypass(context: AuditContext) -> list[Verdict]:
     ]
     doubts = unfollowed(context.answers, host, FROM_OUTSIDE)
     if not outside and not doubts:
-        return [not_applicable(host, "No port is published that machines outside could ask for")]
+        return [not_applicable(host, "No port is published that machines outside could reach")]
     ports: dict[str, list[tuple[TargetPort, Exposed]]] = {}
     for exposed in context.exposed:
         if exposed.kind == DENIED_BY_HOST:
@@ -336,7 +338,9 @@ def _judge_bypass(context: AuditContext) -> list[Verdict]:
     if found:
         return found
     number = len({target.label for answer in outside for target in answer.ports})
-    return [passed(host, "No rule of the host denies a port that Docker publishes all the same", {"ports": number})]
+    return [
+        passed(host, "No port that the host's firewall denies is open because Docker publishes it", {"ports": number})
+    ]
 
 
 def _undetermined(outside: list[Answer], known: Collection[str]) -> list[Verdict]:
@@ -348,7 +352,7 @@ def _undetermined(outside: list[Answer], known: Collection[str]) -> list[Verdict
             if target.label not in known:
                 resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
                 verdict = unknown(
-                    resource, f"whether machines outside reach {target.label} depends: {answer.path.because}"
+                    resource, f"whether machines outside reach {target.label} is not known: {answer.path.because}"
                 )
                 found.setdefault(target.label, verdict)
     return list(found.values())
@@ -359,7 +363,7 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) ->
     uplinks = list(dict.fromkeys(item.uplink for dummy, item in members))
     at = list(dict.fromkeys(text for dummy, item in members for text in item.at))
     let_in = [text for text in dict.fromkeys(text for dummy, item in members for text in item.not_at) if text not in at]
-    besides = f". At {listed(let_in, _NAMED)} they do not" if let_in else ""
+    besides = f". At {listed(let_in, _NAMED)}, the host's rules do not deny it" if let_in else ""
     evidence = {
         "example": str(exposed.example),
         "uplinks": uplinks,
@@ -369,14 +373,14 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) ->
     }
     return failed(
         resources.port(target.namespace.containers[0], target.port, target.protocol),
-        f"{target.label} is open to machines outside by {', '.join(uplinks)} at {listed(at, _NAMED)} though the host's "
-        f"own rules deny it: {exposed.reason}{besides}",
+        f"{target.label}: it is open to machines outside through {', '.join(uplinks)} at {listed(at, _NAMED)}, "
+        f"although the host's own rules deny it: {exposed.reason}{besides}",
         evidence,
-        "The host's firewall is set up to close the port. Docker translates the address before chain INPUT "
-        "is asked, so that rule never sees the packet.",
+        "The host's firewall is configured to close the port. Docker translates the address before chain INPUT is "
+        "reached, so that rule never sees the packet.",
         Remediation(
-            "Decide who may reach it: publish it on an address that only those reach (-p ADDRESS:PORT:PORT), "
-            f"or put the rule into {place_of_own_rules(engine)}, where the original port is matched by "
+            "Decide who may reach the port. Publish it on an address that only they reach (-p ADDRESS:PORT:PORT), or "
+            f"move the rule to {place_of_own_rules(engine)}, and match the original port with "
             f"{match_of_published_port(engine)}"
         ),
     )
@@ -385,10 +389,10 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) ->
 BYPASS = Check(
     id="firewall.bypass",
     grades=(Grade(OPEN, "the host's own firewall denies the port"),),
-    title="Docker publishes nothing that the host's firewall denies",
+    title="No published port bypasses the host's firewall",
     rationale=(
-        "ufw, firewalld and plain rules in INPUT guard the host's own programs. What Docker publishes takes another "
-        "way, so a rule that denies a port from outside says one thing, and the network does another."
+        "ufw, firewalld and plain rules in INPUT protect the host's own programs. Traffic to published ports is "
+        "forwarded and does not pass them, so a port can be open although a rule denies it."
     ),
     needs=PACKETS,
     judge=_judge_bypass,

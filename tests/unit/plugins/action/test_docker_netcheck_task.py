@@ -40,7 +40,7 @@ def test_checks_and_the_wish_for_the_proxy_are_passed_on(run: Any) -> None:
     assert [(item["check"], item["outcome"]) for item in result["findings"]] == [("proxy.enabled", "fail")]
 
 
-@pytest.mark.parametrize(("checks", "words"), [(["forwarding.ipv5"], "'forwarding.ipv5'"), ([], "none was asked for")])
+@pytest.mark.parametrize(("checks", "words"), [(["forwarding.ipv5"], "'forwarding.ipv5'"), ([], "none was selected")])
 def test_a_check_that_there_is_not_is_an_error_with_the_ids(run: Any, checks: list[str], words: str) -> None:
     result = run(checks=checks)
     assert result["failed"] is True
@@ -52,7 +52,7 @@ def test_what_is_excluded_is_not_run(run: Any) -> None:
     result = run(checks=["proxy.*"], exclude=["proxy.m*", "proxy.pending"])
     assert "proxy.enabled" in {item["check"] for item in result["findings"]}
     assert not {"proxy.memory", "proxy.pending"} & {item["check"] for item in result["findings"]}
-    assert "asked for are excluded" in run(checks=["proxy.*"], exclude=["*"])["msg"]
+    assert "selected checks are excluded" in run(checks=["proxy.*"], exclude=["*"])["msg"]
 
 
 def test_a_parameter_that_there_is_not_is_an_error(run: Any) -> None:

@@ -60,7 +60,7 @@ def test_a_rule_between_them_is_named() -> None:
     assert (finding.evidence["from and to"], finding.evidence["number of ports"]) == ("one to other:80/tcp", 1)
     (reason,) = finding.evidence["packets"].values()
     assert reason.startswith("rule 1 of ip mangle")
-    assert finding.summary.endswith(f"(one to other:80/tcp): {reason}")
+    assert finding.summary.endswith(f"(one to other:80/tcp) do not reach each other: {reason}")
 
 
 def test_who_was_given_no_address_of_a_family_is_not_expected_to_ask_by_it() -> None:
@@ -126,8 +126,8 @@ def test_containers_as_dockerd_leaves_them_pass() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"master": None}, "hangs loose instead of br-000000000000"),
-        ({"master": 55}, "is plugged into other0 instead of br-000000000000"),
+        ({"master": None}, "is attached to no bridge instead of br-000000000000"),
+        ({"master": 55}, "is attached to other0 instead of br-000000000000"),
         ({"up": False}, "its port on br-000000000000, is down"),
     ],
 )
@@ -142,8 +142,8 @@ def test_a_port_that_is_not_where_it_belongs(changes: dict[str, Any], said: str)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"addresses": []}, "lacks the address 172.18.0.3"),
-        ({"addresses": ["172.18.0.99/20"]}, "lacks the address 172.18.0.3"),
+        ({"addresses": []}, "the address 172.18.0.3 is missing"),
+        ({"addresses": ["172.18.0.99/20"]}, "the address 172.18.0.3 is missing"),
         ({"up": False}, "its eth0 on br-000000000000 is down"),
     ],
 )
@@ -157,8 +157,8 @@ def test_a_link_that_is_gone() -> None:
     host = two()
     links = [link for link in host.links if link.peer_nsid != 1]
     finding = only(replace(host.snapshot(), links=links), "network.endpoint")
-    (difference,) = finding.evidence["differs from what the engine says"]
-    assert difference.startswith("no link")
+    (difference,) = finding.evidence["differs from what the engine shows"]
+    assert difference.startswith("none of its links")
     assert difference.endswith(" br-000000000000")
     assert difference in finding.summary
 

@@ -73,7 +73,7 @@ def test_forbidden_traffic_must_meet_the_rule_that_forbids_it() -> None:
     host.sysctls[NETFILTER] = "0"
     finding = only(host.snapshot(), "bridge.netfilter")
     assert finding.outcome == "fail"
-    assert finding.evidence["networks without traffic between containers"] == ["front"]
+    assert finding.evidence["networks with icc=false"] == ["front"]
     assert "of front reach each other" in finding.impact
     assert only(with_icc().snapshot(), "bridge.netfilter").outcome == "not_applicable"
 
@@ -89,7 +89,7 @@ def test_a_module_that_is_not_loaded_is_decided_by_hand() -> None:
     host = without_icc()
     del host.sysctls[NETFILTER]
     finding = only(host.snapshot(), "bridge.netfilter")
-    assert f"{NETFILTER} is absent" in finding.summary
+    assert f"{NETFILTER}=absent" in finding.summary
     assert finding.remediation is not None
     assert finding.remediation.module is None
     assert "modprobe br_netfilter" in finding.remediation.text
@@ -142,7 +142,7 @@ def test_with_docker_proxy_it_is_left_over_even_behind_a_guard() -> None:
     host = loopback_host(proxy=True, routes=True, own_rules=GUARD)
     finding = only(host.snapshot(), "bridge.route-localnet")
     assert finding.outcome == "fail"
-    assert "still guards" in finding.impact
+    assert "still protects" in finding.impact
 
 
 def test_a_guard_is_known_by_what_it_does() -> None:
@@ -177,8 +177,8 @@ def test_bridges_that_do_not_route_loopback_are_well() -> None:
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"up": False}, "is down"),
-    ({"addresses": ["fe80::1/64"]}, "lacks its address 10.88.1.1/24"),
-    ({"kind": "dummy"}, "is no bridge but dummy"),
+    ({"addresses": ["fe80::1/64"]}, "10.88.1.1/24 is missing"),
+    ({"kind": "dummy"}, "is not a bridge but dummy"),
 ])  # fmt: skip
 def test_a_bridge_that_serves_nobody_is_found(changes: dict[str, Any], words: str) -> None:
     finding = only(with_link(SyntheticHost(), FRONT, **changes).snapshot(), "bridge.link")
@@ -189,7 +189,7 @@ def test_a_bridge_that_serves_nobody_is_found(changes: dict[str, Any], words: st
 def test_a_bridge_that_is_gone_is_found() -> None:
     host = SyntheticHost()
     host.links = [item for item in host.links if item.name != FRONT]
-    assert f"there is no interface {FRONT}" in only(host.snapshot(), "bridge.link").summary
+    assert f"{FRONT} does not exist" in only(host.snapshot(), "bridge.link").summary
 
 
 def test_no_carrier_is_normal() -> None:
@@ -217,7 +217,7 @@ def test_the_address_of_ipv6_is_wanted_where_ipv6_is_on() -> None:
     host = changed(SyntheticHost(), "front", subnets=both)
     assert only(host.snapshot(), "bridge.link").outcome == "pass"
     finding = only(changed(host, "front", ipv6=True).snapshot(), "bridge.link")
-    assert "lacks its address fd88::1/64" in finding.summary
+    assert "fd88::1/64 is missing" in finding.summary
 
 
 def test_what_a_swarm_makes_elsewhere_is_not_judged() -> None:
@@ -321,4 +321,4 @@ def test_a_bridge_that_gets_full_is_found_from_the_number_that_is_asked_for() ->
     assert only(host.snapshot(), "bridge.capacity").outcome == "pass"
     finding = only(host.snapshot(), "bridge.capacity", parameters={"bridge.capacity": {"warn_at": 2}})
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "info", "front")
-    assert "has 2 of 1023 ports" in finding.summary
+    assert "2 of 1023 ports" in finding.summary

@@ -78,7 +78,7 @@ def test_hairpin_is_unknown_where_the_mode_is() -> None:
     for check in ("hairpin.missing", "hairpin.stale"):
         finding = only(host, check)
         assert finding.outcome == "unknown"
-        assert "docker-proxy is in force: neither" in finding.summary
+        assert "docker-proxy is enabled: neither" in finding.summary
 
 
 # ---- docker-proxy ----------------------------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ def test_a_mode_that_could_not_be_proved_is_unknown_for_that_container() -> None
 def test_live_restore_is_what_the_daemon_says() -> None:
     assert only(SyntheticHost(), "daemon.live-restore").outcome == "pass"
     finding = only(SyntheticHost(engine={}).daemon_json(b"{}"), "daemon.live-restore")
-    assert (finding.outcome, finding.severity, finding.summary) == ("fail", "low", "live-restore is not in force")
+    assert (finding.outcome, finding.severity, finding.summary) == ("fail", "low", "live-restore is not effective")
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args) == (
         "daemon_config",
@@ -318,7 +318,7 @@ def test_live_restore_configured_and_not_in_force_says_so_and_why() -> None:
 
 def test_live_restore_in_force_and_configured_no_more_is_said() -> None:
     finding = only(SyntheticHost().daemon_json(b"{}"), "daemon.live-restore")
-    assert "in force, and not configured" in finding.summary
+    assert "effective but not configured" in finding.summary
     by_flag = SyntheticHost(argv=["dockerd", "--live-restore"]).daemon_json(b"{}")
     assert only(by_flag, "daemon.live-restore").outcome == "pass"
     assert only(SyntheticHost().unread("daemon_config"), "daemon.live-restore").outcome == "pass"
@@ -373,7 +373,7 @@ def test_each_problem_is_a_finding_of_its_own() -> None:
 
 def test_the_impact_says_whether_this_engine_starts() -> None:
     marked = b'\xef\xbb\xbf{"mtu": 1500}'
-    assert "dockerd starts with it" in only(SyntheticHost().daemon_json(marked), "daemon.config").impact
+    assert "dockerd still starts with it" in only(SyntheticHost().daemon_json(marked), "daemon.config").impact
     old = SyntheticHost(version="20.10.5").daemon_json(marked)
     assert "dockerd does not start" in only(old, "daemon.config").impact
 
@@ -402,4 +402,4 @@ def test_a_sound_file_is_unknown_where_flags_or_version_are_missing_that_matter(
     snapshot = replace(plain.snapshot(), daemon=None, service=None)
     (unsure,) = run_checks(AuditContext(snapshot, Settings(checks=("daemon.config",))))
     assert unsure.outcome == "unknown"
-    assert "flags could not be read" in unsure.summary
+    assert "dockerd's flags" in unsure.summary

@@ -81,7 +81,7 @@ def test_a_key_that_was_taken_out_is_in_force_still() -> None:
     host.engine["settings"] = {"debug": True}
     finding = pending(host)
     assert "debug is not set" in finding.summary
-    assert "true is in force" in finding.summary
+    assert "true is effective" in finding.summary
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["debug"]})
 

@@ -60,4 +60,4 @@ def test_what_restarts_mend_of_the_nftables_backend(name: str) -> None:
     found = run_checks(AuditContext(gone, Settings(checks=("firewall.stale",))))
     remediations = [item.remediation.text for item in found if item.outcome == "fail" and item.remediation is not None]
     assert remediations
-    assert all("restart of dockerd empties" in text for text in remediations)
+    assert all("Restart dockerd, which flushes" in text for text in remediations)

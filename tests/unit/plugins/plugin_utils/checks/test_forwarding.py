@@ -151,7 +151,7 @@ def test_a_later_file_that_overrides_is_named_with_its_line() -> None:
     [
         ({"firewall_driver": "nftables"}, b"{}", "", "dockerd does not start"),
         ({}, b'{"firewall-backend": "nftables"}', "", "dockerd does not start"),
-        ({}, b'{"ip-forward": false}', "", "configured to leave it alone"),
+        ({}, b'{"ip-forward": false}', "", "configured not to turn it on"),
         ({"firewall_driver": "iptables+firewalld"}, b"{}", OFF, "FORWARD to DROP"),
         ({}, b'{"ip-forward-no-drop": true}', OFF, "until dockerd starts and turns it on."),
         ({}, b'{"iptables": false}', OFF, "until dockerd starts and turns it on."),

@@ -58,7 +58,7 @@ def without_default_route(snapshot: HostSnapshot, *names: str) -> HostSnapshot:
 def test_rules_of_dockerd_keep_an_internal_network_closed_even_for_who_has_a_route(layout: int) -> None:
     finding = only(host_with_vault(layout=layout))
     assert finding.outcome == "pass"
-    assert finding.evidence["that came through"] == 0
+    assert finding.evidence["that were not blocked"] == 0
 
 
 def test_nobody_is_asked_for_without_a_container_on_one() -> None:
@@ -93,7 +93,7 @@ def test_an_internal_network_that_is_reached_from_elsewhere() -> None:
     assert finding.outcome == "fail"
     assert finding.evidence["to"] == "safe:80/tcp, vault:80/tcp"
     assert "is reached" in finding.summary
-    assert "machines outside by eth0" in finding.evidence["from"]
+    assert "machines outside through eth0" in finding.evidence["from"]
 
 
 def test_without_rules_it_is_open_both_ways() -> None:

@@ -64,7 +64,7 @@ def test_what_is_right_comes_back_with_networks_as_they_are_written() -> None:
         ("avoid", ["10.0.0.1/8"], "['avoid'][0]: expected a network such as '10.0.0.0/8': 10.0.0.1/8 has host bits"),
         ("forbidden", "NET_RAW", "['forbidden']: expected a list of words, found 'NET_RAW'"),
         ("forbidden", [" "], "['forbidden'][0]: expected a word, found ' '"),
-        ("forbidden", ["CAP_NET_RAW"], "['forbidden'][0]: 'CAP_NET_RAW' is none of NET_ADMIN, NET_RAW"),
+        ("forbidden", ["CAP_NET_RAW"], "['forbidden'][0]: 'CAP_NET_RAW' is not one of NET_ADMIN, NET_RAW"),
         ("ports", 5432, "['ports']: expected a list of ports, found 5432"),
         ("ports", [0], "['ports'][0]: expected a number from 1 to 65535, found 0"),
         ("ports", ["80"], "['ports'][0]: expected a whole number from 1 to 65535, found '80'"),

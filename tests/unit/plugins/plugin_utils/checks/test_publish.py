@@ -104,7 +104,7 @@ def test_a_port_that_nothing_listens_on_is_dead() -> None:
 def test_who_listens_on_the_loopback_inside_is_not_reached() -> None:
     finding = only(listening(web(), Listener("tcp", "127.0.0.1", 80)), "publish.no-listener")
     assert finding.outcome == "fail"
-    assert "listens on 127.0.0.1 alone" in finding.summary
+    assert "listens only on 127.0.0.1" in finding.summary
 
 
 @pytest.mark.parametrize("address", [WILDCARD, "::", "10.88.1.2"])
@@ -121,7 +121,7 @@ def test_another_protocol_is_another_port() -> None:
     [
         (web(status="paused"), "is paused"),
         (web(netns=None), "was not read"),
-        (web("192.0.2.10|8080|80/sctp"), "sockets of sctp are not read"),
+        (web("192.0.2.10|8080|80/sctp"), "sctp sockets are not read"),
     ],
 )
 def test_what_could_not_be_seen_is_not_dead(host: SyntheticHost, words: str) -> None:
@@ -148,7 +148,7 @@ def host_with(*bindings: str, layout: int, policy: str = "DROP") -> DockerHost:
 def test_before_28_what_is_published_on_the_loopback_leaks() -> None:
     finding = only(host_with("127.0.0.1", layout=27).snapshot(), "publish.loopback-leak")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "web:80/tcp")
-    assert "from outside by eth0" in finding.evidence
+    assert "from outside through eth0" in finding.evidence
     assert finding.remediation is not None
     assert "28.0" in finding.remediation.text
 
@@ -164,7 +164,7 @@ def test_the_rules_of_28_can_be_lost() -> None:
     finding = only(replace(snapshot, ruleset=Ruleset({"iptables-nft-save": kept + "\n"})), "publish.loopback-leak")
     assert finding.outcome == "fail"
     assert finding.remediation is not None
-    assert "something flushed them" in finding.remediation.text
+    assert "allow-direct-routing" in finding.remediation.text
 
 
 def test_another_one_on_the_same_port_of_another_address_is_no_leak() -> None:

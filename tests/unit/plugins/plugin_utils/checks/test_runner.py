@@ -105,7 +105,7 @@ def test_without_an_engine_everything_is_unknown_for_one_reason() -> None:
     snapshot = SyntheticHost().unread("engine", kind="absent", reason=reason).snapshot()
     findings = run_checks(AuditContext(snapshot, Settings()))
     assert {item.outcome for item in findings} == {"unknown"}
-    assert {item.summary for item in findings} == {f"Not judged: {reason}"}
+    assert {item.summary for item in findings} == {f"Not evaluated: {reason}"}
     assert no_engine(snapshot) == reason
 
 

@@ -117,10 +117,14 @@ def test_an_id_goes_before_a_pattern_and_a_longer_pattern_before_a_shorter_one()
     [
         ({"checks": ["mode.*", "modes.*"]}, "checks[1]: ", "no check matches 'modes.*'"),
         ({"checks": ["forwarding.persistence"]}, "checks[0]: ", "did you mean 'forwarding.persistent'?"),
-        ({"checks": []}, "checks: ", "none was asked for"),
+        ({"checks": []}, "checks: ", "none was selected"),
         ({"exclude": ["nothing"]}, "exclude[0]: ", "'nothing'"),
-        ({"exclude": ["*"]}, "checks: ", "all that were asked for are excluded"),
-        ({"profile": "cis", "checks": ["conntrack.*"]}, "checks: ", "the profile has none of them. It has: bridge.net"),
+        ({"exclude": ["*"]}, "checks: ", "all selected checks are excluded"),
+        (
+            {"profile": "cis", "checks": ["conntrack.*"]},
+            "checks: ",
+            "the profile contains none of them. It contains: bridge.net",
+        ),
         ({"severities": {"mode.hots": "low"}}, "severities['mode.hots']: ", "did you mean"),
         ({"severities": {"mode.*": "grave"}}, "severities['mode.*']: ", "'grave' is no severity. There are: high,"),
         ({"severities": {"mode.*": ["low"]}}, "severities['mode.*']: ", "['low'] is no severity"),

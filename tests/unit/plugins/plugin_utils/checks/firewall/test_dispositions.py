@@ -12,8 +12,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     [
         ("reply", "drop", "ip filter", "-i eth0 -j DROP", "--ctstate RELATED,ESTABLISHED -j RETURN"),
         ("proxy reply", "reject", "inet fw", "reject", "ct state established,related accept"),
-        ("request", "drop", "ip filter", "-i eth0 -j DROP", "its owner decides"),
-        ("reply", "drop", "ip filter", "", "its accept does not overrule the policy"),
+        ("request", "drop", "ip filter", "-i eth0 -j DROP", "decide with its owner"),
+        ("reply", "drop", "ip filter", "", "its accept does not override the policy"),
         ("request", "reject", "inet firewalld", "reject with icmpx admin-prohibited", "--zone=docker --add-interface"),
     ],
 )
@@ -23,11 +23,12 @@ def test_the_remediation_is_for_what_ended_the_packet(leg: str, action: str, tab
 
 
 def test_a_packet_that_nothing_in_particular_ended_has_a_remediation_too() -> None:
-    assert "setting that is named" in remediation_of(Path("unknown", "unknown", "it depends")).text
+    assert "named rule or setting" in remediation_of(Path("unknown", "unknown", "it depends")).text
 
 
 def test_what_no_chain_decided_is_a_setting() -> None:
     step = PathStep("request", "routing", "drop", "192.0.2.1", "172.18.0.2")
     assert (
-        "its owner decides" in remediation_of(Path("dropped", "timed out", "it is dropped", [step], decided_at=0)).text
+        "decide with its owner"
+        in remediation_of(Path("dropped", "timed out", "it is dropped", [step], decided_at=0)).text
     )

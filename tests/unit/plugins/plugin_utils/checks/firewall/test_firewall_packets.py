@@ -237,7 +237,7 @@ def test_a_published_port_that_a_rule_shuts_is_told_with_the_rule() -> None:
     host.own_rules["filter", "FORWARD"] = ["-p tcp -m tcp --dport 80 -j DROP"]
     finding = only(host, "firewall.publish")
     assert (finding.outcome, finding.resource.kind, finding.resource.name) == ("fail", "port", "web:80/tcp")
-    assert f"{ADDRESS}:8080 from outside by eth0" in finding.summary
+    assert f"{ADDRESS}:8080 from outside through eth0" in finding.summary
     assert "--dport 80 -j DROP" in finding.summary
     assert finding.evidence["bindings"] == ["0.0.0.0:8080->80/tcp"]
 
@@ -247,7 +247,7 @@ def test_a_port_that_people_keep_off_on_purpose_is_no_fault() -> None:
     host.own_rules["filter", "DOCKER-USER"] = ["-i eth0 -p tcp -m tcp --dport 80 -j REJECT"]
     finding = only(host, "firewall.publish")
     assert finding.outcome == "pass"
-    assert "DOCKER-USER" in str(finding.evidence["kept off on purpose"])
+    assert "DOCKER-USER" in str(finding.evidence["blocked on purpose"])
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_a_host_that_keeps_off_what_docker_proxy_serves_does_so_on_purpose(rules
     snapshot = replace(web().snapshot(), ruleset=Ruleset({"iptables-nft-save": f"{text}COMMIT\n"}))
     finding = only(snapshot, "firewall.publish")
     assert finding.outcome == "pass"
-    assert rules[0] in str(finding.evidence["kept off on purpose"])
+    assert rules[0] in str(finding.evidence["blocked on purpose"])
 
 
 def test_a_proxy_that_is_kept_from_its_container_is_found() -> None:
@@ -290,7 +290,7 @@ def test_a_port_on_an_address_that_went_away_is_reached_by_nobody() -> None:
     finding = only(replace(snapshot, containers=containers), "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
     assert finding.evidence == {"binding": "192.0.2.77:8099->80/tcp"}
-    assert "no address of this host" in finding.summary
+    assert "not an address of this host" in finding.summary
     # Where the port is not reached at another address either, that is told.
     finding = only(replace(without_rules(web(proxy=False)), containers=containers), "firewall.publish")
     assert "nothing answers there" in finding.summary
@@ -344,7 +344,7 @@ def test_a_port_that_is_published_by_routing_is_asked_for_at_the_container(liste
     assert (finding.outcome, finding.evidence["published ports"]) == ("pass", 1)
     finding = only(routed("-i eth0 -p tcp -m tcp --dport 80 -j DROP", listens=listens), "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("fail", "web:80/tcp")
-    (lost,) = finding.evidence["does not lead there"]
+    (lost,) = finding.evidence["not reached"]
     assert lost.startswith("172.18.0.2:80 from outside: rule 1 ")
     assert "published by routing" in finding.summary
     assert finding.summary.endswith(lost)
@@ -457,13 +457,13 @@ def test_a_port_of_a_protocol_that_is_not_followed_is_unknown() -> None:
     containers = [replace(item, published=[*item.published, binding]) for item in snapshot.containers]
     finding = only(replace(snapshot, containers=containers), "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("unknown", "web:80/sctp")
-    assert "sctp are not followed" in finding.summary
+    assert "sctp packets are not traced" in finding.summary
 
 
 def test_ports_that_are_treated_alike_are_each_told_with_the_one_that_was_followed() -> None:
     found = judge(without_rules(big_host(2, 4, proxy=False)), "firewall.publish")
     assert len(found) == 8
-    assert sum("treated alike" in item.summary for item in found) == 7
+    assert sum("same as" in item.summary for item in found) == 7
 
 
 # ---- firewall.isolation ----------------------------------------------------------------------------------------------
@@ -563,7 +563,7 @@ def test_the_addresses_at_which_it_is_denied_and_those_at_which_it_is_not_are_na
     host.own_rules["filter", "INPUT"] = ["-d 192.0.2.8/29 -p tcp -m tcp --dport 8080 -j DROP"]
     host.own_rules["filter", "INPUT"].insert(0, f"-d {ADDRESS}/32 -j ACCEPT")
     finding = only(host, "firewall.bypass")
-    assert "192.0.2.13 and 2 more though" in finding.summary
+    assert "192.0.2.13 and 2 more, although" in finding.summary
     assert f". At {ADDRESS}" in finding.summary
     assert finding.evidence["addresses"] == further
     assert finding.evidence["addresses where they do not deny it"][0] == ADDRESS

@@ -127,7 +127,7 @@ def test_a_chain_for_people_that_nothing_leads_to_matters_where_they_filter(rule
     assert finding.outcome == outcome
     if rules:
         assert finding.evidence["rules"] == [f"-A DOCKER-USER {rules[0]}", "-A DOCKER-USER -j RETURN"]
-        assert "ip filter: its 2 rules" in finding.summary
+        assert "so its 2 rules are not effective" in finding.summary
         assert finding.remediation is not None
         assert finding.remediation.module is None
 
@@ -213,7 +213,7 @@ def test_ipv6_counts_where_dockerd_makes_rules_for_it() -> None:
     snapshot = with_ipv6(with_rules(big_host(2, 2, layout=28).snapshot(), big_host(2, 2, layout=28).save_text()))
     finding = only(snapshot, "firewall.flushed")
     assert finding.outcome == "fail"
-    assert "for IPv6 are gone" in finding.summary
+    assert "for IPv6 are missing" in finding.summary
     assert only(with_config(snapshot, ip6tables=False), "firewall.flushed").outcome == "pass"
 
 
@@ -233,7 +233,7 @@ def test_a_file_that_turned_them_off_is_found_whatever_is_left(left: bool) -> No
     )
     assert (finding.outcome, finding.severity) == ("fail", "medium")
     assert "daemon.json:0: iptables: false" in finding.summary
-    assert ("left from before" in finding.impact) is left
+    assert ("are stale" in finding.impact) is left
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["iptables"]})
 
