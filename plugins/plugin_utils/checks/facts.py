@@ -23,7 +23,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_st
     proxy_default,
     proxy_in_force,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, PROCESSES, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    NAMESPACES,
+    PROCESSES,
+    HostSnapshot,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
@@ -106,7 +111,9 @@ def _network(network: Network) -> dict[str, Any]:
     }
 
 
-def _shared_namespaces(snapshot: HostSnapshot) -> list[list[str]]:
+def _shared_namespaces(snapshot: HostSnapshot) -> list[list[str]] | None:
+    if not (snapshot.was_read(ENGINE) and snapshot.was_read(NAMESPACES)):
+        return None
     return [[item.name for item in group] for group in sharers(snapshot)]
 
 
@@ -131,7 +138,9 @@ def _containers(snapshot: HostSnapshot) -> list[dict[str, Any]] | None:
     ]
 
 
-def _attachments(snapshot: HostSnapshot) -> list[dict[str, Any]]:
+def _attachments(snapshot: HostSnapshot) -> list[dict[str, Any]] | None:
+    if not snapshot.was_read(ENGINE):
+        return None
     return [
         {
             "bridge": item.bridge,
@@ -149,13 +158,14 @@ def _attachments(snapshot: HostSnapshot) -> list[dict[str, Any]]:
 def _proxy(snapshot: HostSnapshot) -> dict[str, Any]:
     force = proxy_in_force(snapshot)
     sizes = [proxy.pss for proxy in snapshot.proxies]
+    counted = snapshot.was_read(PROCESSES)
     return {
         "default": proxy_default(),
         "configured": proxy_configured(snapshot),
         "in_force": force.value,
         "evidence": force.evidence,
-        "processes": len(sizes) if snapshot.was_read(PROCESSES) else None,
-        "pss": sum(size for size in sizes if size is not None) if None not in sizes else None,
+        "processes": len(sizes) if counted else None,
+        "pss": sum(size for size in sizes if size is not None) if counted and None not in sizes else None,
         "bindings": [
             {
                 "pid": proxy.pid,
