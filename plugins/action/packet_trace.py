@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     QuestionError,
     packet_of,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hop_text import hops_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import (
     diagram_of,
     line_of,
@@ -84,4 +85,5 @@ def _followed(snapshot: HostSnapshot, question: Question) -> dict[str, Any]:
         "path": to_plain(path),
         "listing": listing_of(packet, path),
         "diagram": diagram_of(packet, path),
+        "hops": hops_of(snapshot, packet, path),
     }

@@ -89,6 +89,27 @@ def _without_idle_jumps(path: Path) -> list[int]:
     return shown
 
 
+def rows_of(path: Path, marked: int | None) -> list[list[str]]:
+    """Cells of each step: an arrow for the one with the marked index, leg, place, action, devices, rule and addresses.
+
+    Chains that the packet came back from as it was are left out. Nothing is made safe for terminals yet.
+    """
+    rows = []
+    leg, before = "", ("", "")
+    for index in _without_idle_jumps(path):
+        step = path.steps[index]
+        after = (step.source, step.destination)
+        now = "now " if step.leg == leg else ""
+        changed = f"{now}{step.source} > {step.destination}" if (step.leg, after) != (leg, before) else ""
+        where = place_of(step)
+        rule = f"{where}: {step.rule}" if step.rule else where
+        told = "; ".join(text for text in (_cut(rule), _cut(step.note), changed) if text)
+        mark = "=>" if index == marked else ""
+        rows.append([mark, step.leg, step.place, step.action, devices_of(step), told])
+        leg, before = step.leg, after
+    return rows
+
+
 def _hook_of(step: PathStep) -> tuple[str, str, str]:
     return (step.leg, step.place, step.table)
 
@@ -120,8 +141,11 @@ def place_of(step: PathStep) -> str:
 
 
 def _short(text: str) -> str:
-    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-    return safe(text)
+    return safe(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 _PASSING = frozenset({"jump", "goto", "return", "accept", "policy", "continue"})

@@ -68,15 +68,44 @@ def packet_of(snapshot: HostSnapshot, question: Question) -> Packet:
     port = _port(question, target, protocol)
     if target.port is None:
         return Packet(origin, _inner_address(snapshot, container, origin), protocol, port, question.source)
+    _refuse_ambiguity(question, target)
+    if RoutedPort(protocol, target.port) in container.routed:
+        return Packet(origin, _routed_address(snapshot, container), protocol, target.port, question.source)
+    binding = _binding(container, target.port, protocol)
+    return Packet(origin, _address_of(snapshot, binding), protocol, binding.host_port, question.source)
+
+
+def problem_of(question: Question) -> str:
+    """What is wrong with a question on any host, with the option, its value and what is allowed; empty if nothing."""
+    try:
+        if not question.start.strip():
+            raise QuestionError("from: it is empty; allowed are outside, outside DEVICE, host, or a container")
+        _refuse_address(question.start.strip())
+        target = _target(question.to)
+        protocol = _protocol(question, target)
+        if protocol not in PACKET_PROTOCOLS:
+            raise QuestionError(f"protocol: {protocol} is not one of {', '.join(PACKET_PROTOCOLS)}")
+        _port(question, target, protocol)
+        if target.port is not None and target.name not in ("", *PLACES):
+            _refuse_ambiguity(question, target)
+    except QuestionError as error:
+        return str(error)
+    if question.source and not _is_address(question.source):
+        return f"source: {question.source!r} is no IPv4 or IPv6 address"
+    return ""
+
+
+def _refuse_address(start: str) -> None:
+    if _is_address(start):
+        raise QuestionError(f"from: {start} is an address, which is for source; from says whose it is")
+
+
+def _refuse_ambiguity(question: Question, target: Target) -> None:
     if not target.protocol:
         raise QuestionError(
             f"to: {question.to} can mean the published port, which is {question.to}/tcp, or the container's own "
             f"address, which is {target.name} with port: {target.port}"
         )
-    if RoutedPort(protocol, target.port) in container.routed:
-        return Packet(origin, _routed_address(snapshot, container), protocol, target.port, question.source)
-    binding = _binding(container, target.port, protocol)
-    return Packet(origin, _address_of(snapshot, binding), protocol, binding.host_port, question.source)
 
 
 def _target(text: str) -> Target:
@@ -123,8 +152,7 @@ def _origin(snapshot: HostSnapshot, text: str) -> Origin:
             ways_out = ", ".join(link.name for link in outer_links(snapshot, 4, 6)) or "not known"
             raise QuestionError(f"from: no machine outside is behind {name}; the host's ways out are {ways_out}")
         return Origin(OUTSIDE, name)
-    if _is_address(text.strip()):
-        raise QuestionError(f"from: {text.strip()} is an address, which is for source; from says whose it is")
+    _refuse_address(text.strip())
     container = _container(snapshot, text.strip(), "from")
     if not container.running:
         raise QuestionError(f"from: container {container.name} does not run{_status(container)}")
