@@ -1,0 +1,65 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""trace_report and facts_report: text of their own for people, lines in the result for programs, and wrong results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.dockernet.baseline.plugins.action import facts_report, packet_trace, trace_report
+from ansible_collections.dockernet.baseline.plugins.modules import packet_trace as packet_trace_module
+
+from tests.unit.audits import result_of
+from tests.unit.operators_host import operators_host
+from tests.unit.plugins.action.conftest import action_with
+
+
+def report(plugin: Any, name: str, **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = action_with(plugin, name, lambda **dummy: {}, options).run(
+        task_vars={"inventory_hostname": "edge1"}
+    )
+    return found
+
+
+@pytest.fixture
+def way(task_of: Any) -> dict[str, Any]:
+    """What packet_trace returns."""
+    task = task_of(packet_trace, packet_trace_module)
+    found: dict[str, Any] = task.run(operators_host(), **{"from": "web", "to": "203.0.113.9", "port": 443})
+    return found
+
+
+def test_people_get_text_of_its_own(way: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(trace_report, "trace_report", result=way) == {"changed": False, "msg": way["msg"]}
+    assert "\nedge1: container web to 203.0.113.9:443/tcp\n" in capsys.readouterr().out
+    found = report(facts_report, "facts_report", result=result_of(operators_host()))
+    assert found == {"changed": False, "msg": "4 containers, 2 networks, 2 ports of bridges"}
+    assert "\ncontainers and their network mode\n" in capsys.readouterr().out
+
+
+def test_programs_get_the_lines_in_the_result(way: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "ansible.posix.json")
+    assert report(trace_report, "trace_report", result=way)["report"][0].startswith("edge1: container web")
+    assert "networks" in report(facts_report, "facts_report", result=result_of(operators_host()))["report"]
+
+
+@pytest.mark.parametrize(
+    "result", [{}, {"facts": None}, {"packet": {}, "path": {}, "hops": []}, {"facts": {"proxy": {}}}]
+)
+def test_what_is_no_result_is_an_error_that_says_what_is_wanted(result: dict[str, Any]) -> None:
+    for plugin, name, module in (
+        (trace_report, "trace_report", "packet_trace"),
+        (facts_report, "facts_report", "docker_netcheck"),
+    ):
+        with pytest.raises(AnsibleActionFail, match=f"result: not what {module} returned"):
+            report(plugin, name, result=result)
+
+
+def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AnsibleActionFail, match="output_dir: "):
+        report(facts_report, "facts_report", result=result_of(operators_host()), output_dir=str(tmp_path / "file"))
