@@ -28,7 +28,7 @@ UNEXPECTED = 250
 KINDS = ("inventory", "vars", "cache", "connection", "shell", "become", "callback", "strategy")
 """Of the plugins that each run of ansible-playbook loads."""
 COLLECTION = "dockernet.baseline"
-ACTIONS = ("docker_netcheck", "packet_trace", "bridge_network", "audit_report")
+ACTIONS = ("docker_netcheck", "packet_trace", "bridge_network", "audit_report", "audit_summary")
 
 
 def serve() -> None:

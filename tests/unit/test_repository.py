@@ -30,6 +30,7 @@ BUDGETS = {
     "audit_report": (1, 1_000),
     "facts_report": (1, 1_000),
     "trace_report": (1, 1_000),
+    "audit_summary": (1, 1_000),
     # It takes back what any of the others did: daemon.json by the whole plan of daemon_config, and all the rest; and it
     # reads what bridge_network recorded.
     "baseline_rollback": (70, 210_000),

@@ -14,13 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import decoder_of, from_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, UNKNOWN, Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import counts_in_words, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import EXPIRED, REFUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
     NAME,
     VERSION,
     read_document,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
+    ONE_LINE,
+    TWO_LINES,
+    Row,
+    counted,
+    enumerated,
+    remediations,
+    row_lines,
+    rows_of,
+    shortened,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     Line,
@@ -29,9 +41,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells, indented, wrap
 
 # Ansible makes a process for each host and task from the one that loads this file.
 decoder_of(Finding)
+
+MARGIN = "  "
+BULLET = f"{MARGIN}* "
+_SCREEN = 25
+"""Lines that a host takes at most, with all that it has."""
+_ROWS = 12
+"""Rows of checks on one screen."""
+_BRIEF_ROWS = 4
+"""Rows of what is broken on one host of many."""
 
 UNREACHABLE = "unreachable"
 FAILED = "failed"
@@ -112,21 +134,85 @@ class Audit:
         )
 
     def lines(self, width: int) -> list[Line]:
-        """Return what a person reads of it."""
-        title = f"{self.host}: "
+        """Return all findings, a line each, with every remediation."""
         if self.error_kind:
-            return [Line(f"{safe(title)}not audited", "high")]
+            return [Line(text, "high") for text in self._titled("not audited", width)]
+        extra = [Line(text) for text in sections(self._notes(), width)]
+        title = f"{self.host}: {self._engine()}"
+        table = findings_table(self.findings, width)
+        return [Line(""), Line(safe(title)), Line(""), *table[:-1], *extra, table[-1], Line("")]
+
+    def brief(self, width: int) -> list[Line]:
+        """Return a line, what is broken, and one reason why checks are unknown: the run's summary has the rest."""
+        rows = rows_of(self.findings)
+        broken = [row for row in rows if row.group in (HIGH, MEDIUM)]
+        unknown = [row for row in rows if row.group == UNKNOWN][:1]
+        return [
+            *self._title(width),
+            *_capped(broken, _BRIEF_ROWS, width, ONE_LINE),
+            *row_lines(unknown, width),
+            *self._few_notes(width),
+        ]
+
+    def screen(self, width: int) -> list[Line]:
+        """Return a line a check and one remediation a check, as many as one screen takes; a line for what is well."""
+        lines = [Line(""), *self._title(width), *_capped(rows_of(self.findings), _ROWS, width, TWO_LINES)]
+        notes = self._few_notes(width)
+        items = [indented(BULLET, text, width) for dummy, text in remediations(self.findings)]
+        return [*lines, *remediation_lines(items, _SCREEN - len(lines) - len(notes) - 1), *notes, Line("")]
+
+    def _title(self, width: int) -> list[Line]:
+        if self.error_kind:
+            reason = "the host could not be reached: " if self.error_kind == UNREACHABLE else ""
+            text = shortened(f"not audited, {reason}{self.error}", width - cells(safe(self.host)) - len(": "), 1)
+            return [Line(line, "high") for line in self._titled(text, width)]
+        counts = counts_in_words(summary_of(list(self.findings)))
+        return [Line(line) for line in self._titled(f"{self._engine()}: {counts}", width)]
+
+    def _titled(self, text: str, width: int) -> list[str]:
+        first, *more = wrap(f"{safe(self.host)}: {text}", width)
+        return [first, *(line for text in more for line in indented(MARGIN, text, width))]
+
+    def _engine(self) -> str:
         engine = (self.document["engine"] or {}).get("version")
-        title += f"Docker Engine {engine}" if engine else "no Docker Engine that answers"
-        notes = [
-            ("Expired waivers, which cover nothing any more:", _expired(self.document["waivers"])),
-            ("Waivers that are refused, and cover nothing:", _refused(self.document["waivers"])),
-            ("Waivers that could not be asked of every resource:", _problems(self.document["waivers"])),
+        return f"Docker Engine {safe(str(engine))}" if engine else "no Docker Engine that answers"
+
+    def _notes(self) -> list[tuple[str, list[str]]]:
+        """What is said about the audit besides its findings, under headings."""
+        if self.error_kind:
+            return []
+        waivers = self.document["waivers"]
+        return [
+            ("Expired waivers, which cover nothing any more:", _expired(waivers)),
+            ("Waivers that are refused, and cover nothing:", _refused(waivers)),
+            ("Waivers that could not be asked of every resource:", _problems(waivers)),
             ("Errors of dockernet.baseline itself, to be reported to its developers:", _defects(self.document)),
         ]
-        extra = [Line(text) for text in sections(notes, width)]
-        table = findings_table(self.findings, width)
-        return [Line(safe(title)), Line(""), *table[:-1], *extra, table[-1]]
+
+    def _few_notes(self, width: int) -> list[Line]:
+        """A line for each heading: the first note below it, and how many there are besides."""
+        return [
+            Line(f"{MARGIN}{line}")
+            for heading, items in self._notes()
+            if items
+            for line in wrap(f"{heading} {enumerated(items, width - len(heading))}", width - len(MARGIN))
+        ]
+
+
+def remediation_lines(items: Sequence[Sequence[str]], most: int) -> list[Line]:
+    """Return remediations, each of some lines, under a heading: the first ones, in at most so many lines."""
+    left = list(items)
+    kept: list[str] = []
+    while left and len(kept) + len(left[0]) + 2 <= most:
+        kept += left.pop(0)
+    if left:
+        kept.append(f"{BULLET}{len(left)} more, with audit_detail: full")
+    return [Line(text) for text in ("Remediation:", *kept)] if kept else []
+
+
+def _capped(rows: Sequence[Row], most: int, width: int, lines_of: Mapping[str, int]) -> list[Line]:
+    left_out = f"{MARGIN}... and {counted(len(rows) - most, 'row')} more, with audit_detail: full"
+    return row_lines(rows[:most], width, lines_of=lines_of) + ([Line(left_out)] if len(rows) > most else [])
 
 
 def not_audited(host: str, kind: str, reason: str) -> dict[str, Any]:

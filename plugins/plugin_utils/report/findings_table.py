@@ -100,7 +100,7 @@ def findings_table(findings: Iterable[Finding], width: int) -> list[Line]:
 
 def _grouped(failed: Sequence[Finding], width: int) -> list[Line]:
     """What failed, under headings; the columns are the same under all of them."""
-    groups = {group: [item for item in failed if _group_of(item) == group] for group in _GROUPS}
+    groups = {group: [item for item in failed if group_of(item) == group] for group in _GROUPS}
     rows = {group: _rows(members) for group, members in groups.items()}
     laid = iter(blocks([row for members in rows.values() for row in members], _LIMITS, width - len(_MARGIN)))
     lines: list[Line] = []
@@ -112,7 +112,8 @@ def _grouped(failed: Sequence[Finding], width: int) -> list[Line]:
     return lines
 
 
-def _group_of(finding: Finding) -> str:
+def group_of(finding: Finding) -> str:
+    """Return under which heading a finding that failed stands: its severity, or that it is waived."""
     if is_waived(finding):
         return WAIVED
     return finding.severity if finding.severity in SEVERITIES else HIGH

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a run over all hosts came to, on one page: hosts by state, failing checks, remediations, files, the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Finding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
+    BULLET,
+    FAILED,
+    MARGIN,
+    UNREACHABLE,
+    Audit,
+    remediation_lines,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
+    LABELS,
+    ONE_LINE,
+    Row,
+    counted,
+    enumerated,
+    remediations,
+    row_lines,
+    rows_of,
+    shortened,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented, wrap
+
+_WELL = "well"
+_CHECKS = 15
+"""Rows of failing checks at most."""
+_REMEDIATIONS = 16
+"""Lines of remediations at most."""
+_REASONS = 10
+"""Hosts of which it is said why the gate failed, at most."""
+
+
+@dataclass(frozen=True)
+class HostRun:
+    """What a run came to on one host."""
+
+    audit: Audit
+    closed: str
+    """Why the gate failed there; empty where it passed."""
+    passed: str = ""
+    """What the gate says where it passed."""
+    files: Sequence[str] = ()
+
+    @classmethod
+    def from_results(cls, host: str, result: Mapping[str, Any], report: Mapping[str, Any]) -> HostRun:
+        """Read what docker_netcheck and audit_report registered. Raises OSError, ValueError."""
+        audit = Audit.from_result(host, result or {"failed": True, "msg": "a task before the audit failed"})
+        said = str(report.get("msg") or "")
+        is_closed = bool(report.get("failed") or report.get("unreachable"))
+        closed = said if is_closed else audit.complaint(Gate())
+        return cls(audit, closed, "" if closed else said, [str(path) for path in (report.get("files") or {}).values()])
+
+    @property
+    def state(self) -> str:
+        """The worst of it: why there was no audit, a group of check_rows, or that all is well."""
+        if self.audit.error_kind:
+            return self.audit.error_kind
+        rows = rows_of(self.audit.findings)
+        # What nobody could judge may be anything; what is accepted is well.
+        groups = [row.group for row in rows if row.group != WAIVED]
+        return min(groups, key=_ORDER.index, default=_WELL)
+
+
+_STATES = {UNREACHABLE: "UNREACHABLE", FAILED: "NOT AUDITED", **LABELS, _WELL: "NOTHING FAILED"}
+_ORDER = (UNREACHABLE, FAILED, "high", "medium", "unknown", "low", "info", _WELL)
+
+
+def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
+    """Return the lines for a run over that many hosts; of one host, whose report has the rest, its files and gate."""
+    many = hosts > 1
+    title = f"RUN SUMMARY: {counted(len(runs), 'host')}" + (f" of {hosts}" if len(runs) < hosts else "")
+    return [
+        Line(""),
+        *([Line(title), *_states(runs, width), *_checks(runs, width), *_remediations(runs, width)] if many else []),
+        *_files(runs, width),
+        *_gate(runs, width),
+    ]
+
+
+def _states(runs: Sequence[HostRun], width: int) -> list[Line]:
+    hosts: dict[str, list[str]] = {}
+    for run in runs:
+        hosts.setdefault(run.state, []).append(run.audit.host)
+    rows = [Row(state, counted(len(hosts[state]), "host"), "", hosts[state]) for state in _ORDER if state in hosts]
+    return row_lines(rows, width, _STATES)
+
+
+def _checks(runs: Sequence[HostRun], width: int) -> list[Line]:
+    """The failing checks: worst severity first, and of one severity that of most hosts."""
+    found: dict[tuple[str, str], list[tuple[str, Row]]] = {}
+    for run in runs:
+        for row in rows_of(run.audit.findings):
+            found.setdefault((row.group, row.check), []).append((run.audit.host, row))
+    order = list(LABELS)
+    ordered = sorted(found.items(), key=lambda item: (order.index(item[0][0]), -len({host for host, dummy in item[1]})))
+    rows = [_row(group, check, of_hosts) for (group, check), of_hosts in ordered if group != INFO]
+    rows += _informational([(check, of_hosts) for (group, check), of_hosts in ordered if group == INFO])
+    more = len(rows) - _CHECKS
+    left_out = [Line(f"{MARGIN}... and {counted(more, 'check')} more, in the files")] if more > 0 else []
+    heading = [Line("Failing checks:")] if rows else []
+    return [*heading, *row_lines(rows[:_CHECKS], width, lines_of=ONE_LINE), *left_out]
+
+
+def _row(group: str, check: str, of_hosts: Sequence[tuple[str, Row]]) -> Row:
+    names = list(dict.fromkeys(host for host, dummy in of_hosts))
+    if len(of_hosts) > 1:
+        return Row(group, check, counted(len(names), "host"), names)
+    return Row(group, check, f"1 host: {names[0]}: {of_hosts[0][1].text}")
+
+
+def _informational(found: Sequence[tuple[str, Sequence[tuple[str, Row]]]]) -> list[Row]:
+    """One row: what is only to know takes no more."""
+    names = [f"{check}: {counted(len({host for host, dummy in of_hosts}), 'host')}" for check, of_hosts in found]
+    return [Row(INFO, counted(len(found), "check"), "", names)] if found else []
+
+
+def _remediations(runs: Sequence[HostRun], width: int) -> list[Line]:
+    findings: list[Finding] = [finding for run in runs for finding in run.audit.findings]
+    items = [
+        indented(BULLET, text if severity in (HIGH, MEDIUM) else shortened(text, width - len(BULLET), 1), width)
+        for severity, text in remediations(findings)
+    ]
+    return remediation_lines(items, _REMEDIATIONS)
+
+
+def _files(runs: Sequence[HostRun], width: int) -> list[Line]:
+    folders: dict[str, set[str]] = {}
+    for run in runs:
+        for path in run.files:
+            folders.setdefault(str(Path(path).parent), set()).add(run.audit.host)
+    return [
+        Line(line)
+        for folder, hosts in folders.items()
+        for line in indented("Files: ", f"{folder}: JSON and JUnit XML of {counted(len(hosts), 'host')}", width)
+    ]
+
+
+def _gate(runs: Sequence[HostRun], width: int) -> list[Line]:
+    closed = [run for run in runs if run.closed]
+    if not closed:
+        said = enumerated(list(dict.fromkeys(run.passed for run in runs)), width)
+        return [Line(line) for line in wrap(said[:1].upper() + said[1:], width)]
+    named = [
+        line
+        for run in closed[:_REASONS]
+        for line in indented(MARGIN, shortened(f"{run.audit.host}: {run.closed}", width - len(MARGIN), 1), width)
+    ]
+    more = [f"{MARGIN}... and {counted(len(closed) - _REASONS, 'host')} more"] if len(closed) > _REASONS else []
+    title = f"Gate failed on {len(closed)} of {counted(len(runs), 'host')}:"
+    return [Line(text, "high") for text in (title, *named, *more)]
