@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
+    SysctlAssignment,
+    SysctlFile,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -28,4 +34,15 @@ def operators_host(**names: str) -> HostSnapshot:
     host.containers.append(
         replace(joined, id="e" * 64, name=agent, network_mode="host", netns=_HOST_NETNS, nsid=None, pid=900)
     )
-    return replace(host.snapshot(), hostname="edge1", engine=Engine("28.5.2", "1.51"))
+    host.sysctls["net.ipv6.conf.all.forwarding"] = "0"
+    snapshot = host.snapshot()
+    boot = SysctlFile("/etc/sysctl.d/50-forward.conf", [SysctlAssignment("net.ipv4.ip_forward", "1", 2)])
+    return replace(
+        snapshot,
+        hostname="edge1",
+        kernel="6.12.48",
+        engine=Engine("28.5.2", "1.51"),
+        boot=BootSysctls("systemd-sysctl", [boot]),
+        proxies=[replace(proxy, pss=1_782_579) for proxy in snapshot.proxies],
+        daemon_config=DaemonConfig("/etc/docker/daemon.json", exists=False),
+    )

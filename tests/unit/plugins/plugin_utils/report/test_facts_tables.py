@@ -51,12 +51,13 @@ def test_the_cells_say_what_an_operator_asks() -> None:
         "agent": ("running", "host", "host"),
     }
     assert found["containers"][0][4:6] == ("net0", "0.0.0.0:8080->80/tcp")
-    assert "joined to veth100000" in found["containers"][0][6]
+    assert "veth100000 on br-000000000000" in found["containers"][0][6]
     assert found["shared_namespaces"] == [("1", "web, sidecar")]
     assert found["ports"][0] == ("web", "veth100000", "br-000000000000", "off", "net0", "172.18.0.2")
     assert found["networks"][1] == ("net1", "bridge", "br-000000000001", "yes", "no", "172.18.16.1", "172.18.16.0/20")
-    assert found["proxy"][0][2:4] == ("on", "1")
-    assert found["forwarding"][0][:3] == ("ipv4", "on", "unknown")
+    assert found["proxy"][0][:5] == ("on", "on", "on", "1", "1.7 MiB")
+    assert found["forwarding"][0][:4] == ("ipv4", "on", "on", "/etc/sysctl.d/50-forward.conf:2")
+    assert found["forwarding"][1][:2] == ("ipv6", "off")
 
 
 @pytest.mark.parametrize("source", SOURCES)
