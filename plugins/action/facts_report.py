@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         host = str((task_vars or {})["inventory_hostname"])
         result: Mapping[str, Any] = arguments["result"]
         try:
-            tables = facts_tables(result["facts"])
+            tables = facts_tables(result)
             lines = screen(host, result, max(0, arguments["rows"]), arguments["width"])
         except (KeyError, TypeError, AttributeError) as error:
             raise AnsibleActionFail(f"result: not what docker_netcheck returned with facts: full: {error!r}") from None

@@ -15,7 +15,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlFile,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    BOOT,
+    DAEMON_CONFIG,
+    PROCESSES,
+    HostSnapshot,
+    Source,
+)
 
 from tests.unit.docker_host import WILDCARD, DockerHost
 
@@ -41,6 +47,7 @@ def operators_host(**names: str) -> HostSnapshot:
         snapshot,
         hostname="edge1",
         kernel="6.12.48",
+        sources={**snapshot.sources, **{name: Source(read=True) for name in (BOOT, DAEMON_CONFIG, PROCESSES)}},
         engine=Engine("28.5.2", "1.51"),
         boot=BootSysctls("systemd-sysctl", [boot]),
         proxies=[replace(proxy, pss=1_782_579) for proxy in snapshot.proxies],

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, LINKS, NAMESPACES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented, table
 
@@ -38,10 +39,15 @@ class FactsTable:
     """Columns that the cells of each but the last take at most on a terminal."""
 
 
-def facts_tables(facts: Mapping[str, Any]) -> list[FactsTable]:
-    """Return the tables for facts in full, as docker_netcheck has them. Raises KeyError and TypeError for others."""
+def facts_tables(result: Mapping[str, Any]) -> list[FactsTable]:
+    """Return the tables for a result of docker_netcheck with facts in full.
+
+    Raises KeyError, TypeError and AttributeError for another one.
+    """
+    facts = result["facts"]
+    read = frozenset(name for name, source in result["sources"].items() if source["read"])
     return [
-        FactsTable(name, title, headings, None if facts[topic] is None else list(rows(facts[topic])), limits)
+        FactsTable(name, title, headings, None if facts[topic] is None else list(rows(facts[topic], read)), limits)
         for name, topic, title, headings, limits, rows in _TABLES
     ]
 
@@ -49,10 +55,10 @@ def facts_tables(facts: Mapping[str, Any]) -> list[FactsTable]:
 def screen(host: str, result: Mapping[str, Any], most: int, width: int) -> list[str]:
     """Return the lines for a result of docker_netcheck, none wider than width, at most that many rows a table.
 
-    most: 0 for all. Raises KeyError and TypeError where it is no such result.
+    most: 0 for all. Raises as facts_tables does.
     """
     lines = [_header(host, result)]
-    for found in facts_tables(result["facts"]):
+    for found in facts_tables(result):
         lines += ["", *_table_lines(found, most, width)]
     reasons = dict.fromkeys(
         f"{name}: {source.get('reason') or UNKNOWN}" for name, source in result["sources"].items() if not source["read"]
@@ -113,7 +119,7 @@ def _joined(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def _containers(containers: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[str]]:
+def _containers(containers: Sequence[Mapping[str, Any]], dummy_read: frozenset[str]) -> Iterable[Sequence[str]]:
     for item in containers:
         mode = _text(item["mode"]) if item["running"] else ""
         yield (
@@ -127,24 +133,25 @@ def _containers(containers: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[st
         )
 
 
-def _shared(groups: Sequence[Sequence[str]]) -> Iterable[Sequence[str]]:
+def _shared(groups: Sequence[Sequence[str]], dummy_read: frozenset[str]) -> Iterable[Sequence[str]]:
     return [(str(number), _joined(group)) for number, group in enumerate(groups, 1)]
 
 
-def _ports(attachments: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[str]]:
+def _ports(attachments: Sequence[Mapping[str, Any]], read: frozenset[str]) -> Iterable[Sequence[str]]:
+    absent = "" if {LINKS, NAMESPACES} <= read else UNKNOWN
     for item in attachments:
         addresses = [item[key] for key in ("address", "address6") if item[key]]
         yield (
             item["container"],
-            _text(item["port"]),
+            item["port"] or absent,
             _text(item["bridge"]),
-            _SWITCH[item["hairpin"]],
+            _SWITCH[item["hairpin"]] if item["port"] else absent,
             item["network"],
             _joined(addresses),
         )
 
 
-def _networks(networks: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[str]]:
+def _networks(networks: Sequence[Mapping[str, Any]], dummy_read: frozenset[str]) -> Iterable[Sequence[str]]:
     for item in networks:
         yield (
             item["name"],
@@ -157,20 +164,21 @@ def _networks(networks: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[str]]:
         )
 
 
-def _proxy(proxy: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+def _proxy(proxy: Mapping[str, Any], dummy_read: frozenset[str]) -> Iterable[Sequence[str]]:
     memory = UNKNOWN if proxy["pss"] is None else f"{proxy['pss'] / 1048576:.1f} MiB"
     states = (_SWITCH[proxy[key]] for key in ("default", "configured", "in_force"))
     return [(*states, _text(proxy["processes"]), memory, proxy["evidence"])]
 
 
-def _forwarding(forwarding: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+def _forwarding(forwarding: Mapping[str, Any], read: frozenset[str]) -> Iterable[Sequence[str]]:
     for family, item in forwarding.items():
         off = [entry["name"] for entry in item["interfaces"] if entry["value"] is False]
         by = item["at_boot_by"] or ""
-        yield family, _SWITCH[item["running"]], _SWITCH[item["at_boot"]], by, _joined(off)
+        at_boot = "not set" if item["at_boot"] is None and BOOT in read else _SWITCH[item["at_boot"]]
+        yield family, _SWITCH[item["running"]], at_boot, by, _joined(off)
 
 
-_Rows = Callable[[Any], Iterable[Sequence[str]]]
+_Rows = Callable[[Any, frozenset[str]], Iterable[Sequence[str]]]
 _TABLES: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...], _Rows], ...] = (
     (
         "containers",

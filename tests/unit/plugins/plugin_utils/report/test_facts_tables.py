@@ -39,7 +39,7 @@ UNSAFE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def rows(result: dict[str, Any]) -> dict[str, Any]:
-    return {found.name: found.rows for found in facts_tables(result["facts"])}
+    return {found.name: found.rows for found in facts_tables(result)}
 
 
 def test_the_cells_say_what_an_operator_asks() -> None:
@@ -57,7 +57,7 @@ def test_the_cells_say_what_an_operator_asks() -> None:
     assert found["networks"][1] == ("net1", "bridge", "br-000000000001", "yes", "no", "172.18.16.1", "172.18.16.0/20")
     assert found["proxy"][0][:5] == ("on", "on", "on", "1", "1.7 MiB")
     assert found["forwarding"][0][:4] == ("ipv4", "on", "on", "/etc/sysctl.d/50-forward.conf:2")
-    assert found["forwarding"][1][:2] == ("ipv6", "off")
+    assert found["forwarding"][1][:3] == ("ipv6", "off", "not set")
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -74,6 +74,13 @@ def test_a_host_that_was_not_read_has_no_count_of_proxies_and_no_memory() -> Non
     found = rows(result_of(SyntheticHost().unread("processes", "namespaces").snapshot()))
     assert found["proxy"][0][3:5] == ("unknown", "unknown")
     assert found["shared_namespaces"] is None
+
+
+def test_a_container_without_a_port_has_none_and_it_is_unknown_where_links_were_not_read() -> None:
+    host = SyntheticHost().container("web")
+    host.links = [link for link in host.links if link.kind != "veth"]
+    assert rows(result_of(host.snapshot()))["ports"][0][1:4:2] == ("", "")
+    assert rows(result_of(host.unread("links").snapshot()))["ports"][0][1:4:2] == ("unknown", "unknown")
 
 
 def test_a_long_table_says_how_many_rows_are_left_out() -> None:
@@ -97,7 +104,7 @@ def test_names_of_strangers_neither_move_the_terminal_nor_exceed_the_width(name:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_cell_of_a_file_is_a_formula_and_each_row_is_a_line(name: str) -> None:
-    for found in facts_tables(result_of(operators_host(web=name, agent=name + "2"))["facts"]):
+    for found in facts_tables(result_of(operators_host(web=name, agent=name + "2"))):
         text = csv_text(found)
         read = list(csv.reader(io.StringIO(text)))
         assert text.count("\n") == len(read) == len(found.rows or ()) + 1
