@@ -12,6 +12,7 @@ from typing import Any, cast
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
@@ -20,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     write_whole,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.shown import shown
 
 _DETAILS: dict[str, Callable[[Audit, int], list[Line]]] = {
     "summary": Audit.screen,
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
             except OSError as error:
                 return {**answer, "failed": True, "msg": f"output_dir: {error}"}
         lines = _DETAILS[arguments["detail"]](audit, arguments["width"])
-        return {**answer, **shown(self._display, lines), **_verdict(audit, gate)}
+        return {**answer, **show_toned(lines), **_verdict(audit, gate)}
 
 
 def _verdict(audit: Audit, gate: Gate) -> dict[str, Any]:

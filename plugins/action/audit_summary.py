@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import HostRun, run_summary
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.shown import shown
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "results": {"type": "dict", "required": True},
@@ -43,4 +43,4 @@ class ActionModule(ActionBase):
         lines = run_summary(runs, len(results), arguments["width"])
         failed = [run.audit.host for run in runs if run.closed]
         said = f"gate failed on {len(failed)} of {len(runs)} hosts" if failed else f"gate passed on {len(runs)} hosts"
-        return {"changed": False, **shown(self._display, lines), "msg": said, "gate_failed": failed}
+        return {"changed": False, **show_toned(lines), "msg": said, "gate_failed": failed}
