@@ -231,13 +231,12 @@ def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> l
     """Docker's own networks where dockerd makes no rules that accept their traffic, and its being told to leave it."""
     found = []
     if not manages_rules(snapshot, filter_save(snapshot, firewall, family), family):
-        key = "iptables" if family == "ipv4" else "ip6tables"
         names = [
             item.name
             for item in snapshot.networks
             if item.bridge and not item.internal and (family == "ipv4" or item.ipv6)
         ]
-        what = f"no rule of dockerd accepts its {NAMES[family]} traffic ({key} is off)"
+        what = f"no rule of dockerd accepts its {NAMES[family]} traffic"
         found += [Forwarder(f"network {name}", what) for name in names]
     if leaves_forward_open(snapshot):
         found.append(Forwarder("ip-forward-no-drop", "dockerd is told to leave FORWARD open, so somebody relies on it"))
