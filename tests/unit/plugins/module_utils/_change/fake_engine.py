@@ -39,6 +39,7 @@ class FakeContainer:
     running: bool = True
     mode: str = ""
     mac: str = ""
+    hostname: str = ""
     ports: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     settings: dict[str, dict[str, t.Any]] = field(default_factory=dict)
     network_ids: dict[str, str] = field(default_factory=dict)
@@ -194,7 +195,7 @@ class FakeEngine:
             raise ApiProblem(f"endpoint with name {who.name} already exists in network {name}")
         aliases = [*(request.get("Aliases") or [])]
         if self.release < (25, 0):
-            aliases.append(who.id[:12])
+            aliases += [name for name in (who.hostname, who.id[:12]) if name and name not in aliases]
         who.settings[name] = {**request, "Aliases": aliases}
         if not who.running:
             return
@@ -272,7 +273,7 @@ class FakeEngine:
             "Id": who.id,
             "Name": f"/{who.name}",
             "State": {"Running": who.running, "Status": status, "Pid": pid, "StartedAt": "then"},
-            "Config": {"MacAddress": who.mac, "Labels": {}},
+            "Config": {"MacAddress": who.mac, "Labels": {}, "Hostname": who.hostname or who.id[:12]},
             "HostConfig": {"NetworkMode": who.mode, "PortBindings": who.ports},
             "NetworkSettings": {"Networks": networks, "Ports": who.ports if who.live else {}},
         }

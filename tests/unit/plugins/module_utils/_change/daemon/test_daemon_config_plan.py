@@ -113,6 +113,15 @@ def test_an_explicit_true_goes_where_it_blocks_reloads() -> None:
     assert plan(HOST, ON, path).outline.actions == []
 
 
+def test_the_process_to_reload_or_end_is_told_from_a_later_one_with_its_number() -> None:
+    assert HOST.daemon is not None
+    running = replace(HOST, daemon=replace(HOST.daemon, start_ticks=4711))
+    ended = plan(running, OFF, consent=DISRUPT)
+    reloaded = plan(running, keys_goal([WantedKey("debug", value=True)]), "{}\n")
+    assert (does(ended)[-1], does(reloaded)) == (RESTART, [RELOAD])
+    assert {(found.pid, found.start_ticks) for found in (ended, reloaded)} == {(HOST.daemon.pid, 4711)}
+
+
 # ---- the restart -----------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall
     Firewall,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +75,7 @@ def test_closed_now_and_at_boot() -> None:
     assert "ExecStart=/usr/sbin/iptables -w 60 -P FORWARD DROP\n" in text
     assert "ip6tables" not in text.partition("[Service]")[2]
     assert recorded_policies(plan.unit.after) == {"ipv4": "ACCEPT"}
+    assert "(IPv4)" in plan.outline.actions[0]
 
 
 def test_only_now() -> None:
@@ -145,6 +147,27 @@ def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Fir
     assert instead in plan.outline.warnings[0]
 
 
+@pytest.mark.parametrize("unit", [UnitState(UNIT, None, "masked"), UnitState(UNIT, "[Unit]\n", "enabled")])
+def test_a_unit_that_is_not_ours_does_not_matter_where_none_is_asked_for(unit: UnitState) -> None:
+    plan = plan_policy(OPEN, FIREWALL, unit, PolicyRequest(FOUR))
+    assert (plan.policies, plan.unit) == ([PolicyChange("ipv4", "ACCEPT", "DROP")], None)
+
+
+@pytest.mark.parametrize(
+    ("record", "policies"),
+    [
+        ("ipv4 ACCEPT, ipv6 DROP", {"ipv4": "ACCEPT", "ipv6": "DROP"}),
+        ("ipv4, ipv6 ACCEPT", {"ipv6": "ACCEPT"}),
+        ("ipv4 ACCEPT DROP, ipv6 ACCEPT", {"ipv6": "ACCEPT"}),
+        ("ipx ACCEPT, ipv6 ACCEPT", {"ipv6": "ACCEPT"}),
+        ("ipv4 REJECT, ipv6 ACCEPT", {"ipv6": "ACCEPT"}),
+        ("", {}),
+    ],
+)
+def test_of_an_edited_record_only_what_a_policy_can_be_is_taken(record: str, policies: dict[str, str]) -> None:
+    assert recorded_policies(UnitState(UNIT, f"# Policy of FORWARD before: {record}\n", "enabled")) == policies
+
+
 def test_rules_that_were_not_read() -> None:
     with pytest.raises(Refusal, match="no permission"):
         plan_policy(unread("ruleset"), FIREWALL, NONE, CLOSED)
@@ -185,6 +208,37 @@ def test_ipv6_networks_of_an_engine_that_makes_no_ip6tables_rules() -> None:
     assert len(plan_policy(OPEN, FIREWALL, NONE, PolicyRequest(BOTH, at_boot=set(BOTH))).policies) == 2
 
 
+@pytest.mark.parametrize(
+    "network",
+    [Network("c" * 64, "vault", "bridge", internal=True), Network("d" * 64, "lan", "macvlan")],
+)
+def test_networks_that_send_nothing_through_forward_are_not_cut_off(network: Network) -> None:
+    host = replace(configured(iptables=False), networks=[network])
+    assert plan_policy(host, FIREWALL, NONE, CLOSED).outline.disruptions == []
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "count"),
+    [
+        (with_engine(OPEN, version="27.5.1"), 1),
+        (with_engine(OPEN, version="28.0.1"), 0),
+        (with_engine(with_policies({"ipv4": "DROP"}), version="27.5.1"), 0),
+        (replace(OPEN, engine=None), 0),
+    ],
+)
+def test_a_closed_chain_stops_direct_access_to_containers_of_engines_before_28(
+    snapshot: HostSnapshot, count: int
+) -> None:
+    assert len(plan_policy(snapshot, FIREWALL, NONE, CLOSED).outline.warnings) == count
+
+
+def test_a_late_loader_matters_to_the_unit_alone() -> None:
+    late = replace(FIREWALL, boot_order=BootOrder([], ["docker.service"], ["nftables.service"]))
+    host = with_engine(OPEN, version="28.0.1")
+    assert len(plan_policy(host, late, NONE, CLOSED).outline.warnings) == 1
+    assert plan_policy(host, late, NONE, PolicyRequest(FOUR)).outline.warnings == []
+
+
 def test_a_rule_that_accepts_everything_is_told() -> None:
     table = "*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n"
     (warning,) = plan_policy(
@@ -210,6 +264,21 @@ def test_what_dockerd_closes_at_every_start_stays_closed() -> None:
     closed = with_policies({"ipv6": "DROP"}, with_engine(configured(ip6tables=True), version="27.5.1"))
     assert plan_reopening(closed, FIREWALL, unit, ["ipv6"]).policies == []
     assert plan_reopening(with_engine(closed, version="28.0.1"), FIREWALL, unit, ["ipv6"]).policies != []
+
+
+def test_only_what_was_open_and_can_be_set_is_opened_again() -> None:
+    unit = UnitState(UNIT, unit_text(FIREWALL, {"ipv4": "ACCEPT", "ipv6": "DROP"}), "enabled")
+    closed = with_policies({"ipv4": "DROP", "ipv6": "DROP"})
+    plan = plan_reopening(closed, FIREWALL, unit, BOTH)
+    assert plan.policies == [PolicyChange("ipv4", "DROP", "ACCEPT")]
+    assert plan.unit is not None
+    assert plan.unit.after == NONE
+    gone = plan_reopening(closed, replace(FIREWALL, programs={}), unit, BOTH)
+    assert (gone.policies, gone.unit) == ([], plan.unit)
+    # The unit stays for the family that is still to be closed.
+    one = plan_reopening(closed, FIREWALL, unit, FOUR).unit
+    assert one is not None
+    assert (recorded_policies(one.after), one.after.state) == ({"ipv6": "DROP"}, "enabled")
 
 
 def done(snapshot: HostSnapshot, unit: UnitState, plan: PolicyPlan) -> tuple[HostSnapshot, UnitState]:

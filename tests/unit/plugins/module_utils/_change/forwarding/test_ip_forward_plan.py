@@ -109,6 +109,26 @@ def test_absent_takes_back_its_own_lines_only() -> None:
     assert plan_forwarding(with_boot(("/etc/sysctl.d/10.conf", both)), ABSENT, {}).outline.actions == []
 
 
+EVERY_KEY = {
+    "ipv4": [KNOB, "net.ipv4.conf.all.forwarding", "net.ipv4.conf.eth0.forwarding"],
+    "ipv6": [
+        "net.ipv6.conf.all.forwarding",
+        "net.ipv6.conf.default.forwarding",
+        "net.ipv6.conf.eth0.forwarding",
+        "net.ipv6.conf.eth0.accept_ra",
+    ],
+    "neither": ["net.ipv4.conf.eth0.route_localnet", "net.ipv4.conf.eth0.accept_ra"],
+}
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_absent_takes_back_the_keys_of_its_family_and_no_others(family: str) -> None:
+    host = with_boot((OWN, {key: "1" for keys in EVERY_KEY.values() for key in keys}))
+    (file,) = plan_forwarding(host, replace(ABSENT, families=[family]), {}).files
+    left = {item.key for item in parse_sysctl_file(file.text or "", OWN).assignments}
+    assert left == {key for name, keys in EVERY_KEY.items() if name != family for key in keys}
+
+
 def test_what_is_on_at_boot_is_what_all_files_say_with_ours_in_place() -> None:
     host = with_boot(("/etc/sysctl.d/50-six.conf", {"net.ipv6.conf.all.forwarding": "1"}), (OWN, {KNOB: "1"}))
     assert turned_on_at_boot(host, [], set()) == {"ipv4", "ipv6"}
@@ -148,6 +168,22 @@ def test_an_interface_that_a_later_file_closes_is_opened_at_boot(wanted: Forward
 def test_new_bridges_would_be_closed() -> None:
     plan = plan_forwarding(with_sysctls({"net.ipv4.conf.default.forwarding": "0"}), NOW, {})
     assert plan.sysctls == [SysctlChange("net.ipv4.conf.default.forwarding", "0", "1")]
+
+
+def test_each_knob_of_ipv6_is_turned_on_that_the_other_does_not_take_along() -> None:
+    every, new = "net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"
+    six = replace(SIX, persistent=NEVER)
+    assert plan_forwarding(HOST, six, {}).sysctls == [SysctlChange(every, "0", "1")]
+    on = with_sysctls({every: "1"})
+    assert plan_forwarding(on, six, {}).sysctls == [SysctlChange(new, "0", "1")]
+    assert plan_forwarding(with_sysctls({new: "1"}, on), six, {}).sysctls == []
+
+
+def test_bridges_of_networks_without_ipv6_are_not_opened_for_it() -> None:
+    knobs = {f"net.ipv6.conf.{name}.forwarding" for name in ("all", "default")}
+    assert set(plan_forwarding(HOST, SIX, {}).promised) == knobs
+    dual = replace(HOST, networks=[replace(network, ipv6=True) for network in HOST.networks])
+    assert set(plan_forwarding(dual, SIX, {}).promised) == {*knobs, f"net.ipv6.conf.{BRIDGE}.forwarding"}
 
 
 def test_a_file_that_only_the_other_loader_reads_is_named() -> None:
@@ -248,6 +284,9 @@ def test_an_uplink_that_is_deaf_already_is_mended_with_consent() -> None:
     assert [(change.key, change.after) for change in mended.sysctls] == [("net.ipv6.conf.eth0.accept_ra", "2")]
     assert mended.promised["net.ipv6.conf.eth0.accept_ra"] == "2"
     assert mended.opened_now == set()
+    # Interfaces that are yet to come make no router of the host, nor do they keep it from being one.
+    old = with_sysctls({"net.ipv6.conf.default.forwarding": "0"}, deaf)
+    assert len(plan_forwarding(old, replace(SIX, persistent=NEVER), {}).outline.warnings) == 1
     heard = with_sysctls({"net.ipv6.conf.eth0.accept_ra": "2"}, deaf)
     assert plan_forwarding(heard, replace(SIX, persistent=NEVER), {}).outline.warnings == []
 
@@ -310,3 +349,5 @@ def test_each_family_is_asked_by_itself() -> None:
     assert plan.opened_at_boot == {"ipv6"}
     six = replace(configured(), networks=[replace(network, ipv6=True) for network in HOST.networks])
     assert plan_forwarding(six, ForwardingRequest(True, ["ipv4", "ipv6"]), {}).files == []
+    # That dockerd turns it on at boot, where the uplink's default route is lost by it, is so without this change.
+    assert plan_forwarding(six, ForwardingRequest(True, ["ipv6"]), {"eth0": "2"}).promised == {}

@@ -199,6 +199,24 @@ def test_an_ipv6_subnet_that_goes_is_in_nobodys_way() -> None:
     assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24"}]
 
 
+@pytest.mark.parametrize(
+    ("route", "wish"),
+    [
+        ("fd00:88::/32", {"mtu": 1400}),
+        ("10.88.0.0/16", {"mtu": 1400}),
+        ("10.88.0.0/16", {"ipv6": False}),
+    ],
+)
+def test_a_subnet_that_stays_must_be_free_of_others(route: str, wish: dict[str, t.Any]) -> None:
+    host = SyntheticHost()
+    network = {**shown(host.networks[1]), "EnableIPv6": True}
+    network["IPAM"] = {"Driver": "default", "Config": [{"Subnet": "10.88.1.0/24"}, {"Subnet": "fd00:88:1::/64"}]}
+    (item,) = plan(host, {"name": "front", **wish}, consent="unused", networks=[network])
+    assert item.outcome == "recreated"
+    host.routes.append(Route(route, 254, gateways=["192.0.2.1" if "." in route else "fe80::1"], interfaces=[2]))
+    assert route in str(refusal(host, {"name": "front", **wish}, consent="unused", networks=[network]))
+
+
 def duplicate(host: SyntheticHost) -> dict[str, t.Any]:
     return {"networks": [shown(host.networks[1]), {**shown(host.networks[1]), "Id": "f" * 64}]}
 

@@ -147,6 +147,34 @@ def test_two_swap_their_addresses(scene: Scene) -> None:
     assert [container(scene, name).live["shop"].address for name in ("web", "db")] == ["10.60.1.4", "10.60.1.2"]
 
 
+def test_who_waits_for_an_address_comes_after_who_has_it_and_all_others_come_first(scene: Scene) -> None:
+    wish = shop(
+        {"name": "cash", "ipv4_address": "10.60.1.2"}, {"name": "web", "ipv4_address": "10.60.1.77"}, {"name": "idle"}
+    )
+    done = scene.run(wish, disconnect="allow")
+    steps = [tuple(action.split()[:3:2]) for action in done.actions]
+    assert steps[:2] == [("connect", "idle,"), ("disconnect", "web")]
+    assert set(steps[2:]) == {("connect", "web"), ("connect", "cash")}
+    assert [container(scene, name).live["shop"].address for name in ("cash", "web")] == ["10.60.1.2", "10.60.1.77"]
+
+
+@pytest.mark.parametrize(
+    ("version", "hostname", "aliases"),
+    [("20.10.24", "till-1", [["till-1"]]), ("20.10.24", "", []), ("28.5.2", "till-1", [])],
+)
+def test_the_host_name_that_older_engines_add_to_the_aliases_is_no_surprise(
+    scene: Scene, version: str, hostname: str, aliases: list[list[str]]
+) -> None:
+    scene.host.version = version
+    scene.engine.release = (int(version[:2]), 0)
+    container(scene, "cash").hostname = hostname
+    scene.run(shop({"name": "cash"}))
+    (begun,) = scene.events()[-2]["networks"]
+    (added,) = begun["record"]["added"]
+    assert [item["value"] for item in added["config"] if item["name"] == "Aliases"] == aliases
+    assert scene.change(shop({"name": "cash"})).plan().outline.actions == []
+
+
 def test_those_that_are_not_listed_stay_or_go(scene: Scene) -> None:
     scene.engine.attach(container(scene, "idle"), "shop", {})
     assert scene.change(shop({"name": "web"})).plan().outline.actions == []
