@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
@@ -262,9 +263,9 @@ class Partition:
     def __init__(self) -> None:
         self._numbers = random.Random(1)  # noqa: S311 (no secret: values that look alike must only be rare)
         self._seen: set[tuple[tuple[str, ...], Test]] = set()
-        self._single: dict[tuple[str, Value], int] = {}
-        self._borders: dict[str, dict[int, int]] = {}
-        self._beginnings: dict[tuple[str, str], int] = {}
+        self._single: defaultdict[tuple[str, Value], int] = defaultdict(int)
+        self._borders: dict[str, defaultdict[int, int]] = {}
+        self._beginnings: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._masked: list[tuple[str, Masked, int]] = []
         self._sorted: dict[str, tuple[list[int], list[int]]] = {}
 
@@ -287,16 +288,16 @@ class Partition:
         elif isinstance(test, NameStarts):
             number = self._number()
             for beginning in _shortest(test.beginnings):
-                self._beginnings[kinds[0], beginning] = self._beginnings.get((kinds[0], beginning), 0) ^ number
+                self._beginnings[kinds[0], beginning] ^= number
         elif isinstance(test, Masked):
             self._masked.append((kinds[0], test, self._number()))
 
     def add_range(self, kind: str, first: int, last: int, number: int = 0) -> None:
         """Take in a range that something other than a rule asks about (a route's destination)."""
         number = number or self._number()
-        borders = self._borders.setdefault(kind, {})
-        borders[first] = borders.get(first, 0) ^ number
-        borders[last + 1] = borders.get(last + 1, 0) ^ number
+        borders = self._borders.setdefault(kind, defaultdict(int))
+        borders[first] ^= number
+        borders[last + 1] ^= number
         self._sorted.pop(kind, None)
 
     def signature(self, kind: str, value: Value) -> int:
@@ -327,7 +328,7 @@ class Partition:
                     self._mark(kind, first, self._number())
 
     def _mark(self, kind: str, value: Value, number: int) -> None:
-        self._single[(kind, value)] = self._single.get((kind, value), 0) ^ number
+        self._single[kind, value] ^= number
 
     def _number(self) -> int:
         return self._numbers.getrandbits(64) | 1

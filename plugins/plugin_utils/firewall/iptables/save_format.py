@@ -150,7 +150,7 @@ def address_range(text: str, family: int) -> tuple[int, int]:
     low = address(first, family)
     high = address(last, family) if dash else low
     if low > high:
-        raise ValueError(f"{text[:100]!r} ends before it begins")
+        raise ValueError(f"{text!r} ends before it begins")
     return (low, high)
 
 

@@ -119,8 +119,8 @@ class Reference(NamedTuple):
 
     chain: int
     position: int
-    entry: int
-    """-1 for the rule itself; else its place among those of all the rule's maps."""
+    entry: int = -1
+    """Less than 0 for the rule itself; else its place among those of all the rule's maps."""
 
 
 class ReferencedMaps:
@@ -229,7 +229,7 @@ class Catalogue:
         found = set(self.about(net.names))
         for number, standing in enumerate(self._standings):
             if standing.owner is net:
-                found.update(Reference(number, place, -1) for place in range(len(standing.levels)))
+                found.update(Reference(number, place) for place in range(len(standing.levels)))
         return sorted(item for item in found if not self._asks_for_one_on(net, self.facts(item)))
 
     def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
@@ -282,7 +282,7 @@ class Catalogue:
     def shared_of(self, net: Net) -> dict[int, list[SharedRule]]:
         """A network's rules in chains of all, by chain."""
         return {
-            chain: [self._shared_rule(Reference(chain, place, -1)) for place in places]
+            chain: [self._shared_rule(Reference(chain, place)) for place in places]
             for (chain, number), places in self._shared.items()
             if number == net.number and self._standings[chain].owner is None
         }
@@ -315,7 +315,7 @@ class Catalogue:
             for position, rule in enumerate(standing.chain.rules):
                 facts = facts_of(rule)
                 for value in self._values_in(facts):
-                    self._by_value.setdefault(value, []).append(Reference(number, position, -1))
+                    self._by_value.setdefault(value, []).append(Reference(number, position))
                     self._facts[number, position] = facts
                 self._read_level(standing, position, facts)
                 self._lead(standing.chain, self._ways(facts))

@@ -156,3 +156,16 @@ def test_hostile_names_change_nothing_of_the_chart_but_labels(text: str) -> None
     packet, path = with_text(text)
     calm, calm_path = with_text("x")
     assert shape(diagram_of(packet, path)) == shape(diagram_of(calm, calm_path))
+
+
+def test_every_edge_has_the_addresses_that_a_packet_leaves_with() -> None:
+    """Of the first one those that it begins with; the last leads to the ending, where none are."""
+    edges = [line.strip() for line in diagram_of(PACKET, DROPPED).splitlines() if " -->" in line]
+    asked, translated = (f'"198.51.100.7:40000 #62; {address}"' for address in ("192.0.2.10:8080", "10.88.1.2:80"))
+    assert edges == [
+        f"start -->|{asked}| n0",
+        f"n0 -->|{asked}| n1",
+        f"n1 -->|{translated}| n2",
+        f"n2 -->|{translated}| n3",
+        "n3 --> ending",
+    ]

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from ipaddress import ip_address
 from itertools import combinations, product
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.read import read_rulebook
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
     ADDRESS,
     DEVICE,
     Maps,
+    Names,
     Partition,
+    form_of_result,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     InElements,
@@ -23,10 +27,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     MarkMap,
     Masked,
     NameStarts,
+    Nat,
     NatMap,
     OneOf,
     Rule,
+    SetMark,
     Test,
+    Verdict,
     VerdictMap,
 )
 from hypothesis import given
@@ -106,6 +113,28 @@ def test_entries_say_what_they_ask_for_and_where_they_lead() -> None:
         "@outer",
         ("dnat", "@inner", None, False),
     )
+
+
+NAMES: Names = {("address", 1): "@own", ("port", 80): "@port", ("chain", "DOCKER"): "@chain"}
+
+
+@pytest.mark.parametrize(
+    ("result", "form"),
+    [
+        (Nat("dnat", (1, 1), (80, 80)), ("dnat", "@own", "@port", False)),
+        (Nat("dnat", (1, 2), (80, 81)), ("dnat", (1, 2), (80, 81), False)),
+        (Nat("dnat", (2, 2), (81, 81), True), ("dnat", (2, 2), (81, 81), True)),
+        (Nat("masquerade"), ("masquerade", None, None, False)),
+        (Verdict("jump", "DOCKER"), ("jump", "@chain", "")),
+        (Verdict("jump", "OTHER"), ("jump", "OTHER", "")),
+        (Verdict("reject", reject_with="tcp reset"), ("reject", "", "tcp reset")),
+        (SetMark("mark", 0, 80), SetMark("mark", 0, 80)),
+    ],
+)
+def test_a_result_has_names_in_place_of_single_values_and_only_of_those(
+    result: Verdict | Nat | SetMark, form: Hashable
+) -> None:
+    assert form_of_result(result, NAMES) == form
 
 
 VALUES = range(32)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import error_about
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
+    ARRIVED,
+    LOST,
+    REJECTED,
+    Branch,
+    LegResult,
+    error_about,
+    united,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
     NamespaceSettings,
     Stack,
@@ -100,3 +108,21 @@ def test_what_the_route_of_an_error_is_asked_with(family: int, error: str, asked
 @pytest.mark.parametrize("error", [ADMIN, "tcp reset"])
 def test_an_error_may_have_the_mark_of_its_packet_where_it_is_told_so(error: str, value: str, mark: int | None) -> None:
     assert error_about(host(DEFAULT, net_ipv4_fwmark_reflect=value), packet(4), error).flight.mark == mark
+
+
+@pytest.mark.parametrize(
+    ("disposition", "keeps_marks", "count"),
+    [(ARRIVED, "1", 2), (ARRIVED, "0", 1), (REJECTED, "0", 2), (LOST, "1", 1)],
+)
+def test_a_mark_tells_ends_apart_where_what_is_sent_in_reply_can_have_it(
+    disposition: str, keeps_marks: str, count: int
+) -> None:
+    stack = host(net_ipv4_fwmark_reflect=keeps_marks) if disposition == ARRIVED else None
+    several = []
+    for mark in (7, 8):
+        flight = packet(4)
+        flight.mark = mark
+        several.append(LegResult(disposition, Branch(flight, undetermined=(f"condition {mark}",)), stack=stack))
+    found = united(several)
+    assert len(found) == count
+    assert {doubt for result in found for doubt in result.branch.undetermined} == {"condition 7", "condition 8"}

@@ -145,6 +145,17 @@ def test_looks_at_few_rules_where_each_wants_another_address() -> None:
     assert find(Flight(4, 6, 1, 2, 9999, 80)) == ()
 
 
+def test_looks_at_few_rules_where_each_wants_another_range() -> None:
+    rules = [
+        Rule(number, (Match(("daddr",), InRanges(((10 * number, 10 * number + 5),))), Verdict(DROP)), "")
+        for number in range(100)
+    ]
+    compiled = [Compiler(FixedSurroundings()).rule(place, rule) for place, rule in enumerate(rules)]
+    find = rule_index(tuple(program for program in compiled if program is not None))
+    found = {value: [program.place for program in find(Flight(4, 6, 1, 2, value, 80))] for value in (420, 425, 426)}
+    assert found == {420: [42], 425: [42], 426: []}
+
+
 def test_ranges_within_ranges_do_not_fill_the_memory() -> None:
     rules = [
         Rule(number, (Match(("daddr",), InRanges(((number, 100_000 - number),))), Verdict(DROP)), "")

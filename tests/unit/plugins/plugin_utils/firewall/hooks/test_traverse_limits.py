@@ -162,3 +162,26 @@ def test_a_hundred_thousand_rules() -> None:
         (passage,) = traverser.pass_hook("forward", Flight(4, 6, source, 1024, destination, 80))
         accepted = 10 <= source < 10_010
         assert passage.verdict == (ACCEPT if accepted or destination not in wanted else DROP)
+
+
+def test_open_conditions_in_many_chains_that_make_ever_more_packets_are_too_many() -> None:
+    """Four packets leave each chain for one that came to it, and no chain alone has too many."""
+    for count, is_too_many in ((3, False), (4, True)):
+        chains = [
+            Chain("nft", "inet", "t", f"c{place}", _marks(2 * place, 2 * place + 1), "forward", place, "filter")
+            for place in range(count)
+        ]
+        traverser = Traverser(RuleBook({one.key: one for one in chains}), FixedSurroundings())
+        passages = traverser.pass_hook("forward", Flight(4, 6, 1, 1024, 2, 80))
+        if is_too_many:
+            assert [passage.verdict for passage in passages] == ["unpredictable"]
+            assert passages[0].undetermined
+        else:
+            assert {(one.verdict, one.flight.mark) for one in passages} == {(ACCEPT, mark) for mark in range(64)}
+
+
+def _marks(*bits: int) -> tuple[Rule, ...]:
+    """Each of the bits may be set or not."""
+    return tuple(
+        Rule(number, (UNKNOWN, SetMark("mark", ~(1 << bit), 1 << bit)), "") for number, bit in enumerate(bits, 1)
+    )

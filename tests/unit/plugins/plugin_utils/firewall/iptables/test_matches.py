@@ -141,6 +141,23 @@ def test_address_types_of_version_6() -> None:
     assert [match.negated for match in outside.matches] == [False, True]
 
 
+_GROUPS = InRanges(((0xFF << 120, (1 << 128) - 1),))
+
+
+@pytest.mark.parametrize(
+    ("types", "conditions"),
+    [
+        ("UNSPEC", [asks("daddr", one(0))]),
+        ("MULTICAST", [asks("daddr", _GROUPS)]),
+        ("UNREACHABLE", [asks("daddr_type", one("unreachable"))]),
+        ("UNSPEC,LOCAL", [asks("daddr", one(0)), asks("daddr_type", one("local"))]),
+    ],
+)
+def test_what_a_type_of_version_6_says_of_the_address_and_of_its_route(types: str, conditions: list[Match]) -> None:
+    (rule,) = filter_rules(f"-m addrtype --dst-type {types} -j DROP", family=6)
+    assert [wordless(statement) for statement in rule.statements] == [*conditions, Verdict("drop")]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -156,6 +173,7 @@ def test_address_types_of_version_6() -> None:
         "-m conntrack --ctstate NEWER",
         "-m set --match-set unknown src",
         "-m rpfilter --loose",
+        "-m iprange --src-range 10.0.0.9-10.0.0.1",
     ],
 )
 def test_what_cannot_be_decided(line: str) -> None:

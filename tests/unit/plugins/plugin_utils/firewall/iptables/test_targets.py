@@ -47,6 +47,9 @@ ONE = 0x01020304
         ("-j TTL --ttl-set 64", SetHops(64)),
         ("-j TTL --ttl-dec 1", SetHops(added=-1)),
         ("-j HL --hl-inc 5", SetHops(added=5)),
+        ("-j TTL --ttl-set 255", SetHops(255)),
+        ("-j TTL --ttl-inc 255", SetHops(added=255)),
+        ("-j TTL --ttl-dec 255", SetHops(added=-255)),
     ],
 )
 def test_effects(target: str, statement: Statement) -> None:
@@ -93,6 +96,10 @@ def test_what_decides_nothing(target: str) -> None:
         "-j TPROXY --on-port 5 --on-ip 1.2.3.4 --tproxy-mark 0x5/0x5",
         "-j CT --zone 5",
         "-j TTL --ttl-odd 1",
+        "-j TTL --ttl-set 256",
+        "-j TTL --ttl-inc 256",
+        "-j TTL --ttl-dec 256",
+        "-j DNAT --to-destination 1.2.3.4-1.2.3.3",
         "-j QUEUE",
         "-j QUUX --x",
         "-j DNAT --to-destination 1.2.3.4:80-90/100",

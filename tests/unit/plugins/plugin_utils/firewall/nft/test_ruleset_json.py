@@ -125,6 +125,26 @@ def test_what_comes_from_iptables_is_marked() -> None:
             ],
             "ct state { new, related } tcp flags & (syn | ack) == syn | ack",
         ),
+        (
+            [
+                {"match": {"op": "==", "left": {"exthdr": {"name": "frag"}}, "right": True}},
+                {"match": {"op": "==", "left": {"exthdr": {"name": "rt", "field": "type"}}, "right": 0}},
+                {"match": {"op": "<", "left": {"tcp option": {"name": "maxseg", "field": "size"}}, "right": 500}},
+                {"match": {"op": "==", "left": {"ip option": {"name": "ra", "field": "value"}}, "right": 1}},
+            ],
+            "exthdr frag exists exthdr rt type 0 tcp option maxseg size < 500 ip option ra value 1",
+        ),
+        ([{"log": {"prefix": "in", "level": "info", "group": 2}}], 'log prefix "in" level info group 2'),
+        ([{"log": {"prefix": 7}}], "log prefix 7"),
+        ([{"match": {"op": "==", "left": {"numgen": {"mode": "inc", "mod": 2}}, "right": 0}}], "numgen inc mod 2 0"),
+        (
+            [{"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": False}}],
+            "fib saddr . iif oif missing",
+        ),
+        (
+            [{"match": {"op": "==", "left": {"payload": {"base": "th", "offset": 16, "len": 16}}, "right": 80}}],
+            "@th,16,16 80",
+        ),
     ],
 )
 def test_words_for_people(expression: list[Any], text: str) -> None:

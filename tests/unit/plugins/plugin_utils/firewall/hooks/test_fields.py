@@ -1,0 +1,65 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What rules read from a packet, and what they ask of the host for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import ABSENT, reader
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, TCP
+
+from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings
+
+SOURCE, DESTINATION = 1, 2
+
+
+class Asked(NamedTuple):
+    address: int
+    peer: int
+    device: str
+    mark: int | None
+
+
+class Listening(FixedSurroundings):
+    """Keeps what is asked of it."""
+
+    def fib_type(self, flight: Flight, address: int, peer: int, device: str, mark: int | None) -> str | None:
+        self.asked = Asked(address, peer, device, mark)
+        return "unicast"
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"),
+    [
+        ("fib_saddr_type", Asked(SOURCE, DESTINATION, "", 0)),
+        ("fib_daddr_type", Asked(DESTINATION, SOURCE, "", 0)),
+        ("fib_daddr_type_iif", Asked(DESTINATION, SOURCE, "eth0", 0)),
+        ("fib_saddr_type_oif", Asked(SOURCE, DESTINATION, "eth1", 0)),
+        ("fib_saddr_type_mark", Asked(SOURCE, DESTINATION, "", 7)),
+        ("fib_daddr_type_mark_iif", Asked(DESTINATION, SOURCE, "eth0", 7)),
+    ],
+)
+def test_the_type_of_one_address_is_asked_for_with_the_other_one(field: str, asked: Asked) -> None:
+    flight = Flight(4, TCP, SOURCE, 40000, DESTINATION, 80)
+    flight.iif, flight.oif, flight.mark = "eth0", "eth1", 7
+    around = Listening()
+    assert reader(field, around)(flight) == "unicast"
+    assert around.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ports", "read"),
+    [(TCP, (40000, 80), (40000, 80)), (TCP, (None, 80), (None, 80)), (ICMP, (None, None), (0, 0))],
+)
+def test_ports_of_a_connection_are_0_for_an_echo_and_may_be_unknown_for_others(
+    protocol: int, ports: tuple[int | None, int | None], read: tuple[int | None, int | None]
+) -> None:
+    flight = Flight(4, protocol, SOURCE, ports[0], DESTINATION, ports[1])
+    readers = [reader(field, FixedSurroundings()) for field in ("ct_orig_sport", "ct_orig_dport")]
+    assert [one(flight) for one in readers] == [ABSENT, ABSENT]
+    flight.connection = Connection(protocol, (SOURCE, ports[0], DESTINATION, ports[1]))
+    assert tuple(one(flight) for one in readers) == read
