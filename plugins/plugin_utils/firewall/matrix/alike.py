@@ -177,7 +177,7 @@ class PlaceForms:
                 for text in namespace.addresses
                 if (ADDRESS, int(ipaddress.ip_address(text))) not in namespace.names
             ),
-            len({attachment.net.number for attachment in namespace.attachments}) == len(namespace.attachments),
+            len(set(namespace.nets)),
             self._control(namespace, space),
         )
 

@@ -20,9 +20,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    CLOSED,
     DELIVERED,
     DROPPED,
     NO_ANSWER,
+    TIMED_OUT,
     UNKNOWN,
     Path,
 )
@@ -181,3 +183,40 @@ def test_what_is_seen_once_data_comes_to_others_is_left_open() -> None:
     path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 7000))
     reason = "the connection is made, then its data comes to another socket: container web"
     assert (path.verdict, path.observed, path.reason) == (DROPPED, UNKNOWN, reason)
+
+
+@pytest.mark.parametrize(
+    ("reject_with", "in_output", "seen"),
+    [
+        ("tcp-reset", [], CLOSED),
+        ("tcp-reset", ["-p tcp -m tcp --tcp-flags RST RST -j DROP"], TIMED_OUT),
+        ("icmp-port-unreachable", [], TIMED_OUT),
+        ("icmp-port-unreachable", ["-p icmp -j DROP"], TIMED_OUT),
+    ],
+)
+def test_a_reset_of_data_closes_the_connection_where_it_comes_back(
+    reject_with: str, in_output: list[str], seen: str
+) -> None:
+    host = DockerHost()
+    host.listeners.append(Listener("tcp", WILDCARD, 7000, owner="nginx", pid=70))
+    data = "-p tcp -m tcp --dport 7000 ! --tcp-flags SYN SYN"
+    host.own_rules["filter", "INPUT"] = [f"{data} -j REJECT --reject-with {reject_with}"]
+    host.own_rules["filter", "OUTPUT"] = in_output
+    path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 7000))
+    assert (path.verdict, path.observed) == (DROPPED, seen)
+
+
+@pytest.mark.parametrize(
+    ("masquerade", "ending"), [(True, (DELIVERED, "outside", ADDRESS)), (False, (NO_ANSWER, "", "192.0.2.254"))]
+)
+def test_a_neighbour_answers_through_this_host_what_it_is_asked_in_its_name(
+    ending: tuple[str, str, str], *, masquerade: bool
+) -> None:
+    """Otherwise it answers its neighbour straight, who knows nothing of such a connection."""
+    host = DockerHost(forward_policy="ACCEPT")
+    host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.50:80"]
+    host.own_rules["nat", "POSTROUTING"] = ["-d 192.0.2.50/32 -j MASQUERADE"] if masquerade else []
+    path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 8080))
+    assert (path.verdict, path.answered_by, path.translated_source) == ending
+    back = [step for step in path.steps if step.leg == "reply"]
+    assert [step.source for step in back[-1:]] == ([f"{ADDRESS}:8080"] if masquerade else [])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -170,3 +171,41 @@ def test_a_packet_that_forward_ends_on_a_way_that_leads_astray_has_that_way_as_i
     assert [hop.action for hop in path.steps].count("misrouted") == 1
     assert path.decided_at is not None
     assert path.steps[path.decided_at].chain == "FORWARD"
+
+
+def test_a_router_sends_it_back_without_the_mark_that_led_it_out() -> None:
+    host = with_web()
+    host.own_rules["nat", "POSTROUTING"] = ["-j ACCEPT"]
+    host.own_rules["mangle", "PREROUTING"] = [f"-i {host.networks[1].device} -j MARK --set-xmark 0x1/0xffffffff"]
+    path = ask(caught(host, PolicyRule(100, 4, mark=1, mask=0xFF)), Origin(CONTAINER, "asker"), WEB, 80)
+    assert path.verdict == "unknown"
+    (doubt,) = path.undetermined
+    assert doubt.startswith("whether what eth0 leads to ")
+
+
+NET0 = "br-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("origin", "destination", "route", "named"),
+    [
+        (OUTSIDE, ADDRESS, f"{ADDRESS}/32 in table 255", []),
+        (OUTSIDE, WEB, "172.18.0.0/20 in table 254", [NET0]),
+        (CONTAINER, "203.0.113.9", "0.0.0.0/0 in table 254", ["eth0", "192.0.2.1"]),
+        (CONTAINER, "192.0.2.77", "192.0.2.0/24 in table 254", ["eth0"]),
+        (HOST, WEB, "172.18.0.0/20 in table 254", [NET0]),
+        (HOST, "203.0.113.9", "0.0.0.0/0 in table 254", ["eth0", "192.0.2.1"]),
+    ],
+)
+def test_a_step_of_routing_says_by_which_route_to_which_device_and_next_hop(
+    origin: str, destination: str, route: str, named: list[str]
+) -> None:
+    host = with_web()
+    path = ask(host.snapshot(), Origin(origin, "asker" if origin == CONTAINER else ""), destination, 22)
+    first = next(step for step in path.steps if (step.leg, step.action) == ("request", "route"))
+    assert first.place == "routing"
+    found, dummy, way = first.note.partition(": ")
+    assert found == route
+    words = re.split("[ ,]+", way)
+    assert [word for word in (NET0, "eth0", "lo", "192.0.2.1") if word in words] == named
+    assert ("itself" in words) is (not named)

@@ -30,10 +30,22 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
+    NamespaceSettings,
+    Stack,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
+    arp_problem,
+    source_problem,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text, parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    TCP,
+    address_text,
+    parse_address,
+)
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
 
@@ -285,6 +297,116 @@ def test_no_ipsec_policy_may_take_the_route_of_a_reset_by_a_bridge_port(destinat
     snapshot = dual(["-A INPUT -p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"])
     block = IpsecPolicy("out", 6, f"{GATEWAY6}/128", destination, "block", protocol=6)
     assert ask(replace(snapshot, ipsec=Ipsec([block])), PEER, GATEWAY6, 7000).observed == seen
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"), [("nowhere", "refused"), ("bridge port", "unknown"), ("container", "unknown")]
+)
+def test_a_reset_by_a_bridge_port_can_be_kept_where_it_leaves_the_host_and_where_it_comes_in(
+    place: str, seen: str
+) -> None:
+    """By filters of IPv4 alone, which let ARP pass."""
+    host = host_with_web()
+    host.own_rules["filter", "INPUT"] = ["-p tcp -m tcp --dport 7000 -j REJECT --reject-with tcp-reset"]
+    snapshot = host.snapshot()
+    (port,) = (link.index for link in host.links if link.peer_nsid == 1)
+    if place == "bridge port":
+        kept = TrafficControl(port, "egress", "filter", "u32", 0x0800, ["mirred"])
+        snapshot = replace(snapshot, traffic_control=[kept])
+    if place == "container":
+        kept = TrafficControl(2, "ingress", "filter", "u32", 0x0800, ["mirred"])
+        web, peer = snapshot.container_namespaces
+        snapshot = replace(snapshot, container_namespaces=[web, replace(peer, traffic_control=[kept])])
+    assert ask(snapshot, PEER, "172.18.0.1", 7000).observed == seen
+
+
+@pytest.mark.parametrize(("source", "destination"), [("", "::1"), ("::1", ADDRESS6)])
+def test_no_device_but_the_loopback_brings_packets_of_its_address(source: str, destination: str) -> None:
+    packet = Packet(FROM_OUTSIDE, destination, "tcp", 8080, source=source)
+    path = predict(HostView.of(dual()), packet)
+    assert (path.verdict, path.observed) == ("dropped", "timed out")
+    assert path.decided_at is not None
+    assert (path.steps[path.decided_at].place, path.steps[path.decided_at].action) == ("routing", "drop")
+
+
+# Each of two uplinks has addresses, and a third device has none.
+WAYS = [
+    Link(1, "lo", up=True, addresses=["127.0.0.1/8"]),
+    Link(2, "eth0", up=True, addresses=["192.0.2.10/24"]),
+    Link(3, "eth1", up=True, addresses=["198.51.100.10/24"]),
+    Link(4, "eth2", up=True),
+]
+WAYS_OUT = [
+    Route("0.0.0.0/0", 254, gateways=["192.0.2.1"], interfaces=[2]),
+    Route("192.0.2.0/24", 254, interfaces=[2]),
+    Route("198.51.100.0/24", 254, interfaces=[3]),
+    Route("203.0.113.0/24", 254, gateways=["192.0.2.1", "198.51.100.1"], interfaces=[2, 3]),
+    Route("10.0.0.0/8", 254, "unreachable"),
+    Route("192.0.2.10/32", 255, "local", interfaces=[2]),
+    Route("198.51.100.10/32", 255, "local", interfaces=[3]),
+    Route("192.0.2.255/32", 255, "broadcast", interfaces=[2]),
+]
+
+
+def two_ways(settings: str) -> Stack:
+    """A host with two ways out; settings: those of all devices that are 1, or what they are."""
+    pairs = (word.partition("=") for word in settings.split())
+    values = {f"net.ipv4.conf.all.{name}": value or "1" for name, dummy, value in pairs}
+    return Stack("host", WAYS, WAYS_OUT, [], None, settings=NamespaceSettings(values))
+
+
+@pytest.mark.parametrize(
+    ("source", "device", "settings", "problem"),
+    [
+        ("192.0.2.77", "eth0", "rp_filter", ""),
+        ("0.1.2.3", "eth0", "", "martian source 0.1.2.3"),
+        ("1.2.3.4", "eth0", "", ""),
+        ("224.0.0.1", "eth0", "", "martian source 224.0.0.1"),
+        ("127.0.0.1", "eth0", "", "net.ipv4.conf.eth0.route_localnet"),
+        # Of its own, where nothing else asks for the way back and where rp_filter does.
+        ("198.51.100.10", "eth0", "", "martian source 198.51.100.10"),
+        ("198.51.100.10", "eth0", "rp_filter", "martian source 198.51.100.10"),
+        ("198.51.100.10", "eth0", "accept_local", ""),
+        ("198.51.100.10", "eth0", "accept_local rp_filter", "leads to eth1"),
+        ("198.51.100.10", "eth0", "accept_local rp_filter=2", ""),
+        ("198.51.100.10", "eth1", "accept_local rp_filter", ""),
+        ("198.51.100.10", "lo", "accept_local rp_filter", ""),
+        # Of others.
+        ("198.51.100.7", "eth0", "", ""),
+        ("198.51.100.7", "eth0", "rp_filter", "leads to eth1"),
+        ("198.51.100.7", "eth0", "rp_filter=2", ""),
+        ("198.51.100.7", "lo", "rp_filter", "leads to eth1"),
+        ("192.0.2.77", "eth2", "rp_filter=2", "leads to eth0"),
+        ("10.0.0.9", "eth0", "rp_filter=2", "unreachable"),
+        ("10.0.0.9", "eth0", "", ""),
+        ("192.0.2.255", "eth0", "rp_filter", "broadcast"),
+    ],
+)
+def test_sources_that_a_stack_does_not_believe(source: str, device: str, settings: str, problem: str) -> None:
+    stack = two_ways(settings)
+    asked, own = (parse_address(text)[1] for text in (source, "192.0.2.10"))
+    decision = stack.fib.lookup(RouteQuery(4, own, asked, device))
+    said = source_problem(stack, Flight(4, TCP, asked, 40000, own, 80), device, decision)
+    assert problem in said
+    assert bool(said) is bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("asking", "settings", "problem"),
+    [
+        ("192.0.2.77", "arp_filter", ""),
+        ("198.51.100.7", "", ""),
+        ("198.51.100.7", "arp_filter", "leave by eth1"),
+        ("10.0.0.9", "arp_filter", "leave nowhere"),
+        ("203.0.113.9", "arp_filter", "203.0.113.0/24"),
+        ("203.0.113.9", "", ""),
+    ],
+)
+def test_arp_filter_asks_where_packets_to_who_asks_leave(asking: str, settings: str, problem: str) -> None:
+    source, own = (parse_address(text)[1] for text in (asking, "192.0.2.10"))
+    said = arp_problem(two_ways(settings), "eth0", source, own)
+    assert problem in said
+    assert bool(said) is bool(problem)
 
 
 # The kernel lists an IPv6 address that was added later before the earlier ones.

@@ -31,7 +31,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (
     BadPacketError,
+    departure,
     predict,
+    source_port,
 )
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
@@ -346,6 +348,19 @@ def test_ports_that_the_kernel_chooses_from_leave_no_doubt_unless_a_rule_tells_t
     assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).verdict == "unknown"
     known = Packet(NEIGHBOUR, ADDRESS, "tcp", 8080, source_port=40001)
     assert predict(HostView.of(host.snapshot()), known).observed == "timed out"
+
+
+@pytest.mark.parametrize(("origin", "port"), [(NEIGHBOUR, 65535), (HOST_ITSELF, 20000), (container("peer"), 60999)])
+def test_a_source_port_is_one_that_the_origin_chooses_from(origin: Origin, port: int) -> None:
+    """Machines outside have systems of any kind, and each namespace its own setting."""
+    host = small_host()
+    host.sysctls["net.ipv4.ip_local_port_range"] = "10000 20000"
+    view = HostView.of(host.snapshot())
+    asked = Packet(origin, ADDRESS, "tcp", 8080)
+    begin, first = departure(view, asked)
+    assert first.sport == port
+    assert source_port(view, asked, begin) == port
+    assert source_port(view, replace(asked, source_port=5), begin) == 5
 
 
 @pytest.mark.parametrize("source", [CONTAINER_NAMESPACES, LISTENERS, RULESET])

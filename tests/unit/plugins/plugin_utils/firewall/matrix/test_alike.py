@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,17 +17,20 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     BadPacketError,
     predict,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.alike import PlaceForms
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     HostAddress,
     Namespace,
     TargetPort,
     family_of,
+    places_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     OriginClass,
     Plan,
     QuestionKey,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import Catalogue
 
 from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host
@@ -240,3 +243,68 @@ def test_a_map_of_very_many_entries_that_very_many_rules_ask() -> None:
     elements: list[object] = [[f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", {"drop": None}] for n in range(20_000)]
     plan = Plan(HostView.of(with_map(big_host(3, 9), [SADDR], elements, 250)))
     assert [len(names_in(origins)) for origins in plan.origins if origins.kind == CONTAINER] == [9]
+
+
+NAME_OPTION, OTHER_OPTION = "com.docker.network.bridge.name", "com.docker.network.bridge.enable_ip_masquerade"
+
+
+def net_forms(snapshot: HostSnapshot) -> list[Hashable]:
+    """What networks are that are alike."""
+    places = places_of(snapshot)
+    catalogue = Catalogue(HostView.of(snapshot).book, places, frozenset())
+    forms = PlaceForms(snapshot, catalogue)
+    return [forms.net(net) for net in places.nets]
+
+
+@pytest.mark.parametrize(
+    ("options", "are_alike"),
+    [
+        ([{}, {}], True),
+        ([{NAME_OPTION: "{device}"}, {NAME_OPTION: "{device}"}], True),
+        ([{OTHER_OPTION: "true"}, {OTHER_OPTION: "true"}], True),
+        ([{OTHER_OPTION: "true"}, {OTHER_OPTION: "false"}], False),
+        ([{OTHER_OPTION: "true"}, {}], False),
+    ],
+)
+def test_options_of_a_network_set_it_apart_but_for_the_name_of_its_bridge(
+    options: list[dict[str, str]], *, are_alike: bool
+) -> None:
+    host = big_host(2, 2)
+    snapshot = host.snapshot()
+    networks = [
+        replace(network, options={key: value.format(device=bridge.device) for key, value in of.items()})
+        for network, bridge, of in zip(snapshot.networks, host.networks, options)
+    ]
+    one, other = net_forms(replace(snapshot, networks=networks))
+    assert (one == other) is are_alike
+
+
+@pytest.mark.parametrize(
+    ("rule", "are_alike"),
+    [
+        ("-p tcp -m tcp --dport 9 -j DROP", True),
+        ("-i br-+ -p tcp -m tcp --dport 9 -j DROP", True),
+        ("-i {device}+ -p tcp -m tcp --dport 9 -j DROP", False),
+        ("-p tcp -m tcp --dport 9 -m iprange --dst-range {network}-{gateway} -j DROP", False),
+    ],
+)
+def test_a_rule_that_holds_for_the_bridge_of_one_network_sets_it_apart(rule: str, *, are_alike: bool) -> None:
+    """Its name, its address: asked for among others, and not by themselves."""
+    host = big_host(2, 2)
+    first = host.networks[0]
+    words = {"device": first.device, "network": first.subnet.partition("/")[0], "gateway": first.address(0)}
+    host.own_rules["filter", "INPUT"] = [rule.format(**words)]
+    one, other = net_forms(host.snapshot())
+    assert (one == other) is are_alike
+
+
+def test_a_container_that_is_on_one_network_twice_is_not_like_one_on_two() -> None:
+    host = DockerHost()
+    bridges = [host.network(), host.network()]
+    for name, on in (("one", bridges), ("two", bridges), ("twice", [bridges[0], bridges[0]])):
+        host.container(name, on)
+    # Their routes tell as much.
+    host.container_namespaces = [replace(space, routes=[]) for space in host.container_namespaces]
+    plan = Plan(HostView.of(host.snapshot()))
+    found = [names_in(origins) for origins in plan.origins if origins.kind == CONTAINER]
+    assert found == [["one", "two"], ["twice"]]
