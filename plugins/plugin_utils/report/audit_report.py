@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ _SCREEN = 25
 """Lines that a host takes at most, with all that it has."""
 _ROWS = 12
 """Rows of checks on one screen."""
+_FEW = 4
+"""Lines that remediations may take in any case, their heading among them."""
+_WHOLE = 1_000
+"""Lines of a remediation that is not cut."""
 _BRIEF_ROWS = 4
 """Rows of what is broken on one host of many."""
 
@@ -143,23 +147,24 @@ class Audit:
         return [Line(""), Line(safe(title)), Line(""), *table[:-1], *extra, table[-1], Line("")]
 
     def brief(self, width: int) -> list[Line]:
-        """Return a line, what is broken, and one reason why checks are unknown: the run's summary has the rest."""
+        """Return a line, what is broken, and one reason why checks are unknown; nothing of a host without any.
+
+        The summary of the run has the rest.
+        """
         rows = rows_of(self.findings)
         broken = [row for row in rows if row.group in (HIGH, MEDIUM)]
         unknown = [row for row in rows if row.group == UNKNOWN][:1]
-        return [
-            *self._title(width),
-            *_capped(broken, _BRIEF_ROWS, width, ONE_LINE),
-            *row_lines(unknown, width),
-            *self._few_notes(width),
-        ]
+        notes = self._few_notes(width)
+        if not (broken or unknown or notes or self.error_kind):
+            return []
+        return [*self._title(width), *_capped(broken, _BRIEF_ROWS, width, ONE_LINE), *row_lines(unknown, width), *notes]
 
     def screen(self, width: int) -> list[Line]:
         """Return a line a check and one remediation a check, as many as one screen takes; a line for what is well."""
         lines = [Line(""), *self._title(width), *_capped(rows_of(self.findings), _ROWS, width, TWO_LINES)]
         notes = self._few_notes(width)
-        items = [indented(BULLET, text, width) for dummy, text in remediations(self.findings)]
-        return [*lines, *remediation_lines(items, _SCREEN - len(lines) - len(notes) - 1), *notes, Line("")]
+        room = max(_FEW, _SCREEN - len(lines) - len(notes) - 1)
+        return [*lines, *remediation_lines(self.findings, width, room), *notes, Line("")]
 
     def _title(self, width: int) -> list[Line]:
         if self.error_kind:
@@ -175,7 +180,7 @@ class Audit:
 
     def _engine(self) -> str:
         engine = (self.document["engine"] or {}).get("version")
-        return f"Docker Engine {safe(str(engine))}" if engine else "no Docker Engine that answers"
+        return f"Docker {safe(str(engine))}" if engine else "no Docker Engine that answers"
 
     def _notes(self) -> list[tuple[str, list[str]]]:
         """What is said about the audit besides its findings, under headings."""
@@ -199,15 +204,26 @@ class Audit:
         ]
 
 
-def remediation_lines(items: Sequence[Sequence[str]], most: int) -> list[Line]:
-    """Return remediations, each of some lines, under a heading: the first ones, in at most so many lines."""
-    left = list(items)
-    kept: list[str] = []
-    while left and len(kept) + len(left[0]) + 2 <= most:
-        kept += left.pop(0)
-    if left:
-        kept.append(f"{BULLET}{len(left)} more, with audit_detail: full")
-    return [Line(text) for text in ("Remediation:", *kept)] if kept else []
+def remediation_lines(findings: Iterable[Finding], width: int, most: int) -> list[Line]:
+    """Return one remediation a check under a heading, worst first, in at most so many lines.
+
+    Each has a line at least. What lines are left go to the first ones; what is cut ends in three dots.
+    """
+    texts = remediations(findings)
+    kept = [_cut(text, width, 1) for text in texts[: most - 1]]
+    spare = most - 1 - len(kept)
+    for at, text in enumerate(texts[: len(kept)]):
+        kept[at] = _cut(text, width, 1 + spare)
+        spare -= len(kept[at]) - 1
+    if len(texts) > len(kept):
+        kept[-1] = [f"{BULLET}{len(texts) - len(kept) + 1} more"]
+    is_whole = len(texts) == len(kept) and all(lines == _cut(text, width, _WHOLE) for lines, text in zip(kept, texts))
+    heading = "Remediation:" if is_whole else "Remediation (audit_detail: full has all of it):"
+    return [Line(text) for text in (heading, *(line for lines in kept for line in lines))] if kept else []
+
+
+def _cut(text: str, width: int, lines: int) -> list[str]:
+    return indented(BULLET, shortened(text, width - len(BULLET), lines), width)
 
 
 def _capped(rows: Sequence[Row], most: int, width: int, lines_of: Mapping[str, int]) -> list[Line]:

@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
     is_note,
     is_waived,
     rank,
+    reason_of,
     resource_text,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import GAP, blocks, cells, wrap
@@ -72,7 +73,7 @@ def rows_of(findings: Iterable[Finding]) -> list[Row]:
     unjudged: dict[str, dict[str, None]] = {}
     for finding in sorted(findings, key=rank):
         if finding.outcome == UNKNOWN:
-            unjudged.setdefault(finding.summary.removeprefix("Not judged: "), {})[finding.check] = None
+            unjudged.setdefault(reason_of(finding), {})[finding.check] = None
         elif finding.outcome == FAIL:
             members.setdefault((group_of(finding), finding.check), []).append(finding)
     rows = [_row(group, found) for (group, dummy), found in members.items()]
@@ -167,22 +168,20 @@ def shortened(text: str, room: int, lines: int) -> str:
     return " ".join([*pieces[: lines - 1], f"{last.rstrip()}{_CUT}"])
 
 
-def remediations(findings: Iterable[Finding]) -> list[tuple[str, str]]:
-    """Return one remediation, with its severity, for each check that failed and is more than information, worst first.
+def remediations(findings: Iterable[Finding]) -> list[str]:
+    """Return one remediation for each check that failed and is more than information, worst first.
 
     Checks that share it are named together; where resources of a check have others, their number is added.
     """
     texts: dict[str, dict[str, None]] = {}
-    severities: dict[str, str] = {}
     for finding in sorted(findings, key=rank):
         if finding.outcome == FAIL and finding.remediation and not is_note(finding) and not is_waived(finding):
             texts.setdefault(finding.check, {})[finding.remediation.text] = None
-            severities.setdefault(finding.check, finding.severity)
     shared: dict[tuple[str, int], list[str]] = {}
     for check, of_check in texts.items():
         first, *others = of_check
         shared.setdefault((first, len(others)), []).append(check)
     return [
-        (severities[checks[0]], f"{', '.join(checks)}: {text}{f' (+{others} for other resources)' if others else ''}")
+        f"{', '.join(checks)}: {text}{f' (+{others} for other resources)' if others else ''}"
         for (text, others), checks in shared.items()
     ]

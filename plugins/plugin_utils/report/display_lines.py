@@ -35,6 +35,8 @@ def show(lines: Sequence[str]) -> dict[str, Any]:
 
 def show_toned(lines: Sequence[Line]) -> dict[str, Any]:
     """Do the same with lines that have a tone, in colours, and with no empty line that is not among them."""
+    if not lines:
+        return {}
     if config.get_config_value("DEFAULT_STDOUT_CALLBACK") not in _FOR_PEOPLE:
         texts = "\n".join(line.text for line in lines).strip("\n")
         return {"report": texts.split("\n"), "_ansible_verbose_always": True}

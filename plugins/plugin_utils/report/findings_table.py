@@ -137,12 +137,17 @@ def _what_is_so(finding: Finding) -> str:
     return f"{finding.severity}, until {waiver.expires} by {waiver.owner}: {waiver.reason}. {finding.summary}"
 
 
+def reason_of(finding: Finding) -> str:
+    """Return why a check could not judge."""
+    return finding.summary.removeprefix("Not evaluated: ")
+
+
 def not_judged(findings: Iterable[Finding]) -> list[str]:
     """Return each reason for which checks could not judge, once, with the checks."""
     reasons: dict[str, dict[str, None]] = {}
     for finding in findings:
         if finding.outcome == UNKNOWN:
-            reasons.setdefault(finding.summary.removeprefix("Not evaluated: "), {})[finding.check] = None
+            reasons.setdefault(reason_of(finding), {})[finding.check] = None
     return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
 
 

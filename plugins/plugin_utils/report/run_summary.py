@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
-    BULLET,
     FAILED,
     MARGIN,
     UNREACHABLE,
@@ -28,7 +27,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
     Row,
     counted,
     enumerated,
-    remediations,
     row_lines,
     rows_of,
     shortened,
@@ -132,11 +130,7 @@ def _informational(found: Sequence[tuple[str, Sequence[tuple[str, Row]]]]) -> li
 
 def _remediations(runs: Sequence[HostRun], width: int) -> list[Line]:
     findings: list[Finding] = [finding for run in runs for finding in run.audit.findings]
-    items = [
-        indented(BULLET, text if severity in (HIGH, MEDIUM) else shortened(text, width - len(BULLET), 1), width)
-        for severity, text in remediations(findings)
-    ]
-    return remediation_lines(items, _REMEDIATIONS)
+    return remediation_lines(findings, width, _REMEDIATIONS)
 
 
 def _files(runs: Sequence[HostRun], width: int) -> list[Line]:
