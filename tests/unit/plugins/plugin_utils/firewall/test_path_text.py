@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_t
     diagram_of,
     line_of,
     listing_of,
+    rows_of,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,38 @@ def test_chains_that_a_packet_came_back_from_as_it_was_are_left_out() -> None:
     rules = [line.partition(": -j ")[2] for line in lines if ": -j " in line]
     assert rules == ["DOCKER-FORWARD", "MARK --set-mark 1", "DOCKER", "ACCEPT"]
     assert lines[-2].startswith("=>")
+
+
+def test_a_chain_that_a_packet_came_back_from_is_left_out_wherever_it_was_left() -> None:
+    for depth in range(1, 5):
+        chains = [f"C{number}" for number in range(depth)]
+        steps = [step("jump", "FORWARD"), *(step("jump", chain) for chain in chains), step("drop", "FORWARD")]
+        assert [row[3] for row in rows_of(replace(DROPPED, steps=steps), None)] == ["drop"]
+    elsewhere = [step("jump", "FORWARD", place="prerouting"), step("drop", "FORWARD")]
+    assert [row[3] for row in rows_of(replace(DROPPED, steps=elsewhere), None)] == ["jump", "drop"]
+
+
+def test_rows_have_the_devices_the_rule_and_what_changed() -> None:
+    client, host, web = "198.51.100.7:40000", "192.0.2.10:8080", "10.88.1.2:80"
+    jump, dnat, drop = (STEPS[index].rule for index in (1, 2, 4))
+    both = "eth0 -> br-front"
+    assert rows_of(DROPPED, 4) == [
+        ["", "request", "wire", "receive", "eth0 -> *", f"{client} > {host}"],
+        ["", "request", "prerouting", "jump", "eth0 -> *", f"ip nat PREROUTING rule 1 (handle 7): {jump}"],
+        [
+            "",
+            "request",
+            "prerouting",
+            "dnat",
+            "eth0 -> *",
+            f"ip nat DOCKER rule 2 (handle 12): {dnat}; now {client} > {web}",
+        ],
+        ["", "request", "routing", "route", both, "10.88.1.0/24 is on br-front"],
+        ["=>", "request", "forward", "drop", both, f"ip filter DOCKER-USER rule 1 (handle 44): {drop}"],
+    ]
+    answer, last = rows_of(DELIVERED, None)[-2:]
+    assert answer[1:] == ["reply", "socket", "answer", "", f"{web} > {client}"]
+    assert last[1:] == ["reply", "postrouting", "accept", "br-front -> eth0", f"now {host} > {client}"]
 
 
 def test_a_policy_is_told_as_one() -> None:

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 
 PLACE = {"family": "ip", "table": "filter"}
 METAINFO = {"metainfo": {"version": "1.1.3", "json_schema_version": 1}}
+SADDR = {"payload": {"protocol": "ip", "field": "saddr"}}
 TCP_FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
 BASE_CHAIN = {"chain": {**PLACE, "name": "FORWARD", "type": "filter", "hook": "forward", "prio": -5, "policy": "drop"}}
 
@@ -136,6 +137,34 @@ def test_what_comes_from_iptables_is_marked() -> None:
         ),
         ([{"log": {"prefix": "in", "level": "info", "group": 2}}], 'log prefix "in" level info group 2'),
         ([{"log": {"prefix": 7}}], "log prefix 7"),
+        ([{"dnat": {"addr": "10.0.0.1"}}], "dnat to 10.0.0.1"),
+        ([{"redirect": {"port": 8080, "flags": "random"}}], "redirect to :8080 random"),
+        ([{"masquerade": None}], "masquerade"),
+        ([{"masquerade": {"flags": ["random", "persistent"]}}], "masquerade random persistent"),
+        (
+            [{"snat": {"family": "ip", "addr": {"range": ["10.0.0.1", "10.0.0.9"]}, "port": {"range": [80, 89]}}}],
+            "snat ip to 10.0.0.1-10.0.0.9:80-89",
+        ),
+        (
+            [{"snat": {"addr": {"prefix": {"addr": "10.0.0.0", "len": 24}}, "flags": "netmap"}}],
+            "snat prefix to 10.0.0.0/24",
+        ),
+        (
+            [
+                {"set": {"op": "add", "elem": {"elem": {"val": SADDR, "timeout": 60}}, "set": "@seen"}},
+                {"map": {"op": "update", "elem": SADDR, "data": 5, "map": "@marks"}},
+            ],
+            "add @seen { ip saddr timeout 60s } update @marks { ip saddr : 5 }",
+        ),
+        (
+            [
+                {"limit": {"rate": 5, "per": "minute", "burst": 7}},
+                {"limit": {"rate": 2, "rate_unit": "kbytes", "per": "second", "inv": True}},
+                {"quota": {"val": 25, "val_unit": "mbytes", "inv": True}},
+                {"ct count": {"val": 20}},
+            ],
+            "limit rate 5/minute burst 7 packets limit rate over 2 kbytes/second quota over 25 mbytes ct count 20",
+        ),
         ([{"match": {"op": "==", "left": {"numgen": {"mode": "inc", "mod": 2}}, "right": 0}}], "numgen inc mod 2 0"),
         (
             [{"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": False}}],
